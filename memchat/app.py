@@ -1,0 +1,380 @@
+"""The one place that puts the parts together: settings, store, models, recall, conversations, what is done by hand."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from memchat.config import AgentProfile, Settings
+from memchat.errors import NotFound, StoreBusy, UsageError
+from memchat.memory.ports import Clock, Embedder, LanguageModel, View
+from memchat.memory.types import Memory, Metadata, Owner, Session
+from memchat.models.access import ModelAccess
+from memchat.models.choice import OFFLINE, ModelChoice, choose_model
+from memchat.store.database import Database
+from memchat.store.store import Store
+
+if TYPE_CHECKING:
+    from memchat.chat.compare import Comparison
+    from memchat.chat.conversation import Conversation, Style
+    from memchat.chat.learner import Agent, Learner, Lesson
+    from memchat.curation import Curator
+    from memchat.desk import StoreDesk
+    from memchat.memory.recall import Query, Recall
+    from memchat.models.retry import RetryNotice
+    from memchat.store.erasure import Receipt
+    from memchat.store.index import IndexKeeper
+    from memchat.store.open_index import IndexPlace
+    from memchat.store.scan import VectorCache
+
+BUILTIN_FINGERPRINT = "builtin/all-MiniLM-L6-v2-int8:384"
+DROP_TIMEOUT_S = 30.0
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """How a conversation is to be held. `session` is one, its id or its beginning; `resume` takes up the last one."""
+
+    user: str
+    agent: str | None = None
+    session: str | Session | None = None
+    resume: bool = False
+    model: str | None = None
+    memory: bool = True
+    private: bool = False
+    top_k: int | None = None
+    system: str | None = None
+    instructions: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation and the learner behind it. Closing it leaves what was not learned yet pending on disk."""
+
+    conversation: "Conversation"
+    learner: "Learner"
+
+    def query(self, text: str) -> "Query":
+        """A search for `text` among what this conversation may recall."""
+        from memchat.memory.recall import Query
+
+        return Query(text, view_of(self.conversation.session))
+
+    def close(self) -> None:
+        self.learner.close()
+
+    def __enter__(self) -> "Chat":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def view_of(session: Session) -> View:
+    """What a conversation may recall: the person's memories, this session's, and the agent's."""
+    owners = [Owner.user(session.user)]
+    if session.agent:
+        owners.append(Owner.agent(session.agent))
+    return View(tuple(owners), session_id=session.id)
+
+
+class App:
+    """One memchat: opened with `settings`, closed after use. Parts are made when first asked for.
+
+    With `owns_index` this process may hold the Chroma index (one at a time does); without, memories are scanned.
+    `models` says by model name how to reach and ask it, where that is not left to the environment.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = utc_now,
+        owns_index: bool = False,
+        models: Mapping[str, ModelAccess] | None = None,
+        on_retry: "Callable[[RetryNotice], None] | None" = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._access = dict(models or {})
+        self._owns_index = owns_index
+        self._on_retry = on_retry
+        self._opened: list[Callable[[], None]] = []
+
+    def __enter__(self) -> "App":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        while self._opened:
+            self._opened.pop()()
+
+    # Parts.
+
+    @cached_property
+    def store(self) -> Store:
+        """The main thread's connection, with what an interrupted erasure left undone finished first."""
+        store = self.open_store()
+        self._opened.append(store.close)
+        with suppress(StoreBusy):
+            store.eraser.clean(self._drop_index)
+        return store
+
+    def open_store(self) -> Store:
+        """Another connection, for another thread; the caller closes it."""
+        return Store(self.settings.database, self.clock, self.fingerprint)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return self.embedder.fingerprint if self.settings.embedding_model else BUILTIN_FINGERPRINT
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        if self.settings.embedding_model:
+            from memchat.models.litellm_embedder import LiteLLMEmbedder
+
+            settings = self.settings
+            access = self._access.get(self.settings.embedding_model, ModelAccess())
+            return LiteLLMEmbedder(
+                self.settings.embedding_model,
+                dimension=access.dimension,
+                api_key=access.api_key,
+                api_base=access.api_base,
+                timeout_s=settings.timeout_s,
+                retries=settings.retries,
+                on_retry=self._on_retry,
+            )
+        from memchat.models.builtin_embedder import BuiltinEmbedder
+
+        return BuiltinEmbedder()
+
+    @cached_property
+    def index_place(self) -> "IndexPlace":
+        from memchat.store.open_index import IndexPlace
+
+        settings = self.settings
+        return IndexPlace(settings.index, settings.index_lock, settings.database, self.fingerprint, settings.index_from)
+
+    @cached_property
+    def index(self) -> "IndexKeeper | None":
+        if not self._owns_index:
+            return None
+        from memchat.store.index import IndexKeeper
+
+        keeper = IndexKeeper(self.index_place)
+        keeper.start()
+        self._opened.append(keeper.close)
+        return keeper
+
+    @cached_property
+    def recall(self) -> "Recall":
+        return self.recall_over(self.store)
+
+    def recall_over(self, store: Store, top_k: int | None = None, tokens: int | None = None) -> "Recall":
+        """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
+        from memchat.memory.recall import Limits, Recall
+        from memchat.models.lexicon import BuiltinLexicon
+        from memchat.store.dense import Dense
+        from memchat.store.scan import ExactScan
+
+        store.search_with(Dense(ExactScan(store.database, self.fingerprint, self._vectors), self.index))
+        limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
+        return Recall(store.memories, self.embedder, BuiltinLexicon(), limits, self.clock)
+
+    @cached_property
+    def _vectors(self) -> "VectorCache":
+        """One for all connections of this process."""
+        from memchat.store.scan import VectorCache
+
+        return VectorCache()
+
+    @cached_property
+    def curator(self) -> "Curator":
+        """What a person does with memories by hand."""
+        return self.curator_over(self.store)
+
+    def curator_over(self, store: Store) -> "Curator":
+        from memchat.curation import Curator
+
+        return Curator(store, lambda: self.embedder, self._drop_index, redacts=self.settings.redact)
+
+    # Models.
+
+    def choice(self, explicit: str | None = None, agent: str | None = None) -> ModelChoice:
+        profile = self.settings.profile(agent)
+        named = explicit or (profile.model if profile else None) or self.settings.model
+        return choose_model(os.environ, explicit=named)
+
+    def model(self, name: str) -> LanguageModel:
+        if name == OFFLINE:
+            from memchat.models.offline import OfflineModel
+
+            offline: LanguageModel = OfflineModel()
+            return offline
+        from memchat.models.litellm_model import LiteLLMModel
+
+        settings = self.settings
+        access = self._access.get(name, ModelAccess())
+        return LiteLLMModel(
+            name,
+            api_key=access.api_key,
+            api_base=access.api_base,
+            temperature=access.temperature,
+            max_tokens=access.max_tokens,
+            timeout_s=settings.timeout_s,
+            retries=settings.retries,
+            context_tokens=settings.context_tokens,
+            on_retry=self._on_retry,
+        )
+
+    # Conversations.
+
+    def chat(self, options: ChatOptions, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> Chat:
+        """Begin or take up a conversation, its learner started. Raises NotFound for a session that does not exist."""
+        choice = self.choice(options.model, options.agent)
+        profile = self.settings.profile(options.agent)
+        recall = self.recall_over(self.store, options.top_k or (profile.top_k if profile else None))
+        conversation = self.conversation(options, choice.name, self.store, recall)
+        return Chat(conversation, self.learner(choice.extraction, on_learned))
+
+    def conversation(self, options: ChatOptions, model: str, store: Store, recall: "Recall") -> "Conversation":
+        """A conversation with `model` over `store`, no learner behind it."""
+        from memchat.chat.conversation import Conversation
+
+        profile = self.settings.profile(options.agent)
+        return Conversation(
+            self._session(options),
+            self.model(model),
+            store.transcripts,
+            recall if options.memory else None,
+            self._style(options, profile),
+            self.clock,
+        )
+
+    def compare(self, question: str, options: ChatOptions) -> "Comparison":
+        """Ask `question` without and with memory; nothing is recorded or learned."""
+        from memchat.chat.compare import Comparison, Unrecorded, ask
+        from memchat.chat.conversation import Conversation
+
+        model = self.model(self.choice(options.model, options.agent).name)
+        profile = self.settings.profile(options.agent)
+        recall = self.recall_over(self.store, options.top_k or (profile.top_k if profile else None))
+        session = self._session(options)
+        style = self._style(options, profile)
+        nothing = Unrecorded(self.clock)
+        stateless, remembering = (
+            ask(Conversation(session, model, nothing, memory, style, self.clock), question) for memory in (None, recall)
+        )
+        return Comparison(question, model.name, stateless, remembering)
+
+    def learner(self, extraction_model: str, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> "Learner":
+        """A worker, started, that learns from whatever waits; with `extraction_model` where the settings name none."""
+        from memchat.chat.learner import Learner
+
+        name = self.settings.extraction_model or extraction_model
+        learner = Learner(lambda: self.desk(name), on_learned)
+        learner.start()
+        self._opened.append(learner.close)
+        return learner
+
+    def desk(self, extraction_model: str | None = None) -> "StoreDesk":
+        """A worker's desk on the calling thread, over a connection of its own."""
+        store = self.open_store()
+        name = extraction_model or self.settings.extraction_model or self.choice().extraction
+        return self.desk_over(store, name, self.recall_over(store))
+
+    def desk_over(self, store: Store, extraction_model: str, recall: "Recall") -> "StoreDesk":
+        from memchat.desk import StoreDesk
+
+        model = self.model(extraction_model)
+        return StoreDesk(store, model, self.embedder, recall, self._agent, self._drop_index)
+
+    def warm_up(self, model: str) -> None:
+        """Load what the first turn needs, in the background."""
+        embedding = threading.Thread(target=lambda: self.embedder.embed(["warm"]), name="warm-up", daemon=True)
+        embedding.start()
+        # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
+        self._opened.append(embedding.join)
+        if model != OFFLINE:
+            from memchat.models.litellm_setup import litellm
+
+            threading.Thread(target=litellm, name="import-litellm", daemon=True).start()
+
+    def _session(self, options: ChatOptions) -> Session:
+        if isinstance(options.session, Session):
+            return options.session
+        transcripts = self.store.transcripts
+        if options.session and options.resume:
+            raise UsageError("Give --session or --continue, not both.")
+        if options.session:
+            return self._named_session(options, options.session)
+        if options.resume and (last := transcripts.latest_session(options.user, options.agent)) is not None:
+            return last
+        return transcripts.new_session(options.user, options.agent, private=options.private)
+
+    def _named_session(self, options: ChatOptions, name: str) -> Session:
+        """The person's session of that id, or a new one; names that somebody else uses too stay apart."""
+        transcripts = self.store.transcripts
+        for known in (name, f"{name}@{options.user}"):
+            with suppress(NotFound):
+                return transcripts.find_session(known, options.user)
+        new = f"{name}@{options.user}" if transcripts.session_exists(name) else name
+        return transcripts.new_session(options.user, options.agent, private=options.private, name=new)
+
+    def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "Style":
+        from memchat.chat.conversation import Style
+
+        settings = self.settings
+        return Style(
+            system=options.system or (profile.system if profile else None) or settings.system,
+            instructions=options.instructions or settings.instructions,
+            metadata=options.metadata,
+            redacts=settings.redact,
+        )
+
+    def _agent(self, name: str | None) -> "Agent":
+        from memchat.chat.learner import Agent
+
+        profile = self.settings.profile(name)
+        if profile is None:
+            return Agent()
+        return Agent(profile.instructions, profile.categories, profile.metadata, profile.learn)
+
+    def _drop_index(self, erasure: int) -> None:
+        """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""
+        from memchat.store.index import wait_until_dropped
+
+        with Database(self.settings.database) as database:
+            if not wait_until_dropped(self.index_place, database, erasure, DROP_TIMEOUT_S):
+                raise StoreBusy(
+                    "What was erased may still be in the index, which another memchat has and does not let go of.",
+                    hint="Close it; the next memchat clears the index away.",
+                )
+
+    # What the chat loop asks for.
+
+    def memories(self, user: str) -> list[Memory]:
+        """The current memories of `user`, of all sessions, newest first."""
+        return self.store.memories.memories(View((Owner.user(user),), all_sessions=True))
+
+    def find(self, prefix: str, user: str) -> Memory:
+        return self.store.memories.find(prefix, [Owner.user(user)])
+
+    def remember(self, text: str, user: str, agent: str | None = None) -> Memory:
+        """Keep exactly `text`: for the user, or with `agent` for everyone who talks to that agent."""
+        return self.curator.add(text, Owner.agent(agent) if agent else Owner.user(user))
+
+    def forget(self, ids: Sequence[str]) -> "Receipt":
+        return self.curator.forget(ids)

@@ -1,0 +1,167 @@
+"""A conversation, turn by turn: record what is typed, recall what bears on it, have the model answer, record that."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
+
+from memchat.chat import prompt
+from memchat.errors import BadReply
+from memchat.memory.ports import Clock, Delta, LanguageModel, Request, Usage
+from memchat.memory.recall import Hit, Query, Recall
+from memchat.memory.redaction import redact
+from memchat.memory.text import well_formed
+from memchat.memory.types import Memory, Message, MessageStatus, Metadata, Role, Session
+
+
+class Transcript(Protocol):
+    """The part of the store that a conversation writes to and reads from."""
+
+    def begin_turn(
+        self,
+        session: Session,
+        text: str,
+        *,
+        learn: bool = True,
+        instructions: str | None = None,
+        metadata: Metadata | None = None,
+    ) -> Message: ...
+
+    def end_turn(
+        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]
+    ) -> Message | None: ...
+
+    def before(self, message: Message, limit: int) -> list[Message]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a conversation is held. `redacts` masks secrets before the first write."""
+
+    system: str | None = None
+    instructions: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    temperature: float | None = None
+    redacts: bool = True
+
+
+class Conversation:
+    """One session with one model. `private` may be switched at any time: from then on nothing is learned."""
+
+    def __init__(
+        self,
+        session: Session,
+        model: LanguageModel,
+        transcript: Transcript,
+        recall: Recall | None,
+        style: Style,
+        clock: Clock,
+    ) -> None:
+        self.session = session
+        self.model = model
+        self.private = session.private
+        self.last_hits: tuple[Hit, ...] = ()
+        self._transcript = transcript
+        self._recall = recall
+        self._style = style
+        self._clock = clock
+
+    @property
+    def agent(self) -> str | None:
+        return self.session.agent
+
+    @property
+    def remembers(self) -> bool:
+        """False where nothing is recalled and nothing learned."""
+        return self._recall is not None
+
+    def turn(self, text: str) -> "Turn":
+        """Record `text`, recall what bears on it, and prepare the call. Iterate the turn for the reply.
+
+        Raises StoreError when the message could not be recorded: then nothing was sent either.
+        """
+        text = well_formed(text)
+        said = redact(text).text if self._style.redacts else text
+        asked = self._transcript.begin_turn(
+            self.session,
+            said,
+            learn=self.remembers and not self.private,
+            instructions=self._style.instructions,
+            metadata=self._style.metadata,
+        )
+        turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
+        try:
+            self._prepare(turn, said)
+        except BaseException:
+            turn.record(MessageStatus.FAILED)
+            raise
+        return turn
+
+    def _prepare(self, turn: "Turn", text: str) -> None:
+        recent = self._transcript.before(turn.asked, prompt.RECENT_MESSAGES)
+        hits: tuple[Hit, ...] = ()
+        standing: list[Memory] = []
+        if self._recall is not None:
+            previous = next((message.text for message in reversed(recent) if message.role is Role.USER), None)
+            hits = self._recall.for_turn(Query(text, previous=previous), self.session)
+            standing = prompt.wishes_that_fit(self._recall.standing(self.session), self.model.count_tokens)
+        shown = {wish.id for wish in standing}
+        self.last_hits = turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
+        persona = prompt.Persona(self._style.system, self.remembers)
+        memories = [hit.memory for hit in turn.hits]
+        count = self.model.count_tokens
+        system = prompt.system_prompt(persona, self._clock().astimezone(), memories, standing, count)
+        messages = prompt.conversation(system, recent, text, self.model.context_tokens, count)
+        turn.request = Request(messages, temperature=self._style.temperature)
+
+
+class Turn:
+    """One exchange under way. Leaving its `with` block records the reply and hands the exchange to the learner."""
+
+    def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
+        self.asked = asked
+        self.hits: tuple[Hit, ...] = ()
+        self.request = Request(())
+        self.reply = ""
+        self.usage: Usage | None = None
+        self.status = MessageStatus.PARTIAL
+        self._model = model
+        self._transcript = transcript
+        self._redacts = redacts
+        self._stream: Generator[Delta, None, None] | None = None
+        self._recorded = False
+
+    def __iter__(self) -> Iterator[str]:
+        """The pieces of the reply as they arrive. Raises ModelError; what came before it stays in `reply`."""
+        self._stream = self._model.stream(self.request)
+        for delta in self._stream:
+            self.usage = delta.usage or self.usage
+            if delta.text:
+                self.reply += delta.text
+                yield delta.text
+        if not self.reply.strip():
+            raise BadReply("The model answered with nothing.", hint="Try again, or another model with --model.")
+        self.status = MessageStatus.COMPLETE
+
+    def __enter__(self) -> "Turn":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._stream is not None:
+                self._stream.close()
+        finally:
+            self.record(self.status if self.reply.strip() else MessageStatus.FAILED)
+
+    def record(self, status: MessageStatus) -> None:
+        """Write the reply and let the learner have the exchange, once."""
+        if self._recorded:
+            return
+        self._recorded = True
+        self.status = status
+        recalled = [hit.memory.id for hit in self.hits]
+        reply = well_formed(self.reply) if self.reply.strip() else ""
+        reply = redact(reply).text if self._redacts else reply
+        self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled)

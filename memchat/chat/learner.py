@@ -1,0 +1,301 @@
+"""The learner: a worker behind the prompt that turns pending work into memories, one exchange at a time."""
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from memchat.errors import BadReply, MemchatError, StoreBusy, StoreError
+from memchat.memory import extraction, reconcile, vectors
+from memchat.memory.extraction import Exchange, Extraction
+from memchat.memory.ports import Embedded, Embedder, LanguageModel
+from memchat.memory.recall import Recall
+from memchat.memory.safety import own_words
+from memchat.memory.types import (
+    CATEGORIES,
+    Add,
+    Applied,
+    Decision,
+    Forget,
+    Memory,
+    Message,
+    Metadata,
+    Scope,
+    Session,
+    Work,
+)
+
+log = logging.getLogger(__name__)
+
+EARLIER_MESSAGES = 4
+KNOWN_MEMORIES = 15
+IDLE_S = 2.0
+"""How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one exchange taught, or the reason why it still waits."""
+
+    applied: tuple[Applied, ...] = ()
+    error: str | None = None
+    cause: MemchatError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What learning needs to know of an agent's profile."""
+
+    instructions: str | None = None
+    categories: Sequence[str] = CATEGORIES
+    metadata: Metadata | None = None
+    learns: bool = False
+
+
+class Desk(Protocol):
+    """All that the worker needs, opened on its own thread: a connection to the store, the models, the profiles."""
+
+    @property
+    def model(self) -> LanguageModel: ...
+    @property
+    def embedder(self) -> Embedder: ...
+    @property
+    def recall(self) -> Recall: ...
+
+    def agent(self, name: str | None) -> Agent: ...
+    def claim(self) -> Work | None: ...
+    def message(self, message_id: str) -> Message | None: ...
+    def session(self, session_id: str) -> Session | None: ...
+    def reply_to(self, message: Message) -> Message | None: ...
+    def before(self, message: Message, limit: int) -> list[Message]: ...
+    def apply(
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work
+    ) -> list[Applied]: ...
+    def clean(self) -> None: ...
+    def failed(self, work: Work, reason: str) -> None: ...
+    def release(self, work: Work) -> None: ...
+    def drop(self, work: Work) -> None: ...
+    def due(self) -> int: ...
+    def scope(self, work: Work) -> Scope | None: ...
+    def close(self) -> None: ...
+
+
+def learn(desk: Desk, work: Work) -> Lesson:
+    """Learn from one exchange: extract, check, reconcile, store. A failure leaves the work pending with its reason.
+
+    So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
+    """
+    try:
+        return Lesson(tuple(_learn(desk, work)))
+    except MemchatError as error:
+        desk.failed(work, error.message)
+        return Lesson(error=error.message, cause=error)
+    except Exception as error:
+        desk.failed(work, _bug(error))
+        raise
+    except BaseException:
+        desk.release(work)
+        raise
+
+
+def _bug(error: Exception) -> str:
+    return f"{type(error).__name__}, which is a bug in memchat."
+
+
+def _learn(desk: Desk, work: Work) -> list[Applied]:
+    asked = desk.message(work.user_message_id)
+    session = desk.session(work.session_id)
+    if asked is None or session is None:
+        desk.drop(work)
+        return []
+    agent = desk.agent(session.agent)
+    exchange = _exchange(desk, work, asked, session, agent)
+    if not exchange.user.strip():
+        desk.drop(work)
+        return []
+    found = extract(desk.model, exchange)
+    learning = reconcile.Learning(
+        owner=reconcile.owner_of(session),
+        session_id=session.id,
+        message_id=asked.id,
+        model=desk.model.name,
+        agent=session.agent,
+        metadata={**(agent.metadata or {}), **work.metadata},
+        learns_agent=agent.learns,
+        scope=desk.scope(work),
+    )
+    decisions = reconcile.decide(found, exchange, learning)
+    applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
+    if any(isinstance(decision, Forget) for decision in decisions):
+        _clean(desk)
+    return applied
+
+
+def _clean(desk: Desk) -> None:
+    """Take what was forgotten out of the files; what cannot be done now is done when the store is next opened."""
+    try:
+        desk.clean()
+    except StoreError as error:
+        log.warning("what was forgotten is not out of all files yet: %s", error.message)
+
+
+def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
+    """One call, and one more where the answer could not be read whole.
+
+    Raises BadReply when neither answer can be read, or nothing in them.
+    """
+    asked = extraction.request(exchange)
+    answer = model.complete(asked).text
+    first, faults = _read(answer)
+    if first is not None and not faults:
+        return first
+    second, faults = _read(model.complete(extraction.repair(asked, answer, faults)).text)
+    best = max((one for one in (second, first) if one is not None), key=_size, default=None)
+    if best is None or (faults and not _size(best)):
+        raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
+    return best
+
+
+def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:
+    """The answer as far as it can be read, and what is wrong with it."""
+    try:
+        found = extraction.parse(answer)
+    except BadReply as error:
+        return None, (error.message.rstrip("."),)
+    return found, found.faults
+
+
+def _size(found: Extraction) -> int:
+    return sum(map(len, (found.facts, found.confirmed, found.ended, found.outdated, found.forget)))
+
+
+def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embedded | None]:
+    """The vectors that go with `decisions`, in one batch."""
+    drafts = [decision.draft for decision in decisions if isinstance(decision, Add)]
+    rows = iter(vectors.embed(embedder, drafts))
+    return [next(rows) if isinstance(decision, Add) else None for decision in decisions]
+
+
+def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: Agent) -> Exchange:
+    said = own_words(asked.text)
+    reply = desk.reply_to(asked)
+    return Exchange(
+        today=asked.created_at.astimezone().date(),
+        user=said,
+        assistant=reply.text if reply else "",
+        earlier=[(message.role, message.text) for message in desk.before(asked, EARLIER_MESSAGES)],
+        known=_known(desk, said, session),
+        instructions=work.instructions or agent.instructions,
+        categories=agent.categories,
+        learns_agent=agent.learns or reconcile.owner_of(session).kind is Scope.AGENT,
+    )
+
+
+def _known(desk: Desk, said: str, session: Session) -> list[Memory]:
+    return desk.recall.nearest(said, session, KNOWN_MEMORIES)
+
+
+class Learner:
+    """One daemon thread. `open_desk` is called on it, so that connections are not shared between threads."""
+
+    def __init__(self, open_desk: Callable[[], Desk], on_lesson: Callable[[Lesson], None]) -> None:
+        self._open_desk = open_desk
+        self._on_lesson = on_lesson
+        self._news = threading.Condition()
+        self._stopping = False
+        self._awake = False
+        self._settled = False
+        self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is new work."""
+        with self._news:
+            self._awake, self._settled = True, False
+            self._news.notify_all()
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing is left that could be learned now. False when that takes longer than `timeout_s`.
+
+        A learner that has stopped, or was never started, has nothing to wait for.
+        """
+        self.wake()
+        with self._news:
+            return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Stop after the present step. Work left over stays pending on disk."""
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        desk: Desk | None = None
+        try:
+            desk = self._open_desk()
+            while not self._stopping:
+                self._step(desk)
+        except MemchatError as error:
+            log.warning("the learner has stopped: %s", error.message)
+            self._tell(Lesson(error=error.message))
+        finally:
+            if desk is not None:
+                desk.close()
+            with self._news:
+                self._settled = True
+                self._news.notify_all()
+
+    def _step(self, desk: Desk) -> None:
+        """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
+        try:
+            if not self._work_off(desk):
+                self._rest(desk)
+        except StoreBusy as error:
+            self._tell(Lesson(error=error.message))
+            self._pause()
+        except MemchatError:
+            raise
+        except Exception as error:
+            _log_bug("learning failed", error)
+            self._tell(Lesson(error=_bug(error)))
+            self._pause()
+
+    def _work_off(self, desk: Desk) -> bool:
+        work = desk.claim()
+        if work is None:
+            return False
+        self._tell(learn(desk, work))
+        return True
+
+    def _tell(self, lesson: Lesson) -> None:
+        """What is learned is learned, whether or not it can be shown."""
+        try:
+            self._on_lesson(lesson)
+        except Exception as error:
+            _log_bug("a lesson could not be shown", error)
+
+    def _rest(self, desk: Desk) -> None:
+        with self._news:
+            if not self._awake:
+                self._settled = desk.due() == 0
+                self._news.notify_all()
+                self._news.wait_for(lambda: self._awake or self._stopping, IDLE_S)
+            self._awake = False
+
+    def _pause(self) -> None:
+        """Nothing can be learned for the moment, also not by those who ask to settle."""
+        with self._news:
+            self._awake, self._settled = False, True
+            self._news.notify_all()
+            self._news.wait_for(lambda: self._stopping, IDLE_S)
+
+
+def _log_bug(what: str, error: Exception) -> None:
+    """Where it happened, without the error's own text, which may hold what people wrote."""
+    log.error("%s: %s\n%s", what, type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))

@@ -1,0 +1,289 @@
+"""`memchat chat`, `ask` and `compare`: the commands that talk to a model."""
+
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memchat.cli import options
+from memchat.cli.options import Json, Meta, User, announce
+from memchat.cli.output import Beside, Block, Line, Result, Table, one_line, say
+from memchat.config import load_settings
+from memchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from memchat.app import App, Chat, ChatOptions
+    from memchat.chat.compare import Answer, Comparison
+    from memchat.chat.conversation import Turn
+    from memchat.config import Settings
+    from memchat.memory.ports import Usage
+    from memchat.memory.recall import Hit
+    from memchat.terminal.blocks import ReplyWriter
+    from memchat.terminal.notes import Notes
+    from memchat.terminal.signals import Signals
+
+Agent = Annotated[
+    str | None, typer.Option("--agent", "-a", metavar="NAME", help="The agent to talk to; else MEMCHAT_AGENT.")
+]
+Session = Annotated[
+    str | None,
+    typer.Option("--session", "-s", metavar="ID", help="Go on with this conversation, or begin one of that name."),
+]
+Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
+]
+NoMemory = Annotated[bool, typer.Option("--no-memory", help="Recall nothing and learn nothing.")]
+Private = Annotated[bool, typer.Option("--private", help="Recall, but learn nothing.")]
+TopK = Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="At most so many memories in a prompt.")]
+System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="The system prompt.")]
+Instructions = Annotated[
+    str | None, typer.Option("--instructions", metavar="TEXT", help="What is worth remembering, for the extraction.")
+]
+
+_CLOSING = re.compile(r"<(?=\s*/\s*attachment)", re.IGNORECASE)
+_LONG_S = 1.0
+"""When waiting for what is being learned is worth a word, in seconds."""
+
+
+def chat(
+    *,
+    user: User = None,
+    agent: Agent = None,
+    session: Session = None,
+    continue_: Continue = False,
+    model: Model = None,
+    no_memory: NoMemory = False,
+    private: Private = False,
+    top_k: TopK = None,
+    system: System = None,
+    instructions: Instructions = None,
+    meta: Meta = None,
+) -> int:
+    """Chat. With piped input every line is a turn, and the replies come out raw."""
+    from memchat.app import ChatOptions
+
+    settings = load_settings(user=user, agent=agent)
+    wanted = ChatOptions(
+        settings.user,
+        settings.agent,
+        session,
+        continue_,
+        model,
+        memory=not no_memory,
+        private=private,
+        top_k=top_k,
+        system=system,
+        instructions=instructions,
+        metadata=options.pairs(meta, "--meta"),
+    )
+    with _talking(settings, wanted, owns_index=True) as (app, chat_, notes, _):
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            from memchat.terminal.loop import run_chat
+
+            app.warm_up(chat_.conversation.model.name)
+            return run_chat(chat_, app, notes)
+        from memchat.terminal.piped import run_piped
+
+        return run_piped(chat_, sys.stdin.buffer, sys.stdout, sys.stderr, notes)
+
+
+def ask(
+    question: Annotated[list[str] | None, typer.Argument(metavar="QUESTION")] = None,
+    *,
+    user: User = None,
+    agent: Agent = None,
+    session: Session = None,
+    continue_: Continue = False,
+    model: Model = None,
+    no_memory: NoMemory = False,
+    private: Private = False,
+    top_k: TopK = None,
+    system: System = None,
+    instructions: Instructions = None,
+    meta: Meta = None,
+    as_json: Json = False,
+) -> Result:
+    """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself."""
+    from memchat.app import ChatOptions
+
+    text = _asked(question)
+    settings = load_settings(user=user, agent=agent)
+    wanted = ChatOptions(
+        settings.user,
+        settings.agent,
+        session,
+        continue_,
+        model,
+        memory=not no_memory,
+        private=private,
+        top_k=top_k,
+        system=system,
+        instructions=instructions,
+        metadata=options.pairs(meta, "--meta"),
+    )
+    with _talking(settings, wanted) as (_, chat_, notes, signals):
+        with signals.interruptible():
+            turn = _turn(chat_, text, _Silent() if as_json else _writer())
+            _settle(chat_, notes)
+        return Result(_turn_json(chat_, turn), as_json=as_json)
+
+
+def compare(
+    question: Annotated[list[str], typer.Argument(metavar="QUESTION")],
+    *,
+    user: User = None,
+    agent: Agent = None,
+    model: Model = None,
+    top_k: TopK = None,
+    system: System = None,
+    as_json: Json = False,
+) -> Result:
+    """Ask the same question without and with memory. Nothing of it is recorded or learned."""
+    from memchat.app import App, ChatOptions
+
+    text = options.joined(question, "question")
+    settings = load_settings(user=user, agent=agent)
+    with App(settings, on_retry=announce) as app:
+        say("Asking twice…")
+        found = app.compare(text, ChatOptions(settings.user, settings.agent, model=model, top_k=top_k, system=system))
+    return Result(_comparison_json(found), _compared(found), as_json=as_json)
+
+
+# A conversation, from opening to closing.
+
+
+@contextmanager
+def _talking(
+    settings: "Settings", wanted: "ChatOptions", *, owns_index: bool = False
+) -> "Generator[tuple[App, Chat, Notes, Signals]]":
+    """A chat with its memchat. The signals that end programs are handled from before the first write on."""
+    from memchat.app import App
+    from memchat.terminal.notes import Notes
+    from memchat.terminal.signals import Signals
+
+    notes = Notes()
+    with (
+        Signals().handled() as signals,
+        App(settings, owns_index=owns_index, on_retry=announce) as app,
+        app.chat(wanted, notes) as chat_,
+    ):
+        yield app, chat_, notes, signals
+
+
+def _asked(words: list[str] | None) -> str:
+    """The question, with what was piped in below it."""
+    piped = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode("utf-8", errors="replace").strip()
+    question = " ".join(words or ()).strip()
+    if not question and not piped:
+        raise UsageError("There is no question.", hint='As in: memchat ask "What do you know about me?"')
+    if not question or not piped:
+        return question or piped
+    # The attachment must not end before its end: what follows it would count as the person's own words.
+    return f"{question}\n\n<attachment>\n{_CLOSING.sub('‹', piped)}\n</attachment>"
+
+
+def _turn(chat_: "Chat", text: str, writer: "ReplyWriter") -> "Turn":
+    try:
+        with chat_.conversation.turn(text) as turn:
+            try:
+                for piece in turn:
+                    writer.feed(piece)
+            finally:
+                writer.close()
+    finally:
+        chat_.learner.wake()
+    return turn
+
+
+def _settle(chat_: "Chat", notes: "Notes") -> None:
+    """Wait until the exchange has been learned from; Ctrl-C leaves it for next time."""
+    learns = chat_.conversation.remembers and not chat_.conversation.private
+    if learns and not chat_.learner.settle(_LONG_S):
+        say("Remembering… Ctrl-C to leave now; it will be finished next time.")
+        chat_.learner.settle()
+    for line in notes.take():
+        say(line)
+
+
+def _writer() -> "ReplyWriter":
+    from memchat.terminal.blocks import MarkdownReply, RawReply
+
+    if not sys.stdout.isatty():
+        return RawReply(sys.stdout)
+    from rich.console import Console
+
+    return MarkdownReply(Console(highlight=False))
+
+
+class _Silent:
+    """For a reply that is printed as part of something else."""
+
+    def feed(self, piece: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+# Shapes.
+
+
+def _turn_json(chat_: "Chat", turn: "Turn") -> dict[str, Any]:
+    return {
+        "reply": turn.reply,
+        "model": chat_.conversation.model.name,
+        "session": chat_.conversation.session.id,
+        "memories": [_hit_json(hit) for hit in turn.hits],
+        "usage": None if turn.usage is None else _usage_json(turn.usage),
+    }
+
+
+def _hit_json(hit: "Hit") -> dict[str, Any]:
+    return {"id": hit.memory.id, "text": hit.memory.text, "score": round(hit.score, 4)}
+
+
+def _usage_json(usage: "Usage") -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost_usd,
+    }
+
+
+def _comparison_json(found: "Comparison") -> dict[str, Any]:
+    def shape(answer: "Answer") -> dict[str, Any]:
+        memories = [_hit_json(hit) for hit in answer.hits]
+        return {"reply": answer.reply, **_usage_json(answer.usage), "estimated": answer.counted, "memories": memories}
+
+    return {
+        "question": found.question,
+        "model": found.model,
+        "stateless": shape(found.stateless),
+        "with_memory": shape(found.remembering),
+    }
+
+
+def _compared(found: "Comparison") -> list[Block]:
+    hits = found.remembering.hits
+    replies = (found.stateless.reply.strip(), found.remembering.reply.strip())
+    blocks: list[Block] = [
+        Beside(("Without memory", "With memory"), replies),
+        Line(""),
+        Beside(("Tokens", "Tokens"), (_cost(found.stateless), _cost(found.remembering))),
+        Line(""),
+        Line("Memories used" if hits else "No relevant memories found.", "bold"),
+    ]
+    if hits:
+        blocks.append(Table(("SCORE", "MEMORY"), [(f"{hit.score:.2f}", one_line(hit.memory.text)) for hit in hits]))
+    return blocks
+
+
+def _cost(answer: "Answer") -> str:
+    usage = answer.usage
+    about = "about " if answer.counted else ""
+    price = "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.6f}"
+    return f"{about}{usage.prompt_tokens} in the prompt, {about}{usage.completion_tokens} in the reply; {price}"

@@ -1,0 +1,193 @@
+"""`memchat forget`: count, ask, erase down to the bytes, and say what the search afterwards found."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memchat.cli.asking import agreed
+from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, opened, owners, reach
+from memchat.cli.output import Block, Facts, Line, Result, Table
+from memchat.cli.portraits import counted, rows
+from memchat.errors import UsageError
+from memchat.memory.types import Memory, Scope
+
+if TYPE_CHECKING:
+    from memchat.app import App
+    from memchat.store.erasure import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an erasure would take, and how to carry it out."""
+
+    question: str
+    shown: Sequence[Block]
+    counts: dict[str, int]
+    ids: tuple[str, ...]
+    erase: "Callable[[], Receipt]"
+
+
+def forget(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Memories, by id or beginning.")] = None,
+    *,
+    query: Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="What a search finds.")] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Everything of the user, conversations too; with a filter, the memories it names."),
+    ] = False,
+    user: User = None,
+    agent: LearnedWith = None,
+    where: Where = None,
+    category: Category = None,
+    keep_source: Annotated[
+        bool, typer.Option("--keep-source", help="Leave the quoted words in the conversations they come from.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Result:
+    """Erase memories for good: every version, the quoted words, every byte of them.
+
+    Counts first, and asks. Afterwards every file is searched for what was erased; the exit code is 1 if any is left.
+    """
+    if sum((bool(ids), query is not None, everything)) != 1:
+        raise UsageError("Name what to forget: ids, --query or --all, one of them.", hint="memchat forget --help")
+    with opened(user) as memchat:
+        if everything and not (agent or where or category):
+            plan = _person(memchat)
+        elif ids:
+            plan = _memories(memchat, _named(memchat, ids, agent), keep_source=keep_source)
+        else:
+            found = _found(memchat, query, agent, where, category)
+            plan = _memories(memchat, found, keep_source=keep_source)
+        return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+def carry_out(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
+    """Erase what `plan` names, once that is agreed, and tell what came of it."""
+    if not any(plan.counts.values()):
+        data = {"dry_run": dry_run, **plan.counts, "ids": []}
+        return Result(data, (Line("There is nothing to forget."),), as_json=as_json)
+    if dry_run:
+        data = {"dry_run": True, **plan.counts, "ids": list(plan.ids)}
+        return Result(data, (*plan.shown, Line("Nothing was erased.")), as_json=as_json)
+    if not yes and not agreed(plan.shown, plan.question):
+        data = {"dry_run": False, **dict.fromkeys(plan.counts, 0), "ids": []}
+        return Result(data, (), ("Nothing was erased.",), as_json, exit_code=1)
+    receipt = plan.erase()
+    data = {**receipt_json(receipt), "ids": list(plan.ids)}
+    return Result(data, _receipt(receipt), as_json=as_json, exit_code=1 if receipt.left else 0)
+
+
+# What would go.
+
+
+def _named(memchat: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
+    whose = owners(memchat.settings.user, agent)
+    found = {memory.id: memory for memory in (memchat.store.memories.find(one, whose) for one in ids)}
+    return list(found.values())
+
+
+def _found(
+    memchat: "App",
+    query: str | None,
+    agent: str | None,
+    where: Sequence[str] | None,
+    category: Sequence[str] | None,
+) -> list[Memory]:
+    view = reach(memchat, agent, where, category, all_sessions=True)
+    if query is None:
+        return memchat.store.memories.memories(view)
+    from memchat.memory.recall import Query
+
+    if not query.strip():
+        raise UsageError("The query is empty.")
+    return [hit.memory for hit in memchat.recall.search(Query(query, view))]
+
+
+def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool) -> Plan:
+    ids = tuple(memory.id for memory in found)
+    earlier = _earlier(memchat, found)
+    counts = {"memories": len(ids) + earlier}
+    what = counted(len(ids), "memory", "memories")
+    if earlier:
+        what += f" and {counted(earlier, 'earlier version', 'earlier versions')}"
+    of = Counter(f"{m.owner.kind} {m.owner.name}" for m in found if m.owner.kind is not Scope.USER)
+    shared = "".join(f", {count} of them of {name}, shared by all its users" for name, count in of.items())
+    source = "" if keep_source else " The words they were learned from are blanked in the conversations."
+    shown = (
+        Table(("ID", "SINCE", "CATEGORY", "MEMORY"), list(rows(found))),
+        Line(f"{what}{shared} would be erased.{source}"),
+    )
+
+    def erase() -> "Receipt":
+        return memchat.curator.forget(ids, keep_source=keep_source)
+
+    return Plan(f"Erase {what} for good?", shown, counts, ids, erase)
+
+
+def _earlier(memchat: "App", found: Sequence[Memory]) -> int:
+    """How many versions that `found` replaced go with them."""
+    chain = {memory.id for memory in found}
+    queue = [former for memory in found for former in memory.supersedes]
+    for memory_id in queue:
+        if memory_id not in chain:
+            chain.add(memory_id)
+            memory = memchat.store.memories.get(memory_id)
+            queue.extend(memory.supersedes if memory else ())
+    return len(chain) - len(found)
+
+
+def _person(memchat: "App") -> Plan:
+    user = memchat.settings.user
+    store = memchat.store
+    every = replace(reach(memchat, all_sessions=True), superseded=True, expired=True)
+    sessions = store.transcripts.sessions(user)
+    counts = {
+        "memories": store.memories.count(every),
+        "sessions": len(sessions),
+        "messages": sum(session.messages for session in sessions),
+        "work": len(store.work.pending(user)),
+    }
+    shown = (
+        Line(f"Everything of {user} would be erased:"),
+        Facts(
+            [
+                ("memories", f"{counts['memories']}, earlier versions included"),
+                ("conversations", f"{counts['sessions']}, with {counts['messages']} messages"),
+                ("waiting to be learned", str(counts["work"])),
+            ]
+        ),
+    )
+    question = f"Erase everything of {user} for good?"
+    return Plan(question, shown, counts, (), lambda: memchat.curator.forget_person(user))
+
+
+# What came of it.
+
+
+def receipt_json(receipt: "Receipt") -> dict[str, Any]:
+    """Without the words that were searched for: they are what must not be kept."""
+    counts = {key: value for key, value in asdict(receipt).items() if isinstance(value, int)}
+    return {"dry_run": False, **counts, "left": [{"kind": found.kind, "file": found.file} for found in receipt.left]}
+
+
+def _receipt(receipt: "Receipt") -> list[Block]:
+    erased = [
+        counted(receipt.memories, "memory", "memories"),
+        counted(receipt.versions, "entry of its history", "entries of their history"),
+        counted(receipt.messages, "message blanked or erased", "messages blanked or erased"),
+        counted(receipt.sessions, "conversation", "conversations") if receipt.sessions else "",
+        f"{receipt.work} waiting to be learned" if receipt.work else "",
+    ]
+    searched = f"Searched {counted(receipt.files, 'file', 'files')}, {receipt.bytes:,} bytes"
+    lines: list[Block] = [Line(f"Erased: {', '.join(part for part in erased if part)}.")]
+    if not receipt.left:
+        return [*lines, Line(f"{searched}: nothing of it is left.")]
+    traces = Counter((found.file, found.kind) for found in receipt.left)
+    lines.append(Line(f"{searched}. Still there:"))
+    lines.append(Facts([(file, counted(count, kind, f"{kind}s")) for (file, kind), count in sorted(traces.items())]))
+    return [*lines, Line("memchat forget can be run again once no other memchat is open.")]

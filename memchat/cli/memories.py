@@ -1,0 +1,327 @@
+"""`memchat memories`: what is remembered, and what a person does with it by hand."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memchat.cli import options
+from memchat.cli.forget import forget
+from memchat.cli.groups import group
+from memchat.cli.options import Category, Json, LearnedWith, Meta, User, Where, opened, owners, reach
+from memchat.cli.output import Encoded, Line, Result, Table, one_line, say
+from memchat.cli.portraits import as_listed, change_json, counted, local, portrait, rows, sentence, words_of
+from memchat.errors import MemchatError, UsageError
+from memchat.memory.types import Draft, Memory, Owner, Scope, Source
+from memchat.store.ids import beginnings, memory_ids
+from memchat.store.interchange import Reader, memory_json, moment_json, record_json
+from memchat.store.listing import listed, listed_json
+from memchat.store.transfer import Imported, Transfer, reowned
+
+if TYPE_CHECKING:
+    from memchat.app import App
+    from memchat.memory.recall import Hit
+
+app = group("memories", "What is remembered: list, search, correct, export, forget.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a memory, or its beginning.")]
+Words = Annotated[list[str], typer.Argument(metavar="TEXT")]
+Session = Annotated[
+    str | None, typer.Option("--session", "-s", metavar="ID", help="Also what is known in this conversation alone.")
+]
+AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Also what is known in single conversations alone.")]
+
+UNLIMITED_TOKENS = 10_000_000
+"""For searches whose results go into no prompt."""
+
+
+@app.command("list")
+def list_(
+    *,
+    user: User = None,
+    agent: LearnedWith = None,
+    where: Where = None,
+    category: Category = None,
+    session: Session = None,
+    all_sessions: AllSessions = False,
+    as_of: Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")] = None,
+    include_superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")] = None,
+    as_json: Json = False,
+) -> Result:
+    """List memories, the newest first."""
+    with opened(user) as memchat:
+        view = reach(memchat, agent, where, category, session, all_sessions=all_sessions)
+        view = replace(view, superseded=include_superseded, as_of=options.day(as_of, "--as-of"))
+        database, now = memchat.store.database, memchat.clock()
+        if as_json:
+            return Result([Encoded(text) for text in listed_json(database, view, now, limit)], as_json=True)
+        found = list(listed(database, view, now, limit))
+        notes = [] if found else [f"No memories of {memchat.settings.user} here."]
+        elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
+        if not view.all_sessions and session is None and (hidden := memchat.store.memories.count(elsewhere)):
+            notes.append(f"{hidden} more in single conversations: --all-sessions lists them.")
+        return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), _short(memchat, agent)),), notes)
+
+
+@app.command()
+def search(
+    query: Words,
+    *,
+    user: User = None,
+    agent: LearnedWith = None,
+    where: Where = None,
+    category: Category = None,
+    session: Session = None,
+    all_sessions: AllSessions = False,
+    top_k: Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="At most so many.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    as_json: Json = False,
+) -> Result:
+    """Search memories by meaning and by words, the best first, as recall does in a chat."""
+    from memchat.memory.recall import Query
+
+    text = options.joined(query, "query")
+    with opened(user, memory_tokens=UNLIMITED_TOKENS) as memchat:
+        view = reach(memchat, agent, where, category, session, all_sessions=all_sessions)
+        hits = memchat.recall.search(Query(text, view, top_k=top_k))
+        data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]
+        if not hits:
+            return Result(data, (Line("No relevant memories found."),), as_json=as_json)
+        short = _short(memchat, agent)
+        scored = [(hit.memory.id, f"{hit.score:.2f}", _found(hit, explain)) for hit in hits]
+        return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), as_json=as_json)
+
+
+def _parts(parts: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(part), 4) for name, part in parts.items()}
+
+
+def _found(hit: "Hit", explain: bool) -> str:
+    inside = ", ".join(f"{name} {part:+.2f}" for name, part in _parts(hit.parts).items())
+    return sentence(as_listed(hit.memory)) + (f"  [{inside}]" if explain else "")
+
+
+@app.command()
+def show(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json = False) -> Result:
+    """Show a memory with where it comes from: the conversation, the words, every version of it."""
+    with opened(user) as memchat:
+        memory = find(memchat, id_, agent)
+        versions = _versions(memchat, memory)
+        history = memchat.store.memories.history(memory)
+        origin = _origin(memchat, memory)
+        data = {
+            **memory_json(memory),
+            "versions": [memory_json(version) for version in versions],
+            "changes": [change_json(change) for change in history],
+            "conversation": origin,
+        }
+        return Result(data, portrait(memory, versions, origin), as_json=as_json)
+
+
+@app.command()
+def add(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to remember; - reads a line for each.")],
+    *,
+    user: User = None,
+    category: Annotated[str, typer.Option("--category", metavar="NAME")] = "other",
+    meta: Meta = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="A date, or a time from now: 12h, 30d, 8w.")
+    ] = None,
+    valid_from: Annotated[str | None, typer.Option(metavar="DAY", help="Since when it is true.")] = None,
+    standing: Annotated[bool, typer.Option("--standing", help="A wish for every answer, as: be brief.")] = False,
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", "-a", metavar="NAME", help="Keep it for everyone who talks to this agent."),
+    ] = None,
+    as_json: Json = False,
+) -> Result:
+    """Remember each text exactly as it is written."""
+    with opened(user) as memchat:
+        owner = Owner.agent(agent) if agent else Owner.user(memchat.settings.user)
+        draft = Draft(
+            "",
+            owner,
+            scope=owner.kind,
+            category=options.category(memchat, category, agent),
+            agent=agent,
+            metadata=options.pairs(meta, "--meta"),
+            valid_from=options.day(valid_from, "--valid-from"),
+            expires_at=options.end(expires, "--expires", memchat.clock()),
+            standing=standing,
+            source=Source.TOLD,
+        )
+        kept = memchat.curator.tell(list(_texts(texts)), draft)
+        short = {} if as_json else beginnings(memory_ids(memchat.store.database, [owner]))
+        lines = [Line(f"Remembered {short.get(m.id, m.id)}: {one_line(m.text)}") for m in kept]
+        return Result([memory_json(memory) for memory in kept], lines, as_json=as_json)
+
+
+def _texts(given: Sequence[str]) -> Iterator[str]:
+    for text in given:
+        if text != "-":
+            yield text
+            continue
+        for line in sys.stdin.buffer.read().decode("utf-8", errors="replace").splitlines():
+            if line.strip():
+                yield line
+
+
+@app.command()
+def edit(
+    id_: Id,
+    text: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]", help="The new words; else EDITOR opens.")
+    ] = None,
+    *,
+    user: User = None,
+    agent: LearnedWith = None,
+    as_json: Json = False,
+) -> Result:
+    """Correct the words of a memory. The former words stay in its history."""
+    from memchat.cli.editor import edited
+
+    with opened(user) as memchat:
+        memory = find(memchat, id_, agent)
+        if memory.superseded:
+            raise UsageError(
+                f"This memory was replaced by {memory.superseded_by}.",
+                hint="Edit that one, or go back to this one with: memchat memories undo",
+            )
+        words = " ".join(text).strip() if text else edited(memory.text)
+        if not words:
+            raise UsageError("The text is empty. Nothing was changed.", hint="memchat forget erases a memory.")
+        changed = memchat.curator.edit(memory, words)
+        line = "Nothing was changed." if changed == memory else f"Now: {one_line(changed.text)}"
+        return Result(memory_json(changed), (Line(line),), as_json=as_json)
+
+
+@app.command()
+def history(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json = False) -> Result:
+    """Show what happened to a memory and to those it replaced, the oldest first."""
+    with opened(user) as memchat:
+        changes = memchat.store.memories.history(find(memchat, id_, agent))
+        lines = [(local(moment_json(c.at)), c.event.lower(), c.reason, words_of(c)) for c in changes]
+        table = Table(("WHEN", "WHAT", "WHY", "WORDS"), lines)
+        return Result([change_json(change) for change in changes], (table,), as_json=as_json)
+
+
+@app.command()
+def undo(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json = False) -> Result:
+    """Take back the last change to a memory: an edit, a replacement, its end, or the doubt about it."""
+    with opened(user) as memchat:
+        memory = memchat.curator.undo(find(memchat, id_, agent))
+        return Result(memory_json(memory), (Line(f"In force: {one_line(memory.text)}"),), as_json=as_json)
+
+
+@app.command()
+def export(
+    *,
+    user: User = None,
+    agent: LearnedWith = None,
+    where: Where = None,
+    category: Category = None,
+    as_json: Json = False,
+) -> Result:
+    """Write memories to standard output as JSON Lines, with every version, their evidence and their history.
+
+    Each line is an object with the keys of `memories list --json` and "changes", a list of {"order", "event", "at",
+    "old_text", "new_text", "reason"}. `memchat memories import` restores them without a difference.
+    """
+    with opened(user) as memchat:
+        view = reach(memchat, agent, where, category, all_sessions=True)
+        records = _transfer(memchat).export(replace(view, superseded=True, expired=True))
+        return Result([record_json(record) for record in records], as_json=as_json, lines=not as_json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is standard input.")],
+    *,
+    user: User = None,
+    as_json: Json = False,
+) -> Result:
+    """Restore an export, or take in memories from elsewhere.
+
+    Memories exported by memchat come back with their ids, times, versions, evidence and owners; with --user they become
+    that person's. Other files may hold a text on each line, or JSON: objects with "text" or "memory" and, if need be,
+    "category", "metadata", "created_at", one a line, in an array, or under "results". What is there already stays.
+    """
+    text = _read(file)
+    with opened(user) as memchat:
+        owner = Owner.user(memchat.settings.user)
+        records = Reader(owner, memchat.clock(), memchat.curator.clean).read(text)
+        if user is not None:
+            records = [reowned(record, owner) for record in records]
+        if len(records) > 1_000:
+            say(f"Importing {len(records)} memories…")
+        came = _transfer(memchat).restore(records, memchat.embedder) if records else Imported((), 0)
+        lines = (Line(f"{counted(len(came.ids), 'memory', 'memories')} imported, {came.known} were there already."),)
+        return Result({"imported": len(came.ids), "known": came.known, "ids": list(came.ids)}, lines, as_json=as_json)
+
+
+app.command("forget")(forget)
+
+
+# Finding.
+
+
+def find(memchat: "App", prefix: str, agent: str | None) -> Memory:
+    """The one memory whose id begins with `prefix`, of the user or of the agent named. NotFound, AmbiguousId."""
+    return memchat.store.memories.find(prefix, owners(memchat.settings.user, agent))
+
+
+def _transfer(memchat: "App") -> Transfer:
+    return Transfer(memchat.store.database, memchat.clock, memchat.fingerprint)
+
+
+def _read(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise MemchatError(f"{file} cannot be read: {error.strerror}.") from error
+    return raw.decode("utf-8-sig", errors="replace")
+
+
+def _versions(memchat: "App", memory: Memory) -> list[Memory]:
+    """What `memory` replaced, and what replaced it, oldest first; the memory itself is not among them."""
+    get = memchat.store.memories.get
+    earlier: dict[str, Memory] = {}
+    queue = list(memory.supersedes)
+    for memory_id in queue:
+        if memory_id not in earlier and (former := get(memory_id)) is not None:
+            earlier[memory_id] = former
+            queue.extend(former.supersedes)
+    later: dict[str, Memory] = {}
+    by = memory.superseded_by
+    while by is not None and by not in later and (successor := get(by)) is not None:
+        later[by] = successor
+        by = successor.superseded_by
+    return [*sorted(earlier.values(), key=lambda m: m.created_at), *later.values()]
+
+
+def _origin(memchat: "App", memory: Memory) -> dict[str, str | None] | None:
+    """The conversation and the message that a memory comes from, as far as they are still there."""
+    if memory.evidence is None:
+        return None
+    session = memchat.store.transcripts.session(memory.evidence.session_id)
+    message = memchat.store.transcripts.message(memory.evidence.message_id)
+    if session is None or session.user != memchat.settings.user:
+        return None
+    return {
+        "session": session.id,
+        "title": session.title,
+        "said_at": moment_json(message.created_at) if message else None,
+        "message": message.text if message else None,
+    }
+
+
+def _short(memchat: "App", agent: str | None) -> dict[str, str] | None:
+    """How short each id may be written, where a terminal will show it."""
+    if not sys.stdout.isatty():
+        return None
+    return beginnings(memory_ids(memchat.store.database, owners(memchat.settings.user, agent)))

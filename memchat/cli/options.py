@@ -1,0 +1,155 @@
+"""Options that several commands share, what is typed for them, and the memchat that they open."""
+
+import re
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memchat.cli.output import say
+from memchat.config import load_settings, nearest
+from memchat.errors import UsageError
+from memchat.memory.ports import View
+from memchat.memory.types import CATEGORIES, Metadata, MetadataValue, Owner
+
+if TYPE_CHECKING:
+    from memchat.app import App
+    from memchat.models.retry import RetryNotice
+
+User = Annotated[
+    str | None,
+    typer.Option("--user", "-u", metavar="NAME", help="Whose memory; else MEMCHAT_USER, else the login name."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LearnedWith = Annotated[
+    str | None,
+    typer.Option("--agent", "-a", metavar="NAME", help="Only what was learned with this agent, and its own memories."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="KEY=VALUE", help="Only memories with this metadata; may be repeated."),
+]
+Category = Annotated[
+    list[str] | None, typer.Option("--category", metavar="NAME", help="Only this category; may be repeated.")
+]
+Meta = Annotated[
+    list[str] | None,
+    typer.Option("--meta", metavar="KEY=VALUE", help="Metadata to keep with it; may be repeated."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")]
+
+_SPAN = re.compile(r"(\d{1,4})([hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@contextmanager
+def opened(user: str | None = None, *, memory_tokens: int | None = None) -> "Generator[App]":
+    """The memchat of this home, for one command that needs no index of its own."""
+    from memchat.app import App
+
+    with App(load_settings(user=user, memory_tokens=memory_tokens), on_retry=announce) as app:
+        yield app
+
+
+def announce(notice: "RetryNotice") -> None:
+    """Say what is waited for; the learner's waits, on its own thread, are nobody's concern."""
+    from memchat.terminal.notes import retry_line
+
+    if threading.current_thread() is threading.main_thread():
+        say(retry_line(notice))
+
+
+def owners(user: str, agent: str | None) -> tuple[Owner, ...]:
+    """Whose memories `user` sees: their own, and with an agent named also that agent's."""
+    return (Owner.user(user), Owner.agent(agent)) if agent else (Owner.user(user),)
+
+
+def reach(
+    app: "App",
+    agent: str | None = None,
+    where: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    session: str | None = None,
+    *,
+    all_sessions: bool = False,
+) -> View:
+    """The current memories that a command's options name. NotFound for a session that the user does not have."""
+    user = app.settings.user
+    return View(
+        owners(user, agent),
+        session_id=app.store.transcripts.find_session(session, user).id if session else None,
+        all_sessions=all_sessions,
+        agent=agent,
+        where=pairs(where, "--where"),
+        categories=tuple(category(app, name, agent) for name in categories or ()),
+    )
+
+
+def pairs(given: Sequence[str] | None, option: str) -> Metadata:
+    """`key=value` as metadata. Whole numbers, decimals, true and false are kept as such, all else as text."""
+    found: dict[str, MetadataValue] = {}
+    for item in given or ():
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} wants KEY=VALUE, not {item!r}.", hint=f"As in: {option} order_id=4821")
+        found[key.strip()] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> MetadataValue:
+    if text in {"true", "false"}:
+        return text == "true"
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if str(number) == text and abs(number) < 2**53:
+            return number
+    return text
+
+
+def category(app: "App", name: str, agent: str | None = None) -> str:
+    """`name` where it is a category, of the agent's where it has its own."""
+    profile = app.settings.profile(agent)
+    known = profile.categories if profile else CATEGORIES
+    if name not in known:
+        guess = nearest(name, list(known))
+        hint = f"Did you mean {guess}?" if guess else f"There are: {', '.join(known)}."
+        raise UsageError(f"There is no category {name!r}.", hint=hint)
+    return name
+
+
+def day(text: str | None, option: str) -> date | None:
+    """A day like 2026-06-01."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} wants a day, not {text!r}.", hint=f"As in: {option} 2026-06-01") from None
+
+
+def end(text: str | None, option: str, now: datetime) -> datetime | None:
+    """A moment from a day (its beginning, local time), a day and time, or a span like 12h, 30d, 8w."""
+    if text is None:
+        return None
+    if match := _SPAN.fullmatch(text.strip().lower()):
+        return now + timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        hint = f"As in: {option} 2026-12-31, or {option} 30d for thirty days."
+        raise UsageError(f"{option} wants a date or a time span, not {text!r}.", hint=hint) from None
+
+
+def joined(words: Sequence[str], what: str) -> str:
+    """Words that were given without quotation marks around them, as one text."""
+    text = " ".join(words).strip()
+    if not text:
+        raise UsageError(f"The {what} is empty.")
+    return text

@@ -1,0 +1,219 @@
+"""`memchat sessions`: the conversations that were held."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memchat.cli.forget import Plan, carry_out
+from memchat.cli.groups import group
+from memchat.cli.options import DryRun, Json, User, Yes, joined, opened
+from memchat.cli.output import Block, Line, Result, Table, one_line
+from memchat.cli.portraits import counted, local
+from memchat.memory.ports import View
+from memchat.memory.types import Message, MessageStatus, Owner, Role, Scope, Session
+from memchat.store.ids import beginnings
+from memchat.store.interchange import moment_json
+
+if TYPE_CHECKING:
+    from memchat.app import App
+
+app = group("sessions", "The conversations that were held: list, read, search, rename, export, forget.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a conversation, or its beginning.")]
+Agent = Annotated[str | None, typer.Option("--agent", "-a", metavar="NAME", help="Only those with this agent.")]
+
+_EXCERPT = 60
+"""Characters of a message shown before and after what was searched for."""
+
+
+@app.command("list")
+def list_(
+    *,
+    user: User = None,
+    agent: Agent = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the last used.")] = None,
+    as_json: Json = False,
+) -> Result:
+    """List conversations, the one last used first."""
+    with opened(user) as memchat:
+        found = [s for s in memchat.store.transcripts.sessions(memchat.settings.user) if agent in {None, s.agent}]
+        found = found[:limit]
+        notes = () if found else (f"No conversations of {memchat.settings.user}.",)
+        table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], _short(memchat))
+        return Result([session_json(session) for session in found], (table,), notes, as_json)
+
+
+@app.command()
+def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
+    """Show a conversation."""
+    with opened(user) as memchat:
+        session = memchat.store.transcripts.find_session(id_, memchat.settings.user)
+        messages = memchat.store.transcripts.messages(session.id)
+        return Result(_whole(session, messages), _spoken(session, messages), as_json=as_json)
+
+
+@app.command()
+def search(
+    query: Annotated[list[str], typer.Argument(metavar="TEXT", help="Words that a message holds, all of them.")],
+    *,
+    user: User = None,
+    agent: Agent = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many messages, the newest.")] = 50,
+    as_json: Json = False,
+) -> Result:
+    """Find messages by their words."""
+    words = joined(query, "query").casefold().split()
+    with opened(user) as memchat:
+        found = [
+            (session, message)
+            for session in memchat.store.transcripts.sessions(memchat.settings.user)
+            if agent in {None, session.agent}
+            for message in memchat.store.transcripts.messages(session.id)
+            if all(word in message.text.casefold() for word in words)
+        ]
+        found.sort(key=lambda pair: pair[1].created_at, reverse=True)
+        found = found[:limit]
+        rows = [
+            (session.id, local(moment_json(message.created_at)), message.role, _excerpt(message.text, words[0]))
+            for session, message in found
+        ]
+        data = [{"session": s.id, "title": s.title, **message_json(m)} for s, m in found]
+        notes = () if found else ("No message holds that.",)
+        return Result(data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(memchat)),), notes, as_json)
+
+
+@app.command()
+def rename(
+    id_: Id,
+    title: Annotated[list[str], typer.Argument(metavar="TITLE")],
+    *,
+    user: User = None,
+    as_json: Json = False,
+) -> Result:
+    """Give a conversation another title."""
+    text = one_line(joined(title, "title"))
+    with opened(user) as memchat:
+        transcripts = memchat.store.transcripts
+        session = transcripts.find_session(id_, memchat.settings.user)
+        transcripts.rename(session, text)
+        renamed = transcripts.session(session.id) or session
+        return Result(session_json(renamed), (Line(f"Now: {text}"),), as_json=as_json)
+
+
+@app.command()
+def export(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Which; else all.")] = None,
+    *,
+    user: User = None,
+    as_json: Json = False,
+) -> Result:
+    """Write conversations to standard output as JSON Lines, one object each with all its messages.
+
+    The keys are those of `sessions list --json`, and "messages": a list of {"id", "role", "text", "created_at",
+    "status", "model", "recalled"}, where "recalled" holds the ids of the memories that were in the prompt.
+    """
+    with opened(user) as memchat:
+        transcripts = memchat.store.transcripts
+        whose = memchat.settings.user
+        found = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
+        data = [_whole(session, transcripts.messages(session.id)) for session in found]
+        return Result(data, as_json=as_json, lines=not as_json)
+
+
+@app.command()
+def forget(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Conversations, by id or its beginning.")],
+    *,
+    user: User = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> Result:
+    """Erase conversations for good, with what is known in them alone. What was learned from them otherwise is kept."""
+    with opened(user) as memchat:
+        whose = memchat.settings.user
+        named = {s.id: s for s in (memchat.store.transcripts.find_session(one, whose) for one in ids)}
+        return carry_out(_plan(memchat, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+def _plan(memchat: "App", sessions: Sequence[Session]) -> Plan:
+    ids = tuple(session.id for session in sessions)
+    owner = (Owner.user(memchat.settings.user),)
+    views = [View(owner, session_id=one, scope=Scope.SESSION, superseded=True, expired=True) for one in ids]
+    counts = {
+        "sessions": len(ids),
+        "messages": sum(session.messages for session in sessions),
+        "memories": sum(memchat.store.memories.count(view) for view in views),
+    }
+    what = counted(counts["sessions"], "conversation", "conversations")
+    within = f"{counted(counts['messages'], 'message', 'messages')}, and {counts['memories']} known in them alone"
+    shown = (
+        Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in sessions]),
+        Line(f"{what} would be erased, with {within}. What was learned from them otherwise is kept."),
+    )
+    return Plan(f"Erase {what} for good?", shown, counts, ids, lambda: memchat.curator.forget_sessions(ids))
+
+
+# Shapes.
+
+
+def session_json(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "user": session.user,
+        "agent": session.agent,
+        "title": session.title,
+        "started_at": moment_json(session.started_at),
+        "last_at": moment_json(session.last_at),
+        "private": session.private,
+        "message_count": session.messages,
+    }
+
+
+def message_json(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "role": str(message.role),
+        "text": message.text,
+        "created_at": moment_json(message.created_at),
+        "status": str(message.status),
+        "model": message.model,
+        "recalled": list(message.recalled),
+    }
+
+
+def _whole(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
+    return {**session_json(session), "messages": [message_json(message) for message in messages]}
+
+
+def _row(session: Session) -> tuple[str, ...]:
+    return session.id, local(moment_json(session.last_at)), str(session.messages), _title(session)
+
+
+def _title(session: Session) -> str:
+    marks = [f"with {session.agent}"] if session.agent else []
+    marks += ["private"] if session.private else []
+    title = session.title or "(no title)"
+    return f"{title} ({', '.join(marks)})" if marks else title
+
+
+def _spoken(session: Session, messages: Sequence[Message]) -> Iterator[Block]:
+    yield Line(_title(session), "bold")
+    for message in messages:
+        who = session.user if message.role is Role.USER else message.model or str(message.role)
+        cut = "" if message.status is MessageStatus.COMPLETE else f" ({message.status})"
+        yield Line("")
+        yield Line(f"{one_line(who)}, {local(moment_json(message.created_at))}{cut}", "dim")
+        yield Line(message.text)
+
+
+def _excerpt(text: str, word: str) -> str:
+    line = one_line(text)
+    at = max(line.casefold().find(word), 0)
+    start, stop = max(at - _EXCERPT, 0), at + len(word) + _EXCERPT
+    return f"{'…' if start else ''}{line[start:stop]}{'…' if stop < len(line) else ''}"
+
+
+def _short(memchat: "App") -> dict[str, str]:
+    return beginnings([session.id for session in memchat.store.transcripts.sessions(memchat.settings.user)])

@@ -1,0 +1,175 @@
+"""`memchat status`, `config` and `models`: how things stand, what is set, and who answers."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memchat.cli.options import Json, User, opened, reach
+from memchat.cli.output import Block, Facts, Line, Result, Table
+from memchat.cli.portraits import counted, local
+from memchat.config import SETTING_NAMES, load_settings
+from memchat.errors import NotFound
+from memchat.memory.types import Work
+from memchat.store.interchange import moment_json
+
+if TYPE_CHECKING:
+    from memchat.app import App
+
+Retry = Annotated[bool, typer.Option("--retry", help="Learn now from what is waiting.")]
+Drop = Annotated[
+    list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Give waiting work up for good; may be repeated.")
+]
+
+
+def status(*, user: User = None, retry: Retry = False, drop: Drop = None, as_json: Json = False) -> Result:
+    """Show where data is, which model answers, how much is remembered, and what still waits to be learned."""
+    with opened(user) as memchat:
+        notes = [*_dropped(memchat, drop or ()), *(_retried(memchat) if retry else ())]
+        data = _standing(memchat)
+        failed = retry and any(work["error"] for work in data["pending"])
+        return Result(data, _shown(data), notes, as_json, exit_code=1 if failed else 0)
+
+
+def config(*, user: User = None, as_json: Json = False) -> Result:
+    """Show every setting, its value, and where it comes from. Keys of providers are no settings and never shown."""
+    settings = load_settings(user=user)
+    origins = {"home": "MEMCHAT_HOME" if os.environ.get("MEMCHAT_HOME") else "default", **settings.origins}
+    origins.setdefault("user", "login name")
+    values: dict[str, Any] = {"home": str(settings.home)}
+    values.update({name: getattr(settings, name) for name in SETTING_NAMES})
+    data: dict[str, Any] = {
+        name: {"value": value, "from": origins.get(name, "default")} for name, value in values.items()
+    }
+    rows = [(name, entry["from"], _written(entry["value"])) for name, entry in data.items()]
+    shown: list[Block] = [Table(("SETTING", "FROM", "VALUE"), rows)]
+    data["agents"] = {"value": sorted(settings.agents), "from": settings.config_file.name}
+    if settings.agents:
+        shown.append(Line(f"Agents with a profile: {', '.join(sorted(settings.agents))}"))
+    shown.append(Line(f"The settings file is {settings.config_file}", "dim"))
+    return Result(data, shown, as_json=as_json)
+
+
+def models(*, user: User = None, as_json: Json = False) -> Result:
+    """List the models within reach, the one that would be used marked with *."""
+    from memchat.models.choice import OFFLINE, OLLAMA_URL, PROVIDERS, choose_model, ollama_models
+
+    settings = load_settings(user=user)
+    address = os.environ.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
+    local_ones = ollama_models(address)
+    chosen = choose_model(os.environ, explicit=settings.model, ollama_probe=lambda _: local_ones)
+    extraction = settings.extraction_model or chosen.extraction
+    within: dict[str, str] = {p.chat: f"{p.key} is set" for p in PROVIDERS if os.environ.get(p.key, "").strip()}
+    within.update({f"ollama_chat/{name}": f"Ollama at {address}" for name in local_ones})
+    within[OFFLINE] = "built in: no language model, answers from memory alone"
+    within = {chosen.name: within.get(chosen.name, chosen.reason), **within}
+    data = [
+        {"name": name, "chosen": name == chosen.name, "why": chosen.reason if name == chosen.name else why}
+        for name, why in within.items()
+    ]
+    rows = [("*" if entry["chosen"] else " ", str(entry["name"]), str(entry["why"])) for entry in data]
+    shown: list[Block] = [Table((" ", "MODEL", "WHY"), rows), Line(f"Memories are extracted with {extraction}.", "dim")]
+    return Result(data, shown, as_json=as_json)
+
+
+# Status.
+
+
+def _standing(memchat: "App") -> dict[str, Any]:
+    settings, store = memchat.settings, memchat.store
+    choice = memchat.choice(agent=settings.agent)
+    view = reach(memchat, all_sessions=True)
+    current = store.memories.count(view)
+    every = store.memories.count(replace(view, superseded=True))
+    return {
+        "home": str(settings.home),
+        "user": settings.user,
+        "model": {
+            "name": choice.name,
+            "reason": choice.reason,
+            "extraction": settings.extraction_model or choice.extraction,
+        },
+        "memories": {"current": current, "superseded": every - current},
+        "sessions": len(store.transcripts.sessions(settings.user)),
+        "pending": [_work_json(work) for work in store.work.pending(settings.user)],
+        "index": _index(memchat),
+    }
+
+
+def _index(memchat: "App") -> dict[str, Any]:
+    """How the index stands, seen from a process that does not keep it."""
+    from memchat.store.index import look
+
+    state = look(memchat.index_place)
+    return {"state": str(state.phase), "memories": state.indexed}
+
+
+def _work_json(work: Work) -> dict[str, Any]:
+    return {
+        "number": work.id,
+        "session": work.session_id,
+        "state": str(work.state),
+        "attempts": work.attempts,
+        "created_at": moment_json(work.created_at),
+        "due_at": moment_json(work.due_at),
+        "error": work.error,
+    }
+
+
+def _dropped(memchat: "App", numbers: Sequence[int]) -> Iterator[str]:
+    waiting = {work.id: work for work in memchat.store.work.pending(memchat.settings.user)}
+    for number in numbers:
+        if number not in waiting:
+            raise NotFound(f"Nothing waits under the number {number}.", hint="memchat status lists what does.")
+    for number in numbers:
+        memchat.store.work.drop(waiting[number])
+        yield f"Given up: {number}."
+
+
+def _retried(memchat: "App") -> list[str]:
+    """Learn from all that waits, whosever it is; what was learned, in a line each."""
+    from memchat.chat.learner import learn
+    from memchat.terminal.notes import lesson_line
+
+    if not memchat.store.work.retry_all():
+        return ["Nothing is waiting."]
+    lines = []
+    desk = memchat.desk()
+    try:
+        while (work := desk.claim()) is not None:
+            lesson = learn(desk, work)
+            lines.append(lesson_line(lesson.applied) if lesson.error is None else f"Still waiting: {lesson.error}")
+    finally:
+        desk.close()
+    return [line for line in lines if line]
+
+
+def _shown(data: dict[str, Any]) -> Iterator[Block]:
+    memories, model, index, pending = data["memories"], data["model"], data["index"], data["pending"]
+    yield Facts(
+        [
+            ("home", data["home"]),
+            ("user", data["user"]),
+            ("model", f"{model['name']} ({model['reason']})"),
+            ("extraction", model["extraction"]),
+            ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
+            ("conversations", str(data["sessions"])),
+            ("waiting", counted(len(pending), "exchange", "exchanges") if pending else "nothing"),
+            ("index", f"{index['state']}, {counted(index['memories'], 'memory', 'memories')}"),
+        ]
+    )
+    if pending:
+        rows = [
+            (str(w["number"]), str(w["attempts"]), local(w["due_at"]), w["error"] or str(w["state"])) for w in pending
+        ]
+        yield Line("")
+        yield Table(("NUMBER", "ATTEMPTS", "DUE", "WHY"), rows)
+        yield Line("memchat status --retry learns from it now, --drop NUMBER gives it up.", "dim")
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "" if value is None else str(value)

@@ -1,0 +1,302 @@
+"""Settings and paths. What is given later in this list wins:
+
+defaults, `config.toml` in memchat's home, `.env` (home, then the current folder), the environment, the command line.
+"""
+
+import difflib
+import getpass
+import math
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from memchat.errors import ConfigError
+from memchat.memory.types import CATEGORIES, Metadata, MetadataValue
+
+ENV_PREFIX = "MEMCHAT_"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProfile:
+    """How one agent behaves: `[agents.NAME]` in `config.toml`."""
+
+    name: str
+    system: str | None = None
+    """Its system prompt."""
+    instructions: str | None = None
+    """What is worth remembering, for the extraction prompt."""
+    model: str | None = None
+    categories: tuple[str, ...] = CATEGORIES
+    metadata: Metadata = field(default_factory=dict)
+    """Put on every memory learned with this agent."""
+    top_k: int | None = None
+    learn: bool = False
+    """Whether facts about the agent itself are learned from conversations, for all its users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set. `origins` says for each name where its value comes from."""
+
+    home: Path
+    user: str
+    agent: str | None = None
+    model: str | None = None
+    """The chat model as LiteLLM names it; chosen by the keys that are set where None."""
+    extraction_model: str | None = None
+    """The model that extracts memories; the provider's cheap one where None."""
+    embedding_model: str | None = None
+    """A LiteLLM embedding model; the built-in one where None."""
+    system: str | None = None
+    instructions: str | None = None
+    top_k: int = 5
+    """How many memories a prompt may hold."""
+    memory_tokens: int = 700
+    """How many tokens of memories a prompt may hold."""
+    context_tokens: int | None = None
+    """The model's window in tokens, where LiteLLM does not know it."""
+    timeout_s: float = 60.0
+    """How long to wait for the next piece of a reply, in seconds."""
+    retries: int = 3
+    """How often a failed call is tried again."""
+    redact: bool = True
+    """Mask keys, passwords and card numbers before anything is written."""
+    index_from: int = 0
+    """An owner with fewer memories than this is scanned exactly instead of indexed."""
+    agents: Mapping[str, AgentProfile] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.home / "memchat.db"
+
+    @property
+    def index(self) -> Path:
+        return self.home / "index"
+
+    @property
+    def index_lock(self) -> Path:
+        return self.home / "index.lock"
+
+    @property
+    def config_file(self) -> Path:
+        return self.home / "config.toml"
+
+    def profile(self, agent: str | None) -> AgentProfile | None:
+        """The profile of `agent`; an agent without one is a plain name."""
+        if agent is None:
+            return None
+        return self.agents.get(agent, AgentProfile(agent))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it must be text")
+    return value
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in {"1", "on", "true", "yes"}:
+        return True
+    if word in {"0", "off", "false", "no"}:
+        return False
+    raise ValueError("it must be on or off")
+
+
+def _count(least: int) -> Callable[[object], int]:
+    def convert(value: object) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise ValueError("it must be a whole number") from None
+        if number < least:
+            raise ValueError(f"it must be at least {least}")
+        return number
+
+    return convert
+
+
+def _seconds(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise ValueError("it must be a number of seconds") from None
+    if not 0 < number < 86_400:
+        raise ValueError("it must be between 0 and 86400 seconds")
+    return number
+
+
+_CONVERT: dict[str, Callable[[object], Any]] = {
+    "user": _text,
+    "agent": _text,
+    "model": _text,
+    "extraction_model": _text,
+    "embedding_model": _text,
+    "system": _text,
+    "instructions": _text,
+    "top_k": _count(1),
+    "memory_tokens": _count(0),
+    "context_tokens": _count(256),
+    "timeout_s": _seconds,
+    "retries": _count(0),
+    "redact": _switch,
+    "index_from": _count(0),
+}
+
+SETTING_NAMES = tuple(_CONVERT)
+
+
+def nearest(word: str, known: tuple[str, ...] | list[str]) -> str | None:
+    """The entry of `known` that `word` is probably a slip of."""
+    return next(iter(difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)), None)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """The settings in force. `overrides` are the command line's, None meaning not given.
+
+    Raises ConfigError that names the place, and the nearest right name for a wrong one.
+    """
+    if environ is None:
+        # The folder's own file may say where memchat's home is, and what it sets wins over the home's.
+        _load_dotenv(Path.cwd())
+        _load_dotenv(_home(os.environ))
+    env = dict(os.environ if environ is None else environ)
+    home = _home(env)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    agents = _read_file(home / "config.toml", values, origins)
+    _read_environment(env, values, origins)
+    for name, value in overrides.items():
+        if value is not None:
+            values[name], origins[name] = value, "command line"
+    values.setdefault("user", _login_name())
+    if not str(values["user"]).strip():
+        raise ConfigError("The user name is empty.", hint="Give one with --user or MEMCHAT_USER.")
+    return Settings(home=home, agents=agents, origins=origins, **values)
+
+
+def with_overrides(settings: Settings, **overrides: object) -> Settings:
+    """A copy of `settings` with the given fields replaced; None means not given."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return replace(settings, **given)  # type: ignore[arg-type]
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    if chosen := env.get("MEMCHAT_HOME"):
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("memchat", appauthor=False)
+
+
+def _load_dotenv(folder: Path) -> None:
+    from dotenv import load_dotenv
+
+    place = folder / ".env"
+    if not place.is_file():
+        return
+    try:
+        load_dotenv(place, override=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{place} cannot be read: {error}") from error
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "me"
+
+
+def _read_environment(env: Mapping[str, str], values: dict[str, Any], origins: dict[str, str]) -> None:
+    for variable, raw in env.items():
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if not variable.startswith(ENV_PREFIX) or name == "home" or raw == "":
+            continue
+        if name not in _CONVERT:
+            _unknown(f"the environment variable {variable}", name, lambda n: ENV_PREFIX + n.upper())
+        values[name] = _converted(name, raw, f"the environment variable {variable}")
+        origins[name] = variable
+
+
+def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> dict[str, AgentProfile]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint=f"Mend or remove {path}.") from error
+    agents = table.pop("agents", {})
+    for name, value in table.items():
+        place = f"{path}, line {_line_of(text, name)}"
+        if name not in _CONVERT:
+            _unknown(place, name, lambda n: n)
+        values[name], origins[name] = _converted(name, value, place), path.name
+    if not isinstance(agents, dict):
+        raise ConfigError(f"{path}: agents must be tables like [agents.support_bot].")
+    return {name: _profile(name, entry, text, path) for name, entry in agents.items()}
+
+
+def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{path}: [agents.{name}] must be a table.")
+    convert: dict[str, Callable[[object], Any]] = {
+        "system": _text,
+        "instructions": _text,
+        "model": _text,
+        "categories": _words,
+        "metadata": _pairs,
+        "top_k": _count(1),
+        "learn": _switch,
+    }
+    assert convert.keys() == {f.name for f in fields(AgentProfile)} - {"name"}
+    given: dict[str, Any] = {}
+    for key, value in entry.items():
+        place = f"{path}, line {_line_of(text, key)}, [agents.{name}]"
+        if key not in convert:
+            _unknown(place, key, lambda n: n, tuple(convert))
+        given[key] = _converted(key, value, place, convert)
+    return AgentProfile(name, **given)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise ValueError("it must be a list of words")
+    return tuple(value)
+
+
+def _pairs(value: object) -> dict[str, MetadataValue]:
+    if not isinstance(value, dict) or not all(isinstance(v, str | int | float | bool) for v in value.values()):
+        raise ValueError("it must be a table of plain values")
+    if not all(math.isfinite(v) for v in value.values() if isinstance(v, float)):
+        raise ValueError("its numbers must be finite")
+    return value
+
+
+def _converted(name: str, value: object, place: str, convert: Mapping[str, Callable[[object], Any]] = _CONVERT) -> Any:
+    try:
+        return convert[name](value)
+    except ValueError as error:
+        raise ConfigError(f"{place}: {name} cannot be {value!r}: {error}.") from error
+
+
+def _unknown(place: str, name: str, spelled: Callable[[str], str], known: tuple[str, ...] = SETTING_NAMES) -> None:
+    guess = nearest(name, known)
+    hint = f"Did you mean {spelled(guess)}?" if guess else "memchat config lists the settings there are."
+    raise ConfigError(f"{place}: there is no setting {name!r}.", hint=hint)
+
+
+def _line_of(text: str, key: str) -> int:
+    found = re.search(rf"^\s*\"?{re.escape(key)}\"?\s*=", text, re.MULTILINE)
+    return text.count("\n", 0, found.start() + 1) + 1 if found else 1

@@ -1,0 +1,116 @@
+"""What a person does with memories by hand: tell, correct, take back, forget."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memchat.errors import UsageError
+from memchat.memory import vectors
+from memchat.memory.cues import cues_for
+from memchat.memory.ports import Embedder
+from memchat.memory.redaction import redact
+from memchat.memory.types import Add, Draft, Event, Memory, Owner, Scope
+from memchat.store.erasure import Receipt
+from memchat.store.store import Store
+
+if TYPE_CHECKING:
+    from memchat.store.traces import Traces
+
+LONGEST = 8_000
+"""The longest memory, in characters."""
+
+
+class Curator:
+    """Works on one store. `embedder` is called for when it is needed; `drop_index` as in `Eraser.clean`."""
+
+    def __init__(
+        self,
+        store: Store,
+        embedder: Callable[[], Embedder],
+        drop_index: Callable[[int], None],
+        *,
+        redacts: bool = True,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._drop_index = drop_index
+        self._redacts = redacts
+
+    def add(self, text: str, owner: Owner, draft: Draft | None = None) -> Memory:
+        """Keep `text` as it is; `draft` gives what else there is to say about it. The same said twice is one memory."""
+        agent = owner.name if owner.kind is Scope.AGENT else None
+        return self.tell([text], draft or Draft(text, owner, scope=owner.kind, agent=agent))[0]
+
+    def tell(self, texts: Sequence[str], draft: Draft) -> list[Memory]:
+        """Keep each of `texts` as it is, each with all else that `draft` says, in one transaction."""
+        return self.add_all([replace(draft, text=self.clean(text)) for text in texts])
+
+    def add_all(self, drafts: Sequence[Draft], previous: str | None = None) -> list[Memory]:
+        """Keep `drafts` in order, in one transaction. `previous` is the turn before the first of verbatim ones."""
+        cued = [self._with_cues(draft) for draft in drafts]
+        before = [previous, *(draft.text for draft in cued[:-1])] if cued else []
+        embedded = vectors.embed(self._embedder(), cued, before)
+        applied = self._store.apply([Add(draft, reason="told") for draft in cued], embedded)
+        return [one.memory for one in applied]
+
+    def edit(self, memory: Memory, text: str) -> Memory:
+        """Correct the words of `memory`. The former words stay in its history."""
+        clean = self.clean(text)
+        if clean == memory.text:
+            return memory
+        draft = Draft(clean, memory.owner, category=memory.category, cues=memory.cues)
+        return self._store.memories.edit(memory, clean, vectors.embed(self._embedder(), [draft])[0], "edited")
+
+    def undo(self, memory: Memory) -> Memory:
+        """Take the last change to `memory` back: an edit, what it superseded, its end, or the doubt about it."""
+        store = self._store.memories
+        changes = [change for change in store.history(memory) if change.memory_id == memory.id]
+        last = next((c for c in reversed(changes) if c.event is not Event.CONFIRM), None)
+        if last is not None and last.event in {Event.UPDATE, Event.UNDO} and last.old_text not in {None, memory.text}:
+            draft = Draft(last.old_text or "", memory.owner, category=memory.category, cues=memory.cues)
+            return store.undo(memory, draft.text, vectors.embed(self._embedder(), [draft])[0])
+        if last is not None and last.event in {Event.END, Event.DOUBT}:
+            return store.unend(memory)
+        if memory.superseded_by is not None:
+            successor = store.get(memory.superseded_by)
+            if successor is not None:
+                return store.undo(successor, memory, None)
+        if memory.supersedes and (former := store.get(memory.supersedes[-1])) is not None:
+            return store.undo(memory, former, None)
+        raise UsageError("There is nothing to undo: this is the first version.", hint="memchat forget erases it.")
+
+    def forget(self, ids: Sequence[str], *, keep_source: bool = False) -> Receipt:
+        """Erase memories with all their versions, down to the bytes; the receipt says what the search found left."""
+        return self._finished(self._store.eraser.erase(ids, keep_source=keep_source))
+
+    def forget_person(self, user: str) -> Receipt:
+        """Erase everything of `user`: memories, conversations, pending work."""
+        return self._finished(self._store.eraser.erase_person(user))
+
+    def forget_everything(self) -> Receipt:
+        """Erase everything of everybody."""
+        receipt = self._store.eraser.erase_everything()
+        self._store.eraser.clean(self._drop_index)
+        return receipt
+
+    def forget_sessions(self, ids: Sequence[str]) -> Receipt:
+        return self._finished(self._store.eraser.erase_sessions(ids))
+
+    def _finished(self, erased: "tuple[Receipt, Traces]") -> Receipt:
+        receipt, traces = erased
+        self._store.eraser.clean(self._drop_index)
+        return self._store.eraser.prove(receipt, traces)
+
+    def clean(self, text: str) -> str:
+        """`text` as it may be kept: stripped, secrets masked. Raises UsageError where it is empty or too long."""
+        text = text.strip()
+        if not text:
+            raise UsageError("There is nothing to remember in an empty text.")
+        if len(text) > LONGEST:
+            raise UsageError(f"A memory may hold {LONGEST} characters; this one has {len(text)}.")
+        return redact(text).text if self._redacts else text
+
+    def _with_cues(self, draft: Draft) -> Draft:
+        if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:
+            return draft
+        return replace(draft, cues=cues_for(draft.category, draft.text))

@@ -1,0 +1,68 @@
+"""The learner's desk: the store, the models and recall as one worker thread uses them."""
+
+from collections.abc import Callable, Sequence
+
+from memchat.chat.learner import Agent
+from memchat.memory.ports import Embedded, Embedder, LanguageModel
+from memchat.memory.recall import Recall
+from memchat.memory.types import Applied, Decision, Message, Scope, Session, Work
+from memchat.store.store import Store
+
+
+class StoreDesk:
+    """Implements `memchat.chat.learner.Desk` over a store of its own, which closing it closes."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: LanguageModel,
+        embedder: Embedder,
+        recall: Recall,
+        agent: Callable[[str | None], Agent],
+        drop_index: Callable[[int], None],
+    ) -> None:
+        self.model = model
+        self.embedder = embedder
+        self.recall = recall
+        self.agent = agent
+        self._store = store
+        self._drop_index = drop_index
+
+    def claim(self) -> Work | None:
+        return self._store.work.claim()
+
+    def message(self, message_id: str) -> Message | None:
+        return self._store.transcripts.message(message_id)
+
+    def session(self, session_id: str) -> Session | None:
+        return self._store.transcripts.session(session_id)
+
+    def reply_to(self, message: Message) -> Message | None:
+        return self._store.transcripts.reply_to(message)
+
+    def before(self, message: Message, limit: int) -> list[Message]:
+        return self._store.transcripts.before(message, limit)
+
+    def apply(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work) -> list[Applied]:
+        return self._store.apply(decisions, embedded, work)
+
+    def clean(self) -> None:
+        self._store.eraser.clean(self._drop_index)
+
+    def failed(self, work: Work, reason: str) -> None:
+        self._store.work.failed(work, reason)
+
+    def release(self, work: Work) -> None:
+        self._store.work.release(work)
+
+    def drop(self, work: Work) -> None:
+        self._store.work.drop(work)
+
+    def due(self) -> int:
+        return self._store.work.due()
+
+    def scope(self, work: Work) -> Scope | None:
+        return self._store.work.scope(work)
+
+    def close(self) -> None:
+        self._store.close()

@@ -1,0 +1,1 @@
+"""What remembering means, free of vendors: types, extraction, reconciliation, recall, redaction."""

@@ -1,0 +1,276 @@
+"""Recall: which memories bear on a request. Candidates by meaning and by words, one score, a floor, and hard bounds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from memchat.memory.ports import Candidate, Clock, Embedded, Embedder, Lexicon, RecallStore, VectorKind, View
+from memchat.memory.reconcile import owner_of
+from memchat.memory.text import content_words, normal_form, speaker
+from memchat.memory.types import Memory, Owner, Scope, Session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from memchat.memory.ports import Vectors
+    from memchat.memory.ranking import Floats, Pieces
+
+DENSE_CANDIDATES = 200
+LEXICAL_CANDIDATES = 200
+WORD_BUDGET = 5_000
+"""How many memories the words of one request may be looked up in: the rarest words come first."""
+FEW_WORDS = 2
+SHORT_REQUEST = 40
+"""A request of so few words and characters is read together with the one before it."""
+GONE_BY = 0.05
+"""What it costs a memory that it has ended or is doubtful."""
+HERE = 0.05
+"""What it gains a memory to be of this very conversation."""
+TWINS = 0.985
+"""Two texts at this cosine say the same: the better one is enough."""
+NOTE_TOKENS = 10
+"""What the dash and the date of a line in the prompt cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request to recall for. `previous` is the person's message before it; `top_k` and `floor` override the usual."""
+
+    text: str
+    view: View = field(default_factory=lambda: View(()))
+    previous: str | None = None
+    top_k: int | None = None
+    floor: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A recalled memory. `parts` are the summands of its score by name."""
+
+    memory: Memory
+    score: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """At most `top_k` memories, of at most `tokens` tokens together."""
+
+    top_k: int = 5
+    tokens: int = 700
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A request, read: its vector by the way a memory is written, its word pieces with their weights, and its names."""
+
+    first_person: "Vectors"
+    nameless: "Vectors"
+    pieces: "Pieces"
+    weights: "Floats"
+    names: frozenset[str]
+
+    def vector_for(self, memory: Memory) -> "Vectors":
+        return self.first_person if memory.verbatim else self.nameless
+
+
+class Recall:
+    """Reads through one store, on the thread the store belongs to."""
+
+    def __init__(self, store: RecallStore, embedder: Embedder, lexicon: Lexicon, limits: Limits, clock: Clock) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._lexicon = lexicon
+        self._limits = limits
+        self._clock = clock
+
+    def search(self, query: Query) -> list[Hit]:
+        """The memories that bear on `query`, best first; none is a normal answer."""
+        from memchat.memory.ranking import floor
+
+        ranked = self._ranked(query)
+        if query.floor:
+            least = floor(self._store.count(query.view))
+            ranked = [hit for hit in ranked if hit.score >= least]
+        return self._cut(ranked, query.top_k or self._limits.top_k)
+
+    def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
+        """What the next answer in `session` may use."""
+        return tuple(self.search(replace(query, view=_view(session))))
+
+    def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
+        """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against."""
+        hits = self._ranked(Query(text, _view(session)))
+        return [hit.memory for hit in hits[:top_k]]
+
+    def standing(self, session: Session) -> list[Memory]:
+        """The person's wishes about how to be answered, newest first."""
+        return self._store.standing(_view(session))
+
+    # Steps.
+
+    def _ranked(self, query: Query) -> list[Hit]:
+        request = _whole_request(query)
+        if not request.strip():
+            return []
+        found = self._candidates(query.view, request)
+        if not found:
+            return []
+        candidates, read = found
+        hits = self._scored(candidates, read, query.view)
+        hits.sort(key=lambda hit: (-hit.score, hit.memory.id))
+        vectors = {candidate.memory.id: candidate.embedded for candidate in candidates}
+        return _without_twins(hits, vectors)
+
+    def _candidates(self, view: View, request: str) -> tuple[list[Candidate], _Read] | None:
+        from memchat.memory.ranking import as_first_person, names_in, without_names
+
+        words = content_words(request)
+        counts = self._store.frequencies(view, words)
+        names = names_in(request)
+        texts = [request]
+        if names:
+            texts += [as_first_person(request, names), without_names(request, names) or request]
+        rows = self._embedder.embed(texts)
+        ids = [
+            *self._store.dense(view, rows, DENSE_CANDIDATES),
+            *self._store.lexical(view, _rarest(counts), LEXICAL_CANDIDATES),
+        ]
+        candidates = self._store.candidates(ids)
+        if not candidates:
+            return None
+        pieces, weights = self._weighed(counts, self._store.count(view))
+        named = names & frozenset[str]().union(*(_subjects(candidate.memory) for candidate in candidates))
+        read = _Read(rows[1 if named else 0], rows[-1 if named else 0], pieces, weights, named)
+        return candidates, read
+
+    def _weighed(self, counts: Mapping[str, int], memories: int) -> "tuple[Pieces, Floats]":
+        """The pieces of the request's words, each with its word's weight."""
+        import numpy as np
+
+        from memchat.memory.ranking import word_weights
+
+        words = list(counts)
+        pieces = self._lexicon.pieces(words)
+        rarest = [int(ids.max()) if len(ids) else 0 for ids in pieces]
+        weights = word_weights([counts[word] for word in words], memories, rarest)
+        if not words:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+        return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
+
+    def _scored(self, candidates: Sequence[Candidate], read: _Read, view: View) -> list[Hit]:
+        soft = self._soft(candidates, read)
+        return [self._hit(candidate, read, soft, view) for candidate in candidates]
+
+    def _soft(self, candidates: Sequence[Candidate], read: _Read) -> dict[str, float]:
+        """The soft words of every text that counts, each looked at once."""
+        from memchat.memory.ranking import soft_words
+
+        texts = dict.fromkeys(
+            _dated(candidate.memory, text)
+            for candidate in candidates
+            for text in (_worded(candidate.memory), candidate.previous, candidate.following)
+            if text
+        )
+        given = list(texts)
+        shares = soft_words(read.pieces, read.weights, self._lexicon.pieces(given), self._lexicon)
+        return dict(zip(given, shares.tolist(), strict=True))
+
+    def _hit(self, candidate: Candidate, read: _Read, soft: Mapping[str, float], view: View) -> Hit:
+        from memchat.memory import ranking
+
+        memory = candidate.memory
+        subjects = _subjects(memory)
+        parts = {
+            "meaning": ranking.cosine(read.vector_for(memory), candidate.embedded),
+            "words": ranking.SOFT * ranking.evidence(soft[_dated(memory, _worded(memory))], bool(memory.cues)),
+        }
+        if memory.verbatim:
+            before = soft[_dated(memory, candidate.previous)] if candidate.previous else 0.0
+            after = soft[_dated(memory, candidate.following)] if candidate.following else 0.0
+            parts["beside"] = ranking.SOFT * ranking.neighbours(before, after, ranking.asks(candidate.previous))
+            parts["asks"] = -ranking.ASKS * ranking.asks(memory.text)
+        if read.names & subjects:
+            parts["named"] = ranking.NAMED
+        if memory.doubtful or memory.ended(self._clock().date()):
+            parts["gone by"] = -GONE_BY
+        if memory.scope is Scope.SESSION and memory.session_id == view.session_id:
+            parts["here"] = HERE
+        return Hit(memory, sum(parts.values()), {name: part for name, part in parts.items() if part})
+
+    def _cut(self, hits: Sequence[Hit], top_k: int) -> list[Hit]:
+        kept, left = [], self._limits.tokens
+        sizes = self._lexicon.pieces([hit.memory.text for hit in hits[:top_k]])
+        for hit, pieces in zip(hits, sizes, strict=False):
+            left -= len(pieces) + NOTE_TOKENS
+            if left < 0:
+                break
+            kept.append(hit)
+        return kept
+
+
+def _view(session: Session) -> View:
+    owners = [owner_of(session)]
+    if session.agent:
+        owners.append(Owner.agent(session.agent))
+    return View(tuple(owners), session_id=session.id)
+
+
+def _whole_request(query: Query) -> str:
+    """The request, with the one before it where it says too little alone ("and the other one?")."""
+    short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= FEW_WORDS
+    return f"{query.previous}\n{query.text}" if query.previous and short else query.text
+
+
+def _rarest(counts: Mapping[str, int]) -> list[str]:
+    """The words to look up, rarest first, while they stay within the budget."""
+    chosen: list[str] = []
+    spent = 0
+    for word, count in sorted(counts.items(), key=lambda pair: pair[1]):
+        spent += count
+        if chosen and spent > WORD_BUDGET:
+            break
+        if count:
+            chosen.append(word)
+    return chosen
+
+
+def _dated(memory: Memory, text: str) -> str:
+    """`text`, the memory's own or a neighbour's, behind the memory's day as people write it."""
+    day = memory.valid_from or memory.created_at.date()
+    return f"{day.day} {day:%B %Y} {text}"
+
+
+def _worded(memory: Memory) -> str:
+    return "; ".join((memory.text, *memory.cues))
+
+
+def _subjects(memory: Memory) -> frozenset[str]:
+    from memchat.memory.ranking import names_in
+
+    said_by = speaker(memory.text) if memory.verbatim else None
+    return frozenset({said_by}) if said_by else names_in(memory.text)
+
+
+def _without_twins(hits: Sequence[Hit], vectors: Mapping[str, Embedded]) -> list[Hit]:
+    """`hits` without those that say what a better one says."""
+    kept: list[Hit] = []
+    seen: set[str] = set()
+    rows: list[np.ndarray] = []
+    for hit in hits:
+        form = normal_form(hit.memory.text)
+        row = _text_row(vectors[hit.memory.id])
+        if form in seen or any(row is not None and float(row @ other) > TWINS for other in rows[:20]):
+            continue
+        seen.add(form)
+        kept.append(hit)
+        if row is not None:
+            rows.append(row)
+    return kept
+
+
+def _text_row(embedded: Embedded) -> "Vectors | None":
+    if VectorKind.TEXT not in embedded.kinds:
+        return None
+    row: Vectors = embedded.rows[embedded.kinds.index(VectorKind.TEXT)]
+    return row

@@ -1,0 +1,246 @@
+"""From what a model read in an exchange to what becomes of the memories: the evidence gate, then the decisions."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from memchat.memory.extraction import Exchange, Extraction, Fact, Mention
+from memchat.memory.text import STOP_WORDS, is_unspaced, words
+from memchat.memory.types import (
+    Add,
+    Confirm,
+    Decision,
+    Doubt,
+    Draft,
+    End,
+    Evidence,
+    Forget,
+    Memory,
+    Metadata,
+    Owner,
+    Scope,
+    Session,
+    Source,
+)
+
+_ERASE = (
+    r"forg[eo]t|delet|remov|eras|drop that|scrub|wipe|vergiss|vergess|lösch|streich|olvid|borr[ae]|elimin|oubli|efface"
+    r"|supprim|dimentic|cancell|esque[cç]|apag"
+)
+_ASKS_TO_FORGET = re.compile(rf"{_ERASE}|忘れ|削除|消し|消去|忘记|忘掉|删除", re.IGNORECASE)
+_ASKS_NO_FORGETTING = re.compile(
+    # "don't ever forget", "I always forget", "vergiss nicht", "no te olvides", "n'oublie pas", "忘れないで", "别忘了"
+    rf"(?:n['’]t|\b(?:dont|not|never|without|i|nicht)) (?:\w+ )?(?:{_ERASE})\w*|\bvergiss (?:\w+ ){{0,3}}nicht"
+    r"|\b(?:no|non|não) (?:\w+ )?(?:olvid|borr|elimin|dimentic|cancell|esque|apag)\w*|\bn['’](?:oubli|effac)\w*"
+    r"|(?:忘れ|削除し|消さ)な|忘れず|(?:别|不要|不)(?:忘|删除)",
+    re.IGNORECASE,
+)
+_LONG_NUMBER = re.compile(r"\d[\d.,-]*\d\d|\d{3,}")
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_DATE_OR_TIME = re.compile(
+    rf"{_YEAR}(?:-{_YEAR})?|{_YEAR}([-.]){_MONTH}(?:\1{_DAY})?|{_DAY}([-.]){_DAY}\2{_YEAR}|(?:[01]?\d|2[0-4])\.[0-5]\d"
+)
+_ROUND = re.compile(r"\d{1,3}0+")
+_MAGNITUDE = re.compile(
+    r"hundred|thousand|million|\d ?[km]\b|hundert|tausend|\bmio\b|\bcien|\bmil\b|\bmille\b|\bcents?\b|[百千万萬億]",
+    re.IGNORECASE,
+)
+_BETWEEN_DIGITS = r"(?:[\s.,'’/-]|\) ?|-?\()?"
+_SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
+_STYLES = "\ufe0e\ufe0f"
+_SAME = {
+    **dict.fromkeys("“”„‟«»″", '"'),
+    **dict.fromkeys("‘’‚‛‹›`´ʼ′", "'"),
+    **dict.fromkeys("‐‑‒–—―−", "-"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Who is learned about, and from what: the same for every fact of one exchange."""
+
+    owner: Owner
+    session_id: str
+    message_id: str
+    model: str
+    agent: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    learns_agent: bool = False
+    scope: Scope | None = None
+    """The scope of every fact, where that is not for the model to say."""
+
+
+def owner_of(session: Session) -> Owner:
+    """Whose facts a conversation teaches: its person's; with nobody named, its agent's, else its own."""
+    if session.user:
+        return Owner.user(session.user)
+    return Owner.agent(session.agent) if session.agent else Owner(Scope.SESSION, session.id)
+
+
+def find_quote(quote: str, said: str) -> str | None:
+    """The run of `said` that `quote` copies, white space, case and typographic marks aside; None if there is none.
+
+    It begins and ends where a word does, in scripts that part words, and holds more than punctuation.
+    """
+    plain, places = _plain(said)
+    wanted = _plain(quote)[0].strip(" \"'.,;:!?。、")
+    if not any(unicodedata.category(character)[0] in "LNS" for character in wanted):
+        return None
+    at = plain.find(wanted)
+    while at >= 0 and not (_parts(said, places, at) and _parts(said, places, at + len(wanted))):
+        at = plain.find(wanted, at + 1)
+    if at < 0:
+        return None
+    end = places[at + len(wanted)] if at + len(wanted) < len(places) else len(said)
+    return said[places[at] : end].rstrip()
+
+
+def _parts(said: str, places: list[int], at: int) -> bool:
+    """Whether `said` may be cut where the plain character `at` begins: not within a word, where words are parted."""
+    if at == 0 or at == len(places):
+        return True
+    before, after = said[places[at - 1]], said[places[at]]
+    if places[at - 1] == places[at] or unicodedata.combining(after):
+        return False
+    return not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after)
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """`text` for comparing, and for each of its characters the place in `text` it came from."""
+    plain: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        if character.isspace():
+            if plain and plain[-1] != " ":
+                plain.append(" ")
+                places.append(place)
+            continue
+        if unicodedata.category(character) == "Cf" or character in _STYLES:
+            continue
+        # Taken apart, composed and combining spellings of a letter are the same.
+        apart = unicodedata.normalize("NFKD", _SAME.get(character, character)).casefold()
+        for folded in unicodedata.normalize("NFKD", apart):
+            plain.append(_SAME.get(folded, folded))
+            places.append(place)
+    return "".join(plain), places
+
+
+def decide(extraction: Extraction, exchange: Exchange, learning: Learning) -> list[Decision]:
+    """What `extraction` comes to: what was not said in this exchange is dropped, numbers not given are ignored."""
+    known = dict(enumerate(exchange.known, 1))
+    forgotten, over = _asked_to_forget(extraction, exchange, known)
+    decisions: list[Decision] = []
+    for fact in extraction.facts:
+        quote = find_quote(fact.quote, exchange.user)
+        if quote is not None and _says_something(quote, exchange.user) and _grounded(fact, exchange):
+            replaced = [known[n] for n in fact.replaces if n in known and known[n].id not in forgotten]
+            decisions.append(_add(fact, quote, replaced, exchange, learning))
+    touched = {m for d in decisions if isinstance(d, Add) for m in d.replaces}
+    decisions += [Forget(memory_id, "asked to forget") for memory_id in forgotten]
+    ended = [m for m in (*over, *extraction.ended) if find_quote(m.quote, exchange.user) is not None]
+    # What is outdated can only be so where something else has changed.
+    outdated = extraction.outdated if decisions or ended else ()
+    rest = replace(extraction, ended=tuple(ended), outdated=outdated)
+    return decisions + _fates(rest, exchange, known, touched.union(forgotten))
+
+
+def _says_something(quote: str, said: str) -> bool:
+    """Whether `quote` is more than words like "I am", or all that was said."""
+    return any(word not in _SAYS_NOTHING for word in words(quote)) or words(quote) in ([], words(said))
+
+
+def _grounded(fact: Fact, exchange: Exchange) -> bool:
+    """Whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
+
+    Dates and times may have been reckoned, round numbers written out.
+    """
+    said = _with_plain_digits(
+        "\n".join((exchange.user, *(text for _, text in exchange.earlier), *(memory.text for memory in exchange.known)))
+    )
+    in_words = _MAGNITUDE.search(said) is not None
+
+    def was_said(number: str) -> bool:
+        digits = re.sub(r"\D", "", number)
+        if _DATE_OR_TIME.fullmatch(number) or (in_words and _ROUND.fullmatch(digits)):
+            return True
+        return re.search(rf"(?<!\d)(?<!\d[.,]){_BETWEEN_DIGITS.join(digits)}(?![.,]?\d)", said) is not None
+
+    def each_was_said(numbers: Sequence[str]) -> bool:
+        return len(numbers) > 1 and all(len(number) > 2 and was_said(number) for number in numbers)
+
+    found = _LONG_NUMBER.findall(_with_plain_digits(fact.text))
+    return all(was_said(number) or each_was_said(re.split(r"\D+", number)) for number in found)
+
+
+def _with_plain_digits(text: str) -> str:
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange, learning: Learning) -> Add:
+    scope = _scope(fact, replaced, learning)
+    owner = Owner.agent(learning.agent) if scope is Scope.AGENT and learning.agent else learning.owner
+    draft = Draft(
+        fact.text,
+        owner,
+        scope=scope,
+        category=next((name for name in exchange.categories if name.lower() == fact.category.lower()), "other"),
+        session_id=learning.session_id if scope is Scope.SESSION else None,
+        agent=learning.agent,
+        metadata=learning.metadata,
+        valid_from=fact.valid_from,
+        valid_to=fact.valid_to,
+        cues=fact.cues,
+        standing=fact.standing,
+        source=Source.SAID,
+        evidence=Evidence(learning.message_id, learning.session_id, quote, learning.model),
+    )
+    same_reach = tuple(memory.id for memory in replaced if memory.owner == owner and memory.scope is scope)
+    return Add(draft, same_reach, mistaken=fact.mistaken, reason="said in conversation")
+
+
+def _scope(fact: Fact, replaced: Sequence[Memory], learning: Learning) -> Scope:
+    """A fact reaches as far as what it replaces; agent memory needs the agent's leave."""
+    if learning.scope is not None:
+        return learning.scope
+    if learning.owner.kind is not Scope.USER:
+        return learning.owner.kind
+    if fact.scope is Scope.AGENT and not (learning.learns_agent and learning.agent):
+        return Scope.USER
+    reaches = {memory.scope for memory in replaced} - {Scope.AGENT}
+    if not reaches or fact.scope in reaches:
+        return fact.scope
+    return Scope.USER if Scope.USER in reaches else Scope.SESSION
+
+
+def _asked_to_forget(
+    extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory]
+) -> tuple[list[str], list[Mention]]:
+    """The ids of what the person asked to forget, and the mentions that only say that something is over.
+
+    "Don't forget that I…" is neither.
+    """
+    mentioned = [m for m in extraction.forget if m.number in known and find_quote(m.quote, exchange.user)]
+    if _ASKS_TO_FORGET.search(_ASKS_NO_FORGETTING.sub("", exchange.user)):
+        return list(dict.fromkeys(known[mention.number].id for mention in mentioned)), []
+    return [], [] if _ASKS_NO_FORGETTING.search(exchange.user) else mentioned
+
+
+def _fates(
+    extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], settled: Collection[str]
+) -> list[Decision]:
+    """What becomes of the known memories that are neither replaced nor forgotten, each decided on once."""
+    decisions: list[Decision] = []
+    touched = set(settled)
+
+    def fates_of(numbers: Sequence[int]) -> list[Memory]:
+        memories = [known[n] for n in dict.fromkeys(numbers) if n in known and known[n].id not in touched]
+        touched.update(memory.id for memory in memories)
+        return memories
+
+    for mention in extraction.ended:
+        for memory in fates_of([mention.number]):
+            decisions.append(End(memory.id, mention.valid_to or exchange.today, "said to be over"))
+    decisions += [Confirm(memory.id, "said again") for memory in fates_of(extraction.confirmed)]
+    decisions += [Doubt(memory.id, "what it hung on has changed") for memory in fates_of(extraction.outdated)]
+    return decisions

@@ -1,0 +1,358 @@
+"""Secrets are masked here before anything reaches the disk.
+
+A rule is a kind, a pattern and a test of what the pattern found. The rules read the text as it came, independently of
+each other; where finds overlap, they become one mask that bears the kind of the rule named first in `_RULES`.
+
+Every pattern starts at a literal or at the edge of a word and looks a bounded distance ahead, or consumes what it
+reads, so that the work grows with the length of the text and no faster, whatever the text.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without its secrets, and the kinds that were masked, each once, in the order of first appearance."""
+
+    text: str
+    kinds: tuple[str, ...]
+
+
+def redact(text: str) -> Redacted:
+    """Replace each secret in `text` by `[redacted KIND]`. A text that has been through this comes back unchanged."""
+    parts: list[str] = []
+    kinds: dict[str, None] = {}
+    end = 0
+    for find in _merged(text):
+        parts += text[end : find.start], f"[redacted {find.kind}]"
+        kinds[find.kind] = None
+        end = find.end
+    return Redacted("".join([*parts, text[end:]]), tuple(kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    start: int
+    end: int
+    rank: int
+    kind: str
+
+
+def _merged(text: str) -> list[_Find]:
+    """What the rules find, in order of position, with overlapping finds made one."""
+    plain = text.translate(_HALF_WIDTH)
+    finds = [
+        _Find(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(rule, plain)
+    ]
+    merged: list[_Find] = []
+    for find in sorted(finds, key=lambda f: (f.start, f.end)):
+        if merged and find.start < merged[-1].end:
+            last = merged[-1]
+            first = min(last, find, key=lambda f: f.rank)
+            merged[-1] = _Find(last.start, max(last.end, find.end), first.rank, first.kind)
+        else:
+            merged.append(find)
+    return merged
+
+
+_HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+"""Full-width letters, digits and signs, and the ideographic space: one for one, so that positions stay."""
+
+
+# How a rule finds.
+
+_Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """`pattern` names the secret in its group `s`; `accepts` has the last word on a find."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    accepts: Callable[[re.Match[str]], bool]
+    find: "Callable[[_Rule, str], Iterator[_Span]]"
+
+
+def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
+    for match in rule.pattern.finditer(text):
+        if rule.accepts(match):
+            yield match.span("s")
+
+
+def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
+    """Values after a label. The pattern reads the head of the value; one that is accepted is taken to its end."""
+    covered = 0
+    for match in rule.pattern.finditer(text):
+        start, end = match.span("s")
+        if start < covered or not rule.accepts(match):
+            continue
+        if match["open"] is None:
+            end = start + len(_trimmed(_REST_OF_WORD.match(text, start)))
+        covered = end
+        yield start, end
+
+
+_REST_OF_WORD = re.compile(r"(?:(?!\[redacted )\S)++")
+
+
+def _trimmed(match: re.Match[str] | None) -> str:
+    return match[0].rstrip(_CLOSERS) if match else ""
+
+
+_CLOSERS = ".,;:)]}>\"'”“’»」』。、"
+
+
+def _always(_match: re.Match[str]) -> bool:
+    return True
+
+
+# Tokens that are known by their looks.
+
+_TOKENS = (
+    r"sk-(?:ant|proj|svcacct|admin|or|lf)-(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,}+",  # OpenAI, Anthropic, OpenRouter
+    r"sk-(?=[A-Za-z0-9]{0,60}[0-9])[A-Za-z0-9]{20,}+",  # OpenAI, DeepSeek
+    r"(?:gsk_|xai-|pplx-|nvapi-|tvly-|csk-|r8_|fw_)(?=[\w-]{0,40}[0-9])[A-Za-z0-9_-]{20,}+",  # other model providers
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS
+    r"gh[pousr]_[A-Za-z0-9]{20,}+",  # GitHub
+    r"github_pat_[A-Za-z0-9_]{20,}+",
+    r"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,}+",  # GitLab
+    r"xox[abeoprs]-(?=[A-Za-z0-9-]{0,30}[0-9])[A-Za-z0-9-]{10,}+",  # Slack
+    r"xapp-[0-9]-[A-Za-z0-9-]{10,}+",
+    r"hooks\.slack\.com/services/[A-Za-z0-9/]{20,}+",
+    r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])",  # Google
+    r"ya29\.[A-Za-z0-9_-]{20,}+",
+    r"GOCSPX-[A-Za-z0-9_-]{20,}+",
+    r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}+",  # Stripe
+    r"hf_[A-Za-z0-9]{30,}+",  # Hugging Face
+    r"npm_[A-Za-z0-9]{30,}+",
+    r"pypi-AgE[A-Za-z0-9_-]{30,}+",
+    r"SG\.[A-Za-z0-9_-]{16,}+\.[A-Za-z0-9_-]{16,}+",  # SendGrid
+    r"dop_v1_[a-f0-9]{40,}+",  # DigitalOcean
+    r"AGE-SECRET-KEY-1[A-Z0-9]{40,}+",
+)
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9_])(?P<s>{'|'.join(_TOKENS)})")
+
+_JWT = re.compile(r"(?<![A-Za-z0-9_-])(?P<s>eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]++){1,4}+\.?)")
+
+_BEARER = re.compile(
+    r"(?i)(?<!\w)(?:bearer|authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:basic|token|apikey))\s{1,3}"
+    r"(?P<s>(?=[^\s\"']{0,60}[0-9])[A-Za-z0-9._~+/=-]{12,}+)"
+)
+
+_PEM_EDGE = r"[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
+_PEM = re.compile(
+    rf"(?P<s>-----BEGIN {_PEM_EDGE}(?:"
+    rf"(?:(?!-----)[\s\S])*+-----END {_PEM_EDGE}"  # whole
+    r"|(?:(?:\s|\\[rn])++(?:[A-Z][A-Za-z-]{2,20}: [^\n]*+|[A-Za-z0-9+/=]{20,}+))++"  # cut off: while it looks like one
+    r"(?:(?:\s|\\[rn])++[A-Za-z0-9+/=]{1,19}+(?=\s*(?:\n|\Z)))?"
+    r"))"
+)
+
+
+def _has_key_material(match: re.Match[str]) -> bool:
+    return re.search(r"[A-Za-z0-9+/=]{16}", match["s"]) is not None
+
+
+_URL_PASSWORD = re.compile(r"://[^\s/?#@:]*+:(?P<s>(?!\[redacted )[^\s/?#]*[^\s/?#@])@")
+
+
+def _no_placeholder(match: re.Match[str]) -> bool:
+    return not _PLACEHOLDER.fullmatch(match["s"]) and match["s"].lower() not in {"password", "pass", "pwd", "secret"}
+
+
+# Numbers with a checksum.
+
+_CARD = re.compile(
+    r"(?<![A-Za-z0-9_+-])(?<![0-9]\.)(?P<s>[0-9]{13,19}+"
+    r"|[0-9]{4}(?P<sep>[ -])[0-9]{4}(?P=sep)[0-9]{4}(?P=sep)[0-9]{4}(?:(?P=sep)[0-9]{3}(?![0-9]))?"
+    r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}|[0-9]{4}[ -][0-9]{3}[ -][0-9]{3}[ -][0-9]{3})(?![A-Za-z0-9_]|[.-][0-9])"
+)
+_BRANDS = (
+    (r"4", (13, 16, 19)),  # Visa
+    (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
+    (r"3[47]", (15,)),  # American Express
+    (r"30[0-5]|36|38|39", (14,)),  # Diners Club
+    (r"6011|64[4-9]|65|62", (16, 17, 18, 19)),  # Discover, UnionPay
+    (r"352[89]|35[3-8]", (16, 17, 18, 19)),  # JCB
+    (r"220[0-4]", (16,)),  # Mir
+    (r"5018|5020|5038|5893|6304|6759|676[1-3]", (13, 14, 15, 16, 17, 18, 19)),  # Maestro
+)
+"""First digits and lengths of the cards in use."""
+
+
+def _is_card(match: re.Match[str]) -> bool:
+    digits = re.sub(r"[ -]", "", match["s"])
+    return any(len(digits) in lengths and re.match(prefix, digits) for prefix, lengths in _BRANDS) and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    """The check of ISO/IEC 7812-1."""
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(int(digit) for digit in digits[::-2])) % 10 == 0
+
+
+_IBAN_REGISTRY = """
+AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 FO18
+FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21
+LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27
+ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20
+"""
+_IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
+"""Characters of an IBAN by country, from SWIFT's registry."""
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])(?=(?P<s>[A-Za-z]{2}[0-9]{2}(?:[ \u00a0\u202f-]?[A-Za-z0-9]){11,30}))")
+
+
+def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
+    """The pattern may read on into the next words: the country says where the number ends."""
+    for match in rule.pattern.finditer(text):
+        places = [at for at in range(*match.span("s")) if text[at].isalnum()]
+        length = _IBAN_LENGTHS.get(match["s"][:2].upper(), 0)
+        if not 0 < length <= len(places):
+            continue
+        end = places[length - 1] + 1
+        if not text[end : end + 1].isalnum() and _mod_97("".join(text[at] for at in places[:length])):
+            yield match.start("s"), end
+
+
+def _mod_97(iban: str) -> bool:
+    """The check of ISO 13616."""
+    return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
+
+
+# Values after a label. What follows the label is only looked at, not consumed: it may hold the next label.
+
+_QUOTES = "\"'`“”„«»「」『』"
+_VALUE = rf"(?=(?P<open>[{_QUOTES}])?+(?P<s>(?(open)[^{_QUOTES}\n]++|(?!\[redacted )\S{{1,200}})))"
+
+_ASSIGNED = r"[\"']?\s{0,3}(?:=>|:=|={1,3}|:)[ \t]{0,8}\n?[ \t]{0,8}"
+_VERB = r"\s{1,3}(?:is|was|will\sbe|ist|lautet|war|es|era)(?:\s{1,3}(?:now|still|set\sto|jetzt|nun|ahora))?:?\s{1,3}"
+_WHOSE = r"(?:\s(?:for|to|of|on|für|zum|von|de|del|para)(?:\s[\w.@'’-]{1,30}){1,4}?)?"
+
+_PASSWORD = re.compile(
+    rf"(?i)(?P<name>pass(?:word|wd|phrase|code)|(?<![a-z])pwd(?!=[/~])|passwort|kennwort|contraseña|contrasena)"
+    rf"(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB}|(?<=--password)\s{{1,3}}){_VALUE}"
+)
+
+_PASSWORD_JAPANESE = re.compile(
+    r"(?:パスワード|パスコード|暗証番号)(?:は|が|:|=)\s{0,3}[「『\"']?(?P<s>(?!\[redacted )[!-~]{4,}+)"
+    r"(?P<after>です|だ|」|』|。|、|\s|\Z)?"
+)
+
+_SECRET = re.compile(
+    r"(?i)(?P<name>(?:api|access|auth|private|signing|encryption|secret|account)[ _-]?(?:access[ _-]?)?key"
+    r"|secret|token|credentials?|api-schlüssel|clave (?:de )?api|apiキー|トークン)(?:_?[0-9]{1,2})?"
+    rf"(?P<sep>{_ASSIGNED}|{_VERB}|(?:(?<=--token)|(?<=-secret)|(?<=-api-key))\s{{1,3}}|は){_VALUE}"
+)
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    value = match["s"].rstrip(_CLOSERS)
+    if len(value) < 3 or "[redacted " in value or _PLACEHOLDER.fullmatch(value):
+        return False
+    if match["open"] is None and _assigned(match) and _CODE.match(value):
+        return False
+    if value.isdigit():
+        return len(value) >= 4 and not _UNIT.match(match.string, match.start("s") + len(value))
+    if match["open"] is not None and value.count(" ") >= 2:
+        return True
+    return not _is_prose(value) and (not _is_word(value) or "\n" not in match["sep"])
+
+
+def _is_japanese_password(match: re.Match[str]) -> bool:
+    return not _PLACEHOLDER.fullmatch(match["s"]) and (not match["s"].isalpha() or match["after"] is not None)
+
+
+def _is_secret(match: re.Match[str]) -> bool:
+    value = match["s"].rstrip(_CLOSERS)
+    if "[redacted " in value or " " in value or any(rule.match(value) for rule in (_PATH, _CODE)):
+        return False
+    if _PLACEHOLDER.fullmatch(value):
+        return False
+    if match["name"].isupper() and match["sep"].strip(" \t\"'") == "=":
+        return (len(value) >= 6 and not value.isupper()) or _is_random(value, 8)
+    return _is_random(value, 8 if _assigned(match) else 12)
+
+
+def _assigned(match: re.Match[str]) -> bool:
+    return not match["sep"].strip(" \t\n\"'").strip(":=>")
+
+
+def _is_random(value: str, least: int) -> bool:
+    """Letters and digits in no order that a word, a version or an identifier would have."""
+    mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+    return len(value) >= least and mixed and not _NUMBERED_WORDS.fullmatch(value)
+
+
+_NUMBERED_WORDS = re.compile(
+    r"(?i)[a-z]+[0-9]{0,3}(?:[-_./:][a-z]*[0-9]{0,3})*+|v?[0-9]+(?:[.-][0-9]+)+[a-z0-9.-]*|[0-9]+-?[a-z]+"
+)
+_PLACEHOLDER = re.compile(
+    r"(?i)[*•x.…_-]{3,}|<[^>]*>?|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|\$\{\w+\}|\$\w*pass\w*|\{+[^}]*\}*"
+    r"|%\(?\w+\)?s?%?|%s|\[[a-z _-]+\]?"
+    r"|(?:your|dein|ihr|tu)[-_].*|my[-_](?:password|secret|token|api[-_]?key)|changeme|example|placeholder|none|null|nil|true|false|undefined"
+)
+_CODE = re.compile(
+    r"[A-Za-z_.]+\(|[A-Za-z_.]+\[['\"\w]*\]?\W*\Z"
+    r"|(?:self|this|os|process|env|config|settings|args|options|params|request|req|user|form|data|ctx|app)\.\w"
+    r"|(?i:[a-z_]*pass(?:word|wd|wort)s?[a-z_]*\W*\Z)"
+)
+_PATH = re.compile(r"[~.]{0,2}/[a-z0-9_./-]+\Z")
+_UNIT = re.compile(
+    r"(?i)[\s-]+(?:char|letter|symbol|digit|zeichen|stellen|buchstaben|caracter|letra|d[ií]gito|day|year)"
+)
+
+
+def _is_word(value: str) -> bool:
+    return re.sub(r"[-'’ ]", "", value).isalpha()
+
+
+def _is_prose(value: str) -> bool:
+    """Whether `value` goes on with a sentence about the password ('too short') instead of being it."""
+    if not _is_word(value):
+        return re.match(r"[0-9]+-(?:char|digit|letter)", value) is not None
+    first = re.split(r"[-'’ ]", value.lower())[0]
+    return first in _PROSE or (value.islower() and value.endswith(("ed", "ing", "ly")))
+
+
+_PROSE_WORDS = """
+return raise pass print stolen broken cracked gestohlen gehackt robada
+the a an this that these those it its my your his her our their what which who when where why how if because and but
+or so as at by for from in into of on onto out over to under up with without i you he she we they there here one two
+too not no never always still also just only really very quite pretty rather already about again almost probably
+maybe apparently actually supposed something anything nothing someone everyone hard easy simple complex secure
+insecure safe unsafe weak strong short long longer shorter old new same different wrong right correct incorrect
+invalid valid known unknown bad good fine great gone lost full empty blank non plain case well user self pre auto
+due stale public private secret secrets hidden visible kept sent set unset reset written stored being going getting
+between minimum maximum min max least less more most must should shall can cannot could will would needs has have
+had does did do don isn wasn use uses using enter type click link please see check string str bytes bool int text
+varchar char any optional required password passwords passphrase username email login manager policy hash field
+input value broken weird stupid terrible unique random part key everywhere somewhere fallen become zu nicht kein
+keine nie immer noch schon auch nur sehr ganz ziemlich wirklich falsch richtig korrekt ungültig gültig abgelaufen
+kurz lang kürzer länger alt neu gleich dasselbe anders schwach stark sicher unsicher einfach schwer leer weg bekannt
+unbekannt gespeichert vergessen verloren das der die den dem ein eine einen mein meine dein sein ihr es er sie ich
+wir was wie wo wenn weil und aber oder bei mit ohne für von auf im am als mindestens höchstens geändert gesperrt
+vorgeschrieben erforderlich bitte eingeben demasiado muy nunca siempre todavía aún también solo sólo incorrecta
+correcta corta larga débil segura insegura fuerte fácil difícil inválida válida vieja nueva antigua igual distinta
+diferente desconocida conocida el la los las lo un una mi tu su que cuando donde si porque y pero o con sin para por
+de del en como más menos esta este esa ese algo nada mínimo máximo necesaria obligatoria olvidada
+"""
+_PROSE = frozenset(_PROSE_WORDS.split())
+"""How a sentence about a password goes on, in English, German and Spanish."""
+
+
+_RULES = (
+    _Rule("private key", _PEM, _has_key_material, _exact),
+    _Rule("api key", _TOKEN, _always, _exact),
+    _Rule("token", _JWT, _always, _exact),
+    _Rule("token", _BEARER, _always, _exact),
+    _Rule("password", _URL_PASSWORD, _no_placeholder, _exact),
+    _Rule("card number", _CARD, _is_card, _exact),
+    _Rule("iban", _IBAN, _always, _ibans),
+    _Rule("password", _PASSWORD, _is_password, _labelled),
+    _Rule("password", _PASSWORD_JAPANESE, _is_japanese_password, _exact),
+    _Rule("secret", _SECRET, _is_secret, _labelled),
+)

@@ -1,0 +1,40 @@
+"""Which vectors a memory has: its text, its cues, and both joined; a turn kept verbatim its window and its sentences.
+
+A cue closes the gap between "Can you suggest a restaurant near me?" and "User is vegetarian", which share no word and
+little meaning. A window is the turn before in the same conversation and the turn itself: on LoCoMo a turn is found by
+what it answers, and by its best sentence, better than by its whole text.
+"""
+
+from collections.abc import Sequence
+
+from memchat.memory.ports import Embedded, Embedder, VectorKind
+from memchat.memory.text import sentences, without_speaker
+from memchat.memory.types import Draft
+
+MOST_SENTENCES = 12
+
+
+def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]:
+    """The (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
+    if not draft.verbatim:
+        joined = [(VectorKind.JOINED, "; ".join((draft.text, *draft.cues)))] if draft.cues else []
+        return [(VectorKind.TEXT, draft.text), *joined, *((VectorKind.CUE, cue) for cue in draft.cues)]
+    parts = [(VectorKind.TEXT, without_speaker(draft.text))]
+    if previous:
+        parts = [(VectorKind.WINDOW, f"{without_speaker(previous)}\n{parts[0][1]}")]
+    several = sentences(without_speaker(draft.text))[:MOST_SENTENCES]
+    if several != [parts[0][1]]:
+        parts += [(VectorKind.SENTENCE, sentence) for sentence in several]
+    return parts
+
+
+def embed(embedder: Embedder, drafts: Sequence[Draft], previous: Sequence[str | None] | None = None) -> list[Embedded]:
+    """The vectors of each draft, in one batch; `previous` goes with `drafts`, item by item."""
+    before = previous or [None] * len(drafts)
+    plans = [texts_of(draft, former) for draft, former in zip(drafts, before, strict=True)]
+    rows = embedder.embed([text for plan in plans for _, text in plan])
+    found, at = [], 0
+    for plan in plans:
+        found.append(Embedded(tuple(kind for kind, _ in plan), rows[at : at + len(plan)]))
+        at += len(plan)
+    return found

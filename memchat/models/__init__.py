@@ -1,0 +1,1 @@
+"""Language models and embedders behind the ports of `memchat.memory.ports`."""

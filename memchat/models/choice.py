@@ -1,0 +1,103 @@
+"""Which model to talk to where nobody has said. Looks at the environment and at a local Ollama; imports no vendor."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+log = logging.getLogger(__name__)
+
+OFFLINE = "offline"
+OLLAMA_URL = "http://127.0.0.1:11434"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A hosted provider: where its key is found, the model to chat with, and a cheap one to extract facts with."""
+
+    key: str
+    chat: str
+    extraction: str
+
+    @property
+    def prefix(self) -> str:
+        return self.chat.partition("/")[0] + "/"
+
+
+PROVIDERS = (
+    Provider("OPENAI_API_KEY", "openai/gpt-5.4-mini", "openai/gpt-5.4-nano"),
+    Provider("ANTHROPIC_API_KEY", "anthropic/claude-haiku-4-5", "anthropic/claude-haiku-4-5"),
+    Provider("GEMINI_API_KEY", "gemini/gemini-2.5-flash", "gemini/gemini-2.5-flash-lite"),
+    Provider("MISTRAL_API_KEY", "mistral/mistral-medium-latest", "mistral/mistral-small-latest"),
+    Provider("GROQ_API_KEY", "groq/openai/gpt-oss-120b", "groq/openai/gpt-oss-20b"),
+    Provider("OPENROUTER_API_KEY", "openrouter/google/gemini-2.5-flash", "openrouter/google/gemini-2.5-flash-lite"),
+    Provider("DEEPSEEK_API_KEY", "deepseek/deepseek-v4-flash", "deepseek/deepseek-v4-flash"),
+    Provider("XAI_API_KEY", "xai/grok-4.3", "xai/grok-4.3"),
+)
+"""In the order in which keys are looked for."""
+
+_SERVER_VARIABLES = ("_API_BASE", "_BASE_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model, the model that extracts facts beside it, and in a few words why."""
+
+    name: str
+    extraction: str
+    reason: str
+
+
+def choose_model(
+    env: Mapping[str, str], *, explicit: str | None, ollama_probe: "Callable[[str], Sequence[str]] | None" = None
+) -> ModelChoice:
+    """The explicit name; else the first provider whose key is set; else a running Ollama; else the offline model.
+
+    `ollama_probe` gets the address of Ollama and returns the chat models it has, by default `ollama_models`.
+    """
+    if explicit:
+        return ModelChoice(explicit, extraction_model(explicit, env), "chosen by name")
+    for provider in PROVIDERS:
+        if env.get(provider.key, "").strip():
+            return ModelChoice(provider.chat, extraction_model(provider.chat, env), f"{provider.key} is set")
+    address = env.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
+    if models := (ollama_probe or ollama_models)(address):
+        name = f"ollama_chat/{models[0]}"
+        return ModelChoice(name, name, f"Ollama is running at {address}")
+    return ModelChoice(OFFLINE, OFFLINE, "no key is set and Ollama is not running")
+
+
+def extraction_model(name: str, env: Mapping[str, str]) -> str:
+    """The provider's cheap model for a chat with `name`, or `name` itself where that may not be reachable.
+
+    That is: for providers not in the table, without the provider's key, and where a server of the caller's own stands
+    in for the provider.
+    """
+    for provider in PROVIDERS:
+        if name.startswith(provider.prefix) and env.get(provider.key, "").strip():
+            stem = provider.key.removesuffix("_API_KEY")
+            redirected = any(env.get(f"{stem}{suffix}") for suffix in _SERVER_VARIABLES)
+            return name if redirected else provider.extraction
+    return name
+
+
+def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[str]:
+    """The chat models an Ollama server has, in its own order; none where it does not answer in time."""
+    import httpx
+
+    # A proxy from the environment must not be asked for this machine's own ports.
+    local = urlsplit(base_url).hostname in {"127.0.0.1", "localhost", "::1"}
+    try:
+        with httpx.Client(timeout=timeout_s, trust_env=not local) as client:
+            answer = client.get(f"{base_url.rstrip('/')}/api/tags")
+        listed = answer.raise_for_status().json()["models"]
+        return [model["name"] for model in listed if not _only_embeds(model)]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        log.debug("no Ollama at the configured address: %s", type(error).__name__)
+        return []
+
+
+def _only_embeds(model: Mapping[str, object]) -> bool:
+    details = model.get("details")
+    family = str(details.get("family", "")) if isinstance(details, Mapping) else ""
+    return "bert" in family or "embed" in str(model["name"])

@@ -1,0 +1,37 @@
+"""LiteLLM, imported late and kept quiet. Nothing else in memchat imports it."""
+
+import functools
+import importlib
+import logging
+import os
+import warnings
+from typing import Any
+
+_ENVIRONMENT = {
+    # Prices and request headers would otherwise be fetched from GitHub during the import.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+    # In any other mode it reads a `.env` from the current directory.
+    "LITELLM_MODE": "PRODUCTION",
+    "LITELLM_LOG": "ERROR",
+}
+_LOGGERS = ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "openai")
+
+
+@functools.cache
+def litellm() -> Any:
+    """The module, set up. The first call takes 2 to 4 s, needs no network, and may be made from any thread."""
+    os.environ.update(_ENVIRONMENT)
+    # LiteLLM's use of pydantic warns about itself in the middle of a reply.
+    warnings.filterwarnings("ignore", module=r"(litellm|pydantic)\b")
+    module: Any = importlib.import_module("litellm")
+    module.suppress_debug_info = True
+    module.disable_hf_tokenizer_download = True
+    module.telemetry = False
+    # For embeddings it takes `max_retries=0` for "not given"; memchat retries by itself, in the open.
+    module.DEFAULT_MAX_RETRIES = 0
+    # Its success handlers would run in a pool of their own for every chunk, with nobody listening.
+    module.disable_streaming_logging = True
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return module

@@ -1,0 +1,59 @@
+"""Wishes about how to be answered, and requests to forget, as people word them."""
+
+import re
+from dataclasses import dataclass
+
+from memchat.models.offline_rules import mark, one_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    text: str
+    category: str = "preference"
+    standing: bool = True
+
+
+def wish(words: str) -> Wish | None:
+    """The lasting wish in a clause, spelled out: only what lasts by its nature or is said to."""
+    words = words.rstrip(" ?.!")
+    if mark("once").search(words):
+        return None
+    if called := mark("call").match(words):
+        return Wish(f"User wants to be called {called['name']}.", "identity")
+    if contact := mark("contact").match(words):
+        only = contact["only"] or contact["just"] or ""
+        return Wish(f"User wants to be contacted {only.lower()}{contact['how']}.", "support", standing=False)
+    if taste := mark("taste").match(words):
+        return Wish(f"User {taste['verb'].lower()}s {_to_third(taste['what'])}.")
+    if none := mark("none_of").match(words):
+        return Wish(f"User wants no {none['what'].lower()} in answers.")
+    return _commanded(words)
+
+
+def _commanded(words: str) -> Wish | None:
+    command = mark("command").match(words)
+    lasting = one_of("lasting")
+    if command is None or not (mark("lasts_by_itself").search(words) or lasting.search(words)):
+        return None
+    rest = lasting.sub("", command["rest"]).strip(" ,")
+    refused = "not " if command["no"] or re.search(r"(?i)\bnever\b", words) else ""
+    text = f"User wants the assistant {refused}to {command['do'].lower()} {_to_third(' '.join(rest.split()))}."
+    return Wish(text) if rest else None
+
+
+def _to_third(words: str) -> str:
+    for first, third in (("me", "them"), ("my", "their"), ("your", "its"), ("I am", "they are"), ("I", "they")):
+        words = re.sub(rf"\b{first}\b", third, words)
+    return words
+
+
+def to_forget(sentence: str) -> str | None:
+    """What a sentence asks to forget, in its own words; None when it asks no such thing or does not say what."""
+    asked = mark("forget").match(sentence.strip().rstrip(".!?"))
+    what = asked["what"] if asked else ""
+    return what if mark("empty").sub("", what).strip(" ,'’m") else None
+
+
+def forgettable(what: str) -> str:
+    """The words of a request to forget that name the thing itself."""
+    return " ".join(mark("empty").sub(" ", what).split())

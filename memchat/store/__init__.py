@@ -1,0 +1,1 @@
+"""SQLite truth and the Chroma index over it."""

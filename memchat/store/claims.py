@@ -1,0 +1,34 @@
+"""Which process is at work on a piece of pending work, and whether it still lives."""
+
+import os
+import sys
+import uuid
+from functools import cache
+
+CLAIM_S = 900
+"""How long a claim holds, in seconds, where it cannot be seen that its process has died."""
+
+
+@cache
+def claim_of_this_process() -> str:
+    """A name for this process that no other has: its id and a random part, for ids are used again."""
+    return f"{os.getpid()}.{uuid.uuid4().hex[:12]}"
+
+
+def is_dead(claim: str) -> bool:
+    """Whether the process behind `claim` has surely ended. False where that cannot be known."""
+    if claim == claim_of_this_process() or sys.platform == "win32":
+        return False
+    try:
+        process = int(claim.split(".", maxsplit=1)[0])
+    except ValueError:
+        return True
+    if process == os.getpid():
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

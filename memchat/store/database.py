@@ -1,0 +1,285 @@
+"""One SQLite file: opened privately, migrated forward, its errors translated.
+
+WAL with `synchronous=NORMAL`: a write that was acknowledged survives the death of the process at any moment; a power
+cut can take the last moments with it but never the file's integrity.
+"""
+
+import glob
+import logging
+import os
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
+from memchat.store.matching import holds
+from memchat.store.migrations import MIGRATIONS
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 10.0
+PATIENCE_S = 30.0
+"""How long `compact` tries to find a moment when nobody reads."""
+RETRY_S = 0.05
+
+
+class Database:
+    """One connection to the database. Not shared between threads: each opens its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with translated(path):
+            private_folder(path.parent)
+            _create_private(path)
+            self._connection = _connect(path)
+            try:
+                self._migrate()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with translated(self.path):
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def row(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        with translated(self.path):
+            found: sqlite3.Row | None = self._connection.execute(sql, tuple(parameters)).fetchone()
+            return found
+
+    def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        found = self.row(sql, parameters)
+        return None if found is None else found[0]
+
+    def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one statement; returns how many rows it changed."""
+        with translated(self.path):
+            return self._connection.execute(sql, tuple(parameters)).rowcount
+
+    def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one INSERT; returns the new row's number."""
+        with translated(self.path):
+            return int(self._connection.execute(sql, tuple(parameters)).lastrowid or 0)
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """A write transaction: all of it or none. Nested uses join the outer one."""
+        if self._in_transaction():
+            yield
+            return
+        with translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._in_transaction():
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def changed_elsewhere(self) -> int:
+        """A number that moves when another connection has written."""
+        return int(self.value("PRAGMA data_version"))
+
+    def _migrate(self) -> None:
+        if self._version() == len(MIGRATIONS):
+            return
+        # Only one process gets into the transaction; those behind it find the work done.
+        with self.transaction():
+            version = self._version()
+            if 0 < version < len(MIGRATIONS):
+                # Read through another connection: one that is writing cannot be copied from.
+                with closing(sqlite3.connect(self.path)) as unchanged:
+                    _copy(unchanged, self.path.with_name(f"{self.path.name}.version{version}"))
+            for name, script in MIGRATIONS[version:]:
+                log.info("migrating: %s", name)
+                for statement in _statements(script):
+                    self.execute(statement)
+            self.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _version(self) -> int:
+        """How many migrations the file has seen. Raises StoreTooNew where they are more than this program knows."""
+        version = int(self.value("PRAGMA user_version"))
+        if version > len(MIGRATIONS):
+            raise StoreTooNew(
+                f"{self.path} was written by a newer memchat (version {version}; this one knows {len(MIGRATIONS)}).",
+                hint="Upgrade memchat: pip install --upgrade memchat",
+            )
+        return version
+
+    def backup(self, destination: Path) -> None:
+        """A consistent copy, made while others may read and write. The destination is replaced whole."""
+        with translated(destination):
+            _copy(self._connection, destination)
+
+    def former_versions(self) -> list[Path]:
+        """The copies that migrations kept, finished or not."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.version*"))
+
+    def compact(self, patience_s: float = PATIENCE_S) -> None:
+        """Rewrite the file without its free pages and empty the write-ahead log: what was deleted leaves the disk.
+
+        Waits for others who read or write; raises StoreBusy when they leave no gap for `patience_s`.
+        """
+        deadline = time.monotonic() + patience_s
+        for step in (self._merge_words, self._rewrite, self._empty_log):
+            while not _done(step, deadline):
+                time.sleep(RETRY_S)
+
+    def _merge_words(self) -> None:
+        self.execute("INSERT INTO words (words) VALUES ('optimize')")
+
+    def _rewrite(self) -> None:
+        self.execute("VACUUM")
+
+    def _empty_log(self) -> None:
+        busy = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy is not None and busy[0]:
+            raise StoreBusy(
+                f"Another memchat is using {self.path}, so what was erased could not be cleaned away yet.",
+                hint="It is finished at the next start.",
+            )
+
+
+def _done(step: Callable[[], None], deadline: float) -> bool:
+    try:
+        step()
+    except StoreBusy:
+        if time.monotonic() >= deadline:
+            raise
+        return False
+    return True
+
+
+def _copy(source: sqlite3.Connection, destination: Path) -> None:
+    """Copy a database whole or not at all."""
+    part = destination.with_name(f"{destination.name}.{os.getpid()}.part")
+    _create_private(part)
+    try:
+        with closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        part.replace(destination)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def storable(text: str) -> str:
+    """`text` as SQLite can hold it: half of a surrogate pair, from a broken pipe or paste, becomes U+FFFD."""
+    if not _HALF_PAIR.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def private_folder(path: Path) -> None:
+    """Make `path` and what is missing above it; what we make only its owner may enter."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of ours and all that is in it; a missing one is fine."""
+    shutil.rmtree(path, ignore_errors=False, onerror=_unless_missing)
+
+
+def _unless_missing(function: object, path: str, info: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
+
+
+def _create_private(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except PermissionError:
+        if not path.exists():
+            raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.create_function("holds", 2, holds, deterministic=True)
+    _write_ahead(connection)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn WAL on. SQLite does not wait its busy timeout here when several processes open a new file at once."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
+                raise
+        time.sleep(RETRY_S)
+
+
+def _statements(script: str) -> list[str]:
+    statements, current = [], ""
+    for line in script.splitlines():
+        current += line + "\n"
+        if sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return statements
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None]:
+    """SQLite's and the file system's errors in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise _operational(error, path) from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
+            raise
+        raise StoreError(
+            f"{path} is damaged: {error}.",
+            hint="memchat doctor says what can be saved; a backup can be put in its place.",
+        ) from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!r} is not valid Unicode, so it cannot be used as a name.") from error
+    except PermissionError as error:
+        raise StoreError(f"{path} may not be written: {error.strerror}.", hint="Check MEMCHAT_HOME.") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror or error}.", hint="Check MEMCHAT_HOME.") from error
+
+
+def _operational(error: sqlite3.OperationalError, path: Path) -> StoreError:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return StoreBusy(f"{path} is held by another program.", hint="Try again in a moment.")
+    if "readonly" in text or "unable to open" in text:
+        return StoreError(f"{path} cannot be written: {text}.", hint="Check its permissions, or set MEMCHAT_HOME.")
+    if "full" in text or "disk I/O" in text:
+        return StoreError(f"No room left for {path}: {text}.", hint="Free some disk space; nothing saved is lost.")
+    return StoreError(f"{path} cannot be used: {text}.", hint="memchat doctor looks for the cause.")

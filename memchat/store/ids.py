@@ -1,0 +1,28 @@
+"""The ids there are, and how short one may be written."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from memchat.memory.types import Owner
+from memchat.store.database import Database
+from memchat.store.views import owner_number
+
+SHORTEST_ID = 8
+
+
+def memory_ids(database: Database, owners: Sequence[Owner]) -> list[str]:
+    """The ids of all memories of `owners`, superseded and expired ones included, in order."""
+    numbers = [number for owner in owners if (number := owner_number(database, owner)) is not None]
+    marks = ",".join("?" * len(numbers))
+    rows = database.rows(f"SELECT id FROM memories WHERE owner IN ({marks}) ORDER BY id", numbers)
+    return [row["id"] for row in rows]
+
+
+def beginnings(ids: Sequence[str]) -> dict[str, str]:
+    """For each of `ids` its shortest beginning, of at least SHORTEST_ID characters, that no other of them shares."""
+    length = dict.fromkeys(sorted(ids), SHORTEST_ID)
+    for one, other in pairwise(length):
+        same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+        length[one] = max(length[one], same + 1)
+        length[other] = max(length[other], same + 1)
+    return {full: full[:needed] for full, needed in length.items()}

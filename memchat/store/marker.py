@@ -1,0 +1,133 @@
+"""The mark of an index that was closed cleanly, and the check that what lies on disk is still that index.
+
+Chroma rewrites its files in place and reads damaged ones until the process dies, so nothing is opened that does not
+carry the mark; the mark is taken away, for good, before it is opened.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+MARKER = "clean.json"
+FORMAT = 1
+BLOCK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What an index holds: all changes up to `seq`, nothing of what was erased up to `erasure`.
+
+    `memories` counts those indexed of each owner; `filling` names the owners that are not complete yet with the last
+    memory number done.
+    """
+
+    folder: str
+    fingerprint: str
+    seq: int
+    erasure: int
+    memories: Mapping[int, int]
+    filling: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A file as it was: size in bytes, time of the last change, checksum of the content."""
+
+    size: int
+    changed_ns: int
+    crc: int
+
+
+Stamps = dict[str, Stamp]
+
+
+def write_marker(index: Path, coverage: Coverage, known: Mapping[str, Stamp]) -> None:
+    """Mark `index` as closed cleanly, durably. Files unchanged since `known` are not read again."""
+    stamps = {name: _stamp(path, known.get(name)) for name, path in _files(index / coverage.folder).items()}
+    content = {
+        "format": FORMAT,
+        "chromadb": version("chromadb"),
+        "coverage": asdict(coverage),
+        "files": {name: [stamp.size, stamp.changed_ns, stamp.crc] for name, stamp in stamps.items()},
+    }
+    part = index / (MARKER + ".part")
+    with part.open("w", encoding="ascii") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.chmod(0o600)
+    part.replace(index / MARKER)
+    _sync_folder(index)
+
+
+def read_marker(index: Path) -> tuple[Coverage, Stamps] | None:
+    """What the mark says, when the index is byte for byte what it was; None when it must not be opened."""
+    try:
+        content = json.loads((index / MARKER).read_text(encoding="ascii"))
+        coverage, stamps = _parsed(content)
+        files = _files(index / coverage.folder)
+        sound = files.keys() == stamps.keys() and all(_same(files[name], stamps[name]) for name in files)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return (coverage, stamps) if sound else None
+
+
+def marked(index: Path) -> bool:
+    """Whether the mark is there, its truth not looked at."""
+    return (index / MARKER).is_file()
+
+
+def remove_marker(index: Path) -> None:
+    """Take the mark away so that it stays away."""
+    (index / MARKER).unlink(missing_ok=True)
+    _sync_folder(index)
+
+
+def _parsed(content: dict[str, object]) -> tuple[Coverage, Stamps]:
+    if content["format"] != FORMAT or content["chromadb"] != version("chromadb"):
+        raise ValueError("written by another version")
+    coverage, files = content["coverage"], content["files"]
+    if not isinstance(coverage, dict) or not isinstance(files, dict):
+        raise TypeError("not a marker")
+    if Path(coverage["folder"]).name != coverage["folder"]:
+        raise ValueError("not a folder of the index")
+    for part in ("memories", "filling"):
+        coverage[part] = {int(owner): int(number) for owner, number in coverage[part].items()}
+    return Coverage(**coverage), {name: Stamp(*stamp) for name, stamp in files.items()}
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+
+
+def _stamp(path: Path, known: Stamp | None) -> Stamp:
+    found = path.stat()
+    if known is not None and (known.size, known.changed_ns) == (found.st_size, found.st_mtime_ns):
+        return known
+    return Stamp(found.st_size, found.st_mtime_ns, _checksum(path))
+
+
+def _same(path: Path, stamp: Stamp) -> bool:
+    return path.is_file() and path.stat().st_size == stamp.size and _checksum(path) == stamp.crc
+
+
+def _checksum(path: Path) -> int:
+    total = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            total = zlib.crc32(block, total)
+    return total
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt" or not folder.is_dir():
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,346 @@
+"""Memories in SQLite: every version of them, and what learning and people do to them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from memchat.errors import NotFound, UsageError
+from memchat.memory.ports import Embedded
+from memchat.memory.text import normal_form, words
+from memchat.memory.types import (
+    Add,
+    Applied,
+    Confirm,
+    Decision,
+    Doubt,
+    Draft,
+    End,
+    Event,
+    Forget,
+    Memory,
+    Owner,
+)
+from memchat.store.database import storable
+from memchat.store.reading import MemoryReader, owner_token
+from memchat.store.views import owner_number, stamp
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): ids sort by the time they were made."""
+    import uuid_utils
+
+    return str(uuid_utils.uuid7())
+
+
+class Memories(MemoryReader):
+    """Reading and changing. Every change is noted with a sequence number, by which indexes and caches follow."""
+
+    def apply_all(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None]) -> list[Applied]:
+        """Carry out `decisions` in order inside the caller's transaction; see `MemoryStore.apply`."""
+        applied: list[Applied] = []
+        for decision, vectors in zip(decisions, embedded, strict=True):
+            match decision:
+                case Add():
+                    applied += self._add(decision, vectors)
+                case Confirm():
+                    applied += self._confirm(decision.memory_id, decision.reason)
+                case End():
+                    applied += self._end(decision)
+                case Doubt():
+                    applied += self._doubt(decision)
+                case Forget():
+                    pass  # Erasure has its own transaction: see memchat.store.erasure.
+        return applied
+
+    def edit(self, memory: Memory, text: str, embedded: Embedded, reason: str, event: Event = Event.UPDATE) -> Memory:
+        """Put `text` in the place of the memory's words; the former words stay in its history.
+
+        Raises UsageError when another current memory says the same, NotFound when the memory is gone.
+        """
+        text = storable(text)
+        with self._db.transaction():
+            number, former = self._number(memory.id), self._known(memory.id)
+            if not former.superseded and not former.verbatim:
+                self._refuse_twin(former, text)
+            self._db.execute(
+                "UPDATE memories SET text = ?, said = ?, cues = ?, updated_at = ?, doubtful = 0 WHERE number = ?",
+                (text, normal_form(text), _json(memory.cues), stamp(self._clock()), number),
+            )
+            self._write_words(number, replace(memory, text=text))
+            self._write_vectors(number, embedded)
+            self._log(memory.id, event, former.text, text, reason)
+        return self._known(memory.id)
+
+    def undo(self, memory: Memory, former: "Memory | str", embedded: Embedded | None) -> Memory:
+        """Back to `former`: the words an edit replaced (a text), or a memory that this one superseded.
+
+        With that memory all others come back that this one replaced with it. Undoing it once more undoes the undoing.
+        Raises UsageError when another memory says by now what would come back.
+        """
+        if isinstance(former, str):
+            assert embedded is not None
+            return self.edit(memory, former, embedded, "undone", Event.UNDO)
+        with self._db.transaction():
+            successor = self._known(memory.id)
+            if former.id not in successor.supersedes:
+                raise UsageError("It has changed meanwhile.", hint="memchat memories history shows how.")
+            back = [self._known(memory_id) for memory_id in successor.supersedes]
+            again = self._last_event(former.id) is Event.UNDO
+            periods = [self._period_before(one, successor) for one in back]
+            self._withdraw(successor, former, again=again)
+            for one, valid_to in zip(back, periods, strict=True):
+                self._refuse_twin(one, one.text)
+                self._bring_back(one, valid_to)
+        return self._known(former.id)
+
+    def unend(self, memory: Memory) -> Memory:
+        """Take back the later of the two: that `memory` has ended, or that it is doubtful."""
+        with self._db.transaction():
+            ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
+            change = "valid_to = NULL" if ended else "doubtful = 0"
+            self._db.execute(
+                f"UPDATE memories SET {change}, updated_at = ? WHERE id = ?", (stamp(self._clock()), memory.id)
+            )
+            self._log(memory.id, Event.UNDO, memory.text, memory.text, "undone")
+        return self._known(memory.id)
+
+    def touch(self, ids: Sequence[str]) -> None:
+        """Note that these memories were used in an answer now."""
+        marks = ",".join("?" * len(ids))
+        self._db.execute(f"UPDATE memories SET last_used_at = ? WHERE id IN ({marks})", (stamp(self._clock()), *ids))
+
+    def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
+        """Take `memory` out of force for `former`: as never true, or `again` as it was before that was undone."""
+        mistaken, valid_to = True, memory.valid_to
+        if again:
+            mistaken = self._last_event(memory.id, Event.SUPERSEDE, Event.MISTAKEN) is Event.MISTAKEN
+            valid_to = valid_to or former.valid_from or self._clock().date()
+        self._db.execute(
+            "UPDATE memories SET superseded_by = ?, mistaken = ?, valid_to = ?, updated_at = ? WHERE id = ?",
+            (former.id, mistaken, _iso(valid_to), stamp(self._clock()), memory.id),
+        )
+        self._log(memory.id, Event.UNDO, memory.text, former.text, "undone")
+
+    def _bring_back(self, memory: Memory, valid_to: date | None) -> None:
+        self._db.execute(
+            "UPDATE memories SET superseded_by = NULL, mistaken = 0, valid_to = ?, updated_at = ? WHERE id = ?",
+            (_iso(valid_to), stamp(self._clock()), memory.id),
+        )
+        self._log(memory.id, Event.UNDO, None, memory.text, "back in force")
+
+    def _period_before(self, memory: Memory, successor: Memory) -> date | None:
+        """When `memory` ended before `successor` took its place: never, if it ended by that."""
+        at = self._db.value(
+            "SELECT max(at) FROM changes WHERE memory_id = ? AND event IN (?, ?)",
+            (memory.id, Event.SUPERSEDE, Event.MISTAKEN),
+        )
+        by_successor = _iso(successor.valid_from) or (at or "")[:10]
+        return None if _iso(memory.valid_to) == by_successor else memory.valid_to
+
+    def _last_event(self, memory_id: str, *among: Event) -> Event | None:
+        """The last change to a memory, of those `among` which are asked for."""
+        events = among or tuple(Event)
+        event = self._db.value(
+            f"""SELECT event FROM changes WHERE memory_id = ? AND event IN ({",".join("?" * len(events))})
+                ORDER BY seq DESC LIMIT 1""",
+            (memory_id, *events),
+        )
+        return None if event is None else Event(event)
+
+    def _add(self, decision: Add, embedded: Embedded | None) -> list[Applied]:
+        draft = _clean(decision.draft)
+        if draft.evidence is not None and not self._still_said(draft.evidence.message_id, draft.evidence.quote):
+            return []
+        owner = self._owner(draft.owner)
+        twin = None if draft.verbatim else self._twin(owner, draft)
+        replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != twin)
+        former = [memory for memory in replaced if memory is not None]
+        if twin is not None:
+            self._supersede(former, twin, draft, decision)
+            return [replace(one, replaced=tuple(former)) for one in self._confirm(twin, decision.reason, draft)]
+        kept = self._insert(owner, draft, embedded, former, decision)
+        return [Applied(Event.ADD, self._known(kept), tuple(former))]
+
+    def _insert(
+        self, owner: int, draft: Draft, embedded: Embedded | None, former: Sequence[Memory], decision: Add
+    ) -> str:
+        memory_id, now = new_id(), stamp(self._clock())
+        self._supersede(former, memory_id, draft, decision)
+        evidence = draft.evidence
+        number = self._db.insert(
+            """INSERT INTO memories (id, owner, scope, session_id, agent, text, said, category, metadata, cues,
+                standing, verbatim, source, valid_from, valid_to, created_at, updated_at, expires_at, message_id,
+                evidence_session, quote, model) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""",
+            (
+                memory_id,
+                owner,
+                draft.scope,
+                draft.session_id or "",
+                draft.agent,
+                draft.text,
+                normal_form(draft.text),
+                draft.category,
+                _json(dict(draft.metadata)),
+                _json(draft.cues),
+                draft.standing,
+                draft.verbatim,
+                draft.source,
+                _iso(draft.valid_from),
+                _iso(draft.valid_to),
+                now,
+                now,
+                None if draft.expires_at is None else stamp(draft.expires_at),
+                evidence and evidence.message_id,
+                evidence and evidence.session_id,
+                evidence and evidence.quote,
+                evidence and evidence.model,
+            ),
+        )
+        stored = self._known(memory_id)
+        self._write_words(number, stored)
+        if embedded is not None:
+            self._write_vectors(number, embedded)
+        self._log(memory_id, Event.ADD, None, draft.text, decision.reason)
+        return memory_id
+
+    def _supersede(self, former: Sequence[Memory], by: str, draft: Draft, decision: Add) -> None:
+        now = self._clock()
+        end = _iso(draft.valid_from or now.date())
+        for memory in former:
+            self._db.execute(
+                """UPDATE memories SET superseded_by = ?, valid_to = coalesce(valid_to, ?), mistaken = ?, updated_at = ?
+                    WHERE id = ?""",
+                (by, end, decision.mistaken, stamp(now), memory.id),
+            )
+            event = Event.MISTAKEN if decision.mistaken else Event.SUPERSEDE
+            self._log(memory.id, event, memory.text, draft.text, decision.reason)
+
+    def _confirm(self, memory_id: str, reason: str, again: Draft | None = None) -> list[Applied]:
+        """The fact was said again, in the words of `again`: it holds again, and for as long as that says."""
+        memory = self.get(memory_id)
+        if memory is None or memory.superseded:
+            return []
+        now = self._clock()
+        valid_to = (again and again.valid_to) or (None if memory.ended(now.date()) else memory.valid_to)
+        self._db.execute(
+            "UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ? WHERE id = ?",
+            (stamp(now), _iso(valid_to), self._expiry(memory, again), memory_id),
+        )
+        self._log(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
+        return [Applied(Event.CONFIRM, self._known(memory_id))]
+
+    def _expiry(self, memory: Memory, again: Draft | None) -> str | None:
+        expires_at = memory.expires_at
+        if again is not None and expires_at is not None:
+            if memory.expired(self._clock()):
+                expires_at = again.expires_at
+            elif again.expires_at is not None:
+                expires_at = max(expires_at, again.expires_at)
+        return None if expires_at is None else stamp(expires_at)
+
+    def _end(self, decision: End) -> list[Applied]:
+        memory = self.get(decision.memory_id)
+        if memory is None or memory.superseded or (memory.valid_to or date.max) <= decision.valid_to:
+            return []
+        self._db.execute(
+            "UPDATE memories SET valid_to = ?, updated_at = ? WHERE id = ?",
+            (decision.valid_to.isoformat(), stamp(self._clock()), memory.id),
+        )
+        self._log(memory.id, Event.END, memory.text, memory.text, decision.reason)
+        return [Applied(Event.END, self._known(memory.id))]
+
+    def _doubt(self, decision: Doubt) -> list[Applied]:
+        memory = self.get(decision.memory_id)
+        if memory is None or memory.superseded or memory.doubtful:
+            return []
+        self._db.execute(
+            "UPDATE memories SET doubtful = 1, updated_at = ? WHERE id = ?", (stamp(self._clock()), memory.id)
+        )
+        self._log(memory.id, Event.DOUBT, memory.text, memory.text, decision.reason)
+        return [Applied(Event.DOUBT, self._known(memory.id))]
+
+    # Rows.
+
+    def _owner(self, owner: Owner) -> int:
+        number = owner_number(self._db, owner)
+        if number is None:
+            number = self._db.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
+        return number
+
+    def _number(self, memory_id: str) -> int:
+        number = self._db.value("SELECT number FROM memories WHERE id = ?", (memory_id,))
+        if number is None:
+            raise NotFound(f"The memory {memory_id} is gone.")
+        return int(number)
+
+    def _known(self, memory_id: str) -> Memory:
+        memory = self.get(memory_id)
+        if memory is None:
+            raise NotFound(f"The memory {memory_id} is gone.")
+        return memory
+
+    def _current(self, memory_id: str, owner: int) -> Memory | None:
+        held = self._db.value(
+            "SELECT 1 FROM memories WHERE id = ? AND owner = ? AND superseded_by IS NULL", (memory_id, owner)
+        )
+        return self.get(memory_id) if held else None
+
+    def _twin(self, owner: int, draft: Draft) -> str | None:
+        found: str | None = self._db.value(
+            """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ?
+                AND superseded_by IS NULL AND verbatim = 0""",
+            (owner, draft.scope, draft.session_id or "", normal_form(draft.text)),
+        )
+        return found
+
+    def _still_said(self, message_id: str, quote: str) -> bool:
+        text = self._db.value("SELECT text FROM messages WHERE id = ?", (message_id,))
+        return text is not None and quote in text
+
+    def _refuse_twin(self, memory: Memory, text: str) -> None:
+        """Raise UsageError when another current memory beside `memory` says `text`."""
+        twin = self._db.value(
+            """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
+                AND superseded_by IS NULL AND verbatim = 0""",
+            (self._owner(memory.owner), memory.scope, memory.session_id or "", normal_form(text), memory.id),
+        )
+        if twin is not None and not memory.verbatim:
+            raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
+
+    def _write_words(self, number: int, memory: Memory) -> None:
+        owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        day = memory.valid_from or memory.created_at
+        dated = f"{day.day} {day:%B %Y}"
+        terms = " ".join([owner_token(owner), *words(" ".join((memory.text, *memory.cues, dated)))])
+        self._db.execute("DELETE FROM words WHERE rowid = ?", (number,))
+        self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms))
+
+    def _write_vectors(self, number: int, embedded: Embedded) -> None:
+        owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        self._db.execute(
+            "INSERT OR REPLACE INTO vectors (number, owner, fingerprint, kinds, rows) VALUES (?, ?, ?, ?, ?)",
+            (number, owner, self._fingerprint, json.dumps(embedded.kinds), embedded.rows.astype("<f4").tobytes()),
+        )
+
+    def _log(self, memory_id: str, event: Event, old: str | None, new: str | None, reason: str) -> None:
+        self._db.execute(
+            """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason)
+                SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
+            (event, stamp(self._clock()), old, new, reason, memory_id),
+        )
+
+
+def _clean(draft: Draft) -> Draft:
+    """`draft` with all its words storable."""
+    evidence = draft.evidence and replace(draft.evidence, quote=storable(draft.evidence.quote))
+    cues = tuple(storable(cue) for cue in draft.cues)
+    return replace(draft, text=storable(draft.text), cues=cues, evidence=evidence)
+
+
+def _json(value: object) -> str:
+    return storable(json.dumps(value, ensure_ascii=False))
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,140 @@
+"""The database's schema as a list that only ever grows. `PRAGMA user_version` counts the migrations applied.
+
+Times are ISO 8601 in UTC with microseconds, so that they sort as text; days are `YYYY-MM-DD`. Owners other than users
+and agents do not exist but for library callers who give a run_id alone (kind `session`).
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "first schema",
+        """
+        CREATE TABLE owners (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            UNIQUE (kind, name)
+        ) STRICT;
+
+        CREATE TABLE sessions (
+            id TEXT PRIMARY KEY,
+            user TEXT NOT NULL,
+            agent TEXT,
+            title TEXT NOT NULL DEFAULT '',
+            private INTEGER NOT NULL DEFAULT 0,
+            started_at TEXT NOT NULL,
+            last_at TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX sessions_of_user ON sessions (user, last_at);
+        CREATE INDEX sessions_with_agent ON sessions (agent) WHERE agent IS NOT NULL;
+
+        CREATE TABLE messages (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            role TEXT NOT NULL,
+            text TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            status TEXT NOT NULL,
+            model TEXT,
+            recalled TEXT NOT NULL DEFAULT '[]'
+        ) STRICT;
+        CREATE INDEX messages_of_session ON messages (session_id, number);
+        CREATE INDEX messages_with_recall ON messages (session_id) WHERE recalled <> '[]';
+
+        CREATE TABLE memories (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            owner INTEGER NOT NULL REFERENCES owners (id),
+            scope TEXT NOT NULL,
+            session_id TEXT NOT NULL DEFAULT '',
+            agent TEXT,
+            text TEXT NOT NULL,
+            said TEXT NOT NULL,
+            category TEXT NOT NULL,
+            metadata TEXT NOT NULL DEFAULT '{}',
+            cues TEXT NOT NULL DEFAULT '[]',
+            standing INTEGER NOT NULL DEFAULT 0,
+            verbatim INTEGER NOT NULL DEFAULT 0,
+            source TEXT NOT NULL,
+            valid_from TEXT,
+            valid_to TEXT,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL,
+            confirmed_at TEXT,
+            last_used_at TEXT,
+            expires_at TEXT,
+            superseded_by TEXT,
+            mistaken INTEGER NOT NULL DEFAULT 0,
+            doubtful INTEGER NOT NULL DEFAULT 0,
+            message_id TEXT,
+            evidence_session TEXT,
+            quote TEXT,
+            model TEXT
+        ) STRICT;
+        CREATE INDEX memories_of_owner ON memories (owner, superseded_by, number, session_id, expires_at);
+        CREATE UNIQUE INDEX memories_once ON memories (owner, scope, session_id, said)
+            WHERE superseded_by IS NULL AND verbatim = 0;
+        CREATE INDEX memories_from_message ON memories (message_id) WHERE message_id IS NOT NULL;
+        CREATE INDEX memories_replaced ON memories (superseded_by) WHERE superseded_by IS NOT NULL;
+        CREATE INDEX memories_standing ON memories (owner) WHERE standing = 1;
+        CREATE INDEX memories_bounded ON memories (owner)
+            WHERE superseded_by IS NULL AND (session_id <> '' OR expires_at IS NOT NULL);
+        CREATE INDEX memories_of_session ON memories (session_id) WHERE session_id <> '';
+        CREATE INDEX memories_told_in ON memories (evidence_session) WHERE evidence_session IS NOT NULL;
+        CREATE INDEX memories_verbatim ON memories (evidence_session, number) WHERE verbatim = 1;
+
+        CREATE TABLE vectors (
+            number INTEGER PRIMARY KEY REFERENCES memories (number) ON DELETE CASCADE,
+            owner INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            kinds TEXT NOT NULL,
+            rows BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX vectors_of_owner ON vectors (owner, number);
+
+        CREATE TABLE changes (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            memory_id TEXT NOT NULL,
+            owner INTEGER NOT NULL,
+            event TEXT NOT NULL,
+            at TEXT NOT NULL,
+            old_text TEXT,
+            new_text TEXT,
+            reason TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX changes_of_memory ON changes (memory_id, seq);
+        CREATE INDEX changes_of_owner ON changes (owner, seq);
+
+        CREATE TABLE work (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            user_message_id TEXT NOT NULL UNIQUE REFERENCES messages (id) ON DELETE CASCADE,
+            state TEXT NOT NULL DEFAULT 'waiting',
+            attempts INTEGER NOT NULL DEFAULT 0,
+            created_at TEXT NOT NULL,
+            due_at TEXT NOT NULL,
+            claim TEXT,
+            claimed_until TEXT,
+            error TEXT,
+            instructions TEXT,
+            metadata TEXT NOT NULL DEFAULT '{}',
+            scope TEXT
+        ) STRICT;
+        CREATE INDEX work_due ON work (due_at);
+
+        CREATE TABLE erasures (
+            id INTEGER PRIMARY KEY,
+            asked_at TEXT NOT NULL,
+            index_dropped INTEGER NOT NULL DEFAULT 0,
+            finished INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+
+        CREATE TABLE facts_about_store (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE VIRTUAL TABLE words USING fts5 (terms, tokenize = "porter unicode61 remove_diacritics 2 tokenchars '_'");
+        """,
+    ),
+)

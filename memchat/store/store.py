@@ -1,0 +1,57 @@
+"""All that is kept, behind one door: memories, conversations, pending work, over one connection of one thread."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from memchat.memory.ports import Clock, Embedded
+from memchat.memory.types import Applied, Decision, Forget, Work
+from memchat.store.database import Database
+from memchat.store.erasure import Eraser
+from memchat.store.memories import Memories
+from memchat.store.transcripts import Transcripts
+from memchat.store.work import WorkQueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from memchat.store.dense import Dense
+
+
+class Store:
+    """Opens the database at `path` and makes it if it is missing. Close it, or use it in a `with` block."""
+
+    def __init__(self, path: "Path", clock: Clock, fingerprint: str) -> None:
+        self.database = Database(path)
+        self.clock = clock
+        self.fingerprint = fingerprint
+        self.transcripts = Transcripts(self.database, clock)
+        self.work = WorkQueue(self.database, clock)
+        self.memories = Memories(self.database, clock, fingerprint)
+        self.eraser = Eraser(self.database, clock)
+
+    def search_with(self, dense: "Dense") -> None:
+        """Let recall's dense half be answered by `dense`; without one it finds nothing."""
+        self.memories.search_with(dense)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def apply(
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work | None = None
+    ) -> list[Applied]:
+        """Carry out `decisions` and end `work` in one transaction; nothing when the work is no longer ours to do."""
+        with self.database.transaction():
+            if work is not None and not self.work.is_ours(work):
+                return []
+            applied = self.memories.apply_all(decisions, embedded)
+            forgotten = [decision.memory_id for decision in decisions if isinstance(decision, Forget)]
+            applied += self.eraser.erase_rows(self.memories, forgotten)
+            if work is not None:
+                self.work.done(work)
+        return applied

@@ -1,0 +1,232 @@
+"""Conversations in SQLite. What was said is on disk before anything is done with it."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+
+from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.memory.ports import Clock
+from memchat.memory.types import Message, MessageStatus, Metadata, Role, Scope, Session
+from memchat.store.claims import CLAIM_S, claim_of_this_process
+from memchat.store.database import Database, storable
+from memchat.store.memories import new_id
+from memchat.store.views import moment, stamp
+
+TITLE_LENGTH = 60
+
+
+class Transcripts:
+    """Sessions and their messages, over one connection."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def new_session(self, user: str, agent: str | None, *, private: bool = False, name: str | None = None) -> Session:
+        """A session that is stored with its first message. `name` is an id of the caller's choosing."""
+        now = self._clock()
+        return Session(name or new_id(), user, agent, "", now, now, private)
+
+    def latest_session(self, user: str, agent: str | None) -> Session | None:
+        row = self._db.row(
+            f"{_SESSIONS} WHERE s.user = ? AND s.agent IS ? ORDER BY s.last_at DESC LIMIT 1", (user, agent)
+        )
+        return None if row is None else _session(row)
+
+    def session(self, session_id: str) -> Session | None:
+        row = self._db.row(f"{_SESSIONS} WHERE s.id = ?", (session_id,))
+        return None if row is None else _session(row)
+
+    def session_exists(self, session_id: str) -> bool:
+        """Whether anybody has a session of that id."""
+        return self._db.value("SELECT 1 FROM sessions WHERE id = ?", (session_id,)) is not None
+
+    def find_session(self, prefix: str, user: str) -> Session:
+        """The one session of `user` whose id begins with `prefix`; an id given in full wins over longer ones."""
+        rows = self._db.rows(
+            f"{_SESSIONS} WHERE s.user = ? AND substr(s.id, 1, ?) = ? COLLATE NOCASE ORDER BY s.id <> ?, s.id LIMIT 6",
+            (user, len(prefix), prefix, prefix),
+        )
+        if rows and prefix and (len(rows) == 1 or rows[0]["id"] == prefix):
+            return _session(rows[0])
+        if not rows or not prefix:
+            raise NotFound(f"There is no session {prefix!r}.", hint="memchat sessions list shows them.")
+        some = ", ".join(row["id"] for row in rows[:5])
+        raise AmbiguousId(f"{prefix!r} could be any of {some}.", hint="Give more of the id.")
+
+    def sessions(self, user: str, limit: int | None = None) -> list[Session]:
+        """The sessions of `user`, the one last used first."""
+        sql = f"{_SESSIONS} WHERE s.user = ? ORDER BY s.last_at DESC LIMIT ?"
+        return [_session(row) for row in self._db.rows(sql, (user, -1 if limit is None else limit))]
+
+    def message(self, message_id: str) -> Message | None:
+        row = self._db.row("SELECT * FROM messages WHERE id = ?", (message_id,))
+        return None if row is None else _message(row)
+
+    def messages(self, session_id: str, limit: int | None = None) -> list[Message]:
+        """The last `limit` messages of a session, oldest first."""
+        rows = self._db.rows(
+            "SELECT * FROM messages WHERE session_id = ? ORDER BY number DESC LIMIT ?",
+            (session_id, -1 if limit is None else limit),
+        )
+        return [_message(row) for row in reversed(rows)]
+
+    def before(self, message: Message, limit: int) -> list[Message]:
+        """The last `limit` messages of the session before `message`, oldest first."""
+        rows = self._db.rows(
+            """SELECT * FROM messages WHERE session_id = ? AND number < (SELECT number FROM messages WHERE id = ?)
+                ORDER BY number DESC LIMIT ?""",
+            (message.session_id, message.id, limit),
+        )
+        return [_message(row) for row in reversed(rows)]
+
+    def reply_to(self, message: Message) -> Message | None:
+        """The message right after `message`, if it is the assistant's."""
+        row = self._db.row(
+            """SELECT * FROM messages WHERE session_id = ? AND number > (SELECT number FROM messages WHERE id = ?)
+                ORDER BY number LIMIT 1""",
+            (message.session_id, message.id),
+        )
+        return None if row is None or row["role"] != Role.ASSISTANT else _message(row)
+
+    def said_by(self, user: str, limit: int) -> list[str]:
+        """The last messages `user` typed, newest first, whatever the session."""
+        rows = self._db.rows(
+            """SELECT m.text FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+                WHERE s.user = ? AND m.role = 'user' ORDER BY m.number DESC LIMIT ?""",
+            (user, limit),
+        )
+        return [row["text"] for row in rows]
+
+    def begin_turn(
+        self,
+        session: Session,
+        text: str,
+        *,
+        learn: bool = True,
+        instructions: str | None = None,
+        metadata: Metadata | None = None,
+        scope: Scope | None = None,
+    ) -> Message:
+        """Record what the user said. With `learn`, the exchange will be learned from, should this process die too:
+
+        its pending work is written in the same transaction, claimed by this turn until `end_turn` lets go of it.
+        `scope` is for all that is learned from it, where that is not for the model to say.
+        """
+        now = self._clock()
+        message = Message(new_id(), session.id, Role.USER, storable(text), now)
+        with self._db.transaction():
+            self._keep_session(session, message.text)
+            self._insert(message)
+            if learn:
+                self._db.execute(
+                    """INSERT INTO work (session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
+                        instructions, metadata, scope) VALUES (?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?)""",
+                    (
+                        session.id,
+                        message.id,
+                        stamp(now),
+                        stamp(now),
+                        claim_of_this_process(),
+                        stamp(now + timedelta(seconds=CLAIM_S)),
+                        None if instructions is None else storable(instructions),
+                        storable(json.dumps(dict(metadata or {}), ensure_ascii=False)),
+                        scope,
+                    ),
+                )
+        return message
+
+    def end_turn(
+        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]
+    ) -> Message | None:
+        """Record the reply and hand the exchange to the learner, in one transaction.
+
+        An empty reply leaves no message. None as well when the conversation was erased meanwhile.
+        """
+        text, at = storable(text), self._clock()
+        reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
+        now = stamp(at)
+        with self._db.transaction():
+            if self._db.value("SELECT 1 FROM messages WHERE id = ?", (asked.id,)) is None:
+                return None
+            if text:
+                self._insert(reply)
+            else:
+                self._db.execute("UPDATE messages SET status = ? WHERE id = ?", (status, asked.id))
+            self._db.execute("UPDATE sessions SET last_at = ? WHERE id = ?", (now, asked.session_id))
+            self._db.execute(
+                """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, due_at = ?
+                    WHERE user_message_id = ?""",
+                (now, asked.id),
+            )
+            marks = ",".join("?" * len(recalled))
+            self._db.execute(f"UPDATE memories SET last_used_at = ? WHERE id IN ({marks})", (now, *recalled))
+        return reply if text else None
+
+    def record(self, session: Session, role: Role, text: str) -> Message:
+        """Record a message that was said elsewhere; nothing is learned from it by itself."""
+        message = Message(new_id(), session.id, role, storable(text), self._clock())
+        with self._db.transaction():
+            self._keep_session(session, message.text)
+            self._insert(message)
+        return message
+
+    def rename(self, session: Session, title: str) -> None:
+        self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (storable(title), session.id))
+
+    def _keep_session(self, session: Session, first_words: str) -> None:
+        now = stamp(self._clock())
+        title = " ".join(first_words.split())
+        kept = self._db.execute(
+            """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at WHERE user = excluded.user""",
+            (session.id, session.user, session.agent, title[:TITLE_LENGTH], session.private, now, now),
+        )
+        if not kept:
+            raise UsageError(f"The session {session.id} is somebody else's.", hint="Choose another --session.")
+
+    def _insert(self, message: Message) -> None:
+        self._db.execute(
+            """INSERT INTO messages (id, session_id, role, text, created_at, status, model, recalled)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                message.id,
+                message.session_id,
+                message.role,
+                message.text,
+                stamp(message.created_at),
+                message.status,
+                message.model,
+                json.dumps(message.recalled),
+            ),
+        )
+
+
+_SESSIONS = "SELECT s.*, (SELECT count(*) FROM messages AS m WHERE m.session_id = s.id) AS messages FROM sessions AS s"
+
+
+def _session(row: sqlite3.Row) -> Session:
+    return Session(
+        row["id"],
+        row["user"],
+        row["agent"],
+        row["title"],
+        moment(row["started_at"]),
+        moment(row["last_at"]),
+        bool(row["private"]),
+        row["messages"],
+    )
+
+
+def _message(row: sqlite3.Row) -> Message:
+    return Message(
+        row["id"],
+        row["session_id"],
+        Role(row["role"]),
+        row["text"],
+        moment(row["created_at"]),
+        MessageStatus(row["status"]),
+        row["model"],
+        tuple(json.loads(row["recalled"])),
+    )

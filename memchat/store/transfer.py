@@ -1,0 +1,224 @@
+"""Memories out of a store with their whole history, and back into one without a difference."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from memchat.memory import vectors
+from memchat.memory.ports import Clock, Embedded, Embedder, View
+from memchat.memory.text import normal_form
+from memchat.memory.types import Change, Draft, Event, Memory, Owner, Scope
+from memchat.store.database import Database
+from memchat.store.interchange import Record
+from memchat.store.memories import Memories, new_id
+from memchat.store.views import moment, owner_number, stamp
+
+BATCH = 256
+"""Memories embedded at a time."""
+AT_ONCE = 20_000
+"""Memories written in one transaction, which bounds the memory that their vectors take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to: the ids that are new, and how many memories were there already."""
+
+    ids: tuple[str, ...]
+    known: int
+
+
+class Transfer(Memories):
+    """Export and import, over one connection."""
+
+    def __init__(self, database: Database, clock: Clock, fingerprint: str) -> None:
+        super().__init__(database, clock, fingerprint)
+
+    def export(self, view: View) -> list[Record]:
+        """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export."""
+        found = list(reversed(self.memories(view)))
+        ids = {memory.id for memory in found}
+        changes: dict[str, list[Change]] = defaultdict(list)
+        for number, change in enumerate(self._changes(view.owners, ids), 1):
+            changes[change.memory_id].append(replace(change, seq=number))
+        return [Record(memory, changes[memory.id]) for memory in found]
+
+    def restore(
+        self, records: Sequence[Record], embedder: Embedder, on_progress: Callable[[int], None] = lambda done: None
+    ) -> Imported:
+        """Store `records` as they are; `on_progress` hears how many were embedded so far.
+
+        A memory whose id its owner has already, or a current one that says the same, is left as it is. An id that is
+        somebody else's is replaced by a new one, in the chain of versions too. What was written stays written if this
+        is interrupted, and can be imported again.
+        """
+        fresh, known = self._fresh(records)
+        kept: list[str] = []
+        for start in range(0, len(fresh), AT_ONCE):
+            part = fresh[start : start + AT_ONCE]
+            drafts = [_draft(record.memory) for record in part]
+            before = self._before(part)
+            embedded: list[Embedded] = []
+            for at in range(0, len(part), BATCH):
+                embedded += vectors.embed(embedder, drafts[at : at + BATCH], before[at : at + BATCH])
+                on_progress(start + len(embedded))
+            kept += self._write(part, embedded)
+        return Imported(tuple(kept), known + len(fresh) - len(kept))
+
+    def _changes(self, owners: Sequence[Owner], ids: set[str]) -> list[Change]:
+        numbers = self._numbers(owners)
+        marks = ",".join("?" * len(numbers))
+        rows = self._db.rows(f"SELECT * FROM changes WHERE owner IN ({marks}) ORDER BY seq", numbers)
+        return [
+            Change(
+                row["seq"],
+                row["memory_id"],
+                Event(row["event"]),
+                moment(row["at"]),
+                row["old_text"],
+                row["new_text"],
+                row["reason"],
+            )
+            for row in rows
+            if row["memory_id"] in ids
+        ]
+
+    # What is new, and under which id.
+
+    def _fresh(self, records: Sequence[Record]) -> tuple[list[Record], int]:
+        names: dict[str, str] = {}
+        seen: dict[tuple[Owner, Scope, str, str], str] = {}
+        fresh = []
+        for record in records:
+            memory = record.memory
+            there = self._there(memory, seen)
+            if there is None and memory.id not in names:
+                names[memory.id] = memory.id if self.get(memory.id) is None else new_id()
+                fresh.append(record)
+                if not memory.superseded and not memory.verbatim:
+                    seen[_saying(memory)] = names[memory.id]
+            elif there is not None:
+                names[memory.id] = there
+        return [_renamed(record, names) for record in fresh], len(records) - len(fresh)
+
+    def _there(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
+        """The id under which `memory` is known already."""
+        held = self.get(memory.id)
+        if held is not None and held.owner == memory.owner:
+            return held.id
+        if memory.superseded or memory.verbatim:
+            return None
+        number = owner_number(self._db, memory.owner)
+        twin = None if number is None else self._twin(number, _draft(memory))
+        return twin or seen.get(_saying(memory))
+
+    def _before(self, records: Sequence[Record]) -> list[str | None]:
+        """For each record the turn before it, where it is one of a conversation kept word for word."""
+        last: dict[str, str | None] = {}
+        found: list[str | None] = []
+        for memory in (record.memory for record in records):
+            if not memory.verbatim or memory.evidence is None:
+                found.append(None)
+                continue
+            session = memory.evidence.session_id
+            found.append(last[session] if session in last else self.last_verbatim(session))
+            last[session] = memory.text
+        return found
+
+    # Rows.
+
+    def _write(self, records: Sequence[Record], embedded: Sequence[Embedded]) -> list[str]:
+        kept = []
+        with self._db.transaction():
+            changes: list[Change] = []
+            for record, rows in zip(records, embedded, strict=True):
+                if self._put(record.memory, rows):
+                    kept.append(record.memory.id)
+                    changes += record.changes or [self._told(record.memory)]
+            changes.sort(key=lambda change: change.seq)
+            for change in changes:
+                self._put_change(change)
+        return kept
+
+    def _put(self, memory: Memory, embedded: Embedded) -> bool:
+        """Insert a row as it is; False when another process was quicker."""
+        values = self._row(memory)
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+        if not self._db.execute(sql, values.values()):
+            return False
+        number = self._number(memory.id)
+        self._write_words(number, memory)
+        self._write_vectors(number, embedded)
+        return True
+
+    def _row(self, memory: Memory) -> dict[str, object]:
+        evidence = memory.evidence
+        moments = ("created_at", "updated_at", "confirmed_at", "last_used_at", "expires_at")
+        days = ("valid_from", "valid_to")
+        return {
+            "id": memory.id,
+            "owner": self._owner(memory.owner),
+            "scope": memory.scope,
+            "session_id": memory.session_id or "",
+            "agent": memory.agent,
+            "text": memory.text,
+            "said": normal_form(memory.text),
+            "category": memory.category,
+            "metadata": json.dumps(dict(memory.metadata), ensure_ascii=False),
+            "cues": json.dumps(memory.cues, ensure_ascii=False),
+            "standing": memory.standing,
+            "verbatim": memory.verbatim,
+            "source": memory.source,
+            "superseded_by": memory.superseded_by,
+            "mistaken": memory.mistaken,
+            "doubtful": memory.doubtful,
+            "message_id": evidence and evidence.message_id,
+            "evidence_session": evidence and evidence.session_id,
+            "quote": evidence and evidence.quote,
+            "model": evidence and evidence.model,
+            **{name: at and stamp(at) for name in moments for at in (getattr(memory, name),)},
+            **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
+        }
+
+    def _put_change(self, change: Change) -> None:
+        self._db.execute(
+            """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason)
+                SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
+            (change.event, stamp(change.at), change.old_text, change.new_text, change.reason, change.memory_id),
+        )
+
+    def _told(self, memory: Memory) -> Change:
+        """The index follows the table of changes: a memory without a history gets the beginning of one."""
+        return Change(0, memory.id, Event.ADD, self._clock(), None, memory.text, "imported")
+
+
+def reowned(record: Record, owner: Owner) -> Record:
+    """`record` as a memory of `owner`; what belongs to agents stays theirs."""
+    if record.memory.owner.kind is Scope.AGENT:
+        return record
+    return replace(record, memory=replace(record.memory, owner=owner))
+
+
+def _renamed(record: Record, names: dict[str, str]) -> Record:
+    memory = record.memory
+    by = memory.superseded_by
+    renamed = replace(memory, id=names[memory.id], superseded_by=None if by is None else names.get(by, by))
+    changes = [replace(change, memory_id=renamed.id) for change in record.changes]
+    return replace(record, memory=renamed, changes=changes)
+
+
+def _saying(memory: Memory) -> tuple[Owner, Scope, str, str]:
+    return memory.owner, memory.scope, memory.session_id or "", normal_form(memory.text)
+
+
+def _draft(memory: Memory) -> Draft:
+    return Draft(
+        memory.text,
+        memory.owner,
+        scope=memory.scope,
+        category=memory.category,
+        session_id=memory.session_id,
+        cues=memory.cues,
+        verbatim=memory.verbatim,
+    )

@@ -1,0 +1,111 @@
+"""A `View` as SQL: which memories a reader means."""
+
+import json
+import sqlite3
+from datetime import UTC, date, datetime
+from typing import Any
+
+from memchat.memory.ports import View
+from memchat.memory.types import Evidence, Memory, Owner, Scope, Source
+from memchat.store.database import Database, storable
+
+COLUMNS = """
+    m.*, o.kind AS owner_kind, o.name AS owner_name,
+    (SELECT json_group_array(former.id) FROM memories AS former WHERE former.superseded_by = m.id) AS supersedes
+"""
+TABLES = "memories AS m JOIN owners AS o ON o.id = m.owner"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as it is stored: UTC, microseconds, sortable as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def owner_number(database: Database, owner: Owner) -> int | None:
+    """The number of `owner` in this database, or None when nothing was ever stored for it."""
+    found = database.value("SELECT id FROM owners WHERE kind = ? AND name = ?", (owner.kind, owner.name))
+    return None if found is None else int(found)
+
+
+def condition(view: View, owners: list[int], now: datetime) -> tuple[str, list[Any]]:
+    """The WHERE clause over `memories AS m` for `view`, with its parameters."""
+    clauses = [f"m.owner IN ({','.join('?' * len(owners))})"]
+    values: list[Any] = list(owners)
+
+    def add(clause: str, *given: Any) -> None:
+        clauses.append(clause)
+        values.extend(given)
+
+    if not view.all_sessions:
+        add("(m.session_id = '' OR m.session_id = ?)", view.session_id or "")
+    if view.scope is not None:
+        add("m.scope = ?", view.scope)
+    if view.agent is not None:
+        add("m.agent = ?", view.agent)
+    if view.categories:
+        add(f"m.category IN ({','.join('?' * len(view.categories))})", *view.categories)
+    if view.where:
+        add("m.metadata <> '{}' AND holds(m.metadata, ?)", storable(json.dumps(dict(view.where), ensure_ascii=False)))
+    if view.as_of is not None:
+        day = view.as_of.isoformat()
+        add("m.mistaken = 0 AND coalesce(m.valid_from, substr(m.created_at, 1, 10)) <= ?", day)
+        add("(m.valid_to IS NULL OR m.valid_to > ?)", day)
+    elif not view.superseded:
+        clauses.append("m.superseded_by IS NULL")
+    if not view.expired:
+        add("(m.expires_at IS NULL OR m.expires_at > ?)", stamp(now))
+    return " AND ".join(clauses), values
+
+
+def filters(view: View) -> bool:
+    """Whether `view` chooses among an owner's current memories by more than session and expiry, or shows others too."""
+    chosen = (view.scope, view.agent, view.as_of)
+    return bool(view.where or view.categories or view.superseded) or any(item is not None for item in chosen)
+
+
+def to_memory(row: sqlite3.Row) -> Memory:
+    """A row of COLUMNS as a value."""
+    return Memory(
+        id=row["id"],
+        owner=Owner(Scope(row["owner_kind"]), row["owner_name"]),
+        text=row["text"],
+        scope=Scope(row["scope"]),
+        category=row["category"],
+        created_at=moment(row["created_at"]),
+        updated_at=moment(row["updated_at"]),
+        session_id=row["session_id"] or None,
+        agent=row["agent"],
+        metadata=json.loads(row["metadata"]),
+        valid_from=_day(row["valid_from"]),
+        valid_to=_day(row["valid_to"]),
+        expires_at=_moment(row["expires_at"]),
+        confirmed_at=_moment(row["confirmed_at"]),
+        last_used_at=_moment(row["last_used_at"]),
+        supersedes=tuple(json.loads(row["supersedes"])),
+        superseded_by=row["superseded_by"],
+        mistaken=bool(row["mistaken"]),
+        doubtful=bool(row["doubtful"]),
+        standing=bool(row["standing"]),
+        verbatim=bool(row["verbatim"]),
+        source=Source(row["source"]),
+        cues=tuple(json.loads(row["cues"])),
+        evidence=_evidence(row),
+    )
+
+
+def _evidence(row: sqlite3.Row) -> Evidence | None:
+    if row["message_id"] is None:
+        return None
+    return Evidence(row["message_id"], row["evidence_session"] or "", row["quote"] or "", row["model"] or "")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else moment(text)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

@@ -1,0 +1,159 @@
+"""Pending work: exchanges that wait to be learned from. It survives anything and is applied exactly once."""
+
+import json
+import sqlite3
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import timedelta
+
+from memchat.memory.ports import Clock
+from memchat.memory.types import Scope, Session, Work, WorkState
+from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead
+from memchat.store.database import Database, storable
+from memchat.store.views import moment, stamp
+
+FIRST_WAIT_S = 5
+LONGEST_WAIT_S = 6 * 3600
+PAGE = 200
+KEEPS_ORDER = 3
+"""How many failures of an exchange hold back the later exchanges of the same person."""
+
+
+class WorkQueue:
+    """The pending work of one database, over one connection."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def claim(self) -> Work | None:
+        """The oldest work that is due, claimed for this process; None when nothing is.
+
+        A person's exchanges are learned in the order they were said: while one of them waits to be tried again, later
+        ones wait too, until it has failed KEEPS_ORDER times.
+        """
+        if self._next() is None:
+            return None
+        with self._db.transaction():
+            row = self._next()
+            return None if row is None else self._take(row)
+
+    def _next(self) -> sqlite3.Row | None:
+        held: set[str] = set()
+        for row in self._oldest_first():
+            whose = row["user"] or row["session_id"]
+            if whose not in held and self._free(row):
+                return row
+            if row["attempts"] < KEEPS_ORDER:
+                held.add(whose)
+        return None
+
+    def _oldest_first(self) -> Generator[sqlite3.Row]:
+        """All pending work, read in pages: mostly the first few rows are enough."""
+        last = 0
+        while rows := self._db.rows(f"{_WORK} WHERE w.id > ? ORDER BY w.id LIMIT ?", (last, PAGE)):
+            yield from rows
+            last = rows[-1]["id"]
+
+    def claim_of(self, session: Session) -> Work | None:
+        """The oldest work of the session's person that nobody is at, claimed for this process, due or not.
+
+        What has failed KEEPS_ORDER times is left to its waiting time. A session with nobody stands for itself.
+        """
+        with self._db.transaction():
+            whose = f"{_WORK} WHERE s.user = ? AND (s.user <> '' OR s.id = ?) ORDER BY w.id"
+            for row in self._db.rows(whose, (session.user, session.id)):
+                waits = row["state"] == WorkState.WAITING and row["attempts"] < KEEPS_ORDER
+                if waits or self._free(row):
+                    return self._take(row)
+        return None
+
+    def of(self, message_id: str) -> Work | None:
+        """The pending work on what was said in that message."""
+        row = self._db.row(f"{_WORK} WHERE w.user_message_id = ?", (message_id,))
+        return None if row is None else _work(row)
+
+    def scope(self, work: Work) -> Scope | None:
+        """The scope that all that is learned from `work` is to have; None where that is for the model to say."""
+        scope = self._db.value("SELECT scope FROM work WHERE id = ?", (work.id,))
+        return None if scope is None else Scope(scope)
+
+    def _free(self, row: sqlite3.Row) -> bool:
+        now = stamp(self._clock())
+        if row["state"] == WorkState.CLAIMED:
+            return is_dead(row["claim"]) or row["claimed_until"] <= now
+        # A clock that was put back must not make a short wait a long one.
+        longest = stamp(self._clock() + timedelta(seconds=_wait_s(row["attempts"] - 1)))
+        return not now < row["due_at"] <= longest
+
+    def _take(self, row: sqlite3.Row) -> Work:
+        until = stamp(self._clock() + timedelta(seconds=CLAIM_S))
+        self._db.execute(
+            "UPDATE work SET state = 'claimed', claim = ?, claimed_until = ? WHERE id = ?",
+            (claim_of_this_process(), until, row["id"]),
+        )
+        return replace(_work(row), state=WorkState.CLAIMED)
+
+    def is_ours(self, work: Work) -> bool:
+        """Whether `work` is still there and claimed by this process."""
+        claim = self._db.value("SELECT claim FROM work WHERE id = ?", (work.id,))
+        return bool(claim == claim_of_this_process())
+
+    def done(self, work: Work) -> None:
+        self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
+
+    def failed(self, work: Work, reason: str) -> None:
+        """Let go of `work` with the reason; it is due again after a wait that doubles with each failure."""
+        self._release(work, storable(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
+
+    def release(self, work: Work) -> None:
+        """Let go of `work` as it was, to be taken up at once by whoever comes next."""
+        self._release(work, work.error, attempts=work.attempts, wait_s=0)
+
+    def _release(self, work: Work, error: str | None, *, attempts: int, wait_s: float) -> None:
+        due = self._clock() + timedelta(seconds=wait_s)
+        self._db.execute(
+            """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, attempts = ?, due_at = ?,
+                error = ? WHERE id = ? AND claim = ?""",
+            (attempts, stamp(due), error, work.id, claim_of_this_process()),
+        )
+
+    def retry_all(self) -> int:
+        """Make all that waits due now; returns how many."""
+        return self._db.execute("UPDATE work SET due_at = ? WHERE state = 'waiting'", (stamp(self._clock()),))
+
+    def drop(self, work: Work) -> None:
+        """Give `work` up for good: a person's decision."""
+        self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
+
+    def pending(self, user: str | None = None) -> list[Work]:
+        """All that waits, oldest first; `user`'s alone where one is given."""
+        rows = self._db.rows(f"{_WORK} WHERE ? IS NULL OR s.user = ? ORDER BY w.id", (user, user))
+        return [_work(row) for row in rows]
+
+    def due(self) -> int:
+        """How many exchanges could be learned from now, here or by the process that has claimed them."""
+        return sum(row["state"] == WorkState.CLAIMED or self._free(row) for row in self._oldest_first())
+
+
+def _wait_s(failures: int) -> int:
+    """How long work waits, in seconds, that had failed `failures` times before; none for what has not failed."""
+    return 0 if failures < 0 else min(FIRST_WAIT_S * 2 ** min(failures, 32), LONGEST_WAIT_S)
+
+
+_WORK = "SELECT w.*, s.user FROM work AS w JOIN sessions AS s ON s.id = w.session_id"
+
+
+def _work(row: sqlite3.Row) -> Work:
+    return Work(
+        row["id"],
+        row["session_id"],
+        row["user_message_id"],
+        WorkState(row["state"]),
+        row["attempts"],
+        moment(row["created_at"]),
+        moment(row["due_at"]),
+        row["error"],
+        row["instructions"],
+        json.loads(row["metadata"]),
+    )

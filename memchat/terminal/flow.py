@@ -1,0 +1,151 @@
+"""Words onto a screen: wrapped as they come, written once, never taken back."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_OPENING = "「『（〈《【〔"
+_CLOSING = "、。，．！？」』）〉》】〕：；…ー〜々"
+_IDEOGRAPH = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd"
+
+BREAKABLE = re.compile(f"[{_IDEOGRAPH}]")
+"""Characters of scripts without spaces: a line may break after each of them."""
+
+_ATOM = re.compile(
+    rf"(?P<newline>\n)|(?P<space>[ \t]+)|(?P<wide>[{_OPENING}]*[{_IDEOGRAPH}][{_CLOSING}]*)"
+    rf"|(?P<word>[^ \t\n{_IDEOGRAPH}]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text in one style, a rich style definition such as `bold cyan`."""
+
+    text: str
+    style: str = ""
+
+
+class Flow:
+    """Writes spans to a console, breaking lines between words at the width the console has at that moment.
+
+    Nothing written is touched again and lines get no trailing spaces. A word wider than the screen is written whole:
+    the terminal wraps it, so that a long address is copied in one piece.
+    """
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._out: list[Span] = []
+        self._column = 0
+        self._margin = ""
+        self._gap = ""
+        self._midword = False
+        self._width = self.width
+
+    @property
+    def at_line_start(self) -> bool:
+        return self._column == 0
+
+    @property
+    def width(self) -> int:
+        """Columns of the screen at this moment; within one call it is taken to stay as it is."""
+        return max(self._console.width, 1)
+
+    def begin(self, first: str, margin: str) -> None:
+        """Start a line with `first`; the lines it wraps into start with `margin`."""
+        self.end()
+        self._width = self.width
+        self._margin = margin if self._cells(margin) <= self._width // 2 else ""
+        self._put(Span(first))
+
+    def end(self) -> None:
+        """End the current line, if one was begun."""
+        if self._column:
+            self._break("")
+
+    def blank(self) -> None:
+        self.end()
+        self._break("")
+
+    def words(self, spans: Iterable[Span]) -> None:
+        """Write `spans` in words. A word is kept together across spans, and across calls as far as it goes."""
+        self._width = self.width
+        word: list[Span] = []
+        for kind, span in _atoms(spans):
+            if kind == "word":
+                word.append(span)
+                continue
+            self._place(word)
+            word = []
+            if kind == "newline":
+                self._break(self._margin)
+            elif kind == "space":
+                self._gap += span.text
+                self._midword = False
+            else:
+                self._midword = False
+                self._place([span])
+                self._midword = False
+        self._place(word)
+        self.flush()
+
+    def verbatim(self, spans: Iterable[Span]) -> None:
+        """Write `spans`, which hold no newline, as they are, and leave any wrapping to the terminal."""
+        for span in spans:
+            self._put(span)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand everything written so far to the terminal."""
+        if not self._out:
+            return
+        from rich.segment import Segment, Segments
+
+        style_of = self._console.get_style
+        segments = [Segment(span.text, style_of(span.style) if span.style else None) for span in self._out]
+        self._out.clear()
+        self._console.print(Segments(segments), soft_wrap=True)
+        self._console.file.flush()
+
+    def _place(self, word: list[Span]) -> None:
+        if not word:
+            return
+        cells = sum(self._cells(span.text) for span in word)
+        used = self._column + len(self._gap)
+        if not self._midword and used + cells > self._width and self._column > self._cells(self._margin):
+            self._break(self._margin)
+        elif self._gap:
+            self._put(Span(self._gap))
+        self._gap = ""
+        for span in word:
+            self._put(span)
+        self._midword = True
+
+    def _put(self, span: Span) -> None:
+        if not span.text:
+            return
+        self._out.append(span)
+        self._column += self._cells(span.text)
+        if self._column > self._width:
+            self._column = self._column % self._width or self._width
+
+    def _break(self, margin: str) -> None:
+        self._out.append(Span("\n"))
+        self._column = 0
+        self._gap = ""
+        self._midword = False
+        self._put(Span(margin))
+
+    def _cells(self, text: str) -> int:
+        from rich.cells import cell_len
+
+        return len(text) if text.isascii() else cell_len(text)
+
+
+def _atoms(spans: Iterable[Span]) -> Iterator[tuple[str, Span]]:
+    for span in spans:
+        for match in _ATOM.finditer(span.text):
+            yield match.lastgroup or "word", Span(match.group(), span.style)

@@ -1,0 +1,106 @@
+"""The keys of the prompt, the history behind it, and the terminal's state between prompts."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.filters import is_searching
+from prompt_toolkit.history import History
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+LEAVE_HINT = "Ctrl-C again, or Ctrl-D, leaves."
+
+
+class FormerMessages(History):
+    """What the person said before, newest first, asked for when the prompt is up; the transcript keeps it, no file."""
+
+    def __init__(self, former: Callable[[], Iterable[str]]) -> None:
+        super().__init__()
+        self._former = former
+
+    def load_history_strings(self) -> Iterable[str]:
+        return self._former()
+
+    def store_string(self, string: str) -> None:
+        """Nothing to do: the turn itself is recorded."""
+
+
+class Leaving:
+    """Whether one more Ctrl-C leaves: the last key was Ctrl-C, on an empty line."""
+
+    def __init__(self) -> None:
+        self.armed = False
+
+    def disarm(self, _: object = None) -> None:
+        self.armed = False
+
+
+def chat_keys(leaving: Leaving) -> KeyBindings:
+    """Enter sends; Alt-Enter and Ctrl-J break the line; Ctrl-C clears the line and, twice on an empty one, leaves."""
+    keys = KeyBindings()
+
+    @keys.add("enter", filter=~is_searching)
+    def _send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    @keys.add("c-j", filter=~is_searching)
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c", filter=~is_searching)
+    @keys.add(Keys.SIGINT)
+    def _clear_or_leave(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        elif leaving.armed:
+            event.app.exit(exception=EOFError())
+        else:
+            leaving.armed = True
+            run_in_terminal(_say_how_to_leave)
+
+    return keys
+
+
+def _say_how_to_leave() -> None:
+    sys.stdout.write(f"{LEAVE_HINT}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def unechoed(descriptor: int | None = None) -> Iterator[None]:
+    """Between prompts, keys are not shown and wait for the next prompt as they were typed; Ctrl-C stays a signal.
+
+    Without this they would appear in the middle of a reply, and Enter would reach the prompt as a line feed.
+    """
+    try:
+        import termios
+    except ImportError:
+        yield
+        return
+    try:
+        terminal = sys.stdin.fileno() if descriptor is None else descriptor
+        former = termios.tcgetattr(terminal)
+    except (termios.error, OSError, ValueError):
+        yield
+        return
+    changed = list(former)
+    changed[0] &= ~termios.ICRNL
+    changed[3] &= ~(termios.ECHO | termios.ICANON)
+    try:
+        termios.tcsetattr(terminal, termios.TCSANOW, changed)
+        yield
+    finally:
+        with _ignored(termios.error):
+            termios.tcsetattr(terminal, termios.TCSANOW, former)
+
+
+@contextmanager
+def _ignored(error: type[BaseException]) -> Iterator[None]:
+    """A terminal that is gone needs no restoring."""
+    try:
+        yield
+    except error:
+        return

@@ -1,0 +1,113 @@
+"""Quiet lines about what goes on behind the prompt: what was learned, what is tried again."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from memchat.errors import MemchatError
+from memchat.memory.safety import visible
+from memchat.memory.types import Applied, Event
+
+if TYPE_CHECKING:
+    from memchat.chat.learner import Lesson
+
+
+class Wait(Protocol):
+    """A wait before another attempt to reach the model, `attempt` counted from 1."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def wait_s(self) -> float: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+
+class Notes:
+    """Lines from other threads that wait until the screen has a place for them.
+
+    Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called, on the thread
+    that brought a line, after each; `at_once` prints what the person waits for. An error that keeps coming back is said
+    once.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: Callable[[], None] | None = None
+        self.at_once: Callable[[str], None] | None = None
+        self._lines: list[str] = []
+        self._last_error: str | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, lesson: "Lesson") -> None:
+        line = lesson_line(lesson.applied)
+        if line:
+            self.add(line)
+        if lesson.error is not None and lesson.error != self._last_error:
+            self.add(f"Not learned from yet: {lesson.error} It is kept; memchat status shows it.")
+        self._last_error = lesson.error
+
+    def retrying(self, notice: Wait) -> None:
+        """Say that the model is tried again, where a person waits for it: not for what the learner does behind."""
+        if self.at_once is not None and threading.current_thread() is threading.main_thread():
+            self.at_once(retry_line(notice))
+
+    def add(self, line: str) -> None:
+        with self._lock:
+            self._lines.append(line)
+        if self.arrived is not None:
+            self.arrived()
+
+    def take(self) -> list[str]:
+        """The lines that came since the last time, oldest first."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        return lines
+
+
+def lesson_line(applied: "tuple[Applied, ...]") -> str:
+    """One line that says what was learned; empty when there is nothing to say."""
+    return " · ".join(_parts(applied))
+
+
+def _parts(applied: "tuple[Applied, ...]") -> Iterator[str]:
+    for change in applied:
+        text = one_line(change.memory.text)
+        if change.event is Event.ADD and change.replaced:
+            former = "; ".join(one_line(memory.text) for memory in change.replaced)
+            yield f"Updated: {text} (was: {former})"
+        elif change.event in _WORDS:
+            yield f"{_WORDS[change.event]}: {text}"
+
+
+_WORDS = {
+    Event.ADD: "Remembered",
+    Event.UPDATE: "Updated",
+    Event.END: "No longer so",
+    Event.DOUBT: "Perhaps outdated",
+    Event.DELETE: "Forgotten",
+}
+
+
+def retry_line(notice: Wait) -> str:
+    """What is shown while the model is waited for."""
+    reason = one_line(notice.reason).rstrip(".")
+    return f"{reason}; trying again in {max(round(notice.wait_s), 1)} s (Ctrl-C to stop)"
+
+
+def error_lines(error: MemchatError) -> str:
+    """An expected failure: what happened, and on a line of its own what to do."""
+    return visible(error.message if not error.hint else f"{error.message}\n{error.hint}")
+
+
+def one_line(text: str) -> str:
+    """`text` fit for one line of a screen."""
+    return " ".join(visible(text).split())
+
+
+def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
+    """`text` dimmed where `stream` is a terminal that can, for what is not part of the conversation."""
+    plain = not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb"
+    return text if plain else f"\x1b[2m{text}\x1b[0m"

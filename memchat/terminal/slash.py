@@ -1,0 +1,272 @@
+"""Slash commands: each one a function of the chat and its argument that returns the words to show."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from memchat.config import nearest
+from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.memory.ports import View
+from memchat.memory.types import Memory, Owner
+from memchat.terminal.completion import Sources
+from memchat.terminal.notes import one_line
+
+if TYPE_CHECKING:
+    from memchat.app import App, Chat
+
+_COMMAND = re.compile(r"/(?P<name>[^\s/]*)(?:\s+(?P<argument>.*))?\s*", re.DOTALL)
+_ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
+_SHORTEST_ID = 8
+_MOST_LISTED = 50
+_MOST_FORGOTTEN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What commands work on."""
+
+    chat: "Chat"
+    app: "App"
+
+    @property
+    def user(self) -> str:
+        return self.chat.conversation.session.user
+
+    def memories(self) -> list[Memory]:
+        """The person's current memories, newest first."""
+        return self.app.memories(self.user)
+
+    def count(self) -> int:
+        """How many current memories the person has."""
+        return self.app.store.memories.count(View((Owner.user(self.user),), all_sessions=True))
+
+    def waiting(self) -> int:
+        """How many exchanges of the person wait to be learned from, those that failed included."""
+        return len(self.app.store.work.pending(self.user))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command came to. A `question` is asked after the text is shown; yes calls `confirmed` for more text."""
+
+    text: str = ""
+    question: str | None = None
+    confirmed: Callable[[], str] | None = None
+    leave: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    usage: str
+    help: str
+    choices: tuple[str, ...]
+    run: Callable[[Room, str], Answer]
+
+
+COMMANDS: dict[str, Command] = {}
+"""Every command by name, in the order of /help."""
+
+
+def command(
+    usage: str, help_: str, choices: tuple[str, ...] = ()
+) -> Callable[[Callable[[Room, str], Answer]], Callable[[Room, str], Answer]]:
+    """Register a command under the first word of `usage`; `choices` are the arguments that Tab offers."""
+
+    def register(run: Callable[[Room, str], Answer]) -> Callable[[Room, str], Answer]:
+        name = usage.split(maxsplit=1)[0]
+        COMMANDS[name] = Command(name, f"/{usage}", help_, choices, run)
+        return run
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A line that is a command: the name that was typed, and what followed it."""
+
+    name: str
+    argument: str
+
+
+def parse(line: str) -> Call | None:
+    """The command in `line`, None for a message. A path such as /etc/hosts is a message, and so is a pasted heading."""
+    line = line.strip()
+    if line.startswith("# ") and "\n" not in line:
+        return Call("remember", line[2:].strip())
+    match = _COMMAND.fullmatch(line)
+    return Call(match["name"].lower(), (match["argument"] or "").strip()) if match else None
+
+
+def perform(room: Room, call: Call) -> Answer:
+    """Carry out a command. Raises MemchatError; UsageError with the nearest command for a name that does not exist."""
+    known = COMMANDS.get(call.name)
+    if known is None:
+        near = nearest(call.name, list(COMMANDS))
+        raise UsageError(
+            f"There is no command /{call.name}.", hint=f"Did you mean /{near}?" if near else "/help lists them."
+        )
+    return known.run(room, call.argument)
+
+
+def sources(room: Room) -> Sources:
+    """What completion needs to know."""
+
+    def memories() -> list[tuple[str, str]]:
+        current = room.memories()
+        return list(zip(short_ids([m.id for m in current]), [m.text for m in current], strict=True))
+
+    return Sources(
+        commands={name: known.help for name, known in COMMANDS.items()},
+        choices={name: known.choices for name, known in COMMANDS.items()},
+        memories=memories,
+    )
+
+
+def short_ids(ids: Sequence[str]) -> list[str]:
+    """For each id the shortest beginning, of at least 8 characters, that no other of them shares."""
+    ordered = sorted(ids)
+    length = dict.fromkeys(ids, _SHORTEST_ID)
+    for one, other in pairwise(ordered):
+        same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+        length[one] = max(length[one], same + 1)
+        length[other] = max(length[other], same + 1)
+    return [id_[: length[id_]] for id_ in ids]
+
+
+@command("help", "what can be typed here")
+def _help(room: Room, argument: str) -> Answer:
+    width = max(len(known.usage) for known in COMMANDS.values())
+    lines = [f"  {known.usage:<{width}}  {known.help}" for known in COMMANDS.values()]
+    keys = [
+        "Enter sends; Alt-Enter or Ctrl-J starts a new line; a paste of several lines stays one message.",
+        "Ctrl-C stops a reply or clears the line; Ctrl-R searches what you said before; Ctrl-D leaves.",
+        "A line that starts with '# ' is remembered as it is, like /remember.",
+    ]
+    return Answer("\n".join([*lines, "", *keys]))
+
+
+@command("memories [WORDS]", "what I remember of you; with words, what they bring to mind")
+def _memories(room: Room, argument: str) -> Answer:
+    if argument:
+        hits = room.app.recall.search(room.chat.query(argument))
+        return Answer(_listing([hit.memory for hit in hits]) or "Nothing remembered comes to mind with that.")
+    found = room.memories()
+    if not found:
+        return Answer("Nothing is remembered yet.")
+    rest = len(found) - _MOST_LISTED
+    more = f"\n… and {rest} more: memchat memories list, or /memories WORDS." if rest > 0 else ""
+    return Answer(_listing(found[:_MOST_LISTED], [m.id for m in found]) + more)
+
+
+@command("forget ID|WORDS", "erase a memory for good; with words, whatever they find, once you agree")
+def _forget(room: Room, argument: str) -> Answer:
+    if not argument:
+        raise UsageError("Forget what?", hint="/forget ID, or /forget WORDS; /memories shows the ids.")
+    if named := _named(room, argument.lower()):
+        return Answer(_erase(room, [named]))
+    found = [m for m in room.memories() if argument.casefold() in m.text.casefold()]
+    found = found or [hit.memory for hit in room.app.recall.search(room.chat.query(argument))]
+    if not found:
+        return Answer("There is nothing like that to forget. /memories shows the ids.")
+    some = found[:_MOST_FORGOTTEN]
+    what = "this memory" if len(some) == 1 else f"these {len(some)} memories"
+    return Answer(_listing(some), f"Forget {what} for good?", lambda: _erase(room, some))
+
+
+@command("remember TEXT", "keep a sentence exactly as you write it")
+def _remember(room: Room, argument: str) -> Answer:
+    if not argument:
+        raise UsageError("Remember what?", hint="/remember I am allergic to peanuts.")
+    memory = room.app.remember(argument, room.user)
+    return Answer(f"Remembered: {one_line(memory.text)}")
+
+
+@command("why", "which memories the last answer could use, with their scores")
+def _why(room: Room, argument: str) -> Answer:
+    hits = room.chat.conversation.last_hits
+    if not hits:
+        return Answer("The last answer used no memories.")
+    lines = []
+    for hit, short in zip(hits, short_ids([hit.memory.id for hit in hits]), strict=True):
+        lines.append(f"  {hit.score:.2f}  {short}  {one_line(hit.memory.text)}")
+    return Answer("\n".join([*lines, "/forget ID erases one."]))
+
+
+@command("private [on|off]", "whether this conversation stays out of memory", ("on", "off"))
+def _private(room: Room, argument: str) -> Answer:
+    conversation = room.chat.conversation
+    if argument not in {"", "on", "off"}:
+        raise UsageError(f"Private is on or off, not {argument!r}.")
+    if argument:
+        conversation.private = argument == "on"
+    if conversation.private:
+        return Answer("Private: nothing said from here on is learned. /private off ends it.")
+    return Answer("Not private: what is said here is learned.")
+
+
+@command("model", "which model answers")
+def _model(room: Room, argument: str) -> Answer:
+    name = one_line(room.chat.conversation.model.name)
+    if argument and argument != name:
+        raise UsageError(
+            f"The model of a running chat stays {name}.",
+            hint=f"/quit, then: memchat chat --continue --model {one_line(argument)}",
+        )
+    return Answer(name)
+
+
+@command("session", "this conversation's id and title")
+def _session(room: Room, argument: str) -> Answer:
+    session = room.chat.conversation.session
+    title = one_line(session.title) or "(no title yet)"
+    started = session.started_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    return Answer(f"{title}\n  started {started}\n  memchat chat --session {session.id}")
+
+
+@command("status", "memories kept, and what still waits to be learned")
+def _status(room: Room, argument: str) -> Answer:
+    conversation = room.chat.conversation
+    waiting = room.waiting()
+    learning = "off" if not conversation.remembers else "private" if conversation.private else "on"
+    return Answer(
+        f"  person    {one_line(room.user)}\n"
+        f"  model     {one_line(conversation.model.name)}\n"
+        f"  memories  {room.count()}\n"
+        f"  learning  {learning}, {waiting} exchange{'' if waiting == 1 else 's'} waiting"
+    )
+
+
+@command("quit", "leave (as Ctrl-D does)")
+def _quit(room: Room, argument: str) -> Answer:
+    return Answer(leave=True)
+
+
+def _named(room: Room, argument: str) -> Memory | None:
+    """The memory whose id begins with `argument`; None where those are words. AmbiguousId for several."""
+    if not _ID.fullmatch(argument):
+        return None
+    try:
+        return room.app.find(argument, room.user)
+    except AmbiguousId:
+        raise
+    except NotFound:
+        return None
+
+
+def _erase(room: Room, memories: Sequence[Memory]) -> str:
+    receipt = room.app.forget([memory.id for memory in memories])
+    lines = [f"Forgotten: {one_line(memory.text)}" for memory in memories]
+    if receipt.left:
+        lines.append("Traces of it are still in the data directory. memchat doctor says where.")
+    return "\n".join(lines)
+
+
+def _listing(memories: Sequence[Memory], among: Sequence[str] | None = None) -> str:
+    """A line for each memory, its id as short as `among` (else the listed ids) allows."""
+    ids = list(among) if among is not None else [memory.id for memory in memories]
+    short = dict(zip(ids, short_ids(ids), strict=True))
+    marks = {m.id: " (possibly outdated)" if m.doubtful else "" for m in memories}
+    return "\n".join(f"  {short[m.id]}  {one_line(m.text)}{marks[m.id]}" for m in memories)
