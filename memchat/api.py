@@ -1,0 +1,394 @@
+"""`Memory`: memchat as a library, with the method names and shapes that mem0's users know.
+
+    from memchat import Memory
+
+    with Memory() as memory:
+        memory.add("I'm vegetarian and I live in Berlin.", user_id="alice")
+        memory.search("Where could we eat tonight?", user_id="alice")["results"]
+
+It is the same engine as in the terminal, on the same store: what one learns the other recalls.
+"""
+
+import logging
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from memchat import mem0_shapes as shapes
+from memchat.app import App, ChatOptions
+from memchat.config import Settings, load_settings
+from memchat.errors import NotFound, UsageError
+from memchat.intake import Intake, Terms
+from memchat.mem0_config import mapped
+from memchat.mem0_shapes import Messages, Narrowing, Row, Whose
+from memchat.memory.recall import Query
+from memchat.memory.types import Memory as Kept
+from memchat.memory.types import Session
+from memchat.models.access import ModelAccess
+from memchat.store.erasure import Receipt
+
+if TYPE_CHECKING:
+    from memchat.chat.conversation import Turn
+    from memchat.chat.learner import Learner
+    from memchat.curation import Curator
+    from memchat.desk import StoreDesk
+    from memchat.memory.recall import Recall
+    from memchat.store.store import Store
+
+
+log = logging.getLogger(__name__)
+
+UNBOUNDED = 1_000_000
+"""Tokens, where a caller says how many memories it wants: the bound on a prompt's block is not meant then."""
+
+
+class _Place:
+    """One connection to the store and what works over it. Used by one thread at a time."""
+
+    def __init__(self, app: App, store: "Store") -> None:
+        self._app = app
+        self.store = store
+
+    def recall(self, top_k: int | None = None, tokens: int | None = None) -> "Recall":
+        """Recall within the usual limits, or these."""
+        return self._app.recall_over(self.store, top_k, tokens)
+
+    @cached_property
+    def curator(self) -> "Curator":
+        return self._app.curator_over(self.store)
+
+    def desk(self, extraction_model: str) -> "StoreDesk":
+        return self._app.desk_over(self.store, extraction_model, self.recall())
+
+    def known(self, memory_id: str) -> Kept:
+        """The memory under a whole id. Raises NotFound."""
+        memory = self.store.memories.get(memory_id)
+        if memory is None:
+            raise NotFound(f"There is no memory {memory_id!r}.", hint="get_all shows the ids.")
+        return memory
+
+
+class Memory:
+    """Memories of users, agents and runs. May be used from several threads; close it, or use it in a `with` block.
+
+    Every call that reads or adds says whose memories it means: `user_id` for a person's, `agent_id` for an agent's own
+    (shared by all its users), both for the person's learned with that agent, `run_id` for those of one run only, alone
+    or together with the others. Reads take the same as `filters={"user_id": …}`, next to pairs that metadata must have.
+
+    Raises `MemchatError`s only: UsageError for a call that makes no sense, NotFound for an unknown id, ModelError for a
+    model that failed, StoreError for the disk.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        models: Mapping[str, ModelAccess] | None = None,
+        owns_index: bool = False,
+    ) -> None:
+        """Open with `settings`, by default those that the terminal would use.
+
+        `models` says by model name how to reach and ask it; it is never stored. With `owns_index` this process may hold
+        the Chroma index; without, memories are scanned exactly. Nothing is read or written before the first call.
+        """
+        self.settings = settings or load_settings()
+        self._app = App(self.settings, models=models, owns_index=owns_index)
+        self._lock = threading.RLock()
+        self._idle: list[_Place] = []
+        self._places: list[_Place] = []
+        self._sessions: dict[Whose, Session] = {}
+        self._learner: Learner | None = None
+        self._closed = False
+
+    @classmethod
+    def from_config(cls, config_dict: Mapping[str, Any]) -> "Memory":
+        """Open with a configuration as mem0 takes it; see `memchat.mem0_config`. Raises ConfigError."""
+        found = mapped(config_dict, load_settings())
+        return cls(found.settings, models=found.models, owns_index=found.holds_index)
+
+    def __enter__(self) -> "Memory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            learner, places = self._learner, self._places
+        if learner is not None:
+            learner.settle(timeout_s)
+        self._app.close()
+        for place in places:
+            place.store.close()
+
+    # Adding.
+
+    def add(
+        self,
+        messages: Messages,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        infer: bool = True,
+        prompt: str | None = None,
+    ) -> Row:
+        """Learn from `messages`: text, one message, or a list of them, each with a role and content.
+
+        Each message of the user is learned from together with what was answered; system messages never are. `prompt`
+        says what is worth remembering, for this call. With `infer=False` every message is kept as it was said.
+        `metadata` goes on every memory of the call.
+
+        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0_shapes.result`. Raises ModelError when the
+        model fails: what was said is then kept, and learned with the next add.
+        """
+        whose = shapes.whose(user_id, agent_id, run_id)
+        spoken = [(one.role, one.text) for one in shapes.said(messages)]
+        terms = self._terms(whose, shapes.plain_metadata(metadata), prompt)
+        with self._place() as place:
+            intake = Intake(place.store, self._session(place, whose), terms)
+            if infer:
+                applied = intake.learn(spoken, place.desk(self._extraction_model))
+                return {"results": [shapes.result(one) for one in applied]}
+            kept = intake.keep(spoken, place.curator)
+        rows = zip(kept, spoken, strict=True)
+        return {
+            "results": [{"id": m.id, "memory": m.text, "event": "ADD", "role": role.value} for m, (role, _) in rows]
+        }
+
+    def chat(
+        self,
+        message: str,
+        user_id: str,
+        *,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        system: str | None = None,
+        prompt: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Row:
+        """One whole turn: recall, answer, and learn from it in the background.
+
+        `run_id` names the conversation to take up; without one there is one for each user and agent. Returns
+        `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them.
+        """
+        whose = shapes.whose(user_id, agent_id, run_id)
+        with self._place() as place:
+            session = self._session(place, whose)
+            options = ChatOptions(
+                user_id,
+                agent_id,
+                session=session,
+                system=system,
+                instructions=prompt,
+                metadata=shapes.plain_metadata(metadata),
+            )
+            choice = self._app.choice(agent=agent_id)
+            learner = self._started_learner(choice.extraction)
+            profile = self.settings.profile(agent_id)
+            recall = place.recall(profile.top_k if profile else None)
+            with self._app.conversation(options, choice.name, place.store, recall).turn(message) as turn:
+                for _ in turn:
+                    pass
+            learner.wake()
+        return _answer(turn, session)
+
+    # Reading.
+
+    def search(
+        self,
+        query: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        top_k: int | None = None,
+        limit: int | None = None,
+        threshold: float | None = None,
+    ) -> Row:
+        """The memories that bear on `query`, best first, as `{"results": […]}`; nothing relevant gives none.
+
+        At most `top_k` (or `limit`), by default the setting of that name. `threshold` is the least score; without one
+        a calibrated floor keeps out what does not bear on the query.
+        """
+        whose, narrowing = shapes.asked(filters, user_id, agent_id, run_id)
+        wanted = _count(top_k, limit)
+        request = Query(query, whose.view(narrowing), top_k=wanted, floor=threshold is None)
+        with self._place() as place:
+            hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
+        near = (hit for hit in hits if threshold is None or hit.score >= threshold)
+        return {"results": [shapes.item(hit.memory, hit.score) for hit in near]}
+
+    def get_all(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        top_k: int | None = None,
+        limit: int | None = None,
+    ) -> Row:
+        """Every current memory, newest first, as `{"results": […]}`; at most `limit` (or `top_k`) where one is given.
+
+        Those of the person's runs are among them.
+        """
+        whose, narrowing = shapes.asked(filters, user_id, agent_id, run_id)
+        wanted = _count(top_k, limit)
+        with self._place() as place:
+            kept = place.store.memories.memories(whose.view(narrowing, all_sessions=True), wanted)
+        return {"results": [shapes.item(memory) for memory in kept]}
+
+    def get(self, memory_id: str) -> Row:
+        """One memory, superseded or not. Raises NotFound."""
+        with self._place() as place:
+            return shapes.item(place.known(memory_id))
+
+    def history(self, memory_id: str) -> list[Row]:
+        """Every change to a memory and to the versions it superseded, oldest first. Raises NotFound."""
+        with self._place() as place:
+            changes = place.store.memories.history(place.known(memory_id))
+        return [shapes.change(one) for one in changes]
+
+    # Changing.
+
+    def update(self, memory_id: str, data: str) -> Row:
+        """Put `data` in the place of the memory's words; the former ones stay in its history. Raises NotFound."""
+        with self._place() as place:
+            place.curator.edit(place.known(memory_id), data)
+        return {"message": "Memory updated successfully!"}
+
+    def delete(self, memory_id: str) -> Row:
+        """Erase a memory with all its versions, down to the bytes on the disk. Raises NotFound."""
+        with self._place() as place:
+            _warn_of(place.curator.forget([place.known(memory_id).id]))
+        return {"message": "Memory deleted successfully!"}
+
+    def delete_all(self, *, user_id: str | None = None, agent_id: str | None = None, run_id: str | None = None) -> Row:
+        """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run."""
+        whose = shapes.whose(user_id, agent_id, run_id)
+        with self._place() as place:
+            if whose.user is not None and whose == Whose(whose.user):
+                _warn_of(place.curator.forget_person(whose.user))
+            else:
+                self._forget_part(place, whose)
+        with self._lock:
+            self._sessions.clear()
+        return {"message": "Memories deleted successfully!"}
+
+    def reset(self) -> None:
+        """Erase everything of everybody in this store."""
+        with self._place() as place:
+            place.curator.forget_everything()
+        with self._lock:
+            self._sessions.clear()
+
+    # Steps.
+
+    @contextmanager
+    def _place(self) -> Generator[_Place]:
+        """A connection for the calling thread, as long as the block lasts. Parts are made under the lock."""
+        with self._lock:
+            if self._closed:
+                raise UsageError("This Memory is closed.")
+            place = self._idle.pop() if self._idle else self._new_place()
+        try:
+            yield place
+        finally:
+            with self._lock:
+                self._idle.append(place)
+
+    def _new_place(self) -> _Place:
+        first = not self._places
+        place = _Place(self._app, self._app.store if first else self._app.open_store())
+        self._places.append(place)
+        return place
+
+    @cached_property
+    def _extraction_model(self) -> str:
+        return self.settings.extraction_model or self._app.choice().extraction
+
+    def _started_learner(self, extraction_model: str) -> "Learner":
+        with self._lock:
+            if self._learner is None:
+                self._learner = self._app.learner(extraction_model)
+            return self._learner
+
+    def _terms(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None) -> Terms:
+        profile = self.settings.profile(whose.agent)
+        instructions = None if profile is not None and profile.instructions else self.settings.instructions
+        return Terms(
+            whose.owner,
+            scope=None if whose.run is None else whose.scope,
+            agent=whose.agent,
+            instructions=prompt or instructions,
+            metadata={**(profile.metadata if profile else {}), **metadata},
+            redacts=self.settings.redact,
+        )
+
+    def _session(self, place: _Place, whose: Whose) -> Session:
+        """The conversation that a call belongs to: its run's, else one for each owner as long as this object lives."""
+        transcripts = place.store.transcripts
+        if whose.run is None:
+            with self._lock:
+                return self._sessions.setdefault(whose, transcripts.new_session(whose.user or "", whose.agent))
+        session = transcripts.session(whose.session_name)
+        if session is None:
+            return transcripts.new_session(whose.user or "", whose.agent, name=whose.session_name)
+        if session.user != (whose.user or ""):
+            raise UsageError(f"The run {whose.run!r} is somebody else's.", hint="Give it another run_id.")
+        if session.agent != whose.agent:
+            raise UsageError(
+                f"The run {whose.run!r} belongs to the agent {session.agent!r}.",
+                hint="Give that agent_id, or another run_id.",
+            )
+        return session
+
+    def _forget_part(self, place: _Place, whose: Whose) -> None:
+        """Erase what `whose` names but a whole person, and the conversations that hold nothing else."""
+        view = replace(whose.view(Narrowing(), all_sessions=True), superseded=True, expired=True)
+        ids = [memory.id for memory in place.store.memories.memories(view)]
+        if ids:
+            _warn_of(place.curator.forget(ids))
+        if whose.run is not None:
+            sessions = [whose.session_name]
+        else:
+            of_person = place.store.transcripts.sessions(whose.user or "")
+            sessions = [session.id for session in of_person if session.agent == whose.agent]
+        if sessions:
+            _warn_of(place.curator.forget_sessions(sessions))
+
+
+def _warn_of(receipt: Receipt) -> None:
+    """Say in the log, without the words, where the search after an erasure still found some."""
+    if receipt.left:
+        files = sorted({found.file for found in receipt.left})
+        log.warning("what was erased is still found in %s: see memchat doctor", ", ".join(files))
+
+
+def _count(top_k: int | None, limit: int | None) -> int | None:
+    wanted = limit if top_k is None else top_k
+    if wanted is not None and wanted < 1:
+        raise UsageError(f"At least one memory must be asked for, not {wanted}.")
+    return wanted
+
+
+def _answer(turn: "Turn", session: Session) -> Row:
+    usage = turn.usage
+    return {
+        "reply": turn.reply,
+        "memories_used": [shapes.item(hit.memory, hit.score) for hit in turn.hits],
+        "session_id": session.id,
+        "usage": None
+        if usage is None
+        else {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
+    }
