@@ -1,0 +1,1 @@
+"""The store: what is true, and the index over it."""

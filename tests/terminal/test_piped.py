@@ -1,0 +1,47 @@
+"""A chat without a terminal."""
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+from memchat.app import ChatOptions
+from memchat.terminal.notes import Notes
+from memchat.terminal.piped import run_piped
+from tests.terminal.room import ScriptedApp, settings
+
+
+def talk(home: Path, lines: Sequence[bytes]) -> tuple[int, str, str, list[str]]:
+    """Exit code, stdout, stderr, and what is remembered afterwards."""
+    out, err, notes = StringIO(), StringIO(), Notes()
+    with ScriptedApp(settings(home)) as app, app.chat(ChatOptions("al"), notes) as chat:
+        code = run_piped(chat, lines, out, err, notes)
+        return code, out.getvalue(), err.getvalue(), [memory.text for memory in app.memories("al")]
+
+
+def test_each_line_is_a_turn_with_a_raw_reply(tmp_path: Path) -> None:
+    """Mark-up stays as it is, each reply ends with a newline, blank lines are no turns."""
+    code, out, _, _ = talk(tmp_path, [b"one\n", b"\n", b"   \n", b"two"])
+    assert code == 0
+    assert out == "You **said** 'one', and that is all. \nYou **said** 'two', and that is all. \n"
+
+
+def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
+    """The turn takes place all the same."""
+    _, out, _, _ = talk(tmp_path, [b"caf\xe9\n"])
+    assert "caf\ufffd" in out
+
+
+def test_the_end_waits_until_everything_is_learned(tmp_path: Path) -> None:
+    """What was said is remembered when the program ends, and said on stderr alone."""
+    _, out, err, memories = talk(tmp_path, [b"I like tea\n"])
+    assert memories == ["Likes tea."]
+    assert "Remembered: Likes tea." in err
+    assert "Remembered" not in out
+
+
+def test_a_turn_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    """It is named with its hint, and the exit code tells of it."""
+    code, out, err, _ = talk(tmp_path, [b"fail\n", b"two\n"])
+    assert code == 4
+    assert err.startswith("Nothing answers there.\nIs it running?\n")
+    assert out.endswith("You **said** 'two', and that is all. \n")

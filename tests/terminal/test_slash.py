@@ -1,0 +1,202 @@
+"""Slash commands, each without a terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memchat.app import ChatOptions
+from memchat.errors import AmbiguousId, UsageError
+from memchat.terminal.completion import offers
+from memchat.terminal.slash import COMMANDS, Answer, Call, Room, parse, perform, short_ids, sources
+from tests.terminal.room import ScriptedApp, settings
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
+        yield Room(chat, app)
+
+
+def do(room: Room, line: str) -> Answer:
+    call = parse(line)
+    assert call is not None
+    return perform(room, call)
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("/help", Call("help", "")),
+        ("  /HELP  ", Call("help", "")),
+        ("/forget 0198", Call("forget", "0198")),
+        ("/remember two\nlines", Call("remember", "two\nlines")),
+        ("# I like tea", Call("remember", "I like tea")),
+        ("/", Call("", "")),
+        ("#tag", None),
+        ("# A heading\n\nand a text", None),
+        ("/etc/hosts is what?", None),
+        ("/usr/bin", None),
+        ("what is /help", None),
+        ("hello", None),
+    ],
+)
+def test_what_is_a_command(line: str, call: Call | None) -> None:
+    """A slash and a word at the start, or '# ' and one line; paths and pasted headings are messages."""
+    assert parse(line) == call
+
+
+def test_help_names_every_command(room: Room) -> None:
+    """With its arguments and what it does."""
+    text = do(room, "/help").text
+    for known in COMMANDS.values():
+        assert known.usage in text
+        assert known.help in text
+
+
+def test_a_slip_is_answered_with_the_nearest_command(room: Room) -> None:
+    """And with the list where nothing is near."""
+    with pytest.raises(UsageError) as slip:
+        do(room, "/memries")
+    assert slip.value.hint == "Did you mean /memories?"
+    with pytest.raises(UsageError) as nonsense:
+        do(room, "/xyzzy")
+    assert nonsense.value.hint == "/help lists them."
+
+
+def test_what_is_told_is_kept_word_for_word(room: Room) -> None:
+    """By /remember and by '# ', and listed with the id that /forget takes."""
+    assert do(room, "/remember I am allergic to peanuts").text == "Remembered: I am allergic to peanuts"
+    do(room, "# My cat is called Tom")
+    listed = do(room, "/memories").text
+    assert "I am allergic to peanuts" in listed
+    assert "My cat is called Tom" in listed
+    first = listed.split()[0]
+    assert room.app.find(first, "al").text == "My cat is called Tom"
+
+
+def test_nothing_to_remember_is_a_usage_error(room: Room) -> None:
+    """As is nothing to forget."""
+    for line in ("/remember", "/forget", "/private maybe"):
+        with pytest.raises(UsageError):
+            do(room, line)
+
+
+def test_no_memories_are_said_to_be_none(room: Room) -> None:
+    """A new person sees a sentence, not an empty screen."""
+    assert do(room, "/memories").text == "Nothing is remembered yet."
+
+
+def test_memories_by_words(room: Room) -> None:
+    """Words find what they bring to mind, not everything."""
+    do(room, "# I am allergic to peanuts")
+    do(room, "# My cat is called Tom")
+    found = do(room, "/memories peanuts allergy").text
+    assert "peanuts" in found
+    assert "Tom" not in found
+
+
+def test_an_id_is_forgotten_at_once(room: Room) -> None:
+    """It names one memory, so nothing has to be asked."""
+    do(room, "# My cat is called Tom")
+    (memory,) = room.memories()
+    answer = do(room, f"/forget {memory.id}")
+    assert answer.text == "Forgotten: My cat is called Tom"
+    assert answer.question is None
+    assert room.memories() == []
+
+
+def test_words_are_forgotten_only_after_a_yes(room: Room) -> None:
+    """What they found is shown first; the rest stays."""
+    do(room, "# My cat is called Tom")
+    do(room, "# I am allergic to peanuts")
+    answer = do(room, "/forget peanuts")
+    assert "I am allergic to peanuts" in answer.text
+    assert "Tom" not in answer.text
+    assert answer.question == "Forget this memory for good?"
+    assert len(room.memories()) == 2
+    assert answer.confirmed is not None
+    assert answer.confirmed() == "Forgotten: I am allergic to peanuts"
+    assert [memory.text for memory in room.memories()] == ["My cat is called Tom"]
+
+
+def test_an_ambiguous_id_forgets_nothing(room: Room) -> None:
+    """It is an error that names the candidates."""
+    do(room, "# My cat is called Tom")
+    do(room, "# I am allergic to peanuts")
+    one, other = (memory.id for memory in room.memories())
+    shared = next(one[:i] for i in range(len(one), 0, -1) if other.startswith(one[:i]))
+    assert len(shared) >= 4
+    with pytest.raises(AmbiguousId):
+        do(room, f"/forget {shared}")
+    assert len(room.memories()) == 2
+
+
+def test_a_word_that_looks_like_an_id_is_still_a_word(room: Room) -> None:
+    """'cafe' is hexadecimal, too."""
+    do(room, "# My favourite cafe is Roma")
+    assert "Roma" in do(room, "/forget cafe").text
+
+
+def test_why_names_the_memories_of_the_last_answer(room: Room) -> None:
+    """With their scores, and nothing before the first answer."""
+    assert do(room, "/why").text == "The last answer used no memories."
+    do(room, "# I am allergic to peanuts")
+    with room.chat.conversation.turn("What about my peanuts allergy?") as turn:
+        list(turn)
+    assert "I am allergic to peanuts" in do(room, "/why").text
+
+
+def test_private_is_switched_and_shown(room: Room) -> None:
+    """The conversation itself obeys."""
+    assert do(room, "/private").text.startswith("Not private")
+    assert do(room, "/private on").text.startswith("Private")
+    assert room.chat.conversation.private
+    do(room, "/private off")
+    assert not room.chat.conversation.private
+
+
+def test_status_session_and_model_say_what_they_are(room: Room) -> None:
+    """Short answers to what is going on here."""
+    status = do(room, "/status").text
+    assert "al" in status
+    assert "scripted/model" in status
+    assert "0 exchanges waiting" in status
+    assert room.chat.conversation.session.id in do(room, "/session").text
+    assert do(room, "/model").text == "scripted/model"
+
+
+def test_another_model_needs_another_start(room: Room) -> None:
+    """The error says how to get there."""
+    with pytest.raises(UsageError) as error:
+        do(room, "/model openai/other")
+    assert "--model openai/other" in (error.value.hint or "")
+
+
+def test_quit_leaves(room: Room) -> None:
+    """And nothing else does."""
+    assert do(room, "/quit").leave
+    assert not do(room, "/help").leave
+
+
+def test_completion_knows_the_commands_and_the_memories(room: Room) -> None:
+    """What is offered can be used as it is."""
+    do(room, "# My cat is called Tom")
+    known = sources(room)
+    assert [offer.text for offer in offers("/rem", known)] == ["/remember"]
+    (offer,) = offers("/forget tom", known)
+    assert room.app.find(offer.text, "al").text == "My cat is called Tom"
+
+
+@pytest.mark.parametrize(
+    ("ids", "short"),
+    [
+        ([], []),
+        (["0123456789ab"], ["01234567"]),
+        (["0123456789ab", "0123456789cd"], ["0123456789a", "0123456789c"]),
+        (["0123456789ab", "ffffffffffff", "0123456789cd"], ["0123456789a", "ffffffff", "0123456789c"]),
+    ],
+)
+def test_ids_are_as_short_as_they_can_be(ids: list[str], short: list[str]) -> None:
+    """Never under eight characters, never shared, in the order given."""
+    assert short_ids(ids) == short
