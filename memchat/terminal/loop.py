@@ -16,9 +16,10 @@ from memchat.memory.safety import visible
 from memchat.models.choice import OFFLINE
 from memchat.terminal.completion import SlashCompleter
 from memchat.terminal.keys import FormerMessages, Leaving, chat_keys, unechoed
-from memchat.terminal.notes import Notes, error_lines, one_line, quiet
+from memchat.terminal.notes import Notes, error_lines, folded, one_line, quiet
 from memchat.terminal.signals import Signals
 from memchat.terminal.slash import Call, Room, parse, perform, sources
+from memchat.terminal.waiting import Waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,6 +68,7 @@ class ChatLoop:
         self._signals = signals
         self._console = console
         self._warm = False
+        self._waiting: Waiting | None = None
         self._leaving = Leaving()
         self._session = self._new_session()
         self._session.default_buffer.on_text_changed += self._leaving.disarm
@@ -152,18 +154,27 @@ class ChatLoop:
         from memchat.terminal.blocks import MarkdownReply
 
         reply = MarkdownReply(self._rich_console())
-        with self._signals.interruptible():
-            turn = self._chat.conversation.turn(text)
+        self._waiting = Waiting(self._write) if sys.stdout.isatty() else None
         try:
+            with self._signals.interruptible():
+                turn = self._chat.conversation.turn(text)
             with turn as pieces, self._signals.interruptible():
                 try:
                     for piece in pieces:
+                        self._stop_waiting()
                         reply.feed(piece)
                 finally:
+                    self._stop_waiting()
                     reply.close()
         finally:
+            self._stop_waiting()
             self._chat.learner.wake()
         self._write("\n")
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.end()
+            self._waiting = None
 
     def _leave(self) -> None:
         """Wait until everything said has been learned from, for as long as the person lets us."""
@@ -208,10 +219,11 @@ class ChatLoop:
 
     def _say(self, text: str) -> None:
         if text:
-            self._write(f"{visible(text)}\n")
+            self._write(f"{folded(visible(text))}\n")
 
     def _say_quietly(self, text: str) -> None:
-        self._write(f"{quiet(one_line(text), sys.stdout)}\n")
+        self._stop_waiting()
+        self._write(f"{quiet(folded(one_line(text)), sys.stdout)}\n")
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)

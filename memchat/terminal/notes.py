@@ -1,6 +1,8 @@
 """Quiet lines about what goes on behind the prompt: what was learned, what is tried again."""
 
 import os
+import shutil
+import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -105,6 +107,17 @@ def error_lines(error: MemchatError) -> str:
 def one_line(text: str) -> str:
     """`text` fit for one line of a screen."""
     return " ".join(visible(text).split())
+
+
+def folded(text: str) -> str:
+    """`text` broken between words where the terminal would break it anywhere, its lines' indentation kept."""
+    width = max(shutil.get_terminal_size().columns, 20)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        more = f"{indent}  " if indent else ""
+        lines += textwrap.wrap(line, width, subsequent_indent=more, break_on_hyphens=False) or [line]
+    return "\n".join(lines)
 
 
 def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
