@@ -63,8 +63,8 @@ def _parts(sentence: str) -> Iterator[tuple[str, str]]:
 def _shared_subject(quote: str) -> list[str]:
     """'I love tea, hate olives' comes apart; 'I want to live and work there' stays whole."""
     pieces = mark("unsaid_i").split(quote)
-    shared = one_of("i").search(pieces[0]) and not mark("open_ended").search(pieces[0])
-    return pieces if shared else [quote]
+    shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not mark("open_ended").search(pieces[0])
+    return pieces if len(pieces) > 1 and shared else [quote]
 
 
 def _cleaned(quote: str) -> str:
@@ -82,8 +82,9 @@ def _without_fillers(words: str) -> str:
 
 def _without_tail(words: str) -> str:
     """Without a loose end behind a comma, unless it adds to what was said; the items of a list stay."""
-    tail = None if re.match(one_of("lasting"), words) else mark("tail").search(words)
-    return words[: tail.start()] if tail else words
+    is_wish = one_of("lasting").match(words) or mark("whenever").match(words)
+    tail = mark("tail").search(words)
+    return words[: tail.start()] if tail and not is_wish else words
 
 
 def _is_stated(words: str) -> bool:

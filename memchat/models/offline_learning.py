@@ -81,10 +81,11 @@ def _forgotten(message: str, lesson: _Lesson) -> str:
     for sentence in sentences(message):
         if (what := to_forget(sentence)) is None:
             continue
-        wanted = stems(forgettable(what))
-        for number in _meant(wanted, _ALL_OF.search(what) is not None, lesson):
-            lesson.forget.append({"n": number, "quote": sentence})
-            lesson.settled.add(number)
+        for part in what.split(","):
+            wanted = stems(forgettable(part))
+            for number in _meant(wanted, _ALL_OF.search(what) is not None, lesson):
+                lesson.forget.append({"n": number, "quote": sentence})
+                lesson.settled.add(number)
         message = message.replace(sentence, "\n")
     return message
 
@@ -220,7 +221,10 @@ def _says(known: str, new: str) -> bool:
     """Whether `known` already holds all that `new` says, in these or other words."""
     if normal_form(known) == normal_form(new):
         return True
-    same = _head(known) == _head(new) and _negated(known) == _negated(new)
+    of_same = _head(known) == _head(new) or (
+        _head(known) == "user" and category_of(known) == category_of(new) == "relationship"
+    )
+    same = of_same and _negated(known) == _negated(new)
     return same and bool(stems(new)) and stems(new) <= stems(known) and about(known).keys() >= about(new).keys()
 
 

@@ -41,7 +41,10 @@ class Over:
     instead: Statement | None = None
 
 
-_TASTES = frozenset("user users likes loves love enjoys enjoy adores hates hate dislikes dislike detests".split())
+_TASTES = frozenset(
+    "user users like likes love loves enjoy enjoys adores hate hates dislike dislikes detests "
+    "not no never cannot longer called named".split()
+)
 """Words that leave open what a sentence is about; whether it is for or against is seen elsewhere."""
 
 
@@ -63,7 +66,7 @@ def read(message: str, today: date) -> Iterator[Statement | Over]:
 def _read(clause: Clause, today: date) -> Iterator[Statement | Over]:
     words = elided(clause.words)
     if asked := wish(words):
-        yield Statement(asked.text, clause.quote, asked.category, standing=asked.standing)
+        yield Statement(asked.text, clause.quote, asked.category, standing=asked.standing, session=asked.session)
         return
     if re.search(r"(?i)\byou(?:r|rs)?\b", words := _plainly(words, clause.sentence)):
         return
@@ -113,8 +116,10 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
     if spoken is None:
         return None
     sentence = _settled(_named(spoken))
-    category = category_of(sentence)
+    category = category_of(sentence) or ("other" if mark("asked_to_remember").match(clause.sentence) else None)
     if category is None or not _reads_well(sentence):
+        return None
+    if sentence.startswith("User was born") and dated.day and (today - dated.day).days < 400:
         return None
     if category in ("plan", "preference") and dated.day == today and not dated.begins:
         return None
@@ -132,9 +137,10 @@ def _arrival(dated: Dated, clause: Clause, today: date) -> Statement | None:
     """'The refund arrived': worth keeping only where something known waits for it."""
     arrived = mark("arrived").match(dated.text)
     sentence = re.sub(r"(?i)\bmy\b", "User's", dated.text)
-    if arrived is None or category_of(sentence):
+    needs = stems(arrived["thing"]) if arrived else frozenset()
+    if not needs or category_of(sentence) or not _reads_well(sentence):
         return None
-    return Statement(_stop(sentence), clause.quote, "support", dated.day or today, needs=stems(arrived["thing"]))
+    return Statement(_stop(sentence), clause.quote, "support", dated.day or today, needs=needs)
 
 
 def _beginning(sentence: str, dated: Dated, today: date) -> date | None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from memchat.models.offline_grammar import spelled_out
 from memchat.models.offline_rules import mark, one_of
 
 
@@ -11,6 +12,7 @@ class Wish:
     text: str
     category: str = "preference"
     standing: bool = True
+    session: bool = False
 
 
 def wish(words: str) -> Wish | None:
@@ -27,18 +29,26 @@ def wish(words: str) -> Wish | None:
         return Wish(f"User {taste['verb'].lower()}s {_to_third(taste['what'])}.")
     if none := mark("none_of").match(words):
         return Wish(f"User wants no {none['what'].lower()} in answers.")
+    if conditional := mark("whenever").match(words):
+        return _commanded(conditional["rest"], f", {conditional['when']}")
     return _commanded(words)
 
 
-def _commanded(words: str) -> Wish | None:
+def _commanded(words: str, condition: str = "") -> Wish | None:
     command = mark("command").match(words)
     lasting = one_of("lasting")
-    if command is None or not (mark("lasts_by_itself").search(words) or lasting.search(words)):
+    if command is None or not (condition or mark("lasts_by_itself").search(words) or lasting.search(words)):
         return None
-    rest = lasting.sub("", command["rest"]).strip(" ,")
+    rest = mark("as_said_by_you").sub("", lasting.sub("", command["rest"]).strip(" ,"))
+    if re.search(r"\byou\b", rest):
+        return None
     refused = "not " if command["no"] or re.search(r"(?i)\bnever\b", words) else ""
-    text = f"User wants the assistant {refused}to {command['do'].lower()} {_to_third(' '.join(rest.split()))}."
-    return Wish(text) if rest else None
+    text = (
+        f"User wants the assistant {refused}to {command['do'].lower()} {_to_third(' '.join(rest.split()) + condition)}."
+    )
+    return (
+        Wish(text, session=re.search(r"(?i)\bfor (?:this|the) (?:conv|sess|chat)", words) is not None) if rest else None
+    )
 
 
 def _to_third(words: str) -> str:
@@ -49,8 +59,8 @@ def _to_third(words: str) -> str:
 
 def to_forget(sentence: str) -> str | None:
     """What a sentence asks to forget, in its own words; None when it asks no such thing or does not say what."""
-    asked = mark("forget").match(sentence.strip().rstrip(".!?"))
-    what = asked["what"] if asked else ""
+    asked = mark("forget").match(spelled_out(sentence).strip().rstrip(".!?"))
+    what = re.split(r",? (?:please|but|thanks)\b|, (?=I\b)", asked["what"])[0] if asked else ""
     return what if mark("empty").sub("", what).strip(" ,'’m") else None
 
 

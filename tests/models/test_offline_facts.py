@@ -20,6 +20,7 @@ from tests.models.offline_cases import learned, texts
         ("I'm severely allergic to peanuts.", ["User is severely allergic to peanuts."]),
         ("I don't drink coffee, it makes me jittery.", ["User does not drink coffee; it makes them jittery."]),
         ("I like hiking, chess and tea.", ["User likes hiking, chess and tea."]),
+        ("I like jazz, tea, chess, hiking and old maps", ["User likes jazz, tea, chess, hiking and old maps."]),
         ("I love tea but I hate running.", ["User loves tea.", "User hates running."]),
         ("I cook and bake.", ["User cooks and bakes."]),
         (
@@ -69,6 +70,7 @@ def test_an_order_and_a_contact_are_kept_without_the_coffee() -> None:
         "I might move to Rome next year.",
         "I wish I had a dog.",
         "Imagine I'm a pirate. I live on a ship.",
+        "Let's play: I'm Captain Red, I'm terrified of parrots.",
         "I'm thinking about getting a dog.",
         "My brother says I work too much.",
         'He said "I live in Berlin and I am a doctor".',
@@ -123,6 +125,10 @@ def test_dates_are_written_out(message: str, text: str, valid_from: date | None)
         ("keep your answers short", "User wants the assistant to keep its answers short."),
         ("Don't use emojis.", "User wants the assistant not to use emojis."),
         ("I prefer short answers", "User prefers short answers."),
+        (
+            "And whenever I ask for code, use tabs.",
+            "User wants the assistant to use tabs, whenever they ask for code.",
+        ),
     ],
 )
 def test_lasting_wishes_about_answers_are_standing(message: str, text: str) -> None:
@@ -135,6 +141,18 @@ def test_what_matters_for_the_moment_belongs_to_the_session() -> None:
     """A problem being worked on is kept for this conversation only."""
     (fact,) = learned("I'm currently troubleshooting a login problem.").facts
     assert fact.scope == "session"
+
+
+def test_a_wish_for_this_conversation_stays_in_it() -> None:
+    """It holds as long as the session does."""
+    (fact,) = learned("For this session only, treat me like a beginner.").facts
+    assert (fact.scope, fact.standing) == ("session", True)
+
+
+def test_what_one_is_asked_to_remember_is_kept_whatever_it_is() -> None:
+    """No rule needs to know the kind of fact."""
+    assert texts(learned("Remember that my locker is number 214")) == ["User's locker is number 214."]
+    assert texts(learned("My locker is number 214")) == []
 
 
 def test_facts_come_with_cues() -> None:
