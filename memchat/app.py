@@ -66,7 +66,7 @@ class Chat:
 
     def query(self, text: str) -> "Query":
         """A search for `text` among what this conversation may recall."""
-        from memchat.memory.recall import Query
+        from memchat.memory.recall import Query, view_of
 
         return Query(text, view_of(self.conversation.session))
 
@@ -78,14 +78,6 @@ class Chat:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def view_of(session: Session) -> View:
-    """What a conversation may recall: the person's memories, this session's, and the agent's."""
-    owners = [Owner.user(session.user)]
-    if session.agent:
-        owners.append(Owner.agent(session.agent))
-    return View(tuple(owners), session_id=session.id)
 
 
 class App:

@@ -117,7 +117,7 @@ def _learn(desk: Desk, work: Work) -> list[Applied]:
         return []
     found = extract(desk.model, exchange)
     learning = reconcile.Learning(
-        owner=reconcile.owner_of(session),
+        owner=session.owner,
         session_id=session.id,
         message_id=asked.id,
         model=desk.model.name,
@@ -189,7 +189,7 @@ def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: A
         known=_known(desk, said, session),
         instructions=work.instructions or agent.instructions,
         categories=agent.categories,
-        learns_agent=agent.learns or reconcile.owner_of(session).kind is Scope.AGENT,
+        learns_agent=agent.learns or session.owner.kind is Scope.AGENT,
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memchat.memory.ports import Candidate, Clock, Embedded, Embedder, Lexicon, RecallStore, VectorKind, View
-from memchat.memory.reconcile import owner_of
 from memchat.memory.text import content_words, normal_form, speaker
 from memchat.memory.types import Memory, Owner, Scope, Session
 
@@ -96,16 +95,16 @@ class Recall:
 
     def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
-        return tuple(self.search(replace(query, view=_view(session))))
+        return tuple(self.search(replace(query, view=view_of(session))))
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against."""
-        hits = self._ranked(Query(text, _view(session)))
+        hits = self._ranked(Query(text, view_of(session)))
         return [hit.memory for hit in hits[:top_k]]
 
     def standing(self, session: Session) -> list[Memory]:
         """The person's wishes about how to be answered, newest first."""
-        return self._store.standing(_view(session))
+        return self._store.standing(view_of(session))
 
     # Steps.
 
@@ -209,8 +208,9 @@ class Recall:
         return kept
 
 
-def _view(session: Session) -> View:
-    owners = [owner_of(session)]
+def view_of(session: Session) -> View:
+    """What a conversation may recall: its person's memories, its own, and its agent's."""
+    owners = [session.owner]
     if session.agent:
         owners.append(Owner.agent(session.agent))
     return View(tuple(owners), session_id=session.id)

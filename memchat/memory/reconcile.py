@@ -20,7 +20,6 @@ from memchat.memory.types import (
     Metadata,
     Owner,
     Scope,
-    Session,
     Source,
 )
 
@@ -69,13 +68,6 @@ class Learning:
     learns_agent: bool = False
     scope: Scope | None = None
     """The scope of every fact, where that is not for the model to say."""
-
-
-def owner_of(session: Session) -> Owner:
-    """Whose facts a conversation teaches: its person's; with nobody named, its agent's, else its own."""
-    if session.user:
-        return Owner.user(session.user)
-    return Owner.agent(session.agent) if session.agent else Owner(Scope.SESSION, session.id)
 
 
 def find_quote(quote: str, said: str) -> str | None:

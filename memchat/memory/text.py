@@ -4,8 +4,10 @@ import re
 import unicodedata
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
-_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
-_POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u200c\u200d"
+"""Vowel signs and accents within a word, which Python's `\\w` leaves out."""
+_LETTERS = rf"[^\W_{_UNSPACED}]"
+_WORD = re.compile(rf"[{_UNSPACED}]+|{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")

@@ -268,6 +268,13 @@ class Session:
     private: bool = False
     messages: int = 0
 
+    @property
+    def owner(self) -> Owner:
+        """Whose facts it teaches: its person's; with nobody named, its agent's, else its own."""
+        if self.user:
+            return Owner.user(self.user)
+        return Owner.agent(self.agent) if self.agent else Owner(Scope.SESSION, self.id)
+
 
 class WorkState(StrEnum):
     """Nobody gives work up but a person: what failed waits again, with its error."""

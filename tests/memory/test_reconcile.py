@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.memory.extraction import Exchange, Extraction, Fact, Mention
-from memchat.memory.reconcile import Learning, decide, find_quote, owner_of
+from memchat.memory.reconcile import Learning, decide, find_quote
 from memchat.memory.types import (
     Add,
     Confirm,
@@ -404,9 +404,9 @@ def test_what_is_to_be_forgotten_is_erased_also_where_something_replaces_it() ->
 
 def test_a_conversation_teaches_its_person_else_its_agent_else_itself() -> None:
     """With nobody named, the facts are still somebody's."""
-    assert owner_of(Session("s1", "al", "bot", "", NOON, NOON)) == AL
-    assert owner_of(Session("s1", "", "bot", "", NOON, NOON)) == Owner.agent("bot")
-    assert owner_of(Session("s1", "", None, "", NOON, NOON)) == Owner(Scope.SESSION, "s1")
+    assert Session("s1", "al", "bot", "", NOON, NOON).owner == AL
+    assert Session("s1", "", "bot", "", NOON, NOON).owner == Owner.agent("bot")
+    assert Session("s1", "", None, "", NOON, NOON).owner == Owner(Scope.SESSION, "s1")
 
 
 def test_where_nobody_is_named_every_fact_has_the_owners_scope() -> None:
