@@ -22,14 +22,21 @@ class Redacted:
 
 def redact(text: str) -> Redacted:
     """Replace each secret in `text` by `[redacted KIND]`. A text that has been through this comes back unchanged."""
-    parts: list[str] = []
     kinds: dict[str, None] = {}
+    # A mask is an edge where there was none: what touched a secret may be one itself.
+    while (finds := _merged(text)) and (masked := _masked(text, finds)) != text:
+        text = masked
+        kinds.update(dict.fromkeys(find.kind for find in finds))
+    return Redacted(text, tuple(kinds))
+
+
+def _masked(text: str, finds: "list[_Find]") -> str:
+    parts: list[str] = []
     end = 0
-    for find in _merged(text):
+    for find in finds:
         parts += text[end : find.start], f"[redacted {find.kind}]"
-        kinds[find.kind] = None
         end = find.end
-    return Redacted("".join([*parts, text[end:]]), tuple(kinds))
+    return "".join([*parts, text[end:]])
 
 
 @dataclass(frozen=True, slots=True)

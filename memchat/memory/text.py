@@ -9,6 +9,7 @@ _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u096
 _LETTERS = rf"[^\W_{_UNSPACED}]"
 _WORD = re.compile(rf"[{_UNSPACED}]+|{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_CONTRACTED = re.compile(r"(?:n['’]t|['’](?:s|d|m|ll|re|ve))\b", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
@@ -51,8 +52,8 @@ def words(text: str) -> list[str]:
 
 def content_words(text: str) -> list[str]:
     """The different words of `text` that are no stop words, in order; all its words where nothing else is left."""
-    every = dict.fromkeys(words(text.replace("’", "'")))
-    return [word for word in every if (word not in STOP_WORDS and len(word) > 1) or _IS_UNSPACED.match(word)]
+    every = dict.fromkeys(words(_CONTRACTED.sub("", text)))
+    return [word for word in every if word not in STOP_WORDS] or list(every)
 
 
 def is_unspaced(character: str) -> bool:

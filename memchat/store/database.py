@@ -11,7 +11,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ RETRY_S = 0.05
 class Database:
     """One connection to the database. Not shared between threads: each opens its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, migrations: Sequence[tuple[str, str]] = MIGRATIONS) -> None:
         self.path = path
+        self._migrations = migrations
         with translated(path):
             private_folder(path.parent)
             _create_private(path)
@@ -102,27 +103,27 @@ class Database:
         return int(self.value("PRAGMA data_version"))
 
     def _migrate(self) -> None:
-        if self._version() == len(MIGRATIONS):
+        if self._version() == len(self._migrations):
             return
         # Only one process gets into the transaction; those behind it find the work done.
         with self.transaction():
             version = self._version()
-            if 0 < version < len(MIGRATIONS):
+            if 0 < version < len(self._migrations):
                 # Read through another connection: one that is writing cannot be copied from.
                 with closing(sqlite3.connect(self.path)) as unchanged:
                     _copy(unchanged, self.path.with_name(f"{self.path.name}.version{version}"))
-            for name, script in MIGRATIONS[version:]:
+            for name, script in self._migrations[version:]:
                 log.info("migrating: %s", name)
                 for statement in _statements(script):
                     self.execute(statement)
-            self.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            self.execute(f"PRAGMA user_version = {len(self._migrations)}")
 
     def _version(self) -> int:
         """How many migrations the file has seen. Raises StoreTooNew where they are more than this program knows."""
         version = int(self.value("PRAGMA user_version"))
-        if version > len(MIGRATIONS):
+        if version > len(self._migrations):
             raise StoreTooNew(
-                f"{self.path} was written by a newer memchat (version {version}; this one knows {len(MIGRATIONS)}).",
+                f"{self.path} was written by a newer memchat (version {version}; this one knows {len(self._migrations)}).",
                 hint="Upgrade memchat: pip install --upgrade memchat",
             )
         return version

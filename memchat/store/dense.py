@@ -50,5 +50,6 @@ class Dense:
     def _numbers(self, owner: int, memory_ids: Sequence[str]) -> dict[str, int]:
         """The numbers of those that are current memories of the owner."""
         marks = ",".join("?" * len(memory_ids))
-        sql = f"SELECT id, number FROM memories WHERE owner = ? AND superseded_by IS NULL AND id IN ({marks})"
-        return {row["id"]: row["number"] for row in self._scan.database.rows(sql, (owner, *memory_ids))}
+        # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
+        sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
+        return {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}

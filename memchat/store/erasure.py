@@ -176,9 +176,9 @@ class Eraser:
             for text in (row["text"], row["quote"]):
                 traces.add_text(text or "")
             for cue in json.loads(row["cues"]):
-                traces.add_detail("cue", cue)
-            for value in json.loads(row["metadata"]).values():
-                traces.add_detail("metadata", str(value))
+                traces.add_cue(cue)
+            for key, value in json.loads(row["metadata"]).items():
+                traces.add_metadata(key, value)
             traces.add_vectors(row["rows"] or b"", len(json.loads(row["kinds"] or "[]")))
             for change in self._db.rows("SELECT old_text FROM changes WHERE memory_id = ?", (memory_id,)):
                 traces.add_text(change["old_text"] or "")

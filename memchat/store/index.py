@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError, StoreBusy, StoreError
 from memchat.store.chroma import IndexBroken
-from memchat.store.database import Database, private_folder, remove_folder
+from memchat.store.database import Database, private_folder, remove_folder, translated
 from memchat.store.marker import marked
 from memchat.store.open_index import IndexPlace, OpenIndex, newest, owners_to_index, usable
 from memchat.store.scan import Position
@@ -129,7 +130,7 @@ class IndexKeeper:
                 while not self._stop and self._failures < MOST_FAILURES:
                     self._hold(database)
                     self._pause(LOCK_EVERY_S)
-        except (MemchatError, OSError, NotImplementedError) as error:
+        except MemchatError as error:
             self._set(Phase.OFF, str(error))
             log.warning("the index is not used: %s", error)
         if self._state.phase is not Phase.OFF:
@@ -143,6 +144,8 @@ class IndexKeeper:
         try:
             while not self._stop:
                 self._look(database)
+            if self._broken is not None:
+                raise IndexBroken(self._broken)
             if self._index is not None:
                 index, self._index = self._index, None
                 index.close()
@@ -170,7 +173,7 @@ class IndexKeeper:
 
     def _open(self, database: Database) -> None:
         """Open the index, unless there is nothing to put into it: then Chroma is not even imported."""
-        if usable(self._place, database) is None and not owners_to_index(self._place, database):
+        if not owners_to_index(self._place, database):
             remove_index(self._place)
             _settle(database, newest(database)[1])
             self._set(Phase.EMPTY)
@@ -230,20 +233,24 @@ def index_lock(place: IndexPlace) -> "BaseFileLock":
 
 
 def acquired(lock: "BaseFileLock") -> bool:
-    """Take the lock if nobody has it. Without waiting."""
+    """Take the lock if nobody has it, without waiting. StoreError where there can be none."""
     from filelock import Timeout
 
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
+    with translated(Path(lock.lock_file)):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        except NotImplementedError as error:
+            raise StoreError(f"{lock.lock_file} cannot be locked on this file system.") from error
     return True
 
 
 def remove_index(place: IndexPlace) -> None:
     """Remove the folder and all that is in it, which is only for the holder of the lock."""
-    if place.index.exists():
-        remove_folder(place.index)
+    with translated(place.index):
+        if place.index.exists():
+            remove_folder(place.index)
 
 
 def drop_index_now(place: IndexPlace) -> bool:

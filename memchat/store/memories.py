@@ -310,11 +310,8 @@ class Memories(MemoryReader):
 
     def _write_words(self, number: int, memory: Memory) -> None:
         owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
-        day = memory.valid_from or memory.created_at
-        dated = f"{day.day} {day:%B %Y}"
-        terms = " ".join([owner_token(owner), *words(" ".join((memory.text, *memory.cues, dated)))])
         self._db.execute("DELETE FROM words WHERE rowid = ?", (number,))
-        self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms))
+        self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms(owner, memory)))
 
     def _write_vectors(self, number: int, embedded: Embedded) -> None:
         owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
@@ -329,6 +326,13 @@ class Memories(MemoryReader):
                 SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
             (event, stamp(self._clock()), old, new, reason, memory_id),
         )
+
+
+def terms(owner: int, memory: Memory) -> str:
+    """The words under which `memory` is found: its owner's, its own, its cues', and its day's."""
+    day = memory.valid_from or memory.created_at
+    dated = f"{day.day} {day:%B %Y}"
+    return " ".join([owner_token(owner), *words(" ".join((memory.text, *memory.cues, dated)))])
 
 
 def _clean(draft: Draft) -> Draft:

@@ -134,9 +134,21 @@ class OpenIndex:
         finally:
             remove_folder(self._place.index)
 
-    def contents(self, owner: int) -> dict[str, "Vectors"]:
-        """Every record of an owner, for checking."""
-        return self._chroma.contents(owner)
+    def differences(self, owner: int) -> tuple[list[str], list[str], list[str]]:
+        """Records that are missing, that should not be there, and whose vector is another, by their ids."""
+        import numpy as np
+
+        held = self._chroma.contents(owner)
+        sql = f"{_CURRENT} m.owner = ? ORDER BY m.number"
+        entries = _entries(self._db.rows(sql, (self._place.fingerprint, owner)))
+        right = {record: row for entry in entries for record, row in zip(entry.ids(), entry.rows, strict=True)}
+        wrong = [name for name in right.keys() & held.keys() if not np.allclose(right[name], held[name], atol=1e-4)]
+        return sorted(right.keys() - held.keys()), sorted(held.keys() - right.keys()), sorted(wrong)
+
+    @property
+    def owners(self) -> list[int]:
+        """Those whose memories are all in it."""
+        return [owner for owner in self._memories if self.holds(owner)]
 
     def _fill(self) -> None:
         owner, last = next(iter(self._filling.items()))
@@ -171,7 +183,7 @@ class OpenIndex:
     def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
         """Bring these memories to their present state, whatever happened to them."""
         marks = ",".join("?" * len(memory_ids))
-        sql = f"{_CURRENT} m.owner = ? AND m.id IN ({marks})"
+        sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
         entries = _entries(self._db.rows(sql, (self._place.fingerprint, owner, *memory_ids)))
         self._make_space(owner)
         held = self._chroma.prune(owner, memory_ids, {record for entry in entries for record in entry.ids()})

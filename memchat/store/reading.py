@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from memchat.errors import AmbiguousId, NotFound
 from memchat.memory.ports import Candidate, Clock, Embedded, View
 from memchat.memory.types import Change, Event, Memory, Owner
+from memchat.store.blobs import decoded
 from memchat.store.database import Database, storable
-from memchat.store.views import COLUMNS, TABLES, condition, filters, moment, owner_number, to_memory
+from memchat.store.views import COLUMNS, TABLES, condition, filters, legible, moment, owner_number, to_memory
 
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
@@ -86,18 +88,7 @@ class MemoryReader:
             rows = self._db.rows("SELECT id FROM memories WHERE superseded_by = ?", (memory_id,))
             chain.extend(row["id"] for row in rows if row["id"] not in chain)
         rows = self._db.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
-        return [
-            Change(
-                row["seq"],
-                row["memory_id"],
-                Event(row["event"]),
-                moment(row["at"]),
-                row["old_text"],
-                row["new_text"],
-                row["reason"],
-            )
-            for row in rows
-        ]
+        return [to_change(row) for row in rows]
 
     # Recall's candidates.
 
@@ -153,6 +144,8 @@ class MemoryReader:
 
     def _ids(self, view: View, numbers: Sequence[int]) -> list[str]:
         """The ids that go with `numbers`, in order; what `view` does not show is left out."""
+        if not numbers:
+            return []
         where, values = condition(view, self._numbers(view.owners), self._clock())
         rows = self._db.rows(
             f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(numbers)}) AND {where}",
@@ -162,8 +155,6 @@ class MemoryReader:
         return [known[number] for number in numbers if number in known]
 
     def candidates(self, ids: Iterable[str]) -> list[Candidate]:
-        import numpy as np
-
         wanted = list(dict.fromkeys(ids))
         sql = f"""
             SELECT {COLUMNS}, v.kinds, v.rows AS vectors,
@@ -177,10 +168,7 @@ class MemoryReader:
             WHERE m.id IN ({_marks(wanted)})"""
         found = []
         for row in self._db.rows(sql, (self._fingerprint, *wanted)):
-            kinds = tuple(json.loads(row["kinds"])) if row["kinds"] else ()
-            rows = np.frombuffer(row["vectors"] or b"", dtype=np.float32)
-            embedded = Embedded(kinds, rows.reshape(len(kinds), -1) if kinds else rows.reshape(0, 0))
-            found.append(Candidate(to_memory(row), embedded, row["previous"], row["following"]))
+            found.append(Candidate(to_memory(row), _embedded(row, self._fingerprint), row["previous"], row["following"]))
         return found
 
     def last_verbatim(self, session_id: str) -> str | None:
@@ -193,6 +181,27 @@ class MemoryReader:
 
     def _numbers(self, owners: Sequence[Owner]) -> list[int]:
         return [number for owner in owners if (number := owner_number(self._db, owner)) is not None]
+
+
+@legible
+def to_change(row: Row) -> Change:
+    """A row of `changes` as a value."""
+    return Change(
+        row["seq"],
+        row["memory_id"],
+        Event(row["event"]),
+        moment(row["at"]),
+        row["old_text"],
+        row["new_text"],
+        row["reason"],
+    )
+
+
+def _embedded(row: Row, fingerprint: str) -> Embedded:
+    """The vectors of a candidate; none where they are missing or no use."""
+    import numpy as np
+
+    return decoded(row["kinds"], row["vectors"], fingerprint) or Embedded((), np.zeros((0, 0), dtype=np.float32))
 
 
 def owner_token(number: int) -> str:

@@ -144,7 +144,7 @@ class ExactScan:
             return False
         rows = self.database.rows(
             "SELECT DISTINCT m.number, m.superseded_by IS NULL, v.rows"
-            " FROM changes c JOIN memories m ON m.id = c.memory_id AND m.owner = c.owner"
+            " FROM changes c JOIN memories m ON m.id = c.memory_id AND +m.owner = c.owner"
             " LEFT JOIN vectors v ON v.number = m.number AND v.fingerprint = ?"
             " WHERE c.owner = ? AND c.seq > ? AND c.seq <= ?",
             (self.fingerprint, owner, entry.position.seq, now.seq),

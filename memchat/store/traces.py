@@ -1,5 +1,6 @@
 """The bytes that an erasure must not leave in any file, and the search for them."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +8,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
-from memchat.store.needles import SHORTEST, Needles
+from memchat.memory.types import MetadataValue
+from memchat.store.needles import Needles
 
 CHUNK_BYTES = 8 << 20
 SHORTEST_TEXT = 4
-"""Shorter texts ("yes") are everywhere and prove nothing."""
-SHORTEST_DETAIL = 6
+"""Shorter texts ("yes") are everywhere: blanking them would spoil what was never erased."""
+SHORTEST_NEEDLE = 6
+"""Shorter byte strings turn up by chance, in the numbers of a vector for one."""
 WHOLE_BYTES = 256
 """Longer texts may lie in several pages of a database, so they are looked for in pieces."""
 PIECE_BYTES = 64
@@ -46,18 +49,21 @@ class Traces:
         """What somebody said, and may have said elsewhere."""
         if len(text.strip()) >= SHORTEST_TEXT:
             self.texts.add(text)
-            for piece in _pieces(text.encode("utf-8", "surrogatepass")):
-                self.needles[piece] = "text"
+            self._add("text", text)
 
-    def add_detail(self, kind: str, value: str) -> None:
-        """A cue or a value of the metadata, which is nobody's words: it is searched for, and blanked nowhere."""
-        if len(value.strip()) >= SHORTEST_DETAIL:
-            for piece in _pieces(value.encode("utf-8", "surrogatepass")):
-                self.needles.setdefault(piece, kind)
+    def add_cue(self, cue: str) -> None:
+        """Nobody's words: it is searched for, and blanked nowhere."""
+        self._add("cue", cue)
+
+    def add_metadata(self, key: str, value: MetadataValue) -> None:
+        """Digits are searched for with their key, as they are stored: alone they turn up in numbers and times."""
+        if isinstance(value, str) and any(character.isalpha() for character in value):
+            self._add("metadata", json.dumps(value, ensure_ascii=False)[1:-1])
+        else:
+            self._add("metadata", json.dumps({key: value}, ensure_ascii=False)[1:-1])
 
     def add_id(self, memory_id: str) -> None:
-        if len(memory_id) >= SHORTEST_DETAIL:
-            self.needles[memory_id.encode()] = "id"
+        self._add("id", memory_id)
 
     def add_vectors(self, rows: bytes, count: int) -> None:
         """`count` vectors of equal length, as they are stored."""
@@ -66,6 +72,12 @@ class Traces:
             row = rows[number * step : number * step + VECTOR_BYTES]
             if row.strip(b"\0"):
                 self.needles[row] = "vector"
+
+    def _add(self, kind: str, text: str) -> None:
+        data = text.encode("utf-8", "surrogatepass")
+        if len(data.strip()) >= SHORTEST_NEEDLE:
+            for piece in _pieces(data):
+                self.needles.setdefault(piece, kind)
 
     def blank(self, texts: Sequence[str], blank: str) -> list[str]:
         """`texts` with every erased text in them replaced by `blank`, the longest first."""
@@ -122,7 +134,7 @@ class Searched:
 
 def scan(folder: Path, traces: Traces) -> Searched:
     """Search every file below `folder` for every needle, byte by byte."""
-    needles = Needles(needle for needle in traces.needles if len(needle) >= SHORTEST)
+    needles = Needles(traces.needles)
     findings: list[Finding] = []
     files = size = 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):

@@ -11,7 +11,7 @@ from memchat.memory.types import Message, MessageStatus, Metadata, Role, Scope, 
 from memchat.store.claims import CLAIM_S, claim_of_this_process
 from memchat.store.database import Database, storable
 from memchat.store.memories import new_id
-from memchat.store.views import moment, stamp
+from memchat.store.views import legible, moment, stamp
 
 TITLE_LENGTH = 60
 
@@ -206,6 +206,7 @@ class Transcripts:
 _SESSIONS = "SELECT s.*, (SELECT count(*) FROM messages AS m WHERE m.session_id = s.id) AS messages FROM sessions AS s"
 
 
+@legible
 def _session(row: sqlite3.Row) -> Session:
     return Session(
         row["id"],
@@ -219,6 +220,7 @@ def _session(row: sqlite3.Row) -> Session:
     )
 
 
+@legible
 def _message(row: sqlite3.Row) -> Message:
     return Message(
         row["id"],

@@ -12,7 +12,8 @@ from memchat.memory.types import Change, Draft, Event, Memory, Owner, Scope
 from memchat.store.database import Database
 from memchat.store.interchange import Record
 from memchat.store.memories import Memories, new_id
-from memchat.store.views import moment, owner_number, stamp
+from memchat.store.reading import to_change
+from memchat.store.views import owner_number, stamp
 
 BATCH = 256
 """Memories embedded at a time."""
@@ -69,19 +70,7 @@ class Transfer(Memories):
         numbers = self._numbers(owners)
         marks = ",".join("?" * len(numbers))
         rows = self._db.rows(f"SELECT * FROM changes WHERE owner IN ({marks}) ORDER BY seq", numbers)
-        return [
-            Change(
-                row["seq"],
-                row["memory_id"],
-                Event(row["event"]),
-                moment(row["at"]),
-                row["old_text"],
-                row["new_text"],
-                row["reason"],
-            )
-            for row in rows
-            if row["memory_id"] in ids
-        ]
+        return [to_change(row) for row in rows if row["memory_id"] in ids]
 
     # What is new, and under which id.
 

@@ -2,9 +2,12 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
+from memchat.errors import StoreError
 from memchat.memory.ports import View
 from memchat.memory.types import Evidence, Memory, Owner, Scope, Source
 from memchat.store.database import Database, storable
@@ -67,6 +70,26 @@ def filters(view: View) -> bool:
     return bool(view.where or view.categories or view.superseded) or any(item is not None for item in chosen)
 
 
+Read = TypeVar("Read")
+
+
+def legible(read: Callable[[sqlite3.Row], Read]) -> Callable[[sqlite3.Row], Read]:
+    """`read` with StoreError for a row whose values were damaged on the disk."""
+
+    @wraps(read)
+    def reading(row: sqlite3.Row) -> Read:
+        try:
+            return read(row)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise StoreError(
+                "The database is damaged: a row in it cannot be read.",
+                hint="memchat doctor says which; a backup can be put in its place.",
+            ) from error
+
+    return reading
+
+
+@legible
 def to_memory(row: sqlite3.Row) -> Memory:
     """A row of COLUMNS as a value."""
     return Memory(
@@ -79,7 +102,7 @@ def to_memory(row: sqlite3.Row) -> Memory:
         updated_at=moment(row["updated_at"]),
         session_id=row["session_id"] or None,
         agent=row["agent"],
-        metadata=json.loads(row["metadata"]),
+        metadata=dict(json.loads(row["metadata"])),
         valid_from=_day(row["valid_from"]),
         valid_to=_day(row["valid_to"]),
         expires_at=_moment(row["expires_at"]),

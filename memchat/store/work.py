@@ -10,7 +10,7 @@ from memchat.memory.ports import Clock
 from memchat.memory.types import Scope, Session, Work, WorkState
 from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead
 from memchat.store.database import Database, storable
-from memchat.store.views import moment, stamp
+from memchat.store.views import legible, moment, stamp
 
 FIRST_WAIT_S = 5
 LONGEST_WAIT_S = 6 * 3600
@@ -144,6 +144,7 @@ def _wait_s(failures: int) -> int:
 _WORK = "SELECT w.*, s.user FROM work AS w JOIN sessions AS s ON s.id = w.session_id"
 
 
+@legible
 def _work(row: sqlite3.Row) -> Work:
     return Work(
         row["id"],

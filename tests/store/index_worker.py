@@ -1,8 +1,8 @@
 """A process that keeps the index of a home: `python -m tests.store.index_worker HOME [keep | learn N]`.
 
 `keep` answers each line of standard input until it ends: `state`, `ask OWNER NUMBER` (the nearest memory to that
-memory's first vector, and whether the index or the scan said so). `learn N` writes N memories one by one while the index
-is open, saying each on standard output.
+memory's first vector, and whether the index or the scan said so). `learn N` writes N memories one by one while the
+index is open, saying each on standard output.
 """
 
 import sys

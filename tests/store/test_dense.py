@@ -1,7 +1,5 @@
 """The dense half of recall as a whole: index, scan, several processes, real vectors."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +62,7 @@ class Worker:
         return self.line()
 
     def kill(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self.wait()
 
     def end(self) -> int:
@@ -170,7 +168,7 @@ def test_what_may_be_returned_can_be_named(tmp_path: Path, database: Database, r
     keeper.start()
     until_ready(keeper)
     assert known[4] not in numbers(dense, 1, VECTORS[4:5], 30)
-    assert [number for number, _ in dense.nearest(1, VECTORS[4:5], 5, [known[4], known[9]])][0] == known[4]
+    assert [n for n, _ in dense.nearest(1, VECTORS[4:5], 5, [known[4], known[9]])] == [known[4], known[9]]
     keeper.close()
 
 
@@ -183,9 +181,10 @@ def test_the_second_process_scans_and_takes_over_when_the_first_ends(
     """Both see at once what is learned anywhere; the index stays with one of them and is handed on unbroken."""
     known = rows.learn(1, list(VECTORS[:100]))
     first = Worker(tmp_path, "keep")
+    workers.append(first)
     until(lambda: ready(first, 100))
     second = Worker(tmp_path, "keep")
-    workers += [second]
+    workers.append(second)
     until(lambda: second.tell("state") == "False ELSEWHERE 0")
     assert first.tell(f"ask 1 {known[3]}") == f"{known[3]} index"
     assert second.tell(f"ask 1 {known[3]}") == f"{known[3]} scan"
@@ -203,10 +202,11 @@ def test_the_second_process_takes_over_from_one_that_was_killed(
     """What the first had open is thrown away, never opened again."""
     known = rows.learn(1, list(VECTORS[:100]))
     first = Worker(tmp_path, "keep")
+    workers.append(first)
     until(lambda: ready(first, 100))
     (old,) = [path for path in (tmp_path / "index").iterdir() if path.is_dir()]
     second = Worker(tmp_path, "keep")
-    workers += [second]
+    workers.append(second)
     until(lambda: second.tell("state") == "False ELSEWHERE 0")
     first.kill()
     until(lambda: ready(second, 100))

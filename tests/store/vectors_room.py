@@ -3,7 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def directions(count: int, seed: int = 0, dim: int = DIM) -> "Vectors":
     random = np.random.default_rng(seed)
     centres = random.standard_normal((max(1, count // 20), dim))
     rows = centres[random.integers(0, len(centres), count)] + 0.6 * random.standard_normal((count, dim))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 class Rows:
@@ -110,8 +112,8 @@ def answers(keeper: IndexKeeper, scan: ExactScan, owner: int, query: "Vectors", 
     found = keeper.nearest(owner, query, limit, scan.position(owner))
     if found is None:
         return None
-    numbers = dict(scan.database.rows("SELECT id, number FROM memories"))
-    return [numbers[memory_id] for memory_id, _ in found]
+    known = {row["id"]: row["number"] for row in scan.database.rows("SELECT id, number FROM memories")}
+    return [known[memory_id] for memory_id, _ in found]
 
 
 def numbers(dense: Dense | ExactScan, owner: int, query: "Vectors", limit: int = 5) -> list[int]:
@@ -128,3 +130,22 @@ def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
 
 def until_ready(keeper: IndexKeeper) -> None:
     until(lambda: keeper.state().phase is Phase.READY)
+
+
+@contextmanager
+def kept(place: IndexPlace) -> Iterator[IndexKeeper]:
+    """A keeper at work, closed at the end."""
+    keeper = IndexKeeper(place)
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+
+
+def right(keeper: IndexKeeper, scan: ExactScan, owner: int, queries: "Vectors") -> bool:
+    """Whether the index answers, and as the scan does."""
+    return all(
+        answers(keeper, scan, owner, queries[i : i + 1]) == numbers(scan, owner, queries[i : i + 1])
+        for i in range(len(queries))
+    )

@@ -1,0 +1,138 @@
+"""The vectors in the database held against the memories: whose embedder made them, which are no use, and new ones."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from enum import StrEnum
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from memchat.memory import vectors
+from memchat.memory.ports import Embedded, Embedder
+from memchat.memory.types import Draft, Memory
+from memchat.store.blobs import decoded
+from memchat.store.database import Database
+from memchat.store.memories import Memories
+from memchat.store.views import COLUMNS, TABLES, stamp, to_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROWS = 500
+"""Read at a time."""
+BATCH = 64
+"""Memories embedded and written at a time: what is lost when it is interrupted."""
+SLACK = 0.01
+"""How far from 1 the length of a vector may be."""
+
+
+class Fault(StrEnum):
+    """Why a memory cannot be found by its meaning."""
+
+    MISSING = "no vectors"
+    FOREIGN = "vectors of another embedder"
+    UNUSABLE = "vectors that are no use"
+
+
+def fingerprint_of(database: Database, model: str) -> str | None:
+    """The fingerprint that most vectors of `model` have in this database; None where it has none."""
+    found: str | None = database.value(
+        "SELECT fingerprint FROM vectors WHERE substr(fingerprint, 1, ?) = ? GROUP BY fingerprint"
+        " ORDER BY count(*) DESC LIMIT 1",
+        (len(model) + 1, f"{model}:"),
+    )
+    return found
+
+
+def others(database: Database, fingerprint: str) -> dict[str, int]:
+    """How many memories have vectors of which other embedder."""
+    sql = "SELECT fingerprint, count(*) FROM vectors WHERE fingerprint <> ? GROUP BY fingerprint"
+    return {row[0]: row[1] for row in database.rows(sql, (fingerprint,))}
+
+
+def faults(database: Database, fingerprint: str) -> Generator[tuple[int, Fault]]:
+    """The numbers of the memories that cannot be found by their meaning, and why, in order."""
+    last = -1
+    while rows := database.rows(
+        "SELECT m.number, v.fingerprint, v.kinds, v.rows FROM memories AS m"
+        " LEFT JOIN vectors AS v ON v.number = m.number WHERE m.number > ? ORDER BY m.number LIMIT ?",
+        (last, ROWS),
+    ):
+        last = rows[-1]["number"]
+        for row in rows:
+            if (fault := _fault(row, fingerprint)) is not None:
+                yield row["number"], fault
+
+
+def _fault(row: Row, fingerprint: str) -> Fault | None:
+    if row["fingerprint"] is None:
+        return Fault.MISSING
+    if row["fingerprint"] != fingerprint:
+        return Fault.FOREIGN
+    embedded = decoded(row["kinds"], row["rows"], fingerprint)
+    return None if embedded is not None and _unit(embedded.rows) else Fault.UNUSABLE
+
+
+def _unit(rows: "np.ndarray") -> bool:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(rows, axis=1)
+    return bool(np.isfinite(lengths).all() and (abs(lengths - 1) < SLACK).all())
+
+
+class Reembedding(Memories):
+    """Makes vectors anew, over one connection. Interrupted at any point, the rest can be done later."""
+
+    def renew(
+        self, numbers: Sequence[int], embedder: Embedder, on_progress: Callable[[int], None] = lambda done: None
+    ) -> int:
+        """Embed the memories under `numbers` again; `on_progress` hears how many are done. Returns how many were.
+
+        Those that are gone or cannot be read are passed over.
+        """
+        done = 0
+        try:
+            for start in range(0, len(numbers), BATCH):
+                done += self._renew(numbers[start : start + BATCH], embedder)
+                on_progress(min(start + BATCH, len(numbers)))
+        finally:
+            if done:
+                self.announce()
+        return done
+
+    def announce(self) -> None:
+        """Have every process read all vectors anew, as after an erasure: nothing in the changes says that they are."""
+        self._db.execute(
+            "INSERT INTO erasures (asked_at, index_dropped, finished) VALUES (?, 1, 1)", (stamp(self._clock()),)
+        )
+
+    def _renew(self, numbers: Sequence[int], embedder: Embedder) -> int:
+        read = list(self._read(numbers))
+        drafts = [Draft(memory.text, memory.owner, cues=memory.cues, verbatim=memory.verbatim) for _, memory in read]
+        embedded = vectors.embed(embedder, drafts, [self._before(number, memory) for number, memory in read])
+        with self._db.transaction():
+            return sum(self._write(*one, rows) for one, rows in zip(read, embedded, strict=True))
+
+    def _read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Memory]]:
+        for number in numbers:
+            row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
+            if row is not None:
+                yield number, to_memory(row)
+
+    def _before(self, number: int, memory: Memory) -> str | None:
+        """The turn before one that was kept word for word."""
+        if not memory.verbatim or memory.evidence is None:
+            return None
+        found: str | None = self._db.value(
+            "SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ? AND number < ?"
+            " ORDER BY number DESC LIMIT 1",
+            (memory.evidence.session_id, number),
+        )
+        return found
+
+    def _write(self, number: int, memory: Memory, embedded: Embedded) -> bool:
+        """Write the vectors, unless the memory was edited or erased meanwhile, which brings its own."""
+        row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
+        if row is None or (row["id"], row["text"]) != (memory.id, memory.text):
+            return False
+        self._write_vectors(number, embedded)
+        return True
