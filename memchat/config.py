@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,28 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     if not str(values["user"]).strip():
         raise ConfigError("The user name is empty.", hint="Give one with --user or MEMCHAT_USER.")
     return Settings(home=home, agents=agents, origins=origins, **values)
+
+
+def examine_settings() -> tuple[Settings, list[ConfigError]]:
+    """The settings as far as they can be used, and all that is wrong with the rest: for whoever must go on."""
+    wrong: list[ConfigError] = []
+
+    def attempt(step: Callable[[], object]) -> None:
+        try:
+            step()
+        except ConfigError as error:
+            wrong.append(error)
+
+    attempt(lambda: _load_dotenv(Path.cwd()))
+    attempt(lambda: _load_dotenv(_home(os.environ)))
+    home, values, origins = _home(os.environ), dict[str, Any](), dict[str, str]()
+    agents: dict[str, AgentProfile] = {}
+    attempt(lambda: agents.update(_read_file(home / "config.toml", values, origins)))
+    for variable, raw in sorted(os.environ.items()):
+        attempt(partial(_read_environment, {variable: raw}, values, origins))
+    if not str(values.setdefault("user", _login_name())).strip():
+        wrong.append(ConfigError("The user name is empty.", hint="Give one with --user or MEMCHAT_USER."))
+    return Settings(home=home, agents=agents, origins=origins, **values), wrong
 
 
 def with_overrides(settings: Settings, **overrides: object) -> Settings:

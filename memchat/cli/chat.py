@@ -193,7 +193,8 @@ def _turn(chat_: "Chat", text: str, writer: "ReplyWriter") -> "Turn":
                 for piece in turn:
                     writer.feed(piece)
             finally:
-                writer.close()
+                if turn.reply:
+                    writer.close()
     finally:
         chat_.learner.wake()
     return turn
@@ -273,7 +274,7 @@ def _compared(found: "Comparison") -> list[Block]:
     blocks: list[Block] = [
         Beside(("Without memory", "With memory"), replies),
         Line(""),
-        Beside(("Tokens", "Tokens"), (_cost(found.stateless), _cost(found.remembering))),
+        Beside(("Tokens and price", "Tokens and price"), (_cost(found.stateless), _cost(found.remembering))),
         Line(""),
         Line("Memories used" if hits else "No relevant memories found.", "bold"),
     ]
@@ -285,5 +286,5 @@ def _compared(found: "Comparison") -> list[Block]:
 def _cost(answer: "Answer") -> str:
     usage = answer.usage
     about = "about " if answer.counted else ""
-    price = "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.6f}"
+    price = "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.6f}" if usage.cost_usd else "free"
     return f"{about}{usage.prompt_tokens} in the prompt, {about}{usage.completion_tokens} in the reply; {price}"

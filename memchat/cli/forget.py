@@ -178,7 +178,7 @@ def receipt_json(receipt: "Receipt") -> dict[str, Any]:
 def _receipt(receipt: "Receipt") -> list[Block]:
     erased = [
         counted(receipt.memories, "memory", "memories"),
-        counted(receipt.versions, "entry of its history", "entries of their history"),
+        counted(receipt.versions, "entry of history", "entries of history"),
         counted(receipt.messages, "message blanked or erased", "messages blanked or erased"),
         counted(receipt.sessions, "conversation", "conversations") if receipt.sessions else "",
         f"{receipt.work} waiting to be learned" if receipt.work else "",

@@ -127,7 +127,7 @@ def add(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to remember; - reads a line for each.")],
     *,
     user: User = None,
-    category: Annotated[str, typer.Option("--category", metavar="NAME")] = "other",
+    category: Annotated[str, typer.Option("--category", metavar="NAME", help="What it is about.")] = "other",
     meta: Meta = None,
     expires: Annotated[
         str | None, typer.Option(metavar="WHEN", help="A date, or a time from now: 12h, 30d, 8w.")

@@ -134,7 +134,7 @@ def visible(text: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` fit for one line of a screen."""
-    return " ".join(visible(text).split())
+    return text if text.isascii() and text.isprintable() else " ".join(visible(text).split())
 
 
 def styled(text: str, style: str, out: TextIO) -> str:

@@ -70,9 +70,8 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has had enough. What is still buffered must not fail again when the interpreter ends.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read us has had enough.
+        _abandon_output()
         return 1
 
 
@@ -108,7 +107,19 @@ def _outcome(returned: object) -> int:
     from memchat.cli.output import Result, render
 
     assert isinstance(returned, Result)
-    return render(returned)
+    try:
+        return render(returned)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon_output()
+        raise MemchatError(f"The output cannot be written: {error.strerror}.") from error
+
+
+def _abandon_output() -> None:
+    """What is still buffered must not fail again when the interpreter ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _well_formed(argument: str) -> str:

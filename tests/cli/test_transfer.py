@@ -1,0 +1,138 @@
+"""Export and import of memories."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+
+def told(shell: Shell) -> None:
+    """A store with versions, evidence, an edit, metadata and an agent's memory."""
+    for said in ("I live in Berlin.", "I just moved to Amsterdam.", "I am allergic to peanuts."):
+        assert shell.run("ask", said).code == 0
+    (id_,) = shell.add("Prefers tee.", options=("--meta", "a=1", "--expires", "30d", "--standing"))
+    assert shell.run("memories", "edit", id_, "Prefers tea.").code == 0
+    shell.add("The desk opens at nine.", options=("--agent", "desk"))
+
+
+def elsewhere(shell: Shell, name: str = "other") -> dict[str, str]:
+    return {"MEMCHAT_HOME": str(shell.home.parent / name)}
+
+
+def test_an_export_comes_back_without_a_difference(shell: Shell) -> None:
+    """Ids, times, versions, evidence, owners and histories are those of before, and search finds them."""
+    told(shell)
+    exported = shell.run("memories", "export", "--json").json
+    assert {"ADD", "SUPERSEDE", "UPDATE"} <= {change["event"] for memory in exported for change in memory["changes"]}
+    lines = shell.run("memories", "export").out
+    assert [json.loads(line) for line in lines.splitlines()] == exported
+    there = elsewhere(shell)
+    done = shell.run("memories", "import", "-", "--json", stdin=lines, env=there)
+    assert done.json["imported"] == len(exported)
+    assert shell.run("memories", "export", env=there).out == lines
+    for command in (("list", "--include-superseded"), ("history", exported[1]["id"]), ("search", "where is home")):
+        assert shell.run("memories", *command, env=there).out == shell.run("memories", *command).out
+
+
+def test_an_agents_memories_come_back_as_the_agents(shell: Shell) -> None:
+    """The owner in the file is kept, also where it is no person."""
+    told(shell)
+    lines = shell.run("memories", "export", "--agent", "desk").out
+    there = elsewhere(shell)
+    assert shell.run("memories", "import", "-", stdin=lines, env=there).code == 0
+    assert "The desk opens at nine." in shell.run("memories", "list", "--agent", "desk", "-u", "bob", env=there).out
+
+
+def test_an_import_can_be_repeated(shell: Shell) -> None:
+    """What is there already is left as it is."""
+    told(shell)
+    lines = shell.run("memories", "export").out
+    again = shell.run("memories", "import", "-", "--json", stdin=lines)
+    assert (again.json["imported"], again.json["known"]) == (0, len(lines.splitlines()))
+    assert shell.run("memories", "export").out == lines
+
+
+def test_an_import_for_another_person_makes_memories_of_theirs(shell: Shell) -> None:
+    """With --user the memories become that person's, under new ids, with their chain of versions."""
+    told(shell)
+    lines = shell.run("memories", "export").out
+    assert shell.run("memories", "import", "-", "--user", "bob", stdin=lines).code == 0
+    mine = shell.run("memories", "export", "--json").json
+    theirs = shell.run("memories", "export", "--user", "bob", "--json").json
+    assert [memory["text"] for memory in theirs] == [memory["text"] for memory in mine]
+    assert not {memory["id"] for memory in theirs} & {memory["id"] for memory in mine}
+    superseded = next(memory for memory in theirs if memory["superseded_by"])
+    assert superseded["superseded_by"] in {memory["id"] for memory in theirs}
+    assert shell.run("memories", "export").out == lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- Likes tea.\n\n* Likes jam.\n",
+        '{"text": "Likes tea."}\n{"memory": "Likes jam."}\n',
+        '["Likes tea.", {"memory": "Likes jam."}]',
+        '{\n "results": [{"id": "x", "memory": "Likes tea.", "score": 1}, {"memory": "Likes jam."}]\n}',
+    ],
+)
+def test_memories_from_elsewhere_are_taken_in(shell: Shell, text: str) -> None:
+    """Plain lines, JSON Lines, arrays, and what mem0 prints."""
+    done = shell.run("memories", "import", "-", stdin=text)
+    assert (done.code, done.out) == (0, "2 memories imported, 0 were there already.\n")
+    listed = shell.run("memories", "list", "--json").json
+    assert [(memory["text"], memory["source"]) for memory in listed] == [
+        ("Likes jam.", "imported"),
+        ("Likes tea.", "imported"),
+    ]
+    assert shell.run("memories", "search", "tea").out.count("\n") >= 1
+
+
+def test_what_others_say_about_a_memory_is_kept(shell: Shell) -> None:
+    """Category, metadata and the time it was made; what metadata cannot hold becomes text."""
+    entry = {
+        "memory": "Likes tea.",
+        "category": "preference",
+        "metadata": {"n": 1, "deep": {"a": [1]}, "none": None},
+        "created_at": "2025-05-06T07:08:09-07:00",
+    }
+    assert shell.run("memories", "import", "-", stdin=json.dumps(entry)).code == 0
+    (memory,) = shell.run("memories", "list", "--json").json
+    assert memory["category"] == "preference"
+    assert memory["metadata"] == {"n": 1, "deep": '{"a": [1]}'}
+    assert memory["created_at"] == "2025-05-06T14:08:09.000000Z"
+
+
+def test_a_file_is_read(shell: Shell) -> None:
+    """By its name, with a byte order mark or without; a missing one is one line."""
+    file = shell.home.parent / "notes.txt"
+    file.write_bytes(b"\xef\xbb\xbfLikes tea.\r\nLikes jam.\r\n")
+    assert shell.run("memories", "import", str(file)).code == 0
+    assert len(shell.run("memories", "list").lines) == 2
+    missing = shell.run("memories", "import", "nowhere.jsonl")
+    assert (missing.code, missing.err) == (1, "memchat: nowhere.jsonl cannot be read: No such file or directory.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('Likes tea.\n{"text": \n', "Line 2 is not valid JSON"),
+        ('{"text": "x"}\n{"note": "y"}', "Line 2 has no text"),
+        ("[1]", "Entry 1 is no memory"),
+        ('{"id": "x", "text": "x", "owner": {"kind": "king", "name": "al"}, "created_at": "2025"}', "cannot be read"),
+    ],
+)
+def test_a_broken_file_changes_nothing(shell: Shell, text: str, said: str) -> None:
+    """The place is named, and not even the good lines are taken in."""
+    done = shell.run("memories", "import", "-", stdin=text)
+    assert done.code == 2
+    assert said in done.err
+    assert "Nothing was imported." in done.err
+    assert shell.run("memories", "list").out == ""
+
+
+def test_secrets_from_elsewhere_are_masked(shell: Shell) -> None:
+    """An import is no way around the redaction."""
+    key = "sk-" + "a1B2c3D4e5F6g7H8" * 3
+    assert shell.run("memories", "import", "-", stdin=f"My key is {key}.\n").code == 0
+    assert all(key.encode() not in path.read_bytes() for path in shell.home.rglob("*") if path.is_file())
