@@ -21,12 +21,12 @@ from memchat import mem0_shapes as shapes
 from memchat.app import App, ChatOptions
 from memchat.config import Settings, load_settings
 from memchat.errors import NotFound, UsageError
-from memchat.intake import Intake, Terms
+from memchat.intake import Intake, Speaker
 from memchat.mem0_config import mapped
 from memchat.mem0_shapes import Messages, Narrowing, Row, Whose
 from memchat.memory.recall import Query
 from memchat.memory.types import Memory as Kept
-from memchat.memory.types import Session
+from memchat.memory.types import Session, Terms
 from memchat.models.access import ModelAccess
 from memchat.store.erasure import Receipt
 
@@ -152,9 +152,9 @@ class Memory:
         """
         whose = shapes.whose(user_id, agent_id, run_id)
         spoken = [(one.role, one.text) for one in shapes.said(messages)]
-        terms = self._terms(whose, shapes.plain_metadata(metadata), prompt)
+        speaker = self._speaker(whose, shapes.plain_metadata(metadata), prompt)
         with self._place() as place:
-            intake = Intake(place.store, self._session(place, whose), terms)
+            intake = Intake(place.store, self._session(place, whose), speaker)
             if infer:
                 applied = intake.learn(spoken, place.desk(self._extraction_model))
                 return {"results": [shapes.result(one) for one in applied]}
@@ -323,17 +323,15 @@ class Memory:
                 self._learner = self._app.learner(extraction_model)
             return self._learner
 
-    def _terms(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None) -> Terms:
+    def _speaker(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None) -> Speaker:
         profile = self.settings.profile(whose.agent)
         instructions = None if profile is not None and profile.instructions else self.settings.instructions
-        return Terms(
-            whose.owner,
-            scope=None if whose.run is None else whose.scope,
-            agent=whose.agent,
-            instructions=prompt or instructions,
-            metadata={**(profile.metadata if profile else {}), **metadata},
-            redacts=self.settings.redact,
+        terms = Terms(
+            prompt or instructions,
+            {**(profile.metadata if profile else {}), **metadata},
+            None if whose.run is None else whose.scope,
         )
+        return Speaker(whose.owner, whose.agent, terms, redacts=self.settings.redact)
 
     def _session(self, place: _Place, whose: Whose) -> Session:
         """The conversation that a call belongs to: its run's, else one for each owner as long as this object lives."""

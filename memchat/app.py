@@ -1,5 +1,6 @@
 """The one place that puts the parts together: settings, store, models, recall, conversations, what is done by hand."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from memchat.config import AgentProfile, Settings
 from memchat.errors import NotFound, StoreBusy, UsageError
 from memchat.memory.ports import Clock, Embedder, LanguageModel, View
-from memchat.memory.types import Memory, Metadata, Owner, Session
+from memchat.memory.types import Memory, Metadata, Owner, Session, Terms
 from memchat.models.access import ModelAccess
 from memchat.models.choice import OFFLINE, ModelChoice, choose_model
 from memchat.store.database import Database
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from memchat.store.index import IndexKeeper
     from memchat.store.open_index import IndexPlace
     from memchat.store.scan import VectorCache
+
+log = logging.getLogger(__name__)
 
 BUILTIN_FINGERPRINT = "builtin/all-MiniLM-L6-v2-int8:384"
 DROP_TIMEOUT_S = 30.0
@@ -55,6 +58,7 @@ class ChatOptions:
     system: str | None = None
     instructions: str | None = None
     metadata: Metadata = field(default_factory=dict)
+    infer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ class App:
     """One memchat: opened with `settings`, closed after use. Parts are made when first asked for.
 
     With `owns_index` this process may hold the Chroma index (one at a time does); without, memories are scanned.
-    `models` says by model name how to reach and ask it, where that is not left to the environment.
+    `models` says by model name how to reach and ask it, where that is not left to the environment. `on_notice` hears
+    what a person should know.
     """
 
     def __init__(
@@ -95,12 +100,15 @@ class App:
         owns_index: bool = False,
         models: Mapping[str, ModelAccess] | None = None,
         on_retry: "Callable[[RetryNotice], None] | None" = None,
+        on_notice: Callable[[str], None] = log.warning,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self._access = dict(models or {})
         self._owns_index = owns_index
         self._on_retry = on_retry
+        self._on_notice = on_notice
+        self._looked_for_others = False
         self._opened: list[Callable[[], None]] = []
 
     def __enter__(self) -> "App":
@@ -121,7 +129,7 @@ class App:
         store = self.open_store()
         self._opened.append(store.close)
         with suppress(StoreBusy):
-            store.eraser.clean(self._drop_index)
+            store.eraser.clean(lambda erasure: self.drop_index(erasure, timeout_s=0.0))
         return store
 
     def open_store(self) -> Store:
@@ -134,23 +142,36 @@ class App:
 
     @cached_property
     def embedder(self) -> Embedder:
-        if self.settings.embedding_model:
-            from memchat.models.litellm_embedder import LiteLLMEmbedder
+        return self.new_embedder(self._known_dimension())
 
-            settings = self.settings
-            access = self._access.get(self.settings.embedding_model, ModelAccess())
-            return LiteLLMEmbedder(
-                self.settings.embedding_model,
-                dimension=access.dimension,
-                api_key=access.api_key,
-                api_base=access.api_base,
-                timeout_s=settings.timeout_s,
-                retries=settings.retries,
-                on_retry=self._on_retry,
-            )
-        from memchat.models.builtin_embedder import BuiltinEmbedder
+    def new_embedder(self, dimension: int | None = None) -> Embedder:
+        """The embedder of the settings; a LiteLLM one asks its provider for the dimension where it is not given."""
+        settings = self.settings
+        if settings.embedding_model is None:
+            from memchat.models.builtin_embedder import BuiltinEmbedder
 
-        return BuiltinEmbedder()
+            return BuiltinEmbedder()
+        from memchat.models.litellm_embedder import LiteLLMEmbedder
+
+        access = self._access.get(settings.embedding_model, ModelAccess())
+        return LiteLLMEmbedder(
+            settings.embedding_model,
+            dimension=access.dimension or dimension,
+            api_key=access.api_key,
+            api_base=access.api_base,
+            timeout_s=settings.timeout_s,
+            retries=settings.retries,
+            on_retry=self._on_retry,
+        )
+
+    def _known_dimension(self) -> int | None:
+        """Of the vectors that the database has: so nobody need be asked."""
+        if self.settings.embedding_model is None:
+            return None
+        from memchat.store.embeddings import dimension_in
+
+        with Database(self.settings.database) as database:
+            return dimension_in(database, self.settings.embedding_model)
 
     @cached_property
     def index_place(self) -> "IndexPlace":
@@ -182,8 +203,17 @@ class App:
         from memchat.store.scan import ExactScan
 
         store.search_with(Dense(ExactScan(store.database, self.fingerprint, self._vectors), self.index))
+        self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
         return Recall(store.memories, self.embedder, BuiltinLexicon(), limits, self.clock)
+
+    def _tell_of_other_vectors(self, store: Store) -> None:
+        """Say once that recall cannot see the meaning of what another embedder read."""
+        from memchat.store.embeddings import others_notice
+
+        looked, self._looked_for_others = self._looked_for_others, True
+        if not looked and (notice := others_notice(store.database, self.fingerprint)):
+            self._on_notice(notice)
 
     @cached_property
     def _vectors(self) -> "VectorCache":
@@ -200,7 +230,7 @@ class App:
     def curator_over(self, store: Store) -> "Curator":
         from memchat.curation import Curator
 
-        return Curator(store, lambda: self.embedder, self._drop_index, redacts=self.settings.redact)
+        return Curator(store, lambda: self.embedder, self.drop_index, redacts=self.settings.redact)
 
     # Models.
 
@@ -291,7 +321,7 @@ class App:
         from memchat.desk import StoreDesk
 
         model = self.model(extraction_model)
-        return StoreDesk(store, model, self.embedder, recall, self._agent, self._drop_index)
+        return StoreDesk(store, model, self.embedder, recall, self._agent, self.drop_index)
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn needs, in the background."""
@@ -331,8 +361,7 @@ class App:
         settings = self.settings
         return Style(
             system=options.system or (profile.system if profile else None) or settings.system,
-            instructions=options.instructions or settings.instructions,
-            metadata=options.metadata,
+            terms=Terms(options.instructions or settings.instructions, options.metadata, infer=options.infer),
             redacts=settings.redact,
         )
 
@@ -344,12 +373,12 @@ class App:
             return Agent()
         return Agent(profile.instructions, profile.categories, profile.metadata, profile.learn)
 
-    def _drop_index(self, erasure: int) -> None:
+    def drop_index(self, erasure: int, timeout_s: float = DROP_TIMEOUT_S) -> None:
         """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""
         from memchat.store.index import wait_until_dropped
 
         with Database(self.settings.database) as database:
-            if not wait_until_dropped(self.index_place, database, erasure, DROP_TIMEOUT_S):
+            if not wait_until_dropped(self.index_place, database, erasure, timeout_s):
                 raise StoreBusy(
                     "What was erased may still be in the index, which another memchat has and does not let go of.",
                     hint="Close it; the next memchat clears the index away.",

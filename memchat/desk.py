@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from memchat.chat.learner import Agent
 from memchat.memory.ports import Embedded, Embedder, LanguageModel
 from memchat.memory.recall import Recall
-from memchat.memory.types import Applied, Decision, Message, Scope, Session, Work
+from memchat.memory.types import Applied, Decision, Message, Session, Work
 from memchat.store.store import Store
 
 
@@ -60,9 +60,6 @@ class StoreDesk:
 
     def due(self) -> int:
         return self._store.work.due()
-
-    def scope(self, work: Work) -> Scope | None:
-        return self._store.work.scope(work)
 
     def close(self) -> None:
         self._store.close()

@@ -2,23 +2,20 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from memchat.chat.learner import Lesson, learn
+from memchat.chat.learner import Lesson, learn, verbatim
 from memchat.memory.redaction import redact
 from memchat.memory.types import (
     Applied,
     Draft,
-    Evidence,
     Memory,
     Message,
-    Metadata,
     Owner,
     Role,
-    Scope,
     Session,
-    Source,
+    Terms,
     Work,
 )
 from memchat.store.work import KEEPS_ORDER
@@ -32,24 +29,22 @@ KEPT = "What was said is kept; it is learned with the next add, or by `memchat s
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for all that is handed in at once. `scope` is that of every memory, the model's to say where None."""
+class Speaker:
+    """Whose words are handed in, with which agent they were spoken, and on what terms they are learned from."""
 
     owner: Owner
-    scope: Scope | None = None
     agent: str | None = None
-    instructions: str | None = None
-    metadata: Metadata = field(default_factory=dict)
+    terms: Terms = field(default_factory=Terms)
     redacts: bool = True
 
 
 class Intake:
     """Writes into one session, over one connection."""
 
-    def __init__(self, store: "Store", session: Session, terms: Terms) -> None:
+    def __init__(self, store: "Store", session: Session, speaker: Speaker) -> None:
         self._store = store
         self._session = session
-        self._terms = terms
+        self._speaker = speaker
 
     def learn(self, spoken: Iterable[tuple[Role, str]], desk: "StoreDesk") -> list[Applied]:
         """Record all that was said, then learn from each message of the person with what was answered.
@@ -80,20 +75,13 @@ class Intake:
         return [work for work in found if work is not None]
 
     def _asked(self, text: str) -> Message:
-        terms = self._terms
-        return self._store.transcripts.begin_turn(
-            self._session,
-            self._clean(text),
-            instructions=terms.instructions,
-            metadata=terms.metadata,
-            scope=terms.scope,
-        )
+        return self._store.transcripts.begin_turn(self._session, self._clean(text), self._speaker.terms)
 
     def _record(self, role: Role, text: str) -> Message:
         return self._store.transcripts.record(self._session, role, self._clean(text))
 
     def _clean(self, text: str) -> str:
-        return redact(text).text if self._terms.redacts else text
+        return redact(text).text if self._speaker.redacts else text
 
     def _catch_up(self, desk: "StoreDesk") -> None:
         """Learn first what still waits of the same person, for what is newer may replace it."""
@@ -103,19 +91,7 @@ class Intake:
                 _learned(lesson)
 
     def _verbatim(self, message: Message) -> Draft:
-        terms = self._terms
-        scope = terms.scope or terms.owner.kind
-        return Draft(
-            message.text,
-            terms.owner,
-            scope=scope,
-            session_id=self._session.id if scope is Scope.SESSION else None,
-            agent=terms.agent,
-            metadata=terms.metadata,
-            verbatim=True,
-            source=Source.SAID,
-            evidence=Evidence(message.id, self._session.id, message.text, ""),
-        )
+        return replace(verbatim(message, self._session, self._speaker.terms), owner=self._speaker.owner)
 
 
 def _learned(lesson: Lesson) -> Lesson:

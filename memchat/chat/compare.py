@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from memchat.chat.conversation import Conversation, Turn
 from memchat.memory.ports import Clock, Usage
 from memchat.memory.recall import Hit
-from memchat.memory.types import Message, MessageStatus, Metadata, Role, Session
+from memchat.memory.types import Message, MessageStatus, Role, Session, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,7 @@ class Unrecorded:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def begin_turn(
-        self,
-        session: Session,
-        text: str,
-        *,
-        learn: bool = True,
-        instructions: str | None = None,
-        metadata: Metadata | None = None,
-    ) -> Message:
+    def begin_turn(self, session: Session, text: str, terms: Terms | None) -> Message:
         return Message("", session.id, Role.USER, text, self._clock())
 
     def end_turn(self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]) -> None:

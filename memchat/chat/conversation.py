@@ -11,21 +11,13 @@ from memchat.memory.ports import Clock, Delta, LanguageModel, Request, Usage
 from memchat.memory.recall import Hit, Query, Recall
 from memchat.memory.redaction import redact
 from memchat.memory.text import well_formed
-from memchat.memory.types import Memory, Message, MessageStatus, Metadata, Role, Session
+from memchat.memory.types import Memory, Message, MessageStatus, Role, Session, Terms
 
 
 class Transcript(Protocol):
     """The part of the store that a conversation writes to and reads from."""
 
-    def begin_turn(
-        self,
-        session: Session,
-        text: str,
-        *,
-        learn: bool = True,
-        instructions: str | None = None,
-        metadata: Metadata | None = None,
-    ) -> Message: ...
+    def begin_turn(self, session: Session, text: str, terms: Terms | None) -> Message: ...
 
     def end_turn(
         self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]
@@ -36,11 +28,10 @@ class Transcript(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a conversation is held. `redacts` masks secrets before the first write."""
+    """How a conversation is held, and on what terms it is learned from. `redacts` masks secrets before any write."""
 
     system: str | None = None
-    instructions: str | None = None
-    metadata: Metadata = field(default_factory=dict)
+    terms: Terms = field(default_factory=Terms)
     temperature: float | None = None
     redacts: bool = True
 
@@ -82,13 +73,8 @@ class Conversation:
         """
         text = well_formed(text)
         said = redact(text).text if self._style.redacts else text
-        asked = self._transcript.begin_turn(
-            self.session,
-            said,
-            learn=self.remembers and not self.private,
-            instructions=self._style.instructions,
-            metadata=self._style.metadata,
-        )
+        terms = self._style.terms if self.remembers and not self.private else None
+        asked = self._transcript.begin_turn(self.session, said, terms)
         turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
         try:
             self._prepare(turn, said)

@@ -18,12 +18,16 @@ from memchat.memory.types import (
     Add,
     Applied,
     Decision,
+    Draft,
+    Evidence,
     Forget,
     Memory,
     Message,
     Metadata,
     Scope,
     Session,
+    Source,
+    Terms,
     Work,
 )
 
@@ -78,7 +82,6 @@ class Desk(Protocol):
     def release(self, work: Work) -> None: ...
     def drop(self, work: Work) -> None: ...
     def due(self) -> int: ...
-    def scope(self, work: Work) -> Scope | None: ...
     def close(self) -> None: ...
 
 
@@ -111,6 +114,8 @@ def _learn(desk: Desk, work: Work) -> list[Applied]:
         desk.drop(work)
         return []
     agent = desk.agent(session.agent)
+    if not work.terms.infer:
+        return _keep(desk, work, asked, session)
     exchange = _exchange(desk, work, asked, session, agent)
     if not exchange.user.strip():
         desk.drop(work)
@@ -122,15 +127,41 @@ def _learn(desk: Desk, work: Work) -> list[Applied]:
         message_id=asked.id,
         model=desk.model.name,
         agent=session.agent,
-        metadata={**(agent.metadata or {}), **work.metadata},
+        metadata={**(agent.metadata or {}), **work.terms.metadata},
         learns_agent=agent.learns,
-        scope=desk.scope(work),
+        scope=work.terms.scope,
     )
     decisions = reconcile.decide(found, exchange, learning)
     applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
     if any(isinstance(decision, Forget) for decision in decisions):
         _clean(desk)
     return applied
+
+
+def _keep(desk: Desk, work: Work, asked: Message, session: Session) -> list[Applied]:
+    """Keep the exchange as it was said: one memory a message."""
+    before = desk.before(asked, 1)
+    said = [message for message in (asked, desk.reply_to(asked)) if message is not None]
+    drafts = [verbatim(message, session, work.terms) for message in said]
+    former = [before[-1].text if before else None, asked.text][: len(said)]
+    embedded = vectors.embed(desk.embedder, drafts, former)
+    return desk.apply([Add(draft, reason="kept as it was said") for draft in drafts], embedded, work)
+
+
+def verbatim(message: Message, session: Session, terms: Terms) -> Draft:
+    """`message` as a memory, word for word."""
+    scope = terms.scope or session.owner.kind
+    return Draft(
+        message.text,
+        session.owner,
+        scope=scope,
+        session_id=session.id if scope is Scope.SESSION else None,
+        agent=session.agent,
+        metadata=terms.metadata,
+        verbatim=True,
+        source=Source.SAID,
+        evidence=Evidence(message.id, session.id, message.text, ""),
+    )
 
 
 def _clean(desk: Desk) -> None:
@@ -187,7 +218,7 @@ def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: A
         assistant=reply.text if reply else "",
         earlier=[(message.role, message.text) for message in desk.before(asked, EARLIER_MESSAGES)],
         known=_known(desk, said, session),
-        instructions=work.instructions or agent.instructions,
+        instructions=work.terms.instructions or agent.instructions,
         categories=agent.categories,
         learns_agent=agent.learns or session.owner.kind is Scope.AGENT,
     )

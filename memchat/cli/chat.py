@@ -38,6 +38,7 @@ Model = Annotated[
 ]
 NoMemory = Annotated[bool, typer.Option("--no-memory", help="Recall nothing and learn nothing.")]
 Private = Annotated[bool, typer.Option("--private", help="Recall, but learn nothing.")]
+NoInfer = Annotated[bool, typer.Option("--no-infer", help="Keep every message as it is, distil nothing.")]
 TopK = Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="At most so many memories in a prompt.")]
 System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="The system prompt.")]
 Instructions = Annotated[
@@ -58,6 +59,7 @@ def chat(
     model: Model = None,
     no_memory: NoMemory = False,
     private: Private = False,
+    no_infer: NoInfer = False,
     top_k: TopK = None,
     system: System = None,
     instructions: Instructions = None,
@@ -75,6 +77,7 @@ def chat(
         model,
         memory=not no_memory,
         private=private,
+        infer=not no_infer,
         top_k=top_k,
         system=system,
         instructions=instructions,
@@ -101,6 +104,7 @@ def ask(
     model: Model = None,
     no_memory: NoMemory = False,
     private: Private = False,
+    no_infer: NoInfer = False,
     top_k: TopK = None,
     system: System = None,
     instructions: Instructions = None,
@@ -120,6 +124,7 @@ def ask(
         model,
         memory=not no_memory,
         private=private,
+        infer=not no_infer,
         top_k=top_k,
         system=system,
         instructions=instructions,
@@ -147,7 +152,7 @@ def compare(
 
     text = options.joined(question, "question")
     settings = load_settings(user=user, agent=agent)
-    with App(settings, on_retry=announce) as app:
+    with App(settings, on_retry=announce, on_notice=say) as app:
         say("Asking twice…")
         found = app.compare(text, ChatOptions(settings.user, settings.agent, model=model, top_k=top_k, system=system))
     return Result(_comparison_json(found), _compared(found), as_json=as_json)
@@ -168,7 +173,7 @@ def _talking(
     notes = Notes()
     with (
         Signals().handled() as signals,
-        App(settings, owns_index=owns_index, on_retry=announce) as app,
+        App(settings, owns_index=owns_index, on_retry=announce, on_notice=say) as app,
         app.chat(wanted, notes) as chat_,
     ):
         yield app, chat_, notes, signals

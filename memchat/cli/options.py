@@ -51,7 +51,8 @@ def opened(user: str | None = None, *, memory_tokens: int | None = None) -> "Gen
     """The memchat of this home, for one command that needs no index of its own."""
     from memchat.app import App
 
-    with App(load_settings(user=user, memory_tokens=memory_tokens), on_retry=announce) as app:
+    settings = load_settings(user=user, memory_tokens=memory_tokens)
+    with App(settings, on_retry=announce, on_notice=say) as app:
         yield app
 
 

@@ -22,6 +22,9 @@ COMMANDS = {
     "forget": Lazy("memchat.cli.forget", "Erase memories for good."),
     "sessions": Lazy("memchat.cli.sessions", "List, read, search, export, forget conversations."),
     "status": Lazy("memchat.cli.status", "Show how things stand, and what waits to be learned."),
+    "doctor": Lazy("memchat.cli.doctor", "Look for what is wrong, and mend what safely can be."),
+    "reindex": Lazy("memchat.cli.upkeep", "Build the index anew, after a change of embedder the vectors too."),
+    "backup": Lazy("memchat.cli.upkeep", "Copy everything into one file, while chats may be running."),
     "config": Lazy("memchat.cli.status", "Show every setting and where it comes from."),
     "models": Lazy("memchat.cli.status", "List the models within reach, and the one in use."),
 }

@@ -6,17 +6,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memchat.memory.types import (
-    Applied,
-    Decision,
     Memory,
-    Message,
-    MessageStatus,
     Metadata,
     Owner,
     Role,
     Scope,
-    Session,
-    Work,
 )
 
 if TYPE_CHECKING:
@@ -193,32 +187,3 @@ class RecallStore(Protocol):
 
     def standing(self, view: View) -> list[Memory]:
         """The wishes about how to be answered, newest first."""
-
-
-class MemoryStore(RecallStore, Protocol):
-    """Memories, every version of them, and what learning does to them."""
-
-    def memories(self, view: View, limit: int | None = None) -> list[Memory]: ...
-
-    def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work | None = None
-    ) -> list[Applied]:
-        """Carry out `decisions` in one transaction and, with `work`, end that work in the same one.
-
-        `embedded` goes with `decisions`, item by item: the vectors of what an `Add` adds, None for the others.
-
-        Nothing is changed when the work is no longer ours to do. Decisions about memories that are gone or superseded
-        meanwhile are passed over; a draft that says what a current memory says confirms it instead.
-        """
-
-
-class TranscriptStore(Protocol):
-    """Conversations. A message is on disk when the call that records it returns."""
-
-    def begin_turn(self, session: Session, text: str) -> Message: ...
-
-    def end_turn(
-        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str], learn: bool
-    ) -> Message: ...
-
-    def messages(self, session_id: str, limit: int | None = None) -> list[Message]: ...

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from memchat.memory.ports import Candidate, Clock, Embedded, Embedder, Lexicon, RecallStore, VectorKind, View
-from memchat.memory.text import content_words, normal_form, speaker
+from memchat.memory.ports import Candidate, Clock, Embedder, Lexicon, RecallStore, View
+from memchat.memory.text import content_words, speaker, words
 from memchat.memory.types import Memory, Owner, Scope, Session
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from memchat.memory.ports import Vectors
     from memchat.memory.ranking import Floats, Pieces
 
@@ -18,6 +16,8 @@ DENSE_CANDIDATES = 200
 LEXICAL_CANDIDATES = 200
 WORD_BUDGET = 5_000
 """How many memories the words of one request may be looked up in: the rarest words come first."""
+MOST_WORDS = 64
+"""How many different words of one request are looked up."""
 FEW_WORDS = 2
 SHORT_REQUEST = 40
 """A request of so few words and characters is read together with the one before it."""
@@ -25,8 +25,6 @@ GONE_BY = 0.05
 """What it costs a memory that it has ended or is doubtful."""
 HERE = 0.05
 """What it gains a memory to be of this very conversation."""
-TWINS = 0.985
-"""Two texts at this cosine say the same: the better one is enough."""
 NOTE_TOKENS = 10
 """What the dash and the date of a line in the prompt cost."""
 
@@ -118,14 +116,12 @@ class Recall:
         candidates, read = found
         hits = self._scored(candidates, read, query.view)
         hits.sort(key=lambda hit: (-hit.score, hit.memory.id))
-        vectors = {candidate.memory.id: candidate.embedded for candidate in candidates}
-        return _without_twins(hits, vectors)
+        return _without_twins(hits)
 
     def _candidates(self, view: View, request: str) -> tuple[list[Candidate], _Read] | None:
         from memchat.memory.ranking import as_first_person, names_in, without_names
 
-        words = content_words(request)
-        counts = self._store.frequencies(view, words)
+        counts = self._store.frequencies(view, _ends(content_words(request)))
         names = names_in(request)
         texts = [request]
         if names:
@@ -149,11 +145,10 @@ class Recall:
 
         from memchat.memory.ranking import word_weights
 
-        words = list(counts)
-        pieces = self._lexicon.pieces(words)
+        pieces = self._lexicon.pieces(list(counts))
         rarest = [int(ids.max()) if len(ids) else 0 for ids in pieces]
-        weights = word_weights([counts[word] for word in words], memories, rarest)
-        if not words:
+        weights = word_weights(list(counts.values()), memories, rarest)
+        if not counts:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
 
@@ -198,13 +193,15 @@ class Recall:
         return Hit(memory, sum(parts.values()), {name: part for name, part in parts.items() if part})
 
     def _cut(self, hits: Sequence[Hit], top_k: int) -> list[Hit]:
-        kept, left = [], self._limits.tokens
-        sizes = self._lexicon.pieces([hit.memory.text for hit in hits[:top_k]])
+        """The best `top_k` that fit the budget; one that is too long for what is left makes room for the next."""
+        kept: list[Hit] = []
+        left = self._limits.tokens
+        sizes = self._lexicon.pieces([hit.memory.text for hit in hits[: 2 * top_k]])
         for hit, pieces in zip(hits, sizes, strict=False):
-            left -= len(pieces) + NOTE_TOKENS
-            if left < 0:
-                break
-            kept.append(hit)
+            cost = len(pieces) + NOTE_TOKENS
+            if cost <= left and len(kept) < top_k:
+                kept.append(hit)
+                left -= cost
         return kept
 
 
@@ -220,6 +217,11 @@ def _whole_request(query: Query) -> str:
     """The request, with the one before it where it says too little alone ("and the other one?")."""
     short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= FEW_WORDS
     return f"{query.previous}\n{query.text}" if query.previous and short else query.text
+
+
+def _ends(terms: Sequence[str]) -> Sequence[str]:
+    """The first and the last words of a long message: there people say what they want of what they pasted."""
+    return terms if len(terms) <= MOST_WORDS else [*terms[: MOST_WORDS // 2], *terms[-MOST_WORDS // 2 :]]
 
 
 def _rarest(counts: Mapping[str, int]) -> list[str]:
@@ -252,25 +254,9 @@ def _subjects(memory: Memory) -> frozenset[str]:
     return frozenset({said_by}) if said_by else names_in(memory.text)
 
 
-def _without_twins(hits: Sequence[Hit], vectors: Mapping[str, Embedded]) -> list[Hit]:
-    """`hits` without those that say what a better one says."""
-    kept: list[Hit] = []
-    seen: set[str] = set()
-    rows: list[np.ndarray] = []
+def _without_twins(hits: Sequence[Hit]) -> list[Hit]:
+    """`hits` without those that say in the same words, whatever their order, what a better one says."""
+    kept: dict[frozenset[str], Hit] = {}
     for hit in hits:
-        form = normal_form(hit.memory.text)
-        row = _text_row(vectors[hit.memory.id])
-        if form in seen or any(row is not None and float(row @ other) > TWINS for other in rows[:20]):
-            continue
-        seen.add(form)
-        kept.append(hit)
-        if row is not None:
-            rows.append(row)
-    return kept
-
-
-def _text_row(embedded: Embedded) -> "Vectors | None":
-    if VectorKind.TEXT not in embedded.kinds:
-        return None
-    row: Vectors = embedded.rows[embedded.kinds.index(VectorKind.TEXT)]
-    return row
+        kept.setdefault(frozenset(words(hit.memory.text)) or frozenset({hit.memory.id}), hit)
+    return list(kept.values())

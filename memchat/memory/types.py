@@ -284,6 +284,24 @@ class WorkState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for learning from an exchange.
+
+    `scope` is that of all that is learned, where it is not for the model to say. Without `infer` nothing is distilled:
+    the messages are kept as they were said.
+    """
+
+    instructions: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    scope: Scope | None = None
+    infer: bool = True
+
+
+USUAL = Terms()
+"""Learn what is worth keeping, with nothing said about it beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One exchange that waits to be learned from. `due_at` is when it may be tried (again)."""
 
@@ -295,5 +313,4 @@ class Work:
     created_at: datetime
     due_at: datetime
     error: str | None = None
-    instructions: str | None = None
-    metadata: Metadata = field(default_factory=dict)
+    terms: Terms = field(default_factory=Terms)

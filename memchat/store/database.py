@@ -36,7 +36,9 @@ class Database:
         self._migrations = migrations
         with translated(path):
             private_folder(path.parent)
-            _create_private(path)
+            self._once_held = path.exists() and _index_beside(path)
+            if self._once_held and not path.stat().st_size:
+                raise _emptied(path)
             self._connection = _connect(path)
             try:
                 self._migrate()
@@ -108,6 +110,8 @@ class Database:
         # Only one process gets into the transaction; those behind it find the work done.
         with self.transaction():
             version = self._version()
+            if version == 0 and self._once_held:
+                raise _emptied(self.path)
             if 0 < version < len(self._migrations):
                 # Read through another connection: one that is writing cannot be copied from.
                 with closing(sqlite3.connect(self.path)) as unchanged:
@@ -123,7 +127,8 @@ class Database:
         version = int(self.value("PRAGMA user_version"))
         if version > len(self._migrations):
             raise StoreTooNew(
-                f"{self.path} was written by a newer memchat (version {version}; this one knows {len(self._migrations)}).",
+                f"{self.path} was written by a newer memchat: "
+                f"its version is {version}, this one knows {len(self._migrations)}.",
                 hint="Upgrade memchat: pip install --upgrade memchat",
             )
         return version
@@ -185,6 +190,20 @@ def _copy(source: sqlite3.Connection, destination: Path) -> None:
         raise
 
 
+def _index_beside(path: Path) -> bool:
+    """Whether there is an index of what the database holds: then it holds something."""
+    index = path.with_name("index")
+    return index.is_dir() and any(index.iterdir())
+
+
+def _emptied(path: Path) -> StoreError:
+    """SQLite takes a file without content for a new one, and would begin anew without a word."""
+    return StoreError(
+        f"{path} is empty, and once held memories: it is damaged.",
+        hint=f"Put a backup in its place, or begin anew without it: rm {path}",
+    )
+
+
 def storable(text: str) -> str:
     """`text` as SQLite can hold it: half of a surrogate pair, from a broken pipe or paste, becomes U+FFFD."""
     if not _HALF_PAIR.search(text):
@@ -213,16 +232,24 @@ def _unless_missing(function: object, path: str, info: tuple[type[BaseException]
 
 
 def _create_private(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except PermissionError:
-        if not path.exists():
-            raise
+    """Make an empty file of a copy to be. Never for a database that is in use: closing a descriptor of it would take
+
+    SQLite's locks on it away from every connection of this process.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _make_private(connection: sqlite3.Connection, path: Path) -> None:
+    """Have SQLite make the file if it is new, and close it to others; the files it puts beside it follow suit."""
+    connection.execute("SELECT count(*) FROM sqlite_schema")
+    if path.stat().st_mode & 0o077 and not path.stat().st_size:
+        path.chmod(0o600)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
+    _make_private(connection, path)
     connection.create_function("holds", 2, holds, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):

@@ -1,14 +1,16 @@
 """The vectors in the database held against the memories: whose embedder made them, which are no use, and new ones."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
+from memchat.errors import StoreError
 from memchat.memory import vectors
 from memchat.memory.ports import Embedded, Embedder
 from memchat.memory.types import Draft, Memory
-from memchat.store.blobs import decoded
+from memchat.store.blobs import decoded, dimension_of
 from memchat.store.database import Database
 from memchat.store.memories import Memories
 from memchat.store.views import COLUMNS, TABLES, stamp, to_memory
@@ -42,10 +44,29 @@ def fingerprint_of(database: Database, model: str) -> str | None:
     return found
 
 
+def dimension_in(database: Database, model: str) -> int | None:
+    """How many numbers the vectors of `model` have that are in this database."""
+    found = fingerprint_of(database, model)
+    return None if found is None else dimension_of(found)
+
+
 def others(database: Database, fingerprint: str) -> dict[str, int]:
     """How many memories have vectors of which other embedder."""
     sql = "SELECT fingerprint, count(*) FROM vectors WHERE fingerprint <> ? GROUP BY fingerprint"
     return {row[0]: row[1] for row in database.rows(sql, (fingerprint,))}
+
+
+def others_notice(database: Database, fingerprint: str) -> str | None:
+    """What a person should know about the vectors of other embedders, if there are any."""
+    found = others(database, fingerprint)
+    if not found:
+        return None
+    count, names = sum(found.values()), ", ".join(sorted(found))
+    what = "memory was" if count == 1 else "memories were"
+    return (
+        f"{count} {what} embedded with {names}, not with {fingerprint}, and can be found by their words alone."
+        " Run: memchat reindex"
+    )
 
 
 def faults(database: Database, fingerprint: str) -> Generator[tuple[int, Fault]]:
@@ -114,9 +135,10 @@ class Reembedding(Memories):
 
     def _read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Memory]]:
         for number in numbers:
-            row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
-            if row is not None:
-                yield number, to_memory(row)
+            with suppress(StoreError):
+                row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
+                if row is not None:
+                    yield number, to_memory(row)
 
     def _before(self, number: int, memory: Memory) -> str | None:
         """The turn before one that was kept word for word."""

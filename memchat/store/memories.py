@@ -37,7 +37,12 @@ class Memories(MemoryReader):
     """Reading and changing. Every change is noted with a sequence number, by which indexes and caches follow."""
 
     def apply_all(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None]) -> list[Applied]:
-        """Carry out `decisions` in order inside the caller's transaction; see `MemoryStore.apply`."""
+        """Carry out `decisions` in order inside the caller's transaction.
+
+        `embedded` goes with them, item by item: the vectors of what an `Add` adds, None for the others. Decisions about
+        memories that are gone or superseded meanwhile are passed over; a draft that says what a current memory says
+        confirms it instead.
+        """
         applied: list[Applied] = []
         for decision, vectors in zip(decisions, embedded, strict=True):
             match decision:

@@ -118,7 +118,8 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             error TEXT,
             instructions TEXT,
             metadata TEXT NOT NULL DEFAULT '{}',
-            scope TEXT
+            scope TEXT,
+            infer INTEGER NOT NULL DEFAULT 1
         ) STRICT;
         CREATE INDEX work_due ON work (due_at);
 

@@ -1,6 +1,5 @@
 """Reading memories from SQLite: by id, by view, by their words, and what ranking needs of them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from sqlite3 import Row
 from typing import TYPE_CHECKING
@@ -166,10 +165,10 @@ class MemoryReader:
                     ORDER BY n.number LIMIT 1) END AS following
             FROM {TABLES} LEFT JOIN vectors AS v ON v.number = m.number AND v.fingerprint = ?
             WHERE m.id IN ({_marks(wanted)})"""
-        found = []
-        for row in self._db.rows(sql, (self._fingerprint, *wanted)):
-            found.append(Candidate(to_memory(row), _embedded(row, self._fingerprint), row["previous"], row["following"]))
-        return found
+        return [
+            Candidate(to_memory(row), _embedded(row, self._fingerprint), row["previous"], row["following"])
+            for row in self._db.rows(sql, (self._fingerprint, *wanted))
+        ]
 
     def last_verbatim(self, session_id: str) -> str | None:
         """The text of the newest message kept as it was said in that conversation."""

@@ -1,6 +1,10 @@
 """The bytes that an erasure must not leave in any file, and the search for them."""
 
 import json
+import os
+import pickle
+import subprocess
+import sys
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -133,9 +137,32 @@ class Searched:
 
 
 def scan(folder: Path, traces: Traces) -> Searched:
-    """Search every file below `folder` for every needle, byte by byte."""
-    needles = Needles(traces.needles)
-    findings: list[Finding] = []
+    """Search every file below `folder` for every needle, byte by byte, in a process of its own.
+
+    POSIX takes all of a process's locks on a file away when the process closes any descriptor of it: to read the
+    database here would take SQLite's locks from under its open connections.
+    """
+    wanted = list(traces.needles)
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    ran = subprocess.run(
+        [sys.executable, "-c", "from memchat.store.traces import search_files; search_files()", str(folder)],
+        input=pickle.dumps(wanted),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+    )
+    found, files, size = pickle.loads(ran.stdout)
+    return Searched(tuple(Finding(traces.needles[needle], name, needle) for name, needle in found), files, size)
+
+
+def search_files() -> None:
+    """The other end of `scan`: needles on standard input, (file, needle) pairs, files and bytes on standard output."""
+    needles = Needles(pickle.load(sys.stdin.buffer))
+    sys.stdout.buffer.write(pickle.dumps(_search_files(Path(sys.argv[1]), needles)))
+
+
+def _search_files(folder: Path, needles: Needles) -> tuple[list[tuple[str, bytes]], int, int]:
+    findings: list[tuple[str, bytes]] = []
     files = size = 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
         files += 1
@@ -146,8 +173,8 @@ def scan(folder: Path, traces: Traces) -> Searched:
         except FileNotFoundError:
             continue
         name = str(path.relative_to(folder))
-        findings += [Finding(traces.needles[needle], name, needle) for needle in sorted(found)]
-    return Searched(tuple(findings), files, size)
+        findings += [(name, needle) for needle in sorted(found)]
+    return findings, files, size
 
 
 def search(chunks: Iterable[bytes], needles: Needles) -> set[bytes]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.memory.ports import Clock
-from memchat.memory.types import Message, MessageStatus, Metadata, Role, Scope, Session
+from memchat.memory.types import USUAL, Message, MessageStatus, Role, Session, Terms
 from memchat.store.claims import CLAIM_S, claim_of_this_process
 from memchat.store.database import Database, storable
 from memchat.store.memories import new_id
@@ -99,43 +99,38 @@ class Transcripts:
         )
         return [row["text"] for row in rows]
 
-    def begin_turn(
-        self,
-        session: Session,
-        text: str,
-        *,
-        learn: bool = True,
-        instructions: str | None = None,
-        metadata: Metadata | None = None,
-        scope: Scope | None = None,
-    ) -> Message:
-        """Record what the user said. With `learn`, the exchange will be learned from, should this process die too:
+    def begin_turn(self, session: Session, text: str, terms: Terms | None = USUAL) -> Message:
+        """Record what the user said. With `terms`, the exchange will be learned from, should this process die too:
 
         its pending work is written in the same transaction, claimed by this turn until `end_turn` lets go of it.
-        `scope` is for all that is learned from it, where that is not for the model to say.
         """
         now = self._clock()
         message = Message(new_id(), session.id, Role.USER, storable(text), now)
         with self._db.transaction():
             self._keep_session(session, message.text)
             self._insert(message)
-            if learn:
-                self._db.execute(
-                    """INSERT INTO work (session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
-                        instructions, metadata, scope) VALUES (?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?)""",
-                    (
-                        session.id,
-                        message.id,
-                        stamp(now),
-                        stamp(now),
-                        claim_of_this_process(),
-                        stamp(now + timedelta(seconds=CLAIM_S)),
-                        None if instructions is None else storable(instructions),
-                        storable(json.dumps(dict(metadata or {}), ensure_ascii=False)),
-                        scope,
-                    ),
-                )
+            if terms is not None:
+                self._plan(message, terms)
         return message
+
+    def _plan(self, message: Message, terms: Terms) -> None:
+        now = message.created_at
+        self._db.execute(
+            """INSERT INTO work (session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
+                instructions, metadata, scope, infer) VALUES (?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                message.session_id,
+                message.id,
+                stamp(now),
+                stamp(now),
+                claim_of_this_process(),
+                stamp(now + timedelta(seconds=CLAIM_S)),
+                None if terms.instructions is None else storable(terms.instructions),
+                storable(json.dumps(dict(terms.metadata), ensure_ascii=False)),
+                terms.scope,
+                terms.infer,
+            ),
+        )
 
     def end_turn(
         self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]

@@ -88,7 +88,15 @@ class Transfer(Memories):
                     seen[_saying(memory)] = names[memory.id]
             elif there is not None:
                 names[memory.id] = there
+        for memory in (record.memory for record in fresh):
+            if memory.superseded_by is not None and memory.superseded_by not in names:
+                names[memory.superseded_by] = self._own(memory.superseded_by, memory.owner)
         return [_renamed(record, names) for record in fresh], len(records) - len(fresh)
+
+    def _own(self, memory_id: str, owner: Owner) -> str:
+        """`memory_id`, or a new one where it is somebody else's: no chain of versions runs between two owners."""
+        held = self.get(memory_id)
+        return memory_id if held is None or held.owner == owner else new_id()
 
     def _there(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
         """The id under which `memory` is known already."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from memchat.memory.ports import Clock
-from memchat.memory.types import Scope, Session, Work, WorkState
+from memchat.memory.types import Scope, Session, Terms, Work, WorkState
 from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead
 from memchat.store.database import Database, storable
 from memchat.store.views import legible, moment, stamp
@@ -41,7 +41,7 @@ class WorkQueue:
     def _next(self) -> sqlite3.Row | None:
         held: set[str] = set()
         for row in self._oldest_first():
-            whose = row["user"] or row["session_id"]
+            whose = _whose(row)
             if whose not in held and self._free(row):
                 return row
             if row["attempts"] < KEEPS_ORDER:
@@ -72,11 +72,6 @@ class WorkQueue:
         """The pending work on what was said in that message."""
         row = self._db.row(f"{_WORK} WHERE w.user_message_id = ?", (message_id,))
         return None if row is None else _work(row)
-
-    def scope(self, work: Work) -> Scope | None:
-        """The scope that all that is learned from `work` is to have; None where that is for the model to say."""
-        scope = self._db.value("SELECT scope FROM work WHERE id = ?", (work.id,))
-        return None if scope is None else Scope(scope)
 
     def _free(self, row: sqlite3.Row) -> bool:
         now = stamp(self._clock())
@@ -133,7 +128,19 @@ class WorkQueue:
 
     def due(self) -> int:
         """How many exchanges could be learned from now, here or by the process that has claimed them."""
-        return sum(row["state"] == WorkState.CLAIMED or self._free(row) for row in self._oldest_first())
+        held: set[str] = set()
+        count = 0
+        for row in self._oldest_first():
+            whose = _whose(row)
+            count += row["state"] == WorkState.CLAIMED or (whose not in held and self._free(row))
+            if row["state"] == WorkState.WAITING and not self._free(row) and row["attempts"] < KEEPS_ORDER:
+                held.add(whose)
+        return count
+
+
+def _whose(row: sqlite3.Row) -> str:
+    """Whose order is kept: the person's, or the session's where nobody is named."""
+    return str(row["user"] or row["session_id"])
 
 
 def _wait_s(failures: int) -> int:
@@ -155,6 +162,10 @@ def _work(row: sqlite3.Row) -> Work:
         moment(row["created_at"]),
         moment(row["due_at"]),
         row["error"],
-        row["instructions"],
-        json.loads(row["metadata"]),
+        Terms(
+            row["instructions"],
+            json.loads(row["metadata"]),
+            None if row["scope"] is None else Scope(row["scope"]),
+            bool(row["infer"]),
+        ),
     )

@@ -193,7 +193,7 @@ def _fact(item: Item) -> Draft:
 
 def _draft(store: Store, item: Item, session: int) -> Draft:
     talk = store.transcripts.new_session(USER, None, name=f"session{session}")
-    message = store.transcripts.begin_turn(talk, item.text, learn=False)
+    message = store.transcripts.begin_turn(talk, item.text, None)
     return Draft(
         item.text,
         Owner.user(USER),
@@ -277,7 +277,7 @@ def main() -> None:
     repaired = sum(c.repaired for c in conversations)
     dropped = sum(c.dropped for c in conversations)
     print(machine())
-    print(f"{len(conversations)} conversations; {repaired} evidence fields repaired, {dropped} questions without evidence")
+    print(f"{len(conversations)} conversations; {repaired} evidence fields repaired, {dropped} questions without any")
     both = arguments.turns == arguments.facts
     for kind in ("turns", "facts"):
         if not (both or getattr(arguments, kind)):

@@ -9,7 +9,7 @@ from memchat.chat.conversation import Conversation, Style
 from memchat.chat.learner import learn
 from memchat.errors import BadReply, ContextOverflow, ModelUnreachable, StoreBusy
 from memchat.memory.block import read
-from memchat.memory.types import Draft, Message, MessageStatus, Role, Session, WorkState
+from memchat.memory.types import USUAL, Draft, Message, MessageStatus, Role, Session, Terms, WorkState
 from memchat.store.transcripts import Transcripts
 from tests.chat import room
 from tests.chat.room import AL, NOON, Home, ScriptedModel, facts
@@ -199,10 +199,10 @@ class CountingTranscript(Transcripts):
         self.ended: list[MessageStatus] = []
         self.busy = False
 
-    def begin_turn(self, session: Session, text: str, **options: object) -> Message:
+    def begin_turn(self, session: Session, text: str, terms: Terms | None = USUAL) -> Message:
         if self.busy:
             raise StoreBusy("Held by another program.")
-        return super().begin_turn(session, text, **options)  # type: ignore[arg-type]
+        return super().begin_turn(session, text, terms)
 
     def end_turn(
         self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]
@@ -312,12 +312,12 @@ def test_text_that_no_file_can_hold_is_mended_first(home: Home) -> None:
 def test_style_reaches_request_and_work(home: Home) -> None:
     """System prompt and temperature go to the model, instructions and metadata to the learner."""
     model = ScriptedModel("Arr.")
-    style = Style("You are a pirate.", "Only ships.", {"ship": "Pearl"}, temperature=0.5)
+    style = Style("You are a pirate.", Terms("Only ships.", {"ship": "Pearl"}), temperature=0.5)
     say(home.conversation(model, style=style), "Ahoy")
     assert model.asked[0].messages[0].content.startswith("You are a pirate.")
     assert model.asked[0].temperature == 0.5
     (work,) = home.store.work.pending()
-    assert (work.instructions, work.metadata) == ("Only ships.", {"ship": "Pearl"})
+    assert (work.terms.instructions, work.terms.metadata) == ("Only ships.", {"ship": "Pearl"})
 
 
 def test_the_agent_and_the_models_own_words_teach_nothing_about_the_person(home: Home) -> None:

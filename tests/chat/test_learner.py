@@ -13,10 +13,11 @@ from memchat.chat.learner import Agent, Learner, Lesson, extract, learn
 from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelUnreachable, RateLimited, StoreBusy, StoreError
 from memchat.memory.extraction import Exchange
-from memchat.memory.types import Event, Owner, Scope, Work, WorkState
+from memchat.memory.types import Event, Owner, Scope, Terms, Work, WorkState
 from tests.chat.room import NOON, Home, ScriptedModel, facts
 
 GARBAGE = "I'd rather not say."
+LYON = {"text": "User lives in Lyon.", "quote": "I live in Lyon"}
 BERLIN = {"text": "User lives in Berlin.", "quote": "I live in Berlin", "category": "place"}
 
 
@@ -135,7 +136,7 @@ def test_session_facts_live_with_their_session(home: Home) -> None:
 def test_an_agents_metadata_and_the_callers_are_put_on_what_is_learned(home: Home) -> None:
     """The caller's win."""
     model = ScriptedModel("Hi.")
-    style = Style(metadata={"order_id": "4821", "topic": "shipping"})
+    style = Style(terms=Terms(metadata={"order_id": "4821", "topic": "shipping"}))
     with home.conversation(model, home.session(agent="bot"), style).turn("I live in Berlin") as turn:
         list(turn)
     learn_next(home, ScriptedModel(facts(BERLIN)), Agent(metadata={"topic": "any", "shop": "north"}))
@@ -239,7 +240,9 @@ CUT_OFF = facts(BERLIN, {"text": "User likes tea.", "quote": "I like tea"}).part
 
 
 def test_a_cut_off_answer_is_repaired_and_the_fuller_one_taken() -> None:
-    """Whichever of the two holds more."""
+    """Whichever of the two holds more; of two that hold as much, the whole one."""
+    whole = extract(ScriptedModel(CUT_OFF, facts(LYON)), exchange("I live in Lyon"))
+    assert [fact.text for fact in whole.facts] == ["User lives in Lyon."]
     second = facts(BERLIN, {"text": "User likes tea.", "quote": "I like tea"})
     said = exchange("I live in Berlin, I like tea")
     assert len(extract(ScriptedModel(CUT_OFF, second), said).facts) == 2

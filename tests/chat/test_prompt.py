@@ -122,10 +122,11 @@ def test_everything_is_sent_where_it_fits() -> None:
     assert sent[-1].role is Role.USER
 
 
-def test_the_oldest_messages_go_first_and_none_is_cut() -> None:
+@pytest.mark.parametrize("window", range(180, 300, 15))
+def test_the_oldest_messages_go_first_and_none_is_cut(window: int) -> None:
     """What is left begins with a message of the person's."""
     recent = turns(40)
-    sent = conversation("system", recent, "new", 200, count)
+    sent = conversation("system", recent, "new", window, count)
     kept = [one.content for one in sent[1:-1]]
     assert kept == [one.text for one in recent[-len(kept) :]]
     assert 0 < len(kept) < 40

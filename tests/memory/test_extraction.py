@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from memchat.errors import BadReply
 from memchat.memory.extraction import MAX_FACTS, SCHEMA, Exchange, Extraction, Fact, Mention, parse, repair, request
 from memchat.memory.types import Memory, Owner, Role, Scope
+from memchat.models.lexicon import BuiltinLexicon
 
 TEA: dict[str, Any] = {"text": "User likes tea.", "quote": "I like tea"}
 CATS: dict[str, Any] = {"text": "User has two cats.", "quote": "my two cats", "cues": ["going away", "pet food"]}
@@ -40,6 +41,7 @@ FORMS = [
     json.dumps({"facts": [{"fact": TEA["text"], "quote": TEA["quote"]}, {"memory": CATS["text"], "quote": "cats"}]}),
     f'{{"facts": [{json.dumps(TEA)}], "facts": [{json.dumps(CATS)}]}}',
     f'{{"facts": []}}\nOn second thought:\n{answer(TEA, CATS)}',
+    f'{{"text": "User hates tea.", "quote": "tea"}} was wrong:\n{answer(TEA, CATS)}',
     answer(TEA, CATS, TEA, CATS),
     answer(TEA, CATS).replace("likes tea", "likes\ntea"),
 ]
@@ -410,3 +412,10 @@ def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
     assert len(again.messages[2].content) == 4_000
     assert "a fact has no quote" in again.messages[3].content
     assert (again.schema, again.temperature) == (asked.schema, asked.temperature)
+
+
+def test_the_instructions_stay_under_fifteen_hundred_tokens() -> None:
+    """Before their inputs, counted in word pieces, which are rather smaller than a model's tokens."""
+    asked = request(Exchange(date(2026, 6, 3), "", learns_agent=True))
+    (pieces,) = BuiltinLexicon().pieces([asked.messages[0].content])
+    assert len(pieces) < 1_500

@@ -249,8 +249,9 @@ def test_memories_of_another_reach_are_not_superseded() -> None:
     """A user's fact leaves the agent's memories alone, and a session's those of the user where both are named."""
     bot = known(1, "The shop ships to Lyon.", Scope.AGENT, owner=Owner.agent("bot"))
     session = known(3, "The login fails.", Scope.SESSION, session_id="s1")
-    heard = exchange("I moved to Lyon", bot, known(2), session)
-    added = learned(Fact("User lives in Lyon.", "I moved to Lyon", replaces=(1, 3, 2)), heard)
+    anothers = known(4, owner=Owner.user("bo"))
+    heard = exchange("I moved to Lyon", bot, known(2), session, anothers)
+    added = learned(Fact("User lives in Lyon.", "I moved to Lyon", replaces=(1, 4, 3, 2)), heard)
     assert added is not None
     assert added.draft.scope is Scope.USER
     assert added.replaces == ("id-2",)

@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from memchat.memory.ports import Embedded, View
 from memchat.memory.types import Add, Applied, Decision, Draft, Evidence, Memory, Message, MessageStatus, Owner, Session
 from memchat.store.store import Store
+
+if TYPE_CHECKING:
+    from memchat.memory.ports import Vectors
 
 DIM = 24
 ALICE = Owner.user("alice")
@@ -87,3 +90,15 @@ def holding(home: Path, *needles: str | bytes) -> dict[str, list[str | bytes]]:
             if held:
                 found[path.name] = held
     return found
+
+
+class HashedEmbedder:
+    """The vectors of `embedded`, behind the port."""
+
+    fingerprint = "test/24"
+    dimension = DIM
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        if not texts:
+            return np.zeros((0, DIM), dtype=np.float32)
+        return np.concatenate([embedded(text).rows for text in texts])

@@ -7,7 +7,7 @@ import pytest
 from memchat.chat.conversation import Conversation, Style
 from memchat.errors import AmbiguousId, ModelUnreachable, NotFound, UsageError
 from memchat.memory.ports import Completion, Delta, Request
-from memchat.memory.types import MessageStatus, Role, Session, WorkState
+from memchat.memory.types import MessageStatus, Role, Session, Terms, WorkState
 from memchat.store.store import Store
 from tests.conftest import FINGERPRINT, SettableClock
 from tests.store.memory_room import add, current, say
@@ -73,10 +73,10 @@ def test_a_reply_that_was_cut_off_is_kept_and_marked(store: Store) -> None:
 def test_pending_work_is_written_with_the_message(store: Store) -> None:
     """It is claimed while the reply is under way, and free once that has ended, reply or no reply."""
     session = store.transcripts.new_session("alice", None)
-    asked = store.transcripts.begin_turn(session, "I like tea", instructions="only food", metadata={"a": 1})
+    asked = store.transcripts.begin_turn(session, "I like tea", Terms("only food", {"a": 1}))
     (work,) = store.work.pending("alice")
     assert (work.state, work.user_message_id) == (WorkState.CLAIMED, asked.id)
-    assert (work.instructions, dict(work.metadata)) == ("only food", {"a": 1})
+    assert (work.terms.instructions, dict(work.terms.metadata)) == ("only food", {"a": 1})
     assert store.work.claim() is None
     assert store.transcripts.end_turn(asked, "", MessageStatus.FAILED, "test", []) is None
     assert [work.state for work in store.work.pending()] == [WorkState.WAITING]
@@ -118,7 +118,7 @@ def test_what_an_answer_used_is_noted(store: Store, clock: SettableClock) -> Non
 def test_nothing_is_learned_where_that_is_not_wanted(store: Store) -> None:
     """A private turn is recorded and leaves no work."""
     session = store.transcripts.new_session("alice", None, private=True)
-    store.transcripts.begin_turn(session, "psst", learn=False)
+    store.transcripts.begin_turn(session, "psst", None)
     store.transcripts.record(session, Role.USER, "said elsewhere")
     assert store.work.pending() == []
     found = store.transcripts.session(session.id)
@@ -191,7 +191,7 @@ def test_messages_come_in_order_and_by_the_last_few(store: Store) -> None:
 def test_broken_characters_in_what_is_said_are_replaced(store: Store) -> None:
     """A pipe can deliver anything: the message says what was stored, and the model gets the same."""
     session = store.transcripts.new_session("alice", None)
-    asked = store.transcripts.begin_turn(session, "tea \udcff\0", instructions="\ud800", metadata={"k": "\udc00"})
+    asked = store.transcripts.begin_turn(session, "tea \udcff\0", Terms("\ud800", {"k": "\udc00"}))
     assert asked.text == "tea \ufffd\0"
     reply = store.transcripts.end_turn(asked, "\ud83d", MessageStatus.COMPLETE, "test", [])
     assert reply is not None

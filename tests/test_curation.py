@@ -1,0 +1,96 @@
+from datetime import date
+
+import pytest
+
+from memchat.curation import LONGEST, Curator
+from memchat.errors import UsageError
+from memchat.memory.types import Confirm, Doubt, Draft, End, Memory
+from memchat.store.store import Store
+from tests.store.memory_room import ALICE, HashedEmbedder, add, apply, current, holding, replace_with, texts
+
+TODAY = date(2026, 3, 1)
+PLANNED = date(2026, 9, 1)
+
+
+@pytest.fixture
+def curator(store: Store) -> Curator:
+    return Curator(store, HashedEmbedder, lambda erasure: None)
+
+
+def undo(curator: Curator, store: Store, memory: Memory) -> Memory:
+    return curator.undo(current(store, memory))
+
+
+def test_an_edit_is_undone_and_redone(store: Store, curator: Curator) -> None:
+    """Undoing twice is back where it was."""
+    memory = curator.add("User likes tae", ALICE)
+    curator.edit(memory, "User likes tea")
+    assert undo(curator, store, memory).text == "User likes tae"
+    assert undo(curator, store, memory).text == "User likes tea"
+
+
+def test_a_replacement_is_undone_from_either_end(store: Store, curator: Curator) -> None:
+    """By the new memory or by the one it replaced, and redone."""
+    rome = add(store, "User lives in Rome")
+    oslo = replace_with(store, "User lives in Oslo", rome)
+    assert undo(curator, store, oslo).id == rome.id
+    assert undo(curator, store, rome).id == oslo.id
+    assert undo(curator, store, rome).id == rome.id
+    assert texts(store) == ["User lives in Rome"]
+
+
+def test_the_last_thing_that_happened_is_what_is_undone(store: Store, curator: Curator) -> None:
+    """A fact with a planned end that replaced another one and was doubted: the doubt goes, then the replacement."""
+    first = add(store, "User is at Acme")
+    second = replace_with(store, "User is at Initech", first, valid_to=PLANNED)
+    apply(store, Doubt(second.id), Confirm(second.id), Doubt(second.id))
+    undone = undo(curator, store, second)
+    assert (undone.doubtful, undone.valid_to) == (False, PLANNED)
+    assert undo(curator, store, second).id == first.id
+
+
+def test_a_replacement_with_a_planned_end_is_undone_without_losing_it(store: Store, curator: Curator) -> None:
+    """That a fact will end is no change to take back."""
+    first = add(store, "User is at Acme")
+    second = replace_with(store, "User is at Initech", first, valid_to=PLANNED)
+    assert undo(curator, store, second).id == first.id
+    assert current(store, second).valid_to == PLANNED
+
+
+def test_an_end_is_undone(store: Store, curator: Curator) -> None:
+    """The fact holds again."""
+    memory = add(store, "User is at Acme")
+    apply(store, End(memory.id, TODAY))
+    assert undo(curator, store, memory).valid_to is None
+
+
+def test_with_nothing_to_undo_it_says_so(store: Store, curator: Curator) -> None:
+    """A first version, planned end or not."""
+    with pytest.raises(UsageError, match="nothing to undo"):
+        undo(curator, store, add(store, "User is at Acme", valid_to=PLANNED))
+
+
+def test_what_cannot_be_a_memory_is_refused(store: Store, curator: Curator) -> None:
+    """Empty and endless texts, before anything is stored."""
+    for text in ("", " \n\t", "x" * (LONGEST + 1)):
+        with pytest.raises(UsageError):
+            curator.add(text, ALICE)
+    assert texts(store) == []
+
+
+def test_several_texts_are_kept_together_or_not_at_all(store: Store, curator: Curator) -> None:
+    """One that is refused keeps the others out too."""
+    with pytest.raises(UsageError):
+        curator.tell(["User likes tea", ""], Draft("", ALICE))
+    assert texts(store) == []
+    curator.tell(["User likes tea", "User likes plums"], Draft("", ALICE))
+    assert texts(store) == ["User likes tea", "User likes plums"]
+
+
+def test_forgetting_proves_that_nothing_is_left(store: Store, curator: Curator) -> None:
+    """The receipt names what was erased, and the files were searched."""
+    memory = curator.add("User keeps quokkas", ALICE)
+    receipt = curator.forget([memory.id])
+    assert (receipt.memories, receipt.left) == (1, ())
+    assert receipt.files > 0
+    assert holding(store.database.path.parent, "quokka", memory.id) == {}
