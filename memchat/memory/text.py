@@ -74,3 +74,21 @@ def speaker(text: str) -> str | None:
 
 def without_speaker(text: str) -> str:
     return text[match.end() :] if (match := _SPEAKER.match(text)) else text
+
+
+def restatements(fact: str, text: str) -> list[str]:
+    """The sentences and lines of `text` that hold every word of `fact`, inflected or not: they say it again."""
+    wanted = [word for word in content_words(fact) if word not in {"user", "users"}]
+    if not wanted:
+        return []
+    return [
+        sentence
+        for sentence in sentences(text)
+        if all(any(_inflected(word, other) for other in words(sentence)) for word in wanted)
+    ]
+
+
+def _inflected(word: str, other: str) -> bool:
+    """Whether two words differ in no more than their last letters."""
+    same = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    return word == other or same >= max(3, min(len(word), len(other)) - 2)

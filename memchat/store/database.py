@@ -290,16 +290,22 @@ def translated(path: Path) -> Generator[None]:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
             raise
-        raise StoreError(
-            f"{path} is damaged: {error}.",
-            hint="memchat doctor says what can be saved; a backup can be put in its place.",
-        ) from error
+        raise _damaged(path, str(error)) from error
+    except UnicodeDecodeError as error:
+        # What SQLite complains of is itself no text any more.
+        raise _damaged(path, "it holds text that is none") from error
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is not valid Unicode, so it cannot be used as a name.") from error
     except PermissionError as error:
         raise StoreError(f"{path} may not be written: {error.strerror}.", hint="Check MEMCHAT_HOME.") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error.strerror or error}.", hint="Check MEMCHAT_HOME.") from error
+
+
+def _damaged(path: Path, how: str) -> StoreError:
+    return StoreError(
+        f"{path} is damaged: {how}.", hint="memchat doctor says what it comes to; a backup can be put in its place."
+    )
 
 
 def _operational(error: sqlite3.OperationalError, path: Path) -> StoreError:
@@ -310,4 +316,7 @@ def _operational(error: sqlite3.OperationalError, path: Path) -> StoreError:
         return StoreError(f"{path} cannot be written: {text}.", hint="Check its permissions, or set MEMCHAT_HOME.")
     if "full" in text or "disk I/O" in text:
         return StoreError(f"No room left for {path}: {text}.", hint="Free some disk space; nothing saved is lost.")
+    if "decode" in text:
+        # SQLite would quote what was stored.
+        return _damaged(path, "it holds text that is none")
     return StoreError(f"{path} cannot be used: {text}.", hint="memchat doctor looks for the cause.")

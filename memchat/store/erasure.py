@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memchat.memory.ports import Clock
+from memchat.memory.text import restatements
 from memchat.memory.types import Applied, Event, Owner, Scope
 from memchat.store.database import Database
 from memchat.store.memories import Memories
@@ -188,6 +189,7 @@ class Eraser:
         erased = _Erased()
         people = self._people(traces.people)
         if not keep_source:
+            self._add_restatements(chain, traces, [person.recalled for person in people])
             erased.messages, erased.work = self._blank_words(traces, [person.said for person in people])
         self._unmention(set(chain), [person.recalled for person in people])
         for memory_id in chain:
@@ -196,6 +198,22 @@ class Eraser:
             erased.memories += self._db.execute("DELETE FROM memories WHERE id = ?", (memory_id,))
         self._blank_versions(traces)
         return erased
+
+    def _add_restatements(self, chain: Sequence[str], traces: Traces, recalled_in: Sequence["_Sessions"]) -> None:
+        """What answers repeat of an erased memory that they used, or whose words they replied to, goes with it."""
+        listed = _listed(chain)
+        texts = {row["id"]: row["text"] for row in self._db.rows(_TEXTS, (listed,))}
+        for sessions in recalled_in:
+            rows = self._db.rows(
+                f"""SELECT m.text, m.recalled FROM sessions AS s JOIN messages AS m ON m.session_id = s.id
+                    WHERE m.recalled <> '[]' AND {sessions.where}""",
+                sessions.values,
+            )
+            for row in rows:
+                for memory_id in texts.keys() & set(json.loads(row["recalled"])):
+                    traces.add_texts(restatements(texts[memory_id], row["text"]))
+        for row in self._db.rows(_REPLIES, (listed,)):
+            traces.add_texts(restatements(texts[row["id"]], row["reply"] or ""))
 
     def _blank_words(self, traces: Traces, said: Sequence["_Sessions"]) -> tuple[int, int]:
         """Blank the erased words in the conversations they may come from; drop pending work on such messages."""
@@ -263,6 +281,13 @@ class Eraser:
         self._db.execute("INSERT INTO erasures (asked_at) VALUES (?)", (stamp(self._clock()),))
 
 
+_TEXTS = "SELECT id, text FROM memories WHERE id IN (SELECT value FROM json_each(?))"
+_REPLIES = """
+    SELECT m.id, (SELECT r.text FROM messages AS r WHERE r.session_id = said.session_id AND r.number > said.number
+        ORDER BY r.number LIMIT 1) AS reply
+    FROM memories AS m JOIN messages AS said ON said.id = m.message_id
+    WHERE m.id IN (SELECT value FROM json_each(?))
+"""
 _LISTED = "(SELECT value FROM json_each(?))"
 
 

@@ -55,6 +55,10 @@ class Traces:
             self.texts.add(text)
             self._add("text", text)
 
+    def add_texts(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.add_text(text)
+
     def add_cue(self, cue: str) -> None:
         """Nobody's words: it is searched for, and blanked nowhere."""
         self._add("cue", cue)

@@ -399,7 +399,7 @@ def test_the_request_names_categories_and_instructions_and_offers_agent_scope_on
     )
     assert '"agent"' not in plain
     assert '"agent"' in own.messages[0].content
-    assert "one of billing." in own.messages[0].content
+    assert "one of billing " in own.messages[0].content
     assert "Only orders." in own.messages[0].content
 
 
