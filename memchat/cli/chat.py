@@ -87,7 +87,6 @@ def chat(
         if sys.stdin.isatty() and sys.stdout.isatty():
             from memchat.terminal.loop import run_chat
 
-            app.warm_up(chat_.conversation.model.name)
             return run_chat(chat_, app, notes)
         from memchat.terminal.piped import run_piped
 
