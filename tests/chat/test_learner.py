@@ -77,7 +77,7 @@ def test_the_model_sees_the_exchange_and_what_is_known_by_number(home: Home) -> 
     learn_next(home, model, Agent(instructions="Only pets.", categories=("pets",)))
     system, inputs = (message.content for message in model.asked[0].messages)
     assert "Only pets." in system
-    assert "one of pets." in system
+    assert "one of pets " in system
     assert '"user": "My cat is called Mia."' in inputs
     assert '"text": "User has a cat."' in inputs
     assert '"assistant: How nice!"' in inputs
