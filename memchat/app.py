@@ -361,7 +361,11 @@ class App:
         settings = self.settings
         return Style(
             system=options.system or (profile.system if profile else None) or settings.system,
-            terms=Terms(options.instructions or settings.instructions, options.metadata, infer=options.infer),
+            terms=Terms(
+                options.instructions or (profile.instructions if profile else None) or settings.instructions,
+                options.metadata,
+                infer=options.infer,
+            ),
             redacts=settings.redact,
         )
 
