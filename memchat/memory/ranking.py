@@ -142,4 +142,4 @@ def floor(memories: int) -> float:
 
     The best score of an unrelated request grows with the number of memories it is the best of.
     """
-    return 0.28 + 0.015 * math.log10(max(memories, 1))
+    return 0.285 + 0.015 * math.log10(max(memories, 1))
