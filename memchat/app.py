@@ -38,6 +38,14 @@ BUILTIN_FINGERPRINT = "builtin/all-MiniLM-L6-v2-int8:384"
 DROP_TIMEOUT_S = 30.0
 
 
+def _load_litellm() -> None:
+    from memchat.memory.vectors import load_numpy
+    from memchat.models.litellm_setup import litellm
+
+    load_numpy()
+    litellm()
+
+
 def utc_now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
@@ -330,9 +338,7 @@ class App:
         # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
         self._opened.append(embedding.join)
         if model != OFFLINE:
-            from memchat.models.litellm_setup import litellm
-
-            threading.Thread(target=litellm, name="import-litellm", daemon=True).start()
+            threading.Thread(target=_load_litellm, name="import-litellm", daemon=True).start()
 
     def _session(self, options: ChatOptions) -> Session:
         if isinstance(options.session, Session):

@@ -269,6 +269,7 @@ class Learner:
     def _run(self) -> None:
         desk: Desk | None = None
         try:
+            vectors.load_numpy()
             desk = self._open_desk()
             while not self._stopping:
                 self._step(desk)

@@ -5,6 +5,7 @@ little meaning. A window is the turn before in the same conversation and the tur
 what it answers, and by its best sentence, better than by its whole text.
 """
 
+import threading
 from collections.abc import Sequence
 
 from memchat.memory.ports import Embedded, Embedder, VectorKind
@@ -12,6 +13,14 @@ from memchat.memory.text import sentences, without_speaker
 from memchat.memory.types import Draft
 
 MOST_SENTENCES = 12
+
+_importing = threading.Lock()
+
+
+def load_numpy() -> None:
+    """Import numpy whole. Threads that import it at the same moment can see half of it; here they wait in line."""
+    with _importing:
+        import numpy  # noqa: F401
 
 
 def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]:

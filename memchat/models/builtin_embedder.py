@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memchat.memory.vectors import load_numpy
 from memchat.models.unicode import well_formed
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class BuiltinEmbedder:
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
         """Unit vectors, shape `(n, 384)`, in the order given."""
+        load_numpy()
         import numpy as np
 
         rows = np.zeros((len(texts), DIMENSION), dtype=np.float32)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError, StoreBusy, StoreError
+from memchat.memory.vectors import load_numpy
 from memchat.store.chroma import IndexBroken
 from memchat.store.database import Database, private_folder, remove_folder, translated
 from memchat.store.marker import marked
@@ -125,6 +126,7 @@ class IndexKeeper:
         return index.seq >= position.seq
 
     def _run(self) -> None:
+        load_numpy()
         try:
             with Database(self._place.database) as database:
                 while not self._stop and self._failures < MOST_FAILURES:
