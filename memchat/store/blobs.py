@@ -1,6 +1,7 @@
 """A memory's vectors as they lie in the database: their kinds as a JSON list, their rows as float32 bytes."""
 
 import json
+from functools import lru_cache
 
 from memchat.memory.ports import Embedded, VectorKind
 
@@ -19,12 +20,14 @@ def decoded(kinds: str | None, rows: bytes | None, fingerprint: str) -> Embedded
     return None if dimension_of(fingerprint) not in {None, matrix.shape[1]} else Embedded(names, matrix)
 
 
+@lru_cache(maxsize=64)
 def dimension_of(fingerprint: str) -> int | None:
     """How many numbers a vector of `fingerprint` has, where it says so."""
     number = fingerprint.rpartition(":")[2]
     return int(number) if number.isdecimal() else None
 
 
+@lru_cache(maxsize=256)
 def _names(kinds: str | None) -> tuple[str, ...]:
     try:
         names = json.loads(kinds or "[]")

@@ -56,10 +56,7 @@ def wrong(check: str, message: str, mend: str | None = None) -> Diagnosis:
 
 def restore(path: Path) -> str:
     """What helps where nothing else does."""
-    return (
-        "memchat memories export and memchat sessions export save what can still be read;"
-        f" then put a backup in the place of {path}"
-    )
+    return f"put a backup in the place of {path}; memchat memories export may save what is whole"
 
 
 def several(count: int, one: str = "memory", more: str = "memories") -> str:
@@ -86,7 +83,7 @@ def examine(database: Database, fingerprint: str) -> Iterator[Diagnosis]:
             yield warning(name, f"{error.message} This could not be checked.", "memchat doctor, in a moment")
         except StoreError as error:
             yield wrong(name, error.message, error.hint if _from_outside(error) else restore(database.path))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LookupError, ValueError, TypeError) as error:
             yield wrong(name, f"{database.path} is damaged: {error}.", restore(database.path))
 
 
@@ -102,7 +99,8 @@ def _from_outside(error: StoreError) -> bool:
 
 def complaints(database: Database) -> list[str]:
     """What SQLite's own check says against the file; nothing of a sound one."""
-    return [row[0] for row in database.rows("PRAGMA integrity_check(100)") if row[0] != "ok"]
+    told = "\n".join(row[0] for row in database.rows("PRAGMA integrity_check(100)"))
+    return [line for line in told.splitlines() if line != "ok" and not line.startswith("***")]
 
 
 def only_indexes(found: Iterable[str]) -> bool:

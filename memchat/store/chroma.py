@@ -133,6 +133,8 @@ def _load(collection: Any) -> None:
 
 def _open(folder: Path) -> Any:
     """A client on `folder`, assembled by hand because only so the cache of collections can be sized."""
+    # Chroma begins with numpy.typing, which comes half made, for both, while another thread is importing numpy.
+    import numpy  # noqa: F401
     from chromadb.api import ServerAPI
     from chromadb.api.client import Client
     from chromadb.config import Settings, System

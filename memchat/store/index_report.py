@@ -53,7 +53,7 @@ def _distrusted(place: IndexPlace, database: Database) -> Diagnosis:
         message = f"It knows of {coverage.seq} changes, the database of {seq}: the database is older, or lost some."
         backup = f"if no backup was put in place just now: {restore(place.database)}; else {FIX}"
         return warning("index", message, backup)
-    return warning("index", f"Something was forgotten since it was built. {BY_ITSELF}.", FIX)
+    return warning("index", f"It is of another state of the database. {BY_ITSELF}; nothing is lost.", FIX)
 
 
 def _compared(place: IndexPlace) -> Diagnosis:

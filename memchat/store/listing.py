@@ -25,7 +25,7 @@ class Listed(NamedTuple):
     doubtful: bool
 
 
-_SHOWN = """m.id, coalesce(m.valid_from, date(m.created_at, 'localtime')), m.category, m.text, m.scope, o.name,
+_SHOWN = """m.id, coalesce(m.valid_from, date(m.created_at, 'localtime'), '?'), m.category, m.text, m.scope, o.name,
     m.valid_to, m.superseded_by IS NOT NULL, m.mistaken, m.doubtful"""
 
 _JSON = """json_object(

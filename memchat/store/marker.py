@@ -22,7 +22,8 @@ class Coverage:
     """What an index holds: all changes up to `seq`, nothing of what was erased up to `erasure`.
 
     `memories` counts those indexed of each owner; `filling` names the owners that are not complete yet with the last
-    memory number done.
+    memory number done. `last` names the change at `seq`: a database that was put in the place of another one has
+    another there.
     """
 
     folder: str
@@ -31,6 +32,7 @@ class Coverage:
     erasure: int
     memories: Mapping[int, int]
     filling: Mapping[int, int]
+    last: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,11 @@ class Mending(Reembedding):
         found = complaints(self._db)
         if not found or not only_indexes(found):
             return None
+        # Where table and index differ, the index may be the one that is right.
+        copy = self._db.path.with_name(f"{self._db.path.name}.version{len(MIGRATIONS)}.unmended")
+        self._db.backup(copy)
         self._db.execute("REINDEX")
-        return "SQLite's indexes were built anew."
+        return f"SQLite's indexes were built anew; the database as it was is kept as {copy.name}."
 
     def _strays(self) -> str | None:
         """Vectors and work of what is gone, and vectors under somebody else's name."""

@@ -122,7 +122,13 @@ class OpenIndex:
         self._gate.close()
         self._chroma.close()
         coverage = Coverage(
-            self._folder.name, self._place.fingerprint, self.seq, self.erasure, self._memories, self._filling
+            self._folder.name,
+            self._place.fingerprint,
+            self.seq,
+            self.erasure,
+            self._memories,
+            self._filling,
+            change_at(self._db, self.seq),
         )
         write_marker(self._place.index, coverage, self._stamps)
 
@@ -207,13 +213,18 @@ def usable(place: IndexPlace, database: Database) -> tuple[Coverage, Stamps] | N
     seq, erasure = newest(database)
     if coverage.fingerprint != place.fingerprint or coverage.erasure != erasure or coverage.seq > seq:
         return None
-    return found
+    return found if coverage.last == change_at(database, coverage.seq) else None
 
 
 def newest(database: Database) -> tuple[int, int]:
     """The last change and the last erasure."""
     row = database.row("SELECT (SELECT max(seq) FROM changes), (SELECT max(id) FROM erasures)")
     return (0, 0) if row is None else (int(row[0] or 0), int(row[1] or 0))
+
+
+def change_at(database: Database, seq: int) -> str:
+    """What no other change has in common with the one at `seq`; empty where there is none."""
+    return str(database.value("SELECT memory_id || ' ' || at FROM changes WHERE seq = ?", (seq,)) or "")
 
 
 def owners_to_index(place: IndexPlace, database: Database) -> list[int]:
@@ -236,7 +247,7 @@ def _nothing_yet(place: IndexPlace, database: Database) -> Coverage:
     # A folder of another name each time: Chroma keeps what it knows of a folder for the life of the process.
     name = secrets.token_hex(4)
     filling = dict.fromkeys(owners_to_index(place, database), 0)
-    return Coverage(name, place.fingerprint, seq, erasure, {}, filling)
+    return Coverage(name, place.fingerprint, seq, erasure, {}, filling, change_at(database, seq))
 
 
 def _entries(rows: Iterable[Row]) -> list[Entry]:

@@ -29,6 +29,7 @@ class MemoryReader:
         self._clock = clock
         self._fingerprint = fingerprint
         self._dense: Dense | None = None
+        self._counted: dict[int, tuple[tuple[int | None, ...], int]] = {}
 
     def search_with(self, dense: "Dense") -> None:
         """Let `dense` answer the dense half of recall; before that it finds nothing."""
@@ -67,10 +68,25 @@ class MemoryReader:
 
     def count(self, view: View) -> int:
         numbers = self._numbers(view.owners)
+        if not filters(view):
+            hidden = [len(self._hidden(view, owner)) for owner in numbers]
+            if all(count <= FEW_HIDDEN for count in hidden):
+                return sum(map(self._held, numbers)) - sum(hidden)
         if not numbers:
             return 0
         where, values = condition(view, numbers, self._clock())
         return int(self._db.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
+
+    def _held(self, owner: int) -> int:
+        """How many current memories the owner has. Recall asks at every turn; they are counted after changes only."""
+        position = self._db.row(
+            "SELECT (SELECT max(seq) FROM changes WHERE owner = ?), (SELECT max(id) FROM erasures)", (owner,)
+        )
+        known = self._counted.get(owner)
+        if known is None or known[0] != tuple(position or ()):
+            sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
+            known = self._counted[owner] = (tuple(position or ()), int(self._db.value(sql, (owner,))))
+        return known[1]
 
     def standing(self, view: View) -> list[Memory]:
         numbers = self._numbers(view.owners)

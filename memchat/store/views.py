@@ -80,7 +80,7 @@ def legible(read: Callable[[sqlite3.Row], Read]) -> Callable[[sqlite3.Row], Read
     def reading(row: sqlite3.Row) -> Read:
         try:
             return read(row)
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             raise StoreError(
                 "The database is damaged: a row in it cannot be read.",
                 hint="memchat doctor says which; a backup can be put in its place.",
@@ -102,20 +102,20 @@ def to_memory(row: sqlite3.Row) -> Memory:
         updated_at=moment(row["updated_at"]),
         session_id=row["session_id"] or None,
         agent=row["agent"],
-        metadata=dict(json.loads(row["metadata"])),
+        metadata={} if row["metadata"] == "{}" else dict(json.loads(row["metadata"])),
         valid_from=_day(row["valid_from"]),
         valid_to=_day(row["valid_to"]),
         expires_at=_moment(row["expires_at"]),
         confirmed_at=_moment(row["confirmed_at"]),
         last_used_at=_moment(row["last_used_at"]),
-        supersedes=tuple(json.loads(row["supersedes"])),
+        supersedes=_items(row["supersedes"]),
         superseded_by=row["superseded_by"],
         mistaken=bool(row["mistaken"]),
         doubtful=bool(row["doubtful"]),
         standing=bool(row["standing"]),
         verbatim=bool(row["verbatim"]),
         source=Source(row["source"]),
-        cues=tuple(json.loads(row["cues"])),
+        cues=_items(row["cues"]),
         evidence=_evidence(row),
     )
 
@@ -124,6 +124,11 @@ def _evidence(row: sqlite3.Row) -> Evidence | None:
     if row["message_id"] is None:
         return None
     return Evidence(row["message_id"], row["evidence_session"] or "", row["quote"] or "", row["model"] or "")
+
+
+def _items(text: str) -> tuple[str, ...]:
+    """A JSON list. Most are empty, and recall reads hundreds of them."""
+    return () if text == "[]" else tuple(json.loads(text))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,0 +1,168 @@
+"""`memchat doctor`: look for what is wrong, say what mends it, and mend what safely can be."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memchat.cli import surroundings
+from memchat.cli.options import Json, announce
+from memchat.cli.output import Block, Line, Result, Table
+from memchat.config import Settings, examine_settings
+from memchat.errors import ConfigError, MemchatError, StoreError
+from memchat.models.choice import choose_model
+from memchat.store.checkup import FIX, Diagnosis, Health, examine, ok, several, warning, wrong
+from memchat.store.database import Database
+
+if TYPE_CHECKING:
+    from memchat.app import App
+    from memchat.store.open_index import IndexPlace
+
+Fix = Annotated[
+    bool,
+    typer.Option("--fix", help="Mend what can be made again without loss: permissions, words, vectors, the index."),
+]
+
+
+def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
+    """Look at everything memchat stands on, and say what is wrong and which command mends it.
+
+    Mends nothing without --fix. The exit code is 1 when there is an error; warnings leave it 0.
+
+    With --json: {"healthy", "findings": [{"check", "health", "message", "mend"}], "mended": [sentences]}, where
+    "health" is ok, warning or error.
+    """
+    settings, problems = examine_settings()
+    found = list(_looked_at(settings, problems))
+    mended: list[str] = []
+    if fix:
+        mended = list(_mended(settings, found))
+        found = list(_looked_at(settings, problems)) if mended else found
+    healthy = all(one.health is not Health.ERROR for one in found)
+    data: dict[str, Any] = {
+        "healthy": healthy,
+        "findings": [{**asdict(one), "health": str(one.health)} for one in found],
+        "mended": mended,
+    }
+    return Result(data, _shown(found, mended), as_json=as_json, exit_code=0 if healthy else 1)
+
+
+# Looking.
+
+
+def _looked_at(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
+    yield from surroundings.program()
+    yield from surroundings.settings_file(settings, problems)
+    choice = choose_model(os.environ, explicit=settings.model)
+    yield from surroundings.models(settings, choice.name, os.environ)
+    try:
+        yield from surroundings.disk(settings)
+        yield from surroundings.permissions(settings)
+    except OSError as error:
+        yield wrong("permissions", f"{settings.home} cannot be used: {error.strerror}.", "check MEMCHAT_HOME")
+    yield from _kept(settings)
+
+
+def _kept(settings: Settings) -> Iterator[Diagnosis]:
+    from memchat.store.index_report import examine_index
+
+    try:
+        if not settings.database.exists():
+            yield _missing(settings)
+            return
+        with Database(settings.database) as database:
+            place = _place(settings, database)
+            yield from examine(database, place.fingerprint)
+            yield from examine_index(place, database)
+    except StoreError as error:
+        backup = f"put a backup in the place of {settings.database}"
+        yield wrong("database", error.message, backup if "doctor" in (error.hint or "doctor") else error.hint)
+    except OSError as error:
+        yield wrong("database", f"{settings.database} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
+
+
+def _missing(settings: Settings) -> Diagnosis:
+    if settings.index.is_dir() and any(settings.index.iterdir()):
+        message = f"{settings.database} is gone; there still is an index of what it held."
+        return warning("database", message, "put it, or a backup, back in its place; if you removed it, nothing")
+    return ok("database", f"There is none yet: {settings.database} is made with the first word.")
+
+
+def _place(settings: Settings, database: Database) -> "IndexPlace":
+    """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
+    from memchat.app import BUILTIN_FINGERPRINT
+    from memchat.store.embeddings import fingerprint_of
+    from memchat.store.open_index import IndexPlace
+
+    model = settings.embedding_model
+    fingerprint = (fingerprint_of(database, model) or model) if model else BUILTIN_FINGERPRINT
+    return IndexPlace(settings.index, settings.index_lock, settings.database, fingerprint, settings.index_from)
+
+
+# Mending.
+
+
+def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
+    """Do what `--fix` does about `found`, and say it."""
+    ill = {one.check for one in found if one.mend is not None and FIX in one.mend}
+    if "permissions" in ill and (done := surroundings.shut(settings)):
+        yield done
+    ill.discard("permissions")
+    if not ill:
+        return
+    from memchat.app import App
+
+    # A damaged file may let none of it be done, which the next look says better.
+    with suppress(StoreError), App(replace(settings, agents={}), on_retry=announce) as app:
+        if "erasures" in ill:
+            app.store.eraser.clean(app.drop_index)
+            yield "The erasure that was interrupted is finished."
+        if "index" in ill:
+            yield from _index_dropped(settings)
+        if ill - {"erasures", "index"}:
+            yield from _rows_mended(app)
+
+
+def _index_dropped(settings: Settings) -> Iterator[str]:
+    from memchat.store.index import drop_index_now
+
+    with Database(settings.database) as database:
+        if drop_index_now(_place(settings, database)):
+            yield "The index was thrown away: the next chat builds it anew, or memchat reindex now."
+
+
+def _rows_mended(app: "App") -> Iterator[str]:
+    from memchat.store.mending import Mending
+
+    with Database(app.settings.database) as database:
+        try:
+            yield from Mending(database, app.clock, app.fingerprint).all(lambda: app.embedder)
+        except MemchatError as error:
+            if isinstance(error, StoreError):
+                raise
+            yield f"No new vectors could be made: {error.message}"
+
+
+# Telling.
+
+_MARKS = {Health.OK: "ok", Health.WARNING: "warning", Health.ERROR: "error"}
+
+
+def _shown(found: Sequence[Diagnosis], mended: Sequence[str]) -> Iterator[Block]:
+    for line in mended:
+        yield Line(f"Mended: {line}")
+    yield Table(("CHECK", "", "FINDING"), [(one.check, _MARKS[one.health], _told(one)) for one in found])
+    ill = [one for one in found if one.health is not Health.OK]
+    if not ill:
+        yield Line("Everything is in order.", "bold")
+        return
+    errors = sum(one.health is Health.ERROR for one in ill)
+    told = several(errors, "error", "errors"), several(len(ill) - errors, "warning", "warnings")
+    yield Line(f"{', '.join(told)}.", "bold")
+
+
+def _told(one: Diagnosis) -> str:
+    return one.message if one.mend is None else f"{one.message} To mend it: {one.mend}"

@@ -1,0 +1,128 @@
+"""`memchat reindex` and `memchat backup`: the index and the vectors made anew, and a copy of everything."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memchat.cli.options import Json, opened
+from memchat.cli.output import Line, Result
+from memchat.cli.portraits import counted
+from memchat.config import load_settings
+from memchat.errors import NotFound, StoreBusy, StoreError, UsageError
+from memchat.store.database import Database
+
+if TYPE_CHECKING:
+    from memchat.app import App
+
+Progress = Callable[[int, int], None]
+
+
+def reindex(*, as_json: Json = False) -> Result:
+    """Build the index anew from the database.
+
+    After a change of the embedding model every memory is embedded with the new one first, in small batches: what was
+    done stays done when this is interrupted, and the next run goes on from there.
+
+    With --json: {"embedded", "indexed", "elsewhere"}; "elsewhere" says that another memchat has the index and builds
+    it anew itself.
+    """
+    with opened() as memchat:
+        fingerprint, embedded = _embedded(memchat)
+        indexed, elsewhere = _indexed(memchat, fingerprint)
+    data = {"embedded": embedded, "indexed": indexed, "elsewhere": elsewhere}
+    lines = [Line(f"{counted(embedded, 'memory', 'memories')} embedded with {fingerprint}.")] if embedded else []
+    if elsewhere:
+        lines.append(Line("Another memchat is running and has the index: it builds it anew itself."))
+    else:
+        lines.append(Line(f"{counted(indexed, 'memory', 'memories')} indexed."))
+    return Result(data, lines, as_json=as_json)
+
+
+def _embedded(memchat: "App") -> tuple[str, int]:
+    """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
+    from memchat.store.embeddings import Reembedding, faults
+
+    store = memchat.store
+    embedder = memchat.new_embedder()
+    memories = Reembedding(store.database, memchat.clock, embedder.fingerprint)
+    numbers = [number for number, _ in faults(store.database, embedder.fingerprint)]
+    with _bar("Embedding") as progress:
+        done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))
+    # Whoever has the index open builds it anew too.
+    memories.announce()
+    return embedder.fingerprint, done
+
+
+def _indexed(memchat: "App", fingerprint: str) -> tuple[int, bool]:
+    from dataclasses import replace
+
+    from memchat.store.index import rebuild_now
+
+    place = replace(memchat.index_place, fingerprint=fingerprint)
+    try:
+        with _bar("Indexing") as progress:
+            return rebuild_now(place, progress), False
+    except StoreBusy:
+        return 0, True
+
+
+@contextmanager
+def _bar(what: str) -> Generator[Progress]:
+    """A progress bar on a terminal, and nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: Json = False,
+) -> Result:
+    """Copy everything into one file: all memories, versions, conversations, vectors. Chats may be running meanwhile.
+
+    To restore it: close every memchat, put the file in the place of memchat.db in memchat's home (`memchat config`
+    shows where that is), and delete memchat.db-wal and memchat.db-shm beside it if they are there. The index builds
+    itself anew.
+
+    What is forgotten later stays in the copy. With --json: {"file", "bytes"}.
+    """
+    settings = load_settings()
+    target = file.expanduser().absolute()
+    if not settings.database.is_file():
+        raise NotFound(f"There is nothing to copy yet: {settings.database} does not exist.")
+    _refuse(target, settings.database, force=force)
+    with Database(settings.database) as database:
+        complaint = database.value("PRAGMA quick_check(1)")
+        if complaint != "ok":
+            raise StoreError(
+                f"{settings.database} is damaged, and so would be its copy: {complaint}.",
+                hint="memchat doctor says what can be done.",
+            )
+        database.backup(target)
+    size = target.stat().st_size
+    return Result({"file": str(target), "bytes": size}, (Line(f"{target}: {size:,} bytes."),), as_json=as_json)
+
+
+def _refuse(target: Path, database: Path, *, force: bool) -> None:
+    """Raise UsageError where the copy would go over something it should not."""
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder.", hint=f"As in: memchat backup {target / 'memchat-backup.db'}")
+    if not target.parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent}.")
+    if target.exists() and target.samefile(database):
+        raise UsageError("That is the database itself.")
+    if target.exists() and not force:
+        raise UsageError(f"{target} is there already.", hint="--force replaces it.")
