@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from memchat.memory.ports import Candidate, Clock, Embedder, Lexicon, RecallStore, View
 from memchat.memory.text import content_words, speaker, words
 from memchat.memory.types import Memory, Owner, Scope, Session
+from memchat.memory.vectors import load_numpy
 
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
@@ -25,6 +28,8 @@ GONE_BY = 0.05
 """What it costs a memory that it has ended or is doubtful."""
 HERE = 0.05
 """What it gains a memory to be of this very conversation."""
+SPARE = 2
+"""For every memory wanted so many are ranked, for one that is too long makes room for the next."""
 NOTE_TOKENS = 10
 """What the dash and the date of a line in the prompt cost."""
 
@@ -71,6 +76,25 @@ class _Read:
         return self.first_person if memory.verbatim else self.nameless
 
 
+@dataclass(frozen=True, slots=True)
+class _Considered:
+    """A candidate with what is worked out once: its own text, the one before and the one after it, each behind the
+    memory's day, and which of the names in the request it is about.
+    """
+
+    candidate: Candidate
+    texts: tuple[str | None, ...]
+    named: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What a score depends on beside the memory and the request."""
+
+    view: View
+    today: date
+
+
 class Recall:
     """Reads through one store, on the thread the store belongs to."""
 
@@ -83,13 +107,15 @@ class Recall:
 
     def search(self, query: Query) -> list[Hit]:
         """The memories that bear on `query`, best first; none is a normal answer."""
+        load_numpy()
         from memchat.memory.ranking import floor
 
-        ranked = self._ranked(query)
-        if query.floor:
+        top_k = query.top_k or self._limits.top_k
+        ranked = self._ranked(query, SPARE * top_k)
+        if query.floor and ranked:
             least = floor(self._store.count(query.view))
             ranked = [hit for hit in ranked if hit.score >= least]
-        return self._cut(ranked, query.top_k or self._limits.top_k)
+        return self._cut(ranked, top_k)
 
     def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
@@ -97,8 +123,7 @@ class Recall:
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against."""
-        hits = self._ranked(Query(text, view_of(session)))
-        return [hit.memory for hit in hits[:top_k]]
+        return [hit.memory for hit in self._ranked(Query(text, view_of(session)), top_k)]
 
     def standing(self, session: Session) -> list[Memory]:
         """The person's wishes about how to be answered, newest first."""
@@ -106,7 +131,8 @@ class Recall:
 
     # Steps.
 
-    def _ranked(self, query: Query) -> list[Hit]:
+    def _ranked(self, query: Query, limit: int) -> list[Hit]:
+        """The best `limit` memories, none saying what a better one says."""
         request = _whole_request(query)
         if not request.strip():
             return []
@@ -116,9 +142,9 @@ class Recall:
         candidates, read = found
         hits = self._scored(candidates, read, query.view)
         hits.sort(key=lambda hit: (-hit.score, hit.memory.id))
-        return _without_twins(hits)
+        return _without_twins(hits, limit)
 
-    def _candidates(self, view: View, request: str) -> tuple[list[Candidate], _Read] | None:
+    def _candidates(self, view: View, request: str) -> tuple[list[_Considered], _Read] | None:
         from memchat.memory.ranking import as_first_person, names_in, without_names
 
         counts = self._store.frequencies(view, _ends(content_words(request)))
@@ -131,11 +157,11 @@ class Recall:
             *self._store.dense(view, rows, DENSE_CANDIDATES),
             *self._store.lexical(view, _rarest(counts), LEXICAL_CANDIDATES),
         ]
-        candidates = self._store.candidates(ids)
+        candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
             return None
         pieces, weights = self._weighed(counts, self._store.count(view))
-        named = names & frozenset[str]().union(*(_subjects(candidate.memory) for candidate in candidates))
+        named = frozenset[str]().union(*(candidate.named for candidate in candidates))
         read = _Read(rows[1 if named else 0], rows[-1 if named else 0], pieces, weights, named)
         return candidates, read
 
@@ -152,51 +178,24 @@ class Recall:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
 
-    def _scored(self, candidates: Sequence[Candidate], read: _Read, view: View) -> list[Hit]:
+    def _scored(self, candidates: Sequence[_Considered], read: _Read, view: View) -> list[Hit]:
         soft = self._soft(candidates, read)
-        return [self._hit(candidate, read, soft, view) for candidate in candidates]
+        today = self._clock().date()
+        return [_hit(candidate, read, soft, _Now(view, today)) for candidate in candidates]
 
-    def _soft(self, candidates: Sequence[Candidate], read: _Read) -> dict[str, float]:
+    def _soft(self, candidates: Sequence[_Considered], read: _Read) -> dict[str, float]:
         """The soft words of every text that counts, each looked at once."""
         from memchat.memory.ranking import soft_words
 
-        texts = dict.fromkeys(
-            _dated(candidate.memory, text)
-            for candidate in candidates
-            for text in (_worded(candidate.memory), candidate.previous, candidate.following)
-            if text
-        )
-        given = list(texts)
-        shares = soft_words(read.pieces, read.weights, self._lexicon.pieces(given), self._lexicon)
-        return dict(zip(given, shares.tolist(), strict=True))
-
-    def _hit(self, candidate: Candidate, read: _Read, soft: Mapping[str, float], view: View) -> Hit:
-        from memchat.memory import ranking
-
-        memory = candidate.memory
-        subjects = _subjects(memory)
-        parts = {
-            "meaning": ranking.cosine(read.vector_for(memory), candidate.embedded),
-            "words": ranking.SOFT * ranking.evidence(soft[_dated(memory, _worded(memory))], bool(memory.cues)),
-        }
-        if memory.verbatim:
-            before = soft[_dated(memory, candidate.previous)] if candidate.previous else 0.0
-            after = soft[_dated(memory, candidate.following)] if candidate.following else 0.0
-            parts["beside"] = ranking.SOFT * ranking.neighbours(before, after, ranking.asks(candidate.previous))
-            parts["asks"] = -ranking.ASKS * ranking.asks(memory.text)
-        if read.names & subjects:
-            parts["named"] = ranking.NAMED
-        if memory.doubtful or memory.ended(self._clock().date()):
-            parts["gone by"] = -GONE_BY
-        if memory.scope is Scope.SESSION and memory.session_id == view.session_id:
-            parts["here"] = HERE
-        return Hit(memory, sum(parts.values()), {name: part for name, part in parts.items() if part})
+        texts = list(dict.fromkeys(text for candidate in candidates for text in candidate.texts if text))
+        shares = soft_words(read.pieces, read.weights, self._lexicon.pieces(texts), self._lexicon)
+        return dict(zip(texts, shares.tolist(), strict=True))
 
     def _cut(self, hits: Sequence[Hit], top_k: int) -> list[Hit]:
         """The best `top_k` that fit the budget; one that is too long for what is left makes room for the next."""
         kept: list[Hit] = []
         left = self._limits.tokens
-        sizes = self._lexicon.pieces([hit.memory.text for hit in hits[: 2 * top_k]])
+        sizes = self._lexicon.pieces([hit.memory.text for hit in hits[: SPARE * top_k]])
         for hit, pieces in zip(hits, sizes, strict=False):
             cost = len(pieces) + NOTE_TOKENS
             if cost <= left and len(kept) < top_k:
@@ -237,14 +236,39 @@ def _rarest(counts: Mapping[str, int]) -> list[str]:
     return chosen
 
 
-def _dated(memory: Memory, text: str) -> str:
-    """`text`, the memory's own or a neighbour's, behind the memory's day as people write it."""
-    day = memory.valid_from or memory.created_at.date()
-    return f"{day.day} {day:%B %Y} {text}"
+def _considered(candidate: Candidate, names: frozenset[str]) -> _Considered:
+    memory = candidate.memory
+    day = _day(memory.valid_from or memory.created_at.date())
+    own = "; ".join((memory.text, *memory.cues))
+    texts = tuple(text and f"{day} {text}" for text in (own, candidate.previous, candidate.following))
+    return _Considered(candidate, texts, names & _subjects(memory) if names else names)
 
 
-def _worded(memory: Memory) -> str:
-    return "; ".join((memory.text, *memory.cues))
+@lru_cache(maxsize=4_096)
+def _day(day: date) -> str:
+    """A day as people write it."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def _hit(considered: _Considered, read: _Read, soft: Mapping[str, float], now: _Now) -> Hit:
+    from memchat.memory import ranking
+
+    candidate, memory = considered.candidate, considered.candidate.memory
+    own, before, after = (soft[text] if text else 0.0 for text in considered.texts)
+    parts = {
+        "meaning": ranking.cosine(read.vector_for(memory), candidate.embedded),
+        "words": ranking.SOFT * ranking.evidence(own, bool(memory.cues)),
+    }
+    if memory.verbatim:
+        parts["beside"] = ranking.SOFT * ranking.neighbours(before, after, ranking.asks(candidate.previous))
+        parts["asks"] = -ranking.ASKS * ranking.asks(memory.text)
+    if considered.named:
+        parts["named"] = ranking.NAMED
+    if memory.doubtful or memory.ended(now.today):
+        parts["gone by"] = -GONE_BY
+    if memory.scope is Scope.SESSION and memory.session_id == now.view.session_id:
+        parts["here"] = HERE
+    return Hit(memory, sum(parts.values()), {name: part for name, part in parts.items() if part})
 
 
 def _subjects(memory: Memory) -> frozenset[str]:
@@ -254,9 +278,11 @@ def _subjects(memory: Memory) -> frozenset[str]:
     return frozenset({said_by}) if said_by else names_in(memory.text)
 
 
-def _without_twins(hits: Sequence[Hit]) -> list[Hit]:
-    """`hits` without those that say in the same words, whatever their order, what a better one says."""
+def _without_twins(hits: Sequence[Hit], limit: int) -> list[Hit]:
+    """The first `limit` of `hits` that do not say in the same words, whatever their order, what a better one says."""
     kept: dict[frozenset[str], Hit] = {}
     for hit in hits:
+        if len(kept) == limit:
+            break
         kept.setdefault(frozenset(words(hit.memory.text)) or frozenset({hit.memory.id}), hit)
     return list(kept.values())

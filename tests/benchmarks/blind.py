@@ -4,8 +4,8 @@
 
 FOLDER holds `facts.json` (a list of {id, category, text, cues}) and `requests.json` ({related: [{request, needs}],
 unrelated: [request]}); by default the set beside this file: 100 facts about one invented person, 130 requests that need
-one to three of them, 90 that need none. The requests were written without sight of the cues and the cues without sight of
-the requests. Related requests share no word stem with the facts they need, which is checked before anything is measured.
+one to three of them, 90 that need none. The requests were written without sight of the cues, the cues without sight of
+the requests. Related requests share no word stem with the facts they need: that is checked before anything is measured.
 """
 
 import argparse

@@ -4,7 +4,7 @@ from tests.scripted_server import EmbedTexts, Respond, ScriptedServer
 
 
 class PromptServer(ScriptedServer):
-    """Sends every piece at once. With Nagle's algorithm on, small pieces wait 40 ms for the client's acknowledgement."""
+    """Sends every piece at once. With Nagle's algorithm on, small ones wait 40 ms for the client's acknowledgement."""
 
     def __init__(self, respond: Respond | None = None, *, embed: EmbedTexts | None = None) -> None:
         super().__init__(respond, embed=embed)
