@@ -179,6 +179,9 @@ class RecallStore(Protocol):
 
     def count(self, view: View) -> int: ...
 
+    def keeps_turns(self, view: View) -> bool:
+        """Whether any memory of the owners is a turn kept verbatim."""
+
     def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
         """Ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""
 

@@ -96,10 +96,9 @@ def cosine(query: Vectors, embedded: Embedded) -> float:
     """
     if not embedded.kinds:
         return 0.0
-    cosines = embedded.rows @ query
-    own = next(embedded.kinds.index(kind) for kind in _OWN if kind in embedded.kinds)
-    others = np.delete(cosines, own)
-    return float(cosines[own] + (others.max() if len(others) else cosines[own])) / 2
+    cosines = (embedded.rows @ query).tolist()
+    own = cosines.pop(next(embedded.kinds.index(kind) for kind in _OWN if kind in embedded.kinds))
+    return float(own + max(cosines, default=own)) / 2
 
 
 def evidence(soft: float, cued: bool) -> float:

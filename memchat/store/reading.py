@@ -88,6 +88,11 @@ class MemoryReader:
             known = self._counted[owner] = (tuple(position or ()), int(self._db.value(sql, (owner,))))
         return known[1]
 
+    def keeps_turns(self, view: View) -> bool:
+        """Whether any memory of the owners is a turn kept verbatim."""
+        sql = "SELECT 1 FROM memories WHERE verbatim = 1 AND owner = ? LIMIT 1"
+        return any(self._db.value(sql, (number,)) for number in self._numbers(view.owners))
+
     def standing(self, view: View) -> list[Memory]:
         numbers = self._numbers(view.owners)
         if not numbers:
