@@ -16,7 +16,7 @@ ORDER = (
 
 
 def say(shell: Shell, user: str, words: str, **env: str) -> Outcome:
-    """One turn: with the offline model in a process of its own, with a provider in this one, where LiteLLM is loaded."""
+    """One turn: offline in a process of its own, with a provider in this one, where LiteLLM is loaded already."""
     run = shell.run if env else shell.program
     done = run("chat", "--user", user, stdin=f"{words}\n".encode(), env=env)
     assert done.code == 0, done.err
