@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
     from memchat.memory.ranking import Floats, Pieces
 
-CANDIDATES = 60
-"""How many memories each half of recall may put forward. On LoCoMo's facts 50 find what all of them find."""
+CANDIDATES = 100
+"""How many memories each half of recall may put forward. On LoCoMo's facts they find what all of them find."""
 VERBATIM_CANDIDATES = 200
 """The same where whole turns are kept: what answers a question often stands in the turn beside it."""
 WORD_BUDGET = 5_000
