@@ -177,6 +177,9 @@ _CARD = re.compile(
     r"|[0-9]{4}(?P<sep>[ -])[0-9]{4}(?P=sep)[0-9]{4}(?P=sep)[0-9]{4}(?:(?P=sep)[0-9]{3}(?![0-9]))?"
     r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}|[0-9]{4}[ -][0-9]{3}[ -][0-9]{3}[ -][0-9]{3})(?![A-Za-z0-9_]|[.-][0-9])"
 )
+_CARD_CODE = re.compile(
+    r"(?i)\b(?:cvc2?|cvv2?|cvn|csc|card security code)(?: is| code)?[ :=]{1,3}(?P<s>[0-9]{3,4})(?![0-9A-Za-z])"
+)
 _BRANDS = (
     (r"4", (13, 16, 19)),  # Visa
     (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
@@ -358,6 +361,7 @@ _RULES = (
     _Rule("token", _BEARER, _always, _exact),
     _Rule("password", _URL_PASSWORD, _no_placeholder, _exact),
     _Rule("card number", _CARD, _is_card, _exact),
+    _Rule("card code", _CARD_CODE, _always, _exact),
     _Rule("iban", _IBAN, _always, _ibans),
     _Rule("password", _PASSWORD, _is_password, _labelled),
     _Rule("password", _PASSWORD_JAPANESE, _is_japanese_password, _exact),

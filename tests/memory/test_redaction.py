@@ -250,3 +250,16 @@ def test_every_secret_in_a_megabyte_is_masked() -> None:
     """The number of masks is the number of secrets, however long the text."""
     text = "so my password is hunter2 and 0123456789abcdef is a hash\n" * 18_000
     assert redact(text).text.count("[redacted password]") == 18_000
+
+
+@pytest.mark.parametrize("said", ["cvc 737", "CVV: 123", "the cvv2 is 9041", "card security code 737"])
+def test_the_code_on_a_card_is_masked(said: str) -> None:
+    """It is three or four digits, and only its name tells."""
+    assert redact(said).kinds == ("card code",)
+    assert not any(character.isdigit() for character in redact(said).text.replace("cvv2", ""))
+
+
+@pytest.mark.parametrize("said", ["cvcs 737 of them", "room 737", "a CVC of 73700 units", "the csc file has 12 rows"])
+def test_other_short_numbers_are_not(said: str) -> None:
+    """Nothing else of three digits is a secret."""
+    assert redact(said).text == said
