@@ -60,7 +60,7 @@ def one_user(pool: Pool, home: Path, size: int, runs: int) -> Column:
         _say(f"{size} memories filled in {filled:.0f} s")
         built = _seconds(lambda: rebuild_now(app.index_place, lambda done, total: None))
         _say(f"the index built in {built:.0f} s")
-    outside = {**_outside(home, runs), "fill": filled, "build": built, "index": disk_mb(home / "index")}
+    outside = {"fill": filled, "build": built, "index": disk_mb(home / "index"), **_outside(home, runs)}
     scan = _worker(home, [USER])
     return Column(f"{size:,}", scan, _worker(home, [USER], "--index"), outside)
 
