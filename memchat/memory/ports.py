@@ -160,9 +160,20 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A memory with all that ranking reads of it. `previous` and `following` are the neighbours of a verbatim turn."""
+    """What ranking reads of a memory; the rest of it is read for the few that are recalled.
 
-    memory: Memory
+    `day` is when it became true or was stored, `session_id` that of a session memory. `previous` and `following` are
+    the neighbours of a verbatim turn.
+    """
+
+    id: str
+    text: str
+    cues: tuple[str, ...]
+    day: date
+    valid_to: date | None
+    doubtful: bool
+    verbatim: bool
+    session_id: str | None
     embedded: Embedded
     previous: str | None = None
     following: str | None = None
@@ -186,7 +197,10 @@ class RecallStore(Protocol):
         """Ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""
 
     def candidates(self, ids: Iterable[str]) -> list[Candidate]:
-        """The memories under `ids` that still exist, in no order."""
+        """What ranking reads of the memories under `ids` that still exist, in no order."""
+
+    def under(self, ids: Sequence[str]) -> dict[str, Memory]:
+        """The memories under `ids` that still exist, by id."""
 
     def standing(self, view: View) -> list[Memory]:
         """The wishes about how to be answered, newest first."""

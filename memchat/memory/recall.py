@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 
 from memchat.memory.ports import Candidate, Clock, Embedder, Lexicon, RecallStore, View
 from memchat.memory.text import content_words, speaker, words
-from memchat.memory.types import Memory, Owner, Scope, Session
+from memchat.memory.types import Memory, Owner, Session
 from memchat.memory.vectors import load_numpy
 
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
     from memchat.memory.ranking import Floats, Pieces
 
-CANDIDATES = 100
-"""How many memories each half of recall may put forward. On LoCoMo's facts they find what all of them find."""
+CANDIDATES = 80
+"""How many memories each half of recall may put forward. On LoCoMo's facts 40 find what 150 find."""
 VERBATIM_CANDIDATES = 200
 """The same where whole turns are kept: what answers a question often stands in the turn beside it."""
-WORD_BUDGET = 5_000
+WORD_BUDGET = 2_500
 """How many memories the words of one request may be looked up in: the rarest words come first."""
 MOST_WORDS = 64
 """How many different words of one request are looked up."""
+USUAL_SHARE = 0.1
+"""A name that more of the memories hold says nothing about which of them is meant. LoCoMo: 0.03 to 0.25 are alike."""
 FEW_WORDS = 2
 SHORT_REQUEST = 40
 """A request of so few words and characters is read together with the one before it."""
@@ -68,14 +70,14 @@ class Limits:
 class _Read:
     """A request, read: its vector by the way a memory is written, its word pieces with their weights, and its names."""
 
+    third_person: "Vectors"
     first_person: "Vectors"
-    nameless: "Vectors"
     pieces: "Pieces"
     weights: "Floats"
     names: frozenset[str]
 
-    def vector_for(self, memory: Memory) -> "Vectors":
-        return self.first_person if memory.verbatim else self.nameless
+    def vector_for(self, candidate: Candidate) -> "Vectors":
+        return self.first_person if candidate.verbatim else self.third_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,15 @@ class _Considered:
     candidate: Candidate
     texts: tuple[str | None, ...]
     named: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A candidate with its score and the summands of that."""
+
+    candidate: Candidate
+    score: float
+    parts: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +153,25 @@ class Recall:
         if not found:
             return []
         candidates, read = found
-        hits = self._scored(candidates, read, query.view)
-        hits.sort(key=lambda hit: (-hit.score, hit.memory.id))
-        return _without_twins(hits, limit)
+        scored = self._scored(candidates, read, query.view)
+        scored.sort(key=lambda item: (-item.score, item.candidate.id))
+        best = _without_twins(scored, limit)
+        memories = self._store.under([item.candidate.id for item in best])
+        known = [(memories.get(item.candidate.id), item) for item in best]
+        return [Hit(memory, item.score, item.parts) for memory, item in known if memory]
 
     def _candidates(self, view: View, request: str) -> tuple[list[_Considered], _Read] | None:
         from memchat.memory.ranking import as_first_person, names_in, without_names
 
+        memories = self._store.count(view)
         counts = self._store.frequencies(view, _ends(content_words(request)))
-        names = names_in(request)
-        texts = [request]
-        if names:
-            texts += [as_first_person(request, names), without_names(request, names) or request]
+        names, turns = names_in(request), self._store.keeps_turns(view)
+        usual = frozenset(name for name in names if counts.get(name.lower(), 0) > memories * USUAL_SHARE)
+        texts = [without_names(request, usual) or request]
+        if turns and names:
+            texts.append(as_first_person(request, names))
         rows = self._embedder.embed(texts)
-        limit = VERBATIM_CANDIDATES if self._store.keeps_turns(view) else CANDIDATES
+        limit = VERBATIM_CANDIDATES if turns else CANDIDATES
         ids = [
             *self._store.dense(view, rows, limit),
             *self._store.lexical(view, _rarest(counts), limit),
@@ -163,10 +179,9 @@ class Recall:
         candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
             return None
-        pieces, weights = self._weighed(counts, self._store.count(view))
+        pieces, weights = self._weighed(counts, memories)
         named = frozenset[str]().union(*(candidate.named for candidate in candidates))
-        read = _Read(rows[1 if named else 0], rows[-1 if named else 0], pieces, weights, named)
-        return candidates, read
+        return candidates, _Read(rows[0], rows[-1], pieces, weights, named)
 
     def _weighed(self, counts: Mapping[str, int], memories: int) -> "tuple[Pieces, Floats]":
         """The pieces of the request's words, each with its word's weight."""
@@ -181,10 +196,10 @@ class Recall:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
 
-    def _scored(self, candidates: Sequence[_Considered], read: _Read, view: View) -> list[Hit]:
+    def _scored(self, candidates: Sequence[_Considered], read: _Read, view: View) -> list[_Scored]:
         soft = self._soft(candidates, read)
         today = self._clock().date()
-        return [_hit(candidate, read, soft, _Now(view, today)) for candidate in candidates]
+        return [_score(candidate, read, soft, _Now(view, today)) for candidate in candidates]
 
     def _soft(self, candidates: Sequence[_Considered], read: _Read) -> dict[str, float]:
         """The soft words of every text that counts, each looked at once."""
@@ -240,11 +255,10 @@ def _rarest(counts: Mapping[str, int]) -> list[str]:
 
 
 def _considered(candidate: Candidate, names: frozenset[str]) -> _Considered:
-    memory = candidate.memory
-    day = _day(memory.valid_from or memory.created_at.date())
-    own = "; ".join((memory.text, *memory.cues))
+    day = _day(candidate.day)
+    own = "; ".join((candidate.text, *candidate.cues))
     texts = tuple(text and f"{day} {text}" for text in (own, candidate.previous, candidate.following))
-    return _Considered(candidate, texts, names & _subjects(memory) if names else names)
+    return _Considered(candidate, texts, names & _subjects(candidate) if names else names)
 
 
 @lru_cache(maxsize=4_096)
@@ -253,39 +267,39 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _hit(considered: _Considered, read: _Read, soft: Mapping[str, float], now: _Now) -> Hit:
+def _score(considered: _Considered, read: _Read, soft: Mapping[str, float], now: _Now) -> _Scored:
     from memchat.memory import ranking
 
-    candidate, memory = considered.candidate, considered.candidate.memory
+    candidate = considered.candidate
     own, before, after = (soft[text] if text else 0.0 for text in considered.texts)
     parts = {
-        "meaning": ranking.cosine(read.vector_for(memory), candidate.embedded),
-        "words": ranking.SOFT * ranking.evidence(own, bool(memory.cues)),
+        "meaning": ranking.cosine(read.vector_for(candidate), candidate.embedded),
+        "words": ranking.SOFT * ranking.evidence(own, bool(candidate.cues)),
     }
-    if memory.verbatim:
+    if candidate.verbatim:
         parts["beside"] = ranking.SOFT * ranking.neighbours(before, after, ranking.asks(candidate.previous))
-        parts["asks"] = -ranking.ASKS * ranking.asks(memory.text)
+        parts["asks"] = -ranking.ASKS * ranking.asks(candidate.text)
     if considered.named:
         parts["named"] = ranking.NAMED
-    if memory.doubtful or memory.ended(now.today):
+    if candidate.doubtful or (candidate.valid_to is not None and candidate.valid_to <= now.today):
         parts["gone by"] = -GONE_BY
-    if memory.scope is Scope.SESSION and memory.session_id == now.view.session_id:
+    if candidate.session_id is not None and candidate.session_id == now.view.session_id:
         parts["here"] = HERE
-    return Hit(memory, sum(parts.values()), {name: part for name, part in parts.items() if part})
+    return _Scored(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
 
 
-def _subjects(memory: Memory) -> frozenset[str]:
+def _subjects(candidate: Candidate) -> frozenset[str]:
     from memchat.memory.ranking import names_in
 
-    said_by = speaker(memory.text) if memory.verbatim else None
-    return frozenset({said_by}) if said_by else names_in(memory.text)
+    said_by = speaker(candidate.text) if candidate.verbatim else None
+    return frozenset({said_by}) if said_by else names_in(candidate.text)
 
 
-def _without_twins(hits: Sequence[Hit], limit: int) -> list[Hit]:
-    """The first `limit` of `hits` that do not say in the same words, whatever their order, what a better one says."""
-    kept: dict[frozenset[str], Hit] = {}
-    for hit in hits:
+def _without_twins(scored: Sequence[_Scored], limit: int) -> list[_Scored]:
+    """The first `limit` that do not say in the same words, whatever their order, what a better one says."""
+    kept: dict[frozenset[str], _Scored] = {}
+    for item in scored:
         if len(kept) == limit:
             break
-        kept.setdefault(frozenset(words(hit.memory.text)) or frozenset({hit.memory.id}), hit)
+        kept.setdefault(frozenset(words(item.candidate.text)) or frozenset({item.candidate.id}), item)
     return list(kept.values())

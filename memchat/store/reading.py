@@ -1,6 +1,8 @@
 """Reading memories from SQLite: by id, by view, by their words, and what ranking needs of them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import cache
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,18 @@ from memchat.memory.ports import Candidate, Clock, Embedded, View
 from memchat.memory.types import Change, Event, Memory, Owner
 from memchat.store.blobs import decoded
 from memchat.store.database import Database, storable
-from memchat.store.views import COLUMNS, TABLES, condition, filters, legible, moment, owner_number, to_memory
+from memchat.store.views import (
+    COLUMNS,
+    TABLES,
+    condition,
+    filters,
+    legible,
+    moment,
+    owner_number,
+    to_day,
+    to_items,
+    to_memory,
+)
 
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
@@ -177,19 +190,21 @@ class MemoryReader:
     def candidates(self, ids: Iterable[str]) -> list[Candidate]:
         wanted = list(dict.fromkeys(ids))
         sql = f"""
-            SELECT {COLUMNS}, v.kinds, v.rows AS vectors,
+            SELECT m.id, m.text, m.cues, coalesce(m.valid_from, substr(m.created_at, 1, 10)) AS day, m.valid_to,
+                m.doubtful, m.verbatim, m.session_id, v.kinds, v.rows AS vectors,
                 CASE WHEN m.verbatim THEN (SELECT p.text FROM memories AS p WHERE p.verbatim = 1
                     AND p.evidence_session = m.evidence_session AND p.number < m.number
                     ORDER BY p.number DESC LIMIT 1) END AS previous,
                 CASE WHEN m.verbatim THEN (SELECT n.text FROM memories AS n WHERE n.verbatim = 1
                     AND n.evidence_session = m.evidence_session AND n.number > m.number
                     ORDER BY n.number LIMIT 1) END AS following
-            FROM {TABLES} LEFT JOIN vectors AS v ON v.number = m.number AND v.fingerprint = ?
+            FROM memories AS m LEFT JOIN vectors AS v ON v.number = m.number AND v.fingerprint = ?
             WHERE m.id IN ({_marks(wanted)})"""
-        return [
-            Candidate(to_memory(row), _embedded(row, self._fingerprint), row["previous"], row["following"])
-            for row in self._db.rows(sql, (self._fingerprint, *wanted))
-        ]
+        return [to_candidate(row, self._fingerprint) for row in self._db.rows(sql, (self._fingerprint, *wanted))]
+
+    def under(self, ids: Sequence[str]) -> dict[str, Memory]:
+        rows = self._db.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
+        return {row["id"]: to_memory(row) for row in rows}
 
     def last_verbatim(self, session_id: str) -> str | None:
         """The text of the newest message kept as it was said in that conversation."""
@@ -217,11 +232,29 @@ def to_change(row: Row) -> Change:
     )
 
 
-def _embedded(row: Row, fingerprint: str) -> Embedded:
-    """The vectors of a candidate; none where they are missing or no use."""
+@legible
+def to_candidate(row: Row, fingerprint: str) -> Candidate:
+    """A row of `MemoryReader.candidates` as a value, its vectors none where they are missing or no use."""
+    return Candidate(
+        id=row["id"],
+        text=row["text"],
+        cues=to_items(row["cues"]),
+        day=date.fromisoformat(row["day"]),
+        valid_to=to_day(row["valid_to"]),
+        doubtful=bool(row["doubtful"]),
+        verbatim=bool(row["verbatim"]),
+        session_id=row["session_id"] or None,
+        embedded=decoded(row["kinds"], row["vectors"], fingerprint) or _no_vectors(),
+        previous=row["previous"],
+        following=row["following"],
+    )
+
+
+@cache
+def _no_vectors() -> Embedded:
     import numpy as np
 
-    return decoded(row["kinds"], row["vectors"], fingerprint) or Embedded((), np.zeros((0, 0), dtype=np.float32))
+    return Embedded((), np.zeros((0, 0), dtype=np.float32))
 
 
 def owner_token(number: int) -> str:

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from memchat.errors import StoreError
 from memchat.memory.ports import View
@@ -70,16 +70,17 @@ def filters(view: View) -> bool:
     return bool(view.where or view.categories or view.superseded) or any(item is not None for item in chosen)
 
 
+Given = ParamSpec("Given")
 Read = TypeVar("Read")
 
 
-def legible(read: Callable[[sqlite3.Row], Read]) -> Callable[[sqlite3.Row], Read]:
+def legible(read: Callable[Given, Read]) -> Callable[Given, Read]:
     """`read` with StoreError for a row whose values were damaged on the disk."""
 
     @wraps(read)
-    def reading(row: sqlite3.Row) -> Read:
+    def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:
         try:
-            return read(row)
+            return read(*args, **kwargs)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             raise StoreError(
                 "The database is damaged: a row in it cannot be read.",
@@ -103,19 +104,19 @@ def to_memory(row: sqlite3.Row) -> Memory:
         session_id=row["session_id"] or None,
         agent=row["agent"],
         metadata={} if row["metadata"] == "{}" else dict(json.loads(row["metadata"])),
-        valid_from=_day(row["valid_from"]),
-        valid_to=_day(row["valid_to"]),
+        valid_from=to_day(row["valid_from"]),
+        valid_to=to_day(row["valid_to"]),
         expires_at=_moment(row["expires_at"]),
         confirmed_at=_moment(row["confirmed_at"]),
         last_used_at=_moment(row["last_used_at"]),
-        supersedes=_items(row["supersedes"]),
+        supersedes=to_items(row["supersedes"]),
         superseded_by=row["superseded_by"],
         mistaken=bool(row["mistaken"]),
         doubtful=bool(row["doubtful"]),
         standing=bool(row["standing"]),
         verbatim=bool(row["verbatim"]),
         source=Source(row["source"]),
-        cues=_items(row["cues"]),
+        cues=to_items(row["cues"]),
         evidence=_evidence(row),
     )
 
@@ -126,7 +127,7 @@ def _evidence(row: sqlite3.Row) -> Evidence | None:
     return Evidence(row["message_id"], row["evidence_session"] or "", row["quote"] or "", row["model"] or "")
 
 
-def _items(text: str) -> tuple[str, ...]:
+def to_items(text: str) -> tuple[str, ...]:
     """A JSON list. Most are empty, and recall reads hundreds of them."""
     return () if text == "[]" else tuple(json.loads(text))
 
@@ -135,5 +136,6 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else moment(text)
 
 
-def _day(text: str | None) -> date | None:
+def to_day(text: str | None) -> date | None:
+    """A day as it is stored."""
     return None if text is None else date.fromisoformat(text)

@@ -116,6 +116,19 @@ def test_the_person_who_is_named_counts(home: Home) -> None:
 # Whose.
 
 
+def test_a_name_that_most_memories_hold_adds_no_meaning(home: Home) -> None:
+    """Where everything is about Caroline her name tells nothing apart; a name that stands once does."""
+
+    def meaning(text: str) -> list[float]:
+        hits = home.recall.search(Query(text, View((AL,)), floor=False))
+        return [hit.parts["meaning"] for hit in hits if "sardines" in hit.memory.text]
+
+    home.keep("Caroline eats sardines.", *(f"Caroline took up {one}." for one in PLAIN))
+    assert meaning("What does Caroline eat?") == meaning("What does eat?")
+    home.keep("Osman eats sardines and figs.", *(f"User heard of {one} and {two}." for one, two in _pairs(3)))
+    assert meaning("What does Osman eat?") != meaning("What does eat?")
+
+
 def test_nobody_recalls_what_is_anothers(home: Home) -> None:
     """Neither through words nor through meaning; the agent's memories come with the agent."""
     home.keep("User lives in Berlin.", owner=Owner.user("bo"))

@@ -272,6 +272,21 @@ def test_an_end_and_a_doubt_can_be_taken_back_one_by_one(store: Store) -> None:
     assert not taken_back.doubtful
 
 
+@pytest.mark.parametrize("reason", ["", "said to be over"])
+def test_with_an_end_taken_back_the_planned_one_returns(store: Store, reason: str) -> None:
+    """What was to end later anyway, and ended early, ends as planned again."""
+    planned = TODAY + timedelta(days=30)
+    memory = add(store, "User is in Paris", valid_to=planned)
+    apply(store, End(memory.id, TODAY + timedelta(days=9), reason), End(memory.id, TODAY, reason))
+    assert store.memories.unend(memory).valid_to == TODAY + timedelta(days=9)
+    apply(store, End(memory.id, TODAY, reason))
+    assert store.memories.history(memory)[-1].reason.startswith(reason)
+    assert store.memories.unend(memory).valid_to == TODAY + timedelta(days=9)
+    endless = add(store, "User is in Rome")
+    apply(store, End(endless.id, TODAY, reason))
+    assert store.memories.unend(endless).valid_to is None
+
+
 def test_the_history_follows_the_chain_in_the_order_things_happened(store: Store, clock: SettableClock) -> None:
     """Oldest first, over all versions, with times."""
     rome = add(store, "User lives in Rome")
@@ -550,6 +565,7 @@ def test_no_read_for_one_person_goes_through_other_peoples_rows(store: Store) ->
         store.memories.lexical(view, ["fact"], 10)
         store.memories.history(found[0])
         store.memories.candidates([memory.id for memory in found])
+        store.memories.under([memory.id for memory in found])
         store.memories.find(found[0].id, [ALICE])
         nearest(store, view)
         nearest(store, View((ALICE,), where={"a": 1}))
