@@ -45,7 +45,10 @@ class Entry:
 
 
 class ChromaIndex:
-    """One collection per owner; one record per vector, under the id `{memory id}:{row}`. Made if it is missing."""
+    """One collection per owner; one record per vector, under the id `{memory id}:{row}`. Made if it is missing.
+
+    The first record of a memory holds its text, its metadata, and how many records there are.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._collections: dict[int, Any] = {}
@@ -77,18 +80,23 @@ class ChromaIndex:
             self._collection(owner).upsert(
                 ids=[record for entry in entries for record in entry.ids()],
                 embeddings=np.concatenate([entry.rows for entry in entries]),
-                documents=[_document(entry, i) for entry in entries for i in range(len(entry.kinds))],
-                metadatas=[_metadata(entry, i) for entry in entries for i in range(len(entry.kinds))],
+                documents=[said for entry in entries for said in (entry.text, *_nothing(entry))],
+                metadatas=[told for entry in entries for told in (_metadata(entry), *_nothing(entry))],
             )
 
     def prune(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
         """Remove the records of `memory_ids` whose ids are not in `keep`; returns how many of the memories it held."""
         with _translated("removing from the index"):
             collection = self._collection(owner)
-            held = collection.get(where={"memory": {"$in": list(memory_ids)}}, include=[])["ids"]
+            first = collection.get(ids=[f"{memory_id}:0" for memory_id in memory_ids], include=["metadatas"])
+            held = [
+                f"{_memory_of(record)}:{row}"
+                for record, told in zip(first["ids"], first["metadatas"], strict=True)
+                for row in range(told["vectors"])
+            ]
             if surplus := [record for record in held if record not in keep]:
                 collection.delete(ids=surplus)
-        return len({_memory_of(record) for record in held})
+        return len(first["ids"])
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]]:
         """Ids of the memories with the highest cosine of any vector to any row of `query`, best first."""
@@ -154,13 +162,13 @@ def _open(folder: Path) -> Any:
     return Client.from_system(system)
 
 
-def _document(entry: Entry, row: int) -> str | None:
-    """The text belongs to the first record; further ones would store and index it again."""
-    return entry.text if row == 0 else None
+def _metadata(entry: Entry) -> dict[str, str | int]:
+    return {**entry.metadata, "vectors": len(entry.kinds)}
 
 
-def _metadata(entry: Entry, row: int) -> dict[str, str]:
-    return {**entry.metadata, "memory": entry.memory_id, "kind": entry.kinds[row]}
+def _nothing(entry: Entry) -> list[None]:
+    """What the records behind the first say of a memory: writing it again there takes longer than their vectors."""
+    return [None] * (len(entry.kinds) - 1)
 
 
 def _memory_of(record: str) -> str:

@@ -332,7 +332,7 @@ def _built(place: IndexPlace, database: Database, progress: Callable[[int, int],
     marks = ",".join("?" * len(owners))
     sql = f"SELECT count(*) FROM memories WHERE superseded_by IS NULL AND owner IN ({marks})"
     total = int(database.value(sql, owners))
-    index = OpenIndex(place, database, batch=256)
+    index = OpenIndex(place, database, batch=1024)
     while index.step():
         progress(index.indexed, total)
     indexed = index.indexed
