@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from memchat.memory.ranking import Floats, Pieces
 
 CANDIDATES = 80
-"""How many memories each half of recall may put forward. On LoCoMo's facts 40 find what 150 find."""
-VERBATIM_CANDIDATES = 200
-"""The same where whole turns are kept: what answers a question often stands in the turn beside it."""
+"""How many memories each half of recall may put forward. On LoCoMo 60 find what 200 find."""
 WORD_BUDGET = 2_500
 """How many memories the words of one request may be looked up in: the rarest words come first."""
 MOST_WORDS = 64
@@ -171,10 +169,9 @@ class Recall:
         if turns and names:
             texts.append(as_first_person(request, names))
         rows = self._embedder.embed(texts)
-        limit = VERBATIM_CANDIDATES if turns else CANDIDATES
         ids = [
-            *self._store.dense(view, rows, limit),
-            *self._store.lexical(view, _rarest(counts), limit),
+            *self._store.dense(view, rows, CANDIDATES),
+            *self._store.lexical(view, _rarest(counts), CANDIDATES),
         ]
         candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
