@@ -11,8 +11,8 @@ from memchat.errors import BadReply, MemchatError, StoreBusy, StoreError
 from memchat.memory import extraction, reconcile, vectors
 from memchat.memory.extraction import Exchange, Extraction
 from memchat.memory.ports import Embedded, Embedder, LanguageModel
+from memchat.memory.quoted import own_words
 from memchat.memory.recall import Recall
-from memchat.memory.safety import own_words
 from memchat.memory.types import (
     CATEGORIES,
     Add,

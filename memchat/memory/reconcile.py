@@ -19,6 +19,7 @@ from memchat.memory.types import (
     Memory,
     Metadata,
     Owner,
+    Role,
     Scope,
     Source,
 )
@@ -37,15 +38,37 @@ _ASKS_NO_FORGETTING = re.compile(
 )
 _LONG_NUMBER = re.compile(r"\d[\d.,-]*\d\d|\d{3,}")
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
-_DATE_OR_TIME = re.compile(
-    rf"{_YEAR}(?:-{_YEAR})?|{_YEAR}([-.]){_MONTH}(?:\1{_DAY})?|{_DAY}([-.]){_DAY}\2{_YEAR}|(?:[01]?\d|2[0-4])\.[0-5]\d"
+_TIME = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d")
+_DATE = re.compile(rf"{_YEAR}(?:-{_YEAR})?|{_YEAR}([-.]){_MONTH}(?:\1{_DAY})?|{_DAY}([-.]){_DAY}\2{_YEAR}")
+_COUNTS = {
+    word: number
+    for numbers, spelled in (
+        (range(1, 13), "one two three four five six seven eight nine ten eleven twelve"),
+        (range(1, 13), "ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf"),
+        (range(1, 13), "un dos tres cuatro cinco seis siete ocho nueve diez once doce"),
+        (range(2, 13), "deux trois quatre cinq six sept huit neuf dix onze douze"),
+        (range(2, 13), "due tre quattro cinque sei sette otto nove dieci undici dodici"),
+        (range(2, 13), "dois três quatro cinco seis sete oito nove dez onze doze"),
+        (range(1, 11), "一 二 三 四 五 六 七 八 九 十"),
+        (range(10, 100, 10), "decade twenty thirty forty fifty sixty seventy eighty ninety"),
+        (range(10, 100, 10), "jahrzehnt zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig"),
+        (range(10, 100, 10), "década veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa"),
+    )
+    for number, word in zip(numbers, spelled.split(), strict=True)
+}
+_COUNT = re.compile(
+    rf"(?<!\d)\d{{1,3}}(?!\d)|\b(?:{'|'.join(_COUNTS)})(?=\b|s\b|er\b|jähr)|[一二三四五六七八九十]", re.I
 )
+_SHORT_YEAR = re.compile(r"(?:['’]|\d[./-])(\d\d)(?!\d)")
 _ROUND = re.compile(r"\d{1,3}0+")
 _MAGNITUDE = re.compile(
     r"hundred|thousand|million|\d ?[km]\b|hundert|tausend|\bmio\b|\bcien|\bmil\b|\bmille\b|\bcents?\b|[百千万萬億]",
     re.IGNORECASE,
 )
 _BETWEEN_DIGITS = r"(?:[\s.,'’/-]|\) ?|-?\()?"
+_ABOUT_THE_PERSON = re.compile(
+    r"(?:the )?user(?:['’]s)?\b|(?:der|die) nutzer|(?:el|la) usuari|l['’]utilisat|ユーザー|用户", re.IGNORECASE
+)
 _SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
 _STYLES = "\ufe0e\ufe0f"
 _SAME = {
@@ -119,9 +142,13 @@ def _plain(text: str) -> tuple[str, list[int]]:
 
 
 def decide(extraction: Extraction, exchange: Exchange, learning: Learning) -> list[Decision]:
-    """What `extraction` comes to: what was not said in this exchange is dropped, numbers not given are ignored."""
+    """What `extraction` comes to: what was not said in this exchange is dropped, numbers not given are ignored.
+
+    An agent's memories may be replaced by what it learns; nobody who talks to it can end them or have them forgotten.
+    """
     known = dict(enumerate(exchange.known, 1))
-    forgotten, over = _asked_to_forget(extraction, exchange, known)
+    own = {number: memory for number, memory in known.items() if memory.owner == learning.owner}
+    forgotten, over = _asked_to_forget(extraction, exchange, own)
     decisions: list[Decision] = []
     for fact in extraction.facts:
         quote = find_quote(fact.quote, exchange.user)
@@ -134,7 +161,7 @@ def decide(extraction: Extraction, exchange: Exchange, learning: Learning) -> li
     # What is outdated can only be so where something else has changed.
     outdated = extraction.outdated if decisions or ended else ()
     rest = replace(extraction, ended=tuple(ended), outdated=outdated)
-    return decisions + _fates(rest, exchange, known, touched.union(forgotten))
+    return decisions + _fates(rest, exchange, own, touched.union(forgotten))
 
 
 def _says_something(quote: str, said: str) -> bool:
@@ -145,17 +172,22 @@ def _says_something(quote: str, said: str) -> bool:
 def _grounded(fact: Fact, exchange: Exchange) -> bool:
     """Whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
 
-    Dates and times may have been reckoned, round numbers written out.
+    The number of a case may come from the assistant ("that ticket"), a year may not. Times and dates may have been
+    reckoned, but for a year to which nothing leads; round numbers written out.
     """
-    said = _with_plain_digits(
-        "\n".join((exchange.user, *(text for _, text in exchange.earlier), *(memory.text for memory in exchange.known)))
-    )
+    known = [f"{memory.text} ({memory.valid_from}, {memory.valid_to})" for memory in exchange.known]
+    said = _with_plain_digits("\n".join((exchange.user, *(text for _, text in exchange.earlier), *known)))
+    own = (text for role, text in exchange.earlier if role is Role.USER)
+    dated = _with_plain_digits("\n".join((exchange.user, *own, *known)))
+    years = {*map(int, re.findall(rf"(?<!\d){_YEAR}(?!\d)", dated)), *_reckoned(exchange)}
     in_words = _MAGNITUDE.search(said) is not None
 
     def was_said(number: str) -> bool:
         digits = re.sub(r"\D", "", number)
-        if _DATE_OR_TIME.fullmatch(number) or (in_words and _ROUND.fullmatch(digits)):
+        if _TIME.fullmatch(number) or (in_words and _ROUND.fullmatch(digits)):
             return True
+        if _DATE.fullmatch(number):
+            return years.issuperset(map(int, re.findall(_YEAR, number)))
         return re.search(rf"(?<!\d)(?<!\d[.,]){_BETWEEN_DIGITS.join(digits)}(?![.,]?\d)", said) is not None
 
     def each_was_said(numbers: Sequence[str]) -> bool:
@@ -163,6 +195,21 @@ def _grounded(fact: Fact, exchange: Exchange) -> bool:
 
     found = _LONG_NUMBER.findall(_with_plain_digits(fact.text))
     return all(was_said(number) or each_was_said(re.split(r"\D+", number)) for number in found)
+
+
+def _reckoned(exchange: Exchange) -> set[int]:
+    """The years that a message may mean without saying them: those about its own, and so many away from it.
+
+    A count may be of years, an age, or of months; "'98", "12.5.24" and "the 90s" name a year or a decade.
+    """
+    said, now = _with_plain_digits(exchange.user), exchange.today.year
+    found = {_COUNTS.get(count.lower()) or int(count) for count in _COUNT.findall(said)}
+    found |= {tens + ones for tens in found if tens % 10 == 0 for ones in found if ones < 10}
+    years = {now - 1, now, now + 1}
+    for count in found:
+        years |= {now - count - 1, now - count, now + count, now - -(-count // 12), now + -(-count // 12)}
+        years.update(range(1900 + count, 1910 + count) if count % 10 == 0 and 30 <= count < 100 else ())
+    return years | {century + int(year) for year in _SHORT_YEAR.findall(said) for century in (1900, 2000)}
 
 
 def _with_plain_digits(text: str) -> str:
@@ -192,12 +239,14 @@ def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange,
 
 
 def _scope(fact: Fact, replaced: Sequence[Memory], learning: Learning) -> Scope:
-    """A fact reaches as far as what it replaces; agent memory needs the agent's leave."""
+    """A fact reaches as far as what it replaces; agent memory needs the agent's leave, and is of no person."""
     if learning.scope is not None:
         return learning.scope
     if learning.owner.kind is not Scope.USER:
         return learning.owner.kind
-    if fact.scope is Scope.AGENT and not (learning.learns_agent and learning.agent):
+    if fact.scope is Scope.AGENT and (
+        not (learning.learns_agent and learning.agent) or _ABOUT_THE_PERSON.match(fact.text)
+    ):
         return Scope.USER
     reaches = {memory.scope for memory in replaced} - {Scope.AGENT}
     if not reaches or fact.scope in reaches:

@@ -180,6 +180,18 @@ _CARD = re.compile(
 _CARD_CODE = re.compile(
     r"(?i)\b(?:cvc2?|cvv2?|cvn|csc|card security code)(?: is| code)?[ :=]{1,3}(?P<s>[0-9]{3,4})(?![0-9A-Za-z])"
 )
+_MONTH = r"(?:0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?[2-4][0-9](?![0-9]|[/.-][0-9])"
+_EXPIRES = (
+    r"(?<!\w)(?:exp(?:\.|ir\w{1,5})?|(?:valid|good) (?:thru|through|until|till?|to)|gültig bis|ablauf\w{0,7}|läuft ab"
+    r"|caduca\w{0,4}|vence|vencimiento|válida hasta|有効期限)[^\w\n]{0,4}(?:(?:date|is|am|ist|es|は)[^\w\n]{0,3}){0,2}"
+)
+_NEAR = r"(?:[^\[]|\[redacted card code\]){0,40}?"
+_EXPIRY_BEHIND = re.compile(
+    rf"(?i)\[redacted card number\](?:[ ,;|/()-]{{0,3}}(?={_MONTH})|{_NEAR}{_EXPIRES})(?P<s>{_MONTH}|[01][0-9]{{3}}\b)"
+)
+"""Only the card beside it makes a date an expiry; the card is a mask when the text is read again."""
+_EXPIRY_BEFORE = re.compile(rf"(?i){_EXPIRES}(?P<s>{_MONTH})(?={_NEAR}\[redacted card number\])")
+_CODE_BEHIND = re.compile(r"\[redacted card expiry\][ ,;|/]{1,3}(?P<s>[0-9]{3,4})(?= *(?:[,.;)\n]|\Z))")
 _BRANDS = (
     (r"4", (13, 16, 19)),  # Visa
     (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
@@ -239,7 +251,9 @@ _QUOTES = "\"'`“”„«»「」『』"
 _VALUE = rf"(?=(?P<open>[{_QUOTES}])?+(?P<s>(?(open)[^{_QUOTES}\n]++|(?!\[redacted )\S{{1,200}})))"
 
 _ASSIGNED = r"[\"']?\s{0,3}(?:=>|:=|={1,3}|:)[ \t]{0,8}\n?[ \t]{0,8}"
-_VERB = r"\s{1,3}(?:is|was|will\sbe|ist|lautet|war|es|era)(?:\s{1,3}(?:now|still|set\sto|jetzt|nun|ahora))?:?\s{1,3}"
+_VERB = (
+    r"\s{1,3}(?:is|was|will\sbe|ist|lautet|war|es|era|est)(?:\s{1,3}(?:now|still|set\sto|jetzt|nun|ahora))?:?\s{1,3}"
+)
 _WHOSE = r"(?:\s(?:for|to|of|on|für|zum|von|de|del|para)(?:\s[\w.@'’-]{1,30}){1,4}?)?"
 
 _PASSWORD = re.compile(
@@ -248,8 +262,47 @@ _PASSWORD = re.compile(
 )
 
 _PASSWORD_JAPANESE = re.compile(
-    r"(?:パスワード|パスコード|暗証番号)(?:は|が|:|=)\s{0,3}[「『\"']?(?P<s>(?!\[redacted )[!-~]{4,}+)"
-    r"(?P<after>です|だ|」|』|。|、|\s|\Z)?"
+    r"(?:パスワード|パスフレーズ|パスコード|暗証番号)(?:は|が|:|=)\s{0,3}(?:(?P<open>[「『])|[\"'])?(?!\[redacted )"
+    r"(?P<s>(?(open)[^」』\n]{2,60}|[!-~]{4,}+(?: [!-~]++)*+))(?P<after>です|だ|」|』|。|、|\s|\Z)?"
+)
+
+_WORD = r"[^\s.,;:!?()\[\]{}<>=\"“”„«»]{1,40}"
+_PASSPHRASE = re.compile(
+    rf"(?i)(?P<name>pass[ -]?phrase|passwor[dt]|kennwort|contraseña|contrasena)(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB})"
+    rf"(?=(?P<s>(?!['`‘]|\[redacted ){_WORD}(?: {_WORD}){{1,15}}))"
+)
+
+_PIN = re.compile(
+    r"(?i)(?<![\w-])(?:(?P<mine>my |our |meine |mi )|(?P<lock>(?:sim|card|bank|atm|debit|phone|door)[ -]?))?"
+    r"(?:pin(?P<code>[ -]?(?:code|number|nummer))?|geheimzahl)"
+    rf"(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB}|は| )['\"]?(?P<s>[0-9]{{4,8}}|[0-9](?:[ -][0-9]){{3,5}})"
+    r"(?![0-9A-Za-z%]|[.,/-][0-9]|[ -](?:mm|cm|m|px|kg|g|char|digit|letter)\w*)"
+)
+
+_SEED_WORD = (
+    r"(?:[0-9]{1,2}[.):]? ?)?+(?!(?:the|and|for|was|are|has|had|were|but|not|which|your|their|would|from|been|its|who"
+    r"|how|und|der|die|das|ist|mit|auf|ein|que|los|las|con|por|una)\b)(?:[a-zà-ÿ]{3,10}|[ぁ-ん]{2,8})(?!\w)"
+)
+"""None of these short words is in BIP 39, and hardly a sentence of a dozen words does without them."""
+_SEED = re.compile(
+    r"(?i)(?:(?:seed|recovery|secret|backup|mnemonic) (?:phrase|words)|mnemonic|wiederherstellungs(?:phrase|wörter)"
+    r"|frase (?:semilla|de recuperación)|(?:シード|リカバリー?|復元)フレーズ)"
+    rf"[^\[]{{0,40}}?(?<!\w)(?P<s>{_SEED_WORD}(?:[\s,、]{{1,3}}{_SEED_WORD}){{11,23}}+)"
+)
+
+_ONE_TIME = (
+    r"(?<!\w)(?:(?:verification|2fa|two[- ]factor|mfa|one[- ]time|otp|sms|authenticat\w{2,4}|log-?in|sign-?in|security)"
+    r"[ -](?:pass)?code|otp|(?-i:TAN)|(?:bestätigungs|sicherheits|verifizierungs|anmelde|einmal)code"
+    r"|código de (?:verificación|seguridad|acceso)|認証(?:コード|番号)|確認コード)(?![A-Za-z0-9])"
+)
+_ONE_TIME_CODE = r"(?P<s>[0-9]{4,8}|[0-9]{3}[ -][0-9]{3})(?![0-9A-Za-z]|[.,/-][0-9])"
+_ONE_TIME_BEHIND = re.compile(
+    rf"(?i){_ONE_TIME}(?:{_ASSIGNED}|{_WHOSE}{_VERB}|[ は]"
+    rf"|[^\[]{{0,120}}?\b(?:code(?:['’]s|:| is| ist| es)|it(?:['’]s| is)(?= [0-9]{{5}})) )(?:G-)?{_ONE_TIME_CODE}"
+)
+_ONE_TIME_BEFORE = re.compile(
+    rf"(?i)(?<![\w.,-])(?:G-)?{_ONE_TIME_CODE}"
+    rf"(?= (?:is|ist|es) (?:your|my|the|dein|ihr|tu|su|mi)\b[^.\n]{{0,30}}?{_ONE_TIME})"
 )
 
 _SECRET = re.compile(
@@ -273,7 +326,44 @@ def _is_password(match: re.Match[str]) -> bool:
 
 
 def _is_japanese_password(match: re.Match[str]) -> bool:
-    return not _PLACEHOLDER.fullmatch(match["s"]) and (not match["s"].isalpha() or match["after"] is not None)
+    is_word = match["open"] is None and match["s"].replace(" ", "").isalpha()
+    return not _PLACEHOLDER.fullmatch(match["s"]) and (not is_word or match["after"] is not None)
+
+
+def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
+    """Several words that are a secret together, as far as they are none of the sentence around them."""
+    for match in rule.pattern.finditer(text):
+        words = match["s"].split(" ")
+        start = match.start("s")
+        if count := _words_of_phrase(words, match):
+            yield start, start + len(" ".join(words[:count]))
+
+
+def _words_of_phrase(words: list[str], match: re.Match[str]) -> int:
+    """How many of `words` are the secret; 0 where they speak about it ('too long to remember')."""
+    plain = [word.lower() for word in words]
+    if "phrase" in match["name"].lower():
+        whole = len(_GOES_ON.sub("", " ".join(plain)).split(" "))
+        if whole >= 3 and not _ON_PASSPHRASES & set(plain[:whole]):
+            return whole
+    count = next((at for at, word in enumerate(plain) if word in _FUNCTION_WORDS), len(plain))
+    if plain[0].isdigit() or _UNIT.search(" ".join(["", *plain[1:count]])):
+        return 0
+    if _assigned(match):
+        return count if count == len(plain) >= 4 and not _PROSE & set(plain[1:]) and "".join(plain).isalpha() else 0
+    if _is_prose(words[0]):
+        return count if count >= 4 and not _PROSE & set(plain[1:count]) else 0
+    return count if count >= 2 else 0
+
+
+def _is_pin(match: re.Match[str]) -> bool:
+    """Six digits may be the PIN code of an Indian address, and 'pin 1024' one of a plug."""
+    if match["sep"] == " ":
+        return bool(match["mine"] or match["lock"]) or (match[0].startswith("PIN") and len(match["s"]) == 4)
+    if len(match["s"]) != 6 or match["lock"]:
+        return True
+    begins_line = match.string[: match.start()].rpartition("\n")[2].strip() == ""
+    return match["code"] is None and (bool(match["mine"]) or not _assigned(match) or begins_line)
 
 
 def _is_secret(match: re.Match[str]) -> bool:
@@ -328,30 +418,50 @@ def _is_prose(value: str) -> bool:
     return first in _PROSE or (value.islower() and value.endswith(("ed", "ing", "ly")))
 
 
-_PROSE_WORDS = """
-return raise pass print stolen broken cracked gestohlen gehackt robada
-the a an this that these those it its my your his her our their what which who when where why how if because and but
-or so as at by for from in into of on onto out over to under up with without i you he she we they there here one two
-too not no never always still also just only really very quite pretty rather already about again almost probably
-maybe apparently actually supposed something anything nothing someone everyone hard easy simple complex secure
-insecure safe unsafe weak strong short long longer shorter old new same different wrong right correct incorrect
-invalid valid known unknown bad good fine great gone lost full empty blank non plain case well user self pre auto
-due stale public private secret secrets hidden visible kept sent set unset reset written stored being going getting
-between minimum maximum min max least less more most must should shall can cannot could will would needs has have
-had does did do don isn wasn use uses using enter type click link please see check string str bytes bool int text
-varchar char any optional required password passwords passphrase username email login manager policy hash field
-input value broken weird stupid terrible unique random part key everywhere somewhere fallen become zu nicht kein
-keine nie immer noch schon auch nur sehr ganz ziemlich wirklich falsch richtig korrekt ungültig gültig abgelaufen
-kurz lang kürzer länger alt neu gleich dasselbe anders schwach stark sicher unsicher einfach schwer leer weg bekannt
-unbekannt gespeichert vergessen verloren das der die den dem ein eine einen mein meine dein sein ihr es er sie ich
-wir was wie wo wenn weil und aber oder bei mit ohne für von auf im am als mindestens höchstens geändert gesperrt
-vorgeschrieben erforderlich bitte eingeben demasiado muy nunca siempre todavía aún también solo sólo incorrecta
-correcta corta larga débil segura insegura fuerte fácil difícil inválida válida vieja nueva antigua igual distinta
-diferente desconocida conocida el la los las lo un una mi tu su que cuando donde si porque y pero o con sin para por
-de del en como más menos esta este esa ese algo nada mínimo máximo necesaria obligatoria olvidada
-"""
-_PROSE = frozenset(_PROSE_WORDS.split())
+_FUNCTION_WORDS = frozenset(
+    """
+    the a an this that these those it its my your his her our their what which who when where why how if because and
+    but or so as at by for from in into of on onto out over to under up with without i you he she we they there here
+    too not no never always still also just only really very quite pretty rather already about again almost probably
+    maybe apparently actually supposed since every each single should shall can cannot could will would needs has have
+    had does did do don isn wasn use uses using please thanks your zu nicht kein keine nie immer noch schon auch nur
+    sehr ganz ziemlich wirklich leider wieder das der die den dem ein eine einen mein meine dein sein ihr es er sie ich
+    wir was wie wo wenn weil und aber oder bei mit ohne für von auf im am als seit bitte danke muy nunca siempre
+    todavía aún también solo sólo el la los las lo un una mi tu su que cuando donde si porque y pero o con sin para por
+    de del en como desde más menos esta este esa ese no gracias
+    """.split()
+)
+_PROSE = _FUNCTION_WORDS | frozenset(
+    """
+    return raise pass print stolen broken cracked one two something anything nothing someone everyone hard easy simple
+    complex secure insecure safe unsafe weak strong short long longer shorter old new same different wrong right correct
+    incorrect invalid valid known unknown bad good fine great gone lost full empty blank non plain case well user self
+    pre auto due stale public private secret secrets hidden visible kept sent set unset reset written stored being going
+    getting between minimum maximum min max least less more most must enter type click link see check string str bytes
+    bool int text varchar char any optional required password passwords passphrase username email login manager policy
+    hash field input value weird stupid terrible unique random part key everywhere somewhere fallen become gestohlen
+    gehackt falsch richtig korrekt ungültig gültig abgelaufen kurz lang kürzer länger alt neu gleich dasselbe anders
+    schwach stark sicher unsicher einfach schwer leer weg bekannt unbekannt gespeichert vergessen verloren mindestens
+    höchstens geändert gesperrt vorgeschrieben erforderlich eingeben robada demasiado incorrecta correcta corta larga
+    débil segura insegura fuerte fácil difícil inválida válida vieja nueva antigua igual distinta diferente desconocida
+    conocida algo nada mínimo máximo necesaria obligatoria olvidada
+    """.split()
+)
 """How a sentence about a password goes on, in English, German and Spanish."""
+_ON_PASSPHRASES = frozenset(
+    """
+    i you he she it we they me my your this that these those same too not never no very quite must should need needs
+    required least minimum long short weak strong characters letters words digits numbers saved stored written kept
+    forgotten expired wrong changed ich du wir mein meine dein nicht zu sehr muss soll lang kurz stark schwach zeichen
+    wörter gespeichert vergessen falsch abgelaufen yo mi tu no muy debe larga corta débil caracteres palabras guardada
+    olvidada
+    """.split()
+)
+"""What is said of a passphrase and hardly in one, where articles and prepositions are at home."""
+_GOES_ON = re.compile(
+    r" (?:(?:but|because|which|please|aber|weil|pero|porque)|(?:and|so|und|y) (?:i|my|we|it|you|ich|mein\w*|mi))"
+    r"(?: .*|\Z)"
+)
 
 
 _RULES = (
@@ -362,8 +472,16 @@ _RULES = (
     _Rule("password", _URL_PASSWORD, _no_placeholder, _exact),
     _Rule("card number", _CARD, _is_card, _exact),
     _Rule("card code", _CARD_CODE, _always, _exact),
+    _Rule("card code", _CODE_BEHIND, _always, _exact),
+    _Rule("card expiry", _EXPIRY_BEHIND, _always, _exact),
+    _Rule("card expiry", _EXPIRY_BEFORE, _always, _exact),
     _Rule("iban", _IBAN, _always, _ibans),
     _Rule("password", _PASSWORD, _is_password, _labelled),
+    _Rule("recovery phrase", _SEED, _always, _exact),
+    _Rule("login code", _ONE_TIME_BEHIND, _always, _exact),
+    _Rule("login code", _ONE_TIME_BEFORE, _always, _exact),
+    _Rule("pin", _PIN, _is_pin, _exact),
+    _Rule("password", _PASSPHRASE, _always, _phrases),
     _Rule("password", _PASSWORD_JAPANESE, _is_japanese_password, _exact),
     _Rule("secret", _SECRET, _is_secret, _labelled),
 )

@@ -47,9 +47,13 @@ def answer(message: str, system: str) -> str:
 
 
 def _acknowledged(remembers: bool) -> str:
+    """A prompt shows whether memory is in play, but not whether the conversation is private: true in both cases."""
     if not remembers:
         return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
-    return "Thanks. I keep what you tell me when it is worth remembering. (Offline mode: no language model.)"
+    return (
+        "Thanks. What is worth remembering is kept, unless this conversation is private. "
+        "(Offline mode: no language model.)"
+    )
 
 
 def _opening(message: str) -> str:

@@ -30,6 +30,8 @@ PASSING = (BadReply, ModelTimeout, RateLimited)
 """After these a run goes on: the turn is not learned, which counts. Anything else from the model ends it."""
 RETRY_AFTER = timedelta(seconds=60)
 """Longer than the learner waits before it tries a second or third time; then it goes on with what came later."""
+SHORT_SECRET = 6
+"""In characters."""
 _MASK = re.compile(r"(\[redacted [^\]]*\])")
 
 
@@ -244,15 +246,24 @@ def masked(text: str) -> list[str]:
 
 
 def found_in(home: Path, secrets: Iterable[str]) -> set[str]:
-    """Those of `secrets` that stand in any file below `home`, as text or as JSON writes it."""
+    """Those of `secrets` that stand in any file below `home`, as text or as JSON writes it.
+
+    A short one counts only where it stands by itself: '737' is in many an id.
+    """
     contents = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
 
     def stands(secret: str) -> bool:
         spellings = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-        needles = [spelling.encode(code) for spelling in spellings for code in ("utf-8", "utf-16-le")]
-        return any(needle in content for needle in needles for content in contents)
+        needles = [_needle(spelling, code) for spelling in spellings for code in ("utf-8", "utf-16-le")]
+        return any(needle.search(content) for needle in needles for content in contents)
 
     return {secret for secret in secrets if stands(secret)}
+
+
+def _needle(secret: str, code: str) -> re.Pattern[bytes]:
+    apart = rb"[0-9A-Za-z]" + (b"" if code == "utf-8" else rb"\x00")
+    exact = re.escape(secret.encode(code))
+    return re.compile(rb"(?<!%b)%b(?!%b)" % (apart, exact, apart) if len(secret) <= SHORT_SECRET else exact)
 
 
 def _with_secrets(last: TurnResult, secrets: list[str], found: set[str]) -> TurnResult:

@@ -296,6 +296,14 @@ def test_a_secret_is_found_in_any_file(tmp_path: Path) -> None:
     assert found_in(tmp_path, ["plum.Harbor", 'a"bä', "1907.fox"]) == {"plum.Harbor", 'a"bä'}
 
 
+def test_a_short_secret_is_found_where_it_stands_by_itself(tmp_path: Path) -> None:
+    """Three digits within an id are chance."""
+    (tmp_path / "ids").write_bytes(b"01a1fe08-c737-4821f-" + "x4821".encode("utf-16-le"))
+    assert found_in(tmp_path, ["737", "4821"]) == set()
+    (tmp_path / "log").write_bytes(b"\x03737\x01" + " 4821.".encode("utf-16-le"))
+    assert found_in(tmp_path, ["737", "4821"]) == {"737", "4821"}
+
+
 # The command.
 
 

@@ -185,7 +185,30 @@ NUMBERS = [
     ("User moved on 28.05.2026.", "I moved last week", True),
     ("User moved on 5/28/2026.", "I moved last week", True),
     ("User moved in May 2026.", "I moved last month", True),
-    ("User studied 2019-2023.", "I studied for four years", True),
+    ("User studied 2019-2023.", "I studied from 2019 to 2023", True),
+    ("User studied 2019-2023.", "I studied for a while", False),
+    ("User's room is 2043.", "My room is upstairs", False),
+    ("User lives at 1950 Elm Street.", "I live on Elm Street", False),
+    ("User bought a car in 2019.", "I bought a car", False),
+    ("User bought a car on 2019-05-28.", "I bought a car", False),
+    ("User bought a car on 28.05.2019.", "I bought a car", False),
+    ("User bought a car in 2026.", "I bought a car", True),
+    ("User moved in December 2025.", "I moved in December", True),
+    ("User will marry in March 2027.", "I will marry in March", True),
+    ("User moved in 2016.", "I moved ten years ago", True),
+    ("User moved in 2001.", "I moved twenty-five years ago", True),
+    ("User moved in 2011.", "I moved ten years ago", False),
+    ("User moved in December 2024.", "I moved 18 months ago", True),
+    ("User was born in 1995 or 1996.", "I am 30", True),
+    ("User was born in 1987.", "I am 30", False),
+    ("User grew up in the 1990s.", "I grew up in the 90s", True),
+    ("User was born in 1998.", "I'm born in '98", True),
+    ("User was born on 1985-05-12.", "I was born 12.5.85", True),
+    ("Der Nutzer lebt seit 2023 in Bonn.", "Ich lebe seit drei Jahren in Bonn", True),
+    ("Der Nutzer lebt seit 2020 in Bonn.", "Ich lebe seit drei Jahren in Bonn", False),
+    ("El usuario vive en Lima desde 2021.", "Vivo en Lima desde hace cinco años", True),
+    ("ユーザーは2023年に引っ越した。", "三年前に引っ越しました", True),
+    ("L'utilisateur habite à Lyon depuis 2023.", "J'habite à Lyon depuis trois ans", True),
     ("User gets up at 6.30.", "I get up at half past six", True),
     ("User gets up at 06:30.", "I get up at half past six", True),
     ("User has 12 cats.", "I have a dozen cats", True),
@@ -207,6 +230,16 @@ def test_a_number_may_come_from_what_was_referred_to() -> None:
     assert learned(fact, exchange(said)) is None
     assert learned(fact, exchange(said, known(1, "User's order 4821 is delayed."))) is not None
     assert learned(fact, exchange(said, earlier=[(Role.USER, "order 4821 is late")])) is not None
+
+
+def test_a_year_may_come_from_what_is_remembered() -> None:
+    """Since when a memory holds is shown with it."""
+    fact = Fact("User worked at Bosch from 2014 to 2026.", "I left Bosch today")
+    said = "I left Bosch today"
+    assert learned(fact, exchange(said)) is None
+    assert learned(fact, exchange(said, known(1, "User works at Bosch.", valid_from=date(2014, 3, 1)))) is not None
+    assert learned(fact, exchange(said, earlier=[(Role.USER, "I began at Bosch in 2014")])) is not None
+    assert learned(fact, exchange(said, earlier=[(Role.ASSISTANT, "You began at Bosch in 2014")])) is None
 
 
 def test_categories_are_those_of_the_profile_whatever_their_case() -> None:

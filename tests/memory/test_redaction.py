@@ -81,8 +81,35 @@ SECRETS = [
     ("postgres://al:{}@db.example.org/x", "s3cr3t"),
     ("redis://:{}@localhost:6379", "p@ss"),
     ("it is {}, isn't it", JWT),
-    ("card {} 12/27", VISA),
-    ("card {} 12/27 123", "4111 1111 1111 1111"),
+    ("card {} since 2019", VISA),
+    ("card {} please", "4111 1111 1111 1111"),
+    ("my password is {} and I like tea", "correct horse battery staple"),
+    ("my passphrase is {}.", "correct horse battery staple"),
+    ("my passphrase is {} and I like tea", "the cow jumps over the moon"),
+    ("the passphrase for the laptop is {}", "tulip garden heron moss"),
+    ("das Passwort lautet {}, ja", "grüner Elefant tanzt nachts"),
+    ("Mein Passwort ist {} und ich mag Tee", "blauer Reiher sieben"),
+    ("mi contraseña es {} y me gusta", "caballo azul grapa correcta"),
+    ("パスワードは{} です", "correct horse battery staple"),
+    ("パスフレーズは「{}」です", "山と川と海"),
+    ("my PIN is {}", "4821"),
+    ("PIN: {}.", "4821"),
+    ("PIN: {}", "482913"),
+    ("card PIN {}, thanks", "4821"),
+    ("my pin number is {}", "4 8 2 1"),
+    ("the pin for the alarm is {}", "482913"),
+    ("die PIN ist {}", "4821"),
+    ("meine PIN lautet {} und ich wohne in Bonn", "4821"),
+    ("Geheimzahl: {}", "4821"),
+    ("el PIN es {}", "4821"),
+    ("PINは{}です", "4821"),
+    ("my verification code is {}", "482913"),
+    ("they sent a 2FA code, and the code is {}, right?", "482913"),
+    ("2FA code: {}", "482 913"),
+    ("{} is your login code", "482913"),
+    ("Der Bestätigungscode lautet {}", "482913"),
+    ("el código de verificación es {}", "482913"),
+    ("認証コードは{}です", "482913"),
     ("{}", "5555-5555-5555-4444"),
     ("Amex {}", "3782 822463 10005"),
     ("カード番号は{}です", "４１１１１１１１１１１１１１１１"),
@@ -101,6 +128,51 @@ def test_a_secret_goes_and_its_sentence_stays(form: str, secret: str) -> None:
 
     assert secret not in masked.text
     assert re.fullmatch(re.escape(before) + r"\[redacted [a-z ]+\]" + re.escape(after), masked.text)
+
+
+CARD_EXPIRES = [
+    (f"{VISA}, exp {{}}", "04/27"),
+    (f"card {VISA} {{}}", "12/27"),
+    (f"card {VISA} valid thru {{}}, cvc 737", "09/28"),
+    (f"my card is {VISA} and it expires {{}}", "04/2027"),
+    (f"Card: {VISA}\nCVC: 737\nExpiry date: {{}}", "04-27"),
+    (f"exp {{}}, card {VISA}", "04/27"),
+    (f"Karte {VISA}, gültig bis {{}}", "09/28"),
+    (f"tarjeta {VISA}, caduca {{}}", "09/28"),
+    (f"カード{VISA}、有効期限は{{}}", "09/28"),
+]
+
+
+@pytest.mark.parametrize(("form", "expiry"), CARD_EXPIRES)
+def test_the_expiry_beside_a_card_number_is_masked(form: str, expiry: str) -> None:
+    """Before or behind the number, with its words or without."""
+    masked = redact(form.format(expiry))
+    assert expiry not in masked.text
+    assert "[redacted card expiry]" in masked.text
+
+
+def test_the_code_behind_a_card_and_its_expiry_is_masked() -> None:
+    """Typed in a row, nothing but its place tells what it is."""
+    assert redact(f"{VISA} 12/27 737").kinds == ("card number", "card expiry", "card code")
+    assert redact(f"{VISA} 12/27 12 Larch Lane").text.endswith("12 Larch Lane")
+
+
+RECOVERY_WORDS = "abandon ability able about above absent absorb abstract absurd abuse access accident".split()
+
+
+@pytest.mark.parametrize("form", ["my seed phrase is {}", "Recovery phrase: {}.", "frase semilla: {}"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_recovery_phrase_is_masked_whole(form: str, times: int) -> None:
+    """Twelve words or twenty-four, in a row, numbered, or one a line."""
+    words = RECOVERY_WORDS * times
+    numbered = [f"{number}. {word}" for number, word in enumerate(words, 1)]
+    for written in (" ".join(words), ", ".join(numbered), "\n".join(words)):
+        assert redact(form.format(written)).text == form.format("[redacted recovery phrase]")
+
+
+def test_fewer_words_are_no_recovery_phrase() -> None:
+    """Eleven are not one."""
+    assert redact(said := f"my seed phrase is {' '.join(RECOVERY_WORDS[:11])}") == Redacted(said, ())
 
 
 def _pem(kind: str) -> str:
@@ -163,6 +235,26 @@ HARMLESS = [
     "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
     "pneumonoultramicroscopicsilicovolcanoconiosis",
     "0.4111111111111111 is a fraction",
+    "12 MG Road, Bengaluru, PIN code 560001",
+    "MG Road, Bengaluru, PIN: 560001, and my pin code is 560001",
+    "PIN the map, PIN my order 4821 to the top",
+    "the pin on my jacket, pin 1024 of the chip, my pin is 12 mm long",
+    "My PIN is 4 digits long and was sent by post",
+    "die PIN habe ich vergessen; PINを忘れた; he perdido el PIN",
+    "my ticket number is 482913 and the code is 10115",
+    "the error code is 482913, the dialling code is 49, my postcode is 10115",
+    "the verification code never arrived on +49 170 1234567",
+    "2FA codes expire after 30 seconds; security code review on 2026-05-01",
+    "OTP 26 came out, and my tan is gone since 2024",
+    "passphrase length is 12; I use a passphrase of six words",
+    "my password is too long to remember",
+    "the passphrase is the one you gave me yesterday, it is too short to be safe",
+    "my password is case sensitive; the password is wrong again",
+    "Das Passwort ist leider wieder abgelaufen",
+    "mi contraseña es muy larga y difícil",
+    "パスワードは長すぎて覚えられません",
+    "the milk expires 04/27, my visa runs out 04/27, valid until 04/27",
+    "my seed phrase has twelve words which every wallet asks for when you restore",
 ]
 
 
@@ -212,6 +304,13 @@ PIECES = st.sampled_from(
         "@",
         "://a:",
         "Bearer ",
+        "my pin is ",
+        "4821",
+        "exp ",
+        "04/27",
+        "2FA code",
+        "seed phrase: ",
+        " ".join(RECOVERY_WORDS),
         "hunter2",
         "x",
         "4",
@@ -236,6 +335,16 @@ def test_plain_words_pass(text: str) -> None:
 
 HOSTILE = ["a", " ", "\n", "1", "4111 ", "A1 ", "DE89", "sk-ant-", "eyJa.", "://a:", "://", "password: ", "password=("]
 HOSTILE += ['token="', "token=ab1", "password for a ", "secret key ", "パスワードは", "Bearer ", "@", "SG." + "a" * 20]
+HOSTILE += [
+    "[redacted card number] ",
+    "exp 04/27 ",
+    "seed phrase ",
+    "abandon ",
+    "2fa code ",
+    "482913 is your ",
+    "my pin ",
+]
+HOSTILE += ["passphrase is tulip "]
 HOSTILE += ["-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY-----\n" + BASE64, "[redacted ", "eyJ"]
 
 

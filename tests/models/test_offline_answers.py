@@ -1,7 +1,11 @@
 """What the offline model says in a chat."""
 
+from pathlib import Path
+
 import pytest
 
+from memchat.app import App, ChatOptions
+from memchat.config import Settings
 from memchat.memory.ports import PromptMessage, Request
 from memchat.memory.types import Role
 from memchat.models.offline import OfflineModel
@@ -78,8 +82,33 @@ def test_memories_are_told_in_the_second_person(text: str, told: str) -> None:
 
 
 def test_a_statement_is_acknowledged_without_claiming_what_was_kept() -> None:
-    """Whether it is worth remembering is decided later."""
-    assert "when it is worth remembering" in asked("I like tea.", DIET)
+    """Whether it is worth remembering is decided later; of a private conversation nothing is."""
+    reply = asked("I like tea.", DIET)
+    assert "What is worth remembering is kept, unless this conversation is private." in reply
+    assert "I keep" not in reply
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_what_is_promised_of_a_conversation_holds(home: Path, private: bool) -> None:
+    """The reply is the same in a private one, whose memories are recalled as ever; only the other one teaches."""
+    with App(Settings(home, "al")) as app, app.chat(ChatOptions("al", model="offline", private=private)) as chat:
+        with chat.conversation.turn("I like tea.") as turn:
+            reply = "".join(turn)
+        assert chat.learner.settle(60)
+        kept = app.memories("al")
+    assert "unless this conversation is private" in reply
+    assert [memory.text for memory in kept] == ([] if private else ["User likes tea."])
+
+
+def test_nothing_is_promised_where_memory_is_off(home: Path) -> None:
+    """With --no-memory the prompt has no block, nothing is learned, and the reply says so."""
+    with App(Settings(home, "al")) as app, app.chat(ChatOptions("al", model="offline", memory=False)) as chat:
+        with chat.conversation.turn("I like tea.") as turn:
+            reply = "".join(turn)
+        assert chat.learner.settle(60)
+        assert app.memories("al") == []
+    assert "Memory is off in this conversation." in reply
+    assert "kept" not in reply
 
 
 def test_without_a_memory_block_memory_is_said_to_be_off() -> None:

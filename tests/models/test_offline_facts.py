@@ -34,6 +34,10 @@ from tests.models.offline_cases import learned, texts
         ("1) I'm Rosalind\n2) I speak Spanish", ["User's name is Rosalind.", "User speaks Spanish."]),
         ("As a kid I lived in Prague, does it still have trams?", ["User lived in Prague as a kid."]),
         ("My laptop keeps crashing.", ["User's laptop keeps crashing."]),
+        (
+            "I've been a nurse in Cork for eleven years. It's loud, as you can imagine. I'm vegan.",
+            ["User has been a nurse in Cork for eleven years.", "User is vegan."],
+        ),
     ],
 )
 def test_statements_about_oneself_become_sentences_in_the_third_person(message: str, expected: list[str]) -> None:
@@ -83,6 +87,7 @@ def test_an_order_and_a_contact_are_kept_without_the_coffee() -> None:
         "My mum is calling, one sec",
         "I don't have a car.",
         "Answer briefly this time.",
+        "I was born on 17 May.",
         "Ich wohne in Berlin.",
         "",
     ],
