@@ -1,6 +1,7 @@
 """The entry point: `memchat` and `python -m memchat`."""
 
 import io
+import os
 import sys
 
 
@@ -9,6 +10,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    # What recall multiplies is small: to wait for a second thread on a busy machine costs several times what it saves.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from memchat.cli.program import run
 
     sys.exit(run(sys.argv[1:]))

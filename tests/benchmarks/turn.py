@@ -1,8 +1,8 @@
 """One turn's own share: what memchat adds before the model is called and after it has answered, with 10,000 memories.
 
-    python -m tests.benchmarks.turn [--memories 10000] [--turns 40]
+    OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.turn [--memories 10000] [--turns 40]
 
-The model is a server on loopback that notes when a request arrives.
+The model is a server on loopback that notes when a request arrives. The variable is what `memchat` sets for itself.
 
 From inside, over the index, warm: `Conversation.turn` is all that happens between Enter and the call. "To the request's
 arrival" goes on to the server; the same request is then sent bare through LiteLLM, and the difference is memchat's own
