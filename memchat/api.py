@@ -288,7 +288,7 @@ class Memory:
     def reset(self) -> None:
         """Erase everything of everybody in this store."""
         with self._place() as place:
-            place.curator.forget_everything()
+            _warn_of(place.curator.forget_everything())
         with self._lock:
             self._sessions.clear()
 

@@ -89,9 +89,7 @@ class Curator:
 
     def forget_everything(self) -> Receipt:
         """Erase everything of everybody."""
-        receipt = self._store.eraser.erase_everything()
-        self._store.eraser.clean(self._drop_index)
-        return receipt
+        return self._finished(self._store.eraser.erase_everything())
 
     def forget_sessions(self, ids: Sequence[str]) -> Receipt:
         return self._finished(self._store.eraser.erase_sessions(ids))

@@ -230,12 +230,17 @@ def export(
     """Write memories to standard output as JSON Lines, with every version, their evidence and their history.
 
     Each line is an object with the keys of `memories list --json` and "changes", a list of {"order", "event", "at",
-    "old_text", "new_text", "reason"}. `memchat memories import` restores them without a difference.
+    "old_text", "new_text", "reason"}. `memchat memories import` restores them without a difference. What a damaged
+    database does not let be read is left out and counted on standard error; the exit code is then 1.
     """
     with opened(user) as memchat:
         view = reach(memchat, agent, where, category, all_sessions=True)
-        records = _transfer(memchat).export(replace(view, superseded=True, expired=True))
-        return Result([record_json(record) for record in records], as_json=as_json, lines=not as_json)
+        lost: list[None] = []
+        records = _transfer(memchat).export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
+        if lost:
+            say(f"Left out, as it cannot be read: {counted(len(lost), 'row', 'rows')}. memchat doctor says more.")
+        data = [record_json(record) for record in records]
+        return Result(data, as_json=as_json, lines=not as_json, exit_code=1 if lost else 0)
 
 
 @app.command("import")

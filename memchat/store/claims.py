@@ -3,7 +3,11 @@
 import os
 import sys
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
+
+from memchat.errors import StoreError
 
 CLAIM_S = 900
 """How long a claim holds, in seconds, where it cannot be seen that its process has died."""
@@ -13,6 +17,19 @@ CLAIM_S = 900
 def claim_of_this_process() -> str:
     """A name for this process that no other has: its id and a random part, for ids are used again."""
     return f"{os.getpid()}.{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def letting_go() -> Generator[None]:
+    """For what writes that a claim has ended. Where that cannot be written, as on a full disk, all that this process
+
+    has claimed so far is free all the same: this process takes another name, and nobody waits for the former one.
+    """
+    try:
+        yield
+    except StoreError:
+        claim_of_this_process.cache_clear()
+        raise
 
 
 def is_dead(claim: str) -> bool:

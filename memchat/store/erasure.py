@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from memchat.memory.ports import Clock
 from memchat.memory.text import restatements
@@ -15,6 +15,8 @@ from memchat.store.traces import Finding, Traces, scan
 from memchat.store.views import owner_number, stamp
 
 BLANK = "[forgotten]"
+
+Json = TypeVar("Json", list[Any], dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,17 @@ class Eraser:
             self._db.execute("DELETE FROM owners WHERE id = ?", (owner,))
         return _receipt(erased), traces
 
-    def erase_everything(self) -> Receipt:
+    def erase_everything(self) -> tuple[Receipt, Traces]:
         """Erase every memory, conversation and pending work of everybody."""
         with self._db.transaction():
+            traces = self._traces([row["id"] for row in self._db.rows("SELECT id FROM memories")])
+            traces.add_texts(row["text"] for row in self._db.rows("SELECT text FROM messages"))
             tables = ("memories", "changes", "messages", "sessions", "work")
             erased = _Erased(*(int(self._db.value(f"SELECT count(*) FROM {table}")) for table in tables))
             for table in ("changes", "words", "vectors", "memories", "sessions", "owners"):
                 self._db.execute(f"DELETE FROM {table}")
             self._note_erasure()
-        return _receipt(erased)
+        return _receipt(erased), traces
 
     def erase_sessions(self, ids: Sequence[str]) -> tuple[Receipt, Traces]:
         """Erase these conversations whole, and the session memories that live in them."""
@@ -176,11 +180,11 @@ class Eraser:
             traces.add_id(memory_id)
             for text in (row["text"], row["quote"]):
                 traces.add_text(text or "")
-            for cue in json.loads(row["cues"]):
-                traces.add_cue(cue)
-            for key, value in json.loads(row["metadata"]).items():
+            for cue in _read(row["cues"], []):
+                traces.add_cue(str(cue))
+            for key, value in _read(row["metadata"], {}).items():
                 traces.add_metadata(key, value)
-            traces.add_vectors(row["rows"] or b"", len(json.loads(row["kinds"] or "[]")))
+            traces.add_vectors(row["rows"] or b"", len(_read(row["kinds"], [])))
             for change in self._db.rows("SELECT old_text FROM changes WHERE memory_id = ?", (memory_id,)):
                 traces.add_text(change["old_text"] or "")
         return traces
@@ -289,6 +293,15 @@ _REPLIES = """
     WHERE m.id IN (SELECT value FROM json_each(?))
 """
 _LISTED = "(SELECT value FROM json_each(?))"
+
+
+def _read(text: str | None, empty: Json) -> Json:
+    """The JSON in `text`; an `empty` one where it was damaged, for what cannot be read must still be erased."""
+    try:
+        found = json.loads(text or "null")
+    except ValueError:
+        return empty
+    return found if isinstance(found, type(empty)) else empty
 
 
 def _listed(ids: Sequence[str]) -> str:

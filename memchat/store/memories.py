@@ -1,6 +1,7 @@
 """Memories in SQLite: every version of them, and what learning and people do to them."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -24,6 +25,9 @@ from memchat.memory.types import (
 from memchat.store.database import storable
 from memchat.store.reading import MemoryReader, owner_token
 from memchat.store.views import owner_number, stamp
+
+_PLANNED = re.compile(r"it was to end on (\d{4}-\d\d-\d\d)$")
+"""How the reason of an END says, for people and for undoing it, what end there was before."""
 
 
 def new_id() -> str:
@@ -102,13 +106,24 @@ class Memories(MemoryReader):
     def unend(self, memory: Memory) -> Memory:
         """Take back the later of the two: that `memory` has ended, or that it is doubtful."""
         with self._db.transaction():
+            known, now = self._known(memory.id), stamp(self._clock())
             ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
-            change = "valid_to = NULL" if ended else "doubtful = 0"
+            valid_to = self._planned_end(memory.id) if ended else _iso(known.valid_to)
             self._db.execute(
-                f"UPDATE memories SET {change}, updated_at = ? WHERE id = ?", (stamp(self._clock()), memory.id)
+                "UPDATE memories SET valid_to = ?, doubtful = ?, updated_at = ? WHERE id = ?",
+                (valid_to, ended and known.doubtful, now, memory.id),
             )
             self._log(memory.id, Event.UNDO, memory.text, memory.text, "undone")
         return self._known(memory.id)
+
+    def _planned_end(self, memory_id: str) -> str | None:
+        """The day on which the memory was to end before it was said to be over, where there was one."""
+        reason = self._db.value(
+            "SELECT reason FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
+            (memory_id, Event.END),
+        )
+        found = _PLANNED.search(reason or "")
+        return found and found[1]
 
     def touch(self, ids: Sequence[str]) -> None:
         """Note that these memories were used in an answer now."""
@@ -252,7 +267,9 @@ class Memories(MemoryReader):
             "UPDATE memories SET valid_to = ?, updated_at = ? WHERE id = ?",
             (decision.valid_to.isoformat(), stamp(self._clock()), memory.id),
         )
-        self._log(memory.id, Event.END, memory.text, memory.text, decision.reason)
+        planned = None if memory.valid_to is None else f"it was to end on {memory.valid_to}"
+        reason = "; ".join(filter(None, (decision.reason, planned)))
+        self._log(memory.id, Event.END, memory.text, memory.text, reason)
         return [Applied(Event.END, self._known(memory.id))]
 
     def _doubt(self, decision: Doubt) -> list[Applied]:

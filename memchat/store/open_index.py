@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from memchat.store.chroma import ChromaIndex, Entry
 from memchat.store.database import Database, private_folder, remove_folder
 from memchat.store.gate import Gate
+from memchat.store.heap import overwrite_freed_memory
 from memchat.store.marker import Coverage, Stamps, read_marker, remove_marker, write_marker
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class OpenIndex:
         self._folder.mkdir(exist_ok=True)
         remove_marker(place.index)
         self._gate = Gate()
+        overwrite_freed_memory()
         self._chroma = ChromaIndex(self._folder)
 
     @property

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -160,9 +161,14 @@ def scan(folder: Path, traces: Traces) -> Searched:
 
 
 def search_files() -> None:
-    """The other end of `scan`: needles on standard input, (file, needle) pairs, files and bytes on standard output."""
-    needles = Needles(pickle.load(sys.stdin.buffer))
-    sys.stdout.buffer.write(pickle.dumps(_search_files(Path(sys.argv[1]), needles)))
+    """The other end of `scan`: needles on standard input, (file, needle) pairs, files and bytes on standard output.
+
+    Where whoever asked is killed meanwhile, nobody is left to be told, nor to be shown a traceback.
+    """
+    with suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
+        needles = Needles(pickle.load(sys.stdin.buffer))
+        sys.stdout.buffer.write(pickle.dumps(_search_files(Path(sys.argv[1]), needles)))
+        sys.stdout.buffer.flush()
 
 
 def _search_files(folder: Path, needles: Needles) -> tuple[list[tuple[str, bytes]], int, int]:

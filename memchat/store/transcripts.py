@@ -8,7 +8,7 @@ from datetime import timedelta
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.memory.ports import Clock
 from memchat.memory.types import USUAL, Message, MessageStatus, Role, Session, Terms
-from memchat.store.claims import CLAIM_S, claim_of_this_process
+from memchat.store.claims import CLAIM_S, claim_of_this_process, letting_go
 from memchat.store.database import Database, storable
 from memchat.store.memories import new_id
 from memchat.store.views import legible, moment, stamp
@@ -142,7 +142,7 @@ class Transcripts:
         text, at = storable(text), self._clock()
         reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
         now = stamp(at)
-        with self._db.transaction():
+        with letting_go(), self._db.transaction():
             if self._db.value("SELECT 1 FROM messages WHERE id = ?", (asked.id,)) is None:
                 return None
             if text:

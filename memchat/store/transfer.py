@@ -2,9 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from memchat.errors import StoreError
 from memchat.memory import vectors
 from memchat.memory.ports import Clock, Embedded, Embedder, View
 from memchat.memory.text import normal_form
@@ -13,7 +14,7 @@ from memchat.store.database import Database
 from memchat.store.interchange import Record
 from memchat.store.memories import Memories, new_id
 from memchat.store.reading import to_change
-from memchat.store.views import owner_number, stamp
+from memchat.store.views import COLUMNS, TABLES, condition, owner_number, stamp, to_memory
 
 BATCH = 256
 """Memories embedded at a time."""
@@ -35,12 +36,19 @@ class Transfer(Memories):
     def __init__(self, database: Database, clock: Clock, fingerprint: str) -> None:
         super().__init__(database, clock, fingerprint)
 
-    def export(self, view: View) -> list[Record]:
-        """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export."""
-        found = list(reversed(self.memories(view)))
-        ids = {memory.id for memory in found}
+    def export(self, view: View, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
+        """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export.
+
+        Raises StoreError at a row that cannot be read. With `on_unreadable` it goes on and calls that for each.
+        """
+        if on_unreadable is None:
+            found = list(reversed(self.memories(view)))
+            told = self._changes(view.owners, {memory.id for memory in found})
+        else:
+            found = list(self._legible_memories(view, on_unreadable))
+            told = list(self._legible_changes(found, on_unreadable))
         changes: dict[str, list[Change]] = defaultdict(list)
-        for number, change in enumerate(self._changes(view.owners, ids), 1):
+        for number, change in enumerate(told, 1):
             changes[change.memory_id].append(replace(change, seq=number))
         return [Record(memory, changes[memory.id]) for memory in found]
 
@@ -71,6 +79,44 @@ class Transfer(Memories):
         marks = ",".join("?" * len(numbers))
         rows = self._db.rows(f"SELECT * FROM changes WHERE owner IN ({marks}) ORDER BY seq", numbers)
         return [to_change(row) for row in rows if row["memory_id"] in ids]
+
+    # What can still be read of a damaged database.
+
+    def _legible_memories(self, view: View, on_unreadable: Callable[[], None]) -> Iterator[Memory]:
+        owners = self._numbers(view.owners)
+        where, values = condition(view, owners, self._clock())
+        for number in self._rows_of("memories", "memories_of_owner", "number", owners):
+            try:
+                rows = self._db.rows(
+                    f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}", (number, *values)
+                )
+                yield from map(to_memory, rows)
+            except StoreError:
+                on_unreadable()
+
+    def _legible_changes(self, found: Sequence[Memory], on_unreadable: Callable[[], None]) -> Iterator[Change]:
+        ids = {memory.id for memory in found}
+        owners = self._numbers(list({memory.owner for memory in found}))
+        for seq in self._rows_of("changes", "changes_of_owner", "seq", owners):
+            try:
+                changes = map(to_change, self._db.rows("SELECT * FROM changes WHERE seq = ?", (seq,)))
+                yield from (change for change in changes if change.memory_id in ids)
+            except StoreError:
+                on_unreadable()
+
+    def _rows_of(self, table: str, index: str, number: str, owners: Sequence[int]) -> list[int]:
+        """The numbers of the owners' rows by the index or by the table itself, whichever of the two can be read."""
+        whose = f"WHERE owner IN ({','.join('?' * len(owners))})"
+        found: set[int] = set()
+        failed: list[StoreError] = []
+        for way in (f"INDEXED BY {index}", "NOT INDEXED"):
+            try:
+                found.update(row[0] for row in self._db.rows(f"SELECT {number} FROM {table} {way} {whose}", owners))
+            except StoreError as error:
+                failed.append(error)
+        if len(failed) > 1:
+            raise failed[0]
+        return sorted(found)
 
     # What is new, and under which id.
 

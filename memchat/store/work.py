@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from memchat.memory.ports import Clock
 from memchat.memory.types import Scope, Session, Terms, Work, WorkState
-from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead
+from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead, letting_go
 from memchat.store.database import Database, storable
 from memchat.store.views import legible, moment, stamp
 
@@ -107,11 +107,12 @@ class WorkQueue:
 
     def _release(self, work: Work, error: str | None, *, attempts: int, wait_s: float) -> None:
         due = self._clock() + timedelta(seconds=wait_s)
-        self._db.execute(
-            """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, attempts = ?, due_at = ?,
-                error = ? WHERE id = ? AND claim = ?""",
-            (attempts, stamp(due), error, work.id, claim_of_this_process()),
-        )
+        with letting_go():
+            self._db.execute(
+                """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, attempts = ?, due_at = ?,
+                    error = ? WHERE id = ? AND claim = ?""",
+                (attempts, stamp(due), error, work.id, claim_of_this_process()),
+            )
 
     def retry_all(self) -> int:
         """Make all that waits due now; returns how many."""

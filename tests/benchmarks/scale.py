@@ -1,7 +1,8 @@
 """Scale: what recall, storing, listing and starting cost with 1,000, 10,000 and 100,000 memories of one user, and with
 1,000 users of 100 each.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.scale [--sizes 1000,10000,100000] [--users 1000] [--runs 5] [--keep FOLDER]
+    export OPENBLAS_NUM_THREADS=1
+    python -m tests.benchmarks.scale [--sizes 1000,10000,100000] [--users 1000] [--runs 5] [--keep FOLDER]
 
 How the stores are filled says `synthetic.py`. Every measurement is made in a process of its own (`scale_worker.py`):
 one that scans exactly, and one that owns the index, built before by what `memchat reindex` runs. Recall is the whole

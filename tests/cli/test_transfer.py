@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from memchat.store.database import Database
 from tests.cli.conftest import Shell
 
 
@@ -136,3 +137,17 @@ def test_secrets_from_elsewhere_are_masked(shell: Shell) -> None:
     key = "sk-" + "a1B2c3D4e5F6g7H8" * 3
     assert shell.run("memories", "import", "-", stdin=f"My key is {key}.\n").code == 0
     assert all(key.encode() not in path.read_bytes() for path in shell.home.rglob("*") if path.is_file())
+
+
+def test_an_export_goes_on_past_what_cannot_be_read(shell: Shell) -> None:
+    """It says on stderr how much that was, the exit code tells, and the rest can be imported."""
+    told(shell)
+    whole = shell.run("memories", "export", "--json").json
+    with Database(shell.home / "memchat.db") as database:
+        database.execute("UPDATE memories SET created_at = 'some day' WHERE id = ?", (whole[1]["id"],))
+    saved = shell.run("memories", "export")
+    assert saved.code == 1
+    assert saved.err.startswith("Left out, as it cannot be read: 1 row.")
+    assert [json.loads(line)["id"] for line in saved.lines] == [m["id"] for m in whole if m != whole[1]]
+    done = shell.run("memories", "import", "-", "--json", stdin=saved.out, env=elsewhere(shell))
+    assert done.json["imported"] == len(whole) - 1

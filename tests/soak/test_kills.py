@@ -14,8 +14,12 @@ from typing import Any
 import pytest
 
 from memchat.app import BUILTIN_FINGERPRINT, utc_now
+from memchat.cli.doctor import doctor
+from memchat.config import load_settings
 from memchat.memory.ports import View
 from memchat.memory.types import Event, Owner
+from memchat.store.checkup import Health
+from memchat.store.index_report import BY_ITSELF
 from memchat.store.store import Store
 from tests.scripted_server import Reply, ScriptedServer
 from tests.soak.talker import fact, lesson, message
@@ -24,6 +28,11 @@ ALICE = Owner.user("alice")
 MOST_LINES = 40
 MOMENT_S = 0.05
 MANY = 10_000
+KEPT = {
+    *("database", "references", "memories", "conversations", "words", "vectors", "versions", "waiting", "erasures"),
+    *("index", "permissions"),
+}
+"""What the doctor checks of a home; the rest is about the machine around it."""
 
 
 def talker(home: Path, *arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -73,6 +82,25 @@ def check(home: Path, acknowledged: set[int], possible: set[int]) -> None:
         assert store.database.value(orphans) == 0
 
 
+def ailments(home: Path) -> dict[str, str]:
+    """What `memchat doctor` has to say against what is kept, by the name of the check."""
+    assert load_settings().home == home
+    found = doctor(as_json=True).data
+    assert isinstance(found, dict)
+    checks = {one["check"]: one["health"] for one in found["findings"]}
+    assert checks.keys() >= KEPT
+    return {
+        one["check"]: one["message"] for one in found["findings"] if one["check"] in KEPT and one["health"] != Health.OK
+    }
+
+
+def check_between(home: Path) -> None:
+    """Nothing is wrong after a kill, but for an index that the next process builds anew."""
+    found = ailments(home)
+    assert found.keys() <= {"index"}
+    assert BY_ITSELF in found.get("index", BY_ITSELF)
+
+
 def kill_again_and_again(home: Path, rounds: int, *arguments: str, env: dict[str, str] | None = None) -> None:
     chance = random.Random(rounds)
     acknowledged: set[int] = set()
@@ -86,14 +114,16 @@ def kill_again_and_again(home: Path, rounds: int, *arguments: str, env: dict[str
         # A line that the kill cut off was one number further at most.
         following = max([following, *numbers(lines, "saying")]) + 2
         possible |= set(range(following))
+        check_between(home)
     settle(home, *arguments, env=env)
     assert acknowledged
     check(home, acknowledged, possible)
+    assert ailments(home) == {}
 
 
 @pytest.mark.parametrize("rounds", [4, pytest.param(200, marks=pytest.mark.soak)])
 def test_a_chat_that_is_killed_again_and_again_loses_nothing(home: Path, rounds: int) -> None:
-    """kill -9 at random moments of talking and learning."""
+    """kill -9 at random moments of talking and learning; the doctor finds nothing after any of them."""
     kill_again_and_again(home, rounds)
 
 

@@ -164,14 +164,33 @@ def test_a_forgotten_conversation_leaves_no_byte(home: Path, store: Store) -> No
 
 
 def test_forgetting_everybody_empties_every_file(home: Path, store: Store) -> None:
-    """Nothing of anybody is left."""
+    """Nothing of anybody is left, and the receipt has looked."""
     memory = marked(store)
     others(store, 20)
-    receipt = store.eraser.erase_everything()
-    store.eraser.clean(no_index)
-    assert holding(home, *MARKS, memory.id, "street", "alice") == {}
+    receipt = cleaned(store, store.eraser.erase_everything())
+    check_gone(home, receipt, memory)
+    assert holding(home, "street", "alice") == {}
     assert receipt.memories == 41
     assert add(store, "User likes tea").text == "User likes tea"
+
+
+@pytest.mark.parametrize("kept", [FACT, QUOTE, CUES[0], "setonix"])
+def test_what_is_left_after_forgetting_everybody_is_named(home: Path, store: Store, kept: str) -> None:
+    """Words of a memory, of its conversation, its cues, its metadata, in a file that the cleaning knows nothing of."""
+    memory = marked(store)
+    (home / "notes.txt").write_text(f"{kept} {memory.id}")
+    (home / "vectors.bin").write_bytes(b"".join(vector_bytes(memory)))
+    left = cleaned(store, store.eraser.erase_everything()).left
+    assert {found.file for found in left} == {"notes.txt", "vectors.bin"}
+    assert {"id", "vector"} < {found.kind for found in left}
+
+
+def test_a_damaged_memory_can_be_forgotten(home: Path, store: Store) -> None:
+    """What is no JSON any more hinders nothing."""
+    memory = marked(store)
+    store.database.execute("UPDATE memories SET cues = '[\"feed', metadata = 'setonix'")
+    store.database.execute("UPDATE vectors SET kinds = '7'")
+    check_gone(home, forget(store, memory), memory)
 
 
 def test_the_source_can_be_kept(home: Path, store: Store) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from memchat.errors import StoreError
 from memchat.memory.types import Add, Confirm, Draft, Event, Forget, MessageStatus, Work, WorkState
 from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead
 from memchat.store.store import Store
@@ -33,6 +34,33 @@ def ended_process() -> int:
 def pretend(store: Store, work: Work, claim: str) -> None:
     """Let another process have the claim."""
     store.database.execute("UPDATE work SET claim = ? WHERE id = ?", (claim, work.id))
+
+
+def no_more_room(store: Store) -> None:
+    """The file may not grow any more, as on a full disk."""
+    store.database.value(f"PRAGMA max_page_count = {store.database.value('PRAGMA page_count')}")
+
+
+def test_a_turn_whose_reply_found_no_room_is_learned_from_all_the_same(store: Store) -> None:
+    """This process goes on living, but nobody waits until it lets go of what it could not write about."""
+    asked = store.transcripts.begin_turn(store.transcripts.new_session("alice", None), "I like tea")
+    assert store.work.claim() is None
+    no_more_room(store)
+    with pytest.raises(StoreError, match="No room"):
+        store.transcripts.end_turn(asked, "x" * 100_000, MessageStatus.COMPLETE, "test", [])
+    assert claimed(store).user_message_id == asked.id
+
+
+def test_work_whose_failure_found_no_room_can_be_taken_again(store: Store) -> None:
+    """And what was done with it under the former claim no longer counts."""
+    say(store, "I like tea")
+    work = claimed(store)
+    no_more_room(store)
+    with pytest.raises(StoreError, match="No room"):
+        store.work.failed(work, "x" * 100_000)
+    assert not store.work.is_ours(work)
+    assert claimed(store).id == work.id
+    assert store.work.is_ours(work)
 
 
 def test_work_is_taken_in_order_and_once(store: Store) -> None:
