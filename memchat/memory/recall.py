@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from memchat.memory.ranking import Floats, Pieces
 
 CANDIDATES = 80
-"""How many memories each half of recall may put forward. On LoCoMo 60 find what 200 find."""
+"""How many memories each half of recall may put forward. On LoCoMo 60 find what 200 find, but for one answer in a
+hundred among the first ten where no names are used."""
 WORD_BUDGET = 2_500
 """How many memories the words of one request may be looked up in: the rarest words come first."""
 MOST_WORDS = 64

@@ -21,9 +21,9 @@ def claim_of_this_process() -> str:
 
 @contextmanager
 def letting_go() -> Generator[None]:
-    """For what writes that a claim has ended. Where that cannot be written, as on a full disk, all that this process
+    """For what writes that a claim has ended: where that fails, as on a full disk, nobody waits for the claim.
 
-    has claimed so far is free all the same: this process takes another name, and nobody waits for the former one.
+    This process then takes another name, and all that it has claimed so far is free.
     """
     try:
         yield
