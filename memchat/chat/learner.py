@@ -11,7 +11,6 @@ from memchat.errors import BadReply, MemchatError, StoreBusy, StoreError
 from memchat.memory import extraction, reconcile, vectors
 from memchat.memory.extraction import Exchange, Extraction
 from memchat.memory.ports import Embedded, Embedder, LanguageModel
-from memchat.memory.quoted import own_words
 from memchat.memory.recall import Recall
 from memchat.memory.types import (
     CATEGORIES,
@@ -210,6 +209,9 @@ def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embed
 
 
 def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: Agent) -> Exchange:
+    # Its patterns take longer to compile than a chat should take to start.
+    from memchat.memory.quoted import own_words
+
     said = own_words(asked.text)
     reply = desk.reply_to(asked)
     return Exchange(
