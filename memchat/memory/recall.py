@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memchat.memory.ports import Candidate, Clock, Embedder, Lexicon, RecallStore, View
 from memchat.memory.text import content_words, speaker, words
-from memchat.memory.types import Memory, Owner, Session
+from memchat.memory.types import Memory, Owner, Session, has_ended
 from memchat.memory.vectors import load_numpy
 
 if TYPE_CHECKING:
@@ -67,8 +67,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A request, read: its vector by the way a memory is written, its word pieces with their weights, and its names."""
+    """A request, read: its vector by the way a memory is written, its word pieces with their weights, and its names.
 
+    `memories` is how many there are that it may be answered from.
+    """
+
+    memories: int
     third_person: "Vectors"
     first_person: "Vectors"
     pieces: "Pieces"
@@ -120,14 +124,8 @@ class Recall:
     def search(self, query: Query) -> list[Hit]:
         """The memories that bear on `query`, best first; none is a normal answer."""
         load_numpy()
-        from memchat.memory.ranking import floor
-
         top_k = query.top_k or self._limits.top_k
-        ranked = self._ranked(query, SPARE * top_k)
-        if query.floor and ranked:
-            least = floor(self._store.count(query.view))
-            ranked = [hit for hit in ranked if hit.score >= least]
-        return self._cut(ranked, top_k)
+        return self._cut(self._ranked(query, SPARE * top_k), top_k)
 
     def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
@@ -135,7 +133,7 @@ class Recall:
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against."""
-        return [hit.memory for hit in self._ranked(Query(text, view_of(session)), top_k)]
+        return [hit.memory for hit in self._ranked(Query(text, view_of(session), floor=False), top_k)]
 
     def standing(self, session: Session) -> list[Memory]:
         """The person's wishes about how to be answered, newest first."""
@@ -144,7 +142,9 @@ class Recall:
     # Steps.
 
     def _ranked(self, query: Query, limit: int) -> list[Hit]:
-        """The best `limit` memories, none saying what a better one says."""
+        """The best `limit` memories above the floor, where there is one, none saying what a better one says."""
+        from memchat.memory.ranking import floor
+
         request = _whole_request(query)
         if not request.strip():
             return []
@@ -153,6 +153,9 @@ class Recall:
             return []
         candidates, read = found
         scored = self._scored(candidates, read, query.view)
+        if query.floor:
+            least = floor(read.memories)
+            scored = [item for item in scored if item.score >= least]
         scored.sort(key=lambda item: (-item.score, item.candidate.id))
         best = _without_twins(scored, limit)
         memories = self._store.under([item.candidate.id for item in best])
@@ -179,7 +182,7 @@ class Recall:
             return None
         pieces, weights = self._weighed(counts, memories)
         named = frozenset[str]().union(*(candidate.named for candidate in candidates))
-        return candidates, _Read(rows[0], rows[-1], pieces, weights, named)
+        return candidates, _Read(memories, rows[0], rows[-1], pieces, weights, named)
 
     def _weighed(self, counts: Mapping[str, int], memories: int) -> "tuple[Pieces, Floats]":
         """The pieces of the request's words, each with its word's weight."""
@@ -279,7 +282,7 @@ def _score(considered: _Considered, read: _Read, soft: Mapping[str, float], now:
         parts["asks"] = -ranking.ASKS * ranking.asks(candidate.text)
     if considered.named:
         parts["named"] = ranking.NAMED
-    if candidate.doubtful or (candidate.valid_to is not None and candidate.valid_to <= now.today):
+    if candidate.doubtful or has_ended(candidate.valid_to, now.today):
         parts["gone by"] = -GONE_BY
     if candidate.session_id is not None and candidate.session_id == now.view.session_id:
         parts["here"] = HERE

@@ -144,7 +144,12 @@ class Memory:
         return self.expires_at is not None and self.expires_at <= now
 
     def ended(self, today: date) -> bool:
-        return self.valid_to is not None and self.valid_to <= today
+        return has_ended(self.valid_to, today)
+
+
+def has_ended(valid_to: date | None, today: date) -> bool:
+    """Whether what holds until `valid_to` no longer does; that day is the first on which it does not."""
+    return valid_to is not None and valid_to <= today
 
 
 class Event(StrEnum):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memchat.memory.vectors import load_numpy
+
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors
 
@@ -143,7 +145,7 @@ def _load(collection: Any) -> None:
 def _open(folder: Path) -> Any:
     """A client on `folder`, assembled by hand because only so the cache of collections can be sized."""
     # Chroma begins with numpy.typing, which comes half made, for both, while another thread is importing numpy.
-    import numpy  # noqa: F401
+    load_numpy()
     from chromadb.api import ServerAPI
     from chromadb.api.client import Client
     from chromadb.config import Settings, System

@@ -4,6 +4,8 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from sqlite3 import Row
+from typing import Any, TypeVar
 
 from memchat.errors import StoreError
 from memchat.memory import vectors
@@ -15,6 +17,8 @@ from memchat.store.interchange import Record
 from memchat.store.memories import Memories, new_id
 from memchat.store.reading import to_change
 from memchat.store.views import COLUMNS, TABLES, condition, owner_number, stamp, to_memory
+
+Value = TypeVar("Value")
 
 BATCH = 256
 """Memories embedded at a time."""
@@ -41,12 +45,8 @@ class Transfer(Memories):
 
         Raises StoreError at a row that cannot be read. With `on_unreadable` it goes on and calls that for each.
         """
-        if on_unreadable is None:
-            found = list(reversed(self.memories(view)))
-            told = self._changes(view.owners, {memory.id for memory in found})
-        else:
-            found = list(self._legible_memories(view, on_unreadable))
-            told = list(self._legible_changes(found, on_unreadable))
+        found = list(self._memories_of(view, on_unreadable))
+        told = self._changes_to(found, on_unreadable)
         changes: dict[str, list[Change]] = defaultdict(list)
         for number, change in enumerate(told, 1):
             changes[change.memory_id].append(replace(change, seq=number))
@@ -74,35 +74,32 @@ class Transfer(Memories):
             kept += self._write(part, embedded)
         return Imported(tuple(kept), known + len(fresh) - len(kept))
 
-    def _changes(self, owners: Sequence[Owner], ids: set[str]) -> list[Change]:
-        numbers = self._numbers(owners)
-        marks = ",".join("?" * len(numbers))
-        rows = self._db.rows(f"SELECT * FROM changes WHERE owner IN ({marks}) ORDER BY seq", numbers)
-        return [to_change(row) for row in rows if row["memory_id"] in ids]
+    # Row by row, for of a damaged database the rest can still be read.
 
-    # What can still be read of a damaged database.
-
-    def _legible_memories(self, view: View, on_unreadable: Callable[[], None]) -> Iterator[Memory]:
+    def _memories_of(self, view: View, on_unreadable: Callable[[], None] | None) -> Iterator[Memory]:
         owners = self._numbers(view.owners)
         where, values = condition(view, owners, self._clock())
+        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}"
         for number in self._rows_of("memories", "memories_of_owner", "number", owners):
-            try:
-                rows = self._db.rows(
-                    f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}", (number, *values)
-                )
-                yield from map(to_memory, rows)
-            except StoreError:
-                on_unreadable()
+            yield from self._read(to_memory, sql, (number, *values), on_unreadable)
 
-    def _legible_changes(self, found: Sequence[Memory], on_unreadable: Callable[[], None]) -> Iterator[Change]:
+    def _changes_to(self, found: Sequence[Memory], on_unreadable: Callable[[], None] | None) -> Iterator[Change]:
         ids = {memory.id for memory in found}
         owners = self._numbers(list({memory.owner for memory in found}))
         for seq in self._rows_of("changes", "changes_of_owner", "seq", owners):
-            try:
-                changes = map(to_change, self._db.rows("SELECT * FROM changes WHERE seq = ?", (seq,)))
-                yield from (change for change in changes if change.memory_id in ids)
-            except StoreError:
-                on_unreadable()
+            changes = self._read(to_change, "SELECT * FROM changes WHERE seq = ?", (seq,), on_unreadable)
+            yield from (change for change in changes if change.memory_id in ids)
+
+    def _read(
+        self, read: Callable[[Row], Value], sql: str, values: Sequence[Any], on_unreadable: Callable[[], None] | None
+    ) -> list[Value]:
+        try:
+            return [read(row) for row in self._db.rows(sql, values)]
+        except StoreError:
+            if on_unreadable is None:
+                raise
+            on_unreadable()
+            return []
 
     def _rows_of(self, table: str, index: str, number: str, owners: Sequence[int]) -> list[int]:
         """The numbers of the owners' rows by the index or by the table itself, whichever of the two can be read."""

@@ -5,11 +5,11 @@ import os
 import random
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -39,26 +39,26 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 """
 
 
-class Disk(Protocol):
-    """Where the home is, and how it gets full."""
-
-    @property
-    def home(self) -> Path: ...
-    def fill(self, spare: int) -> dict[str, str]:
-        """From now on there is room for `spare` bytes; returns what the program's environment must say."""
-
-    def free(self) -> None: ...
-
-
 @dataclass(frozen=True)
-class SmallDisk:
-    """A file system of its own."""
+class Disk(ABC):
+    """Where the home is, and how it gets full."""
 
     folder: Path
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @abstractmethod
+    def fill(self, spare: int) -> dict[str, str]:
+        """From now on there is room for `spare` bytes; returns what the program's environment must say."""
+
+    @abstractmethod
+    def free(self) -> None: ...
+
+
+class SmallDisk(Disk):
+    """A file system of its own."""
 
     def fill(self, spare: int) -> dict[str, str]:
         left = os.statvfs(self.folder)
@@ -70,15 +70,8 @@ class SmallDisk:
         (self.folder / "filler").unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class SmallFiles:
+class SmallFiles(Disk):
     """No file may grow beyond a size."""
-
-    folder: Path
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
 
     def fill(self, spare: int) -> dict[str, str]:
         largest = max((path.stat().st_size for path in self.home.rglob("*")), default=0)
