@@ -23,7 +23,7 @@ from memchat.memory.types import (
     Owner,
 )
 from memchat.store.database import storable
-from memchat.store.reading import MemoryReader, owner_token
+from memchat.store.reading import MemoryReader, owned
 from memchat.store.views import owner_number, stamp
 
 _PLANNED = re.compile(r"it was to end on (\d{4}-\d\d-\d\d)$")
@@ -351,10 +351,10 @@ class Memories(MemoryReader):
 
 
 def terms(owner: int, memory: Memory) -> str:
-    """The words under which `memory` is found: its owner's, its own, its cues', and its day's."""
+    """The words under which `memory` is found, as its owner's: its own, its cues', and its day's."""
     day = memory.valid_from or memory.created_at
     dated = f"{day.day} {day:%B %Y}"
-    return " ".join([owner_token(owner), *words(" ".join((memory.text, *memory.cues, dated)))])
+    return " ".join(owned(owner, word) for word in words(" ".join((memory.text, *memory.cues, dated))))
 
 
 def _clean(draft: Draft) -> Draft:

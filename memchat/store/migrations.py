@@ -139,4 +139,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE VIRTUAL TABLE words USING fts5 (terms, tokenize = "porter unicode61 remove_diacritics 2 tokenchars '_'");
         """,
     ),
+    (
+        "each owner's words apart",
+        """
+        UPDATE words SET terms = ltrim(replace(
+            substr(terms, instr(terms || ' ', ' ')),
+            ' ',
+            ' ' || substr(terms, 1, instr(terms || ' ', ' ') - 1) || '_'));
+        """,
+    ),
 )

@@ -111,7 +111,8 @@ class MemoryReader:
         if not numbers:
             return []
         where, values = condition(view, numbers, self._clock())
-        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.standing = 1 AND {where} ORDER BY m.number DESC LIMIT 50"
+        sql = f"""SELECT {COLUMNS} FROM memories AS m INDEXED BY memories_standing JOIN owners AS o ON o.id = m.owner
+            WHERE m.standing = 1 AND {where} ORDER BY m.number DESC LIMIT 50"""
         return [to_memory(row) for row in self._db.rows(sql, values)]
 
     def history(self, memory: Memory) -> list[Change]:
@@ -133,7 +134,7 @@ class MemoryReader:
         rows = self._db.rows(
             f"""SELECT m.id FROM words CROSS JOIN memories AS m ON m.number = words.rowid
                 WHERE words MATCH ? AND {where} ORDER BY words.rank LIMIT ?""",
-            (_with_owners(numbers, terms), *values, limit),
+            (_any_of(terms, numbers), *values, limit),
         )
         return [row["id"] for row in rows]
 
@@ -142,7 +143,7 @@ class MemoryReader:
         if not numbers:
             return dict.fromkeys(terms, 0)
         sql = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        return {term: int(self._db.value(sql, (_with_owners(numbers, [term]), COUNTED))) for term in terms}
+        return {term: int(self._db.value(sql, (_any_of([term], numbers), COUNTED))) for term in terms}
 
     def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
         if self._dense is None:
@@ -257,15 +258,14 @@ def _no_vectors() -> Embedded:
     return Embedded((), np.zeros((0, 0), dtype=np.float32))
 
 
-def owner_token(number: int) -> str:
-    """The word under which all that an owner's memories say is found."""
-    return f"_{number}"
+def owned(owner: int, word: str) -> str:
+    """`word` as it stands in the index of words: every owner has words of its own, so that others' cost nothing."""
+    return f"_{owner}_{word}"
 
 
-def _with_owners(numbers: Sequence[int], terms: Sequence[str]) -> str:
-    """A full-text query: any of the owners, and any of the terms."""
-    whose = " OR ".join(f'"{owner_token(number)}"' for number in numbers)
-    return f"({whose}) AND ({' OR '.join(map(_quoted, terms))})"
+def _any_of(terms: Sequence[str], numbers: Sequence[int]) -> str:
+    """A full-text query: any of the terms, of any of the owners."""
+    return " OR ".join(_quoted(owned(number, term)) for number in numbers for term in terms)
 
 
 def _quoted(term: str) -> str:

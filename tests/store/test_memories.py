@@ -443,14 +443,23 @@ def test_no_search_term_can_break_a_search(store: Store, term: str) -> None:
 
 
 def test_a_search_term_cannot_name_another_owner(store: Store) -> None:
-    """The word that marks an owner's memories does not open them to others."""
+    """The mark before every word of an owner's does not open them to others, nor are they counted."""
     add(store, "secret plums", BOB)
     add(store, "tea")
-    terms = [f"_{number}" for number in range(5)]
-    assert store.memories.lexical(View((ALICE,)), ["plums"], 5) == []
-    assert [current(store, m).owner for m in store.memories.memories(View((ALICE,)))] == [ALICE]
-    found = store.memories.lexical(View((ALICE,)), terms, 5)
-    assert {memory.owner for i in found if (memory := store.memories.get(i)) is not None} <= {ALICE}
+    marked = [f"{before}_{number}_plums" for number in range(5) for before in ("", "tea ", "-", "tea-")]
+    for term in ("plums", *marked):
+        assert store.memories.lexical(View((ALICE,)), [term], 5) == []
+        assert store.memories.frequencies(View((ALICE,)), [term]) == {term: 0}
+
+
+def test_the_words_of_two_owners_are_never_the_same(store: Store) -> None:
+    """Not even where the number of one is the beginning of the other's, and a word goes on with the rest of it."""
+    owners = [Owner.user(f"user {number}") for number in range(12)]
+    for owner in owners:
+        add(store, "2 2plums plums", owner)
+    for owner in owners:
+        for word in ("2", "2plums", "plums"):
+            assert store.memories.frequencies(View((owner,)), [word]) == {word: 1}
 
 
 # Ids.
@@ -573,6 +582,15 @@ def test_no_read_for_one_person_goes_through_other_peoples_rows(store: Store) ->
         store.transcripts.said_by("alice", 10)
     assert len(seen) > 20
     assert [(sql, scans(store, sql)) for sql in seen if scans(store, sql)] == []
+
+
+def test_wishes_are_found_without_reading_all_memories(store: Store) -> None:
+    """Every turn asks for them."""
+    add(store, "one")
+    with statements(store) as seen:
+        store.memories.standing(View((ALICE,)))
+    steps = [row["detail"] for row in store.database.rows(f"EXPLAIN QUERY PLAN {seen[-1]}")]
+    assert any("memories_standing" in step for step in steps)
 
 
 def test_counting_a_persons_memories_reads_an_index_alone(store: Store) -> None:
