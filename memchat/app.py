@@ -195,7 +195,6 @@ class App:
         from memchat.store.index import IndexKeeper
 
         keeper = IndexKeeper(self.index_place)
-        keeper.start()
         self._opened.append(keeper.close)
         return keeper
 
@@ -333,6 +332,8 @@ class App:
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn needs, in the background."""
+        if self.index is not None:
+            self.index.start()
         embedding = threading.Thread(target=lambda: self.embedder.embed(["warm"]), name="warm-up", daemon=True)
         embedding.start()
         # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.

@@ -38,7 +38,7 @@ def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]
 
 
 def embed(embedder: Embedder, drafts: Sequence[Draft], previous: Sequence[str | None] | None = None) -> list[Embedded]:
-    """The vectors of each draft, in one batch; `previous` goes with `drafts`, item by item."""
+    """The vectors of each draft, from one call; `previous` goes with `drafts`, item by item."""
     before = previous or [None] * len(drafts)
     plans = [texts_of(draft, former) for draft, former in zip(drafts, before, strict=True)]
     rows = embedder.embed([text for plan in plans for _, text in plan])

@@ -3,7 +3,8 @@
 import functools
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,8 @@ DIMENSION = 384
 FINGERPRINT = f"builtin/all-MiniLM-L6-v2-int8:{DIMENSION}"
 
 _MAX_PIECES = 256
-_BATCH_TEXTS = 32
-# Attention grows with the square of the length: 32 texts of 256 pieces at once take 300 MB, 8 of them a quarter.
-_BATCH_PIECES = 2048
 _THREADS = 2
+"""Texts at a time."""
 
 
 class BuiltinEmbedder:
@@ -52,24 +51,22 @@ class BuiltinEmbedder:
         load_numpy()
         import numpy as np
 
-        rows = np.zeros((len(texts), DIMENSION), dtype=np.float32)
         if not texts:
-            return rows
+            return np.zeros((0, DIMENSION), dtype=np.float32)
         pieces = [_cut(encoding.ids) for encoding in tokenizer().encode_batch([well_formed(text) for text in texts])]
-        for batch in _batches([len(ids) for ids in pieces]):
-            rows[batch] = self._run([pieces[index] for index in batch])
-        return rows
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return np.concatenate(list((map if len(pieces) == 1 else pool.map)(self._vector, pieces)))
 
-    def _run(self, batch: Sequence[list[int]]) -> "Vectors":
-        """The unit vectors of one batch, padded to its longest."""
+    def _vector(self, pieces: list[int]) -> "Vectors":
+        """The unit vector of one text, shape `(1, 384)`.
+
+        Texts are not run together: an int8 model rounds by the largest numbers in a batch, so that a text's vector
+        would depend on its neighbours, and to run them alone takes no longer.
+        """
         import numpy as np
 
-        ids = np.zeros((len(batch), max(map(len, batch))), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, pieces in enumerate(batch):
-            ids[row, : len(pieces)] = pieces
-            mask[row, : len(pieces)] = 1
-        (vectors,) = self._loaded().run(["emb"], {"input_ids": ids, "attention_mask": mask})
+        ids = np.array([pieces], dtype=np.int64)
+        (vectors,) = self._loaded().run(["emb"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 
@@ -99,13 +96,10 @@ def _open_session() -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _THREADS
-    options.inter_op_num_threads = 1
-    # The arena keeps what the largest batch needed for as long as the process lives.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # The arena keeps what the longest text needed for as long as the process lives.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    # Spinning threads would take a core from the terminal between two batches.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(MODEL_FILE), options, providers=["CPUExecutionProvider"])
 
@@ -113,15 +107,3 @@ def _open_session() -> Any:
 def _cut(ids: list[int]) -> list[int]:
     """At most 256 pieces, the closing one kept."""
     return ids if len(ids) <= _MAX_PIECES else [*ids[: _MAX_PIECES - 1], ids[-1]]
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indexes in batches of similar length, shortest first, each within the limits of texts and of padded pieces."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) == _BATCH_TEXTS or (len(batch) + 1) * lengths[index] > _BATCH_PIECES):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch

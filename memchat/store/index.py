@@ -64,11 +64,14 @@ class IndexState:
 
 
 class IndexKeeper:
-    """Start it, ask it, close it. A process that ends without `close` costs a rebuild and nothing else."""
+    """Start it, ask it, close it. A process that ends without `close` costs a rebuild and nothing else.
+
+    The first question starts it as well, and is answered None.
+    """
 
     def __init__(self, place: IndexPlace) -> None:
         self._place = place
-        self._lock = index_lock(place)
+        self._owned = False
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
         self._news = threading.Condition()
         self._stop = False
@@ -81,7 +84,10 @@ class IndexKeeper:
         self._settled = 0
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin to bring the index up, unless that has begun."""
+        with self._news:
+            if self._thread.ident is None and not self._stop:
+                self._thread.start()
 
     def wake(self) -> None:
         """There may be changes: look now."""
@@ -103,6 +109,7 @@ class IndexKeeper:
 
         None when the index cannot answer for the owner as of `position`. Never raises for the index's sake.
         """
+        self.start()
         index = self._index
         if index is None or self._broken or not self._ready_for(index, owner, position):
             return None
@@ -140,10 +147,12 @@ class IndexKeeper:
 
     def _hold(self, database: Database) -> None:
         """Take the lock, if it is free, and keep the index until told to stop or until it breaks."""
-        if not acquired(self._lock):
+        lock = index_lock(self._place)
+        if not acquired(lock):
             self._set(Phase.ELSEWHERE)
             return
         try:
+            self._owned = True
             while not self._stop:
                 self._look(database)
             if self._broken is not None:
@@ -158,7 +167,8 @@ class IndexKeeper:
             log.debug("in the index's thread", exc_info=True)
             self._throw_away(type(error).__name__)
         finally:
-            self._lock.release()
+            self._owned = False
+            lock.release()
 
     def _look(self, database: Database) -> None:
         try:
@@ -218,7 +228,7 @@ class IndexKeeper:
 
     def _set(self, phase: Phase, reason: str | None = None) -> None:
         index = self._index
-        owned = self._lock.is_locked and phase is not Phase.OFF
+        owned = self._owned and phase is not Phase.OFF
         self._state = IndexState(owned, phase, index.indexed if index else 0, reason or self._state.reason)
 
     def _pause(self, seconds: float) -> None:

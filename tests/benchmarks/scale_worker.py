@@ -81,6 +81,8 @@ def _recalls(recall: Recall, users: Sequence[str]) -> tuple[list[float], list[fl
 def _wait_for_index(app: App) -> float:
     """Seconds until the index answers; 0 without one."""
     began = time.monotonic()
+    if app.index is not None:
+        app.index.start()
     while app.index is not None and app.index.state().phase not in {Phase.READY, Phase.EMPTY}:
         if app.index.state().phase is Phase.OFF or time.monotonic() - began > READY_WITHIN_S:
             raise SystemExit(f"the index is not ready: {app.index.state()}")

@@ -42,17 +42,15 @@ def test_texts_that_mean_the_same_are_near_and_others_are_not(embedder: BuiltinE
     )
     assert a @ b > 0.5
     assert a @ c < 0.2
-    assert d @ e == pytest.approx(0.10, abs=0.05)
+    assert d @ e < 0.2
 
 
-def test_rows_come_back_in_the_order_of_the_texts(embedder: BuiltinEmbedder) -> None:
-    """Sorting by length and batching leave no trace beyond the rounding of an int8 model."""
+def test_a_text_has_the_same_vector_in_whatever_company(embedder: BuiltinEmbedder) -> None:
+    """To the bit, and in the order of the texts: an int8 model rounds a batch by its largest numbers."""
     texts = [f"fact number {number} " + "and so on " * ((number * 7) % 23) for number in range(70)]
     together = embedder.embed(texts)
-    alone = np.concatenate([embedder.embed([text]) for text in texts])
     assert together.shape == (70, 384)
-    assert (np.argmax(together @ alone.T, axis=1) == np.arange(70)).all()
-    assert np.sum(together * alone, axis=1).min() > 0.97
+    assert (together == np.concatenate([embedder.embed([text]) for text in texts])).all()
 
 
 def test_rows_are_float32_of_unit_length(embedder: BuiltinEmbedder) -> None:
