@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.application import get_app_session, run_in_terminal
 from prompt_toolkit.filters import Condition
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import confirm
 
 from memchat.errors import MemchatError
@@ -94,6 +95,7 @@ class ChatLoop:
         return 0
 
     def _new_session(self) -> PromptSession[str]:
+        _ask_nothing_of_the_terminal()
         naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
         transcripts = self._room.app.store.transcripts
         return PromptSession(
@@ -228,6 +230,13 @@ class ChatLoop:
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _ask_nothing_of_the_terminal() -> None:
+    """Where a terminal does not say where its cursor is, prompt_toolkit prints a warning; nothing here needs to know."""
+    output = get_app_session().output
+    if isinstance(output, Vt100_Output):
+        output.enable_cpr = False
 
 
 def greeting(room: Room) -> str:
