@@ -63,6 +63,7 @@ class Command:
     usage: str
     help: str
     choices: tuple[str, ...]
+    words: int | None
     run: Callable[[Room, str], Answer]
 
 
@@ -71,13 +72,16 @@ COMMANDS: dict[str, Command] = {}
 
 
 def command(
-    usage: str, help_: str, choices: tuple[str, ...] = ()
+    usage: str, help_: str, choices: tuple[str, ...] = (), *, words: int | None = None
 ) -> Callable[[Callable[[Room, str], Answer]], Callable[[Room, str], Answer]]:
-    """Register a command under the first word of `usage`; `choices` are the arguments that Tab offers."""
+    """Register a command under the first word of `usage`; `choices` are the arguments that Tab offers.
+
+    `words` is how many words it takes at most, None for any text: with more of them a line is a message.
+    """
 
     def register(run: Callable[[Room, str], Answer]) -> Callable[[Room, str], Answer]:
         name = usage.split(maxsplit=1)[0]
-        COMMANDS[name] = Command(name, f"/{usage}", help_, choices, run)
+        COMMANDS[name] = Command(name, f"/{usage}", help_, choices, words, run)
         return run
 
     return register
@@ -92,12 +96,21 @@ class Call:
 
 
 def parse(line: str) -> Call | None:
-    """The command in `line`, None for a message. A path such as /etc/hosts is a message, and so is a pasted heading."""
+    """The command in `line`, None for a message.
+
+    A message is also what begins with a slash and cannot be meant as a command: a path, words behind a name that is no
+    command's, more words than the command takes; and a pasted heading.
+    """
     line = line.strip()
     if line.startswith("# ") and "\n" not in line:
         return Call("remember", line[2:].strip())
     match = _COMMAND.fullmatch(line)
-    return Call(match["name"].lower(), (match["argument"] or "").strip()) if match else None
+    if match is None:
+        return None
+    name, argument = match["name"].lower(), (match["argument"] or "").strip()
+    known = COMMANDS.get(name)
+    most = 0 if known is None else known.words
+    return Call(name, argument) if most is None or len(argument.split()) <= most else None
 
 
 def perform(room: Room, call: Call) -> Answer:
@@ -136,7 +149,7 @@ def short_ids(ids: Sequence[str]) -> list[str]:
     return [id_[: length[id_]] for id_ in ids]
 
 
-@command("help", "what can be typed here")
+@command("help", "what can be typed here", words=0)
 def _help(room: Room, argument: str) -> Answer:
     width = max(len(known.usage) for known in COMMANDS.values())
     lines = [f"  {known.usage:<{width}}  {known.help}" for known in COMMANDS.values()]
@@ -184,7 +197,7 @@ def _remember(room: Room, argument: str) -> Answer:
     return Answer(f"Remembered: {one_line(memory.text)}")
 
 
-@command("why", "which memories the last answer could use, with their scores")
+@command("why", "which memories the last answer could use, with their scores", words=0)
 def _why(room: Room, argument: str) -> Answer:
     hits = room.chat.conversation.last_hits
     if not hits:
@@ -195,7 +208,7 @@ def _why(room: Room, argument: str) -> Answer:
     return Answer("\n".join([*lines, "/forget ID erases one."]))
 
 
-@command("private [on|off]", "whether this conversation stays out of memory", ("on", "off"))
+@command("private [on|off]", "whether this conversation stays out of memory", ("on", "off"), words=1)
 def _private(room: Room, argument: str) -> Answer:
     conversation = room.chat.conversation
     if argument not in {"", "on", "off"}:
@@ -207,7 +220,7 @@ def _private(room: Room, argument: str) -> Answer:
     return Answer("Not private: what is said here is learned.")
 
 
-@command("model", "which model answers")
+@command("model", "which model answers", words=1)
 def _model(room: Room, argument: str) -> Answer:
     name = one_line(room.chat.conversation.model.name)
     if argument and argument != name:
@@ -218,7 +231,7 @@ def _model(room: Room, argument: str) -> Answer:
     return Answer(name)
 
 
-@command("session", "this conversation's id and title")
+@command("session", "this conversation's id and title", words=0)
 def _session(room: Room, argument: str) -> Answer:
     session = room.chat.conversation.session
     title = one_line(session.title) or "(no title yet)"
@@ -226,7 +239,7 @@ def _session(room: Room, argument: str) -> Answer:
     return Answer(f"{title}\n  started {started}\n  memchat chat --session {session.id}")
 
 
-@command("status", "memories kept, and what still waits to be learned")
+@command("status", "memories kept, and what still waits to be learned", words=0)
 def _status(room: Room, argument: str) -> Answer:
     conversation = room.chat.conversation
     waiting = room.waiting()
@@ -239,7 +252,7 @@ def _status(room: Room, argument: str) -> Answer:
     )
 
 
-@command("quit", "leave (as Ctrl-D does)")
+@command("quit", "leave (as Ctrl-D does)", words=0)
 def _quit(room: Room, argument: str) -> Answer:
     return Answer(leave=True)
 

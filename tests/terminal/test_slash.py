@@ -37,12 +37,24 @@ def do(room: Room, line: str) -> Answer:
         ("# A heading\n\nand a text", None),
         ("/etc/hosts is what?", None),
         ("/usr/bin", None),
+        ("/tmp is full, what now?", None),
+        ("/ hello", None),
+        ("//", None),
+        ("/quit smoking is hard", None),
+        ("/quit\nsmoking", None),
+        ("/why is the sky blue?", None),
+        ("/help me write a letter", None),
+        ("/private schools are expensive", None),
+        ("/model trains are fun", None),
+        ("/private off", Call("private", "off")),
+        ("/forget about Paris", Call("forget", "about Paris")),
+        ("/xyzzy", Call("xyzzy", "")),
         ("what is /help", None),
         ("hello", None),
     ],
 )
 def test_what_is_a_command(line: str, call: Call | None) -> None:
-    """A slash and a word at the start, or '# ' and one line; paths and pasted headings are messages."""
+    """A slash and a name, or '# ' and one line; paths, pasted headings and words that no command takes are messages."""
     assert parse(line) == call
 
 
