@@ -65,7 +65,7 @@ def chat(
     instructions: Instructions = None,
     meta: Meta = None,
 ) -> int:
-    """Chat. With piped input every line is a turn, and the replies come out raw."""
+    """Chat. With piped input every line is a turn or a slash command, and the replies come out raw."""
     from memchat.app import ChatOptions
 
     settings = load_settings(user=user, agent=agent)
@@ -90,7 +90,7 @@ def chat(
             return run_chat(chat_, app, notes)
         from memchat.terminal.piped import run_piped
 
-        return run_piped(chat_, sys.stdin.buffer, sys.stdout, sys.stderr, notes)
+        return run_piped(chat_, app, sys.stdin.buffer, sys.stdout, sys.stderr, notes)
 
 
 def ask(

@@ -14,7 +14,7 @@ def talk(home: Path, lines: Sequence[bytes]) -> tuple[int, str, str, list[str]]:
     """Exit code, stdout, stderr, and what is remembered afterwards."""
     out, err, notes = StringIO(), StringIO(), Notes()
     with ScriptedApp(settings(home)) as app, app.chat(ChatOptions("al"), notes) as chat:
-        code = run_piped(chat, lines, out, err, notes)
+        code = run_piped(chat, app, lines, out, err, notes)
         return code, out.getvalue(), err.getvalue(), [memory.text for memory in app.memories("al")]
 
 
@@ -45,3 +45,38 @@ def test_a_turn_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert code == 4
     assert err.startswith("Nothing answers there.\nIs it running?\n")
     assert out.endswith("You **said** 'two', and that is all. \n")
+
+
+def test_commands_are_carried_out_and_answered_in_their_place(tmp_path: Path) -> None:
+    """What is to be remembered is, no model sees it, and /quit leaves the rest unread."""
+    code, out, err, memories = talk(tmp_path, [b"/remember I like figs\n", b"one\n", b"/memories\n", b"/quit\n", b"two\n"])
+    assert (code, err) == (0, "")
+    assert memories == ["I like figs"]
+    first, reply, listed = out.splitlines()
+    assert first == "Remembered: I like figs"
+    assert reply.startswith("You **said** 'one'")
+    assert listed.endswith("  I like figs")
+
+
+def test_a_heading_in_a_pipe_is_a_message(tmp_path: Path) -> None:
+    """Files are piped in, and those have lines like that."""
+    _, out, _, memories = talk(tmp_path, [b"# I like figs\n", b"/tmp is full\n"])
+    assert out.count("You **said**") == 2
+    assert memories == []
+
+
+def test_a_command_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    """A slip is named with its hint, and the exit code tells of it."""
+    code, out, err, _ = talk(tmp_path, [b"/sattus\n", b"two\n"])
+    assert code == 2
+    assert err == "There is no command /sattus.\nDid you mean /status?\n"
+    assert out.startswith("You **said** 'two'")
+
+
+def test_nothing_is_erased_that_would_be_asked_about(tmp_path: Path) -> None:
+    """An id is enough; words only show what they would find, for there is nobody to say yes."""
+    code, out, err, memories = talk(tmp_path, [b"/remember I like figs\n", b"/forget figs\n"])
+    assert code == 2
+    assert out.splitlines()[1].endswith("  I like figs")
+    assert "no terminal" in err
+    assert memories == ["I like figs"]
