@@ -11,12 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.config import AgentProfile, Settings
-from memchat.errors import NotFound, StoreBusy, UsageError
+from memchat.errors import AmbiguousId, NotFound, StoreBusy, UsageError
 from memchat.memory.ports import Clock, Embedder, LanguageModel, View
 from memchat.memory.types import Memory, Metadata, Owner, Session, Terms
 from memchat.models.access import ModelAccess
 from memchat.models.choice import OFFLINE, ModelChoice, choose_model
 from memchat.store.database import Database
+from memchat.store.ids import SHORTEST_ID
 from memchat.store.store import Store
 
 if TYPE_CHECKING:
@@ -354,13 +355,15 @@ class App:
         return transcripts.new_session(options.user, options.agent, private=options.private)
 
     def _named_session(self, options: ChatOptions, name: str) -> Session:
-        """The person's session of that id, or a new one; names that somebody else uses too stay apart."""
+        """The person's session of that name, or whose id begins so; else a new one of that name."""
         transcripts = self.store.transcripts
-        for known in (name, f"{name}@{options.user}"):
-            with suppress(NotFound):
-                return transcripts.find_session(known, options.user)
-        new = f"{name}@{options.user}" if transcripts.session_exists(name) else name
-        return transcripts.new_session(options.user, options.agent, private=options.private, name=new)
+        try:
+            return transcripts.find_session(name, options.user, shortest=SHORTEST_ID)
+        except AmbiguousId:
+            raise
+        except NotFound:
+            new = transcripts.name_for(name, options.user)
+            return transcripts.new_session(options.user, options.agent, private=options.private, name=new)
 
     def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "Style":
         from memchat.chat.conversation import Style

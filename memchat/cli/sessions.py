@@ -12,7 +12,7 @@ from memchat.cli.output import Block, Line, Result, Table, one_line
 from memchat.cli.portraits import counted, local
 from memchat.memory.ports import View
 from memchat.memory.types import Message, MessageStatus, Owner, Role, Scope, Session
-from memchat.store.ids import beginnings
+from memchat.store.ids import beginnings, is_made_here
 from memchat.store.interchange import moment_json
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = group("sessions", "The conversations that were held: list, read, search, rename, export, forget.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a conversation, or its beginning.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A conversation's id, its beginning, or its name.")]
 Agent = Annotated[str | None, typer.Option("--agent", "-a", metavar="NAME", help="Only those with this agent.")]
 
 _EXCERPT = 60
@@ -123,7 +123,7 @@ def export(
 
 @app.command()
 def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Conversations, by id or its beginning.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Conversations, by id, its beginning, or name.")],
     *,
     user: User = None,
     yes: Yes = False,
@@ -216,4 +216,6 @@ def _excerpt(text: str, word: str) -> str:
 
 
 def _short(memchat: "App") -> dict[str, str]:
-    return beginnings([session.id for session in memchat.store.transcripts.sessions(memchat.settings.user)])
+    """Ids as short as they can be found by; names stay whole."""
+    ids = [session.id for session in memchat.store.transcripts.sessions(memchat.settings.user)]
+    return beginnings([id_ for id_ in ids if is_made_here(id_)])

@@ -1,5 +1,6 @@
 """The ids there are, and how short one may be written."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -8,6 +9,12 @@ from memchat.store.database import Database
 from memchat.store.views import owner_number
 
 SHORTEST_ID = 8
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def is_made_here(id_: str) -> bool:
+    """Whether `id_` is one of memchat's own rather than a name that a person gave."""
+    return _UUID7.fullmatch(id_) is not None
 
 
 def memory_ids(database: Database, owners: Sequence[Owner]) -> list[str]:

@@ -10,6 +10,7 @@ from memchat.memory.ports import Clock
 from memchat.memory.types import USUAL, Message, MessageStatus, Role, Session, Terms
 from memchat.store.claims import CLAIM_S, claim_of_this_process, letting_go
 from memchat.store.database import Database, storable
+from memchat.store.ids import is_made_here
 from memchat.store.memories import new_id
 from memchat.store.views import legible, moment, stamp
 
@@ -38,22 +39,34 @@ class Transcripts:
         row = self._db.row(f"{_SESSIONS} WHERE s.id = ?", (session_id,))
         return None if row is None else _session(row)
 
-    def session_exists(self, session_id: str) -> bool:
-        """Whether anybody has a session of that id."""
-        return self._db.value("SELECT 1 FROM sessions WHERE id = ?", (session_id,)) is not None
+    def find_session(self, given: str, user: str, *, shortest: int = 1) -> Session:
+        """The session that `user` means by `given`: its whole id or name, or the beginning of an id made here.
 
-    def find_session(self, prefix: str, user: str) -> Session:
-        """The one session of `user` whose id begins with `prefix`; an id given in full wins over longer ones."""
+        A beginning has at least `shortest` characters, and no other of the person's ids begins so.
+        """
+        for known in (given, _own_name(given, user)):
+            session = self.session(known)
+            if session is not None and session.user == user:
+                return session
+        found = self._beginning_with(given.lower(), user) if len(given) >= shortest else []
+        if len(found) > 1:
+            some = ", ".join(found[:5])
+            raise AmbiguousId(f"{given!r} could be any of {some}.", hint="Give more of the id.")
+        session = self.session(found[0]) if found else None
+        if session is None:
+            raise NotFound(f"There is no session {given!r}.", hint="memchat sessions list shows them.")
+        return session
+
+    def _beginning_with(self, prefix: str, user: str) -> list[str]:
+        """The ids of `user`'s sessions, other than names, that begin with `prefix`."""
         rows = self._db.rows(
-            f"{_SESSIONS} WHERE s.user = ? AND substr(s.id, 1, ?) = ? COLLATE NOCASE ORDER BY s.id <> ?, s.id LIMIT 6",
-            (user, len(prefix), prefix, prefix),
+            "SELECT id FROM sessions WHERE user = ? AND substr(id, 1, ?) = ? ORDER BY id", (user, len(prefix), prefix)
         )
-        if rows and prefix and (len(rows) == 1 or rows[0]["id"] == prefix):
-            return _session(rows[0])
-        if not rows or not prefix:
-            raise NotFound(f"There is no session {prefix!r}.", hint="memchat sessions list shows them.")
-        some = ", ".join(row["id"] for row in rows[:5])
-        raise AmbiguousId(f"{prefix!r} could be any of {some}.", hint="Give more of the id.")
+        return [row["id"] for row in rows if prefix and is_made_here(row["id"])]
+
+    def name_for(self, name: str, user: str) -> str:
+        """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""
+        return name if self.session(name) is None else _own_name(name, user)
 
     def sessions(self, user: str, limit: int | None = None) -> list[Session]:
         """The sessions of `user`, the one last used first."""
@@ -196,6 +209,11 @@ class Transcripts:
                 json.dumps(message.recalled),
             ),
         )
+
+
+def _own_name(name: str, user: str) -> str:
+    """`name` where somebody else has a session under it already."""
+    return f"{name}@{user}"
 
 
 _SESSIONS = "SELECT s.*, (SELECT count(*) FROM messages AS m WHERE m.session_id = s.id) AS messages FROM sessions AS s"

@@ -233,7 +233,7 @@ class ChatLoop:
 
 
 def _ask_nothing_of_the_terminal() -> None:
-    """Where a terminal does not say where its cursor is, prompt_toolkit prints a warning; nothing here needs to know."""
+    """prompt_toolkit warns where a terminal does not say where its cursor is; nothing here needs to know."""
     output = get_app_session().output
     if isinstance(output, Vt100_Output):
         output.enable_cpr = False

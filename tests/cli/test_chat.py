@@ -121,6 +121,17 @@ def test_a_conversation_is_continued(shell: Shell) -> None:
     assert shell.run("ask", "Both.", "--session", first, "--continue").code == 2
 
 
+def test_a_name_is_no_beginning_of_another(shell: Shell) -> None:
+    """Whatever conversations there are that begin so; an id that memchat made may be cut short."""
+    made = shell.run("ask", "Hello.", "--json").json["session"]
+    for name in ("work-2", "work", "w", made[:4]):
+        assert shell.run("ask", "Hello.", "--session", name, "--json").json["session"] == name
+    assert shell.run("ask", "Hello.", "--session", made[:8], "--json").json["session"] == made
+    listed = shell.run("sessions", "list", "--json").json
+    assert {session["id"]: session["message_count"] for session in listed}["work-2"] == 2
+    assert shell.run("sessions", "show", "wor").code == 1
+
+
 def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedServer) -> None:
     """The message is kept, waits to be learned, and is learned by --retry."""
     env = {**behind(server), "OPENAI_API_BASE": f"{NOWHERE}/v1"}

@@ -1,6 +1,9 @@
 """`memchat sessions`: the conversations that were held."""
 
 import json
+import sys
+
+import pexpect
 
 from tests.cli.conftest import Shell
 
@@ -69,3 +72,19 @@ def test_an_ambiguous_or_unknown_id_is_an_error(shell: Shell) -> None:
     assert one in ambiguous.err
     assert two in ambiguous.err
     assert shell.run("sessions", "show", "ffff").code == 1
+
+
+def test_a_terminal_shows_names_whole_and_ids_short(shell: Shell) -> None:
+    """As much as the other commands need to find the conversation."""
+    made = shell.run("ask", "Hello.", "--json").json["session"]
+    shell.run("ask", "Hello.", "--session", "holidays-in-2026")
+    shown, status = pexpect.run(
+        f"{sys.executable} -m memchat sessions list",
+        env={**shell.environ, "TERM": "xterm"},
+        encoding="utf-8",
+        withexitstatus=True,
+    )
+    assert status == 0
+    assert "holidays-in-2026 " in shown
+    assert made[:8] in shown
+    assert made not in shown

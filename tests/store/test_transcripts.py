@@ -152,26 +152,48 @@ def test_sessions_are_listed_by_when_they_were_last_used(store: Store, clock: Se
     assert store.transcripts.said_by("alice", 2) == ["again", "second"]
 
 
-def test_a_session_is_found_by_a_beginning_that_is_its_alone(store: Store) -> None:
-    """An id given in full wins however many are longer; wildcards are plain characters."""
-    for name in ("w", *(f"w{number}" for number in range(9)), "100%", "a_b"):
+def test_a_session_that_was_given_a_name_is_found_by_that_alone(store: Store) -> None:
+    """Neither by its beginning nor in other letters: another conversation may well have that name."""
+    for name in ("w", "w7", "100%", "2026-06-03"):
         store.transcripts.record(store.transcripts.new_session("alice", None, name=name), Role.USER, name)
     find = store.transcripts.find_session
-    assert find("w", "alice").id == "w"
-    assert find("w7", "alice").id == "w7"
-    assert find("100", "alice").id == find("100%", "alice").id == "100%"
-    assert find("a_", "alice").id == "a_b"
-    for unknown in ("a%", "%", "_", "", "w_", "zzz"):
-        with pytest.raises(NotFound) as raised:
+    for name in ("w", "w7", "100%", "2026-06-03"):
+        assert find(name, "alice").id == name
+    for unknown in ("W", "100", "%", "_", "", "w_", "2026-06-0", "2026"):
+        with pytest.raises(NotFound):
             find(unknown, "alice")
-        assert not isinstance(raised.value, AmbiguousId), unknown
     with pytest.raises(NotFound):
         find("w7", "bob")
     store.transcripts.rename(find("w", "alice"), "W\ud800")
     assert find("w", "alice").title == "W\ufffd"
-    store.database.execute("DELETE FROM sessions WHERE id = 'w'")
-    with pytest.raises(AmbiguousId):
-        find("w", "alice")
+
+
+def test_a_session_without_a_name_is_found_by_a_beginning_that_is_its_alone(store: Store) -> None:
+    """However the id is written; of several that begin so none is chosen."""
+    first, second = (say(store, text, store.transcripts.new_session("alice", None)).session_id for text in "ab")
+    find = store.transcripts.find_session
+    apart = next(i for i, (one, other) in enumerate(zip(first, second, strict=True), 1) if one != other)
+    assert find(first[:apart], "alice").id == find(first[:apart].upper(), "alice").id == first
+    assert find(second, "alice").id == second
+    with pytest.raises(AmbiguousId) as raised:
+        find(first[: apart - 1], "alice")
+    assert second in raised.value.message
+    with pytest.raises(NotFound):
+        find(first[:apart], "alice", shortest=apart + 1)
+    with pytest.raises(NotFound):
+        find(first[:apart], "bob")
+
+
+def test_two_people_may_give_the_same_name(store: Store) -> None:
+    """Each finds their own under it."""
+    transcripts = store.transcripts
+    mine = transcripts.new_session("alice", None, name="work")
+    transcripts.record(mine, Role.USER, "mine")
+    assert transcripts.name_for("work", "bob") == "work@bob"
+    assert transcripts.name_for("play", "bob") == "play"
+    transcripts.record(transcripts.new_session("bob", None, name="work@bob"), Role.USER, "his")
+    assert transcripts.find_session("work", "alice") == transcripts.session("work")
+    assert transcripts.find_session("work", "bob").id == "work@bob"
 
 
 def test_messages_come_in_order_and_by_the_last_few(store: Store) -> None:

@@ -49,7 +49,9 @@ def test_a_turn_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_commands_are_carried_out_and_answered_in_their_place(tmp_path: Path) -> None:
     """What is to be remembered is, no model sees it, and /quit leaves the rest unread."""
-    code, out, err, memories = talk(tmp_path, [b"/remember I like figs\n", b"one\n", b"/memories\n", b"/quit\n", b"two\n"])
+    code, out, err, memories = talk(
+        tmp_path, [b"/remember I like figs\n", b"one\n", b"/memories\n", b"/quit\n", b"two\n"]
+    )
     assert (code, err) == (0, "")
     assert memories == ["I like figs"]
     first, reply, listed = out.splitlines()
