@@ -5,19 +5,18 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.config import AgentProfile, Settings
-from memchat.errors import AmbiguousId, NotFound, StoreBusy, UsageError
+from memchat.errors import StoreBusy, UsageError
 from memchat.memory.ports import Clock, Embedder, LanguageModel, View
 from memchat.memory.types import Memory, Metadata, Owner, Session, Terms
 from memchat.models.access import ModelAccess
 from memchat.models.choice import OFFLINE, ModelChoice, choose_model
 from memchat.store.database import Database
-from memchat.store.ids import SHORTEST_ID
 from memchat.store.store import Store
 
 if TYPE_CHECKING:
@@ -54,7 +53,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """How a conversation is to be held. `session` is one, its id or its beginning; `resume` takes up the last one."""
+    """How a conversation is to be held. `session` is one, its name, or its id or the beginning of that.
+
+    `resume` takes up the last one. Without `agent` that is one with whatever agent, and one that begins is with the
+    agent of the settings.
+    """
 
     user: str
     agent: str | None = None
@@ -272,10 +275,10 @@ class App:
     # Conversations.
 
     def chat(self, options: ChatOptions, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> Chat:
-        """Begin or take up a conversation, its learner started. Raises NotFound for a session that does not exist."""
-        choice = self.choice(options.model, options.agent)
-        profile = self.settings.profile(options.agent)
-        recall = self.recall_over(self.store, options.top_k or (profile.top_k if profile else None))
+        """Begin or take up a conversation, its learner started. Raises UsageError for one with another agent."""
+        session = self._session(options)
+        options = replace(options, session=session, resume=False)
+        choice, recall = self._means(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
         return Chat(conversation, self.learner(choice.extraction, on_learned))
 
@@ -283,13 +286,13 @@ class App:
         """A conversation with `model` over `store`, no learner behind it."""
         from memchat.chat.conversation import Conversation
 
-        profile = self.settings.profile(options.agent)
+        session = self._session(options)
         return Conversation(
-            self._session(options),
+            session,
             self.model(model),
             store.transcripts,
             recall if options.memory else None,
-            self._style(options, profile),
+            self._style(options, self.settings.profile(session.agent)),
             self.clock,
         )
 
@@ -298,16 +301,21 @@ class App:
         from memchat.chat.compare import Comparison, Unrecorded, ask
         from memchat.chat.conversation import Conversation
 
-        model = self.model(self.choice(options.model, options.agent).name)
-        profile = self.settings.profile(options.agent)
-        recall = self.recall_over(self.store, options.top_k or (profile.top_k if profile else None))
         session = self._session(options)
-        style = self._style(options, profile)
+        choice, recall = self._means(session, options)
+        model = self.model(choice.name)
+        style = self._style(options, self.settings.profile(session.agent))
         nothing = Unrecorded(self.clock)
         stateless, remembering = (
             ask(Conversation(session, model, nothing, memory, style, self.clock), question) for memory in (None, recall)
         )
         return Comparison(question, model.name, stateless, remembering)
+
+    def _means(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, Recall]":
+        """The model and the recall of a conversation, which its agent's profile may name."""
+        profile = self.settings.profile(session.agent)
+        top_k = options.top_k or (profile.top_k if profile else None)
+        return self.choice(options.model, session.agent), self.recall_over(self.store, top_k)
 
     def learner(self, extraction_model: str, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> "Learner":
         """A worker, started, that learns from whatever waits; with `extraction_model` where the settings name none."""
@@ -345,25 +353,21 @@ class App:
     def _session(self, options: ChatOptions) -> Session:
         if isinstance(options.session, Session):
             return options.session
-        transcripts = self.store.transcripts
         if options.session and options.resume:
             raise UsageError("Give --session or --continue, not both.")
-        if options.session:
-            return self._named_session(options, options.session)
-        if options.resume and (last := transcripts.latest_session(options.user, options.agent)) is not None:
-            return last
-        return transcripts.new_session(options.user, options.agent, private=options.private)
-
-    def _named_session(self, options: ChatOptions, name: str) -> Session:
-        """The person's session of that name, or whose id begins so; else a new one of that name."""
-        transcripts = self.store.transcripts
-        try:
-            return transcripts.find_session(name, options.user, shortest=SHORTEST_ID)
-        except AmbiguousId:
-            raise
-        except NotFound:
-            new = transcripts.name_for(name, options.user)
-            return transcripts.new_session(options.user, options.agent, private=options.private, name=new)
+        user, name, transcripts = options.user, options.session, self.store.transcripts
+        former = transcripts.named_session(name, user) if name else None
+        if options.resume:
+            former = transcripts.latest_session(user, options.agent)
+        if former is None:
+            stored_as = transcripts.name_for(name, user) if name else None
+            agent = options.agent or self.settings.agent
+            return transcripts.new_session(user, agent, private=options.private, name=stored_as)
+        if options.agent not in {None, former.agent}:
+            whom = f"the agent {former.agent!r}" if former.agent else "no agent"
+            hint = "Leave --agent out, or begin another conversation."
+            raise UsageError(f"The conversation {former.id} is with {whom}.", hint=hint)
+        return former
 
     def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "Style":
         from memchat.chat.conversation import Style

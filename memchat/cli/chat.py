@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from memchat.terminal.signals import Signals
 
 Agent = Annotated[
-    str | None, typer.Option("--agent", "-a", metavar="NAME", help="The agent to talk to; else MEMCHAT_AGENT.")
+    str | None,
+    typer.Option("--agent", "-a", metavar="NAME", help="The agent; else the conversation's own, else MEMCHAT_AGENT."),
 ]
 Session = Annotated[
     str | None,
     typer.Option("--session", "-s", metavar="ID", help="Go on with this conversation, or begin one of that name."),
 ]
-Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
+Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation (with --agent).")]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
 ]
@@ -71,7 +72,7 @@ def chat(
     settings = load_settings(user=user, agent=agent)
     wanted = ChatOptions(
         settings.user,
-        settings.agent,
+        agent,
         session,
         continue_,
         model,
@@ -117,7 +118,7 @@ def ask(
     settings = load_settings(user=user, agent=agent)
     wanted = ChatOptions(
         settings.user,
-        settings.agent,
+        agent,
         session,
         continue_,
         model,
@@ -153,7 +154,7 @@ def compare(
     settings = load_settings(user=user, agent=agent)
     with App(settings, on_retry=announce, on_notice=say) as app:
         say("Asking twice…")
-        found = app.compare(text, ChatOptions(settings.user, settings.agent, model=model, top_k=top_k, system=system))
+        found = app.compare(text, ChatOptions(settings.user, agent, model=model, top_k=top_k, system=system))
     return Result(_comparison_json(found), _compared(found), as_json=as_json)
 
 

@@ -10,7 +10,7 @@ from memchat.memory.ports import Clock
 from memchat.memory.types import USUAL, Message, MessageStatus, Role, Session, Terms
 from memchat.store.claims import CLAIM_S, claim_of_this_process, letting_go
 from memchat.store.database import Database, storable
-from memchat.store.ids import is_made_here
+from memchat.store.ids import SHORTEST_ID, is_made_here
 from memchat.store.memories import new_id
 from memchat.store.views import legible, moment, stamp
 
@@ -29,9 +29,11 @@ class Transcripts:
         now = self._clock()
         return Session(name or new_id(), user, agent, "", now, now, private)
 
-    def latest_session(self, user: str, agent: str | None) -> Session | None:
+    def latest_session(self, user: str, agent: str | None = None) -> Session | None:
+        """The session that `user` last used, with `agent` where one is given."""
         row = self._db.row(
-            f"{_SESSIONS} WHERE s.user = ? AND s.agent IS ? ORDER BY s.last_at DESC LIMIT 1", (user, agent)
+            f"{_SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
+            (user, agent, agent),
         )
         return None if row is None else _session(row)
 
@@ -63,6 +65,15 @@ class Transcripts:
             "SELECT id FROM sessions WHERE user = ? AND substr(id, 1, ?) = ? ORDER BY id", (user, len(prefix), prefix)
         )
         return [row["id"] for row in rows if prefix and is_made_here(row["id"])]
+
+    def named_session(self, name: str, user: str) -> Session | None:
+        """The session to go on with under `name`; a beginning must be long enough to be no name. AmbiguousId."""
+        try:
+            return self.find_session(name, user, shortest=SHORTEST_ID)
+        except AmbiguousId:
+            raise
+        except NotFound:
+            return None
 
     def name_for(self, name: str, user: str) -> str:
         """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""

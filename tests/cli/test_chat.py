@@ -132,6 +132,40 @@ def test_a_name_is_no_beginning_of_another(shell: Shell) -> None:
     assert shell.run("sessions", "show", "wor").code == 1
 
 
+SHOP = '[agents.shop]\nsystem = "You are SHOPBOT."\nmodel = "openai/shopmodel"\n'
+
+
+def test_a_conversation_keeps_its_agent(shell: Shell, server: ScriptedServer) -> None:
+    """Its system prompt and its model, when it is taken up by name or as the last one."""
+    shell.home.mkdir()
+    shell.home.joinpath("config.toml").write_text(SHOP)
+    env = {**behind(server), "MEMCHAT_EXTRACTION_MODEL": "offline"}
+    begun = shell.run("ask", "Hello.", "--session", "s1", "--agent", "shop", env=env)
+    assert begun.code == 0, begun.err
+    for taken_up in (("--session", "s1"), ("--continue",), ("--continue", "--agent", "shop")):
+        assert shell.run("ask", "Again.", *taken_up, "--json", env=env).json["session"] == "s1"
+    for request in server.requests:
+        assert request["json"]["messages"][0]["content"].startswith("You are SHOPBOT.")
+        assert request["json"]["model"] == "shopmodel"
+    assert len(server.requests) == 4
+
+
+def test_a_conversation_is_taken_up_with_no_other_agent(shell: Shell) -> None:
+    """Named, another one is refused; the usual one of the settings is for conversations that begin."""
+    shell.run("ask", "Hello.", "--session", "s1", "--agent", "shop")
+    refused = shell.run("ask", "Hello.", "--session", "s1", "--agent", "clinic")
+    assert refused.code == 2
+    assert "shop" in refused.err
+    usual = {"MEMCHAT_AGENT": "clinic"}
+    assert shell.run("ask", "Hello.", "--session", "s1", env=usual).code == 0
+    assert shell.run("ask", "Hello.", "--continue", "--json", env=usual).json["session"] == "s1"
+    begun = shell.run("ask", "Hello.", "--continue", "--agent", "clinic", "--json").json["session"]
+    assert begun != "s1"
+    shell.run("ask", "Hello.", "--session", "s2", env=usual)
+    agents = {session["id"]: session["agent"] for session in shell.run("sessions", "list", "--json").json}
+    assert agents == {"s1": "shop", begun: "clinic", "s2": "clinic"}
+
+
 def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedServer) -> None:
     """The message is kept, waits to be learned, and is learned by --retry."""
     env = {**behind(server), "OPENAI_API_BASE": f"{NOWHERE}/v1"}
