@@ -43,7 +43,6 @@ _NO_REPLY = re.compile(r"empty or invalid response|'str' object has no attribute
 _TOO_LONG = re.compile(r"context_length_exceeded|maximum context length|context window exceeded|prompt is too long")
 _NO_CREDIT = re.compile(r"insufficient_quota|exceeded your current quota|insufficient.{0,10}(balance|credit)")
 
-_ANOTHER_MODEL = "pick another model with --model; `memchat models` lists them"
 _CHECK_NETWORK = "Check the network and the address."
 
 
@@ -58,6 +57,14 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     api_base: str | None = None
     timeout_s: float = 60.0
+    embeds: bool = False
+
+    @property
+    def another(self) -> str:
+        """How to get another model, as the end of a hint."""
+        if self.embeds:
+            return "set another embedding model with MEMCHAT_EMBEDDING_MODEL"
+        return "pick another model with --model; `memchat models` lists them"
 
     @property
     def provider(self) -> str:
@@ -148,7 +155,7 @@ def _explained(failure: _Failure) -> ModelError:
         if (error := rule(failure)) is not None:
             return error
     message = f"{failure.endpoint.model} refused the request: {failure.detail}."
-    return ModelError(message, hint=f"Change what it complains about, or {_ANOTHER_MODEL}.")
+    return ModelError(message, hint=f"Change what it complains about, or {failure.endpoint.another}.")
 
 
 def _no_key(failure: _Failure) -> ModelError | None:
@@ -158,7 +165,8 @@ def _no_key(failure: _Failure) -> ModelError | None:
     if variable is None:
         return None
     return CredentialsError(
-        f"There is no API key for {failure.endpoint.model}.", hint=f"`export {variable}=…`, or {_ANOTHER_MODEL}."
+        f"There is no API key for {failure.endpoint.model}.",
+        hint=f"`export {variable}=…`, or {failure.endpoint.another}.",
     )
 
 
@@ -172,13 +180,15 @@ def _timeout(failure: _Failure) -> ModelError | None:
 def _no_connection(failure: _Failure) -> ModelError | None:
     if "ConnectError" not in failure.names:
         return None
-    place = _address(failure)
+    lost, place = f"{failure.endpoint.model} cannot be reached", _address(failure)
     if failure.find(socket.gaierror):
-        return ModelUnreachable(f"The name of {place} cannot be resolved.", hint=_CHECK_NETWORK)
+        return ModelUnreachable(f"{lost}: the name of {place} cannot be resolved.", hint=_CHECK_NETWORK)
     if failure.find(ConnectionRefusedError):
         hint = "Start it with `ollama serve`" if failure.endpoint.is_ollama else "Check the server and its address"
-        return ModelUnreachable(f"Nothing is listening at {place}.", hint=f"{hint}, or {_ANOTHER_MODEL}.")
-    return ModelUnreachable(f"No connection to {place}: {failure.detail}.", hint=_CHECK_NETWORK)
+        return ModelUnreachable(
+            f"{lost}: nothing is listening at {place}.", hint=f"{hint}, or {failure.endpoint.another}."
+        )
+    return ModelUnreachable(f"{lost}: no connection to {place} ({failure.detail}).", hint=_CHECK_NETWORK)
 
 
 def _not_a_reply(failure: _Failure) -> ModelError | None:
@@ -191,7 +201,7 @@ def not_a_reply(endpoint: Endpoint) -> BadReply:
     """The error for an answer that is no answer of a model, such as a page of HTML."""
     return BadReply(
         f"What came back from {endpoint.model} is not a model's reply.",
-        hint=f"Check the address (API base), or {_ANOTHER_MODEL}.",
+        hint=f"Check the address (API base), or {endpoint.another}.",
     )
 
 
@@ -203,49 +213,49 @@ def _broken_connection(failure: _Failure) -> ModelError | None:
 
 def _by_words(failure: _Failure) -> ModelError | None:
     """Causes that providers report under various statuses."""
-    model = failure.endpoint.model
+    model, another = failure.endpoint.model, failure.endpoint.another
     if failure.status == 402 or _NO_CREDIT.search(failure.words):
-        return ModelError(f"The account for {model} has no credit left.", hint=f"Top it up, or {_ANOTHER_MODEL}.")
+        return ModelError(f"The account for {model} has no credit left.", hint=f"Top it up, or {another}.")
     if failure.status == 413 or "ContextWindowExceededError" in failure.names or _TOO_LONG.search(failure.words):
-        hint = f"Start a new session, or {_ANOTHER_MODEL}."
-        return ContextOverflow(f"The prompt is too long for {model}.", hint=hint)
+        what, shorter = ("text", "Shorten it") if failure.endpoint.embeds else ("prompt", "Start a new session")
+        return ContextOverflow(f"The {what} is too long for {model}.", hint=f"{shorter}, or {another}.")
     if failure.status == 404 or (failure.status == 400 and _NO_SUCH_MODEL.search(failure.words)):
         return _unknown_model(failure)
     return None
 
 
 def _unknown_model(failure: _Failure) -> ModelError:
-    model = failure.endpoint.model
+    model, another = failure.endpoint.model, failure.endpoint.another
     if failure.endpoint.is_ollama:
-        hint = f"`ollama pull {model.partition('/')[2]}`, or {_ANOTHER_MODEL}."
+        hint = f"`ollama pull {model.partition('/')[2]}`, or {another}."
     elif "/" not in model:
-        hint = f"Names start with a provider, as in openai/{model}; {_ANOTHER_MODEL}."
+        hint = f"Names start with a provider, as in openai/{model}; {another}."
     else:
-        hint = f"Check its name, or {_ANOTHER_MODEL}."
+        hint = f"Check its name, or {another}."
     return ModelNotFound(f"There is no model {model}.", hint=hint)
 
 
 def _by_status(failure: _Failure) -> ModelError | None:
     endpoint, status = failure.endpoint, failure.status or 0
     if status == 401:
-        hint = f"Check the key{_of_variable(endpoint)}, or {_ANOTHER_MODEL}."
+        hint = f"Check the key{_of_variable(endpoint)}, or {endpoint.another}."
         return CredentialsError(f"The API key for {endpoint.model} was rejected.", hint=hint)
     if status == 403:
         return CredentialsError(
-            f"The API key does not allow {endpoint.model}.", hint=f"Check what it may use, or {_ANOTHER_MODEL}."
+            f"The API key does not allow {endpoint.model}.", hint=f"Check what it may use, or {endpoint.another}."
         )
     if status == 429:
         wait_s = _retry_after(failure)
         asked = "" if wait_s is None else f" and asks to wait {wait_s:g} s"
         return RateLimited(
             f"{endpoint.model} takes no more requests for now{asked}.",
-            hint=f"Try again later, or {_ANOTHER_MODEL}.",
+            hint=f"Try again later, or {endpoint.another}.",
             retry_after_s=wait_s,
         )
     if status >= 500:
         return ModelUnreachable(
             f"{endpoint.model} failed ({status}): {failure.detail}.",
-            hint=f"Try again later, or {_ANOTHER_MODEL}.",
+            hint=f"Try again later, or {endpoint.another}.",
             retry_after_s=_retry_after(failure),
         )
     return None

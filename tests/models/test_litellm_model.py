@@ -261,7 +261,7 @@ def test_nothing_listening_is_told_after_the_retries(waits: Waits, streamed: boo
         on_retry=waits.notices.append,
         sleep=waits.slept.append,
     )
-    with pytest.raises(ModelUnreachable, match=r"Nothing is listening at 127\.0\.0\.1:9\."):
+    with pytest.raises(ModelUnreachable, match=r"openai/scripted .* nothing is listening at 127\.0\.0\.1:9\."):
         said(model) if streamed else model.complete(HELLO)
     assert waits.slept == [1.0, 2.0, 4.0]
 
