@@ -61,7 +61,7 @@ class _Place:
         return self._app.curator_over(self.store)
 
     def desk(self, extraction_model: str) -> "StoreDesk":
-        return self._app.desk_over(self.store, extraction_model, self.recall())
+        return self._app.desk_over(self.store, extraction_model)
 
     def known(self, memory_id: str) -> Kept:
         """The memory under a whole id. Raises NotFound."""

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from memchat.chat.learner import Agent, Learner, Lesson
     from memchat.curation import Curator
     from memchat.desk import StoreDesk
+    from memchat.embedding import Embedding
     from memchat.memory.recall import Query, Recall
     from memchat.models.retry import RetryNotice
     from memchat.store.erasure import Receipt
@@ -34,16 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BUILTIN_FINGERPRINT = "builtin/all-MiniLM-L6-v2-int8:384"
 DROP_TIMEOUT_S = 30.0
-
-
-def _load_litellm() -> None:
-    from memchat.memory.vectors import load_numpy
-    from memchat.models.litellm_setup import litellm
-
-    load_numpy()
-    litellm()
 
 
 def utc_now() -> datetime:
@@ -149,53 +140,37 @@ class App:
         return Store(self.settings.database, self.clock, self.fingerprint)
 
     @cached_property
+    def embedding(self) -> "Embedding":
+        from memchat.embedding import Embedding
+
+        access = self._access.get(self.settings.embedding_model or "", ModelAccess())
+        return Embedding(self.settings, access, self._on_retry, self._on_notice)
+
+    @property
     def fingerprint(self) -> str:
-        return self.embedder.fingerprint if self.settings.embedding_model else BUILTIN_FINGERPRINT
+        """Of the vectors in use, as far as it is known."""
+        return self.embedding.fingerprint
 
-    @cached_property
+    @property
     def embedder(self) -> Embedder:
-        return self.new_embedder(self._known_dimension())
+        return self.embedding.embedder
 
-    def new_embedder(self, dimension: int | None = None) -> Embedder:
-        """The embedder of the settings; a LiteLLM one asks its provider for the dimension where it is not given."""
-        settings = self.settings
-        if settings.embedding_model is None:
-            from memchat.models.builtin_embedder import BuiltinEmbedder
-
-            return BuiltinEmbedder()
-        from memchat.models.litellm_embedder import LiteLLMEmbedder
-
-        access = self._access.get(settings.embedding_model, ModelAccess())
-        return LiteLLMEmbedder(
-            settings.embedding_model,
-            dimension=access.dimension or dimension,
-            api_key=access.api_key,
-            api_base=access.api_base,
-            timeout_s=settings.timeout_s,
-            retries=settings.retries,
-            on_retry=self._on_retry,
-        )
-
-    def _known_dimension(self) -> int | None:
-        """Of the vectors that the database has: so nobody need be asked."""
-        if self.settings.embedding_model is None:
-            return None
-        from memchat.store.embeddings import dimension_in
-
-        with Database(self.settings.database) as database:
-            return dimension_in(database, self.settings.embedding_model)
-
-    @cached_property
+    @property
     def index_place(self) -> "IndexPlace":
         from memchat.store.open_index import IndexPlace
 
         settings = self.settings
         return IndexPlace(settings.index, settings.index_lock, settings.database, self.fingerprint, settings.index_from)
 
-    @cached_property
+    @property
     def index(self) -> "IndexKeeper | None":
-        if not self._owns_index:
-            return None
+        """None where this process may not hold it, and while it is not known what vectors would go into it."""
+        from memchat.store.blobs import dimension_of
+
+        return self._keeper if self._owns_index and dimension_of(self.fingerprint) else None
+
+    @cached_property
+    def _keeper(self) -> "IndexKeeper":
         from memchat.store.index import IndexKeeper
 
         keeper = IndexKeeper(self.index_place)
@@ -208,6 +183,11 @@ class App:
 
     def recall_over(self, store: Store, top_k: int | None = None, tokens: int | None = None) -> "Recall":
         """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
+        return self._recall(store, self.embedding.requests, top_k, tokens)
+
+    def _recall(
+        self, store: Store, embedder: Embedder, top_k: int | None = None, tokens: int | None = None
+    ) -> "Recall":
         from memchat.memory.recall import Limits, Recall
         from memchat.models.lexicon import BuiltinLexicon
         from memchat.store.dense import Dense
@@ -216,7 +196,7 @@ class App:
         store.search_with(Dense(ExactScan(store.database, self.fingerprint, self._vectors), self.index))
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
-        return Recall(store.memories, self.embedder, BuiltinLexicon(), limits, self.clock)
+        return Recall(store.memories, embedder, BuiltinLexicon(), limits, self.clock)
 
     def _tell_of_other_vectors(self, store: Store) -> None:
         """Say once that recall cannot see the meaning of what another embedder read."""
@@ -331,24 +311,27 @@ class App:
         """A worker's desk on the calling thread, over a connection of its own."""
         store = self.open_store()
         name = extraction_model or self.settings.extraction_model or self.choice().extraction
-        return self.desk_over(store, name, self.recall_over(store))
+        return self.desk_over(store, name)
 
-    def desk_over(self, store: Store, extraction_model: str, recall: "Recall") -> "StoreDesk":
+    def desk_over(self, store: Store, extraction_model: str) -> "StoreDesk":
         from memchat.desk import StoreDesk
 
+        recall = self._recall(store, self.embedder)
         model = self.model(extraction_model)
         return StoreDesk(store, model, self.embedder, recall, self._agent, self.drop_index)
 
     def warm_up(self, model: str) -> None:
-        """Load what the first turn needs, in the background."""
+        """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
+        from memchat.models.warmup import in_background, load_litellm
+
         if self.index is not None:
             self.index.start()
-        embedding = threading.Thread(target=lambda: self.embedder.embed(["warm"]), name="warm-up", daemon=True)
-        embedding.start()
-        # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
-        self._opened.append(embedding.join)
-        if model != OFFLINE:
-            threading.Thread(target=_load_litellm, name="import-litellm", daemon=True).start()
+        if self.settings.embedding_model is None:
+            embedding = in_background("warm-up", lambda: self.embedder.embed(["warm"]))
+            # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
+            self._opened.append(embedding.join)
+        if model != OFFLINE or self.settings.embedding_model:
+            in_background("import-litellm", load_litellm)
 
     def _session(self, options: ChatOptions) -> Session:
         if isinstance(options.session, Session):

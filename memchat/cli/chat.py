@@ -171,9 +171,13 @@ def _talking(
     from memchat.terminal.signals import Signals
 
     notes = Notes()
+
+    def tell(line: str) -> None:
+        (notes.at_once or say)(line)
+
     with (
         Signals().handled() as signals,
-        App(settings, owns_index=owns_index, on_retry=announce, on_notice=say) as app,
+        App(settings, owns_index=owns_index, on_retry=announce, on_notice=tell) as app,
         app.chat(wanted, notes) as chat_,
     ):
         yield app, chat_, notes, signals

@@ -93,7 +93,7 @@ def _missing(settings: Settings) -> Diagnosis:
 
 def _place(settings: Settings, database: Database) -> "IndexPlace":
     """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
-    from memchat.app import BUILTIN_FINGERPRINT
+    from memchat.embedding import BUILTIN_FINGERPRINT
     from memchat.store.embeddings import fingerprint_of
     from memchat.store.open_index import IndexPlace
 

@@ -13,6 +13,7 @@ from memchat.cli.output import Line, Result
 from memchat.cli.portraits import counted
 from memchat.config import load_settings
 from memchat.errors import NotFound, StoreBusy, StoreError, UsageError
+from memchat.memory.vectors import completed
 from memchat.store.database import Database
 
 if TYPE_CHECKING:
@@ -47,14 +48,16 @@ def _embedded(memchat: "App") -> tuple[str, int]:
     from memchat.store.embeddings import Reembedding, faults
 
     store = memchat.store
-    embedder = memchat.new_embedder()
-    memories = Reembedding(store.database, memchat.clock, embedder.fingerprint)
-    numbers = [number for number, _ in faults(store.database, embedder.fingerprint)]
+    embedder = memchat.embedding.anew()
+    # The only command that asks: under the same name it may have become another one.
+    fingerprint = completed(embedder.fingerprint, embedder.dimension)
+    memories = Reembedding(store.database, memchat.clock, fingerprint)
+    numbers = [number for number, _ in faults(store.database, fingerprint)]
     with _bar("Embedding") as progress:
         done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))
     # Whoever has the index open builds it anew too.
     memories.announce()
-    return embedder.fingerprint, done
+    return fingerprint, done
 
 
 def _indexed(memchat: "App", fingerprint: str) -> tuple[int, bool]:

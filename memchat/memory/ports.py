@@ -95,7 +95,10 @@ class LanguageModel(Protocol):
 
 
 class Embedder(Protocol):
-    """Texts to vectors. `fingerprint` names model and dimension: vectors of another fingerprint do not compare."""
+    """Texts to vectors. `fingerprint` names model and dimension: vectors of another fingerprint do not compare.
+
+    Where the dimension is learned with the first vectors, `fingerprint` ends with `:?` until then.
+    """
 
     @property
     def fingerprint(self) -> str: ...

@@ -6,6 +6,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from memchat.errors import ModelError
 from memchat.memory.ports import Candidate, Clock, Embedder, Lexicon, RecallStore, View
 from memchat.memory.text import content_words, speaker, words
 from memchat.memory.types import Memory, Owner, Session, has_ended
@@ -33,6 +34,8 @@ HERE = 0.05
 """What it gains a memory to be of this very conversation."""
 SPARE = 2
 """For every memory wanted so many are ranked, for one that is too long makes room for the next."""
+WORDS_FLOOR = 0.13
+"""The floor for words alone: one unrelated request in ten recalls something, of facts without cues (blind sets)."""
 NOTE_TOKENS = 10
 """What the dash and the date of a line in the prompt cost."""
 
@@ -67,19 +70,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A request, read: its vector by the way a memory is written, its word pieces with their weights, and its names.
+    """A request, read: its vector by the way a memory is written (None for words alone), its word pieces with their
+    weights, and its names.
 
     `memories` is how many there are that it may be answered from.
     """
 
     memories: int
-    third_person: "Vectors"
-    first_person: "Vectors"
+    third_person: "Vectors | None"
+    first_person: "Vectors | None"
     pieces: "Pieces"
     weights: "Floats"
     names: frozenset[str]
 
-    def vector_for(self, candidate: Candidate) -> "Vectors":
+    def vector_for(self, candidate: Candidate) -> "Vectors | None":
         return self.first_person if candidate.verbatim else self.third_person
 
 
@@ -122,17 +126,23 @@ class Recall:
         self._clock = clock
 
     def search(self, query: Query) -> list[Hit]:
-        """The memories that bear on `query`, best first; none is a normal answer."""
+        """The memories that bear on `query`, best first; none is a normal answer.
+
+        They are found by words alone when the embedder fails.
+        """
         load_numpy()
         top_k = query.top_k or self._limits.top_k
-        return self._cut(self._ranked(query, SPARE * top_k), top_k)
+        return self._cut(self._ranked(query, SPARE * top_k, words_do=True), top_k)
 
     def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
         return tuple(self.search(replace(query, view=view_of(session))))
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
-        """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against."""
+        """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against.
+
+        Raises ModelError when the embedder fails: by words alone too much would be missed.
+        """
         return [hit.memory for hit in self._ranked(Query(text, view_of(session), floor=False), top_k)]
 
     def standing(self, session: Session) -> list[Memory]:
@@ -141,20 +151,20 @@ class Recall:
 
     # Steps.
 
-    def _ranked(self, query: Query, limit: int) -> list[Hit]:
+    def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> list[Hit]:
         """The best `limit` memories above the floor, where there is one, none saying what a better one says."""
         from memchat.memory.ranking import floor
 
         request = _whole_request(query)
         if not request.strip():
             return []
-        found = self._candidates(query.view, request)
+        found = self._candidates(query.view, request, words_do=words_do)
         if not found:
             return []
         candidates, read = found
         scored = self._scored(candidates, read, query.view)
         if query.floor:
-            least = floor(read.memories)
+            least = WORDS_FLOOR if read.third_person is None else floor(read.memories)
             scored = [item for item in scored if item.score >= least]
         scored.sort(key=lambda item: (-item.score, item.candidate.id))
         best = _without_twins(scored, limit)
@@ -162,7 +172,7 @@ class Recall:
         known = [(memories.get(item.candidate.id), item) for item in best]
         return [Hit(memory, item.score, item.parts) for memory, item in known if memory]
 
-    def _candidates(self, view: View, request: str) -> tuple[list[_Considered], _Read] | None:
+    def _candidates(self, view: View, request: str, *, words_do: bool) -> tuple[list[_Considered], _Read] | None:
         from memchat.memory.ranking import as_first_person, names_in, without_names
 
         memories = self._store.count(view)
@@ -172,9 +182,9 @@ class Recall:
         texts = [without_names(request, usual) or request]
         if turns and names:
             texts.append(as_first_person(request, names))
-        rows = self._embedder.embed(texts)
+        rows = self._vectors(texts, words_do=words_do)
         ids = [
-            *self._store.dense(view, rows, CANDIDATES),
+            *(() if rows is None else self._store.dense(view, rows, CANDIDATES)),
             *self._store.lexical(view, _rarest(counts), CANDIDATES),
         ]
         candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
@@ -182,7 +192,17 @@ class Recall:
             return None
         pieces, weights = self._weighed(counts, memories)
         named = frozenset[str]().union(*(candidate.named for candidate in candidates))
-        return candidates, _Read(memories, rows[0], rows[-1], pieces, weights, named)
+        third, first = (None, None) if rows is None else (rows[0], rows[-1])
+        return candidates, _Read(memories, third, first, pieces, weights, named)
+
+    def _vectors(self, texts: Sequence[str], *, words_do: bool) -> "Vectors | None":
+        """None where the embedder fails and words alone do."""
+        try:
+            return self._embedder.embed(texts)
+        except ModelError:
+            if not words_do:
+                raise
+            return None
 
     def _weighed(self, counts: Mapping[str, int], memories: int) -> "tuple[Pieces, Floats]":
         """The pieces of the request's words, each with its word's weight."""
@@ -272,9 +292,10 @@ def _score(considered: _Considered, read: _Read, soft: Mapping[str, float], now:
     from memchat.memory import ranking
 
     candidate = considered.candidate
+    vector = read.vector_for(candidate)
     own, before, after = (soft[text] if text else 0.0 for text in considered.texts)
     parts = {
-        "meaning": ranking.cosine(read.vector_for(candidate), candidate.embedded),
+        "meaning": 0.0 if vector is None else ranking.cosine(vector, candidate.embedded),
         "words": ranking.SOFT * ranking.evidence(own, bool(candidate.cues)),
     }
     if candidate.verbatim:

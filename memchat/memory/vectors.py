@@ -23,6 +23,16 @@ def load_numpy() -> None:
         import numpy  # noqa: F401
 
 
+def fingerprint(model: str, dimension: int | None) -> str:
+    """What vectors that compare have in common: `model:dimension`, or `model:?` until the first ones have come."""
+    return f"{model}:{'?' if dimension is None else dimension}"
+
+
+def completed(fingerprint: str, dimension: int) -> str:
+    """`fingerprint` with the `dimension` of vectors that have come, where it was not known yet."""
+    return f"{fingerprint[:-1]}{dimension}" if fingerprint.endswith(":?") else fingerprint
+
+
 def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]:
     """The (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
     if not draft.verbatim:
@@ -38,7 +48,9 @@ def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]
 
 
 def embed(embedder: Embedder, drafts: Sequence[Draft], previous: Sequence[str | None] | None = None) -> list[Embedded]:
-    """The vectors of each draft, from one call; `previous` goes with `drafts`, item by item."""
+    """The vectors of each draft, from one call; `previous` goes with `drafts`, item by item. No drafts ask nobody."""
+    if not drafts:
+        return []
     before = previous or [None] * len(drafts)
     plans = [texts_of(draft, former) for draft, former in zip(drafts, before, strict=True)]
     rows = embedder.embed([text for plan in plans for _, text in plan])

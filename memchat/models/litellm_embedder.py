@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memchat.errors import BadReply, ModelError
+from memchat.memory import vectors
 from memchat.models.litellm_errors import Endpoint, translated
 from memchat.models.litellm_setup import litellm
 from memchat.models.retry import RetryNotice, RetryPolicy
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 # The smallest limit among the providers (Cohere's).
 _BATCH_TEXTS = 96
 
+REST_S = 60.0
+"""How long nobody waits again, in seconds, for an embedder that has failed a request."""
+
 
 class LiteLLMEmbedder:
     """Implements `memory.ports.Embedder`.
 
-    Without a `dimension` it is learned from the first answer, and asking for it or for the fingerprint before that
-    costs a call. An answer of another dimension is a `ModelError`.
+    Without a `dimension` it is learned from the first answer, and asking for it before that costs a call. An answer of
+    another dimension is a `ModelError`.
     """
 
     def __init__(  # noqa: PLR0913
@@ -37,19 +41,19 @@ class LiteLLMEmbedder:
         on_retry: Callable[[RetryNotice], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._endpoint = Endpoint(name, api_key, api_base, timeout_s)
+        self._endpoint = Endpoint(name, api_key, api_base, timeout_s, embeds=True)
         self._retry = RetryPolicy(retries, on_retry, sleep)
         self._dimension = dimension
         self._lock = threading.Lock()
 
     @property
     def fingerprint(self) -> str:
-        return f"{self._endpoint.model}:{self.dimension}"
+        return vectors.fingerprint(self._endpoint.model, self._dimension)
 
     @property
     def dimension(self) -> int:
         if self._dimension is None:
-            self._embed_batch(["dimension"])
+            self._embed_batch(["dimension"], self._retry)
         assert self._dimension is not None
         return self._dimension
 
@@ -59,10 +63,14 @@ class LiteLLMEmbedder:
 
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return np.concatenate([self._embed_batch(batch) for batch in _batches(texts)])
+        return np.concatenate([self._embed_batch(batch, self._retry) for batch in _batches(texts)])
 
-    def _embed_batch(self, texts: Sequence[str]) -> "Vectors":
-        rows = self._retry.run(lambda: self._embedded_once(texts))
+    def embed_request(self, texts: Sequence[str]) -> "Vectors":
+        """As `embed`, for a few texts that somebody waits for: a failure is raised at once."""
+        return self._embed_batch(texts, RetryPolicy(retries=0))
+
+    def _embed_batch(self, texts: Sequence[str], retry: RetryPolicy) -> "Vectors":
+        rows = retry.run(lambda: self._embedded_once(texts))
         self._check_dimension(rows.shape[1])
         return rows
 
@@ -82,7 +90,7 @@ class LiteLLMEmbedder:
             )
             rows = _rows(answer.data)
         if rows is None or len(rows) != len(texts):
-            raise BadReply(f"{endpoint.model} did not give one vector a text.", hint="Check the embedding model.")
+            raise BadReply(f"{endpoint.model} did not give one vector a text.", hint="Check MEMCHAT_EMBEDDING_MODEL.")
         return rows
 
     def _check_dimension(self, found: int) -> None:
@@ -95,6 +103,45 @@ class LiteLLMEmbedder:
                 f"{self._endpoint.model} answered with {found} dimensions where {expected} were expected.",
                 hint="Set the embedding model that wrote this store, or run `memchat reindex`.",
             )
+
+
+class RequestEmbedder:
+    """Implements `memory.ports.Embedder` for requests, which words alone can answer when `embedder` fails.
+
+    It is then left alone for REST_S, the failure being raised at once. `on_failure` hears of the first one only.
+    """
+
+    def __init__(
+        self,
+        embedder: LiteLLMEmbedder,
+        on_failure: Callable[[ModelError], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._embedder = embedder
+        self._on_failure = on_failure
+        self._clock = clock
+        self._failure: ModelError | None = None
+        self._failed_at = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        return self._embedder.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        return self._embedder.dimension
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors, one row a text, in the order given."""
+        if self._failure is not None and self._clock() - self._failed_at < REST_S:
+            raise ModelError(self._failure.message, hint=self._failure.hint)
+        try:
+            return self._embedder.embed_request(texts)
+        except ModelError as error:
+            if self._failure is None:
+                self._on_failure(error)
+            self._failure, self._failed_at = error, self._clock()
+            raise
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

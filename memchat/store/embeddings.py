@@ -64,8 +64,8 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
     count, names = sum(found.values()), ", ".join(sorted(found))
     what = "memory was" if count == 1 else "memories were"
     return (
-        f"{count} {what} embedded with {names}, not with {fingerprint}, and can be found by their words alone."
-        " Run: memchat reindex"
+        f"{count} {what} embedded with {names}, not with {fingerprint.removesuffix(':?')}, and can be found by their"
+        " words alone. Run: memchat reindex"
     )
 
 

@@ -22,6 +22,7 @@ from memchat.memory.types import (
     Memory,
     Owner,
 )
+from memchat.memory.vectors import completed
 from memchat.store.database import storable
 from memchat.store.reading import MemoryReader, owned
 from memchat.store.views import owner_number, stamp
@@ -337,6 +338,7 @@ class Memories(MemoryReader):
 
     def _write_vectors(self, number: int, embedded: Embedded) -> None:
         owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        self._fingerprint = completed(self._fingerprint, embedded.rows.shape[1])
         self._db.execute(
             "INSERT OR REPLACE INTO vectors (number, owner, fingerprint, kinds, rows) VALUES (?, ?, ?, ?, ?)",
             (number, owner, self._fingerprint, json.dumps(embedded.kinds), embedded.rows.astype("<f4").tobytes()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from memchat.errors import AmbiguousId, NotFound
 from memchat.memory.ports import Candidate, Clock, Embedded, View
 from memchat.memory.types import Change, Event, Memory, Owner
+from memchat.memory.vectors import completed
 from memchat.store.blobs import decoded
 from memchat.store.database import Database, storable
 from memchat.store.views import (
@@ -148,6 +149,7 @@ class MemoryReader:
     def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
         if self._dense is None:
             return []
+        self._fingerprint = completed(self._fingerprint, query.shape[1])
         nearest: list[tuple[int, float]] = []
         for owner in self._numbers(view.owners):
             nearest += self._nearest(self._dense, view, owner, query, limit)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memchat.memory.vectors import completed
 from memchat.store.database import Database
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class ExactScan:
         """
         if limit <= 0 or len(query) == 0 or (allowed is not None and not allowed):
             return []
+        self.fingerprint = completed(self.fingerprint, query.shape[1])
         with self._cache.lock:
             entry = self._up_to_date(owner, query.shape[1])
             if entry is not None:

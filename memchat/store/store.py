@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Opens the database at `path` and makes it if it is missing. Close it, or use it in a `with` block."""
+    """Opens the database at `path` and makes it if it is missing. Close it, or use it in a `with` block.
+
+    `fingerprint` is that of the vectors read and written; one without its dimension gets that of the first vectors.
+    """
 
     def __init__(self, path: "Path", clock: Clock, fingerprint: str) -> None:
         self.database = Database(path)

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from prompt_toolkit.shortcuts import confirm
 from memchat.errors import MemchatError
 from memchat.memory.safety import visible
 from memchat.models.choice import OFFLINE
+from memchat.models.warmup import in_background
 from memchat.terminal.completion import SlashCompleter
 from memchat.terminal.keys import FormerMessages, Leaving, chat_keys, unechoed
 from memchat.terminal.notes import Notes, error_lines, folded, one_line, quiet
@@ -124,7 +124,7 @@ class ChatLoop:
         self._leaving.disarm()
         if not self._warm:
             self._warm = True
-            threading.Thread(target=_load_renderer, name="warm-up", daemon=True).start()
+            in_background("renderer", _load_renderer)
             self._room.app.warm_up(self._chat.conversation.model.name)
 
     def _handle(self, text: str) -> bool:

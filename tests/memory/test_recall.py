@@ -1,18 +1,22 @@
 """Recall over a real store: finds what bears on a request, and nothing of others, of the past, or beside the point."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from memchat.errors import ModelUnreachable
 from memchat.memory import vectors
 from memchat.memory.ports import View
-from memchat.memory.recall import NOTE_TOKENS, Hit, Limits, Query
+from memchat.memory.recall import NOTE_TOKENS, Hit, Limits, Query, Recall
 from memchat.memory.types import Add, Doubt, Draft, End, Owner, Scope
 from tests.chat.room import AL, EMBEDDER, LEXICON, NOON, Home
+
+if TYPE_CHECKING:
+    from memchat.memory.ports import Vectors
 
 VEGETARIAN = Draft(
     "User is vegetarian.",
@@ -111,6 +115,45 @@ def test_the_person_who_is_named_counts(home: Home) -> None:
     hits = home.recall.search(Query("Which instrument does Tom play?", View((AL,))))
     assert hits[0].memory.text == "User's brother Tom plays the piano."
     assert hits[0].parts["named"] > 0
+
+
+# Without the embedder.
+
+
+class Unreachable:
+    """An embedder that nobody reaches."""
+
+    fingerprint = "gone:?"
+    dimension = 0
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        raise ModelUnreachable("Nothing answers there.")
+
+
+def test_words_alone_do_when_the_embedder_fails(home: Home) -> None:
+    """What shares words with the request is recalled, in the same order; what does not, and the unrelated, is not."""
+    home.keep_drafts([VEGETARIAN, BERLIN])
+    home.keep("User's order is ZX-48213.", "User's order is ZX-77120.", "User's brother Tom plays the piano.")
+    recall = Recall(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
+
+    def found_by_words(text: str) -> list[str]:
+        hits = recall.search(Query(text, View((AL,))))
+        assert all("meaning" not in hit.parts for hit in hits)
+        return [hit.memory.text for hit in hits]
+
+    assert found_by_words("What about ZX-77120?")[0] == "User's order is ZX-77120."
+    assert found_by_words("Which instrument does Tom play?")[0] == "User's brother Tom plays the piano."
+    assert "User lives in Berlin." in found_by_words("What is the weather in Berlin tomorrow?")
+    for request in ("What is 17 times 23?", "Write a haiku about autumn leaves", "Thanks!", "ok"):
+        assert found_by_words(request) == []
+
+
+def test_what_new_facts_are_held_against_is_not_found_by_words_alone(home: Home) -> None:
+    """A contradiction may share no word with what it contradicts, so learning waits instead."""
+    home.keep_drafts([VEGETARIAN])
+    recall = Recall(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
+    with pytest.raises(ModelUnreachable):
+        recall.nearest("I am vegetarian.", home.session(), 15)
 
 
 # Whose.

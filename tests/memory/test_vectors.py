@@ -83,3 +83,10 @@ def test_a_batch_is_one_call_and_every_draft_gets_its_own_rows() -> None:
 def test_nothing_to_embed_gives_nothing() -> None:
     """A turn that taught nothing costs no model run of its own."""
     assert embed(CountingEmbedder(), []) == []
+
+
+def test_no_drafts_ask_nobody() -> None:
+    """An exchange that teaches nothing costs no call."""
+    embedder = CountingEmbedder()
+    assert embed(embedder, []) == []
+    assert embedder.calls == []

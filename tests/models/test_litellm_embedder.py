@@ -7,7 +7,7 @@ import pytest
 
 from memchat.errors import BadReply, CredentialsError, ModelError, ModelNotFound, ModelUnreachable
 from memchat.models.builtin_embedder import BuiltinEmbedder
-from memchat.models.litellm_embedder import LiteLLMEmbedder
+from memchat.models.litellm_embedder import REST_S, LiteLLMEmbedder, RequestEmbedder
 from memchat.models.retry import RetryNotice
 from tests.scripted_server import EmbedTexts, Reply, ScriptedServer, hashed_vectors
 
@@ -54,8 +54,11 @@ def test_many_texts_go_in_batches(server: ScriptedServer) -> None:
 
 
 def test_the_dimension_is_learned_from_the_first_answer(server: ScriptedServer) -> None:
-    """Asking early costs one call; once known, it costs none."""
+    """Until then the fingerprint goes without it; asking for it early costs one call, once known it costs none."""
     embedder = embedder_on(server)
+    assert embedder.fingerprint == f"{NAME}:?"
+    assert server.requests == []
+    assert embedder.dimension == 8
     assert embedder.fingerprint == f"{NAME}:8"
     assert embedder.embed([]).shape == (0, 8)
     assert len(server.requests) == 1
@@ -145,6 +148,35 @@ def test_retries_come_to_an_end(server: ScriptedServer) -> None:
         embedder_on(server, slept).embed(["tea"])
     assert slept == [1.0, 2.0, 4.0]
     assert len(server.requests) == 4
+
+
+def test_a_request_is_not_tried_again(server: ScriptedServer) -> None:
+    """Words can answer it: the first failure is told, once, and the embedder is left alone for a minute."""
+    told: list[ModelError] = []
+    now = [0.0]
+    embedder = embedder_on(server)
+    requests = RequestEmbedder(embedder, told.append, lambda: now[0])
+    server.enqueue_embedding(*[Reply(status=503)] * 2)
+    for seconds, sent in ((0.0, 1), (REST_S - 1, 1), (REST_S, 2), (REST_S, 2)):
+        now[0] = seconds
+        with pytest.raises(ModelError, match="failed"):
+            requests.embed(["tea"])
+        assert len(server.requests) == sent
+    assert len(told) == 1
+    now[0] = 2 * REST_S
+    assert requests.embed(["tea"])[0] == pytest.approx(embedder.embed(["tea"])[0])
+    assert requests.fingerprint == embedder.fingerprint == f"{NAME}:8"
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 429, 500])
+def test_the_way_on_is_another_embedding_model(server: ScriptedServer, status: int) -> None:
+    """Every hint names the setting; an option for the chat model would not help."""
+    server.enqueue_embedding(Reply(status=status))
+    embedder = LiteLLMEmbedder(NAME, api_key="sk-test-123456", api_base=server.base_url, retries=0)
+    with pytest.raises(ModelError) as raised:
+        embedder.embed(["tea"])
+    assert "MEMCHAT_EMBEDDING_MODEL" in (raised.value.hint or "")
+    assert "--model" not in (raised.value.hint or "")
 
 
 def test_the_server_can_serve_the_built_in_embedder() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from memchat.app import BUILTIN_FINGERPRINT, utc_now
+from memchat.app import utc_now
+from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.memory.ports import View
 from memchat.memory.types import Event, Owner
 from memchat.store.store import Store

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from memchat.app import BUILTIN_FINGERPRINT, utc_now
+from memchat.app import utc_now
 from memchat.cli.doctor import doctor
 from memchat.config import load_settings
+from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.memory.ports import View
 from memchat.memory.types import Event, Owner
 from memchat.store.checkup import Health

@@ -512,6 +512,22 @@ def test_a_filter_holds_for_what_is_near_too(store: Store) -> None:
     assert nearest(store, View((ALICE,))) == ["plum", "plum cake"]
 
 
+def test_a_store_that_did_not_know_the_dimension_learns_it(store: Store) -> None:
+    """From the first vectors, whether it writes them or is asked with one: then it finds those that others wrote."""
+    with (
+        Store(store.database.path, store.clock, "letters:?") as writing,
+        Store(store.database.path, store.clock, "letters:?") as asking,
+    ):
+        scan = ExactScan(asking.database, "letters:?")
+        asking.search_with(Dense(scan))
+        memory = add(writing, "plum")
+        assert store.database.value("SELECT fingerprint FROM vectors") == "letters:24"
+        assert asking.memories.candidates([memory.id])[0].embedded.kinds == ()
+        assert asking.memories.dense(View((ALICE,)), embedded("plum").rows, 5) == [memory.id]
+        assert asking.memories.candidates([memory.id])[0].embedded.kinds == ("text",)
+        assert scan.fingerprint == "letters:24"
+
+
 def test_what_is_near_but_hidden_makes_room_for_what_is_not(store: Store, clock: SettableClock) -> None:
     """Other sessions' and expired memories take no place among the few that are wanted."""
     add(store, "plum", scope=Scope.SESSION, session_id="s1")

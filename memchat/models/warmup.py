@@ -1,0 +1,30 @@
+"""Loading, behind the prompt, what the first turn needs. Nothing here reaches for the network."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
+    """Start `load` on a daemon thread. What fails there fails again, and is told, where it is needed."""
+
+    def attempt() -> None:
+        try:
+            load()
+        except Exception:
+            log.debug("could not be loaded ahead of time: %s", name, exc_info=True)
+
+    thread = threading.Thread(target=attempt, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def load_litellm() -> None:
+    """Import LiteLLM, which takes seconds, and numpy before it."""
+    from memchat.memory.vectors import load_numpy
+    from memchat.models.litellm_setup import litellm
+
+    load_numpy()
+    litellm()
