@@ -23,14 +23,19 @@ class Clause:
     sentence: str
 
 
-def clauses(message: str) -> Iterator[Clause]:
-    """The clauses of `message` that may state something, in order; none after a pretence or a text to work on."""
+def meant(message: str) -> Iterator[str]:
+    """The sentences of `message` that are meant as they stand; none after a pretence or a text to work on."""
     for line in _sentences(message):
         sentence = _BULLET.sub("", line)
         if mark("infects").search(sentence) or mark("task").search(sentence):
             return
-        if mark("not_meant").search(sentence) or _QUOTED.search(sentence):
-            continue
+        if not mark("not_meant").search(sentence):
+            yield sentence
+
+
+def clauses(sentence: str) -> Iterator[Clause]:
+    """The clauses of `sentence` that may state something, in order; none of what is only quoted or supposed."""
+    if not mark("only_if").search(sentence) and not _QUOTED.search(sentence):
         yield from (Clause(quote, words, sentence) for quote, words in _parts(sentence) if _is_stated(words))
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from memchat.memory.extraction import MAX_TEXT
 from memchat.memory.text import content_words
-from memchat.models.offline_clauses import Clause, clauses
+from memchat.models.offline_clauses import Clause, clauses, meant
 from memchat.models.offline_dates import Dated, write_out
 from memchat.models.offline_grammar import third_person
 from memchat.models.offline_rules import category_of, elided, mark, one_of, rephrased
-from memchat.models.offline_wishes import wish
+from memchat.models.offline_wishes import to_third, wish
 
 LONGEST = 240
 """A longer sentence, in characters, is a story rather than a fact."""
@@ -58,9 +59,52 @@ def stems(text: str) -> frozenset[str]:
 
 
 def read(message: str, today: date) -> Iterator[Statement | Over]:
-    """The statements of `message` in the order in which they were made."""
-    for clause in clauses(message):
-        yield from _read(clause, today)
+    """The statements of `message` in the order in which they were made.
+
+    What a sentence asks to remember is kept as it was said where no rule reads it.
+    """
+    for sentence in meant(message):
+        found: list[Statement | Over] = []
+        unread: list[Clause] = []
+        for clause in clauses(sentence):
+            read_here = list(_read(clause, today))
+            found += read_here
+            unread += [] if read_here else [clause]
+        yield from found
+        if what := _to_remember(sentence):
+            left = (
+                [(clause.words, clause.quote) for clause in unread if _stands_alone(clause)]
+                if found
+                else [(what, what)]
+            )
+            yield from (_as_said(words, quote, today) for words, quote in left)
+
+
+def _stands_alone(clause: Clause) -> bool:
+    """Whether a clause says something without those around it."""
+    return not mark("points_back").match(clause.words) and not mark("asked_to_remember").match(clause.words)
+
+
+def _to_remember(sentence: str) -> str:
+    """What `sentence` asks to remember, in its own words; nothing where it asks no such thing or does not say what."""
+    asked = mark("asked_to_remember").match(sentence)
+    if asked is None or (
+        sentence.endswith("?") and not re.match(r"(?i)(?:\w+,? )*?(?:can|could|will|would) you\b", sentence)
+    ):
+        return ""
+    what = asked["what"].strip()
+    return "" if mark("recalls").match(what) or len(what) > MAX_TEXT // 2 else what
+
+
+def _as_said(what: str, quote: str, today: date) -> Statement:
+    """`what` in the words it was said in, but for its dates; what is no sentence as what the person wants."""
+    if bare := mark("to_do_or_thing").match(what):
+        doing = bare["doing"] or ""
+        if asked := wish(doing) or wish(f"always {doing}"):
+            return Statement(asked.text, quote, asked.category, standing=asked.standing, session=asked.session)
+        what = f"User wants to remember {to_third(what)}"
+    text = _stop(write_out(what, today).text)
+    return Statement(text, quote, category_of(text) or "other")
 
 
 def _read(clause: Clause, today: date) -> Iterator[Statement | Over]:

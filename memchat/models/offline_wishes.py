@@ -26,7 +26,7 @@ def wish(words: str) -> Wish | None:
         only = contact["only"] or contact["just"] or ""
         return Wish(f"User wants to be contacted {only.lower()}{contact['how']}.", "support", standing=False)
     if taste := mark("taste").match(words):
-        return Wish(f"User {taste['verb'].lower()}s {_to_third(taste['what'])}.")
+        return Wish(f"User {taste['verb'].lower()}s {to_third(taste['what'])}.")
     if none := mark("none_of").match(words):
         return Wish(f"User wants no {none['what'].lower()} in answers.")
     if conditional := mark("whenever").match(words):
@@ -44,14 +44,15 @@ def _commanded(words: str, condition: str = "") -> Wish | None:
         return None
     refused = "not " if command["no"] or re.search(r"(?i)\bnever\b", words) else ""
     text = (
-        f"User wants the assistant {refused}to {command['do'].lower()} {_to_third(' '.join(rest.split()) + condition)}."
+        f"User wants the assistant {refused}to {command['do'].lower()} {to_third(' '.join(rest.split()) + condition)}."
     )
     return (
         Wish(text, session=re.search(r"(?i)\bfor (?:this|the) (?:conv|sess|chat)", words) is not None) if rest else None
     )
 
 
-def _to_third(words: str) -> str:
+def to_third(words: str) -> str:
+    """Words of the speaker's as said about them."""
     for first, third in (("me", "them"), ("my", "their"), ("your", "its"), ("I am", "they are"), ("I", "they")):
         words = re.sub(rf"\b{first}\b", third, words)
     return words

@@ -126,7 +126,6 @@ def test_a_move_makes_what_hung_on_the_old_home_doubtful() -> None:
         ("please forget what I told you about my sister", [2]),
         ("Delete everything you know about Berlin", [3, 4]),
         ("forget it", []),
-        ("Don't forget the milk", []),
         ("delete the second line", []),
     ],
 )

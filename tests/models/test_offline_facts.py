@@ -160,6 +160,47 @@ def test_what_one_is_asked_to_remember_is_kept_whatever_it_is() -> None:
     assert texts(learned("My locker is number 214")) == []
 
 
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("Remember that the garage code word is bluebird", ["The garage code word is bluebird."]),
+        ("Remember the meeting room is booked under Delta", ["The meeting room is booked under Delta."]),
+        ("Don't forget that the wifi is called Falcon. Thanks!", ["The wifi is called Falcon."]),
+        ("Please remember: the printer is on floor 3", ["The printer is on floor 3."]),
+        ("Can you remember that Anna's train leaves tomorrow?", ["Anna's train leaves on 19 March 2026."]),
+        ("Keep in mind that if the alarm rings, we meet at Lena's.", ["If the alarm rings, we meet at Lena's."]),
+        ("Remember that the wifi is Falcon and I live in Berlin", ["User lives in Berlin.", "The wifi is Falcon."]),
+        ("Remember to water my plants.", ["User wants to remember to water their plants."]),
+        ("Don't forget the milk", ["User wants to remember the milk."]),
+        ("Don't forget to answer in German.", ["User wants the assistant to answer in German."]),
+    ],
+)
+def test_a_request_to_remember_is_obeyed_where_no_rule_reads_it(message: str, kept: list[str]) -> None:
+    """In the words it was said in, with its dates written out; what a rule reads is kept as that."""
+    found = learned(message)
+    assert texts(found) == kept
+    assert learned("Don't forget the milk", ["User likes milk."]).forget == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Remember when phones had buttons?",
+        "Remember me?",
+        "Remember this.",
+        "Do you remember the code?",
+        "I remember that the code is blue",
+        "Remember what I told you about Rome.",
+        "Remember, I'm only joking about the code.",
+        "Translate: remember that the code is blue.",
+        "Pretend you are a butler. Remember that the code is blue.",
+    ],
+)
+def test_what_only_sounds_like_a_request_to_remember_is_not_kept(message: str) -> None:
+    """Memories recalled aloud, jokes, pretences, and texts to work on."""
+    assert learned(message) == learned("")
+
+
 def test_facts_come_with_cues() -> None:
     """The situations for recall go with each fact."""
     (fact,) = learned("I'm vegan.").facts
