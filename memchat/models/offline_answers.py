@@ -6,10 +6,13 @@ from datetime import date
 
 from memchat.memory.block import OPEN, Remembered, read
 from memchat.memory.cues import cues_for
+from memchat.memory.text import sentences
 from memchat.models.offline_dates import in_words
 from memchat.models.offline_grammar import second_person
 from memchat.models.offline_rules import about, category_of, mark
+from memchat.models.offline_statements import read as read_statements
 from memchat.models.offline_statements import stems
+from memchat.models.offline_wishes import to_forget
 
 WHAT_THIS_IS = "This is memchat's built-in offline mode: no language model, only your memories."
 NOTHING_KNOWN = "I have nothing about that in my memory."
@@ -39,21 +42,32 @@ def answer(message: str, system: str) -> str:
     if mark("thanks").match(said):
         return "You're welcome."
     if not mark("request").search(said):
-        return _acknowledged(OPEN in system)
+        return _acknowledged(said, OPEN in system)
     bearing = _bearing_on(said, remembered)
     if not bearing:
         return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
     return f"{_opening(said)}\n" + "\n".join(f"- {_told(memory)}" for memory in bearing) + f"\n\n{WHAT_THIS_IS}"
 
 
-def _acknowledged(remembers: bool) -> str:
+def _acknowledged(message: str, remembers: bool) -> str:
     """A prompt shows whether memory is in play, but not whether the conversation is private: true in both cases."""
     if not remembers:
         return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
-    return (
-        "Thanks. What is worth remembering is kept, unless this conversation is private. "
-        "(Offline mode: no language model.)"
-    )
+    return f"Thanks. {_becomes_of(message)} (Offline mode: no language model.)"
+
+
+def _becomes_of(message: str) -> str:
+    """What the rules find in `message`. Whether that is news is seen only when it is learned from."""
+    # Its patterns take longer to compile than a chat should take to start.
+    from memchat.memory.quoted import own_words
+
+    said = own_words(message)
+    if any(to_forget(sentence) for sentence in sentences(said)):
+        return "What you ask to forget is forgotten if I know it, unless this conversation is private."
+    corrects = any(mark("x_not_y").search(sentence) or mark("slip").search(sentence) for sentence in sentences(said))
+    if corrects or any(True for _ in read_statements(said, date.today())):
+        return "What is worth remembering is kept, unless this conversation is private."
+    return "I find nothing in that to remember: I read plain English by rules, and keep what they understand."
 
 
 def _opening(message: str) -> str:

@@ -88,6 +88,30 @@ def test_a_statement_is_acknowledged_without_claiming_what_was_kept() -> None:
     assert "I keep" not in reply
 
 
+@pytest.mark.parametrize(
+    "message",
+    ["Soy vegetariano y vivo en Madrid.", "The sky is blue over Lisbon.", "> I live in Berlin.\n\nso much for that"],
+)
+def test_nothing_is_promised_where_the_rules_find_nothing(message: str) -> None:
+    """Another language, what is no fact about the person, and a quotation."""
+    reply = asked(message, DIET)
+    assert "I find nothing in that to remember" in reply
+    assert "is kept" not in reply
+
+
+def test_a_request_to_forget_is_answered_as_one() -> None:
+    """Nothing is said to be kept."""
+    reply = asked("Forget that I live in Berlin.", HOME)
+    assert "is forgotten if I know it" in reply
+    assert "kept" not in reply
+
+
+@pytest.mark.parametrize("message", ["It's Lyon, not Lille.", "I quit my job.", "Remember that the code is bluebird."])
+def test_what_may_change_a_memory_is_acknowledged_as_before(message: str) -> None:
+    """A correction, an end, and what is to be remembered."""
+    assert "What is worth remembering is kept" in asked(message, HOME)
+
+
 @pytest.mark.parametrize("private", [False, True])
 def test_what_is_promised_of_a_conversation_holds(home: Path, private: bool) -> None:
     """The reply is the same in a private one, whose memories are recalled as ever; only the other one teaches."""
