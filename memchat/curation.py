@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from memchat.errors import UsageError
 from memchat.memory import vectors
 from memchat.memory.cues import cues_for
-from memchat.memory.ports import Embedder
+from memchat.memory.ports import Embedded, Embedder
 from memchat.memory.redaction import redact
 from memchat.memory.types import Add, Draft, Event, Memory, Owner, Scope
 from memchat.store.erasure import Receipt
@@ -54,12 +54,12 @@ class Curator:
         return [one.memory for one in applied]
 
     def edit(self, memory: Memory, text: str) -> Memory:
-        """Correct the words of `memory`. The former words stay in its history."""
+        """Correct the words of `memory`. The former words stay in its history; its cues are made anew."""
         clean = self.clean(text)
         if clean == memory.text:
             return memory
-        draft = Draft(clean, memory.owner, category=memory.category, cues=memory.cues)
-        return self._store.memories.edit(memory, clean, vectors.embed(self._embedder(), [draft])[0], "edited")
+        changed, embedded = self._in_words(memory, clean)
+        return self._store.memories.edit(changed, clean, embedded, "edited")
 
     def undo(self, memory: Memory) -> Memory:
         """Take the last change to `memory` back: an edit, what it superseded, its end, or the doubt about it."""
@@ -67,8 +67,8 @@ class Curator:
         changes = [change for change in store.history(memory) if change.memory_id == memory.id]
         last = next((c for c in reversed(changes) if c.event is not Event.CONFIRM), None)
         if last is not None and last.event in {Event.UPDATE, Event.UNDO} and last.old_text not in {None, memory.text}:
-            draft = Draft(last.old_text or "", memory.owner, category=memory.category, cues=memory.cues)
-            return store.undo(memory, draft.text, vectors.embed(self._embedder(), [draft])[0])
+            changed, embedded = self._in_words(memory, last.old_text or "")
+            return store.undo(changed, last.old_text or "", embedded)
         if last is not None and last.event in {Event.END, Event.DOUBT}:
             return store.unend(memory)
         if memory.superseded_by is not None:
@@ -107,6 +107,12 @@ class Curator:
         if len(text) > LONGEST:
             raise UsageError(f"A memory may hold {LONGEST} characters; this one has {len(text)}.")
         return redact(text).text if self._redacts else text
+
+    def _in_words(self, memory: Memory, text: str) -> tuple[Memory, Embedded]:
+        """`memory` with the cues that go with `text`, and the vectors of these and of `text`."""
+        plain = Draft(text, memory.owner, memory.scope, memory.category, verbatim=memory.verbatim)
+        draft = self._with_cues(plain)
+        return replace(memory, cues=draft.cues), vectors.embed(self._embedder(), [draft])[0]
 
     def _with_cues(self, draft: Draft) -> Draft:
         if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:

@@ -4,7 +4,7 @@ import pytest
 
 from memchat.curation import LONGEST, Curator
 from memchat.errors import UsageError
-from memchat.memory.types import Confirm, Doubt, Draft, End, Memory
+from memchat.memory.types import Confirm, Doubt, End, Memory
 from memchat.store.store import Store
 from tests.store.memory_room import ALICE, HashedEmbedder, add, apply, current, holding, replace_with, texts
 
@@ -27,6 +27,17 @@ def test_an_edit_is_undone_and_redone(store: Store, curator: Curator) -> None:
     curator.edit(memory, "User likes tea")
     assert undo(curator, store, memory).text == "User likes tae"
     assert undo(curator, store, memory).text == "User likes tea"
+
+
+def test_an_edit_makes_the_cues_anew(store: Store, curator: Curator) -> None:
+    """The former ones would bring the new words to mind where they have no place; undo makes those of the old words."""
+    memory = curator.add("User is vegetarian", ALICE)
+    assert "recipes and groceries" in memory.cues
+    edited = curator.edit(memory, "User plays the cello")
+    assert "recipes and groceries" not in edited.cues
+    kinds = store.database.value("SELECT kinds FROM vectors WHERE number = (SELECT number FROM memories)")
+    assert kinds.count("cue") == len(edited.cues)
+    assert undo(curator, store, memory).cues == memory.cues
 
 
 def test_a_replacement_is_undone_from_either_end(store: Store, curator: Curator) -> None:
@@ -76,15 +87,6 @@ def test_what_cannot_be_a_memory_is_refused(store: Store, curator: Curator) -> N
         with pytest.raises(UsageError):
             curator.add(text, ALICE)
     assert texts(store) == []
-
-
-def test_several_texts_are_kept_together_or_not_at_all(store: Store, curator: Curator) -> None:
-    """One that is refused keeps the others out too."""
-    with pytest.raises(UsageError):
-        curator.tell(["User likes tea", ""], Draft("", ALICE))
-    assert texts(store) == []
-    curator.tell(["User likes tea", "User likes plums"], Draft("", ALICE))
-    assert texts(store) == ["User likes tea", "User likes plums"]
 
 
 def test_forgetting_proves_that_nothing_is_left(store: Store, curator: Curator) -> None:
