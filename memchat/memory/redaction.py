@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from memchat.memory import labels
+
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
@@ -106,10 +108,7 @@ _REST_OF_WORD = re.compile(r"(?:(?!\[redacted )\S)++")
 
 
 def _trimmed(match: re.Match[str] | None) -> str:
-    return match[0].rstrip(_CLOSERS) if match else ""
-
-
-_CLOSERS = ".,;:)]}>\"'”“’»」』。、"
+    return match[0].rstrip(labels.CLOSERS) if match else ""
 
 
 def _always(_match: re.Match[str]) -> bool:
@@ -167,7 +166,12 @@ _URL_PASSWORD = re.compile(r"://[^\s/?#@:]*+:(?P<s>(?!\[redacted )[^\s/?#]*[^\s/
 
 
 def _no_placeholder(match: re.Match[str]) -> bool:
-    return not _PLACEHOLDER.fullmatch(match["s"]) and match["s"].lower() not in {"password", "pass", "pwd", "secret"}
+    return not labels.PLACEHOLDER.fullmatch(match["s"]) and match["s"].lower() not in {
+        "password",
+        "pass",
+        "pwd",
+        "secret",
+    }
 
 
 # Numbers with a checksum.
@@ -245,39 +249,14 @@ def _mod_97(iban: str) -> bool:
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 
-# Values after a label. What follows the label is only looked at, not consumed: it may hold the next label.
+def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
+    """Several words that are a secret together, as far as they are none of the sentence around them."""
+    for match in rule.pattern.finditer(text):
+        words = match["s"].split(" ")
+        start = match.start("s")
+        if count := labels.words_of_phrase(words, match):
+            yield start, start + len(" ".join(words[:count]))
 
-_QUOTES = "\"'`“”„«»「」『』"
-_VALUE = rf"(?=(?P<open>[{_QUOTES}])?+(?P<s>(?(open)[^{_QUOTES}\n]++|(?!\[redacted )\S{{1,200}})))"
-
-_ASSIGNED = r"[\"']?\s{0,3}(?:=>|:=|={1,3}|:)[ \t]{0,8}\n?[ \t]{0,8}"
-_VERB = (
-    r"\s{1,3}(?:is|was|will\sbe|ist|lautet|war|es|era|est)(?:\s{1,3}(?:now|still|set\sto|jetzt|nun|ahora))?:?\s{1,3}"
-)
-_WHOSE = r"(?:\s(?:for|to|of|on|für|zum|von|de|del|para)(?:\s[\w.@'’-]{1,30}){1,4}?)?"
-
-_PASSWORD = re.compile(
-    rf"(?i)(?P<name>pass(?:word|wd|phrase|code)|(?<![a-z])pwd(?!=[/~])|passwort|kennwort|contraseña|contrasena)"
-    rf"(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB}|(?<=--password)\s{{1,3}}){_VALUE}"
-)
-
-_PASSWORD_JAPANESE = re.compile(
-    r"(?:パスワード|パスフレーズ|パスコード|暗証番号)(?:は|が|:|=)\s{0,3}(?:(?P<open>[「『])|[\"'])?(?!\[redacted )"
-    r"(?P<s>(?(open)[^」』\n]{2,60}|[!-~]{4,}+(?: [!-~]++)*+))(?P<after>です|だ|」|』|。|、|\s|\Z)?"
-)
-
-_WORD = r"[^\s.,;:!?()\[\]{}<>=\"“”„«»]{1,40}"
-_PASSPHRASE = re.compile(
-    rf"(?i)(?P<name>pass[ -]?phrase|passwor[dt]|kennwort|contraseña|contrasena)(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB})"
-    rf"(?=(?P<s>(?!['`‘]|\[redacted ){_WORD}(?: {_WORD}){{1,15}}))"
-)
-
-_PIN = re.compile(
-    r"(?i)(?<![\w-])(?:(?P<mine>my |our |meine |mi )|(?P<lock>(?:sim|card|bank|atm|debit|phone|door)[ -]?))?"
-    r"(?:pin(?P<code>[ -]?(?:code|number|nummer))?|geheimzahl)"
-    rf"(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB}|は| )['\"]?(?P<s>[0-9]{{4,8}}|[0-9](?:[ -][0-9]){{3,5}})"
-    r"(?![0-9A-Za-z%]|[.,/-][0-9]|[ -](?:mm|cm|m|px|kg|g|char|digit|letter)\w*)"
-)
 
 _SEED_WORD = (
     r"(?:[0-9]{1,2}[.):]? ?)?+(?!(?:the|and|for|was|are|has|had|were|but|not|which|your|their|would|from|been|its|who"
@@ -289,180 +268,6 @@ _SEED = re.compile(
     r"|frase (?:semilla|de recuperación)|(?:シード|リカバリー?|復元)フレーズ)"
     rf"[^\[]{{0,40}}?(?<!\w)(?P<s>{_SEED_WORD}(?:[\s,、]{{1,3}}{_SEED_WORD}){{11,23}}+)"
 )
-
-_ONE_TIME = (
-    r"(?<!\w)(?:(?:verification|2fa|two[- ]factor|mfa|one[- ]time|otp|sms|authenticat\w{2,4}|log-?in|sign-?in|security)"
-    r"[ -](?:pass)?code|otp|(?-i:TAN)|(?:bestätigungs|sicherheits|verifizierungs|anmelde|einmal)code"
-    r"|código de (?:verificación|seguridad|acceso)|認証(?:コード|番号)|確認コード)(?![A-Za-z0-9])"
-)
-_ONE_TIME_CODE = r"(?P<s>[0-9]{4,8}|[0-9]{3}[ -][0-9]{3})(?![0-9A-Za-z]|[.,/-][0-9])"
-_ONE_TIME_BEHIND = re.compile(
-    rf"(?i){_ONE_TIME}(?:{_ASSIGNED}|{_WHOSE}{_VERB}|[ は]"
-    rf"|[^\[]{{0,120}}?\b(?:code(?:['’]s|:| is| ist| es)|it(?:['’]s| is)(?= [0-9]{{5}})) )(?:G-)?{_ONE_TIME_CODE}"
-)
-_ONE_TIME_BEFORE = re.compile(
-    rf"(?i)(?<![\w.,-])(?:G-)?{_ONE_TIME_CODE}"
-    rf"(?= (?:is|ist|es) (?:your|my|the|dein|ihr|tu|su|mi)\b[^.\n]{{0,30}}?{_ONE_TIME})"
-)
-
-_SECRET = re.compile(
-    r"(?i)(?P<name>(?:api|access|auth|private|signing|encryption|secret|account)[ _-]?(?:access[ _-]?)?key"
-    r"|secret|token|credentials?|api-schlüssel|clave (?:de )?api|apiキー|トークン)(?:_?[0-9]{1,2})?"
-    rf"(?P<sep>{_ASSIGNED}|{_VERB}|(?:(?<=--token)|(?<=-secret)|(?<=-api-key))\s{{1,3}}|は){_VALUE}"
-)
-
-
-def _is_password(match: re.Match[str]) -> bool:
-    value = match["s"].rstrip(_CLOSERS)
-    if len(value) < 3 or "[redacted " in value or _PLACEHOLDER.fullmatch(value):
-        return False
-    if match["open"] is None and _assigned(match) and _CODE.match(value):
-        return False
-    if value.isdigit():
-        return len(value) >= 4 and not _UNIT.match(match.string, match.start("s") + len(value))
-    if match["open"] is not None and value.count(" ") >= 2:
-        return True
-    return not _is_prose(value) and (not _is_word(value) or "\n" not in match["sep"])
-
-
-def _is_japanese_password(match: re.Match[str]) -> bool:
-    is_word = match["open"] is None and match["s"].replace(" ", "").isalpha()
-    return not _PLACEHOLDER.fullmatch(match["s"]) and (not is_word or match["after"] is not None)
-
-
-def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Several words that are a secret together, as far as they are none of the sentence around them."""
-    for match in rule.pattern.finditer(text):
-        words = match["s"].split(" ")
-        start = match.start("s")
-        if count := _words_of_phrase(words, match):
-            yield start, start + len(" ".join(words[:count]))
-
-
-def _words_of_phrase(words: list[str], match: re.Match[str]) -> int:
-    """How many of `words` are the secret; 0 where they speak about it ('too long to remember')."""
-    plain = [word.lower() for word in words]
-    if "phrase" in match["name"].lower():
-        whole = len(_GOES_ON.sub("", " ".join(plain)).split(" "))
-        if whole >= 3 and not _ON_PASSPHRASES & set(plain[:whole]):
-            return whole
-    count = next((at for at, word in enumerate(plain) if word in _FUNCTION_WORDS), len(plain))
-    if plain[0].isdigit() or _UNIT.search(" ".join(["", *plain[1:count]])):
-        return 0
-    if _assigned(match):
-        return count if count == len(plain) >= 4 and not _PROSE & set(plain[1:]) and "".join(plain).isalpha() else 0
-    if _is_prose(words[0]):
-        return count if count >= 4 and not _PROSE & set(plain[1:count]) else 0
-    return count if count >= 2 else 0
-
-
-def _is_pin(match: re.Match[str]) -> bool:
-    """Six digits may be the PIN code of an Indian address, and 'pin 1024' one of a plug."""
-    if match["sep"] == " ":
-        return bool(match["mine"] or match["lock"]) or (match[0].startswith("PIN") and len(match["s"]) == 4)
-    if len(match["s"]) != 6 or match["lock"]:
-        return True
-    begins_line = match.string[: match.start()].rpartition("\n")[2].strip() == ""
-    return match["code"] is None and (bool(match["mine"]) or not _assigned(match) or begins_line)
-
-
-def _is_secret(match: re.Match[str]) -> bool:
-    value = match["s"].rstrip(_CLOSERS)
-    if "[redacted " in value or " " in value or any(rule.match(value) for rule in (_PATH, _CODE)):
-        return False
-    if _PLACEHOLDER.fullmatch(value):
-        return False
-    if match["name"].isupper() and match["sep"].strip(" \t\"'") == "=":
-        return (len(value) >= 6 and not value.isupper()) or _is_random(value, 8)
-    return _is_random(value, 8 if _assigned(match) else 12)
-
-
-def _assigned(match: re.Match[str]) -> bool:
-    return not match["sep"].strip(" \t\n\"'").strip(":=>")
-
-
-def _is_random(value: str, least: int) -> bool:
-    """Letters and digits in no order that a word, a version or an identifier would have."""
-    mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
-    return len(value) >= least and mixed and not _NUMBERED_WORDS.fullmatch(value)
-
-
-_NUMBERED_WORDS = re.compile(
-    r"(?i)[a-z]+[0-9]{0,3}(?:[-_./:][a-z]*[0-9]{0,3})*+|v?[0-9]+(?:[.-][0-9]+)+[a-z0-9.-]*|[0-9]+-?[a-z]+"
-)
-_PLACEHOLDER = re.compile(
-    r"(?i)[*•x.…_-]{3,}|<[^>]*>?|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|\$\{\w+\}|\$\w*pass\w*|\{+[^}]*\}*"
-    r"|%\(?\w+\)?s?%?|%s|\[[a-z _-]+\]?"
-    r"|(?:your|dein|ihr|tu)[-_].*|my[-_](?:password|secret|token|api[-_]?key)|changeme|example|placeholder|none|null|nil|true|false|undefined"
-)
-_CODE = re.compile(
-    r"[A-Za-z_.]+\(|[A-Za-z_.]+\[['\"\w]*\]?\W*\Z"
-    r"|(?:self|this|os|process|env|config|settings|args|options|params|request|req|user|form|data|ctx|app)\.\w"
-    r"|(?i:[a-z_]*pass(?:word|wd|wort)s?[a-z_]*\W*\Z)"
-)
-_PATH = re.compile(r"[~.]{0,2}/[a-z0-9_./-]+\Z")
-_UNIT = re.compile(
-    r"(?i)[\s-]+(?:char|letter|symbol|digit|zeichen|stellen|buchstaben|caracter|letra|d[ií]gito|day|year)"
-)
-
-
-def _is_word(value: str) -> bool:
-    return re.sub(r"[-'’ ]", "", value).isalpha()
-
-
-def _is_prose(value: str) -> bool:
-    """Whether `value` goes on with a sentence about the password ('too short') instead of being it."""
-    if not _is_word(value):
-        return re.match(r"[0-9]+-(?:char|digit|letter)", value) is not None
-    first = re.split(r"[-'’ ]", value.lower())[0]
-    return first in _PROSE or (value.islower() and value.endswith(("ed", "ing", "ly")))
-
-
-_FUNCTION_WORDS = frozenset(
-    """
-    the a an this that these those it its my your his her our their what which who when where why how if because and
-    but or so as at by for from in into of on onto out over to under up with without i you he she we they there here
-    too not no never always still also just only really very quite pretty rather already about again almost probably
-    maybe apparently actually supposed since every each single should shall can cannot could will would needs has have
-    had does did do don isn wasn use uses using please thanks your zu nicht kein keine nie immer noch schon auch nur
-    sehr ganz ziemlich wirklich leider wieder das der die den dem ein eine einen mein meine dein sein ihr es er sie ich
-    wir was wie wo wenn weil und aber oder bei mit ohne für von auf im am als seit bitte danke muy nunca siempre
-    todavía aún también solo sólo el la los las lo un una mi tu su que cuando donde si porque y pero o con sin para por
-    de del en como desde más menos esta este esa ese no gracias
-    """.split()
-)
-_PROSE = _FUNCTION_WORDS | frozenset(
-    """
-    return raise pass print stolen broken cracked one two something anything nothing someone everyone hard easy simple
-    complex secure insecure safe unsafe weak strong short long longer shorter old new same different wrong right correct
-    incorrect invalid valid known unknown bad good fine great gone lost full empty blank non plain case well user self
-    pre auto due stale public private secret secrets hidden visible kept sent set unset reset written stored being going
-    getting between minimum maximum min max least less more most must enter type click link see check string str bytes
-    bool int text varchar char any optional required password passwords passphrase username email login manager policy
-    hash field input value weird stupid terrible unique random part key everywhere somewhere fallen become gestohlen
-    gehackt falsch richtig korrekt ungültig gültig abgelaufen kurz lang kürzer länger alt neu gleich dasselbe anders
-    schwach stark sicher unsicher einfach schwer leer weg bekannt unbekannt gespeichert vergessen verloren mindestens
-    höchstens geändert gesperrt vorgeschrieben erforderlich eingeben robada demasiado incorrecta correcta corta larga
-    débil segura insegura fuerte fácil difícil inválida válida vieja nueva antigua igual distinta diferente desconocida
-    conocida algo nada mínimo máximo necesaria obligatoria olvidada
-    """.split()
-)
-"""How a sentence about a password goes on, in English, German and Spanish."""
-_ON_PASSPHRASES = frozenset(
-    """
-    i you he she it we they me my your this that these those same too not never no very quite must should need needs
-    required least minimum long short weak strong characters letters words digits numbers saved stored written kept
-    forgotten expired wrong changed ich du wir mein meine dein nicht zu sehr muss soll lang kurz stark schwach zeichen
-    wörter gespeichert vergessen falsch abgelaufen yo mi tu no muy debe larga corta débil caracteres palabras guardada
-    olvidada
-    """.split()
-)
-"""What is said of a passphrase and hardly in one, where articles and prepositions are at home."""
-_GOES_ON = re.compile(
-    r" (?:(?:but|because|which|please|aber|weil|pero|porque)|(?:and|so|und|y) (?:i|my|we|it|you|ich|mein\w*|mi))"
-    r"(?: .*|\Z)"
-)
-
 
 _RULES = (
     _Rule("private key", _PEM, _has_key_material, _exact),
@@ -476,12 +281,12 @@ _RULES = (
     _Rule("card expiry", _EXPIRY_BEHIND, _always, _exact),
     _Rule("card expiry", _EXPIRY_BEFORE, _always, _exact),
     _Rule("iban", _IBAN, _always, _ibans),
-    _Rule("password", _PASSWORD, _is_password, _labelled),
+    _Rule("password", labels.PASSWORD, labels.is_password, _labelled),
     _Rule("recovery phrase", _SEED, _always, _exact),
-    _Rule("login code", _ONE_TIME_BEHIND, _always, _exact),
-    _Rule("login code", _ONE_TIME_BEFORE, _always, _exact),
-    _Rule("pin", _PIN, _is_pin, _exact),
-    _Rule("password", _PASSPHRASE, _always, _phrases),
-    _Rule("password", _PASSWORD_JAPANESE, _is_japanese_password, _exact),
-    _Rule("secret", _SECRET, _is_secret, _labelled),
+    _Rule("login code", labels.ONE_TIME_BEHIND, _always, _exact),
+    _Rule("login code", labels.ONE_TIME_BEFORE, _always, _exact),
+    _Rule("pin", labels.PIN, labels.is_pin, _exact),
+    _Rule("password", labels.PASSPHRASE, _always, _phrases),
+    _Rule("password", labels.PASSWORD_JAPANESE, labels.is_japanese_password, _exact),
+    _Rule("secret", labels.SECRET, labels.is_secret, _labelled),
 )
