@@ -15,29 +15,62 @@ _ASSIGNED = r"[\"']?\s{0,3}(?:=>|:=|={1,3}|:)[ \t]{0,8}\n?[ \t]{0,8}"
 _VERB = (
     r"\s{1,3}(?:is|was|will\sbe|ist|lautet|war|es|era|est)(?:\s{1,3}(?:now|still|set\sto|jetzt|nun|ahora))?:?\s{1,3}"
 )
-_WHOSE = r"(?:\s(?:for|to|of|on|für|zum|von|de|del|para)(?:\s[\w.@'’-]{1,30}){1,4}?)?"
+_WHOSE = (
+    r"(?:\s(?:for|to|of|on|für|zum|von|d[eiu]|des|del|dell[ao]|d[oa]|para|per|pour|van|voor)"
+    r"(?:\s[\w.@'’-]{1,30}){1,4}?)?"
+)
 
 PASSWORD = re.compile(
-    rf"(?i)(?P<name>pass(?:word|wd|phrase|code)|(?<![a-z])pwd(?!=[/~])|passwort|kennwort|contraseña|contrasena)"
+    r"(?i)(?P<name>pass(?:word|wd|phrase|code)|(?<![a-z])pwd(?![ :=]{1,3}[/~])|passwort|kennwort"
+    r"|contraseña|contrasena)"
     rf"(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB}|(?<=--password)\s{{1,3}}){_VALUE}"
 )
 
-PASSWORD_JAPANESE = re.compile(
-    r"(?:パスワード|パスフレーズ|パスコード|暗証番号)(?:は|が|:|=)\s{0,3}(?:(?P<open>[「『])|[\"'])?(?!\[redacted )"
-    r"(?P<s>(?(open)[^」』\n]{2,60}|[!-~]{4,}+(?: [!-~]++)*+))(?P<after>です|だ|」|』|。|、|\s|\Z)?"
+_STILL = r"(?:\s(?:now|jetzt|maintenant|toujours|adesso|ora|agora|ainda|ahora|nu|nog))?"
+_IS = (
+    rf"{_STILL}(?:\s{{1,3}}(?:is|was|luidt|ist|war|est|était|sera|è|era|sarà|é|foi|será|es)|,?\sc['’]est)"
+    rf"{_STILL}:?\s{{1,3}}"
+)
+_WHERE = r"(?:\s(?:wi-?fi|wlan|e?-?mail|gmail|pc))?"
+PASSWORD_ABROAD = re.compile(
+    r"(?i)(?P<name>mot de passe|parola d['’]ordine|(?<!\w)senha|palavra[ -]passe|palabra de paso|wachtwoord"
+    rf"|password(?=\s(?:di|del|della|do|da|du)\s|{_WHOSE}{_STILL}\s[èé]\s))"
+    rf"(?P<sep>{_WHERE}{_WHOSE}(?:{_ASSIGNED}|{_IS})){_VALUE}"
+)
+"""French, Italian, Portuguese, Spanish and Dutch."""
+
+PASSWORD_SHORT = re.compile(
+    r"(?i)(?P<name>(?<!\w)(?:pw|psw|mdp|ww|clave|parola chiave|codice di accesso|toegangscode)"
+    r"|(?:passwor[dt]|kennwort|contraseña)(?=\s(?:for|für|zum|de|para|per|pour|voor)\s)"
+    r"|(?:(?<![^\n])|(?<=[,;|/]\s)|(?<=[,;|/]))pass)"
+    rf"(?P<sep>{_WHERE}{_WHOSE}(?:{_ASSIGNED}|{_IS})){_VALUE}"
+)
+"""Labels that mean much else: only what no word or measure looks like is a password behind them."""
+
+LOGIN = re.compile(
+    r"(?i)(?<!\w)(?P<name>log-?in|sign-?in|anmeldedaten|zugang(?:sdaten)?|cred(?:ential)?s|inlog(?:gegevens)?"
+    r"|user(?:name)?\s?/\s?pass(?:word)?|identifiants?|credenziali|accesso|acesso|acceso|登[录錄]|ログイン)"
+    rf"(?P<sep>{_ASSIGNED})[\w.@+-]{{1,60}}\s{{0,2}}[/|,;]\s{{0,2}}{_VALUE}"
+)
+"""A name and behind it what opens the door: `login: al / Hunter22!`."""
+
+PIN = re.compile(
+    r"(?i)(?<![\w-])(?:(?P<mine>my |our |meine |mi |mon |mijn )|(?P<lock>(?:sim|card|bank|atm|debit|phone|door)[ -]?))?"
+    r"(?:pin(?P<code>[ -]?(?:code|number|nummer))?|geheimzahl)"
+    rf"(?P<sep>{_ASSIGNED}|{_WHOSE}(?:{_VERB}|{_IS})|は| )['\"]?(?P<s>[0-9]{{4,8}}|[0-9](?:[ -][0-9]){{3,5}})"
+    r"(?![0-9A-Za-z%]|[.,/-][0-9]|[ -](?:mm|cm|m|px|kg|g|char|digit|letter)\w*)"
+)
+
+PASSWORD_CJK = re.compile(
+    r"(?:(?:パスワード|パスフレーズ|パスコード|暗証番号|合言葉|密[码碼]|口令)(?:は|が|:|=|是|为|為|就是|改[成为為]了?)"
+    r"|(?<![ァ-ヿ])パス[は:=])[、,]?(?:今は|現在)?\s{0,3}(?:(?P<open>[「『“])|[\"'])?(?!\[redacted )"
+    r"(?P<s>(?(open)[^」』”\n]{2,60}|[!-~]{4,}+(?: [!-~]++)*+))(?P<after>です|だ|に[変設し]|」|』|”|。|、|\s|\Z)?"
 )
 
 _WORD = r"[^\s.,;:!?()\[\]{}<>=\"“”„«»]{1,40}"
 PASSPHRASE = re.compile(
     rf"(?i)(?P<name>pass[ -]?phrase|passwor[dt]|kennwort|contraseña|contrasena)(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB})"
     rf"(?=(?P<s>(?!['`‘]|\[redacted ){_WORD}(?: {_WORD}){{1,15}}))"
-)
-
-PIN = re.compile(
-    r"(?i)(?<![\w-])(?:(?P<mine>my |our |meine |mi )|(?P<lock>(?:sim|card|bank|atm|debit|phone|door)[ -]?))?"
-    r"(?:pin(?P<code>[ -]?(?:code|number|nummer))?|geheimzahl)"
-    rf"(?P<sep>{_ASSIGNED}|{_WHOSE}{_VERB}|は| )['\"]?(?P<s>[0-9]{{4,8}}|[0-9](?:[ -][0-9]){{3,5}})"
-    r"(?![0-9A-Za-z%]|[.,/-][0-9]|[ -](?:mm|cm|m|px|kg|g|char|digit|letter)\w*)"
 )
 
 _ONE_TIME = (
@@ -69,15 +102,57 @@ def is_password(match: re.Match[str]) -> bool:
     if match["open"] is None and _assigned(match) and _CODE.match(value):
         return False
     if value.isdigit():
-        return len(value) >= 4 and not _UNIT.match(match.string, match.start("s") + len(value))
+        return _is_long_number(match, value)
     if match["open"] is not None and value.count(" ") >= 2:
         return True
     return not _is_prose(value) and (not _is_word(value) or "\n" not in match["sep"])
 
 
-def is_japanese_password(match: re.Match[str]) -> bool:
+def is_password_abroad(match: re.Match[str]) -> bool:
+    """A plain word is one only where the sentence ends behind it, and where it is none that passwords are called."""
+    value = match["s"].rstrip(CLOSERS)
+    if not _may_be_secret(match, value):
+        return False
+    if not _is_word(value):
+        is_phrase = match["open"] is not None and value.count(" ") >= 2
+        return is_phrase or value.isdigit() or any(char.isalpha() for char in value)
+    ends = _CLAUSE_END.match(match.string, match.start("s") + len(value)) is not None
+    return ends and not _is_prose(value) and not _SAID_OF_PASSWORDS.fullmatch(value)
+
+
+def is_mixed(match: re.Match[str]) -> bool:
+    """Letters with digits or signs among them, in no order that a measure, a file or a number plate would have."""
+    value = match["s"].rstrip(CLOSERS)
+    if not _may_be_secret(match, value):
+        return False
+    if value.isdigit():
+        return len(value) >= 6
+    if value.isupper() or _MEASURE.fullmatch(value) or _ADDRESS.fullmatch(value):
+        return False
+    return len(value) >= 5 and any(map(str.isalpha, value)) and re.search(r"[0-9!#$%&*+?@^~]", value) is not None
+
+
+def is_login(match: re.Match[str]) -> bool:
+    return is_mixed(match) and not match["s"].rstrip(CLOSERS).isdigit()
+
+
+def _may_be_secret(match: re.Match[str], value: str) -> bool:
+    if len(value) < 3 or "[redacted " in value or PLACEHOLDER.fullmatch(value) or _KNOWN_NAME.fullmatch(value):
+        return False
+    if match["open"] is None and (_CODE.match(value) or _PATH.match(value)):
+        return False
+    return not value.isdigit() or _is_long_number(match, value)
+
+
+def _is_long_number(match: re.Match[str], value: str) -> bool:
+    return len(value) >= 4 and _UNIT.match(match.string, match.start("s") + len(value)) is None
+
+
+def is_cjk_password(match: re.Match[str]) -> bool:
     is_word = match["open"] is None and match["s"].replace(" ", "").isalpha()
-    return not PLACEHOLDER.fullmatch(match["s"]) and (not is_word or match["after"] is not None)
+    if any(names.fullmatch(match["s"]) for names in (PLACEHOLDER, _KNOWN_NAME, _RANGE)):
+        return False
+    return match["after"] is not None or not (is_word or match[0].startswith(("パスは", "合言葉", "口令")))
 
 
 def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
@@ -131,6 +206,23 @@ def _is_random(value: str, least: int) -> bool:
 _NUMBERED_WORDS = re.compile(
     r"(?i)[a-z]+[0-9]{0,3}(?:[-_./:][a-z]*[0-9]{0,3})*+|v?[0-9]+(?:[.-][0-9]+)+[a-z0-9.-]*|[0-9]+-?[a-z]+"
 )
+_CLAUSE_END = re.compile(r"[\"'”’»」]?\s*(?:[.,;!?)\]\n»]|\Z)")
+_KNOWN_NAME = re.compile(
+    r"(?i)(?:base|sha|md|utf|aes|rsa|ipv|o?auth|saml|openid|wpa|http|bcrypt|argon)-?[0-9]+|1password|(?:ctrl|cmd|alt|shift|strg)\+\w+"
+)
+_MEASURE = re.compile(r"(?i)[0-9]+(?:[.,:-][0-9]+)*[a-z%°/]{1,4}|[0-9.,:/-]+|v[0-9.]+")
+_RANGE = re.compile(r"[0-9]+[-~][0-9]+")
+_ADDRESS = re.compile(r"(?i)[\w.+-]+@[\w-]+\.[\w.]+|\w+://.*|[\w/-]+\.[a-z]{2,4}")
+_SAID_OF_PASSWORDS = re.compile(
+    r"(?i)\w+(?:ée?s?|[aiu]t[ao]|[ai]d[ao]|[aií]vel|ible|able|bile|[oó]ri[oa]|oire|aire|ile|ide|id[ao]|áli[dc]a"
+    r"|ique|ecte?|ett[oa]|lijk|ig|isch|loos)|(?:ge|ver|be|ont)\w+(?:d|t|en)"
+    r"|courte?|long(?:ue)?|faible|forte?|sûre?|bonne?|fausse|faux|mauvais|nouveau|ancien|même|vide|(?:in)?connue?|perdue?"
+    r"|requis|simple|complexe|secret|privé|public|caché|cort[ao]|lung[ao]|debole|sicur[ao]|giust[ao]|vecchi[ao]|nuov[ao]"
+    r"|ugual[ei]|igual|stess[ao]|mesm[ao]|divers[ao]|vuot[ao]|segret[ao]|secret[ao]|pront[ao]|frac[ao]|curt[ao]|longa"
+    r"|segur[ao]|cert[ao]|nov[ao]|antig[ao]|velh[ao]|diferente|dif[ií]cil|f[aá]cil|vazi[ao]|simples|inv[aá]lid[ao]"
+    r"|unic[ao]|pessoal|personale?|stom|kort|lang|zwak|sterk|fout|goed|juist|onjuist|nieuw|oud|leeg|hetzelfde|anders|kwijt|nodig|weg|uniek|verplicht"
+)
+"""How French, Italian, Portuguese and Dutch go on about a password: by the endings of participles, and short words."""
 PLACEHOLDER = re.compile(
     r"(?i)[*•x.…_-]{3,}|<[^>]*>?|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|\$\{\w+\}|\$\w*pass\w*|\{+[^}]*\}*"
     r"|%\(?\w+\)?s?%?|%s|\[[a-z _-]+\]?"
@@ -143,7 +235,7 @@ _CODE = re.compile(
 )
 _PATH = re.compile(r"[~.]{0,2}/[a-z0-9_./-]+\Z")
 _UNIT = re.compile(
-    r"(?i)[\s-]+(?:char|letter|symbol|digit|zeichen|stellen|buchstaben|caracter|letra|d[ií]gito|day|year)"
+    r"(?i)[\s-]+(?:char|letter|symbol|digit|zeichen|stellen|buchstaben|caracter|letra|d[ií]gito|day|year|caract[èe]|caratter|cifr|chiffre|lett[er]|cijfer|teken)"
 )
 
 
@@ -168,6 +260,7 @@ _FUNCTION_WORDS = frozenset(
     had does did do don isn wasn use uses using please thanks your zu nicht kein keine nie immer noch schon auch nur
     sehr ganz ziemlich wirklich leider wieder das der die den dem ein eine einen mein meine dein sein ihr es er sie ich
     wir was wie wo wenn weil und aber oder bei mit ohne für von auf im am als seit bitte danke muy nunca siempre
+    prima adesso ora ma con non è et mais avec avant maintenant puis e mas agora antes ontem com en maar nu voor met
     todavía aún también solo sólo el la los las lo un una mi tu su que cuando donde si porque y pero o con sin para por
     de del en como desde más menos esta este esa ese no gracias
     """.split()

@@ -91,6 +91,13 @@ def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
             yield match.span("s")
 
 
+def _spoken(rule: _Rule, text: str) -> Iterator[_Span]:
+    """As `_exact`, without the signs that end a sentence or a bracket around the secret."""
+    for match in rule.pattern.finditer(text):
+        if rule.accepts(match):
+            yield match.start("s"), match.start("s") + len(_trimmed(match["s"]))
+
+
 def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
     """Values after a label. The pattern reads the head of the value; one that is accepted is taken to its end."""
     covered = 0
@@ -99,7 +106,8 @@ def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
         if start < covered or not rule.accepts(match):
             continue
         if match["open"] is None:
-            end = start + len(_trimmed(_REST_OF_WORD.match(text, start)))
+            rest = _REST_OF_WORD.match(text, start)
+            end = start + len(_trimmed(rest[0] if rest else ""))
         covered = end
         yield start, end
 
@@ -107,8 +115,8 @@ def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
 _REST_OF_WORD = re.compile(r"(?:(?!\[redacted )\S)++")
 
 
-def _trimmed(match: re.Match[str] | None) -> str:
-    return match[0].rstrip(labels.CLOSERS) if match else ""
+def _trimmed(value: str) -> str:
+    return value.rstrip(labels.CLOSERS)
 
 
 def _always(_match: re.Match[str]) -> bool:
@@ -287,6 +295,9 @@ _RULES = (
     _Rule("login code", labels.ONE_TIME_BEFORE, _always, _exact),
     _Rule("pin", labels.PIN, labels.is_pin, _exact),
     _Rule("password", labels.PASSPHRASE, _always, _phrases),
-    _Rule("password", labels.PASSWORD_JAPANESE, labels.is_japanese_password, _exact),
+    _Rule("password", labels.PASSWORD_ABROAD, labels.is_password_abroad, _labelled),
+    _Rule("password", labels.PASSWORD_SHORT, labels.is_mixed, _labelled),
+    _Rule("password", labels.LOGIN, labels.is_login, _labelled),
+    _Rule("password", labels.PASSWORD_CJK, labels.is_cjk_password, _spoken),
     _Rule("secret", labels.SECRET, labels.is_secret, _labelled),
 )
