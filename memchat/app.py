@@ -343,6 +343,7 @@ class App:
         if options.resume:
             former = transcripts.latest_session(user, options.agent)
         if former is None:
+            self._refuse_secret(name or "")
             stored_as = transcripts.name_for(name, user) if name else None
             agent = options.agent or self.settings.agent
             return transcripts.new_session(user, agent, private=options.private, name=stored_as)
@@ -351,6 +352,16 @@ class App:
             hint = "Leave --agent out, or begin another conversation."
             raise UsageError(f"The conversation {former.id} is with {whom}.", hint=hint)
         return former
+
+    def _refuse_secret(self, name: str) -> None:
+        """A masked name would not be this name: another could come to the same, and find this conversation."""
+        from memchat.memory.redaction import redact
+
+        if self.settings.redact and (kinds := redact(name).kinds):
+            raise UsageError(
+                f"A conversation's name is stored as it is, and this one looks like a secret ({kinds[0]}).",
+                hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
+            )
 
     def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "Style":
         from memchat.chat.conversation import Style
@@ -368,11 +379,13 @@ class App:
 
     def _agent(self, name: str | None) -> "Agent":
         from memchat.chat.learner import Agent
+        from memchat.memory.redaction import redact_pairs
 
         profile = self.settings.profile(name)
         if profile is None:
             return Agent()
-        return Agent(profile.instructions, profile.categories, profile.metadata, profile.learn)
+        metadata = redact_pairs(profile.metadata) if self.settings.redact else profile.metadata
+        return Agent(profile.instructions, profile.categories, metadata, profile.learn)
 
     def drop_index(self, erasure: int, timeout_s: float = DROP_TIMEOUT_S) -> None:
         """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""

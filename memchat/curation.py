@@ -8,9 +8,10 @@ from memchat.errors import UsageError
 from memchat.memory import vectors
 from memchat.memory.cues import cues_for
 from memchat.memory.ports import Embedded, Embedder
-from memchat.memory.redaction import redact
-from memchat.memory.types import Add, Draft, Event, Memory, Owner, Scope
+from memchat.memory.redaction import redact, redact_pairs
+from memchat.memory.types import Add, Change, Draft, Event, Memory, Metadata, Owner, Scope
 from memchat.store.erasure import Receipt
+from memchat.store.interchange import Record
 from memchat.store.store import Store
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Curator:
 
     def tell(self, texts: Sequence[str], draft: Draft) -> list[Memory]:
         """Keep each of `texts` as it is, each with all else that `draft` says, in one transaction."""
-        return self.add_all([replace(draft, text=self.clean(text)) for text in texts])
+        pairs = self.masked_pairs(draft.metadata)
+        return self.add_all([replace(draft, text=self.clean(text), metadata=pairs) for text in texts])
 
     def add_all(self, drafts: Sequence[Draft], previous: str | None = None) -> list[Memory]:
         """Keep `drafts` in order, in one transaction. `previous` is the turn before the first of verbatim ones."""
@@ -106,6 +108,9 @@ class Curator:
             raise UsageError("There is nothing to remember in an empty text.")
         if len(text) > LONGEST:
             raise UsageError(f"A memory may hold {LONGEST} characters; this one has {len(text)}.")
+        return self.masked(text)
+
+    def masked(self, text: str) -> str:
         return redact(text).text if self._redacts else text
 
     def _in_words(self, memory: Memory, text: str) -> tuple[Memory, Embedded]:
@@ -113,6 +118,28 @@ class Curator:
         plain = Draft(text, memory.owner, memory.scope, memory.category, verbatim=memory.verbatim)
         draft = self._with_cues(plain)
         return replace(memory, cues=draft.cues), vectors.embed(self._embedder(), [draft])[0]
+
+    def masked_pairs(self, metadata: Metadata) -> Metadata:
+        return redact_pairs(metadata) if self._redacts else metadata
+
+    def masked_record(self, record: Record) -> Record:
+        """What is to be imported as it may be kept: its words, metadata, quotes and history without secrets."""
+        if not self._redacts:
+            return record
+        memory = record.memory
+        evidence = memory.evidence and replace(memory.evidence, quote=self.masked(memory.evidence.quote))
+        kept = replace(
+            memory,
+            text=self.masked(memory.text),
+            cues=tuple(map(self.masked, memory.cues)),
+            metadata=self.masked_pairs(memory.metadata),
+            evidence=evidence,
+        )
+        return replace(record, memory=kept, changes=[self._masked_change(change) for change in record.changes])
+
+    def _masked_change(self, change: Change) -> Change:
+        old, new = (text and self.masked(text) for text in (change.old_text, change.new_text))
+        return replace(change, old_text=old, new_text=new)
 
     def _with_cues(self, draft: Draft) -> Draft:
         if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:

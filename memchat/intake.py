@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memchat.chat.learner import Lesson, learn, verbatim
-from memchat.memory.redaction import redact
+from memchat.memory.redaction import redact, redact_terms
 from memchat.memory.types import (
     Applied,
     Draft,
@@ -45,6 +45,7 @@ class Intake:
         self._store = store
         self._session = session
         self._speaker = speaker
+        self._terms = redact_terms(speaker.terms) if speaker.redacts else speaker.terms
 
     def learn(self, spoken: Iterable[tuple[Role, str]], desk: "StoreDesk") -> list[Applied]:
         """Record all that was said, then learn from each message of the person with what was answered.
@@ -75,7 +76,7 @@ class Intake:
         return [work for work in found if work is not None]
 
     def _asked(self, text: str) -> Message:
-        return self._store.transcripts.begin_turn(self._session, self._clean(text), self._speaker.terms)
+        return self._store.transcripts.begin_turn(self._session, self._clean(text), self._terms)
 
     def _record(self, role: Role, text: str) -> Message:
         return self._store.transcripts.record(self._session, role, self._clean(text))
@@ -91,7 +92,7 @@ class Intake:
                 _learned(lesson)
 
     def _verbatim(self, message: Message) -> Draft:
-        return replace(verbatim(message, self._session, self._speaker.terms), owner=self._speaker.owner)
+        return replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
 
 
 def _learned(lesson: Lesson) -> Lesson:

@@ -9,7 +9,7 @@ from memchat.chat import prompt
 from memchat.errors import BadReply
 from memchat.memory.ports import Clock, Delta, LanguageModel, Request, Usage
 from memchat.memory.recall import Hit, Query, Recall
-from memchat.memory.redaction import redact
+from memchat.memory.redaction import redact, redact_terms
 from memchat.memory.text import well_formed
 from memchat.memory.types import Memory, Message, MessageStatus, Role, Session, Terms
 
@@ -55,6 +55,7 @@ class Conversation:
         self._transcript = transcript
         self._recall = recall
         self._style = style
+        self._terms = redact_terms(style.terms) if style.redacts else style.terms
         self._clock = clock
 
     @property
@@ -73,7 +74,7 @@ class Conversation:
         """
         text = well_formed(text)
         said = redact(text).text if self._style.redacts else text
-        terms = self._style.terms if self.remembers and not self.private else None
+        terms = self._terms if self.remembers and not self.private else None
         asked = self._transcript.begin_turn(self.session, said, terms)
         turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
         try:

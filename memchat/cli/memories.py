@@ -259,7 +259,8 @@ def import_(
     text = _read(file)
     with opened(user) as memchat:
         owner = Owner.user(memchat.settings.user)
-        records = Reader(owner, memchat.clock(), memchat.curator.clean).read(text)
+        read = Reader(owner, memchat.clock(), memchat.curator.clean).read(text)
+        records = [memchat.curator.masked_record(record) for record in read]
         if user is not None:
             records = [reowned(record, owner) for record in records]
         if len(records) > 1_000:

@@ -92,8 +92,8 @@ def rename(
     as_json: Json = False,
 ) -> Result:
     """Give a conversation another title."""
-    text = one_line(joined(title, "title"))
     with opened(user) as memchat:
+        text = memchat.curator.masked(one_line(joined(title, "title")))
         transcripts = memchat.store.transcripts
         session = transcripts.find_session(id_, memchat.settings.user)
         transcripts.rename(session, text)

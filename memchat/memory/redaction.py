@@ -9,9 +9,10 @@ reads, so that the work grows with the length of the text and no faster, whateve
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memchat.memory import labels
+from memchat.memory.types import Metadata, MetadataValue, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,26 @@ def redact(text: str) -> Redacted:
         text = masked
         kinds.update(dict.fromkeys(find.kind for find in finds))
     return Redacted(text, tuple(kinds))
+
+
+def redact_pairs(metadata: Metadata) -> dict[str, MetadataValue]:
+    """`metadata` with the secrets in its values masked, read as `key=value`; keys stay as they are."""
+    return {key: _redacted_value(key, value) for key, value in metadata.items()}
+
+
+def _redacted_value(key: str, value: MetadataValue) -> MetadataValue:
+    if isinstance(value, bool):
+        return value
+    written = str(value)
+    told = redact(f"{key}={written}").text
+    shown = told.removeprefix(f"{key}=") if told.startswith(f"{key}=") else redact(written).text
+    return value if shown == written else shown
+
+
+def redact_terms(terms: Terms) -> Terms:
+    """`terms` as they may be written down: they wait on disk until an exchange is learned."""
+    instructions = None if terms.instructions is None else redact(terms.instructions).text
+    return replace(terms, instructions=instructions, metadata=redact_pairs(terms.metadata))
 
 
 def _masked(text: str, finds: "list[_Find]") -> str:

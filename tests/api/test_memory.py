@@ -140,6 +140,9 @@ class TestAdd:
         key = "sk-proj-" + "Zx9Qw3Er5Ty7Ui1Op2As4Df6Gh8Jk0Lm"
         memory.add(f"My API key is {key}", user_id="alice")
         memory.add(f"My API key is {key}", user_id="alice", infer=False)
+        memory.add("I'm vegetarian", user_id="alice", metadata={"note": key}, prompt=f"Never {key}")
+        memory.add("I live in Berlin", user_id="alice", metadata={"note": key}, infer=False)
+        memory.chat("I have a cat called Momo", user_id="alice", metadata={"note": key})
         memory.close()
         assert key.encode() not in everything_on_disk(home)
 
