@@ -81,4 +81,4 @@ def test_the_two_commands_come_first() -> None:
     """The main job and the tests are the first two code blocks; the check script runs the second."""
     first, second = blocks("sh")[:2]
     assert first.strip() == "pip install . && memchat chat --user alice"
-    assert second.strip() == "pip install -e '.[dev]' && pytest"
+    assert second.strip() == "pip install -e '.[dev]' && pytest -n auto"
