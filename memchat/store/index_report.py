@@ -5,7 +5,6 @@ damage that no checksum shows ends that process alone.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from memchat.errors import StoreError
+from memchat.store.apart import run_apart
 from memchat.store.checkup import FIX, Diagnosis, ok, restore, several, warning
 from memchat.store.database import Database
 from memchat.store.index import Phase, look
@@ -76,18 +76,8 @@ def _compared(place: IndexPlace) -> Diagnosis:
 def _apart(place: IndexPlace) -> "subprocess.CompletedProcess[bytes] | None":
     """What the process that opens the index came to; None where it took too long."""
     given = {name: str(value) for name, value in asdict(place).items()}
-    # -P and the very same path: nothing in the current folder may pass for a module of ours.
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    command = [sys.executable, "-P", "-m", "memchat.store.index_report"]
     try:
-        return subprocess.run(
-            command,
-            input=json.dumps(given).encode(),
-            capture_output=True,
-            env=environ,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        return run_apart(["-m", "memchat.store.index_report"], json.dumps(given).encode(), TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return None
 

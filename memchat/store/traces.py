@@ -1,9 +1,7 @@
 """The bytes that an erasure must not leave in any file, and the search for them."""
 
 import json
-import os
 import pickle
-import subprocess
 import sys
 from bisect import bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -13,7 +11,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
+from memchat.errors import StoreError
 from memchat.memory.types import MetadataValue
+from memchat.store.apart import run_apart
 from memchat.store.needles import Needles
 
 CHUNK_BYTES = 8 << 20
@@ -147,15 +147,13 @@ def scan(folder: Path, traces: Traces) -> Searched:
     POSIX takes all of a process's locks on a file away when the process closes any descriptor of it: to read the
     database here would take SQLite's locks from under its open connections.
     """
-    wanted = list(traces.needles)
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    ran = subprocess.run(
-        [sys.executable, "-c", "from memchat.store.traces import search_files; search_files()", str(folder)],
-        input=pickle.dumps(wanted),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-        check=True,
-    )
+    command = ["-c", "from memchat.store.traces import search_files; search_files()", str(folder)]
+    ran = run_apart(command, pickle.dumps(list(traces.needles)))
+    if ran.returncode:
+        raise StoreError(
+            f"It is erased, but {folder} could not be searched for what might be left of it.",
+            hint="Check who may read the files there.",
+        )
     found, files, size = pickle.loads(ran.stdout)
     return Searched(tuple(Finding(traces.needles[needle], name, needle) for name, needle in found), files, size)
 

@@ -162,3 +162,13 @@ def test_the_history_file_of_nobody_else_is_touched(shell: Shell, tmp_path: Path
     (id_,) = shell.add("Lives in Berlin.")
     assert shell.run("forget", id_, "--yes").code == 0
     assert beside.read_text() == "Lives in Berlin."
+
+
+def test_no_file_of_the_current_folder_is_run(shell: Shell) -> None:
+    """The search for what is left is a program of its own; a file named like one of its modules is not among them."""
+    (id_,) = shell.add("Lives in Berlin.")
+    for name in ("bisect", "json", "pickle"):
+        (shell.home.parent / f"{name}.py").write_text("raise SystemExit('this was run')")
+    done = shell.run("forget", id_, "--yes")
+    assert (done.code, done.err) == (0, "")
+    assert "nothing of it is left" in done.out

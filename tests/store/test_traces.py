@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from memchat.errors import StoreError
 from memchat.store.needles import FEW, Needles
 from memchat.store.traces import CHUNK_BYTES, Traces, scan
 
@@ -48,6 +49,14 @@ def test_a_needle_across_two_pieces_of_a_file_is_found(tmp_path: Path) -> None:
     searched = scan(tmp_path, traces)
     assert [found.file for found in searched.findings] == ["large"]
     assert (searched.files, searched.bytes) == (2, len(content))
+
+
+def test_a_search_that_fails_is_an_error_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that the erasure itself is done."""
+    (tmp_path / "bisect.py").write_text("raise RuntimeError")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StoreError, match="It is erased"):
+        scan(tmp_path, Traces())
 
 
 def test_texts_are_blanked_the_longest_first() -> None:
