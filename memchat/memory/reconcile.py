@@ -56,9 +56,8 @@ _COUNTS = {
     )
     for number, word in zip(numbers, spelled.split(), strict=True)
 }
-_COUNT = re.compile(
-    rf"(?<!\d)\d{{1,3}}(?!\d)|\b(?:{'|'.join(_COUNTS)})(?=\b|s\b|er\b|jähr)|[一二三四五六七八九十]", re.I
-)
+_COUNT = re.compile(rf"(?<!\d)\d{{1,3}}(?!\d)|\b(?:{'|'.join(_COUNTS)})(?=\b|s\b|er\b|jähr)|[一二三四五六七八九十]")
+"""Of lower-case text: ignoring case, 'İ' and 'ſ' would pass for letters that `_COUNTS` does not have."""
 _SHORT_YEAR = re.compile(r"(?:['’]|\d[./-])(\d\d)(?!\d)")
 _ROUND = re.compile(r"\d{1,3}0+")
 _MAGNITUDE = re.compile(
@@ -203,7 +202,7 @@ def _reckoned(exchange: Exchange) -> set[int]:
     A count may be of years, an age, or of months; "'98", "12.5.24" and "the 90s" name a year or a decade.
     """
     said, now = _with_plain_digits(exchange.user), exchange.today.year
-    found = {_COUNTS.get(count.lower()) or int(count) for count in _COUNT.findall(said)}
+    found = {_COUNTS.get(count) or int(count) for count in _COUNT.findall(said.lower())}
     found |= {tens + ones for tens in found if tens % 10 == 0 for ones in found if ones < 10}
     years = {now - 1, now, now + 1}
     for count in found:

@@ -18,6 +18,9 @@ _SEASONS = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9, "fall": 9}
 _BEGINNINGS = ("since", "from", "starting", "as of")
 _AHEAD = ("to", "by", "until", "till", "before", "for", "from")
 
+_PASS_FOR_OTHERS = frozenset("İıſ")
+"""To a pattern that ignores case they are an i and an s; the tables here do not have them."""
+
 _PAST = re.compile(rf"(?i)\b(?:{'|'.join(sorted(PAST_VERBS))}|(?<!getting )\w+ed)\b")
 _FUTURE = re.compile(r"(?i)\b(?:is|am|are|will|booked|planned|scheduled|signed up|registered|invited)\b|'(?:m|s|re)\b")
 
@@ -63,6 +66,8 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
     found = []
     for pattern, reading in _patterns():
         for match in pattern.finditer(sentence, at):
+            if not _PASS_FOR_OTHERS.isdisjoint(match[0]):
+                continue
             past = _looks_back(sentence, match.start()) and (match["prep"] or "").lower() not in _AHEAD
             if (words := reading(_Seen(match, today, past))) is not None:
                 found.append((match, words))

@@ -43,6 +43,10 @@ def test_relative_dates_are_resolved_by_the_day_of_the_message(said: str, writte
     "said",
     [
         "I play on Mondays",
+        "it is on FRİDAY",
+        "I came NİNE days ago",
+        "I came LAſT week",
+        "ıt was on frıday",
         "every Friday",
         "my sister June is vegan",
         "I may go",
