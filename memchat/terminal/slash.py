@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from memchat.config import nearest
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.memory.ports import View
 from memchat.memory.types import Memory, Owner
+from memchat.store.ids import beginnings, memory_ids
 from memchat.terminal.completion import Sources
 from memchat.terminal.notes import one_line
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"/(?P<name>[^\s/]*)(?:\s+(?P<argument>.*))?\s*", re.DOTALL)
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
-_SHORTEST_ID = 8
 _MOST_LISTED = 50
 _MOST_FORGOTTEN = 5
 
@@ -129,7 +128,8 @@ def sources(room: Room) -> Sources:
 
     def memories() -> list[tuple[str, str]]:
         current = room.memories()
-        return list(zip(short_ids([m.id for m in current]), [m.text for m in current], strict=True))
+        short = short_ids(room, current)
+        return [(short[memory.id], memory.text) for memory in current]
 
     return Sources(
         commands={name: known.help for name, known in COMMANDS.items()},
@@ -138,15 +138,10 @@ def sources(room: Room) -> Sources:
     )
 
 
-def short_ids(ids: Sequence[str]) -> list[str]:
-    """For each id the shortest beginning, of at least 8 characters, that no other of them shares."""
-    ordered = sorted(ids)
-    length = dict.fromkeys(ids, _SHORTEST_ID)
-    for one, other in pairwise(ordered):
-        same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-        length[one] = max(length[one], same + 1)
-        length[other] = max(length[other], same + 1)
-    return [id_[: length[id_]] for id_ in ids]
+def short_ids(room: Room, memories: Sequence[Memory]) -> dict[str, str]:
+    """For each id the shortest beginning that no other memory of the person has, superseded ones included."""
+    every = memory_ids(room.app.store.database, [Owner.user(room.user)])
+    return beginnings([*every, *(memory.id for memory in memories)])
 
 
 @command("help", "what can be typed here", words=0)
@@ -165,13 +160,13 @@ def _help(room: Room, argument: str) -> Answer:
 def _memories(room: Room, argument: str) -> Answer:
     if argument:
         hits = room.app.recall.search(room.chat.query(argument))
-        return Answer(_listing([hit.memory for hit in hits]) or "Nothing remembered comes to mind with that.")
+        return Answer(_listing(room, [hit.memory for hit in hits]) or "Nothing remembered comes to mind with that.")
     found = room.memories()
     if not found:
         return Answer("Nothing is remembered yet.")
     rest = len(found) - _MOST_LISTED
     more = f"\n… and {rest} more: memchat memories list, or /memories WORDS." if rest > 0 else ""
-    return Answer(_listing(found[:_MOST_LISTED], [m.id for m in found]) + more)
+    return Answer(_listing(room, found[:_MOST_LISTED]) + more)
 
 
 @command("forget ID|WORDS", "erase a memory for good; with words, whatever they find, once you agree")
@@ -186,7 +181,7 @@ def _forget(room: Room, argument: str) -> Answer:
         return Answer("There is nothing like that to forget. /memories shows the ids.")
     some = found[:_MOST_FORGOTTEN]
     what = "this memory" if len(some) == 1 else f"these {len(some)} memories"
-    return Answer(_listing(some), f"Forget {what} for good?", lambda: _erase(room, some))
+    return Answer(_listing(room, some), f"Forget {what} for good?", lambda: _erase(room, some))
 
 
 @command("remember TEXT", "keep a sentence exactly as you write it")
@@ -202,9 +197,8 @@ def _why(room: Room, argument: str) -> Answer:
     hits = room.chat.conversation.last_hits
     if not hits:
         return Answer("The last answer used no memories.")
-    lines = []
-    for hit, short in zip(hits, short_ids([hit.memory.id for hit in hits]), strict=True):
-        lines.append(f"  {hit.score:.2f}  {short}  {one_line(hit.memory.text)}")
+    short = short_ids(room, [hit.memory for hit in hits])
+    lines = [f"  {hit.score:.2f}  {short[hit.memory.id]}  {one_line(hit.memory.text)}" for hit in hits]
     return Answer("\n".join([*lines, "/forget ID erases one."]))
 
 
@@ -277,9 +271,8 @@ def _erase(room: Room, memories: Sequence[Memory]) -> str:
     return "\n".join(lines)
 
 
-def _listing(memories: Sequence[Memory], among: Sequence[str] | None = None) -> str:
-    """A line for each memory, its id as short as `among` (else the listed ids) allows."""
-    ids = list(among) if among is not None else [memory.id for memory in memories]
-    short = dict(zip(ids, short_ids(ids), strict=True))
+def _listing(room: Room, memories: Sequence[Memory]) -> str:
+    """A line for each memory, its id as short as /forget takes it."""
+    short = short_ids(room, memories)
     marks = {m.id: " (possibly outdated)" if m.doubtful else "" for m in memories}
     return "\n".join(f"  {short[m.id]}  {one_line(m.text)}{marks[m.id]}" for m in memories)

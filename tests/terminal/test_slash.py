@@ -7,8 +7,9 @@ import pytest
 
 from memchat.app import ChatOptions
 from memchat.errors import AmbiguousId, UsageError
+from memchat.memory.types import Add, Draft
 from memchat.terminal.completion import offers
-from memchat.terminal.slash import COMMANDS, Answer, Call, Room, parse, perform, short_ids, sources
+from memchat.terminal.slash import COMMANDS, Answer, Call, Room, parse, perform, sources
 from tests.terminal.room import ScriptedApp, settings
 
 
@@ -118,6 +119,17 @@ def test_an_id_is_forgotten_at_once(room: Room) -> None:
     assert room.memories() == []
 
 
+def test_an_id_as_it_is_listed_can_be_forgotten(room: Room) -> None:
+    """Also where a memory that was replaced in the same minute begins alike."""
+    do(room, "# I live in Berlin")
+    (berlin,) = room.memories()
+    room.app.store.apply([Add(Draft("I live in Paris", berlin.owner), (berlin.id,))], [None])
+    for listing in ("/memories", "/memories where I live"):
+        short = do(room, listing).text.split()[0]
+        assert room.app.find(short, "al").text == "I live in Paris"
+    assert do(room, f"/forget {short}").text == "Forgotten: I live in Paris"
+
+
 def test_words_are_forgotten_only_after_a_yes(room: Room) -> None:
     """What they found is shown first; the rest stays."""
     do(room, "# My cat is called Tom")
@@ -198,17 +210,3 @@ def test_completion_knows_the_commands_and_the_memories(room: Room) -> None:
     assert [offer.text for offer in offers("/rem", known)] == ["/remember"]
     (offer,) = offers("/forget tom", known)
     assert room.app.find(offer.text, "al").text == "My cat is called Tom"
-
-
-@pytest.mark.parametrize(
-    ("ids", "short"),
-    [
-        ([], []),
-        (["0123456789ab"], ["01234567"]),
-        (["0123456789ab", "0123456789cd"], ["0123456789a", "0123456789c"]),
-        (["0123456789ab", "ffffffffffff", "0123456789cd"], ["0123456789a", "ffffffff", "0123456789c"]),
-    ],
-)
-def test_ids_are_as_short_as_they_can_be(ids: list[str], short: list[str]) -> None:
-    """Never under eight characters, never shared, in the order given."""
-    assert short_ids(ids) == short
