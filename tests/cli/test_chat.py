@@ -1,5 +1,6 @@
 """`memchat chat`, `ask` and `compare`, with the offline model and with one behind a server."""
 
+import os
 import sys
 from collections.abc import Generator
 
@@ -164,6 +165,17 @@ def test_a_conversation_is_taken_up_with_no_other_agent(shell: Shell) -> None:
     shell.run("ask", "Hello.", "--session", "s2", env=usual)
     agents = {session["id"]: session["agent"] for session in shell.run("sessions", "list", "--json").json}
     assert agents == {"s1": "shop", begun: "clinic", "s2": "clinic"}
+
+
+def test_the_beginning_of_several_ids_is_no_conversation(shell: Shell) -> None:
+    """It is an error that names them, and nothing is begun under that name."""
+    ids = [shell.run("ask", "Hello.", "--json").json["session"] for _ in range(2)]
+    shared = os.path.commonprefix(ids)  # noqa: RUF071
+    assert len(shared) >= 8
+    done = shell.run("ask", "Again.", "--session", shared)
+    assert done.code == 1
+    assert all(id_ in done.err for id_ in ids)
+    assert len(shell.run("sessions", "list").lines) == 2
 
 
 def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedServer) -> None:
