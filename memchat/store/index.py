@@ -82,6 +82,7 @@ class IndexKeeper:
         self._wanted_room = False
         self._opened_at = 0.0
         self._settled = 0
+        self._nothing_at: tuple[int, int] | None = None
 
     def start(self) -> None:
         """Begin to bring the index up, unless that has begun."""
@@ -185,10 +186,13 @@ class IndexKeeper:
 
     def _open(self, database: Database) -> None:
         """Open the index, unless there is nothing to put into it: then Chroma is not even imported."""
-        if not owners_to_index(self._place, database):
+        now = newest(database)
+        if now != self._nothing_at and not owners_to_index(self._place, database):
             remove_index(self._place)
-            _settle(database, newest(database)[1])
+            _settle(database, now[1])
             self._set(Phase.EMPTY)
+            self._nothing_at = now
+        if now == self._nothing_at:
             self._pause(LOOK_EVERY_S)
             return
         self._set(Phase.FILLING)

@@ -3,7 +3,6 @@
 One thread fills and closes it; `nearest` may be called from others meanwhile.
 """
 
-import json
 import logging
 import secrets
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
+from memchat.store.blobs import decoded
 from memchat.store.chroma import ChromaIndex, Entry
 from memchat.store.database import Database, private_folder, remove_folder
 from memchat.store.gate import Gate
@@ -148,7 +148,7 @@ class OpenIndex:
 
         held = self._chroma.contents(owner)
         sql = f"{_CURRENT} m.owner = ? ORDER BY m.number"
-        entries = _entries(self._db.rows(sql, (self._place.fingerprint, owner)))
+        entries = self._entries(sql, owner)
         right = {record: row for entry in entries for record, row in zip(entry.ids(), entry.rows, strict=True)}
         wrong = [name for name in right.keys() & held.keys() if not np.allclose(right[name], held[name], atol=1e-4)]
         return sorted(right.keys() - held.keys()), sorted(held.keys() - right.keys()), sorted(wrong)
@@ -168,7 +168,7 @@ class OpenIndex:
             self._memories.setdefault(owner, 0)
             del self._filling[owner]
             return
-        entries = _first_records(_entries(rows), self._batch)
+        entries = _first_records(_entries(rows, self._place.fingerprint), self._batch)
         self._make_space(owner)
         self._chroma.put(owner, entries)
         self._memories[owner] = self._memories.get(owner, 0) + len(entries)
@@ -192,7 +192,7 @@ class OpenIndex:
         """Bring these memories to their present state, whatever happened to them."""
         marks = ",".join("?" * len(memory_ids))
         sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
-        entries = _entries(self._db.rows(sql, (self._place.fingerprint, owner, *memory_ids)))
+        entries = self._entries(sql, owner, *memory_ids)
         self._make_space(owner)
         held = self._chroma.prune(owner, memory_ids, {record for entry in entries for record in entry.ids()})
         self._memories[owner] += len(entries) - held
@@ -200,6 +200,10 @@ class OpenIndex:
             now = _first_records(entries, self._batch)
             self._chroma.put(owner, now)
             entries = entries[len(now) :]
+
+    def _entries(self, sql: str, *values: object) -> list[Entry]:
+        fingerprint = self._place.fingerprint
+        return _entries(self._db.rows(sql, (fingerprint, *values)), fingerprint)
 
     def _make_space(self, owner: int) -> None:
         if not self.has_room_for(owner):
@@ -252,17 +256,13 @@ def _nothing_yet(place: IndexPlace, database: Database) -> Coverage:
     return Coverage(name, place.fingerprint, seq, erasure, {}, filling, change_at(database, seq))
 
 
-def _entries(rows: Iterable[Row]) -> list[Entry]:
-    """What goes into the index of these rows; memories without a whole number of vectors are left out."""
-    import numpy as np
-
+def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:
+    """What goes into the index of these rows; memories whose vectors cannot be those of `fingerprint` are left out."""
     found = []
     for row in rows:
-        kinds, vectors = tuple(json.loads(row["kinds"])), np.frombuffer(row["vectors"], np.uint8)
-        if kinds and len(vectors) and len(vectors) % (4 * len(kinds)) == 0:
-            matrix = vectors.view(np.float32).reshape(len(kinds), -1)
+        if (embedded := decoded(row["kinds"], row["vectors"], fingerprint)) is not None:
             metadata = {name: row[name] for name in _TOLD if row[name] is not None}
-            found.append(Entry(row["number"], row["id"], row["text"], kinds, matrix, metadata))
+            found.append(Entry(row["number"], row["id"], row["text"], embedded.kinds, embedded.rows, metadata))
     return found
 
 

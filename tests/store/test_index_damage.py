@@ -20,6 +20,7 @@ from memchat.store.index import (
 from memchat.store.marker import MARKER
 from memchat.store.scan import ExactScan
 from tests.store.vectors_room import (
+    DIM,
     FINGERPRINT,
     Rows,
     answers,
@@ -208,3 +209,18 @@ def test_a_panic_in_chroma_is_that_error_too(tmp_path: Path) -> None:
         [sys.executable, "-c", HOARDING, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout.split() == ["PanicException", "False"]
+
+
+@pytest.mark.parametrize("damage", ["kinds = '[broken'", "kinds = '7'", "rows = substr(rows, 1, 40)", "rows = x'00'"])
+def test_damaged_vectors_of_one_memory_cost_that_memory_alone(tmp_path: Path, database: Database, damage: str) -> None:
+    """The index holds the others."""
+    fingerprint = f"test:{DIM}"
+    (first, *others) = Rows(database, fingerprint).learn(1, list(VECTORS[:50]))
+    database.execute(f"UPDATE vectors SET {damage} WHERE number = ?", (first,))
+    with kept(place_in(tmp_path, fingerprint)) as keeper:
+        until(lambda: keeper.state().phase in {Phase.READY, Phase.OFF})
+        assert (keeper.state().phase, keeper.state().reason) == (Phase.READY, None)
+        scan = ExactScan(database, fingerprint)
+        assert [answers(keeper, scan, 1, VECTORS[i : i + 1], 1) for i in range(1, 50)] == [
+            [number] for number in others
+        ]
