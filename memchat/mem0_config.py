@@ -160,6 +160,8 @@ def _section(config: Mapping[str, Any], name: str) -> _Section | None:
     for key in value:
         if key not in {"provider", "config"}:
             _unknown(f"{name} has no key {key!r}.", key, ("provider", "config"), 'It has "provider" and "config".')
+    if not isinstance((value.get("config") or {}).get("azure_kwargs") or {}, Mapping):
+        raise ConfigError(f"{name}: azure_kwargs must be a dictionary.")
     default = "qdrant" if name == "vector_store" else "openai"
     return _Section(name, str(value.get("provider") or default).lower(), value.get("config") or {})
 
@@ -232,7 +234,7 @@ def _access(section: _Section) -> ModelAccess:
             max_tokens=None if config.get("max_tokens") is None else int(config["max_tokens"]),
             dimension=None if config.get("embedding_dims") is None else int(config["embedding_dims"]),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{section.name}: a number was expected: {error}.") from error
 
 

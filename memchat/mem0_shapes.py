@@ -1,14 +1,14 @@
 """The shapes that mem0's users know: what they hand in and what they get back, as plain dictionaries."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
 from memchat.errors import UsageError
 from memchat.memory.ports import View
-from memchat.memory.types import Applied, Change, Event, Memory, Metadata, MetadataValue, Owner, Role, Scope
+from memchat.memory.types import Applied, Change, Event, Memory, Metadata, MetadataValue, Owner, Role, Scope, is_plain
 
 Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Row = dict[str, Any]
@@ -101,6 +101,8 @@ def asked(
     categories = pairs.pop("categories", ())
     if isinstance(categories, str):
         categories = (categories,)
+    if not isinstance(categories, Collection) or not all(isinstance(name, str) for name in categories):
+        raise UsageError("categories must be a name, or a list of names.")
     where = {name: _plain(name, value) for name, value in pairs.items()}
     return whose(*ids), Narrowing(where, tuple(categories))
 
@@ -135,7 +137,7 @@ def _put(pairs: dict[str, Any], name: str, value: Any) -> None:
         raise _unsupported(", ".join(map(str, value)) or "{}")
     if value == "*":
         raise _unsupported("*")
-    if pairs.get(name, value) != value:
+    if name in pairs and pairs[name] != value:
         raise UsageError(f"{name} is given twice, as {pairs[name]!r} and as {value!r}.")
     pairs[name] = value
 
@@ -148,8 +150,9 @@ def _unsupported(operator: str) -> UsageError:
 
 
 def _plain(name: str, value: Any) -> MetadataValue:
-    if not isinstance(value, str | int | float | bool):
-        raise UsageError(f"{name} must be text, a number or a truth value, not {type(value).__name__}.")
+    if not is_plain(value):
+        given = value if isinstance(value, float) else type(value).__name__
+        raise UsageError(f"{name} must be text, a number or a truth value, not {given}.")
     return value
 
 

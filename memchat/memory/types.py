@@ -1,12 +1,20 @@
 """The values that travel through memchat. All are frozen; times are aware and in UTC, validity is in whole days."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TypeGuard
 
 MetadataValue = str | int | float | bool
 Metadata = Mapping[str, MetadataValue]
+
+
+def is_plain(value: object) -> TypeGuard[MetadataValue]:
+    """Whether metadata can hold `value`. JSON has no NaN and no infinity: SQLite refuses to read them back."""
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
 
 CATEGORIES = (
     "identity",

@@ -32,6 +32,7 @@ from memchat.memory.types import (
     Owner,
     Scope,
     Source,
+    is_plain,
 )
 from memchat.store.memories import new_id
 from memchat.store.views import stamp
@@ -256,7 +257,7 @@ def _plain_metadata(value: object) -> Metadata:
     found: dict[str, MetadataValue] = {}
     for key, item in value.items():
         if item is not None:
-            found[str(key)] = item if isinstance(item, str | int | float | bool) else json.dumps(item)
+            found[str(key)] = item if is_plain(item) else json.dumps(item)
     return found
 
 

@@ -131,6 +131,8 @@ def test_instructions_are_kept(key: str) -> None:
         ({"llm": {"provider": "openai", "cofnig": {}}}, "cofnig", "'config'"),
         ({"llm": {"provider": "openai", "config": {"modle": "x"}}}, "modle", "'model'"),
         ({"llm": {"provider": "openai", "config": {"temperature": "hot"}}}, "number", None),
+        ({"llm": {"provider": "openai", "config": {"max_tokens": float("inf")}}}, "number", None),
+        ({"llm": {"provider": "azure_openai", "config": {"azure_kwargs": "x"}}}, "azure_kwargs", None),
         ({"llm": "gpt-4o"}, "dictionary", None),
         ({"embedder": {"provider": "zzz"}}, "zzz", "MEMCHAT_EMBEDDING_MODEL"),
         ({"embedder": {"provider": "huggingface", "config": {"model": "x/y"}}}, "x/y", "MEMCHAT_EMBEDDING_MODEL"),

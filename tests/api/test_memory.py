@@ -135,6 +135,14 @@ class TestAdd:
         with pytest.raises(UsageError, match="tags"):
             memory.add("I'm vegetarian", user_id="alice", metadata={"tags": ["a", "b"]})
 
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+    def test_metadata_that_is_no_number_is_refused(self, memory: Memory, number: float) -> None:
+        """JSON has none of these: what held one could not be read again."""
+        with pytest.raises(UsageError, match=f"rank.*{number}"):
+            memory.add("I'm vegetarian", user_id="alice", metadata={"rank": number})
+        with pytest.raises(UsageError, match=f"rank.*{number}"):
+            memory.search("food", filters={"user_id": "alice", "rank": number})
+
     def test_secrets_do_not_reach_the_disk(self, memory: Memory, home: Path) -> None:
         """Neither learning nor keeping verbatim writes a key."""
         key = "sk-proj-" + "Zx9Qw3Er5Ty7Ui1Op2As4Df6Gh8Jk0Lm"
@@ -282,6 +290,12 @@ class TestSearch:
         """No filter is silently taken for another."""
         with pytest.raises(UsageError, match=f"operator {named} "):
             memory.search("cat", filters=filters)
+
+    @pytest.mark.parametrize("categories", [5, [5], ["place", None]])
+    def test_categories_that_are_no_names_are_refused(self, memory: Memory, categories: Any) -> None:
+        """One name, or a list of them."""
+        with pytest.raises(UsageError, match="categories"):
+            memory.search("cat", user_id="alice", filters={"categories": categories})
 
     def test_two_spellings_that_disagree_are_refused(self, memory: Memory) -> None:
         """One call is about one person."""

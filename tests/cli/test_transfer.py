@@ -1,6 +1,7 @@
 """Export and import of memories."""
 
 import json
+import math
 
 import pytest
 
@@ -94,13 +95,13 @@ def test_what_others_say_about_a_memory_is_kept(shell: Shell) -> None:
     entry = {
         "memory": "Likes tea.",
         "category": "preference",
-        "metadata": {"n": 1, "deep": {"a": [1]}, "none": None},
+        "metadata": {"n": 1, "deep": {"a": [1]}, "none": None, "endless": math.inf},
         "created_at": "2025-05-06T07:08:09-07:00",
     }
     assert shell.run("memories", "import", "-", stdin=json.dumps(entry)).code == 0
     (memory,) = shell.run("memories", "list", "--json").json
     assert memory["category"] == "preference"
-    assert memory["metadata"] == {"n": 1, "deep": '{"a": [1]}'}
+    assert memory["metadata"] == {"n": 1, "deep": '{"a": [1]}', "endless": "Infinity"}
     assert memory["created_at"] == "2025-05-06T14:08:09.000000Z"
 
 
