@@ -6,6 +6,7 @@ from memchat.curation import LONGEST, Curator
 from memchat.errors import UsageError
 from memchat.memory.types import Confirm, Doubt, End, Memory
 from memchat.store.store import Store
+from tests.conftest import SettableClock
 from tests.store.memory_room import ALICE, HashedEmbedder, add, apply, current, holding, replace_with, texts
 
 TODAY = date(2026, 3, 1)
@@ -48,6 +49,25 @@ def test_a_replacement_is_undone_from_either_end(store: Store, curator: Curator)
     assert undo(curator, store, rome).id == oslo.id
     assert undo(curator, store, rome).id == rome.id
     assert texts(store) == ["User lives in Rome"]
+
+
+def test_what_is_brought_back_days_later_has_no_end(store: Store, curator: Curator, clock: SettableClock) -> None:
+    """However often it went and came back in between."""
+    rome = add(store, "User lives in Rome")
+    oslo = replace_with(store, "User lives in Oslo", rome)
+    for memory in (oslo, rome, oslo, rome, oslo):
+        clock.forward(days=1)
+        assert undo(curator, store, memory).valid_to is None
+
+
+def test_an_edit_of_what_was_replaced_gives_it_no_end(store: Store, curator: Curator, clock: SettableClock) -> None:
+    """That its words were changed and changed back is not what ended it."""
+    rome = add(store, "User lives in Rmoe")
+    oslo = replace_with(store, "User lives in Oslo", rome)
+    clock.forward(days=1)
+    curator.edit(current(store, rome), "User lives in Rome")
+    undo(curator, store, rome)
+    assert undo(curator, store, oslo).valid_to is None
 
 
 def test_the_last_thing_that_happened_is_what_is_undone(store: Store, curator: Curator) -> None:

@@ -152,12 +152,13 @@ class Memories(MemoryReader):
 
     def _period_before(self, memory: Memory, successor: Memory) -> date | None:
         """When `memory` ended before `successor` took its place: never, if it ended by that."""
-        at = self._db.value(
-            "SELECT max(at) FROM changes WHERE memory_id = ? AND event IN (?, ?)",
-            (memory.id, Event.SUPERSEDE, Event.MISTAKEN),
+        if successor.valid_from is not None:
+            return None if memory.valid_to == successor.valid_from else memory.valid_to
+        by_successor = self._db.value(
+            "SELECT 1 FROM changes WHERE memory_id = ? AND event IN (?, ?, ?) AND substr(at, 1, 10) = ?",
+            (memory.id, Event.SUPERSEDE, Event.MISTAKEN, Event.UNDO, _iso(memory.valid_to)),
         )
-        by_successor = _iso(successor.valid_from) or (at or "")[:10]
-        return None if _iso(memory.valid_to) == by_successor else memory.valid_to
+        return None if by_successor else memory.valid_to
 
     def _last_event(self, memory_id: str, *among: Event) -> Event | None:
         """The last change to a memory, of those `among` which are asked for."""
