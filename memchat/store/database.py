@@ -88,8 +88,9 @@ class Database:
             yield
             return
         with translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            # Begun within, for a Ctrl-C behind it must not leave it open: all later ones would join it, and be lost.
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -99,10 +100,6 @@ class Database:
 
     def _in_transaction(self) -> bool:
         return self._connection.in_transaction
-
-    def changed_elsewhere(self) -> int:
-        """A number that moves when another connection has written."""
-        return int(self.value("PRAGMA data_version"))
 
     def _migrate(self) -> None:
         if self._version() == len(self._migrations):
