@@ -131,8 +131,8 @@ def ask(
         metadata=options.pairs(meta, "--meta"),
     )
     with _talking(settings, wanted) as (_, chat_, notes, signals):
+        turn = _turn(chat_, text, _Silent() if as_json else _writer(), signals)
         with signals.interruptible():
-            turn = _turn(chat_, text, _Silent() if as_json else _writer())
             _settle(chat_, notes)
         return Result(_turn_json(chat_, turn), as_json=as_json)
 
@@ -171,13 +171,14 @@ def _talking(
     from memchat.terminal.signals import Signals
 
     notes = Notes()
+    notes.at_once = say
 
     def tell(line: str) -> None:
         (notes.at_once or say)(line)
 
     with (
         Signals().handled() as signals,
-        App(settings, owns_index=owns_index, on_retry=announce, on_notice=tell) as app,
+        App(settings, owns_index=owns_index, on_retry=notes.retrying, on_notice=tell) as app,
         app.chat(wanted, notes) as chat_,
     ):
         yield app, chat_, notes, signals
@@ -195,11 +196,14 @@ def _asked(words: list[str] | None) -> str:
     return f"{question}\n\n<attachment>\n{_CLOSING.sub('‹', piped)}\n</attachment>"
 
 
-def _turn(chat_: "Chat", text: str, writer: "ReplyWriter") -> "Turn":
+def _turn(chat_: "Chat", text: str, writer: "ReplyWriter", signals: "Signals") -> "Turn":
+    """One turn, of which Ctrl-C may cut short the reply, but not the recording of it."""
     try:
-        with chat_.conversation.turn(text) as turn:
+        with signals.interruptible():
+            turn = chat_.conversation.turn(text)
+        with turn as pieces, signals.interruptible():
             try:
-                for piece in turn:
+                for piece in pieces:
                     writer.feed(piece)
             finally:
                 if turn.reply:

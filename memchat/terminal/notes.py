@@ -59,8 +59,9 @@ class Notes:
     def add(self, line: str) -> None:
         with self._lock:
             self._lines.append(line)
-        if self.arrived is not None:
-            self.arrived()
+        # Read once: the loop may take it away meanwhile.
+        if (arrived := self.arrived) is not None:
+            arrived()
 
     def take(self) -> list[str]:
         """The lines that came since the last time, oldest first."""

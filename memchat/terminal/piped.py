@@ -1,6 +1,6 @@
 """A chat without a terminal: one turn, or one command, for each line of input, raw replies out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
@@ -8,10 +8,10 @@ from memchat.memory.safety import visible
 from memchat.terminal.blocks import RawReply
 from memchat.terminal.notes import Notes, error_lines
 from memchat.terminal.signals import Signals
+from memchat.terminal.slash import Call, Room, parse, perform
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
-    from memchat.terminal.slash import Call, Room
 
 _INTERRUPTED = 130
 
@@ -30,38 +30,40 @@ def run_piped(
     failed = 0
     with Signals().handled() as signals:
         try:
+            waiting = iter(lines)
+            while (line := _next(waiting, signals)) is not None:
+                text = line.decode("utf-8", errors="replace").strip()
+                try:
+                    if text and not _answer(Room(chat, app), text, out, signals):
+                        break
+                except MemchatError as error:
+                    print(error_lines(error), file=err, flush=True)
+                    failed = failed or error.exit_code
+                _say(notes, err)
             with signals.interruptible():
-                for line in lines:
-                    text = line.decode("utf-8", errors="replace").strip()
-                    try:
-                        if text and not _answer(chat, app, text, out):
-                            break
-                    except MemchatError as error:
-                        print(error_lines(error), file=err, flush=True)
-                        failed = failed or error.exit_code
-                    _say(notes, err)
                 _settle(chat, notes, err)
         except KeyboardInterrupt:
             return _INTERRUPTED
     return failed
 
 
-def _answer(chat: "Chat", app: "App", text: str, out: TextIO) -> bool:
+def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
+    with signals.interruptible():
+        return next(lines, None)
+
+
+def _answer(room: Room, text: str, out: TextIO, signals: Signals) -> bool:
     """Do what `text` says; False to leave."""
     # Only what begins with a slash: files that are piped in have lines that begin with "# ".
-    if text.startswith("/"):
-        from memchat.terminal.slash import Room, parse
-
-        call = parse(text)
-        if call is not None:
-            return _command(Room(chat, app), call, out)
-    _turn(chat, text, out)
+    call = parse(text) if text.startswith("/") else None
+    if call is not None:
+        with signals.interruptible():
+            return _command(room, call, out)
+    _turn(room.chat, text, out, signals)
     return True
 
 
-def _command(room: "Room", call: "Call", out: TextIO) -> bool:
-    from memchat.terminal.slash import perform
-
+def _command(room: Room, call: Call, out: TextIO) -> bool:
     answer = perform(room, call)
     if answer.text:
         print(visible(answer.text), file=out, flush=True)
@@ -73,12 +75,15 @@ def _command(room: "Room", call: "Call", out: TextIO) -> bool:
     return not answer.leave
 
 
-def _turn(chat: "Chat", text: str, out: TextIO) -> None:
+def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals) -> None:
+    """One turn. Ctrl-C may cut short the reply, but not the recording of it."""
     reply = RawReply(out)
     try:
-        with chat.conversation.turn(text) as turn:
+        with signals.interruptible():
+            turn = chat.conversation.turn(text)
+        with turn as pieces, signals.interruptible():
             try:
-                for piece in turn:
+                for piece in pieces:
                     reply.feed(piece)
             finally:
                 reply.close()

@@ -56,6 +56,29 @@ def test_a_chat_in_a_terminal_can_be_left(shell: Shell) -> None:
     assert child.exitstatus == 0
 
 
+def test_a_wait_is_told_on_a_line_of_its_own(shell: Shell, server: ScriptedServer) -> None:
+    """The mark that stands there while nothing has arrived is wiped before it."""
+    server.enqueue(Reply(status=503, delay_s=2.0, error={"message": "overloaded"}), Reply("There you are."))
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "memchat", "chat"],
+        env={**shell.environ, **behind(server), "MEMCHAT_RETRIES": "1", "TERM": "xterm"},
+        encoding="utf-8",
+        dimensions=(24, 80),
+        timeout=60,
+    )
+    child.expect_exact("\x1b[?2004h")
+    child.send("Hello.\r")
+    child.expect_exact("…")
+    child.expect("trying again")
+    assert "\r\x1b[K" in child.before
+    child.expect_exact("There you are.")
+    child.expect_exact("\x1b[?2004h")
+    child.send("/private on\r/quit\r")
+    child.expect(pexpect.EOF)
+    child.close()
+
+
 def test_what_is_asked_is_remembered_in_the_next_process(shell: Shell) -> None:
     """And not by another person."""
     shell.run("ask", "I am vegetarian and I live in Berlin.")
