@@ -311,6 +311,9 @@ class Memory:
         first = not self._places
         place = _Place(self._app, self._app.store if first else self._app.open_store())
         self._places.append(place)
+        if first:
+            # Here, under the lock, since from Python 3.12 on nothing keeps two threads from making a part twice.
+            place.recall()
         return place
 
     @cached_property

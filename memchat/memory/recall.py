@@ -130,7 +130,6 @@ class Recall:
 
         They are found by words alone when the embedder fails.
         """
-        load_numpy()
         top_k = query.top_k or self._limits.top_k
         return self._cut(self._ranked(query, SPARE * top_k, words_do=True), top_k)
 
@@ -153,6 +152,7 @@ class Recall:
 
     def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> list[Hit]:
         """The best `limit` memories above the floor, where there is one, none saying what a better one says."""
+        load_numpy()
         from memchat.memory.ranking import floor
 
         request = _whole_request(query)
@@ -234,8 +234,8 @@ class Recall:
         """The best `top_k` that fit the budget; one that is too long for what is left makes room for the next."""
         kept: list[Hit] = []
         left = self._limits.tokens
-        sizes = self._lexicon.pieces([hit.memory.text for hit in hits[: SPARE * top_k]])
-        for hit, pieces in zip(hits, sizes, strict=False):
+        sizes = self._lexicon.pieces([hit.memory.text for hit in hits])
+        for hit, pieces in zip(hits, sizes, strict=True):
             cost = len(pieces) + NOTE_TOKENS
             if cost <= left and len(kept) < top_k:
                 kept.append(hit)
