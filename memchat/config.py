@@ -286,7 +286,7 @@ def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:
     assert convert.keys() == {f.name for f in fields(AgentProfile)} - {"name"}
     given: dict[str, Any] = {}
     for key, value in entry.items():
-        place = f"{path}, line {_line_of(text, key)}, [agents.{name}]"
+        place = f"{path}, line {_line_of(text, key, name)}, [agents.{name}]"
         if key not in convert:
             _unknown(place, key, lambda n: n, tuple(convert))
         given[key] = _converted(key, value, place, convert)
@@ -320,6 +320,10 @@ def _unknown(place: str, name: str, spelled: Callable[[str], str], known: tuple[
     raise ConfigError(f"{place}: there is no setting {name!r}.", hint=hint)
 
 
-def _line_of(text: str, key: str) -> int:
-    found = re.search(rf"^\s*\"?{re.escape(key)}\"?\s*=", text, re.MULTILINE)
-    return text.count("\n", 0, found.start() + 1) + 1 if found else 1
+def _line_of(text: str, key: str, agent: str | None = None) -> int:
+    """The line of `key` at the top of the file, or in the table of `agent`; 1 where it cannot be told."""
+    head = rf"^[ \t]*\[agents\.[\"']?{re.escape(agent)}[\"']?\]" if agent else ""
+    table = re.search(head, text, re.MULTILINE)
+    written = re.compile(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*=", re.MULTILINE)
+    found = written.search(text, table.end() if table else 0)
+    return text.count("\n", 0, found.start()) + 1 if found else 1

@@ -274,6 +274,16 @@ def test_a_wrong_profile_is_named_with_its_line(folder: Path, line: str, reason:
     assert "line 2, [agents.bot]" in caught.value.message
 
 
+def test_the_line_is_that_of_the_key_in_its_own_table(folder: Path) -> None:
+    """Blank lines count, and a key of the same name further up is another one."""
+    write(folder, 'user = "al"\n\n\n  top_k = "many"\n')
+    with pytest.raises(ConfigError, match=r"line 4\b"):
+        load(folder)
+    write(folder, 'top_k = 3\n\n[agents.kit]\nmodel = "x"\n[agents."bot"]\nmodel = "x"\n\ntop_k = 0\n')
+    with pytest.raises(ConfigError, match=r"line 8, \[agents.bot\]"):
+        load(folder)
+
+
 def test_the_nearest_word_is_found_or_none() -> None:
     """Close by, whatever its case; nothing for what is far from all."""
     assert nearest("MODLE", SETTING_NAMES) == "model"
