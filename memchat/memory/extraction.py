@@ -187,7 +187,7 @@ def parse(reply: str) -> Extraction:
     if not (value.keys() & _KEYS):
         if value:
             raise BadReply("The extraction model answered with other keys than were asked for.")
-        return Extraction()
+        return Extraction(faults=tuple(faults))
     return Extraction(
         _facts(value, faults),
         _numbers(value.get("confirmed")),

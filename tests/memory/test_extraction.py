@@ -140,6 +140,13 @@ def test_a_fact_that_cannot_be_read_is_named_and_the_others_are_kept(broken: Any
     assert len(found.faults) == 1
 
 
+def test_an_empty_answer_before_one_that_is_cut_off_is_a_fault() -> None:
+    """The work is not done with it: there was more to come."""
+    found = parse('At first: {}. Then {"facts": [{"text": "User lives in Ber')
+    assert found.facts == ()
+    assert found.faults
+
+
 def test_a_fact_whose_key_is_given_twice_with_two_values_is_dropped() -> None:
     """The quote of one sentence must not prove another."""
     twice = '{"text": "User likes tea.", "quote": "I like tea", "text": "User is rich."}'
