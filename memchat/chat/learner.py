@@ -263,9 +263,9 @@ class Learner:
     def close(self, timeout_s: float = 1.0) -> None:
         """Stop after the present step. Work left over stays pending on disk."""
         with self._news:
-            self._stopping = True
+            again, self._stopping = self._stopping, True
             self._news.notify_all()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and not again:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
