@@ -374,6 +374,7 @@ class App:
                 options.metadata,
                 infer=options.infer,
             ),
+            private=options.private,
             redacts=settings.redact,
         )
 

@@ -1,5 +1,6 @@
 """The same question twice: to a model that remembers nothing, and with what is remembered. Nothing of it is kept."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memchat.chat.conversation import Conversation, Turn
@@ -38,8 +39,11 @@ class Unrecorded:
     def end_turn(self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]) -> None:
         return None
 
-    def before(self, message: Message, limit: int) -> list[Message]:
-        return []
+    def earlier(self, message: Message) -> Iterator[Message]:
+        return iter(())
+
+    def set_private(self, session: Session, private: bool) -> None:
+        pass
 
 
 def ask(conversation: Conversation, question: str) -> Answer:

@@ -1,7 +1,8 @@
 """A conversation, turn by turn: record what is typed, recall what bears on it, have the model answer, record that."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import TracebackType
 from typing import Protocol
 
@@ -23,21 +24,28 @@ class Transcript(Protocol):
         self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]
     ) -> Message | None: ...
 
-    def before(self, message: Message, limit: int) -> list[Message]: ...
+    def earlier(self, message: Message) -> Iterator[Message]:
+        """What was said before `message`, newest first."""
+
+    def set_private(self, session: Session, private: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a conversation is held, and on what terms it is learned from. `redacts` masks secrets before any write."""
+    """How a conversation is held, and on what terms it is learned from. `redacts` masks secrets before any write.
+
+    With `private` nothing of it is learned, whatever its session says.
+    """
 
     system: str | None = None
     terms: Terms = field(default_factory=Terms)
+    private: bool = False
     temperature: float | None = None
     redacts: bool = True
 
 
 class Conversation:
-    """One session with one model. `private` may be switched at any time: from then on nothing is learned."""
+    """One session with one model. While it is `private`, it is recorded and nothing of it is ever learned."""
 
     def __init__(
         self,
@@ -50,7 +58,7 @@ class Conversation:
     ) -> None:
         self.session = session
         self.model = model
-        self.private = session.private
+        self.private = session.private or style.private
         self.last_hits: tuple[Hit, ...] = ()
         self._transcript = transcript
         self._recall = recall
@@ -66,6 +74,12 @@ class Conversation:
     def remembers(self) -> bool:
         """False where nothing is recalled and nothing learned."""
         return self._recall is not None
+
+    def keep_private(self, private: bool) -> None:
+        """From here on what is said stays private, or no longer does, also when the session is taken up again."""
+        self._transcript.set_private(self.session, private)
+        self.session = replace(self.session, private=private)
+        self.private = private
 
     def turn(self, text: str) -> "Turn":
         """Record `text`, recall what bears on it, and prepare the call. Iterate the turn for the reply.
@@ -85,7 +99,7 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
-        recent = self._transcript.before(turn.asked, prompt.RECENT_MESSAGES)
+        recent = list(islice(self._transcript.earlier(turn.asked), prompt.RECENT_MESSAGES))[::-1]
         hits: tuple[Hit, ...] = ()
         standing: list[Memory] = []
         if self._recall is not None:

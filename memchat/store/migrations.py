@@ -148,4 +148,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             ' ' || substr(terms, 1, instr(terms || ' ', ' ') - 1) || '_'));
         """,
     ),
+    (
+        "messages that are kept out of memory",
+        """
+        ALTER TABLE messages ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+        UPDATE messages SET private = 1 WHERE session_id IN (SELECT id FROM sessions WHERE private = 1);
+        """,
+    ),
 )

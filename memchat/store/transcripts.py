@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from memchat.errors import AmbiguousId, NotFound, UsageError
@@ -15,6 +15,8 @@ from memchat.store.memories import new_id
 from memchat.store.views import legible, moment, stamp
 
 TITLE_LENGTH = 60
+FIRST_READ, MOST_READ = 16, 256
+"""How many messages are read at a time, the first time and at most: each may be a page that somebody pasted."""
 
 
 class Transcripts:
@@ -97,13 +99,26 @@ class Transcripts:
         return [_message(row) for row in reversed(rows)]
 
     def before(self, message: Message, limit: int) -> list[Message]:
-        """The last `limit` messages of the session before `message`, oldest first."""
+        """Of what was said before `message` and not in private the last `limit` messages, oldest first."""
         rows = self._db.rows(
-            """SELECT * FROM messages WHERE session_id = ? AND number < (SELECT number FROM messages WHERE id = ?)
-                ORDER BY number DESC LIMIT ?""",
+            """SELECT * FROM messages WHERE session_id = ? AND private = 0
+                AND number < (SELECT number FROM messages WHERE id = ?) ORDER BY number DESC LIMIT ?""",
             (message.session_id, message.id, limit),
         )
         return [_message(row) for row in reversed(rows)]
+
+    def earlier(self, message: Message) -> Iterator[Message]:
+        """All that was said in the session before `message`, newest first, read as far as it is asked for."""
+        last = self._db.value("SELECT number FROM messages WHERE id = ?", (message.id,))
+        limit = FIRST_READ
+        while last is not None:
+            rows = self._db.rows(
+                "SELECT * FROM messages WHERE session_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
+                (message.session_id, last, limit),
+            )
+            yield from map(_message, rows)
+            last = rows[-1]["number"] if len(rows) == limit else None
+            limit = min(2 * limit, MOST_READ)
 
     def reply_to(self, message: Message) -> Message | None:
         """The message right after `message`, if it is the assistant's."""
@@ -127,12 +142,13 @@ class Transcripts:
         """Record what the user said. With `terms`, the exchange will be learned from, should this process die too:
 
         its pending work is written in the same transaction, claimed by this turn until `end_turn` lets go of it.
+        Without, it is private: neither this exchange is learned from nor is it read where later ones are.
         """
         now = self._clock()
         message = Message(new_id(), session.id, Role.USER, storable(text), now)
         with self._db.transaction():
             self._keep_session(session, message.text)
-            self._insert(message)
+            self._insert(message, private=terms is None)
             if terms is not None:
                 self._plan(message, terms)
         return message
@@ -167,10 +183,11 @@ class Transcripts:
         reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
         now = stamp(at)
         with letting_go(), self._db.transaction():
-            if self._db.value("SELECT 1 FROM messages WHERE id = ?", (asked.id,)) is None:
+            private = self._db.value("SELECT private FROM messages WHERE id = ?", (asked.id,))
+            if private is None:
                 return None
             if text:
-                self._insert(reply)
+                self._insert(reply, private=bool(private))
             else:
                 self._db.execute("UPDATE messages SET status = ? WHERE id = ?", (status, asked.id))
             self._db.execute("UPDATE sessions SET last_at = ? WHERE id = ?", (now, asked.session_id))
@@ -188,8 +205,12 @@ class Transcripts:
         message = Message(new_id(), session.id, role, storable(text), self._clock())
         with self._db.transaction():
             self._keep_session(session, message.text)
-            self._insert(message)
+            self._insert(message, private=session.private)
         return message
+
+    def set_private(self, session: Session, private: bool) -> None:
+        """From now on `session` is private, or is no longer, whoever takes it up."""
+        self._db.execute("UPDATE sessions SET private = ? WHERE id = ?", (private, session.id))
 
     def rename(self, session: Session, title: str) -> None:
         self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (storable(title), session.id))
@@ -205,10 +226,10 @@ class Transcripts:
         if not kept:
             raise UsageError(f"The session {session.id} is somebody else's.", hint="Choose another --session.")
 
-    def _insert(self, message: Message) -> None:
+    def _insert(self, message: Message, *, private: bool) -> None:
         self._db.execute(
-            """INSERT INTO messages (id, session_id, role, text, created_at, status, model, recalled)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO messages (id, session_id, role, text, created_at, status, model, recalled, private)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 message.id,
                 message.session_id,
@@ -218,6 +239,7 @@ class Transcripts:
                 message.status,
                 message.model,
                 json.dumps(message.recalled),
+                private,
             ),
         )
 

@@ -208,10 +208,10 @@ def _private(room: Room, argument: str) -> Answer:
     if argument not in {"", "on", "off"}:
         raise UsageError(f"Private is on or off, not {argument!r}.")
     if argument:
-        conversation.private = argument == "on"
+        conversation.keep_private(argument == "on")
     if conversation.private:
-        return Answer("Private: nothing said from here on is learned. /private off ends it.")
-    return Answer("Not private: what is said here is learned.")
+        return Answer("Private: nothing said from here on is learned, not even later. /private off ends it.")
+    return Answer("Not private: what is said from here on is learned.")
 
 
 @command("model", "which model answers", words=1)

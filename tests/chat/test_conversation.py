@@ -256,9 +256,29 @@ def test_a_private_conversation_is_recorded_and_teaches_nothing(home: Home) -> N
     assert read(model.asked[0].messages[0].content) != []
     later = home.conversation(model)
     say(later, "I live in Berlin")
-    later.private = True
+    later.keep_private(True)
     say(later, "I live in Lyon")
     assert len(home.store.work.pending()) == 1
+
+
+def test_what_was_said_in_private_is_no_part_of_what_is_read_later(home: Home) -> None:
+    """The extraction model sees the exchanges around it as context, and nothing of it; the model that answers does."""
+    model = ScriptedModel(*"abc")
+    conversation = home.conversation(model)
+    say(conversation, "I have a cat")
+    conversation.keep_private(True)
+    say(conversation, "I live in Berlin")
+    conversation.keep_private(False)
+    say(conversation, "It is called Tom")
+    assert "I live in Berlin" in str(model.asked[2])
+    reader = ScriptedModel(facts(), facts())
+    desk = home.desk(reader)
+    while (work := desk.claim()) is not None:
+        assert learn(desk, work).error is None
+    desk.close()
+    assert len(reader.asked) == 2
+    assert "I have a cat" in str(reader.asked[1])
+    assert "Berlin" not in str(reader.asked)
 
 
 def test_without_memory_nothing_is_recalled_or_learned(home: Home) -> None:

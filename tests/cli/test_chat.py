@@ -136,6 +136,30 @@ def test_no_memory_and_private(shell: Shell) -> None:
     assert shell.run("status", "--json").json["pending"] == []
 
 
+def test_private_holds_for_a_conversation_that_is_taken_up(shell: Shell) -> None:
+    """Asked for with the option, that time; switched in the chat, for good, until it is switched back."""
+    shell.run("ask", "Hello.", "--session", "s1")
+    for taken_up in (("--session", "s1"), ("--continue",)):
+        shell.run("ask", "I live in Berlin.", *taken_up, "--private")
+    assert not shell.run("sessions", "list", "--json").json[0]["private"]
+    assert shell.run("chat", "--continue", stdin="/private on\nI have a cat.\n").code == 0
+    assert shell.run("sessions", "list", "--json").json[0]["private"]
+    shell.run("ask", "I am vegetarian.", "--continue")
+    assert shell.run("memories", "list").out == ""
+    shell.run("chat", "--session", "s1", stdin="/private off\n")
+    shell.run("ask", "I play the cello.", "--continue")
+    (memory,) = shell.run("memories", "list", "--json").json
+    assert "cello" in memory["text"]
+
+
+def test_a_conversation_can_be_private_before_a_word_is_said(shell: Shell) -> None:
+    """It is stored as such with its first message."""
+    shell.run("chat", stdin="/private on\nI live in Berlin.\n")
+    shell.run("ask", "I have a cat.", "--continue")
+    assert shell.run("sessions", "list", "--json").json[0]["private"]
+    assert shell.run("memories", "list").out == ""
+
+
 def test_a_conversation_is_continued(shell: Shell) -> None:
     """With --continue or by name; both at once make no sense."""
     first = shell.run("ask", "Hello.", "--json").json["session"]

@@ -9,6 +9,7 @@ from memchat.errors import AmbiguousId, ModelUnreachable, NotFound, UsageError
 from memchat.memory.ports import Completion, Delta, Request
 from memchat.memory.types import MessageStatus, Role, Session, Terms, WorkState
 from memchat.store.store import Store
+from memchat.store.transcripts import FIRST_READ
 from tests.conftest import FINGERPRINT, SettableClock
 from tests.store.memory_room import add, current, say
 
@@ -208,6 +209,21 @@ def test_messages_come_in_order_and_by_the_last_few(store: Store) -> None:
     last = store.transcripts.record(session, Role.USER, "one more")
     assert store.transcripts.reply_to(last) is None
     assert store.transcripts.before(asked[0], 9) == []
+
+
+def test_what_was_said_before_is_read_backwards_to_its_beginning(store: Store) -> None:
+    """However long the conversation is, each message once, and nothing of another one."""
+    session = store.transcripts.new_session("alice", None)
+    texts = [str(number) for number in range(3 * FIRST_READ)]
+    for text in texts:
+        store.transcripts.record(session, Role.USER, text)
+        store.transcripts.record(store.transcripts.new_session("alice", None), Role.USER, "elsewhere")
+    last = store.transcripts.record(session, Role.USER, "last")
+    earlier = store.transcripts.earlier(last)
+    assert next(earlier).text == texts[-1]
+    assert [message.text for message in earlier] == texts[-2::-1]
+    first = store.transcripts.messages(session.id)[0]
+    assert list(store.transcripts.earlier(first)) == []
 
 
 def test_broken_characters_in_what_is_said_are_replaced(store: Store) -> None:
