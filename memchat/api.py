@@ -178,7 +178,8 @@ class Memory:
         """One whole turn: recall, answer, and learn from it in the background.
 
         `run_id` names the conversation to take up; without one there is one for each user and agent. Returns
-        `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them.
+        `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
+        about how to be answered first and without a score.
         """
         whose = shapes.whose(user_id, agent_id, run_id)
         with self._place() as place:
@@ -387,7 +388,7 @@ def _answer(turn: "Turn", session: Session) -> Row:
     usage = turn.usage
     return {
         "reply": turn.reply,
-        "memories_used": [shapes.item(hit.memory, hit.score) for hit in turn.hits],
+        "memories_used": [shapes.item(used.memory, used.score) for used in turn.used],
         "session_id": session.id,
         "usage": None
         if usage is None

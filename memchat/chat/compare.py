@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memchat.chat.conversation import Conversation, Turn
+from memchat.chat.conversation import Conversation, Turn, Used
 from memchat.memory.ports import Clock, Usage
-from memchat.memory.recall import Hit
 from memchat.memory.types import Message, MessageStatus, Role, Session, Terms
 
 
@@ -14,7 +13,7 @@ class Answer:
     """One reply, the memories that were in its prompt, and what it took; `counted` says that we counted the tokens."""
 
     reply: str
-    hits: tuple[Hit, ...]
+    used: tuple[Used, ...]
     usage: Usage
     counted: bool
 
@@ -51,7 +50,7 @@ def ask(conversation: Conversation, question: str) -> Answer:
     with conversation.turn(question) as turn:
         reply = "".join(turn)
     usage = turn.usage or _counted(conversation, turn)
-    return Answer(reply, turn.hits, usage, counted=turn.usage is None)
+    return Answer(reply, tuple(turn.used), usage, counted=turn.usage is None)
 
 
 def _counted(conversation: Conversation, turn: Turn) -> Usage:

@@ -44,6 +44,14 @@ class Style:
     redacts: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A memory that was in a prompt. `score` is None for a wish, which is in every one."""
+
+    memory: Memory
+    score: float | None = None
+
+
 class Conversation:
     """One session with one model. While it is `private`, it is recorded and nothing of it is ever learned."""
 
@@ -59,7 +67,7 @@ class Conversation:
         self.session = session
         self.model = model
         self.private = session.private or style.private
-        self.last_hits: tuple[Hit, ...] = ()
+        self.last_turn: Turn | None = None
         self._transcript = transcript
         self._recall = recall
         self._style = style
@@ -90,7 +98,7 @@ class Conversation:
         said = redact(text).text if self._style.redacts else text
         terms = self._terms if self.remembers and not self.private else None
         asked = self._transcript.begin_turn(self.session, said, terms)
-        turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
+        turn = self.last_turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
         try:
             self._prepare(turn, said)
         except BaseException:
@@ -106,8 +114,9 @@ class Conversation:
             previous = next((message.text for message in reversed(recent) if message.role is Role.USER), None)
             hits = self._recall.for_turn(Query(text, previous=previous), self.session)
             standing = prompt.wishes_that_fit(self._recall.standing(self.session), self.model.count_tokens)
+        turn.wishes = tuple(standing)
         shown = {wish.id for wish in standing}
-        self.last_hits = turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
+        turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
         persona = prompt.Persona(self._style.system, self.remembers)
         memories = [hit.memory for hit in turn.hits]
         count = self.model.count_tokens
@@ -122,6 +131,7 @@ class Turn:
     def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
         self.asked = asked
         self.hits: tuple[Hit, ...] = ()
+        self.wishes: tuple[Memory, ...] = ()
         self.request = Request(())
         self.reply = ""
         self.usage: Usage | None = None
@@ -131,6 +141,11 @@ class Turn:
         self._redacts = redacts
         self._stream: Generator[Delta, None, None] | None = None
         self._recorded = False
+
+    @property
+    def used(self) -> list[Used]:
+        """The memories in the prompt: the wishes, then what was recalled, best first."""
+        return [*map(Used, self.wishes), *(Used(hit.memory, hit.score) for hit in self.hits)]
 
     def __iter__(self) -> Iterator[str]:
         """The pieces of the reply as they arrive. Raises ModelError; what came before it stays in `reply`."""
@@ -162,7 +177,7 @@ class Turn:
             return
         self._recorded = True
         self.status = status
-        recalled = [hit.memory.id for hit in self.hits]
+        recalled = [used.memory.id for used in self.used]
         reply = well_formed(self.reply) if self.reply.strip() else ""
         reply = redact(reply).text if self._redacts else reply
         self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled)

@@ -17,10 +17,9 @@ from memchat.errors import UsageError
 if TYPE_CHECKING:
     from memchat.app import App, Chat, ChatOptions
     from memchat.chat.compare import Answer, Comparison
-    from memchat.chat.conversation import Turn
+    from memchat.chat.conversation import Turn, Used
     from memchat.config import Settings
     from memchat.memory.ports import Usage
-    from memchat.memory.recall import Hit
     from memchat.terminal.blocks import ReplyWriter
     from memchat.terminal.notes import Notes
     from memchat.terminal.signals import Signals
@@ -111,7 +110,10 @@ def ask(
     meta: Meta = None,
     as_json: Json = False,
 ) -> Result:
-    """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself."""
+    """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself.
+
+    With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt.
+    """
     from memchat.app import ChatOptions
 
     text = _asked(question)
@@ -251,13 +253,14 @@ def _turn_json(chat_: "Chat", turn: "Turn") -> dict[str, Any]:
         "reply": turn.reply,
         "model": chat_.conversation.model.name,
         "session": chat_.conversation.session.id,
-        "memories": [_hit_json(hit) for hit in turn.hits],
+        "memories": [_used_json(used) for used in turn.used],
         "usage": None if turn.usage is None else _usage_json(turn.usage),
     }
 
 
-def _hit_json(hit: "Hit") -> dict[str, Any]:
-    return {"id": hit.memory.id, "text": hit.memory.text, "score": round(hit.score, 4)}
+def _used_json(used: "Used") -> dict[str, Any]:
+    score = None if used.score is None else round(used.score, 4)
+    return {"id": used.memory.id, "text": used.memory.text, "score": score, "standing": used.score is None}
 
 
 def _usage_json(usage: "Usage") -> dict[str, Any]:
@@ -270,7 +273,7 @@ def _usage_json(usage: "Usage") -> dict[str, Any]:
 
 def _comparison_json(found: "Comparison") -> dict[str, Any]:
     def shape(answer: "Answer") -> dict[str, Any]:
-        memories = [_hit_json(hit) for hit in answer.hits]
+        memories = [_used_json(used) for used in answer.used]
         return {"reply": answer.reply, **_usage_json(answer.usage), "estimated": answer.counted, "memories": memories}
 
     return {
@@ -282,18 +285,22 @@ def _comparison_json(found: "Comparison") -> dict[str, Any]:
 
 
 def _compared(found: "Comparison") -> list[Block]:
-    hits = found.remembering.hits
+    memories = [(_score(used), one_line(used.memory.text)) for used in found.remembering.used]
     replies = (found.stateless.reply.strip(), found.remembering.reply.strip())
     blocks: list[Block] = [
         Beside(("Without memory", "With memory"), replies),
         Line(""),
         Beside(("Tokens and price", "Tokens and price"), (_cost(found.stateless), _cost(found.remembering))),
         Line(""),
-        Line("Memories used" if hits else "No relevant memories found.", "bold"),
+        Line("Memories used" if memories else "No relevant memories found.", "bold"),
     ]
-    if hits:
-        blocks.append(Table(("SCORE", "MEMORY"), [(f"{hit.score:.2f}", one_line(hit.memory.text)) for hit in hits]))
+    if memories:
+        blocks.append(Table(("SCORE", "MEMORY"), memories))
     return blocks
+
+
+def _score(used: "Used") -> str:
+    return "always" if used.score is None else f"{used.score:.2f}"
 
 
 def _cost(answer: "Answer") -> str:

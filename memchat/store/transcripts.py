@@ -129,6 +129,14 @@ class Transcripts:
         )
         return None if row is None or row["role"] != Role.ASSISTANT else _message(row)
 
+    def last_reply(self, session: Session) -> Message | None:
+        """The assistant's last message in `session`."""
+        row = self._db.row(
+            "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
+            (session.id, Role.ASSISTANT),
+        )
+        return None if row is None else _message(row)
+
     def said_by(self, user: str, limit: int) -> list[str]:
         """The last messages `user` typed, newest first, whatever the session."""
         rows = self._db.rows(

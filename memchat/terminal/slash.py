@@ -41,6 +41,20 @@ class Room:
         """How many current memories the person has."""
         return self.app.store.memories.count(View((Owner.user(self.user),), all_sessions=True))
 
+    def last_used(self) -> list[tuple[Memory, float | None]]:
+        """The memories that the last answer could use and that still exist, each with its score.
+
+        Wishes have none, and neither has what an answer used before this chat was taken up.
+        """
+        turn = self.chat.conversation.last_turn
+        if turn is not None and turn.reply:
+            scores = {used.memory.id: used.score for used in turn.used}
+        else:
+            reply = self.app.store.transcripts.last_reply(self.chat.conversation.session)
+            scores = dict.fromkeys(reply.recalled if reply else ())
+        known = self.app.store.memories.under(list(scores))
+        return [(known[id_], score) for id_, score in scores.items() if id_ in known]
+
     def waiting(self) -> int:
         """How many exchanges of the person wait to be learned from, those that failed included."""
         return len(self.app.store.work.pending(self.user))
@@ -192,13 +206,16 @@ def _remember(room: Room, argument: str) -> Answer:
     return Answer(f"Remembered: {one_line(memory.text)}")
 
 
-@command("why", "which memories the last answer could use, with their scores", words=0)
+@command("why", "which memories the last answer could use, and how well they fit", words=0)
 def _why(room: Room, argument: str) -> Answer:
-    hits = room.chat.conversation.last_hits
-    if not hits:
+    used = room.last_used()
+    if not used:
         return Answer("The last answer used no memories.")
-    short = short_ids(room, [hit.memory for hit in hits])
-    lines = [f"  {hit.score:.2f}  {short[hit.memory.id]}  {one_line(hit.memory.text)}" for hit in hits]
+    short = short_ids(room, [memory for memory, _ in used])
+    lines = []
+    for memory, score in used:
+        mark = f"{score:.2f}" if score is not None else "always" if memory.standing else "–"
+        lines.append(f"  {mark:<6}  {short[memory.id]}  {one_line(memory.text)}")
     return Answer("\n".join([*lines, "/forget ID erases one."]))
 
 

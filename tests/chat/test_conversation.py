@@ -82,13 +82,13 @@ def test_the_conversation_so_far_is_sent_along(home: Home) -> None:
 
 
 def test_what_bears_on_the_message_is_in_the_prompt_and_noted_with_the_reply(home: Home) -> None:
-    """`last_hits` are what the answer could use."""
+    """`hits` are what the answer could use."""
     tea, _ = home.keep("User drinks green tea every morning.", "User's sister Ana plays the cello.")
     conversation = home.conversation(ScriptedModel("Green."))
     with conversation.turn("Which tea do I drink in the morning?") as turn:
         list(turn)
     assert [hit.memory.id for hit in turn.hits] == [tea.id]
-    assert conversation.last_hits == turn.hits
+    assert conversation.last_turn is turn
     assert [one.text for one in read(turn.request.messages[0].content)] == [tea.text]
     reply = home.store.transcripts.messages(conversation.session.id)[1]
     assert reply.recalled == (tea.id,)
@@ -105,8 +105,12 @@ def test_wishes_are_in_every_prompt_and_not_twice(home: Home) -> None:
         ]
     )
     model = ScriptedModel("Yes.", "Green.")
-    say(home.conversation(model), "Is it late?")
+    first = home.conversation(model)
+    say(first, "Is it late?")
     assert "- User wants short answers about tea." in model.asked[0].messages[0].content
+    (wish,) = first.last_turn.wishes if first.last_turn else ()
+    assert wish.text == "User wants short answers about tea."
+    assert home.store.transcripts.messages(first.session.id)[1].recalled == (wish.id,)
     say(home.conversation(model), "How does the user want tea described, in loving detail?")
     system = model.asked[1].messages[0].content
     assert system.count("User wants short answers about tea.") == 1
@@ -291,7 +295,7 @@ def test_without_memory_nothing_is_recalled_or_learned(home: Home) -> None:
         list(turn)
     system = model.asked[0].messages[0].content
     assert not conversation.remembers
-    assert (turn.hits, conversation.last_hits, home.store.work.pending()) == ((), (), [])
+    assert (turn.hits, turn.wishes, home.store.work.pending()) == ((), (), [])
     assert "tea" not in system
     assert "short answers" not in system
     assert len(recorded(home, conversation.session)) == 2

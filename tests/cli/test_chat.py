@@ -136,6 +136,21 @@ def test_no_memory_and_private(shell: Shell) -> None:
     assert shell.run("status", "--json").json["pending"] == []
 
 
+def test_wishes_are_among_the_memories_in_the_prompt(shell: Shell) -> None:
+    """Told from those that the question brought to mind, also where two answers are compared."""
+    shell.add("Answer in German.", options=("--standing",))
+    shell.add("Likes Paris.")
+    asked = shell.run("ask", "Do I like Paris?", "--json").json
+    assert [(memory["text"], memory["standing"]) for memory in asked["memories"]] == [
+        ("Answer in German.", True),
+        ("Likes Paris.", False),
+    ]
+    assert [memory["score"] is None for memory in asked["memories"]] == [True, False]
+    compared = shell.run("compare", "Do I like Paris?", "--json").json["with_memory"]["memories"]
+    assert [memory["text"] for memory in compared] == ["Answer in German.", "Likes Paris."]
+    assert "always  Answer in German." in shell.run("compare", "Hello?").out.replace("\t", "  ")
+
+
 def test_private_holds_for_a_conversation_that_is_taken_up(shell: Shell) -> None:
     """Asked for with the option, that time; switched in the chat, for good, until it is switched back."""
     shell.run("ask", "Hello.", "--session", "s1")

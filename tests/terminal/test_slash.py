@@ -1,5 +1,6 @@
 """Slash commands, each without a terminal."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from memchat.app import ChatOptions
 from memchat.errors import AmbiguousId, UsageError
-from memchat.memory.types import Add, Draft
+from memchat.memory.types import Add, Draft, Owner
 from memchat.terminal.completion import offers
 from memchat.terminal.slash import COMMANDS, Answer, Call, Room, parse, perform, sources
 from tests.terminal.room import ScriptedApp, settings
@@ -169,6 +170,35 @@ def test_why_names_the_memories_of_the_last_answer(room: Room) -> None:
     with room.chat.conversation.turn("What about my peanuts allergy?") as turn:
         list(turn)
     assert "I am allergic to peanuts" in do(room, "/why").text
+
+
+def test_why_knows_the_last_answer_of_another_day(tmp_path: Path) -> None:
+    """From the transcript, which knows what was used and no scores; what was forgotten since is left out."""
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", session="s")) as chat:
+        for text in ("# I am allergic to peanuts", "# My peanuts are in the larder"):
+            do(Room(chat, app), text)
+        with chat.conversation.turn("What about my peanuts allergy?") as turn:
+            list(turn)
+        assert len(turn.hits) == 2
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", session="s")) as chat:
+        room = Room(chat, app)
+        why = do(room, "/why").text
+        assert "I am allergic to peanuts" in why
+        assert "larder" in why
+        assert "0." not in why
+        do(room, f"/forget {turn.hits[0].memory.id}")
+        assert turn.hits[0].memory.text not in do(room, "/why").text
+
+
+def test_why_names_the_wishes_that_are_always_there(room: Room) -> None:
+    """They were in the prompt like the others, here and when the chat is taken up."""
+    al = Owner.user("al")
+    room.app.curator.add("Answer in German", al, Draft("Answer in German", al, standing=True))
+    with room.chat.conversation.turn("What is the capital of France?") as turn:
+        list(turn)
+    assert re.search(r"always +\S+ +Answer in German", do(room, "/why").text)
+    room.chat.conversation.last_turn = None
+    assert re.search(r"always +\S+ +Answer in German", do(room, "/why").text)
 
 
 def test_private_is_switched_and_shown(room: Room) -> None:
