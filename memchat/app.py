@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from memchat.store.index import IndexKeeper
     from memchat.store.open_index import IndexPlace
     from memchat.store.scan import VectorCache
+    from memchat.telling import Telling, Told
 
 log = logging.getLogger(__name__)
 
 DROP_TIMEOUT_S = 30.0
+UNBOUNDED = 10_000_000
+"""Tokens of memory, where what recall finds goes into no prompt."""
 
 
 def utc_now() -> datetime:
@@ -181,19 +184,28 @@ class App:
     def recall(self) -> "Recall":
         return self.recall_over(self.store)
 
-    def recall_over(self, store: Store, top_k: int | None = None, tokens: int | None = None) -> "Recall":
+    def recall_over(
+        self, store: Store, top_k: int | None = None, tokens: int | None = None, *, indexed: bool = True
+    ) -> "Recall":
         """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
-        return self._recall(store, self.embedding.requests, top_k, tokens)
+        return self._recall(store, self.embedding.requests, top_k, tokens, indexed=indexed)
 
-    def _recall(
-        self, store: Store, embedder: Embedder, top_k: int | None = None, tokens: int | None = None
+    def _recall(  # noqa: PLR0913
+        self,
+        store: Store,
+        embedder: Embedder,
+        top_k: int | None = None,
+        tokens: int | None = None,
+        *,
+        indexed: bool = True,
     ) -> "Recall":
         from memchat.memory.recall import Limits, Recall
         from memchat.models.lexicon import BuiltinLexicon
         from memchat.store.dense import Dense
         from memchat.store.scan import ExactScan
 
-        store.search_with(Dense(ExactScan(store.database, self.fingerprint, self._vectors), self.index))
+        scan = ExactScan(store.database, self.fingerprint, self._vectors)
+        store.search_with(Dense(scan, self.index if indexed else None))
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
         return Recall(store.memories, embedder, BuiltinLexicon(), limits, self.clock)
@@ -217,6 +229,12 @@ class App:
     def curator(self) -> "Curator":
         """What a person does with memories by hand."""
         return self.curator_over(self.store)
+
+    @cached_property
+    def telling(self) -> "Telling":
+        from memchat.telling import Telling
+
+        return Telling(self.curator, lambda: self.recall_over(self.store, tokens=UNBOUNDED), self.clock)
 
     def curator_over(self, store: Store) -> "Curator":
         from memchat.curation import Curator
@@ -408,9 +426,16 @@ class App:
     def find(self, prefix: str, user: str) -> Memory:
         return self.store.memories.find(prefix, [Owner.user(user)])
 
-    def remember(self, text: str, user: str, agent: str | None = None) -> Memory:
-        """Keep exactly `text`: for the user, or with `agent` for everyone who talks to that agent."""
-        return self.curator.add(text, Owner.agent(agent) if agent else Owner.user(user))
+    def remember(self, text: str, user: str, agent: str | None = None, standing: bool | None = None) -> "Told":
+        """Keep exactly `text`: for the user, or with `agent` for everyone who talks to it; see `telling.Manner`."""
+        return self.telling.remember(text, Owner.agent(agent) if agent else Owner.user(user), standing)
+
+    def matching(self, text: str, view: View) -> list[Memory]:
+        """Every memory of `view` that a search finds, best first. By exact scan: so many are nothing for an index."""
+        from memchat.curation import matching
+
+        with self.open_store() as store:
+            return matching(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)
 
     def forget(self, ids: Sequence[str]) -> "Receipt":
         return self.curator.forget(ids)

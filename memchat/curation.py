@@ -7,18 +7,50 @@ from typing import TYPE_CHECKING
 from memchat.errors import UsageError
 from memchat.memory import vectors
 from memchat.memory.cues import cues_for
-from memchat.memory.ports import Embedded, Embedder
+from memchat.memory.ports import Embedded, Embedder, View
 from memchat.memory.redaction import redact, redact_pairs
-from memchat.memory.types import Add, Change, Draft, Event, Memory, Metadata, Owner, Scope
+from memchat.memory.text import words
+from memchat.memory.types import (
+    Add,
+    Applied,
+    Change,
+    Confirm,
+    Decision,
+    Doubt,
+    Draft,
+    Event,
+    Memory,
+    Metadata,
+    Owner,
+    Scope,
+)
 from memchat.store.erasure import Receipt
 from memchat.store.interchange import Record
 from memchat.store.store import Store
 
 if TYPE_CHECKING:
+    from memchat.memory.recall import Recall
     from memchat.store.traces import Traces
 
 LONGEST = 8_000
 """The longest memory, in characters."""
+MOST_FOUND = 5_000
+"""So many memories one search may find."""
+
+
+def matching(recall: "Recall", store: Store, text: str, view: View) -> list[Memory]:
+    """Every memory of `view` that `recall` finds for `text`, best first, then those that say one of them once more.
+
+    Recall names each saying once, which for what is to be forgotten is not enough.
+    """
+    from memchat.memory.recall import Query
+
+    most = min(store.memories.count(view), MOST_FOUND)
+    found = [hit.memory for hit in recall.search(Query(text, view, top_k=max(most, 1)))]
+    ids = {memory.id for memory in found}
+    said = {frozenset(words(memory.text)) for memory in found} - {frozenset()}
+    others = store.memories.memories(view) if found else []
+    return [*found, *(m for m in others if m.id not in ids and frozenset(words(m.text)) in said)]
 
 
 class Curator:
@@ -40,12 +72,20 @@ class Curator:
     def add(self, text: str, owner: Owner, draft: Draft | None = None) -> Memory:
         """Keep `text` as it is; `draft` gives what else there is to say about it. The same said twice is one memory."""
         agent = owner.name if owner.kind is Scope.AGENT else None
-        return self.tell([text], draft or Draft(text, owner, scope=owner.kind, agent=agent))[0]
+        draft = draft or Draft(text, owner, scope=owner.kind, agent=agent)
+        return self.keep(replace(draft, text=self.clean(text))).memory
 
-    def tell(self, texts: Sequence[str], draft: Draft) -> list[Memory]:
-        """Keep each of `texts` as it is, each with all else that `draft` says, in one transaction."""
-        pairs = self.masked_pairs(draft.metadata)
-        return self.add_all([replace(draft, text=self.clean(text), metadata=pairs) for text in texts])
+    def keep(self, draft: Draft, replaces: Sequence[str] = (), outdates: Sequence[str] = ()) -> Applied:
+        """Keep `draft` in the place of the memories under `replaces`; those under `outdates` become doubtful."""
+        cued = self._with_cues(draft)
+        embedded = vectors.embed(self._embedder(), [cued])
+        decisions: list[Decision] = [Add(cued, tuple(replaces), reason="told")]
+        decisions += [Doubt(memory_id, "what it hung on has changed") for memory_id in outdates]
+        return self._store.apply(decisions, [*embedded, *(None for _ in outdates)])[0]
+
+    def confirm(self, memory: Memory) -> None:
+        """Note that what `memory` says was told again."""
+        self._store.apply([Confirm(memory.id, "told again")], [None])
 
     def add_all(self, drafts: Sequence[Draft], previous: str | None = None) -> list[Memory]:
         """Keep `drafts` in order, in one transaction. `previous` is the turn before the first of verbatim ones."""

@@ -20,6 +20,7 @@ from memchat.store.ids import beginnings, memory_ids
 from memchat.store.interchange import Reader, memory_json, moment_json, record_json
 from memchat.store.listing import listed, listed_json
 from memchat.store.transfer import Imported, Transfer, reowned
+from memchat.terminal.notes import told_lines
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -133,15 +134,30 @@ def add(
         str | None, typer.Option(metavar="WHEN", help="A date, or a time from now: 12h, 30d, 8w.")
     ] = None,
     valid_from: Annotated[str | None, typer.Option(metavar="DAY", help="Since when it is true.")] = None,
-    standing: Annotated[bool, typer.Option("--standing", help="A wish for every answer, as: be brief.")] = False,
+    standing: Annotated[
+        bool | None,
+        typer.Option("--standing/--no-standing", help="A wish for every answer, or none; else English ones are seen."),
+    ] = None,
+    replaces: Annotated[
+        list[str] | None,
+        typer.Option("--replaces", metavar="ID", help="A memory whose place it takes; may be repeated."),
+    ] = None,
     agent: Annotated[
         str | None,
         typer.Option("--agent", "-a", metavar="NAME", help="Keep it for everyone who talks to this agent."),
     ] = None,
     as_json: Json = False,
 ) -> Result:
-    """Remember each text exactly as it is written."""
+    """Remember each text exactly as it is written.
+
+    It takes the place of what simple English rules see it change; other memories about the same thing are named.
+    """
+    from memchat.telling import Manner
+
     with opened(user) as memchat:
+        given = list(_texts(texts))
+        if replaces and len(given) != 1:
+            raise UsageError("With --replaces, give one text.")
         owner = Owner.agent(agent) if agent else Owner.user(memchat.settings.user)
         draft = Draft(
             "",
@@ -152,13 +168,23 @@ def add(
             metadata=options.pairs(meta, "--meta"),
             valid_from=options.day(valid_from, "--valid-from"),
             expires_at=options.end(expires, "--expires", memchat.clock()),
-            standing=standing,
             source=Source.TOLD,
         )
-        kept = memchat.curator.tell(list(_texts(texts)), draft)
+        manner = Manner(standing, _replaced(memchat, replaces, owner) if replaces else None)
+        told = memchat.telling.tell(given, draft, manner)
         short = {} if as_json else beginnings(memory_ids(memchat.store.database, [owner]))
-        lines = [Line(f"Remembered {short.get(m.id, m.id)}: {one_line(m.text)}") for m in kept]
-        return Result([memory_json(memory) for memory in kept], lines, as_json=as_json)
+        lines = [Line(line) for one in told for line in told_lines(one, short, named=True)]
+        hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
+        notes = [hint] if any(one.close for one in told) else []
+        return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
+
+
+def _replaced(memchat: "App", ids: Sequence[str], owner: Owner) -> list[Memory]:
+    """The current memories of `owner` under `ids`."""
+    found = [memchat.store.memories.find(one, [owner]) for one in ids]
+    for memory in found:
+        _refuse_former(memory)
+    return found
 
 
 def _texts(given: Sequence[str]) -> Iterator[str]:
@@ -187,11 +213,7 @@ def edit(
 
     with opened(user) as memchat:
         memory = find(memchat, id_, agent)
-        if memory.superseded:
-            raise UsageError(
-                f"This memory was replaced by {memory.superseded_by}.",
-                hint="Edit that one, or go back to this one with: memchat memories undo",
-            )
+        _refuse_former(memory)
         words = " ".join(text).strip() if text else edited(memory.text)
         if not words:
             raise UsageError("The text is empty. Nothing was changed.", hint="memchat forget erases a memory.")
@@ -279,6 +301,15 @@ app.command("forget")(forget)
 def find(memchat: "App", prefix: str, agent: str | None) -> Memory:
     """The one memory whose id begins with `prefix`, of the user or of the agent named. NotFound, AmbiguousId."""
     return memchat.store.memories.find(prefix, owners(memchat.settings.user, agent))
+
+
+def _refuse_former(memory: Memory) -> None:
+    """Raise UsageError for a memory that another has replaced."""
+    if memory.superseded:
+        raise UsageError(
+            f"This memory was replaced by {memory.superseded_by}.",
+            hint="Name that one, or go back to this one with: memchat memories undo",
+        )
 
 
 def _transfer(memchat: "App") -> Transfer:

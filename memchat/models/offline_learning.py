@@ -58,7 +58,7 @@ class _Lesson:
 def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
     """The JSON of `extraction.SCHEMA` for the inputs of one exchange; facts of other than `categories` are left out."""
     today = date.fromisoformat(inputs["today"][:10])
-    lesson = _Lesson([Known(entry["n"], entry["text"], "until" in entry) for entry in inputs["known"]])
+    lesson = _Lesson([_known(entry) for entry in inputs["known"]])
     message = _forgotten(inputs["user"], lesson)
     message = _corrected(message, lesson)
     taken = [
@@ -74,6 +74,52 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
             _keep(fact, lesson)
     answer = {name: getattr(lesson, name) for name in ("facts", "confirmed", "ended", "outdated", "forget")}
     return json.dumps(answer, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a text that is kept as it stands does to the memories held against it, which are counted from 0.
+
+    `says` is the one that says the same already; `standing` is true of a wish about how to be answered.
+    """
+
+    replaces: tuple[int, ...] = ()
+    outdates: tuple[int, ...] = ()
+    says: int | None = None
+    standing: bool = False
+
+
+def told(text: str, known: Sequence[str], today: date) -> Told:
+    """Hold `text`, which may speak of 'I' or of 'User', against memories; the rules read English alone."""
+    lesson = _Lesson([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
+    items = list(read(text, today)) or [Statement(text, text, category_of(text) or "other")]
+    for item in items:
+        if isinstance(item, Over):
+            _end(item, lesson)
+        else:
+            _keep(item, lesson)
+    replaces = [number for fact in lesson.facts for number in fact["replaces"]]
+    replaces += [ended["n"] for ended in lesson.ended]
+    alone = len(items) == 1 and len(sentences(text)) == 1
+    same = [memory.number for memory in lesson.known if alone and _says_the_same(memory.text, items[0])]
+    return Told(
+        tuple(replaces),
+        tuple(lesson.outdated),
+        same[0] if same else None,
+        any(isinstance(item, Statement) and item.standing and not item.session for item in items),
+    )
+
+
+def _known(entry: Mapping[str, Any]) -> Known:
+    return Known(entry["n"], _as_fact(entry["text"], date.fromisoformat(entry["since"])), "until" in entry)
+
+
+def _as_fact(text: str, day: date) -> str:
+    """A memory of `day` as the rules read it: what was told in the first person as what it says of 'User'."""
+    if text.startswith(("User", "The user")) or len(sentences(text)) > 1:
+        return text
+    said = [item.text for item in read(text, day) if isinstance(item, Statement)]
+    return said[0] if len(said) == 1 else text
 
 
 def _forgotten(message: str, lesson: _Lesson) -> str:
@@ -226,6 +272,10 @@ def _says(known: str, new: str) -> bool:
     )
     same = of_same and _negated(known) == _negated(new)
     return same and bool(stems(new)) and stems(new) <= stems(known) and about(known).keys() >= about(new).keys()
+
+
+def _says_the_same(known: str, item: Statement | Over) -> bool:
+    return isinstance(item, Statement) and _says(known, item.text) and _says(item.text, known)
 
 
 def _gives_way(memory: Known, statement: Statement) -> bool:

@@ -239,15 +239,17 @@ class Memories(MemoryReader):
             self._log(memory.id, event, memory.text, draft.text, decision.reason)
 
     def _confirm(self, memory_id: str, reason: str, again: Draft | None = None) -> list[Applied]:
-        """The fact was said again, in the words of `again`: it holds again, and for as long as that says."""
+        """The fact was said again, in the words of `again`: it holds again, as long and as far as that says."""
         memory = self.get(memory_id)
         if memory is None or memory.superseded:
             return []
         now = self._clock()
+        standing = memory.standing or (again is not None and again.standing)
         valid_to = (again and again.valid_to) or (None if memory.ended(now.date()) else memory.valid_to)
         self._db.execute(
-            "UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ? WHERE id = ?",
-            (stamp(now), _iso(valid_to), self._expiry(memory, again), memory_id),
+            """UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ?, standing = ?
+                WHERE id = ?""",
+            (stamp(now), _iso(valid_to), self._expiry(memory, again), standing, memory_id),
         )
         self._log(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
         return [Applied(Event.CONFIRM, self._known(memory_id))]

@@ -13,6 +13,7 @@ from memchat.memory.types import Applied, Event
 
 if TYPE_CHECKING:
     from memchat.chat.learner import Lesson
+    from memchat.telling import Told
 
 
 class Wait(Protocol):
@@ -92,6 +93,19 @@ _WORDS = {
     Event.DOUBT: "Perhaps outdated",
     Event.DELETE: "Forgotten",
 }
+
+
+def told_lines(told: "Told", short: Mapping[str, str], *, named: bool = False) -> list[str]:
+    """What became of a text that was told, with its id where it is to be `named`, and what is close to it.
+
+    `short` says how short the ids may be written.
+    """
+    verb = "Updated" if told.replaced else "Known already" if told.known else "Remembered"
+    place = f" {short.get(told.memory.id, told.memory.id)}" if named else ""
+    always = " (for every answer)" if told.memory.standing else ""
+    was = "; ".join(one_line(memory.text) for memory in told.replaced)
+    line = f"{verb}{place}: {one_line(told.memory.text)}{always}{was and f' (was: {was})'}"
+    return [line, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.close)]
 
 
 def retry_line(notice: Wait) -> str:

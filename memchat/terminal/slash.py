@@ -11,13 +11,14 @@ from memchat.memory.ports import View
 from memchat.memory.types import Memory, Owner
 from memchat.store.ids import beginnings, memory_ids
 from memchat.terminal.completion import Sources
-from memchat.terminal.notes import one_line
+from memchat.terminal.notes import one_line, told_lines
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
 
 _COMMAND = re.compile(r"/(?P<name>[^\s/]*)(?:\s+(?P<argument>.*))?\s*", re.DOTALL)
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
+_FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
 _MOST_LISTED = 50
 _MOST_FORGOTTEN = 5
 
@@ -166,6 +167,7 @@ def _help(room: Room, argument: str) -> Answer:
         "Enter sends; Alt-Enter or Ctrl-J starts a new line; a paste of several lines stays one message.",
         "Ctrl-C stops a reply or clears the line; Ctrl-R searches what you said before; Ctrl-D leaves.",
         "A line that starts with '# ' is remembered as it is, like /remember.",
+        "/remember --standing TEXT is for every answer, --agent TEXT for all who talk to this chat's agent.",
     ]
     return Answer("\n".join([*lines, "", *keys]))
 
@@ -200,10 +202,25 @@ def _forget(room: Room, argument: str) -> Answer:
 
 @command("remember TEXT", "keep a sentence exactly as you write it")
 def _remember(room: Room, argument: str) -> Answer:
-    if not argument:
+    flags, text = _flagged(argument)
+    if not text:
         raise UsageError("Remember what?", hint="/remember I am allergic to peanuts.")
-    memory = room.app.remember(argument, room.user)
-    return Answer(f"Remembered: {one_line(memory.text)}")
+    agent = room.chat.conversation.agent
+    if "--agent" in flags and agent is None:
+        raise UsageError("This chat has no agent to remember it for.", hint="memchat chat --agent NAME")
+    agent = agent if "--agent" in flags else None
+    told = room.app.remember(text, room.user, agent, True if "--standing" in flags else None)
+    lines = told_lines(told, beginnings(memory_ids(room.app.store.database, [told.memory.owner])))
+    if told.close:
+        lines.append("/forget ID erases one." if agent is None else f"memchat forget ID --agent {agent} erases one.")
+    return Answer("\n".join(lines))
+
+
+def _flagged(argument: str) -> tuple[set[str], str]:
+    """The flags that /remember begins with, and the text behind them."""
+    found = _FLAGS.match(argument)
+    flags = found[0] if found else ""
+    return set(flags.split()), argument[len(flags) :]
 
 
 @command("why", "which memories the last answer could use, and how well they fit", words=0)

@@ -40,3 +40,40 @@ def test_a_password_to_remember_stays_masked(shell: Shell) -> None:
     (kept,) = texts(shell)
     assert kept.startswith("The router password is [redacted")
     assert all(b"Tr0ub4dor" not in path.read_bytes() for path in shell.home.rglob("*") if path.is_file())
+
+
+def test_what_is_added_says_what_it_replaces_and_what_is_close(shell: Shell) -> None:
+    """With ids that the next command takes."""
+    shell.run("ask", "I live in Berlin.")
+    assert "(was: User lives in Berlin.)" in shell.run("memories", "add", "I live in Amsterdam").out
+    shell.run("memories", "add", "The wifi is called Falcon.")
+    added = shell.run("memories", "add", "The wifi is called Hawk.")
+    close = added.lines[1].split()
+    assert " ".join(close[4:]) == "The wifi is called Falcon."
+    assert "--replaces ID" in added.err
+    done = shell.run("memories", "add", "--replaces", close[3], "The wifi is called Hawk.")
+    assert "(was: The wifi is called Falcon.)" in done.out
+    assert texts(shell) == ["The wifi is called Hawk.", "I live in Amsterdam"]
+
+
+def test_what_was_replaced_already_cannot_be_replaced(shell: Shell) -> None:
+    """Nor what is somebody else's, nor one memory by several."""
+    shell.add("I live in Oslo.", "I live in Bergen.")
+    (old,) = (m for m in shell.run("memories", "list", "--json", "--include-superseded").json if m["superseded_by"])
+    for arguments, said in (
+        ((old["id"], "x"), "was replaced"),
+        ((old["id"], "x", "--user", "bob"), "There is no memory"),
+        ((old["id"], "x", "y"), "one text"),
+    ):
+        done = shell.run("memories", "add", "--replaces", *arguments)
+        assert done.code != 0
+        assert said in done.err
+
+
+def test_a_wish_that_is_added_is_in_the_next_prompt(shell: Shell) -> None:
+    """An English one by itself, another with --standing; --no-standing keeps one out."""
+    assert "(for every answer)" in shell.run("memories", "add", "Always answer me in German.").out
+    shell.run("memories", "add", "--standing", "Réponds-moi brièvement.")
+    shell.run("memories", "add", "--no-standing", "Never use emojis.")
+    found = {m["text"]: m["standing"] for m in shell.run("memories", "list", "--json").json}
+    assert found == {"Always answer me in German.": True, "Réponds-moi brièvement.": True, "Never use emojis.": False}

@@ -20,7 +20,7 @@ def test_sentences_that_say_it_again_are_found() -> None:
 def test_an_answer_that_used_a_memory_no_longer_repeats_it(home: Path) -> None:
     """The sentence of the answer is blanked and nothing of it is left in any file; the rest of the answer stays."""
     with App(Settings(home, "alice")) as app:
-        memory = app.remember("User is allergic to peanuts.", "alice")
+        memory = app.remember("User is allergic to peanuts.", "alice").memory
         transcripts = app.store.transcripts
         asked = transcripts.begin_turn(transcripts.new_session("alice", None), "What should I avoid?", None)
         answer = "Here is what I know.\nYou are allergic to peanuts."

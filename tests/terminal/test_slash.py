@@ -8,7 +8,8 @@ import pytest
 
 from memchat.app import ChatOptions
 from memchat.errors import AmbiguousId, UsageError
-from memchat.memory.types import Add, Draft, Owner
+from memchat.memory.ports import View
+from memchat.memory.types import Add, Draft, Owner, Scope
 from memchat.terminal.completion import offers
 from memchat.terminal.slash import COMMANDS, Answer, Call, Room, parse, perform, sources
 from tests.terminal.room import ScriptedApp, settings
@@ -87,6 +88,41 @@ def test_what_is_told_is_kept_word_for_word(room: Room) -> None:
     assert "My cat is called Tom" in listed
     first = listed.split()[0]
     assert room.app.find(first, "al").text == "My cat is called Tom"
+
+
+def test_what_is_told_says_what_it_replaces_and_what_is_close(room: Room) -> None:
+    """What is close comes with the id that /forget takes."""
+    do(room, "/remember I live in Oslo.")
+    assert do(room, "/remember I live in Bergen now.").text == "Updated: I live in Bergen now. (was: I live in Oslo.)"
+    do(room, "/remember The wifi is called Falcon.")
+    line, close, hint = do(room, "/remember The wifi is called Hawk.").text.splitlines()
+    assert line == "Remembered: The wifi is called Hawk."
+    assert do(room, f"/forget {close.split()[3]}").text == "Forgotten: The wifi is called Falcon."
+    assert hint == "/forget ID erases one."
+
+
+def test_a_wish_that_is_told_is_for_every_answer(room: Room) -> None:
+    """By its words, or by the flag."""
+    assert do(room, "/remember Always answer me in German.").text.endswith("(for every answer)")
+    assert do(room, "/remember --standing Réponds-moi brièvement.").text.endswith("brièvement. (for every answer)")
+    with room.chat.conversation.turn("What is the capital of France?") as turn:
+        assert "Always answer me in German." in turn.request.messages[0].content
+        assert "Réponds-moi brièvement." in turn.request.messages[0].content
+
+
+def test_an_agents_memory_is_told_with_a_flag(tmp_path: Path) -> None:
+    """For all who talk to it; without an agent that makes no sense."""
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
+        told = do(Room(chat, app), "/remember --agent Shipping is free over 50 euros.").text
+        assert told == "Remembered: Shipping is free over 50 euros."
+        assert app.memories("al") == []
+        (memory,) = app.store.memories.memories(View((Owner.agent("shop"),)))
+        assert (memory.text, memory.scope, memory.agent) == ("Shipping is free over 50 euros.", Scope.AGENT, "shop")
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
+        for line in ("/remember --agent Shipping is free.", "/remember --standing"):
+            with pytest.raises(UsageError):
+                do(Room(chat, app), line)
+        assert app.memories("al") == []
 
 
 def test_nothing_to_remember_is_a_usage_error(room: Room) -> None:
