@@ -190,7 +190,7 @@ class App:
         """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
         return self._recall(store, self.embedding.requests, top_k, tokens, indexed=indexed)
 
-    def _recall(  # noqa: PLR0913
+    def _recall(
         self,
         store: Store,
         embedder: Embedder,

@@ -12,6 +12,7 @@ from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where
 from memchat.cli.output import Block, Facts, Line, Result, Table
 from memchat.cli.portraits import counted, rows
 from memchat.errors import UsageError
+from memchat.memory.ports import View
 from memchat.memory.types import Memory, Scope
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Plan:
     counts: dict[str, int]
     ids: tuple[str, ...]
     erase: "Callable[[], Receipt]"
+    notes: Sequence[str] = ()
 
 
 def forget(
@@ -40,6 +42,9 @@ def forget(
     ] = False,
     user: User = None,
     agent: LearnedWith = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="With --agent: also the agent's own memories, which all its users share.")
+    ] = False,
     where: Where = None,
     category: Category = None,
     keep_source: Annotated[
@@ -52,17 +57,22 @@ def forget(
     """Erase memories for good: every version, the quoted words, every byte of them.
 
     Counts first, and asks. Afterwards every file is searched for what was erased; the exit code is 1 if any is left.
+    Memories of an agent itself go only with --shared, or by their ids.
     """
     if sum((bool(ids), query is not None, everything)) != 1:
         raise UsageError("Name what to forget: ids, --query or --all, one of them.", hint="memchat forget --help")
+    if shared and (agent is None or ids):
+        raise UsageError("--shared goes with --agent and --query or --all.", hint="memchat forget --help")
     with opened(user) as memchat:
         if everything and not (agent or where or category):
             plan = _person(memchat)
         elif ids:
             plan = _memories(memchat, _named(memchat, ids, agent), keep_source=keep_source)
         else:
-            found = _found(memchat, query, agent, where, category)
-            plan = _memories(memchat, found, keep_source=keep_source)
+            view = reach(memchat, agent, where, category, all_sessions=True)
+            found = _found(memchat, query, view)
+            own = [memory for memory in found if shared or memory.owner.kind is not Scope.AGENT]
+            plan = _memories(memchat, own, keep_source=keep_source, stays=len(found) - len(own))
         return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
@@ -70,16 +80,16 @@ def carry_out(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
     """Erase what `plan` names, once that is agreed, and tell what came of it."""
     if not any(plan.counts.values()):
         data = {"dry_run": dry_run, **plan.counts, "ids": []}
-        return Result(data, (Line("There is nothing to forget."),), as_json=as_json)
+        return Result(data, (Line("There is nothing to forget."),), plan.notes, as_json)
     if dry_run:
         data = {"dry_run": True, **plan.counts, "ids": list(plan.ids)}
-        return Result(data, (*plan.shown, Line("Nothing was erased.")), as_json=as_json)
+        return Result(data, (*plan.shown, Line("Nothing was erased.")), plan.notes, as_json)
     if not yes and not agreed(plan.shown, plan.question):
         data = {"dry_run": False, **dict.fromkeys(plan.counts, 0), "ids": []}
-        return Result(data, (), ("Nothing was erased.",), as_json, exit_code=1)
+        return Result(data, (), ("Nothing was erased.", *plan.notes), as_json, exit_code=1)
     receipt = plan.erase()
     data = {**receipt_json(receipt), "ids": list(plan.ids)}
-    return Result(data, _receipt(receipt), as_json=as_json, exit_code=1 if receipt.left else 0)
+    return Result(data, _receipt(receipt), plan.notes, as_json, exit_code=1 if receipt.left else 0)
 
 
 # What would go.
@@ -91,24 +101,16 @@ def _named(memchat: "App", ids: Sequence[str], agent: str | None) -> list[Memory
     return list(found.values())
 
 
-def _found(
-    memchat: "App",
-    query: str | None,
-    agent: str | None,
-    where: Sequence[str] | None,
-    category: Sequence[str] | None,
-) -> list[Memory]:
-    view = reach(memchat, agent, where, category, all_sessions=True)
+def _found(memchat: "App", query: str | None, view: View) -> list[Memory]:
     if query is None:
         return memchat.store.memories.memories(view)
-    from memchat.memory.recall import Query
-
     if not query.strip():
         raise UsageError("The query is empty.")
-    return [hit.memory for hit in memchat.recall.search(Query(query, view))]
+    return memchat.matching(query, view)
 
 
-def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool) -> Plan:
+def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> Plan:
+    """`stays` is how many shared ones were found too, and are left out."""
     ids = tuple(memory.id for memory in found)
     earlier = _earlier(memchat, found)
     counts = {"memories": len(ids) + earlier}
@@ -120,13 +122,14 @@ def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool) -> 
     source = "" if keep_source else " The words they were learned from are blanked in the conversations."
     shown = (
         Table(("ID", "SINCE", "CATEGORY", "MEMORY"), list(rows(found))),
-        Line(f"{what}{shared} would be erased.{source}"),
+        Line(f"{what}{shared and f'{shared},'} would be erased.{source}"),
     )
 
     def erase() -> "Receipt":
         return memchat.curator.forget(ids, keep_source=keep_source)
 
-    return Plan(f"Erase {what} for good?", shown, counts, ids, erase)
+    left_out = f"Left out: {counted(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
+    return Plan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
 
 
 def _earlier(memchat: "App", found: Sequence[Memory]) -> int:

@@ -94,7 +94,12 @@ def search(
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
         short = _short(memchat, agent)
         scored = [(hit.memory.id, f"{hit.score:.2f}", _found(hit, explain)) for hit in hits]
-        return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), as_json=as_json)
+        notes = () if as_json else _more(len(memchat.matching(text, view)), len(hits))
+        return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), notes, as_json)
+
+
+def _more(found: int, shown: int) -> tuple[str, ...]:
+    return (f"{found - shown} more found: --top-k {found} shows all.",) if found > shown else ()
 
 
 def _parts(parts: Mapping[str, float]) -> dict[str, float]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from memchat.memory.ranking import Floats, Pieces
 
 CANDIDATES = 80
-"""How many memories each half of recall may put forward. On LoCoMo 60 find what 200 find, but for one answer in a
-hundred among the first ten where no names are used."""
+"""How many memories each half of recall may put forward, more where more are asked for. On LoCoMo 60 find what 200
+find, but for one answer in a hundred among the first ten where no names are used."""
 WORD_BUDGET = 2_500
 """How many memories the words of one request may be looked up in: the rarest words come first."""
 MOST_WORDS = 64
@@ -158,7 +158,7 @@ class Recall:
         request = _whole_request(query)
         if not request.strip():
             return []
-        found = self._candidates(query.view, request, words_do=words_do)
+        found = self._candidates(query.view, request, max(CANDIDATES, limit), words_do=words_do)
         if not found:
             return []
         candidates, read = found
@@ -172,7 +172,9 @@ class Recall:
         known = [(memories.get(item.candidate.id), item) for item in best]
         return [Hit(memory, item.score, item.parts) for memory, item in known if memory]
 
-    def _candidates(self, view: View, request: str, *, words_do: bool) -> tuple[list[_Considered], _Read] | None:
+    def _candidates(
+        self, view: View, request: str, limit: int, *, words_do: bool
+    ) -> tuple[list[_Considered], _Read] | None:
         from memchat.memory.ranking import as_first_person, names_in, without_names
 
         memories = self._store.count(view)
@@ -184,8 +186,8 @@ class Recall:
             texts.append(as_first_person(request, names))
         rows = self._vectors(texts, words_do=words_do)
         ids = [
-            *(() if rows is None else self._store.dense(view, rows, CANDIDATES)),
-            *self._store.lexical(view, _rarest(counts), CANDIDATES),
+            *(() if rows is None else self._store.dense(view, rows, limit)),
+            *self._store.lexical(view, _rarest(counts), limit),
         ]
         candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:

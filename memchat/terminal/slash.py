@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memchat.config import nearest
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.memory.ports import View
-from memchat.memory.types import Memory, Owner
+from memchat.memory.types import Memory, Owner, Scope
 from memchat.store.ids import beginnings, memory_ids
 from memchat.terminal.completion import Sources
 from memchat.terminal.notes import one_line, told_lines
@@ -20,7 +21,6 @@ _COMMAND = re.compile(r"/(?P<name>[^\s/]*)(?:\s+(?P<argument>.*))?\s*", re.DOTAL
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
 _FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
 _MOST_LISTED = 50
-_MOST_FORGOTTEN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +192,14 @@ def _forget(room: Room, argument: str) -> Answer:
     if named := _named(room, argument.lower()):
         return Answer(_erase(room, [named]))
     found = [m for m in room.memories() if argument.casefold() in m.text.casefold()]
-    found = found or [hit.memory for hit in room.app.recall.search(room.chat.query(argument))]
+    found = found or room.app.matching(argument, View((Owner.user(room.user),), all_sessions=True))
     if not found:
-        return Answer("There is nothing like that to forget. /memories shows the ids.")
-    some = found[:_MOST_FORGOTTEN]
-    what = "this memory" if len(some) == 1 else f"these {len(some)} memories"
-    return Answer(_listing(room, some), f"Forget {what} for good?", lambda: _erase(room, some))
+        return Answer("There is nothing like that of yours to forget. /memories shows the ids.")
+    rest = len(found) - _MOST_LISTED
+    more = f"\n… and {rest} more" if rest > 0 else ""
+    what = "this memory" if len(found) == 1 else f"these {len(found)} memories"
+    listing = _listing(room, found[:_MOST_LISTED])
+    return Answer(listing + more, f"Forget {what} for good?", lambda: _erase(room, found))
 
 
 @command("remember TEXT", "keep a sentence exactly as you write it")
@@ -232,8 +234,9 @@ def _why(room: Room, argument: str) -> Answer:
     lines = []
     for memory, score in used:
         mark = f"{score:.2f}" if score is not None else "always" if memory.standing else "–"
-        lines.append(f"  {mark:<6}  {short[memory.id]}  {one_line(memory.text)}")
-    return Answer("\n".join([*lines, "/forget ID erases one."]))
+        lines.append(f"  {mark:<6}  {short[memory.id]}  {one_line(memory.text)}{_shared_mark(memory)}")
+    erasable = any(memory.scope is not Scope.AGENT for memory, _ in used)
+    return Answer("\n".join([*lines, *(["/forget ID erases one of yours."] if erasable else [])]))
 
 
 @command("private [on|off]", "whether this conversation stays out of memory", ("on", "off"), words=1)
@@ -286,7 +289,10 @@ def _quit(room: Room, argument: str) -> Answer:
 
 
 def _named(room: Room, argument: str) -> Memory | None:
-    """The memory whose id begins with `argument`; None where those are words. AmbiguousId for several."""
+    """The person's memory whose id begins with `argument`; None where those are words. AmbiguousId for several.
+
+    Raises UsageError for one of the chat's agent: it is not this person's alone to erase.
+    """
     if not _ID.fullmatch(argument):
         return None
     try:
@@ -294,7 +300,20 @@ def _named(room: Room, argument: str) -> Memory | None:
     except AmbiguousId:
         raise
     except NotFound:
+        _refuse_shared(room, argument)
         return None
+
+
+def _refuse_shared(room: Room, id_: str) -> None:
+    agent = room.chat.conversation.agent
+    if agent is not None:
+        with suppress(NotFound):
+            room.app.store.memories.find(id_, [Owner.agent(agent)])
+            name = one_line(agent)
+            raise UsageError(
+                f"That is a memory of {name}, shared by all its users.",
+                hint=f"Outside a chat it can be erased: memchat forget {id_} --agent {name}",
+            )
 
 
 def _erase(room: Room, memories: Sequence[Memory]) -> str:
@@ -305,8 +324,12 @@ def _erase(room: Room, memories: Sequence[Memory]) -> str:
     return "\n".join(lines)
 
 
+def _shared_mark(memory: Memory) -> str:
+    return f" (of {one_line(memory.owner.name)}, shared by all its users)" if memory.scope is Scope.AGENT else ""
+
+
 def _listing(room: Room, memories: Sequence[Memory]) -> str:
     """A line for each memory, its id as short as /forget takes it."""
     short = short_ids(room, memories)
-    marks = {m.id: " (possibly outdated)" if m.doubtful else "" for m in memories}
+    marks = {m.id: _shared_mark(m) + (" (possibly outdated)" if m.doubtful else "") for m in memories}
     return "\n".join(f"  {short[m.id]}  {one_line(m.text)}{marks[m.id]}" for m in memories)

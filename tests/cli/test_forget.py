@@ -148,11 +148,65 @@ def test_both_spellings_are_one_command(shell: Shell) -> None:
     )
 
 
-def test_a_shared_memory_is_named_as_one(shell: Shell) -> None:
-    """An agent's memory is everybody's: the preview says so."""
+def test_a_query_erases_all_it_finds(shell: Shell) -> None:
+    """Not the first few alone: who forgets a subject believes it gone. A search says how many more there are."""
+    shell.add(*(f"My Berlin flat has {number + 2} windows." for number in range(9)), "I take my coffee black.")
+    searched = shell.run("memories", "search", "Berlin", "flat")
+    assert len(searched.lines) == 5
+    assert searched.err == "4 more found: --top-k 9 shows all.\n"
+    assert shell.run("memories", "search", "Berlin", "flat", "--top-k", "9").err == ""
+    assert "9 memories would be erased" in shell.run("forget", "--query", "Berlin flat", "--dry-run").out
+    assert shell.run("forget", "--query", "Berlin flat", "--yes").code == 0
+    assert [line.split("\t")[3] for line in shell.run("memories", "list").lines] == ["I take my coffee black."]
+
+
+def test_a_query_reaches_further_than_recall_looks(shell: Shell) -> None:
+    """Recall reads some hundred candidates; whoever forgets means all."""
+    lines = "\n".join(f"My Berlin flat has {number + 2} windows." for number in range(200))
+    assert shell.run("memories", "import", "-", stdin=lines).code == 0
+    assert shell.run("forget", "--query", "Berlin flat", "--dry-run", "--json").json["memories"] == 200
+
+
+def with_the_desk(shell: Shell) -> None:
+    """A memory of the desk's own, one that alice shares with it, and one of hers."""
     shell.add("The desk opens at nine.", options=("--agent", "desk"))
-    preview = shell.run("forget", "--all", "--agent", "desk", "--dry-run").out
-    assert "1 of them of agent desk, shared by all its users" in preview
+    assert shell.run("ask", "I live in Berlin.", "--agent", "desk").code == 0
+    shell.add("Likes tea.")
+
+
+def test_an_agents_own_memories_stay_when_a_person_forgets_it(shell: Shell) -> None:
+    """What the person has with the agent goes; what all its users share stays, and that is said."""
+    with_the_desk(shell)
+    for how in (("--all",), ("--query", "when does the desk open, where does the user live")):
+        done = shell.run("forget", *how, "--agent", "desk", "--dry-run", "--json")
+        assert done.json["memories"] == 1
+    done = shell.run("forget", "--all", "--agent", "desk", "--yes")
+    assert "Erased: 1 memory" in done.out
+    assert "1 memory of the agent, shared by all its users" in done.err
+    assert [m["text"] for m in shell.run("memories", "list", "--agent", "desk", "--json", "--user", "bob").json] == [
+        "The desk opens at nine."
+    ]
+    assert [line.split("\t")[3] for line in shell.run("memories", "list").lines] == ["Likes tea."]
+    again = shell.run("forget", "--all", "--agent", "desk", "--user", "rando", "--yes")
+    assert again.out == "There is nothing to forget.\n"
+    assert "--shared" in again.err
+
+
+def test_an_agents_own_memories_go_when_they_are_named(shell: Shell) -> None:
+    """With --shared or by id; the count says that they are everybody's."""
+    with_the_desk(shell)
+    preview = shell.run("forget", "--all", "--agent", "desk", "--shared", "--dry-run").out
+    assert "2 memories, 1 of them of agent desk, shared by all its users, would be erased" in preview
+    (desk,) = (m for m in shell.run("memories", "list", "--agent", "desk", "--json").json if m["scope"] == "agent")
+    assert "1 of them of agent desk" in shell.run("forget", desk["id"], "--agent", "desk", "--dry-run").out
+    assert shell.run("forget", "--all", "--agent", "desk", "--shared", "--yes").code == 0
+    assert shell.run("memories", "list", "--agent", "desk", "--user", "bob").out == ""
+
+
+@pytest.mark.parametrize("arguments", [("--all", "--shared"), ("abc", "--agent", "desk", "--shared")])
+def test_shared_needs_an_agent_and_a_search(shell: Shell, arguments: tuple[str, ...]) -> None:
+    """An id names what it names."""
+    assert shell.run("forget", *arguments, "--yes").code == 2
 
 
 def test_the_history_file_of_nobody_else_is_touched(shell: Shell, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,41 @@ def test_words_are_forgotten_only_after_a_yes(room: Room) -> None:
     assert answer.confirmed is not None
     assert answer.confirmed() == "Forgotten: I am allergic to peanuts"
     assert [memory.text for memory in room.memories()] == ["My cat is called Tom"]
+
+
+@pytest.mark.parametrize("words", ["berlin", "about the flat in the capital of Germany"])
+def test_words_are_forgotten_wherever_they_stand(room: Room, words: str) -> None:
+    """However many memories hold them, in whatever conversation, and each of two that say the same; all are counted."""
+    owner = Owner.user("al")
+    for number in range(7):
+        room.app.curator.add(f"My Berlin flat has {number + 3} windows to the street", owner)
+    elsewhere = room.app.store.transcripts.new_session("al", None)
+    draft = Draft("", owner, scope=Scope.SESSION, session_id=elsewhere.id)
+    for text in ("The Berlin flat floods", "the flat floods, Berlin"):
+        room.app.curator.add(text, owner, replace(draft, text=text))
+    do(room, "# I am allergic to peanuts")
+    answer = do(room, f"/forget {words}")
+    assert answer.question == "Forget these 9 memories for good?"
+    assert answer.text.count("Berlin") == 9
+    assert answer.confirmed is not None
+    answer.confirmed()
+    assert [memory.text for memory in room.memories()] == ["I am allergic to peanuts"]
+
+
+def test_an_agents_memory_is_not_erased_from_a_chat(tmp_path: Path) -> None:
+    """It is shared: /why says so and offers nothing, and neither its id nor its words erase it."""
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
+        room = Room(chat, app)
+        do(room, "/remember --agent Refunds take 14 days.")
+        with chat.conversation.turn("How many days do refunds take?") as turn:
+            list(turn)
+        why = do(room, "/why").text
+        assert "Refunds take 14 days. (of shop, shared by all its users)" in why
+        assert "/forget" not in why
+        with pytest.raises(UsageError, match="shared by all its users"):
+            do(room, f"/forget {why.split()[1]}")
+        assert do(room, "/forget refunds").question is None
+        assert [hit.memory.text for hit in app.recall.search(chat.query("refunds"))] == ["Refunds take 14 days."]
 
 
 def test_an_ambiguous_id_forgets_nothing(room: Room) -> None:
