@@ -14,7 +14,9 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from memchat import mem0_shapes as shapes
@@ -23,7 +25,7 @@ from memchat.config import Settings, load_settings
 from memchat.errors import NotFound, UsageError
 from memchat.intake import Intake, Speaker
 from memchat.mem0_config import mapped
-from memchat.mem0_shapes import Messages, Narrowing, Row, Whose
+from memchat.mem0_shapes import Day, Messages, Narrowing, Row, Whose
 from memchat.memory.recall import Query
 from memchat.memory.types import Memory as Kept
 from memchat.memory.types import Session, Terms
@@ -31,7 +33,6 @@ from memchat.models.access import ModelAccess
 from memchat.store.erasure import Receipt
 
 if TYPE_CHECKING:
-    from memchat.chat.conversation import Turn
     from memchat.chat.learner import Learner
     from memchat.curation import Curator
     from memchat.desk import StoreDesk
@@ -138,21 +139,26 @@ class Memory:
         agent_id: str | None = None,
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        timestamp: Any = None,
+        expiration_date: Day | None = None,
         infer: bool = True,
+        memory_type: str | None = None,
         prompt: str | None = None,
     ) -> Row:
         """Learn from `messages`: text, one message, or a list of them, each with a role and content.
 
         Each message of the user is learned from together with what was answered; system messages never are. `prompt`
         says what is worth remembering, for this call. With `infer=False` every message is kept as it was said.
-        `metadata` goes on every memory of the call.
+        `metadata` goes on every memory of the call; `expiration_date` is the last day (UTC) on which they are shown.
+        mem0's `timestamp` and `memory_type` are refused.
 
         Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0_shapes.result`. Raises ModelError when the
         model fails: what was said is then kept, and learned with the next add.
         """
         whose = shapes.whose(user_id, agent_id, run_id)
         spoken = [(one.role, one.text) for one in shapes.said(messages)]
-        speaker = self._speaker(whose, shapes.plain_metadata(metadata), prompt)
+        shapes.refuse(timestamp=timestamp, memory_type=memory_type)
+        speaker = self._speaker(whose, shapes.plain_metadata(metadata), prompt, shapes.end_of(expiration_date))
         with self._place() as place:
             intake = Intake(place.store, self._session(place, whose), speaker)
             if infer:
@@ -200,7 +206,7 @@ class Memory:
                 for _ in turn:
                     pass
             learner.wake()
-        return _answer(turn, session)
+        return shapes.answer(turn, session)
 
     # Reading.
 
@@ -215,19 +221,26 @@ class Memory:
         top_k: int | None = None,
         limit: int | None = None,
         threshold: float | None = None,
+        rerank: bool = False,
+        explain: bool = False,
+        reference_date: Any = None,
+        show_expired: bool = False,
     ) -> Row:
         """The memories that bear on `query`, best first, as `{"results": […]}`; nothing relevant gives none.
 
         At most `top_k` (or `limit`), by default the setting of that name. `threshold` is the least score; without one
-        a calibrated floor keeps out what does not bear on the query.
+        a calibrated floor keeps out what does not bear on the query. `explain` adds "score_details", the summands of
+        the score. `rerank` changes nothing, for there is no other ranking; mem0's `reference_date` is refused.
         """
+        shapes.refuse(reference_date=reference_date)
         whose, narrowing = shapes.asked(filters, user_id, agent_id, run_id)
-        wanted = _count(top_k, limit)
-        request = Query(query, whose.view(narrowing), top_k=wanted, floor=threshold is None)
+        wanted = shapes.wanted(top_k, limit)
+        view = whose.view(narrowing, expired=show_expired)
+        request = Query(query, view, top_k=wanted, floor=threshold is None)
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
         near = (hit for hit in hits if threshold is None or hit.score >= threshold)
-        return {"results": [shapes.item(hit.memory, hit.score) for hit in near]}
+        return {"results": [shapes.found(hit, explain=explain) for hit in near]}
 
     def get_all(
         self,
@@ -238,15 +251,16 @@ class Memory:
         filters: Mapping[str, Any] | None = None,
         top_k: int | None = None,
         limit: int | None = None,
+        show_expired: bool = False,
     ) -> Row:
         """Every current memory, newest first, as `{"results": […]}`; at most `limit` (or `top_k`) where one is given.
 
         Those of the person's runs are among them.
         """
         whose, narrowing = shapes.asked(filters, user_id, agent_id, run_id)
-        wanted = _count(top_k, limit)
+        wanted = shapes.wanted(top_k, limit)
         with self._place() as place:
-            kept = place.store.memories.memories(whose.view(narrowing, all_sessions=True), wanted)
+            kept = place.store.memories.memories(whose.view(narrowing, all_sessions=True, expired=show_expired), wanted)
         return {"results": [shapes.item(memory) for memory in kept]}
 
     def get(self, memory_id: str) -> Row:
@@ -262,10 +276,30 @@ class Memory:
 
     # Changing.
 
-    def update(self, memory_id: str, data: str) -> Row:
-        """Put `data` in the place of the memory's words; the former ones stay in its history. Raises NotFound."""
+    def update(
+        self,
+        memory_id: str,
+        text: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expiration_date: Day | EllipsisType | None = ...,
+        data: str | None = None,
+    ) -> Row:
+        """Put `text` (or `data`) in the place of the memory's words; the former ones stay in its history.
+
+        `metadata` is added to what it has; `expiration_date` is the last day (UTC) on which it is shown, None takes
+        that back. Raises NotFound.
+        """
+        words = data if text is None else text
+        if words is None and metadata is None and expiration_date is ...:
+            raise UsageError("There is nothing to change: give text, metadata or expiration_date.")
+        pairs = shapes.plain_metadata(metadata)
+        end = None if expiration_date is ... else shapes.end_of(expiration_date)
         with self._place() as place:
-            place.curator.edit(place.known(memory_id), data)
+            memory = place.known(memory_id)
+            if words is not None:
+                memory = place.curator.edit(memory, words)
+            if pairs or expiration_date is not ...:
+                place.curator.amend(memory, pairs, memory.expires_at if expiration_date is ... else end)
         return {"message": "Memory updated successfully!"}
 
     def delete(self, memory_id: str) -> Row:
@@ -274,7 +308,7 @@ class Memory:
             _warn_of(place.curator.forget([place.known(memory_id).id]))
         return {"message": "Memory deleted successfully!"}
 
-    def delete_all(self, *, user_id: str | None = None, agent_id: str | None = None, run_id: str | None = None) -> Row:
+    def delete_all(self, user_id: str | None = None, agent_id: str | None = None, run_id: str | None = None) -> Row:
         """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run."""
         whose = shapes.whose(user_id, agent_id, run_id)
         with self._place() as place:
@@ -327,13 +361,14 @@ class Memory:
                 self._learner = self._app.learner(extraction_model)
             return self._learner
 
-    def _speaker(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None) -> Speaker:
+    def _speaker(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None) -> Speaker:
         profile = self.settings.profile(whose.agent)
         instructions = None if profile is not None and profile.instructions else self.settings.instructions
         terms = Terms(
             prompt or instructions,
             {**(profile.metadata if profile else {}), **metadata},
             None if whose.run is None else whose.scope,
+            expires_at=end,
         )
         return Speaker(whose.owner, whose.agent, terms, redacts=self.settings.redact)
 
@@ -375,22 +410,3 @@ def _warn_of(receipt: Receipt) -> None:
     if receipt.left:
         files = sorted({found.file for found in receipt.left})
         log.warning("what was erased is still found in %s: see memchat doctor", ", ".join(files))
-
-
-def _count(top_k: int | None, limit: int | None) -> int | None:
-    wanted = limit if top_k is None else top_k
-    if wanted is not None and wanted < 1:
-        raise UsageError(f"At least one memory must be asked for, not {wanted}.")
-    return wanted
-
-
-def _answer(turn: "Turn", session: Session) -> Row:
-    usage = turn.usage
-    return {
-        "reply": turn.reply,
-        "memories_used": [shapes.item(used.memory, used.score) for used in turn.used],
-        "session_id": session.id,
-        "usage": None
-        if usage is None
-        else {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
-    }

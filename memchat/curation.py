@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from memchat.errors import UsageError
@@ -103,11 +104,19 @@ class Curator:
         changed, embedded = self._in_words(memory, clean)
         return self._store.memories.edit(changed, clean, embedded, "edited")
 
+    def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
+        """Add `metadata` to what `memory` has, and let it expire at `expires_at` or never. Its words stay."""
+        pairs = {**memory.metadata, **self.masked_pairs(metadata)}
+        return self._store.memories.amend(memory, pairs, expires_at)
+
     def undo(self, memory: Memory) -> Memory:
-        """Take the last change to `memory` back: an edit, what it superseded, its end, or the doubt about it."""
+        """Take the last change to `memory` back: an edit, what it superseded, its end, or the doubt about it.
+
+        What was said again or amended since then stays as it is.
+        """
         store = self._store.memories
         changes = [change for change in store.history(memory) if change.memory_id == memory.id]
-        last = next((c for c in reversed(changes) if c.event is not Event.CONFIRM), None)
+        last = next((change for change in reversed(changes) if not _keeps_words(change)), None)
         if last is not None and last.event in {Event.UPDATE, Event.UNDO} and last.old_text not in {None, memory.text}:
             changed, embedded = self._in_words(memory, last.old_text or "")
             return store.undo(changed, last.old_text or "", embedded)
@@ -185,3 +194,7 @@ class Curator:
         if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:
             return draft
         return replace(draft, cues=cues_for(draft.category, draft.text))
+
+
+def _keeps_words(change: Change) -> bool:
+    return change.event is Event.CONFIRM or (change.event is Event.UPDATE and change.old_text == change.new_text)

@@ -3,12 +3,29 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from memchat.errors import UsageError
 from memchat.memory.ports import View
-from memchat.memory.types import Applied, Change, Event, Memory, Metadata, MetadataValue, Owner, Role, Scope, is_plain
+from memchat.memory.recall import Hit
+from memchat.memory.types import (
+    Applied,
+    Change,
+    Event,
+    Memory,
+    Metadata,
+    MetadataValue,
+    Owner,
+    Role,
+    Scope,
+    Session,
+    is_plain,
+)
+
+if TYPE_CHECKING:
+    from memchat.chat.conversation import Turn
 
 Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Row = dict[str, Any]
@@ -49,7 +66,7 @@ class Whose:
             whose = "/" + quote(self.agent, safe="")
         return f"{quote(self.run or '', safe=' :.')}@{whose}"
 
-    def view(self, narrowing: "Narrowing", *, all_sessions: bool = False) -> View:
+    def view(self, narrowing: "Narrowing", *, all_sessions: bool = False, expired: bool = False) -> View:
         """What of it a reader means. `all_sessions` takes the memories of runs in where no run is named."""
         return View(
             (self.owner,),
@@ -59,6 +76,7 @@ class Whose:
             agent=self.agent if self.user is not None else None,
             where=narrowing.where,
             categories=narrowing.categories,
+            expired=expired,
         )
 
 
@@ -161,6 +179,35 @@ def plain_metadata(metadata: Mapping[str, Any] | None) -> Metadata:
     return {str(name): _plain(f"metadata[{name!r}]", v) for name, v in (metadata or {}).items() if v is not None}
 
 
+Day = date | str
+
+
+def end_of(expiration_date: Day | None) -> datetime | None:
+    """When what may be kept through `expiration_date`, a day in UTC, expires. Raises UsageError for what is no day."""
+    if expiration_date is None:
+        return None
+    try:
+        day = date.fromisoformat(expiration_date) if isinstance(expiration_date, str) else expiration_date
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, AttributeError, OverflowError):
+        raise UsageError(f"expiration_date must be a day like 2026-12-31, not {expiration_date!r}.") from None
+
+
+def refuse(**given: object) -> None:
+    """Raise UsageError for an argument of mem0's with a value that cannot be honoured here."""
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} is not supported.", hint=f"Leave {name} out.")
+
+
+def wanted(top_k: int | None, limit: int | None) -> int | None:
+    """How many memories are asked for, in either spelling. Raises UsageError for none at all."""
+    count = limit if top_k is None else top_k
+    if count is not None and count < 1:
+        raise UsageError(f"At least one memory must be asked for, not {count}.")
+    return count
+
+
 def said(messages: Messages) -> list[Said]:
     """What people and assistants said, in order. System and tool messages, pictures and empty texts are left out."""
     if isinstance(messages, str):
@@ -202,7 +249,15 @@ def item(memory: Memory, score: float | None = None) -> Row:
         "valid_to": None if memory.valid_to is None else memory.valid_to.isoformat(),
         "superseded_by": memory.superseded_by,
     }
+    if memory.expires_at is not None:
+        row["expiration_date"] = (memory.expires_at - timedelta(microseconds=1)).date().isoformat()
     return row | _ids_of(memory)
+
+
+def found(hit: Hit, *, explain: bool = False) -> Row:
+    """A memory that a search found; `explain` adds the summands of its score by name."""
+    details = {name: float(part) for name, part in hit.parts.items()}
+    return item(hit.memory, hit.score) | ({"score_details": details} if explain else {})
 
 
 def _ids_of(memory: Memory) -> Row:
@@ -253,4 +308,17 @@ def change(change: Change) -> Row:
         "updated_at": change.at.isoformat(),
         "is_deleted": change.event is Event.DELETE,
         "reason": change.reason,
+    }
+
+
+def answer(turn: "Turn", session: Session) -> Row:
+    """A whole turn, as `Memory.chat` returns it."""
+    usage = turn.usage
+    return {
+        "reply": turn.reply,
+        "memories_used": [item(used.memory, used.score) for used in turn.used],
+        "session_id": session.id,
+        "usage": None
+        if usage is None
+        else {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
     }

@@ -101,6 +101,15 @@ def test_with_nothing_to_undo_it_says_so(store: Store, curator: Curator) -> None
         undo(curator, store, add(store, "User is at Acme", valid_to=PLANNED))
 
 
+def test_undoing_passes_over_what_was_only_amended(store: Store, curator: Curator) -> None:
+    """Metadata and an end are no words: the edit before them is taken back, and they stay."""
+    memory = curator.edit(curator.add("User likes tee", ALICE), "User likes tea")
+    amended = curator.amend(memory, {"shop": "Paris"}, None)
+    assert (amended.text, amended.metadata) == ("User likes tea", {"shop": "Paris"})
+    back = curator.undo(amended)
+    assert (back.text, back.metadata) == ("User likes tee", {"shop": "Paris"})
+
+
 def test_what_cannot_be_a_memory_is_refused(store: Store, curator: Curator) -> None:
     """Empty and endless texts, before anything is stored."""
     for text in ("", " \n\t", "x" * (LONGEST + 1)):

@@ -129,6 +129,7 @@ def _learn(desk: Desk, work: Work) -> list[Applied]:
         metadata={**(agent.metadata or {}), **work.terms.metadata},
         learns_agent=agent.learns,
         scope=work.terms.scope,
+        expires_at=work.terms.expires_at,
     )
     decisions = reconcile.decide(found, exchange, learning)
     applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
@@ -157,6 +158,7 @@ def verbatim(message: Message, session: Session, terms: Terms) -> Draft:
         session_id=session.id if scope is Scope.SESSION else None,
         agent=session.agent,
         metadata=terms.metadata,
+        expires_at=terms.expires_at,
         verbatim=True,
         source=Source.SAID,
         evidence=Evidence(message.id, session.id, message.text, ""),

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from memchat.memory.extraction import Exchange, Extraction, Fact, Mention
 from memchat.memory.text import STOP_WORDS, is_unspaced, words
@@ -90,6 +91,7 @@ class Learning:
     learns_agent: bool = False
     scope: Scope | None = None
     """The scope of every fact, where that is not for the model to say."""
+    expires_at: datetime | None = None
 
 
 def find_quote(quote: str, said: str) -> str | None:
@@ -228,6 +230,7 @@ def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange,
         metadata=learning.metadata,
         valid_from=fact.valid_from,
         valid_to=fact.valid_to,
+        expires_at=learning.expires_at,
         cues=fact.cues,
         standing=fact.standing,
         source=Source.SAID,

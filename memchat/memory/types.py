@@ -300,14 +300,15 @@ class WorkState(StrEnum):
 class Terms:
     """What holds for learning from an exchange.
 
-    `scope` is that of all that is learned, where it is not for the model to say. Without `infer` nothing is distilled:
-    the messages are kept as they were said.
+    `scope` is that of all that is learned, where it is not for the model to say; at `expires_at` it expires. Without
+    `infer` nothing is distilled: the messages are kept as they were said.
     """
 
     instructions: str | None = None
     metadata: Metadata = field(default_factory=dict)
     scope: Scope | None = None
     infer: bool = True
+    expires_at: datetime | None = None
 
 
 USUAL = Terms()

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from memchat.errors import NotFound, UsageError
 from memchat.memory.ports import Embedded
@@ -20,6 +20,7 @@ from memchat.memory.types import (
     Event,
     Forget,
     Memory,
+    Metadata,
     Owner,
 )
 from memchat.memory.vectors import completed
@@ -80,6 +81,17 @@ class Memories(MemoryReader):
             self._write_words(number, replace(memory, text=text))
             self._write_vectors(number, embedded)
             self._log(memory.id, event, former.text, text, reason)
+        return self._known(memory.id)
+
+    def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
+        """Give `memory` this metadata and this end of its stay; its words stay. Raises NotFound when it is gone."""
+        with self._db.transaction():
+            known, now = self._known(memory.id), stamp(self._clock())
+            self._db.execute(
+                "UPDATE memories SET metadata = ?, expires_at = ?, updated_at = ? WHERE id = ?",
+                (_json(dict(metadata)), None if expires_at is None else stamp(expires_at), now, memory.id),
+            )
+            self._log(memory.id, Event.UPDATE, known.text, known.text, "amended")
         return self._known(memory.id)
 
     def undo(self, memory: Memory, former: "Memory | str", embedded: Embedded | None) -> Memory:

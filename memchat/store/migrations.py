@@ -155,4 +155,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         UPDATE messages SET private = 1 WHERE session_id IN (SELECT id FROM sessions WHERE private = 1);
         """,
     ),
+    ("an end for what is learned later", "ALTER TABLE work ADD COLUMN expires_at TEXT;"),
 )

@@ -165,7 +165,8 @@ class Transcripts:
         now = message.created_at
         self._db.execute(
             """INSERT INTO work (session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
-                instructions, metadata, scope, infer) VALUES (?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?)""",
+                instructions, metadata, scope, infer, expires_at)
+                VALUES (?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 message.session_id,
                 message.id,
@@ -177,6 +178,7 @@ class Transcripts:
                 storable(json.dumps(dict(terms.metadata), ensure_ascii=False)),
                 terms.scope,
                 terms.infer,
+                None if terms.expires_at is None else stamp(terms.expires_at),
             ),
         )
 

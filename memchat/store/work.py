@@ -168,5 +168,6 @@ def _work(row: sqlite3.Row) -> Work:
             json.loads(row["metadata"]),
             None if row["scope"] is None else Scope(row["scope"]),
             bool(row["infer"]),
+            None if row["expires_at"] is None else moment(row["expires_at"]),
         ),
     )
