@@ -1,14 +1,17 @@
 """The README keeps its word: its session is replayed, its commands exist, its Python runs."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from memchat.cli.program import COMMANDS
+from memchat.cli.program import COMMANDS, app
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -56,10 +59,82 @@ def test_the_session_shown_is_the_session_one_gets(environment: dict[str, str], 
 
 def test_every_command_named_exists_and_every_command_is_named() -> None:
     """The table of commands and the program agree."""
-    table = README.partition("## Commands")[2].partition("Commands that read")[0]
+    table = README.partition("## Commands")[2].partition("Every command but")[0]
     named = set(re.findall(r"`memchat ([a-z]+)", table)) | set(re.findall(r"`([a-z]+)(?: FILE)?`", table))
     assert set(COMMANDS) <= named
     assert set(re.findall(r"`memchat ([a-z]+)", README)) <= set(COMMANDS)
+
+
+OPTIONS = {
+    "--json": {"chat"},
+    "--user": {"doctor", "reindex", "backup"},
+    "--agent": {"doctor", "reindex", "backup", "config", "models", "memories import"}
+    | {f"sessions {name}" for name in ("show", "rename", "forget")},
+}
+"""The options that nearly every command takes, with the commands that have no use for them."""
+
+
+def commands() -> dict[str, set[str]]:
+    """Every command with its options."""
+    root: Any = get_command(app)
+    found: dict[str, set[str]] = {}
+    for name in root.list_commands(None):
+        command = root.get_command(None, name)
+        for path, one in {
+            name: command,
+            **{f"{name} {n}": c for n, c in getattr(command, "commands", {}).items()},
+        }.items():
+            if not hasattr(one, "commands"):
+                found[path] = {option for parameter in one.params for option in parameter.opts}
+    return found
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_common_options_are_where_the_readme_says(option: str) -> None:
+    """Every command takes them but those to which they mean nothing."""
+    assert {path for path, options in commands().items() if option not in options} == OPTIONS[option]
+
+
+def test_the_filters_are_where_the_readme_says() -> None:
+    """Metadata and categories narrow down what is listed, searched, exported and forgotten."""
+    filtered = {"forget", "memories forget", "memories list", "memories search", "memories export"}
+    for option in ("--where", "--category"):
+        assert {path for path, options in commands().items() if option in options} - {"memories add"} == filtered
+
+
+def keys_documented() -> dict[str, set[str]]:
+    """The keys of the README's table by the command that adds them, and of the objects within by their key."""
+    found: dict[str, set[str]] = {"list": set(), "search": set(), "show": set()}
+    table = README.partition("| keys | |")[2].partition("## Models")[0]
+    for names, about in re.findall(r"^\| (`.*?) \| (.*) \|$", table, re.MULTILINE):
+        keys = re.findall(r"`(\w+)`", names)
+        adds = re.match(r"`(search|show)`:", about)
+        found[adds[1] if adds else "list"].update(keys)
+        for within in re.findall(r"`(\{.*?\})`", about):
+            found[keys[-1]] = set(re.findall(r'"(\w+)"', within))
+    return found
+
+
+def test_the_json_keys_are_those_the_readme_names(environment: dict[str, str], tmp_path: Path) -> None:
+    """Of list, search and show, and of the objects within them."""
+
+    def memchat(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "memchat", *arguments, "--json"]
+        ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return json.loads(ran.stdout)
+
+    memchat("ask", "I live in Berlin.", "--meta", "order_id=4821")
+    documented = keys_documented()
+    (listed,) = memchat("memories", "list")
+    assert listed.keys() == documented["list"]
+    for key in ("owner", "evidence"):
+        assert listed[key].keys() == documented[key]
+    (found,) = memchat("memories", "search", "Berlin")
+    assert found.keys() == documented["list"] | documented["search"]
+    shown = memchat("memories", "show", listed["id"])
+    assert shown.keys() == documented["list"] | documented["show"]
+    assert shown["conversation"].keys() == documented["conversation"]
+    assert shown["changes"][0].keys() == documented["changes"]
 
 
 def test_the_python_shown_runs(environment: dict[str, str], tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def export(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Which; else all.")] = None,
     *,
     user: User = None,
+    agent: Agent = None,
     as_json: Json = False,
 ) -> Result:
     """Write conversations to standard output as JSON Lines, one object each with all its messages.
@@ -116,7 +117,8 @@ def export(
     with opened(user) as memchat:
         transcripts = memchat.store.transcripts
         whose = memchat.settings.user
-        found = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
+        named = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
+        found = [session for session in named if agent in {None, session.agent}]
         data = [_whole(session, transcripts.messages(session.id)) for session in found]
         return Result(data, as_json=as_json, lines=not as_json)
 

@@ -23,12 +23,24 @@ Drop = Annotated[
     list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Give waiting work up for good; may be repeated.")
 ]
 
+WithAgent = Annotated[
+    str | None,
+    typer.Option("--agent", "-a", metavar="NAME", help="Its model, and what was learned and said with it."),
+]
 
-def status(*, user: User = None, retry: Retry = False, drop: Drop = None, as_json: Json = False) -> Result:
+
+def status(
+    *,
+    user: User = None,
+    agent: WithAgent = None,
+    retry: Retry = False,
+    drop: Drop = None,
+    as_json: Json = False,
+) -> Result:
     """Show where data is, which model answers, how much is remembered, and what still waits to be learned."""
     with opened(user) as memchat:
         notes = [*_dropped(memchat, drop or ()), *(_retried(memchat) if retry else ())]
-        data = _standing(memchat)
+        data = _standing(memchat, agent)
         failed = retry and any(work["error"] for work in data["pending"])
         return Result(data, _shown(data), notes, as_json, exit_code=1 if failed else 0)
 
@@ -77,10 +89,11 @@ def models(*, user: User = None, as_json: Json = False) -> Result:
 # Status.
 
 
-def _standing(memchat: "App") -> dict[str, Any]:
+def _standing(memchat: "App", agent: str | None) -> dict[str, Any]:
     settings, store = memchat.settings, memchat.store
-    choice = memchat.choice(agent=settings.agent)
-    view = reach(memchat, all_sessions=True)
+    choice = memchat.choice(agent=agent or settings.agent)
+    sessions = [one for one in store.transcripts.sessions(settings.user) if agent in {None, one.agent}]
+    view = reach(memchat, agent, all_sessions=True)
     current = store.memories.count(view)
     every = store.memories.count(replace(view, superseded=True))
     return {
@@ -92,7 +105,7 @@ def _standing(memchat: "App") -> dict[str, Any]:
             "extraction": settings.extraction_model or choice.extraction,
         },
         "memories": {"current": current, "superseded": every - current},
-        "sessions": len(store.transcripts.sessions(settings.user)),
+        "sessions": len(sessions),
         "pending": [_work_json(work) for work in store.work.pending(settings.user)],
         "index": _index(memchat),
     }

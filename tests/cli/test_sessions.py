@@ -37,6 +37,19 @@ def test_a_conversation_can_be_renamed(shell: Shell) -> None:
     assert shell.run("sessions", "list", "--json").json[0]["title"] == "A new title"
 
 
+def test_what_was_said_with_an_agent_is_told_apart(shell: Shell) -> None:
+    """In lists, searches, exports, and in what status counts."""
+    shell.run("ask", "--agent", "desk", "I live in Berlin.")
+    shell.run("ask", "I have a cat called Momo.")
+    for command in (("list",), ("search", "live"), ("export",)):
+        (one,) = shell.run("sessions", *command, "--agent", "desk", "--json").json[:1]
+        assert one.get("agent", "desk") == "desk"
+        assert len(shell.run("sessions", *command, "--agent", "shop", "--json").json) == 0
+    assert len(shell.run("sessions", "export", "--json").json) == 2
+    status = [shell.run("status", *agent, "--json").json for agent in ((), ("--agent", "desk"))]
+    assert [(one["sessions"], one["memories"]["current"]) for one in status] == [(2, 2), (1, 1)]
+
+
 def test_an_export_has_a_conversation_a_line(shell: Shell) -> None:
     """With all its messages; some may be named."""
     shell.run("ask", "Hello.")
