@@ -45,6 +45,26 @@ def test_statements_about_oneself_become_sentences_in_the_third_person(message: 
     assert texts(learned(message)) == expected
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "I'm building a SaaS product in Laravel for the healthcare industry, targeting small clinics",
+            "User is building a SaaS product in Laravel for the healthcare industry, targeting small clinics.",
+        ),
+        ("I run a bakery in Lyon, specialising in rye bread.", "User runs a bakery in Lyon, specialising in rye bread."),
+        ("I'm writing a game engine, written in Zig.", "User is writing a game engine, written in Zig."),
+        ("I work at a startup, focusing on batteries", "User works at a startup, focusing on batteries."),
+        ("I live in Berlin, sitting on a train right now.", "User lives in Berlin."),
+        ("I work at Siemens, waiting for the bus", "User works at Siemens."),
+        ("I live in Oslo, using my phone to type this.", "User lives in Oslo."),
+    ],
+)
+def test_what_a_thing_is_for_stays_with_it(message: str, expected: str) -> None:
+    """Its customers, its field, what it is made with; what the speaker does meanwhile goes."""
+    assert texts(learned(message)) == [expected]
+
+
 def test_an_order_and_a_contact_are_kept_without_the_coffee() -> None:
     """Of a complaint, the case is kept and the passing circumstance is not."""
     found = learned(
