@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from memchat import mem0_shapes as shapes
 from memchat.app import App, ChatOptions
-from memchat.config import Settings, load_settings
+from memchat.config import Remembering, Settings, load_settings
 from memchat.errors import NotFound, UsageError
 from memchat.intake import Intake, Speaker
 from memchat.mem0_config import mapped
@@ -181,7 +181,7 @@ class Memory:
         prompt: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Row:
-        """One whole turn: recall, answer, and learn from it in the background.
+        """One whole turn: recall, answer, and learn from it in the background, as far as the setting `memory` lets it.
 
         `run_id` names the conversation to take up; without one there is one for each user and agent. Returns
         `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
@@ -197,6 +197,8 @@ class Memory:
                 system=system,
                 instructions=prompt,
                 metadata=shapes.plain_metadata(metadata),
+                memory=self.settings.memory is not Remembering.OFF,
+                private=self.settings.memory is Remembering.PRIVATE,
             )
             choice = self._app.choice(agent=agent_id)
             learner = self._started_learner(choice.extraction)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from memchat.config import AgentProfile, Settings
+from memchat.config import AgentProfile, Remembering, Settings
 from memchat.errors import StoreBusy, UsageError
 from memchat.memory.ports import Clock, Embedder, LanguageModel, View
 from memchat.memory.types import Memory, Metadata, Owner, Session, Terms
@@ -316,12 +316,16 @@ class App:
         return self.choice(options.model, session.agent), self.recall_over(self.store, top_k)
 
     def learner(self, extraction_model: str, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> "Learner":
-        """A worker, started, that learns from whatever waits; with `extraction_model` where the settings name none."""
+        """A worker, started unless memory is off, that learns from whatever waits.
+
+        It does so with `extraction_model` where the settings name none.
+        """
         from memchat.chat.learner import Learner
 
         name = self.settings.extraction_model or extraction_model
         learner = Learner(lambda: self.desk(name), on_learned)
-        learner.start()
+        if self.settings.memory is not Remembering.OFF:
+            learner.start()
         self._opened.append(learner.close)
         return learner
 

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ from memchat.errors import ConfigError
 from memchat.memory.types import CATEGORIES, Metadata, MetadataValue
 
 ENV_PREFIX = "MEMCHAT_"
+
+
+class Remembering(StrEnum):
+    """What conversations have to do with memory: private ones recall and are not learned from, off is neither."""
+
+    ON = "on"
+    PRIVATE = "private"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,8 @@ class Settings:
     """A LiteLLM embedding model; the built-in one where None."""
     system: str | None = None
     instructions: str | None = None
+    memory: Remembering = Remembering.ON
+    """Whether conversations are recalled into and learned from."""
     top_k: int = 5
     """How many memories a prompt may hold."""
     memory_tokens: int = 700
@@ -111,6 +122,16 @@ def _switch(value: object) -> bool:
     raise ValueError("it must be on or off")
 
 
+def _remembering(value: object) -> Remembering:
+    word = str(value).strip().lower()
+    if word == Remembering.PRIVATE:
+        return Remembering.PRIVATE
+    try:
+        return Remembering.ON if _switch(value) else Remembering.OFF
+    except ValueError:
+        raise ValueError("it must be on, private or off") from None
+
+
 def _count(least: int) -> Callable[[object], int]:
     def convert(value: object) -> int:
         try:
@@ -142,6 +163,7 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "embedding_model": _text,
     "system": _text,
     "instructions": _text,
+    "memory": _remembering,
     "top_k": _count(1),
     "memory_tokens": _count(0),
     "context_tokens": _count(256),
@@ -252,7 +274,8 @@ def _read_environment(env: Mapping[str, str], values: dict[str, Any], origins: d
 def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> dict[str, AgentProfile]:
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        _refuse_file(path.parent)
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
@@ -269,6 +292,13 @@ def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> d
     if not isinstance(agents, dict):
         raise ConfigError(f"{path}: agents must be tables like [agents.support_bot].")
     return {name: _profile(name, entry, text, path) for name, entry in agents.items()}
+
+
+def _refuse_file(home: Path) -> None:
+    """Raise ConfigError where `home`, or what it would lie in, is there and no folder."""
+    there = next(place for place in (home, *home.parents) if place.exists())
+    if not there.is_dir():
+        raise ConfigError(f"{there} is not a folder.", hint="Set MEMCHAT_HOME to a place where one can be.")
 
 
 def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memchat.config import SETTING_NAMES, AgentProfile, Settings, load_settings, nearest, with_overrides
+from memchat.config import SETTING_NAMES, AgentProfile, Remembering, Settings, load_settings, nearest, with_overrides
 from memchat.errors import ConfigError
 from memchat.memory.types import CATEGORIES
 
@@ -53,7 +53,7 @@ def test_every_setting_can_come_from_the_environment_and_from_the_file(folder: P
     """Under its own name."""
     given_ = dict.fromkeys(SETTING_NAMES, "x")
     given_ |= dict.fromkeys(("top_k", "memory_tokens", "retries", "index_from"), "7")
-    given_ |= {"context_tokens": "4096", "timeout_s": "2.5", "redact": "off"}
+    given_ |= {"context_tokens": "4096", "timeout_s": "2.5", "redact": "off", "memory": "private"}
     settings = load(folder, {f"MEMCHAT_{name.upper()}": value for name, value in given_.items()})
     write(folder, "".join(f'{name} = "{value}"\n' for name, value in given_.items()))
     from_file = load(folder)
@@ -143,6 +143,7 @@ WRONG = [
     ("timeout_s", "soon", "number of seconds"),
     ("retries", "-1", "at least 0"),
     ("redact", "maybe", "on or off"),
+    ("memory", "maybe", "on, private or off"),
 ]
 
 
@@ -163,6 +164,25 @@ def test_a_switch_understands_the_usual_words(folder: Path, word: str) -> None:
     """Either way."""
     assert load(folder, {"MEMCHAT_REDACT": word}).redact is True
     assert load(folder, {"MEMCHAT_REDACT": {"1": "0", "on": "off", "TRUE": "False"}.get(word, "no")}).redact is False
+
+
+def test_memory_is_on_private_or_off(folder: Path) -> None:
+    """Off recalls nothing, private only learns nothing; a switch's usual words will do."""
+    states = [load(folder, {"MEMCHAT_MEMORY": word}).memory for word in ("on", "Private", "off", "yes", "0")]
+    assert states == ["on", "private", "off", "on", "off"]
+    write(folder, "memory = false\n")
+    assert load(folder).memory is Remembering.OFF
+    assert load(folder, memory=Remembering.PRIVATE).origins["memory"] == "command line"
+
+
+def test_a_home_that_is_a_file_is_told_as_such(folder: Path) -> None:
+    """Itself, or what it would lie in."""
+    file = folder / "file"
+    file.touch()
+    for home in (file, file / "below" / "it"):
+        with pytest.raises(ConfigError, match=r"file is not a folder\.") as caught:
+            load_settings({"MEMCHAT_HOME": str(home)})
+        assert "MEMCHAT_HOME" in (caught.value.hint or "")
 
 
 def test_a_misspelt_setting_gets_the_right_name_as_a_hint(folder: Path) -> None:

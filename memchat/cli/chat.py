@@ -11,7 +11,7 @@ import typer
 from memchat.cli import options
 from memchat.cli.options import Json, Meta, User, announce
 from memchat.cli.output import Beside, Block, Line, Result, Table, one_line, say
-from memchat.config import load_settings
+from memchat.config import Remembering, load_settings
 from memchat.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the
 Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
 ]
-NoMemory = Annotated[bool, typer.Option("--no-memory", help="Recall nothing and learn nothing.")]
+Memory = Annotated[
+    bool | None, typer.Option("--memory/--no-memory", help="Recall and learn, or neither; else MEMCHAT_MEMORY.")
+]
 Private = Annotated[bool, typer.Option("--private", help="Recall, but learn nothing.")]
 NoInfer = Annotated[bool, typer.Option("--no-infer", help="Keep every message as it is, distil nothing.")]
 TopK = Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="At most so many memories in a prompt.")]
@@ -57,7 +59,7 @@ def chat(
     session: Session = None,
     continue_: Continue = False,
     model: Model = None,
-    no_memory: NoMemory = False,
+    memory: Memory = None,
     private: Private = False,
     no_infer: NoInfer = False,
     top_k: TopK = None,
@@ -68,15 +70,15 @@ def chat(
     """Chat. With piped input every line is a turn or a slash command, and the replies come out raw."""
     from memchat.app import ChatOptions
 
-    settings = load_settings(user=user, agent=agent)
+    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
     wanted = ChatOptions(
         settings.user,
         agent,
         session,
         continue_,
         model,
-        memory=not no_memory,
-        private=private,
+        memory=settings.memory is not Remembering.OFF,
+        private=settings.memory is Remembering.PRIVATE,
         infer=not no_infer,
         top_k=top_k,
         system=system,
@@ -101,7 +103,7 @@ def ask(
     session: Session = None,
     continue_: Continue = False,
     model: Model = None,
-    no_memory: NoMemory = False,
+    memory: Memory = None,
     private: Private = False,
     no_infer: NoInfer = False,
     top_k: TopK = None,
@@ -117,15 +119,15 @@ def ask(
     from memchat.app import ChatOptions
 
     text = _asked(question)
-    settings = load_settings(user=user, agent=agent)
+    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
     wanted = ChatOptions(
         settings.user,
         agent,
         session,
         continue_,
         model,
-        memory=not no_memory,
-        private=private,
+        memory=settings.memory is not Remembering.OFF,
+        private=settings.memory is Remembering.PRIVATE,
         infer=not no_infer,
         top_k=top_k,
         system=system,
@@ -184,6 +186,15 @@ def _talking(
         app.chat(wanted, notes) as chat_,
     ):
         yield app, chat_, notes, signals
+
+
+def _remembering(memory: bool | None, *, private: bool) -> Remembering | None:
+    """What the options make of the setting; None where they leave it alone."""
+    if memory is False:
+        return Remembering.OFF
+    if private:
+        return Remembering.PRIVATE
+    return Remembering.ON if memory else None
 
 
 def _asked(words: list[str] | None) -> str:

@@ -600,6 +600,20 @@ class TestChat:
         chats = [r["json"]["messages"] for r in server.requests if r["json"].get("stream")]
         assert [len(messages) for messages in chats] == [2, 4, 2]
 
+    @pytest.mark.parametrize(("setting", "recalls"), [("private", True), ("off", False)])
+    def test_the_lasting_switch_holds(
+        self, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, setting: str, recalls: bool
+    ) -> None:
+        """Nothing is learned, and with off nothing recalled; what is added is kept."""
+        monkeypatch.setenv("MEMCHAT_MEMORY", setting)
+        with Memory() as memory:
+            memory.add("I live in Berlin", user_id="alice")
+            answer = memory.chat("My sister Ana is a pilot. Do I live in Berlin?", "alice")
+        assert bool(answer["memories_used"]) is recalls
+        with Memory() as memory:
+            assert texts(memory.get_all(user_id="alice")) == ["User lives in Berlin."]
+        assert len(extractions(server.requests)) == 1
+
     def test_other_people_are_not_in_the_prompt(self, memory: Memory, server: ScriptedServer) -> None:
         """Bob's turn knows nothing of Alice."""
         memory.add("I have a cat called Momo", user_id="alice")

@@ -7,6 +7,8 @@ from collections.abc import Generator
 import pexpect
 import pytest
 
+from memchat.app import App, ChatOptions
+from memchat.config import Settings
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer
 
@@ -173,6 +175,45 @@ def test_a_conversation_can_be_private_before_a_word_is_said(shell: Shell) -> No
     shell.run("ask", "I have a cat.", "--continue")
     assert shell.run("sessions", "list", "--json").json[0]["private"]
     assert shell.run("memories", "list").out == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "options", "recalls", "learns"),
+    [
+        ("on", (), True, True),
+        ("private", (), True, False),
+        ("off", (), False, False),
+        ("off", ("--memory",), True, True),
+        ("private", ("--memory",), True, True),
+        ("off", ("--private",), True, False),
+        ("off", ("--memory", "--private"), True, False),
+        ("private", ("--no-memory",), False, False),
+        ("on", ("--no-memory", "--private"), False, False),
+    ],
+)
+def test_the_lasting_switch_and_the_options_that_override_it(
+    shell: Shell, setting: str, options: tuple[str, ...], recalls: bool, learns: bool
+) -> None:
+    """MEMCHAT_MEMORY holds for new conversations and for those that are taken up."""
+    shell.add("Lives in Berlin.")
+    env = {"MEMCHAT_MEMORY": setting}
+    for more, animal in (((), "dog"), (("--continue",), "cat")):
+        answer = shell.run("ask", f"I have a {animal}. Where do I live?", *more, *options, "--json", env=env).json
+        assert ("Lives in Berlin." in {memory["text"] for memory in answer["memories"]}) is recalls
+        assert (f"User has a {animal}." in shell.run("memories", "list").out) is learns
+    assert shell.run("status", "--json").json["pending"] == []
+
+
+def test_nothing_is_learned_while_memory_is_off(shell: Shell) -> None:
+    """Not even what waits from before; what a person adds by hand is kept all the same."""
+    with App(Settings(shell.home, "alice")) as app:
+        waiting = app.conversation(ChatOptions("alice"), "offline", app.store, app.recall)
+        with waiting.turn("I live in Berlin.") as turn:
+            assert "".join(turn)
+    assert shell.run("memories", "add", "Likes tea.", env={"MEMCHAT_MEMORY": "off"}).code == 0
+    assert shell.run("chat", stdin="Hello.\n", env={"MEMCHAT_MEMORY": "off"}).code == 0
+    assert len(shell.run("status", "--json").json["pending"]) == 1
+    assert len(shell.run("memories", "list").lines) == 1
 
 
 def test_a_conversation_is_continued(shell: Shell) -> None:
