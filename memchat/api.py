@@ -183,6 +183,8 @@ class Memory:
     ) -> Row:
         """One whole turn: recall, answer, and learn from it in the background, as far as the setting `memory` lets it.
 
+        That learning serves everybody: it takes up whatever else waits in this store, whosever it is and whatever
+        program left it there, with the extraction model of this one.
         `run_id` names the conversation to take up; without one there is one for each user and agent. Returns
         `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
         about how to be answered first and without a score.
@@ -358,9 +360,10 @@ class Memory:
         return self.settings.extraction_model or self._app.choice().extraction
 
     def _started_learner(self, extraction_model: str) -> "Learner":
+        """One for all: who opens a `Memory` serves everybody in its store."""
         with self._lock:
             if self._learner is None:
-                self._learner = self._app.learner(extraction_model)
+                self._learner = self._app.learner(None, extraction_model)
             return self._learner
 
     def _speaker(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None) -> Speaker:

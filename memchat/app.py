@@ -278,7 +278,7 @@ class App:
         options = replace(options, session=session, resume=False)
         choice, recall = self._means(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
-        return Chat(conversation, self.learner(choice.extraction, on_learned))
+        return Chat(conversation, self.learner(options.user, choice.extraction, on_learned))
 
     def conversation(self, options: ChatOptions, model: str, store: Store, recall: "Recall") -> "Conversation":
         """A conversation with `model` over `store`, no learner behind it."""
@@ -315,15 +315,19 @@ class App:
         top_k = options.top_k or (profile.top_k if profile else None)
         return self.choice(options.model, session.agent), self.recall_over(self.store, top_k)
 
-    def learner(self, extraction_model: str, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> "Learner":
-        """A worker, started unless memory is off, that learns from whatever waits.
-
-        It does so with `extraction_model` where the settings name none.
+    def learner(
+        self,
+        user: str | None,
+        extraction_model: str,
+        on_learned: "Callable[[Lesson], None]" = lambda lesson: None,
+    ) -> "Learner":
+        """A worker, started unless memory is off, that learns from what waits of `user`: of nobody else, or with None
+        of everybody. It does so with `extraction_model` where the settings name none.
         """
         from memchat.chat.learner import Learner
 
         name = self.settings.extraction_model or extraction_model
-        learner = Learner(lambda: self.desk(name), on_learned)
+        learner = Learner(lambda: self.desk(name), on_learned, user=user)
         if self.settings.memory is not Remembering.OFF:
             learner.start()
         self._opened.append(learner.close)

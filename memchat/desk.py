@@ -28,8 +28,8 @@ class StoreDesk:
         self._store = store
         self._drop_index = drop_index
 
-    def claim(self) -> Work | None:
-        return self._store.work.claim()
+    def claim(self, user: str | None) -> Work | None:
+        return self._store.work.claim(user)
 
     def message(self, message_id: str) -> Message | None:
         return self._store.transcripts.message(message_id)
@@ -58,8 +58,8 @@ class StoreDesk:
     def drop(self, work: Work) -> None:
         self._store.work.drop(work)
 
-    def due(self) -> int:
-        return self._store.work.due()
+    def due(self, user: str | None) -> int:
+        return self._store.work.due(user)
 
     def close(self) -> None:
         self._store.close()

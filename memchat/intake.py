@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from memchat.chat.learner import Lesson, learn, verbatim
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from memchat.curation import Curator
     from memchat.desk import StoreDesk
     from memchat.store.store import Store
-
-KEPT = "What was said is kept; it is learned with the next add, or by `memchat status --retry`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Intake:
         try:
             self._catch_up(desk)
             while held:
-                applied += _learned(learn(desk, held.popleft())).applied
+                applied += self._learned(learn(desk, held.popleft())).applied
         finally:
             for work in held:
                 self._store.work.release(work)
@@ -89,14 +88,18 @@ class Intake:
         while (work := self._store.work.claim_of(self._session)) is not None:
             lesson = learn(desk, work)
             if work.attempts + 1 < KEEPS_ORDER:
-                _learned(lesson)
+                self._learned(lesson)
+
+    def _learned(self, lesson: Lesson) -> Lesson:
+        """`lesson`. Raises what it failed with, and says there how it can still be learned."""
+        if lesson.cause is not None:
+            lesson.cause.hint = " ".join(filter(None, (lesson.cause.hint, self._kept())))
+            raise lesson.cause
+        return lesson
+
+    def _kept(self) -> str:
+        retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
+        return f"What was said is kept; it is learned with the next add{retry}."
 
     def _verbatim(self, message: Message) -> Draft:
         return replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
-
-
-def _learned(lesson: Lesson) -> Lesson:
-    if lesson.cause is not None:
-        lesson.cause.hint = " ".join(filter(None, (lesson.cause.hint, KEPT)))
-        raise lesson.cause
-    return lesson

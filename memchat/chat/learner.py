@@ -58,7 +58,10 @@ class Agent:
 
 
 class Desk(Protocol):
-    """All that the worker needs, opened on its own thread: a connection to the store, the models, the profiles."""
+    """All that the worker needs, opened on its own thread: a connection to the store, the models, the profiles.
+
+    It is asked for the work of one user, or with None for anybody's.
+    """
 
     @property
     def model(self) -> LanguageModel: ...
@@ -68,7 +71,7 @@ class Desk(Protocol):
     def recall(self) -> Recall: ...
 
     def agent(self, name: str | None) -> Agent: ...
-    def claim(self) -> Work | None: ...
+    def claim(self, user: str | None) -> Work | None: ...
     def message(self, message_id: str) -> Message | None: ...
     def session(self, session_id: str) -> Session | None: ...
     def reply_to(self, message: Message) -> Message | None: ...
@@ -80,7 +83,7 @@ class Desk(Protocol):
     def failed(self, work: Work, reason: str) -> None: ...
     def release(self, work: Work) -> None: ...
     def drop(self, work: Work) -> None: ...
-    def due(self) -> int: ...
+    def due(self, user: str | None) -> int: ...
     def close(self) -> None: ...
 
 
@@ -233,11 +236,15 @@ def _known(desk: Desk, said: str, session: Session) -> list[Memory]:
 
 
 class Learner:
-    """One daemon thread. `open_desk` is called on it, so that connections are not shared between threads."""
+    """One daemon thread that learns from what `user` said, and from nobody else; with None from what anybody said.
 
-    def __init__(self, open_desk: Callable[[], Desk], on_lesson: Callable[[Lesson], None]) -> None:
+    `open_desk` is called on it, so that connections are not shared between threads.
+    """
+
+    def __init__(self, open_desk: Callable[[], Desk], on_lesson: Callable[[Lesson], None], *, user: str | None) -> None:
         self._open_desk = open_desk
         self._on_lesson = on_lesson
+        self._user = user
         self._news = threading.Condition()
         self._stopping = False
         self._awake = False
@@ -303,7 +310,7 @@ class Learner:
             self._pause()
 
     def _work_off(self, desk: Desk) -> bool:
-        work = desk.claim()
+        work = desk.claim(self._user)
         if work is None:
             return False
         self._tell(learn(desk, work))
@@ -319,7 +326,7 @@ class Learner:
     def _rest(self, desk: Desk) -> None:
         with self._news:
             if not self._awake:
-                self._settled = desk.due() == 0
+                self._settled = desk.due(self._user) == 0
                 self._news.notify_all()
                 self._news.wait_for(lambda: self._awake or self._stopping, IDLE_S)
             self._awake = False

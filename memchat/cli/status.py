@@ -18,7 +18,7 @@ from memchat.store.interchange import moment_json
 if TYPE_CHECKING:
     from memchat.app import App
 
-Retry = Annotated[bool, typer.Option("--retry", help="Learn now from what is waiting.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Learn now from what waits of the user.")]
 Drop = Annotated[
     list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Give waiting work up for good; may be repeated.")
 ]
@@ -142,16 +142,17 @@ def _dropped(memchat: "App", numbers: Sequence[int]) -> Iterator[str]:
 
 
 def _retried(memchat: "App") -> list[str]:
-    """Learn from all that waits, whosever it is; what was learned, in a line each."""
+    """Learn from all that waits of the person; what was learned, in a line each."""
     from memchat.chat.learner import learn
     from memchat.terminal.notes import lesson_line
 
-    if not memchat.store.work.retry_all():
+    user = memchat.settings.user
+    if not memchat.store.work.retry_all(user):
         return ["Nothing is waiting."]
     lines = []
     desk = memchat.desk()
     try:
-        while (work := desk.claim()) is not None:
+        while (work := desk.claim(user)) is not None:
             lesson = learn(desk, work)
             lines.append(lesson_line(lesson.applied) if lesson.error is None else f"Still waiting: {lesson.error}")
     finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from sqlite3 import Row
 
 from memchat.errors import StoreBusy, StoreError
@@ -274,19 +275,22 @@ def _waiting(database: Database) -> Iterator[Diagnosis]:
     states = {row[0] for row in database.rows("SELECT DISTINCT state FROM work")} - set(WorkState)
     if states:
         yield wrong("waiting", f"Exchanges wait in an unknown state: {_first(states)}.", restore(database.path))
-    rows = database.rows("SELECT attempts, created_at, error FROM work ORDER BY id")
+    rows = database.rows("SELECT user, attempts, created_at, error FROM work ORDER BY id")
     if not rows:
         yield ok("waiting", "Everything said has been learned from.")
         return
     exchanges = several(len(rows), "exchange waits", "exchanges wait")
     since = f"{exchanges} to be learned from, the oldest since {rows[0]['created_at'][:16]} UTC"
-    reasons = Counter(row["error"] for row in rows if row["error"] and row["attempts"] >= STUCK)
+    stuck = [row for row in rows if row["error"] and row["attempts"] >= STUCK]
+    reasons = Counter(row["error"] for row in stuck)
     if not reasons:
         yield ok("waiting", f"{since}.")
         return
     reason, count = reasons.most_common(1)[0]
-    message = f"{since}; {sum(reasons.values())} of them keep failing, {count} with: {reason}"
-    yield warning("waiting", message, "memchat status --retry")
+    message = f"{since}; {len(stuck)} of them keep failing, {count} with: {reason}"
+    people = sorted({row["user"] for row in stuck} - {""})
+    mend = "; ".join(f"memchat status --retry --user {quote(user)}" for user in people)
+    yield warning("waiting", message, mend or None)
 
 
 def _erasures(database: Database) -> Iterator[Diagnosis]:

@@ -156,4 +156,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("an end for what is learned later", "ALTER TABLE work ADD COLUMN expires_at TEXT;"),
+    (
+        "pending work by its person",
+        """
+        ALTER TABLE work ADD COLUMN user TEXT NOT NULL DEFAULT '';
+        UPDATE work SET user = (SELECT user FROM sessions WHERE sessions.id = work.session_id)
+            WHERE session_id IN (SELECT id FROM sessions);
+        CREATE INDEX work_of_user ON work (user);
+        """,
+    ),
 )

@@ -158,16 +158,17 @@ class Transcripts:
             self._keep_session(session, message.text)
             self._insert(message, private=terms is None)
             if terms is not None:
-                self._plan(message, terms)
+                self._plan(session.user, message, terms)
         return message
 
-    def _plan(self, message: Message, terms: Terms) -> None:
+    def _plan(self, user: str, message: Message, terms: Terms) -> None:
         now = message.created_at
         self._db.execute(
-            """INSERT INTO work (session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
+            """INSERT INTO work (user, session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
                 instructions, metadata, scope, infer, expires_at)
-                VALUES (?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
+                user,
                 message.session_id,
                 message.id,
                 stamp(now),

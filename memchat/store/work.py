@@ -20,27 +20,31 @@ KEEPS_ORDER = 3
 
 
 class WorkQueue:
-    """The pending work of one database, over one connection."""
+    """The pending work of one database, over one connection.
+
+    Work is its person's, the user of its session. Who takes it up says whose: one user's, or with None anybody's, which
+    is for those who serve everybody.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
 
-    def claim(self) -> Work | None:
-        """The oldest work that is due, claimed for this process; None when nothing is.
+    def claim(self, user: str | None) -> Work | None:
+        """The oldest work of `user` that is due, claimed for this process; None when nothing is.
 
         A person's exchanges are learned in the order they were said: while one of them waits to be tried again, later
         ones wait too, until it has failed KEEPS_ORDER times.
         """
-        if self._next() is None:
+        if self._next(user) is None:
             return None
         with self._db.transaction():
-            row = self._next()
+            row = self._next(user)
             return None if row is None else self._take(row)
 
-    def _next(self) -> sqlite3.Row | None:
+    def _next(self, user: str | None) -> sqlite3.Row | None:
         held: set[str] = set()
-        for row in self._oldest_first():
+        for row in self._oldest_first(user):
             whose = _whose(row)
             if whose not in held and self._free(row):
                 return row
@@ -48,21 +52,24 @@ class WorkQueue:
                 held.add(whose)
         return None
 
-    def _oldest_first(self) -> Generator[sqlite3.Row]:
-        """All pending work, read in pages: mostly the first few rows are enough."""
+    def _oldest_first(self, user: str | None) -> Generator[sqlite3.Row]:
+        """The pending work of `user`, read in pages: mostly the first few rows are enough."""
+        whose, values = ("", ()) if user is None else ("user = ? AND ", (user,))
         last = 0
-        while rows := self._db.rows(f"{_WORK} WHERE w.id > ? ORDER BY w.id LIMIT ?", (last, PAGE)):
+        while rows := self._db.rows(
+            f"SELECT * FROM work WHERE {whose}id > ? ORDER BY id LIMIT ?", (*values, last, PAGE)
+        ):
             yield from rows
             last = rows[-1]["id"]
 
     def claim_of(self, session: Session) -> Work | None:
         """The oldest work of the session's person that nobody is at, claimed for this process, due or not.
 
-        What has failed KEEPS_ORDER times is left to its waiting time. A session with nobody stands for itself.
+        What has failed KEEPS_ORDER times is left to its waiting time. Sessions with nobody belong together where they
+        are with the same agent; else such a session stands for itself.
         """
         with self._db.transaction():
-            whose = f"{_WORK} WHERE s.user = ? AND (s.user <> '' OR s.id = ?) ORDER BY w.id"
-            for row in self._db.rows(whose, (session.user, session.id)):
+            for row in self._db.rows(_OF_SESSIONS_PERSON, (session.user, session.id, session.agent)):
                 waits = row["state"] == WorkState.WAITING and row["attempts"] < KEEPS_ORDER
                 if waits or self._free(row):
                     return self._take(row)
@@ -70,7 +77,7 @@ class WorkQueue:
 
     def of(self, message_id: str) -> Work | None:
         """The pending work on what was said in that message."""
-        row = self._db.row(f"{_WORK} WHERE w.user_message_id = ?", (message_id,))
+        row = self._db.row("SELECT * FROM work WHERE user_message_id = ?", (message_id,))
         return None if row is None else _work(row)
 
     def _free(self, row: sqlite3.Row) -> bool:
@@ -114,9 +121,10 @@ class WorkQueue:
                 (attempts, stamp(due), error, work.id, claim_of_this_process()),
             )
 
-    def retry_all(self) -> int:
-        """Make all that waits due now; returns how many."""
-        return self._db.execute("UPDATE work SET due_at = ? WHERE state = 'waiting'", (stamp(self._clock()),))
+    def retry_all(self, user: str) -> int:
+        """Make all of `user` that waits due now; returns how many."""
+        retry = "UPDATE work SET due_at = ? WHERE user = ? AND state = 'waiting'"
+        return self._db.execute(retry, (stamp(self._clock()), user))
 
     def drop(self, work: Work) -> None:
         """Give `work` up for good: a person's decision."""
@@ -124,14 +132,13 @@ class WorkQueue:
 
     def pending(self, user: str | None = None) -> list[Work]:
         """All that waits, oldest first; `user`'s alone where one is given."""
-        rows = self._db.rows(f"{_WORK} WHERE ? IS NULL OR s.user = ? ORDER BY w.id", (user, user))
-        return [_work(row) for row in rows]
+        return [_work(row) for row in self._oldest_first(user)]
 
-    def due(self) -> int:
-        """How many exchanges could be learned from now, here or by the process that has claimed them."""
+    def due(self, user: str | None) -> int:
+        """How many exchanges of `user` could be learned from now, here or by the process that has claimed them."""
         held: set[str] = set()
         count = 0
-        for row in self._oldest_first():
+        for row in self._oldest_first(user):
             whose = _whose(row)
             count += row["state"] == WorkState.CLAIMED or (whose not in held and self._free(row))
             if row["state"] == WorkState.WAITING and not self._free(row) and row["attempts"] < KEEPS_ORDER:
@@ -149,7 +156,11 @@ def _wait_s(failures: int) -> int:
     return 0 if failures < 0 else min(FIRST_WAIT_S * 2 ** min(failures, 32), LONGEST_WAIT_S)
 
 
-_WORK = "SELECT w.*, s.user FROM work AS w JOIN sessions AS s ON s.id = w.session_id"
+_OF_SESSIONS_PERSON = """
+    SELECT * FROM work WHERE user = ? AND (
+        user <> '' OR session_id = ? OR session_id IN (SELECT id FROM sessions WHERE agent = ? AND user = '')
+    ) ORDER BY id
+"""
 
 
 @legible

@@ -181,7 +181,7 @@ class ChatLoop:
     def _leave(self) -> None:
         """Wait until everything said has been learned from, for as long as the person lets us."""
         learner = self._chat.learner
-        if not self._chat.conversation.remembers or not self._room.app.store.work.due():
+        if not self._chat.conversation.remembers or not self._room.app.store.work.due(self._room.user):
             return
         self._say_quietly("Remembering… Ctrl-C to leave now; it will be finished next time.")
         try:

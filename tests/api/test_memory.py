@@ -11,9 +11,13 @@ import pytest
 
 import memchat
 from memchat import Memory
+from memchat.app import utc_now
+from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.errors import CredentialsError, ModelError, ModelUnreachable, NotFound, UsageError
+from memchat.store.store import Store
 from tests.api.scripted import extractions, inputs
 from tests.scripted_server import Reply, ScriptedServer
+from tests.store.memory_room import say
 
 
 def texts(found: dict[str, Any]) -> list[str]:
@@ -531,7 +535,7 @@ class TestFailingModel:
         with pytest.raises(ModelUnreachable) as caught:
             memory.add("I live in Berlin", user_id="alice")
         assert caught.value.hint is not None
-        assert "memchat status --retry" in caught.value.hint
+        assert "memchat status --retry --user alice" in caught.value.hint
         assert memory.get_all(user_id="alice") == {"results": []}
         added = memory.add("I'm vegetarian", user_id="alice")
         assert texts(added) == ["User is vegetarian."]
@@ -619,6 +623,15 @@ class TestChat:
         memory.add("I have a cat called Momo", user_id="alice")
         assert memory.chat("What is my cat called?", "bob")["memories_used"] == []
         assert "Momo" not in json.dumps([r["json"] for r in server.requests if r["json"].get("stream")])
+
+    def test_what_waits_of_anybody_is_learned_behind_it(self, memory: Memory, home: Path) -> None:
+        """Who opens a `Memory` serves everybody in the store, also what another program left undone."""
+        with Store(home / "memchat.db", utc_now, BUILTIN_FINGERPRINT) as store:
+            say(store, "I live in Berlin", user="bob")
+        memory.chat("Hello!", "alice")
+        memory.close()
+        with Memory() as later:
+            assert texts(later.get_all(user_id="bob")) == ["User lives in Berlin."]
 
     def test_a_failing_model_keeps_the_message(self, memory: Memory, server: ScriptedServer) -> None:
         """The error reaches the caller; what was said is learned all the same."""

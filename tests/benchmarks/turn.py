@@ -153,13 +153,13 @@ def _lessons(app: App, conversation: Conversation, drafts: Sequence[Draft]) -> I
     """Say something worth learning, learn it; milliseconds of the learning."""
     desk = app.desk(MODEL)
     try:
-        while (work := desk.claim()) is not None:
+        while (work := desk.claim(USER)) is not None:
             desk.drop(work)
         for draft in drafts:
             with conversation.turn(draft.text) as turn:
                 for _ in turn:
                     pass
-            work = desk.claim()
+            work = desk.claim(USER)
             assert work is not None
             yield milliseconds(partial(_learn, desk, work))
     finally:

@@ -277,7 +277,7 @@ def test_what_was_said_in_private_is_no_part_of_what_is_read_later(home: Home) -
     assert "I live in Berlin" in str(model.asked[2])
     reader = ScriptedModel(facts(), facts())
     desk = home.desk(reader)
-    while (work := desk.claim()) is not None:
+    while (work := desk.claim("al")) is not None:
         assert learn(desk, work).error is None
     desk.close()
     assert len(reader.asked) == 2
@@ -350,7 +350,7 @@ def test_the_agent_and_the_models_own_words_teach_nothing_about_the_person(home:
     say(home.conversation(ScriptedModel("You drink green tea every morning.")), "Which tea do I drink in the morning?")
     echo = {"text": "User loves green tea.", "quote": "You drink green tea every morning"}
     desk = home.desk(ScriptedModel(facts(echo)))
-    work = desk.claim()
+    work = desk.claim("al")
     assert work is not None
     assert learn(desk, work).applied == ()
     desk.close()

@@ -31,7 +31,7 @@ def learn_next(home: Home, model: ScriptedModel, agent: Agent | None = None) -> 
     """Claim what is due and learn from it."""
     desk = home.desk(model, agent)
     try:
-        work = desk.claim()
+        work = desk.claim("al")
         assert work is not None
         return learn(desk, work)
     finally:
@@ -161,7 +161,7 @@ def test_an_erased_conversation_leaves_no_work_to_fail(home: Home) -> None:
     """Work claimed before its conversation went is dropped."""
     session = home.say("I live in Berlin")
     desk = home.desk(ScriptedModel(facts(BERLIN)))
-    work = desk.claim()
+    work = desk.claim("al")
     assert work is not None
     home.store.eraser.erase_sessions([session.id])
     assert learn(desk, work) == Lesson()
@@ -173,7 +173,7 @@ def test_work_is_applied_once_even_where_two_claim_it(home: Home) -> None:
     """Whoever comes second finds that the work is gone, and changes nothing."""
     home.say("I live in Berlin")
     desk = home.desk(ScriptedModel(facts(BERLIN), facts({**BERLIN, "text": "User's home is Berlin."})))
-    work = desk.claim()
+    work = desk.claim("al")
     assert work is not None
     assert len(learn(desk, work).applied) == 1
     assert learn(desk, work).applied == ()
@@ -222,9 +222,9 @@ def test_a_model_that_fails_leaves_the_work_pending(home: Home, failure: Excepti
     assert lesson.cause is failure
     assert work.error == str(failure)
     desk = home.desk(ScriptedModel(facts(BERLIN)))
-    assert desk.claim() is None
+    assert desk.claim("al") is None
     home.clock.forward(hours=1)
-    again = desk.claim()
+    again = desk.claim("al")
     assert again is not None
     assert len(learn(desk, again).applied) == 1
     desk.close()
@@ -316,7 +316,7 @@ def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], Learner]]
     started: list[Learner] = []
 
     def start(open_desk: Callable[[], StoreDesk], lessons: Lessons) -> Learner:
-        learner = Learner(open_desk, lessons)
+        learner = Learner(open_desk, lessons, user=None)
         learner.start()
         started.append(learner)
         return learner
@@ -370,7 +370,7 @@ def test_settling_gives_up_in_time_and_closing_leaves_the_rest_on_disk(home: Hom
 
 def test_a_learner_that_never_started_holds_nobody(home: Home) -> None:
     """Closing and settling return at once."""
-    learner = Learner(lambda: home.desk(ScriptedModel()), Lessons())
+    learner = Learner(lambda: home.desk(ScriptedModel()), Lessons(), user="al")
     learner.close()
     assert learner.settle()
 
@@ -415,11 +415,11 @@ class BusyDesk(StoreDesk):
 
     busy = True
 
-    def claim(self) -> Work | None:
+    def claim(self, user: str | None) -> Work | None:
         if self.busy:
             self.busy = False
             raise StoreBusy("Held by another program.")
-        return super().claim()
+        return super().claim(user)
 
 
 def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:

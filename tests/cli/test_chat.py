@@ -1,5 +1,6 @@
 """`memchat chat`, `ask` and `compare`, with the offline model and with one behind a server."""
 
+import json
 import os
 import sys
 from collections.abc import Generator
@@ -7,8 +8,11 @@ from collections.abc import Generator
 import pexpect
 import pytest
 
-from memchat.app import App, ChatOptions
+from memchat.app import App, ChatOptions, utc_now
 from memchat.config import Settings
+from memchat.embedding import BUILTIN_FINGERPRINT
+from memchat.memory.types import MessageStatus
+from memchat.store.store import Store
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer
 
@@ -299,6 +303,39 @@ def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedS
     assert learned.code == 0
     assert "Remembered: User lives in Berlin." in learned.err
     assert shell.run("status", "--json").json["pending"] == []
+
+
+def wait_for(shell: Shell, said: str, user: str, *, ended: bool = True) -> None:
+    """An exchange of `user` that waits to be learned from; or whose turn this process, which lives on, is still at."""
+    with Store(shell.home / "memchat.db", utc_now, BUILTIN_FINGERPRINT) as store:
+        asked = store.transcripts.begin_turn(store.transcripts.new_session(user, None), said)
+        if ended:
+            store.transcripts.end_turn(asked, "I see.", MessageStatus.COMPLETE, "test", [])
+
+
+TALKS = [(("ask", "Hello."), b""), (("chat",), b"Hello.\n")]
+
+
+@pytest.mark.parametrize(("command", "stdin"), [*TALKS, (("status", "--retry"), b"")])
+def test_what_one_person_said_is_not_learned_for_another(
+    shell: Shell, server: ScriptedServer, command: tuple[str, ...], stdin: bytes
+) -> None:
+    """The other's model does not read it and the other's screen does not show it; the person's own next chat does."""
+    wait_for(shell, "My therapist is Dr. Weiss.", "bob")
+    done = shell.program(*command, "--user", "alice", stdin=stdin, env=behind(server))
+    assert done.code == 0, done.err
+    assert "Weiss" not in json.dumps(server.requests) + done.out + done.err
+    assert len(shell.run("status", "--json", "--user", "bob").json["pending"]) == 1
+    own = shell.program("chat", "--user", "bob", stdin=b"Hello.\n")
+    assert "Remembered: User's therapist is Dr. Weiss." in own.err
+    assert shell.run("status", "--json", "--user", "bob").json["pending"] == []
+
+
+def test_one_persons_work_can_be_done_by_name(shell: Shell) -> None:
+    """Whoever may read the data can say so."""
+    wait_for(shell, "I live in Berlin.", "bob")
+    assert "Nothing is waiting." in shell.run("status", "--retry").err
+    assert "Remembered: User lives in Berlin." in shell.run("status", "--retry", "--user", "bob").err
 
 
 def test_a_rejected_key_is_code_3(shell: Shell, server: ScriptedServer) -> None:

@@ -224,7 +224,7 @@ class _Play:
 def _worked_off(desk: StoreDesk) -> list[str]:
     """Learn what is due now. The errors it ended in; raises those after which no other call would fare better."""
     errors = []
-    while (work := desk.claim()) is not None:
+    while (work := desk.claim(USER)) is not None:
         lesson = learn(desk, work)
         if isinstance(lesson.cause, ModelError) and not isinstance(lesson.cause, PASSING):
             raise lesson.cause

@@ -21,6 +21,7 @@ from memchat.memory.ports import Completion, Delta, LanguageModel, Request
 PARROT = "parrot"
 PAUSES_S = (0.0, 0.005, 0.02)
 SETTLE_S = 900.0
+LOOK_S = 0.05
 
 
 def message(number: int) -> str:
@@ -89,9 +90,10 @@ def learned(app: App, learner: Learner) -> bool:
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline:
         learner.settle(deadline - time.monotonic())
-        if not app.store.work.pending():
+        if not app.store.work.pending(app.settings.user):
             return True
-        app.store.work.retry_all()
+        app.store.work.retry_all(app.settings.user)
+        time.sleep(LOOK_S)
     return False
 
 

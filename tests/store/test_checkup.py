@@ -175,7 +175,7 @@ def test_work_that_keeps_failing_is_a_warning_with_its_reason(kept: Store) -> No
     assert "waiting" not in found(kept.database)
     kept.database.execute("UPDATE work SET attempts = 3, error = 'No such model.'")
     told = found(kept.database)["waiting"]
-    assert (told.health, told.mend) == (Health.WARNING, "memchat status --retry")
+    assert (told.health, told.mend) == (Health.WARNING, "memchat status --retry --user alice")
     assert "No such model." in told.message
 
 
@@ -190,7 +190,8 @@ def _wait(store: Store, session: str) -> None:
         (session, now),
     )
     store.database.execute(
-        "INSERT INTO work (session_id, user_message_id, created_at, due_at) VALUES (?, 'm', ?, ?)", (session, now, now)
+        "INSERT INTO work (user, session_id, user_message_id, created_at, due_at) VALUES ('alice', ?, 'm', ?, ?)",
+        (session, now, now),
     )
 
 

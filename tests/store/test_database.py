@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
@@ -104,9 +104,7 @@ def test_words_written_by_the_first_version_are_found(home: Path) -> None:
         memories = [add(store, text) for text in ("User likes tea", "?!", "Alice fährt nach 日本")]
         terms = [row["terms"] for row in store.database.rows("SELECT terms FROM words ORDER BY rowid")]
     with Database(then, MIGRATIONS[:1]) as database:
-        database.execute("ATTACH ? AS now", (str(now),))
-        for table in ("owners", "memories"):
-            database.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")
+        copy_rows(now, database, ("owners", "memories"))
         for row in (*terms, ""):
             former = " ".join(["_1", *(word.removeprefix("_1_") for word in row.split())])
             database.execute("INSERT INTO words (terms) VALUES (?)", (former,))
@@ -114,6 +112,29 @@ def test_words_written_by_the_first_version_are_found(home: Path) -> None:
         assert [row["terms"] for row in store.database.rows("SELECT terms FROM words ORDER BY rowid")] == [*terms, ""]
         for word, memory in (("teas", memories[0]), ("日本", memories[2])):
             assert store.memories.lexical(View((ALICE,)), [word], 5) == [memory.id]
+
+
+def test_work_left_by_a_former_version_is_its_persons(home: Path) -> None:
+    """That one did not write down whose it is."""
+    now, then = home / "now.db", home / "memchat.db"
+    with opened(now) as store:
+        asked = {user: say(store, "I like tea", user=user) for user in ("alice", "bob")}
+    with Database(then, MIGRATIONS[:2]) as database:
+        copy_rows(now, database, ("sessions", "messages", "work"))
+    with opened(then) as store:
+        for user, message in asked.items():
+            work = store.work.claim(user)
+            assert work is not None
+            assert work.user_message_id == message.id
+            assert store.work.claim(user) is None
+
+
+def copy_rows(source: Path, target: Database, tables: Sequence[str]) -> None:
+    """Into tables of an older schema, which has fewer columns."""
+    target.execute("ATTACH ? AS source", (str(source),))
+    for table in tables:
+        columns = ", ".join(row["name"] for row in target.rows(f"PRAGMA main.table_info({table})"))
+        target.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM source.{table}")
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_alone(home: Path) -> None:

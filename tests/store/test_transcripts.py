@@ -78,7 +78,7 @@ def test_pending_work_is_written_with_the_message(store: Store) -> None:
     (work,) = store.work.pending("alice")
     assert (work.state, work.user_message_id) == (WorkState.CLAIMED, asked.id)
     assert (work.terms.instructions, dict(work.terms.metadata)) == ("only food", {"a": 1})
-    assert store.work.claim() is None
+    assert store.work.claim(None) is None
     assert store.transcripts.end_turn(asked, "", MessageStatus.FAILED, "test", []) is None
     assert [work.state for work in store.work.pending()] == [WorkState.WAITING]
     assert messages(store, session) == [(Role.USER, "I like tea", MessageStatus.FAILED)]

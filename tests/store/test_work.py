@@ -19,7 +19,7 @@ from tests.store.memory_room import ALICE, add, embedded, say, texts
 
 
 def claimed(store: Store) -> Work:
-    work = store.work.claim()
+    work = store.work.claim(None)
     assert work is not None
     return work
 
@@ -44,7 +44,7 @@ def no_more_room(store: Store) -> None:
 def test_a_turn_whose_reply_found_no_room_is_learned_from_all_the_same(store: Store) -> None:
     """This process goes on living, but nobody waits until it lets go of what it could not write about."""
     asked = store.transcripts.begin_turn(store.transcripts.new_session("alice", None), "I like tea")
-    assert store.work.claim() is None
+    assert store.work.claim(None) is None
     no_more_room(store)
     with pytest.raises(StoreError, match="No room"):
         store.transcripts.end_turn(asked, "x" * 100_000, MessageStatus.COMPLETE, "test", [])
@@ -68,7 +68,7 @@ def test_work_is_taken_in_order_and_once(store: Store) -> None:
     asked = [say(store, f"message {number}", user=f"person {number}") for number in range(3)]
     taken = [claimed(store) for _ in range(3)]
     assert [work.user_message_id for work in taken] == [message.id for message in asked]
-    assert store.work.claim() is None
+    assert store.work.claim(None) is None
     assert all(store.work.is_ours(work) for work in taken)
 
 
@@ -79,9 +79,33 @@ def test_one_persons_exchanges_wait_for_each_other(store: Store) -> None:
     work = claimed(store)
     assert work.user_message_id == first.id
     assert claimed(store).user_message_id == bobs.id
-    assert store.work.claim() is None
+    assert store.work.claim(None) is None
     store.work.done(work)
     assert claimed(store).user_message_id == second.id
+
+
+def test_a_persons_work_is_taken_by_those_who_serve_them_alone(store: Store) -> None:
+    """Neither taken nor counted nor hurried for somebody else."""
+    say(store, "one", user="bob")
+    store.work.failed(claimed(store), "no")
+    (waiting,) = store.work.pending("bob")
+    assert store.work.retry_all("alice") == 0
+    assert store.work.pending("bob") == [waiting]
+    assert store.work.retry_all("bob") == 1
+    assert (store.work.claim("alice"), store.work.due("alice"), store.work.pending("alice")) == (None, 0, [])
+    assert store.work.due("bob") == 1
+    work = store.work.claim("bob")
+    assert work is not None
+    assert work.id == waiting.id
+
+
+def test_an_agents_work_with_nobody_is_taken_up_in_another_session_of_its_own(store: Store) -> None:
+    """Not in a session with another agent, nor in one with a person."""
+    transcripts = store.transcripts
+    say(store, "one", transcripts.new_session("", "bot"))
+    strangers = [transcripts.new_session(*them) for them in (("", "shop"), ("", None), ("alice", "bot"))]
+    assert [store.work.claim_of(session) for session in strangers] == [None] * 3
+    assert store.work.claim_of(transcripts.new_session("", "bot")) is not None
 
 
 def test_people_without_a_name_do_not_wait_for_each_other(store: Store) -> None:
@@ -104,10 +128,10 @@ def test_failed_work_waits_longer_each_time(store: Store, clock: SettableClock) 
         wait_s = (waiting.due_at - clock()).total_seconds()
         assert wait_s == min(FIRST_WAIT_S * 2**failures, LONGEST_WAIT_S)
         clock.forward(seconds=wait_s - 1)
-        assert store.work.claim() is None
-        assert store.work.due() == 0
+        assert store.work.claim(None) is None
+        assert store.work.due(None) == 0
         clock.forward(seconds=1)
-        assert store.work.due() == 1
+        assert store.work.due(None) == 1
 
 
 def test_work_that_keeps_failing_stops_holding_up_the_later_ones(store: Store, clock: SettableClock) -> None:
@@ -117,7 +141,7 @@ def test_work_that_keeps_failing_stops_holding_up_the_later_ones(store: Store, c
     for _ in range(KEEPS_ORDER):
         store.work.failed(claimed(store), "no")
         if store.work.pending()[0].attempts < KEEPS_ORDER:
-            assert store.work.claim() is None
+            assert store.work.claim(None) is None
             clock.forward(hours=6)
     assert claimed(store).user_message_id == good.id
 
@@ -126,8 +150,8 @@ def test_a_person_can_make_all_work_due(store: Store) -> None:
     """`status --retry` does not wait for the clock."""
     say(store, "one")
     store.work.failed(claimed(store), "no")
-    assert store.work.claim() is None
-    assert store.work.retry_all() == 1
+    assert store.work.claim(None) is None
+    assert store.work.retry_all("alice") == 1
     assert claimed(store).attempts == 1
 
 
@@ -137,7 +161,7 @@ def test_a_clock_that_is_put_back_does_not_make_work_wait(store: Store, clock: S
     say(store, "two", user="bob")
     store.work.failed(claimed(store), "no")
     clock.forward(days=-365)
-    assert store.work.due() == 2
+    assert store.work.due(None) == 2
     claimed(store)
     claimed(store)
 
@@ -147,7 +171,7 @@ def test_the_work_of_a_dead_process_is_taken_over(store: Store) -> None:
     say(store, "one")
     work = claimed(store)
     pretend(store, work, f"{os.getppid()}.parent")
-    assert store.work.claim() is None
+    assert store.work.claim(None) is None
     pretend(store, work, f"{ended_process()}.gone")
     assert claimed(store).id == work.id
     pretend(store, work, f"{os.getpid()}.before")
@@ -161,7 +185,7 @@ def test_a_claim_ends_even_when_its_process_lives(store: Store, clock: SettableC
     say(store, "one")
     pretend(store, claimed(store), f"{os.getppid()}.parent")
     clock.forward(seconds=CLAIM_S - 1)
-    assert store.work.claim() is None
+    assert store.work.claim(None) is None
     clock.forward(seconds=1)
     claimed(store)
 
@@ -250,8 +274,8 @@ def test_forgetting_in_a_conversation_erases_and_ends_the_work(store: Store) -> 
 def drain(path: Path, seen: list[int], name: str) -> None:
     """Take all there is and apply a memory for each, with a connection of one's own."""
     with Store(path, lambda: datetime.now(UTC), FINGERPRINT) as store:
-        while store.work.due():
-            work = store.work.claim()
+        while store.work.due(None):
+            work = store.work.claim(None)
             if work is None:
                 continue
             seen.append(work.id)
