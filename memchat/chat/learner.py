@@ -261,8 +261,9 @@ class Learner:
             self._news.notify_all()
 
     def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing is left that could be learned now. False when that takes longer than `timeout_s`.
+        """Wait until nothing is left that could be learned here now. False when that takes longer than `timeout_s`.
 
+        What another live process is at is not waited for, nor is what must wait for that.
         A learner that has stopped, or was never started, has nothing to wait for.
         """
         self.wake()

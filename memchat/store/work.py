@@ -135,13 +135,16 @@ class WorkQueue:
         return [_work(row) for row in self._oldest_first(user)]
 
     def due(self, user: str | None) -> int:
-        """How many exchanges of `user` could be learned from now, here or by the process that has claimed them."""
+        """How many exchanges of `user` this process could learn from now, or is at.
+
+        What another live process has claimed, and what waits for that, is left to it.
+        """
         held: set[str] = set()
         count = 0
         for row in self._oldest_first(user):
-            whose = _whose(row)
-            count += row["state"] == WorkState.CLAIMED or (whose not in held and self._free(row))
-            if row["state"] == WorkState.WAITING and not self._free(row) and row["attempts"] < KEEPS_ORDER:
+            whose, free = _whose(row), self._free(row)
+            count += row["claim"] == claim_of_this_process() or (free and whose not in held)
+            if not free and row["attempts"] < KEEPS_ORDER:
                 held.add(whose)
         return count
 

@@ -338,6 +338,19 @@ def test_one_persons_work_can_be_done_by_name(shell: Shell) -> None:
     assert "Remembered: User lives in Berlin." in shell.run("status", "--retry", "--user", "bob").err
 
 
+@pytest.mark.parametrize(("command", "stdin"), TALKS)
+@pytest.mark.parametrize("user", ["alice", "bob"])
+def test_a_turn_under_way_elsewhere_is_not_waited_for(
+    shell: Shell, user: str, command: tuple[str, ...], stdin: bytes
+) -> None:
+    """Whether it is somebody else's, or the person's own in another window."""
+    wait_for(shell, "I live in Berlin.", user, ended=False)
+    done = shell.program(*command, stdin=stdin)
+    assert done.code == 0, done.err
+    waiting = shell.run("status", "--json").json["pending"]
+    assert [work["state"] for work in waiting] == (["claimed", "waiting"] if user == "alice" else [])
+
+
 def test_a_rejected_key_is_code_3(shell: Shell, server: ScriptedServer) -> None:
     """And says what to do."""
     server.enqueue(Reply(status=401, error={"message": "bad key", "code": "invalid_api_key"}))

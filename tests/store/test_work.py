@@ -99,6 +99,18 @@ def test_a_persons_work_is_taken_by_those_who_serve_them_alone(store: Store) -> 
     assert work.id == waiting.id
 
 
+def test_what_another_live_process_is_at_is_not_waited_for(store: Store) -> None:
+    """Nor what must wait for that; what this process is at is, and what the other one leaves behind when it dies."""
+    say(store, "one")
+    first = claimed(store)
+    assert store.work.due("alice") == 1
+    pretend(store, first, f"{os.getppid()}.parent")
+    say(store, "two")
+    assert store.work.due("alice") == store.work.due(None) == 0
+    pretend(store, first, f"{ended_process()}.gone")
+    assert store.work.due("alice") == 2
+
+
 def test_an_agents_work_with_nobody_is_taken_up_in_another_session_of_its_own(store: Store) -> None:
     """Not in a session with another agent, nor in one with a person."""
     transcripts = store.transcripts

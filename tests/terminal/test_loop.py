@@ -246,6 +246,19 @@ def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Pa
         assert [memory.text for memory in app.memories("al")] == ["Likes tea."]
 
 
+@pytest.mark.parametrize("user", ["al", "bo"])
+def test_leaving_does_not_wait_for_a_turn_under_way_elsewhere(person: Person, tmp_path: Path, user: str) -> None:
+    """Somebody else's, or the person's own in another window: here this process, which lives on."""
+    with ScriptedApp(settings(tmp_path)) as app:
+        transcripts = app.store.transcripts
+        transcripts.begin_turn(transcripts.new_session(user, None), "I like tea")
+        person.type("hello\r")
+        person.see("You said")
+        person.prompt()
+        person.type("\x04")
+        assert person.leave() == 0
+
+
 def test_keys_typed_during_a_reply_wait_for_the_prompt(person: Person) -> None:
     """They do not appear in the middle of the text, and Enter sends them."""
     person.type("hello there\r")
