@@ -23,7 +23,7 @@ from memchat import mem0_shapes as shapes
 from memchat.app import App, ChatOptions
 from memchat.config import Remembering, Settings, load_settings
 from memchat.errors import NotFound, UsageError
-from memchat.intake import Intake, Speaker
+from memchat.intake import Intake, Speaker, warn_of
 from memchat.mem0_config import mapped
 from memchat.mem0_shapes import Day, Messages, Narrowing, Row, Whose
 from memchat.memory.recall import Query
@@ -363,7 +363,7 @@ class Memory:
         """One for all: who opens a `Memory` serves everybody in its store."""
         with self._lock:
             if self._learner is None:
-                self._learner = self._app.learner(None, extraction_model)
+                self._learner = self._app.learner(None, extraction_model, warn_of)
             return self._learner
 
     def _speaker(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None) -> Speaker:

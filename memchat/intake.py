@@ -1,5 +1,6 @@
 """What the library is handed becomes transcript, work and memories, by the same learning as in a conversation."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from memchat.curation import Curator
     from memchat.desk import StoreDesk
     from memchat.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Intake:
 
     def _learned(self, lesson: Lesson) -> Lesson:
         """`lesson`. Raises what it failed with, and says there how it can still be learned."""
+        warn_of(lesson)
         if lesson.cause is not None:
             lesson.cause.hint = " ".join(filter(None, (lesson.cause.hint, self._kept())))
             raise lesson.cause
@@ -103,3 +107,9 @@ class Intake:
 
     def _verbatim(self, message: Message) -> Draft:
         return replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
+
+
+def warn_of(lesson: Lesson) -> None:
+    """Say in the log, without the words, that something said may not be kept."""
+    if lesson.unread:
+        log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(lesson.unread))

@@ -40,9 +40,13 @@ IDLE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What one exchange taught, or the reason why it still waits."""
+    """What one exchange taught, or the reason why it still waits.
+
+    `unread` says what could not be read in the model's answer, nor in its repair: something said may not be kept.
+    """
 
     applied: tuple[Applied, ...] = ()
+    unread: tuple[str, ...] = ()
     error: str | None = None
     cause: MemchatError | None = None
 
@@ -93,7 +97,7 @@ def learn(desk: Desk, work: Work) -> Lesson:
     So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
     """
     try:
-        return Lesson(tuple(_learn(desk, work)))
+        return _learn(desk, work)
     except MemchatError as error:
         desk.failed(work, error.message)
         return Lesson(error=error.message, cause=error)
@@ -109,19 +113,19 @@ def _bug(error: Exception) -> str:
     return f"{type(error).__name__}, which is a bug in memchat."
 
 
-def _learn(desk: Desk, work: Work) -> list[Applied]:
+def _learn(desk: Desk, work: Work) -> Lesson:
     asked = desk.message(work.user_message_id)
     session = desk.session(work.session_id)
     if asked is None or session is None:
         desk.drop(work)
-        return []
+        return Lesson()
     agent = desk.agent(session.agent)
     if not work.terms.infer:
-        return _keep(desk, work, asked, session)
+        return Lesson(tuple(_keep(desk, work, asked, session)))
     exchange = _exchange(desk, work, asked, session, agent)
     if not exchange.user.strip():
         desk.drop(work)
-        return []
+        return Lesson()
     found = extract(desk.model, exchange)
     learning = reconcile.Learning(
         owner=session.owner,
@@ -138,7 +142,7 @@ def _learn(desk: Desk, work: Work) -> list[Applied]:
     applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
     if any(isinstance(decision, Forget) for decision in decisions):
         _clean(desk)
-    return applied
+    return Lesson(tuple(applied), found.faults)
 
 
 def _keep(desk: Desk, work: Work, asked: Message, session: Session) -> list[Applied]:
@@ -177,7 +181,7 @@ def _clean(desk: Desk) -> None:
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
-    """One call, and one more where the answer could not be read whole.
+    """One call, and one more where the answer could not be read whole. The fuller answer, with its own faults if any.
 
     Raises BadReply when neither answer can be read, or nothing in them.
     """

@@ -144,20 +144,20 @@ def _dropped(memchat: "App", numbers: Sequence[int]) -> Iterator[str]:
 def _retried(memchat: "App") -> list[str]:
     """Learn from all that waits of the person; what was learned, in a line each."""
     from memchat.chat.learner import learn
-    from memchat.terminal.notes import lesson_line
+    from memchat.terminal.notes import lesson_lines
 
     user = memchat.settings.user
     if not memchat.store.work.retry_all(user):
         return ["Nothing is waiting."]
-    lines = []
+    lines: list[str] = []
     desk = memchat.desk()
     try:
         while (work := desk.claim(user)) is not None:
             lesson = learn(desk, work)
-            lines.append(lesson_line(lesson.applied) if lesson.error is None else f"Still waiting: {lesson.error}")
+            lines += lesson_lines(lesson) if lesson.error is None else [f"Still waiting: {lesson.error}"]
     finally:
         desk.close()
-    return [line for line in lines if line]
+    return lines
 
 
 def _shown(data: dict[str, Any]) -> Iterator[Block]:

@@ -45,8 +45,7 @@ class Notes:
         self._lock = threading.Lock()
 
     def __call__(self, lesson: "Lesson") -> None:
-        line = lesson_line(lesson.applied)
-        if line:
+        for line in lesson_lines(lesson):
             self.add(line)
         if lesson.error is not None and lesson.error != self._last_error:
             self.add(f"Not learned from yet: {lesson.error} It is kept; memchat status shows it.")
@@ -71,12 +70,16 @@ class Notes:
         return lines
 
 
-def lesson_line(applied: "tuple[Applied, ...]") -> str:
-    """One line that says what was learned; empty when there is nothing to say."""
-    return " · ".join(_parts(applied))
+def lesson_lines(lesson: "Lesson") -> Iterator[str]:
+    """One line that says what was learned, one that says what may be missing; none when there is nothing to say."""
+    if line := " · ".join(_parts(lesson.applied)):
+        yield line
+    if lesson.unread:
+        faults = "; ".join(dict.fromkeys(lesson.unread))
+        yield f"Something you said may not be kept: in the extraction model's answer {faults}."
 
 
-def _parts(applied: "tuple[Applied, ...]") -> Iterator[str]:
+def _parts(applied: tuple[Applied, ...]) -> Iterator[str]:
     for change in applied:
         text = one_line(change.memory.text)
         if change.event is Event.ADD and change.replaced:

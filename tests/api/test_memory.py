@@ -556,6 +556,20 @@ class TestFailingModel:
             memory.add("I live in Berlin", user_id="alice")
         assert texts(memory.add("I live in Berlin", user_id="bob")) == ["User lives in Berlin."]
 
+    def test_a_fact_that_cannot_be_read_is_warned_of(
+        self, memory: Memory, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """By `add` and behind `chat`, without the words; what could be read is kept."""
+        cat = {"text": "User has a cat.", "quote": "I have a cat"}
+        half = Reply(json.dumps({"facts": [cat, {"text": "User is allergic to nuts."}]}))
+        server.enqueue(half, half)
+        assert texts(memory.add("I have a cat. I'm allergic to nuts.", user_id="alice")) == ["User has a cat."]
+        server.enqueue(Reply("I see."), half, half)
+        memory.chat("I have a cat. I'm allergic to nuts.", "bob")
+        memory.close()
+        assert caplog.text.count("a fact has no quote") == 2
+        assert "nuts" not in caplog.text
+
     def test_a_rejected_key_is_a_credentials_error(self, memory: Memory, server: ScriptedServer) -> None:
         """The caller can tell its own slip from the provider's."""
         server.enqueue(Reply(status=401, error={"message": "Incorrect API key", "code": "invalid_api_key"}))

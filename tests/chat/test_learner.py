@@ -249,6 +249,26 @@ def test_a_cut_off_answer_is_repaired_and_the_fuller_one_taken() -> None:
     assert len(extract(ScriptedModel(second[:-2], facts()), said).facts) == 2
 
 
+NUTS = {"text": "User is allergic to nuts."}
+
+
+@pytest.mark.parametrize("repair", [facts(BERLIN, NUTS), GARBAGE])
+def test_what_stays_unread_is_told_beside_what_was_learned(home: Home, repair: str) -> None:
+    """A fact without its quote, in the repair too, is not kept: the rest is, and the loss is no secret."""
+    home.say("I live in Berlin. I'm allergic to nuts.")
+    lesson = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), repair))
+    assert home.texts() == ["User lives in Berlin."]
+    assert (lesson.unread, lesson.error, pending(home)) == (("a fact has no quote",), None, [])
+
+
+def test_what_the_repair_makes_good_is_no_loss(home: Home) -> None:
+    """Nothing is told but what was learned."""
+    home.say("I live in Berlin. I'm allergic to nuts.")
+    nuts = {**NUTS, "quote": "allergic to nuts"}
+    lesson = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), facts(BERLIN, nuts)))
+    assert (len(lesson.applied), lesson.unread) == (2, ())
+
+
 def test_an_unreadable_repair_does_not_cost_what_was_readable() -> None:
     """The whole facts of the first answer are kept."""
     assert len(extract(ScriptedModel(CUT_OFF, GARBAGE), exchange("I live in Berlin")).facts) == 1

@@ -351,6 +351,20 @@ def test_a_turn_under_way_elsewhere_is_not_waited_for(
     assert [work["state"] for work in waiting] == (["claimed", "waiting"] if user == "alice" else [])
 
 
+def test_a_fact_that_cannot_be_read_is_no_secret(shell: Shell, server: ScriptedServer) -> None:
+    """A model that gives no quote, asked twice: the other fact is kept, and a line says that something may be lost."""
+    dog = {"text": "User has a dog.", "quote": "I have a dog"}
+    half = Reply(json.dumps({"facts": [dog, {"text": "User is allergic to nuts."}]}))
+    env = {**behind(server), "MEMCHAT_MODEL": "offline", "MEMCHAT_EXTRACTION_MODEL": "openai/gpt-5.4-mini"}
+    server.enqueue(half, half)
+    done = shell.run("ask", "I have a dog. I'm allergic to nuts.", env=env)
+    assert "Remembered: User has a dog." in done.err
+    assert "may not be kept: in the extraction model's answer a fact has no quote." in done.err
+    wait_for(shell, "I have a dog. I'm allergic to nuts.", "alice")
+    server.enqueue(half, half)
+    assert "may not be kept" in shell.run("status", "--retry", env=env).err
+
+
 def test_a_rejected_key_is_code_3(shell: Shell, server: ScriptedServer) -> None:
     """And says what to do."""
     server.enqueue(Reply(status=401, error={"message": "bad key", "code": "invalid_api_key"}))

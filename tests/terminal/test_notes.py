@@ -10,7 +10,7 @@ from memchat.chat.learner import Lesson
 from memchat.errors import ModelError
 from memchat.memory.types import Applied, Event, Memory, Owner, Scope
 from memchat.models.retry import RetryNotice
-from memchat.terminal.notes import Notes, error_lines, lesson_line, one_line, quiet, retry_line
+from memchat.terminal.notes import Notes, error_lines, lesson_lines, one_line, quiet, retry_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -50,7 +50,17 @@ AMSTERDAM = memory("Lives in Amsterdam.")
 )
 def test_a_lesson_is_told_in_one_line(applied: tuple[Applied, ...], line: str) -> None:
     """What is new, changed, ended or gone; what was only said again is not worth a line."""
-    assert lesson_line(applied) == line
+    assert list(lesson_lines(Lesson(applied))) == [line][: len(line)]
+
+
+def test_what_could_not_be_read_is_told_on_a_line_of_its_own() -> None:
+    """Each reason once, whether or not something else was learned."""
+    lost = "Something you said may not be kept: in the extraction model's answer a fact has no quote; a fact is int."
+    unread = ("a fact has no quote", "a fact has no quote", "a fact is int")
+    assert list(lesson_lines(Lesson(unread=unread))) == [lost]
+    notes = Notes()
+    notes(Lesson((Applied(Event.ADD, BERLIN),), unread))
+    assert notes.take() == ["Remembered: Lives in Berlin.", lost]
 
 
 def test_notes_wait_until_they_are_taken_and_announce_themselves() -> None:
