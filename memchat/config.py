@@ -70,7 +70,7 @@ class Settings:
     memory_tokens: int = 700
     """How many tokens of memories a prompt may hold."""
     context_tokens: int | None = None
-    """The model's window in tokens, where LiteLLM does not know it."""
+    """The model's window in tokens, where LiteLLM does not know it or less of it is to be used."""
     timeout_s: float = 60.0
     """How long to wait for the next piece of a reply, in seconds."""
     retries: int = 3

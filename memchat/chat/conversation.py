@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import tee
 from types import TracebackType
 from typing import Protocol
 
@@ -13,6 +13,8 @@ from memchat.memory.recall import Hit, Query, Recall
 from memchat.memory.redaction import redact, redact_terms
 from memchat.memory.text import well_formed
 from memchat.memory.types import Memory, Message, MessageStatus, Role, Session, Terms
+
+OUTGROWN = "This conversation no longer fits the model's window: its oldest messages are not sent any more."
 
 
 class Transcript(Protocol):
@@ -68,6 +70,8 @@ class Conversation:
         self.model = model
         self.private = session.private or style.private
         self.last_turn: Turn | None = None
+        self._window: prompt.Window | None = None
+        self._outgrown = False
         self._transcript = transcript
         self._recall = recall
         self._style = style
@@ -107,11 +111,11 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
-        recent = list(islice(self._transcript.earlier(turn.asked), prompt.RECENT_MESSAGES))[::-1]
+        said, earlier = tee(self._transcript.earlier(turn.asked))
         hits: tuple[Hit, ...] = ()
         standing: list[Memory] = []
         if self._recall is not None:
-            previous = next((message.text for message in reversed(recent) if message.role is Role.USER), None)
+            previous = next((message.text for message in said if message.role is Role.USER), None)
             hits = self._recall.for_turn(Query(text, previous=previous), self.session)
             standing = prompt.wishes_that_fit(self._recall.standing(self.session), self.model.count_tokens)
         turn.wishes = tuple(standing)
@@ -121,17 +125,25 @@ class Conversation:
         memories = [hit.memory for hit in turn.hits]
         count = self.model.count_tokens
         system = prompt.system_prompt(persona, self._clock().astimezone(), memories, standing, count)
-        messages = prompt.conversation(system, recent, text, self.model.context_tokens, count)
-        turn.request = Request(messages, temperature=self._style.temperature)
+        self._window = self._window or prompt.Window(self.model.context_tokens, count)
+        sent = self._window.fill(system, earlier, text)
+        turn.request = Request(sent.messages, temperature=self._style.temperature)
+        if sent.outgrown and not self._outgrown:
+            self._outgrown = True
+            turn.notice = OUTGROWN
 
 
 class Turn:
-    """One exchange under way. Leaving its `with` block records the reply and hands the exchange to the learner."""
+    """One exchange under way. Leaving its `with` block records the reply and hands the exchange to the learner.
+
+    `notice` is what the person should be told about it, once for each conversation.
+    """
 
     def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
         self.asked = asked
         self.hits: tuple[Hit, ...] = ()
         self.wishes: tuple[Memory, ...] = ()
+        self.notice: str | None = None
         self.request = Request(())
         self.reply = ""
         self.usage: Usage | None = None

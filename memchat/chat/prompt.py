@@ -1,8 +1,9 @@
 """The prompt of one turn: persona, standing wishes, what is remembered, the recent conversation, the message."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from memchat.errors import ContextOverflow
 from memchat.memory.block import render
@@ -20,7 +21,9 @@ USE_OF_MEMORY = (
 STANDING_TOKENS = 100
 REPLY_TOKENS = 1_024
 """Room left for the reply in the model's window."""
-RECENT_MESSAGES = 40
+SURE_SHARE = 0.75
+"""How much of the window the conversation may fill: many models' tokens are counted by another's rules, and a provider
+refuses what is too long as a whole."""
 MESSAGE_OVERHEAD_TOKENS = 6
 
 CountTokens = Callable[[str], int]
@@ -65,43 +68,72 @@ def _wish(memory: Memory) -> str:
     return f"- {fenced(memory.text)}"
 
 
-def conversation(
-    system: str, recent: Sequence[Message], text: str, window_tokens: int, count: CountTokens
-) -> list[PromptMessage]:
-    """The messages to send: of `recent` (oldest first) the newest that fit the window, whole messages only.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The messages to send. `outgrown` says that older ones were left out, for the window holds no more."""
 
-    Raises ContextOverflow when the message itself does not fit.
+    messages: list[PromptMessage]
+    outgrown: bool
+
+
+class Window:
+    """A model's window of `tokens` tokens, filled with a conversation. `count` may be an estimate.
+
+    What a message takes is counted once: a long conversation goes out again with every turn.
     """
-    reply_tokens = min(REPLY_TOKENS, window_tokens // 4)
-    room = window_tokens - reply_tokens
-    spoken = [message for message in recent if message.text and message.status is not MessageStatus.FAILED]
-    if sum(_most(text) for text in (system, text, *(message.text for message in spoken))) > room:
-        spoken = _newest_that_fit(spoken, room - _cost(system, count) - _cost(text, count), window_tokens, count)
-    while spoken and spoken[0].role is not Role.USER:
-        spoken = spoken[1:]
-    return [
-        PromptMessage(Role.SYSTEM, system),
-        *(PromptMessage(message.role, message.text) for message in spoken),
-        PromptMessage(Role.USER, text),
-    ]
 
+    def __init__(self, tokens: int, count: CountTokens) -> None:
+        self._tokens = tokens
+        self._count = count
+        self._counted: dict[tuple[str, int], int] = {}
 
-def _newest_that_fit(messages: Sequence[Message], room: int, window_tokens: int, count: CountTokens) -> list[Message]:
-    if room < 0:
-        raise ContextOverflow(
-            f"The message is too long for the model's window of {window_tokens} tokens.",
-            hint="Shorten it, or use a model with a larger window (--model).",
-        )
-    first = len(messages)
-    while first > 0 and (room := room - _cost(messages[first - 1].text, count)) >= 0:
-        first -= 1
-    return list(messages[first:])
+    def fill(self, system: str, earlier: Iterable[Message], text: str) -> Sent:
+        """`system`, the newest of `earlier` (newest first, read as far as they fit), whole messages only, and `text`.
+
+        Raises ContextOverflow when `text` itself does not fit.
+        """
+        given = PromptMessage(Role.SYSTEM, system), PromptMessage(Role.USER, text)
+        room = self._tokens - min(REPLY_TOKENS, self._tokens // 4)
+        spoken = (message for message in earlier if message.text and message.status is not MessageStatus.FAILED)
+        kept, outgrown = self._newest(spoken, room, given)
+        while kept and kept[0].role is not Role.USER:
+            kept = kept[1:]
+        return Sent([given[0], *(PromptMessage(one.role, one.text) for one in kept), given[1]], outgrown)
+
+    def _newest(
+        self, spoken: Iterator[Message], room: int, given: tuple[PromptMessage, PromptMessage]
+    ) -> tuple[list[Message], bool]:
+        """What fits of `spoken`, oldest first, and whether there was more. Counted only where it could be too much."""
+        sure = int(room * SURE_SHARE) - sum(_most(one.content) for one in given)
+        taken: list[Message] = []
+        while sure >= 0 and (message := next(spoken, None)) is not None:
+            taken.append(message)
+            sure -= _most(message.text)
+        if sure >= 0:
+            return taken[::-1], False
+        needed = sum(self._count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in given)
+        if needed > room:
+            raise ContextOverflow(
+                f"The message is too long for the model's window of {self._tokens} tokens.",
+                hint="Shorten it, or use a model with a larger window (--model).",
+            )
+        left = int(room * SURE_SHARE) - needed
+        kept: list[Message] = []
+        for message in chain(taken, spoken):
+            left -= self._cost(message)
+            if left < 0:
+                return kept[::-1], True
+            kept.append(message)
+        return kept[::-1], False
+
+    def _cost(self, message: Message) -> int:
+        # The length stands for the words, parts of which may have been erased since.
+        known = message.id, len(message.text)
+        if known not in self._counted:
+            self._counted[known] = self._count(message.text) + MESSAGE_OVERHEAD_TOKENS
+        return self._counted[known]
 
 
 def _most(text: str) -> int:
     """More tokens than `text` can have: a token holds at least a byte. Saves counting where all fits anyway."""
     return len(text.encode("utf-8", "surrogatepass")) + MESSAGE_OVERHEAD_TOKENS
-
-
-def _cost(text: str, count: CountTokens) -> int:
-    return count(text) + MESSAGE_OVERHEAD_TOKENS

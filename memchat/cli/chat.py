@@ -137,6 +137,8 @@ def ask(
     with _talking(settings, wanted) as (_, chat_, notes, signals):
         turn = _turn(chat_, text, _Silent() if as_json else _writer(), signals)
         with signals.interruptible():
+            if turn.notice:
+                notes.add(turn.notice)
             _settle(chat_, notes)
         return Result(_turn_json(chat_, turn), as_json=as_json)
 

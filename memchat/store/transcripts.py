@@ -12,7 +12,7 @@ from memchat.store.claims import CLAIM_S, claim_of_this_process, letting_go
 from memchat.store.database import Database, storable
 from memchat.store.ids import SHORTEST_ID, is_made_here
 from memchat.store.memories import new_id
-from memchat.store.views import legible, moment, stamp
+from memchat.store.views import legible, moment, stamp, to_items
 
 TITLE_LENGTH = 60
 FIRST_READ, MOST_READ = 16, 256
@@ -287,5 +287,5 @@ def _message(row: sqlite3.Row) -> Message:
         moment(row["created_at"]),
         MessageStatus(row["status"]),
         row["model"],
-        tuple(json.loads(row["recalled"])),
+        to_items(row["recalled"]),
     )

@@ -160,6 +160,8 @@ class ChatLoop:
         try:
             with self._signals.interruptible():
                 turn = self._chat.conversation.turn(text)
+            if turn.notice:
+                self._notes.add(turn.notice)
             with turn as pieces, self._signals.interruptible():
                 try:
                     for piece in pieces:

@@ -34,7 +34,7 @@ def run_piped(
             while (line := _next(waiting, signals)) is not None:
                 text = line.decode("utf-8", errors="replace").strip()
                 try:
-                    if text and not _answer(Room(chat, app), text, out, signals):
+                    if text and not _answer(Room(chat, app), text, out, signals, notes):
                         break
                 except MemchatError as error:
                     print(error_lines(error), file=err, flush=True)
@@ -52,14 +52,14 @@ def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
         return next(lines, None)
 
 
-def _answer(room: Room, text: str, out: TextIO, signals: Signals) -> bool:
+def _answer(room: Room, text: str, out: TextIO, signals: Signals, notes: Notes) -> bool:
     """Do what `text` says; False to leave."""
     # Only what begins with a slash: files that are piped in have lines that begin with "# ".
     call = parse(text) if text.startswith("/") else None
     if call is not None:
         with signals.interruptible():
             return _command(room, call, out)
-    _turn(room.chat, text, out, signals)
+    _turn(room.chat, text, out, signals, notes)
     return True
 
 
@@ -75,12 +75,14 @@ def _command(room: Room, call: Call, out: TextIO) -> bool:
     return not answer.leave
 
 
-def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals) -> None:
+def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals, notes: Notes) -> None:
     """One turn. Ctrl-C may cut short the reply, but not the recording of it."""
     reply = RawReply(out)
     try:
         with signals.interruptible():
             turn = chat.conversation.turn(text)
+        if turn.notice:
+            notes.add(turn.notice)
         with turn as pieces, signals.interruptible():
             try:
                 for piece in pieces:

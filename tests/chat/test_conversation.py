@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memchat.chat.conversation import Conversation, Style
+from memchat.chat.conversation import OUTGROWN, Conversation, Style
 from memchat.chat.learner import learn
 from memchat.errors import BadReply, ContextOverflow, ModelUnreachable, StoreBusy
 from memchat.memory.block import read
@@ -79,6 +79,22 @@ def test_the_conversation_so_far_is_sent_along(home: Home) -> None:
     say(conversation, "second")
     sent = [(one.role, one.content) for one in model.asked[1].messages[1:]]
     assert sent == [(Role.USER, "first"), (Role.ASSISTANT, "One."), (Role.USER, "second")]
+
+
+def test_a_long_conversation_is_sent_from_its_beginning(home: Home) -> None:
+    """As long as it fits the window; when it no longer does, one turn says so, and the next ones do not again."""
+    model = ScriptedModel(*["Yes."] * 34)
+    conversation = home.conversation(model)
+    for number in range(30):
+        say(conversation, f"message {number}")
+    assert [one.content for one in model.asked[-1].messages[1::2]] == [f"message {number}" for number in range(30)]
+    notices = []
+    for _ in range(4):
+        with conversation.turn("word " * 2_000) as turn:
+            list(turn)
+        notices.append(turn.notice)
+    assert notices == [None, None, OUTGROWN, None]
+    assert len(model.asked[-1].messages) == 4
 
 
 def test_what_bears_on_the_message_is_in_the_prompt_and_noted_with_the_reply(home: Home) -> None:

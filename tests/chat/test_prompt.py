@@ -1,6 +1,8 @@
 """The prompt: dated, fenced, within its budgets, and whole messages only."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import count as count_up
 from typing import Any
 
 import pytest
@@ -11,15 +13,18 @@ from memchat.chat.prompt import (
     MESSAGE_OVERHEAD_TOKENS,
     PERSONA,
     STANDING_TOKENS,
+    SURE_SHARE,
     Persona,
-    conversation,
+    Window,
     system_prompt,
     wishes_that_fit,
 )
 from memchat.errors import ContextOverflow
 from memchat.memory import block
+from memchat.memory.ports import PromptMessage
 from memchat.memory.types import Memory, Message, MessageStatus, Owner, Role, Scope
 
+NUMBERS = count_up()
 NOW = datetime(2026, 6, 3, 9, 5, tzinfo=UTC)
 
 
@@ -33,7 +38,12 @@ def memory(text: str, **others: Any) -> Memory:
 
 
 def message(text: str, role: Role = Role.USER, status: MessageStatus = MessageStatus.COMPLETE) -> Message:
-    return Message("m", "s", role, text, NOW, status)
+    return Message(f"m{next(NUMBERS)}", "s", role, text, NOW, status)
+
+
+def conversation(system: str, recent: Sequence[Message], text: str, window: int) -> list[PromptMessage]:
+    """The messages to send, `recent` given oldest first."""
+    return Window(window, count).fill(system, reversed(recent), text).messages
 
 
 # The system message.
@@ -116,7 +126,7 @@ def turns(number: int, words: int = 10) -> list[Message]:
 def test_everything_is_sent_where_it_fits() -> None:
     """In order, between the system message and the new one."""
     recent = turns(6)
-    sent = conversation("system", recent, "new", 8_000, count)
+    sent = conversation("system", recent, "new", 8_000)
     assert [one.content for one in sent] == ["system", *(one.text for one in recent), "new"]
     assert [one.role for one in sent[::6]] == [Role.SYSTEM, Role.ASSISTANT]
     assert sent[-1].role is Role.USER
@@ -126,7 +136,7 @@ def test_everything_is_sent_where_it_fits() -> None:
 def test_the_oldest_messages_go_first_and_none_is_cut(window: int) -> None:
     """What is left begins with a message of the person's."""
     recent = turns(40)
-    sent = conversation("system", recent, "new", window, count)
+    sent = conversation("system", recent, "new", window)
     kept = [one.content for one in sent[1:-1]]
     assert kept == [one.text for one in recent[-len(kept) :]]
     assert 0 < len(kept) < 40
@@ -141,23 +151,23 @@ def test_failed_and_empty_messages_are_left_out() -> None:
         message("lost", status=MessageStatus.FAILED),
         message("", Role.ASSISTANT),
     ]
-    assert [one.content for one in conversation("s", recent, "new", 8_000, count)] == ["s", "one", "half a", "new"]
+    assert [one.content for one in conversation("s", recent, "new", 8_000)] == ["s", "one", "half a", "new"]
 
 
 def test_a_message_that_does_not_fit_alone_is_refused() -> None:
     """With the window's size and what to do."""
     with pytest.raises(ContextOverflow, match="400 tokens") as caught:
-        conversation("system", turns(4), "word " * 500, 400, count)
+        conversation("system", turns(4), "word " * 500, 400)
     assert caught.value.hint
 
 
 def test_a_message_that_only_just_fits_is_sent_without_the_others() -> None:
     """The person's message outweighs what was said before."""
     room = 400 - 100 - 1 - 2 * MESSAGE_OVERHEAD_TOKENS
-    sent = conversation("system", turns(4), "word " * room, 400, count)
+    sent = conversation("system", turns(4), "word " * room, 400)
     assert len(sent) == 2
     with pytest.raises(ContextOverflow):
-        conversation("system", turns(4), "word " * (room + 1), 400, count)
+        conversation("system", turns(4), "word " * (room + 1), 400)
 
 
 @given(st.lists(st.integers(1, 200), max_size=12), st.integers(256, 2_000), st.integers(1, 150))
@@ -165,16 +175,55 @@ def test_what_is_sent_leaves_room_for_the_reply(sizes: list[int], window: int, n
     """A quarter of the window, or a thousand tokens, is never taken by the prompt."""
     roles = (Role.USER, Role.ASSISTANT)
     recent = [message("w " * size, roles[n % 2]) for n, size in enumerate(sizes)]
-    sent = conversation("system prompt", recent, "w " * new, window, count)
+    sent = conversation("system prompt", recent, "w " * new, window)
     spent = sum(count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in sent)
     assert spent <= window - min(1_024, window // 4)
     middle = [one.content for one in sent[1:-1]]
     assert middle == [one.text for one in recent[len(recent) - len(middle) :]]
 
 
+def test_the_window_is_filled_but_for_what_the_count_may_miss() -> None:
+    """Forty messages or four hundred; that older ones are left out is said."""
+    window = Window(8_000, count)
+    for number in (40, 300):
+        sent = window.fill("system", reversed(turns(number)), "new")
+        assert (len(sent.messages), sent.outgrown) == (number + 2, False)
+    sent = window.fill("system", reversed(turns(900)), "new")
+    room = (8_000 - 1_024) * SURE_SHARE
+    spent = sum(count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in sent.messages)
+    assert sent.outgrown
+    assert room - 2 * (10 + MESSAGE_OVERHEAD_TOKENS) < spent <= room
+
+
+def test_a_long_conversation_costs_what_the_window_holds() -> None:
+    """No more is read than fits, and no message is counted again at the next turn; what fits anyway is not counted."""
+    read, counted = [], []
+
+    def counting(text: str) -> int:
+        counted.append(text)
+        return count(text)
+
+    def reading(recent: Sequence[Message]) -> Iterator[Message]:
+        for one in reversed(recent):
+            read.append(one)
+            yield one
+
+    recent = turns(5_000)
+    window = Window(2_000, counting)
+    sent = window.fill("system", reading(recent), "new")
+    assert len(read) <= len(sent.messages)
+    first = len(counted)
+    recent += turns(2)
+    window.fill("system", reading(recent), "newer")
+    assert len(counted) - first == 4
+    counted.clear()
+    Window(8_000, counting).fill("system", reading(turns(20)), "new")
+    assert counted == []
+
+
 def test_lone_surrogates_in_the_conversation_do_not_stop_it() -> None:
     """What an old database may hold can be measured."""
-    assert len(conversation("s", [message("\ud83d")], "new", 8_000, count)) == 3
+    assert len(conversation("s", [message("\ud83d")], "new", 8_000)) == 3
 
 
 def test_the_clock_and_the_days_are_local() -> None:

@@ -82,3 +82,10 @@ def test_nothing_is_erased_that_would_be_asked_about(tmp_path: Path) -> None:
     assert out.splitlines()[1].endswith("  I like figs")
     assert "no terminal" in err
     assert memories == ["I like figs"]
+
+
+def test_a_conversation_that_outgrows_the_window_is_told_so_once(tmp_path: Path) -> None:
+    """On stderr, and the chat goes on."""
+    code, out, err, _ = talk(tmp_path, [b"word " * 2_500 + b"\n"] * 4)
+    assert (code, out.count("\n")) == (0, 4)
+    assert err.count("no longer fits the model's window") == 1
