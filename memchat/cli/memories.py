@@ -281,12 +281,19 @@ def import_(
 
     Memories exported by memchat come back with their ids, times, versions, evidence and owners; with --user they become
     that person's. Other files may hold a text on each line, or JSON: objects with "text" or "memory" and, if need be,
-    "category", "metadata", "created_at", one a line, in an array, or under "results". What is there already stays.
+    "category", "metadata", "created_at", one a line, in an array, or under "results". Where they name another "user_id"
+    than yours, --user must say whose they become. What is there already stays.
     """
     text = _read(file)
     with opened(user) as memchat:
         owner = Owner.user(memchat.settings.user)
         read = Reader(owner, memchat.clock(), memchat.curator.clean).read(text)
+        others = sorted({record.user for record in read if record.user not in {None, owner.name}})
+        if others and user is None:
+            raise UsageError(
+                f"{file} names another user than {owner.name}: {_some(others)}. Nothing was imported.",
+                hint=f"Say whose the memories become: --user {others[0]}, or --user {owner.name}.",
+            )
         records = [memchat.curator.masked_record(record) for record in read]
         if user is not None:
             records = [reowned(record, owner) for record in records]
@@ -294,7 +301,14 @@ def import_(
             say(f"Importing {len(records)} memories…")
         came = _transfer(memchat).restore(records, memchat.embedder) if records else Imported((), 0)
         lines = (Line(f"{counted(len(came.ids), 'memory', 'memories')} imported, {came.known} were there already."),)
-        return Result({"imported": len(came.ids), "known": came.known, "ids": list(came.ids)}, lines, as_json=as_json)
+        notes = (f"What the file has of {_some(others)} is of {owner.name} here.",) if others else ()
+        data = {"imported": len(came.ids), "known": came.known, "ids": list(came.ids)}
+        return Result(data, lines, notes, as_json)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 app.command("forget")(forget)

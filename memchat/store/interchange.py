@@ -44,11 +44,15 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A memory with its history. `foreign` ones did not come from a memchat and take the importer's owner."""
+    """A memory with its history. `foreign` ones did not come from a memchat and take the importer's owner.
+
+    `user` is whom another program says it is of.
+    """
 
     memory: Memory
     changes: Sequence[Change] = ()
     foreign: bool = field(default=False)
+    user: str | None = None
 
 
 # Writing.
@@ -171,7 +175,9 @@ class Reader:
             metadata=_plain_metadata(entry.get("metadata")),
             source=Source.IMPORTED,
         )
-        return Record(memory, (Change(0, memory.id, Event.ADD, self.now, None, memory.text, "imported"),), foreign=True)
+        told = Change(0, memory.id, Event.ADD, self.now, None, memory.text, "imported")
+        user = entry.get("user_id")
+        return Record(memory, (told,), foreign=True, user=user if isinstance(user, str) and user else None)
 
 
 _EXPECTED = "Nothing was imported. A line is a plain text, or JSON with a text: see memchat memories import --help."

@@ -33,8 +33,11 @@ def test_an_export_comes_back_without_a_difference(shell: Shell) -> None:
     done = shell.run("memories", "import", "-", "--json", stdin=lines, env=there)
     assert done.json["imported"] == len(exported)
     assert shell.run("memories", "export", env=there).out == lines
-    for command in (("list", "--include-superseded"), ("history", exported[1]["id"]), ("search", "where is home")):
+    for command in (("list", "--include-superseded"), ("history", exported[1]["id"])):
         assert shell.run("memories", *command, env=there).out == shell.run("memories", *command).out
+    # A text's vector is a hair different by what it was embedded together with, and so is the score.
+    found = [shell.run("memories", "search", "where is home", "--json", env=env).json for env in ({}, there)]
+    assert [hit["id"] for hit in found[0]] == [hit["id"] for hit in found[1]] != []
 
 
 def test_an_agents_memories_come_back_as_the_agents(shell: Shell) -> None:
@@ -152,3 +155,26 @@ def test_an_export_goes_on_past_what_cannot_be_read(shell: Shell) -> None:
     assert [json.loads(line)["id"] for line in saved.lines] == [m["id"] for m in whole if m != whole[1]]
     done = shell.run("memories", "import", "-", "--json", stdin=saved.out, env=elsewhere(shell))
     assert done.json["imported"] == len(whole) - 1
+
+
+def test_another_programs_dump_of_somebody_else_is_not_taken_in_silently(shell: Shell) -> None:
+    """It says whose it is and how to import it; with --user it is theirs, and what was another's is said to be."""
+    rows = [{"id": "1", "memory": "Likes tea", "user_id": "bob"}, {"id": "2", "memory": "Likes jam", "user_id": "bob"}]
+    dump = json.dumps({"results": rows})
+    refused = shell.run("memories", "import", "-", stdin=dump)
+    assert refused.code == 2
+    assert "names another user than alice: bob" in refused.err
+    assert "--user bob" in refused.err
+    assert shell.run("memories", "list").out == ""
+    assert shell.run("memories", "import", "-", "--user", "bob", stdin=dump).code == 0
+    assert len(shell.run("memories", "list", "--user", "bob").lines) == 2
+    taken = shell.run("memories", "import", "-", "--user", "alice", stdin=dump)
+    assert (taken.code, taken.err) == (0, "What the file has of bob is of alice here.\n")
+    assert len(shell.run("memories", "list").lines) == 2
+
+
+def test_a_dump_of_ones_own_needs_no_user(shell: Shell) -> None:
+    """Nor does one that names nobody."""
+    for row in ({"memory": "Likes tea", "user_id": "alice"}, {"memory": "Likes jam", "user_id": None}):
+        assert shell.run("memories", "import", "-", stdin=json.dumps([row])).code == 0
+    assert len(shell.run("memories", "list").lines) == 2
