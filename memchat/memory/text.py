@@ -25,8 +25,12 @@ STOP_WORDS = frozenset(
 
 
 def well_formed(text: str) -> str:
-    """`text` with each lone surrogate, which neither a file nor a model can be given, replaced by U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
+    """`text` as a file, a database or a model can be given it: half a surrogate pair, from a broken pipe or paste,
+    becomes U+FFFD, and two halves one character.
+    """
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def normal_form(text: str) -> str:

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memchat.memory.text import well_formed
 from memchat.memory.vectors import load_numpy
-from memchat.models.unicode import well_formed
 
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memchat.memory.text import well_formed
 from memchat.models.builtin_embedder import DIMENSION, MODEL_FILE, tokenizer
-from memchat.models.unicode import well_formed
 
 if TYPE_CHECKING:
     import mmap

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from memchat.errors import BadReply, ModelError
 from memchat.memory import vectors
+from memchat.memory.text import well_formed
 from memchat.models.litellm_errors import Endpoint, translated
 from memchat.models.litellm_setup import litellm
 from memchat.models.retry import RetryNotice, RetryPolicy
-from memchat.models.unicode import well_formed
 
 if TYPE_CHECKING:
     from memchat.memory.ports import Vectors

@@ -7,10 +7,10 @@ from typing import Any
 
 from memchat.errors import BadReply, ModelError, ModelUnreachable
 from memchat.memory.ports import Completion, Delta, Request, Usage
+from memchat.memory.text import well_formed
 from memchat.models.litellm_errors import Endpoint, not_a_reply, translated
 from memchat.models.litellm_setup import litellm
 from memchat.models.retry import RetryNotice, RetryPolicy
-from memchat.models.unicode import well_formed
 
 FALLBACK_CONTEXT_TOKENS = 8192
 

@@ -7,7 +7,6 @@ cut can take the last moments with it but never the file's integrity.
 import glob
 import logging
 import os
-import re
 import shutil
 import sqlite3
 import time
@@ -199,16 +198,6 @@ def _emptied(path: Path) -> StoreError:
         f"{path} is empty, and once held memories: it is damaged.",
         hint=f"Put a backup in its place, or begin anew without it: rm {path}",
     )
-
-
-def storable(text: str) -> str:
-    """`text` as SQLite can hold it: half of a surrogate pair, from a broken pipe or paste, becomes U+FFFD."""
-    if not _HALF_PAIR.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def private_folder(path: Path) -> None:

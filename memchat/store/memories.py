@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from memchat.errors import NotFound, UsageError
 from memchat.memory.ports import Embedded
-from memchat.memory.text import normal_form, words
+from memchat.memory.text import normal_form, well_formed, words
 from memchat.memory.types import (
     Add,
     Applied,
@@ -24,7 +24,6 @@ from memchat.memory.types import (
     Owner,
 )
 from memchat.memory.vectors import completed
-from memchat.store.database import storable
 from memchat.store.reading import MemoryReader, owned
 from memchat.store.views import owner_number, stamp
 
@@ -69,7 +68,7 @@ class Memories(MemoryReader):
 
         Raises UsageError when another current memory says the same, NotFound when the memory is gone.
         """
-        text = storable(text)
+        text = well_formed(text)
         with self._db.transaction():
             number, former = self._number(memory.id), self._known(memory.id)
             if not former.superseded and not former.verbatim:
@@ -375,14 +374,14 @@ def terms(owner: int, memory: Memory) -> str:
 
 
 def _clean(draft: Draft) -> Draft:
-    """`draft` with all its words storable."""
-    evidence = draft.evidence and replace(draft.evidence, quote=storable(draft.evidence.quote))
-    cues = tuple(storable(cue) for cue in draft.cues)
-    return replace(draft, text=storable(draft.text), cues=cues, evidence=evidence)
+    """`draft` with all its words well formed."""
+    evidence = draft.evidence and replace(draft.evidence, quote=well_formed(draft.evidence.quote))
+    cues = tuple(well_formed(cue) for cue in draft.cues)
+    return replace(draft, text=well_formed(draft.text), cues=cues, evidence=evidence)
 
 
 def _json(value: object) -> str:
-    return storable(json.dumps(value, ensure_ascii=False))
+    return well_formed(json.dumps(value, ensure_ascii=False))
 
 
 def _iso(day: date | None) -> str | None:

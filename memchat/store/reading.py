@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from memchat.errors import AmbiguousId, NotFound
 from memchat.memory.ports import Candidate, Clock, Embedded, View
+from memchat.memory.text import well_formed
 from memchat.memory.types import Change, Event, Memory, Owner
 from memchat.memory.vectors import completed
 from memchat.store.blobs import decoded
-from memchat.store.database import Database, storable
+from memchat.store.database import Database
 from memchat.store.views import (
     COLUMNS,
     TABLES,
@@ -272,7 +273,7 @@ def _any_of(terms: Sequence[str], numbers: Sequence[int]) -> str:
 
 def _quoted(term: str) -> str:
     """`term` as a full-text string, in which no character means anything."""
-    return '"' + storable(term).replace('"', '""').replace("\0", " ") + '"'
+    return '"' + well_formed(term).replace('"', '""').replace("\0", " ") + '"'
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.memory.ports import Clock
+from memchat.memory.text import well_formed
 from memchat.memory.types import USUAL, Message, MessageStatus, Role, Session, Terms
 from memchat.store.claims import CLAIM_S, claim_of_this_process, letting_go
-from memchat.store.database import Database, storable
+from memchat.store.database import Database
 from memchat.store.ids import SHORTEST_ID, is_made_here
 from memchat.store.memories import new_id
 from memchat.store.views import legible, moment, stamp, to_items
@@ -153,7 +154,7 @@ class Transcripts:
         Without, it is private: neither this exchange is learned from nor is it read where later ones are.
         """
         now = self._clock()
-        message = Message(new_id(), session.id, Role.USER, storable(text), now)
+        message = Message(new_id(), session.id, Role.USER, well_formed(text), now)
         with self._db.transaction():
             self._keep_session(session, message.text)
             self._insert(message, private=terms is None)
@@ -175,8 +176,8 @@ class Transcripts:
                 stamp(now),
                 claim_of_this_process(),
                 stamp(now + timedelta(seconds=CLAIM_S)),
-                None if terms.instructions is None else storable(terms.instructions),
-                storable(json.dumps(dict(terms.metadata), ensure_ascii=False)),
+                None if terms.instructions is None else well_formed(terms.instructions),
+                well_formed(json.dumps(dict(terms.metadata), ensure_ascii=False)),
                 terms.scope,
                 terms.infer,
                 None if terms.expires_at is None else stamp(terms.expires_at),
@@ -190,7 +191,7 @@ class Transcripts:
 
         An empty reply leaves no message. None as well when the conversation was erased meanwhile.
         """
-        text, at = storable(text), self._clock()
+        text, at = well_formed(text), self._clock()
         reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
         now = stamp(at)
         with letting_go(), self._db.transaction():
@@ -213,7 +214,7 @@ class Transcripts:
 
     def record(self, session: Session, role: Role, text: str) -> Message:
         """Record a message that was said elsewhere; nothing is learned from it by itself."""
-        message = Message(new_id(), session.id, role, storable(text), self._clock())
+        message = Message(new_id(), session.id, role, well_formed(text), self._clock())
         with self._db.transaction():
             self._keep_session(session, message.text)
             self._insert(message, private=session.private)
@@ -224,7 +225,7 @@ class Transcripts:
         self._db.execute("UPDATE sessions SET private = ? WHERE id = ?", (private, session.id))
 
     def rename(self, session: Session, title: str) -> None:
-        self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (storable(title), session.id))
+        self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (well_formed(title), session.id))
 
     def _keep_session(self, session: Session, first_words: str) -> None:
         now = stamp(self._clock())

@@ -9,8 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from memchat.errors import StoreError
 from memchat.memory.ports import View
+from memchat.memory.text import well_formed
 from memchat.memory.types import Evidence, Memory, Owner, Scope, Source
-from memchat.store.database import Database, storable
+from memchat.store.database import Database
 
 COLUMNS = """
     m.*, o.kind AS owner_kind, o.name AS owner_name,
@@ -52,7 +53,9 @@ def condition(view: View, owners: list[int], now: datetime) -> tuple[str, list[A
     if view.categories:
         add(f"m.category IN ({','.join('?' * len(view.categories))})", *view.categories)
     if view.where:
-        add("m.metadata <> '{}' AND holds(m.metadata, ?)", storable(json.dumps(dict(view.where), ensure_ascii=False)))
+        add(
+            "m.metadata <> '{}' AND holds(m.metadata, ?)", well_formed(json.dumps(dict(view.where), ensure_ascii=False))
+        )
     if view.as_of is not None:
         day = view.as_of.isoformat()
         add("m.mistaken = 0 AND coalesce(m.valid_from, substr(m.created_at, 1, 10)) <= ?", day)

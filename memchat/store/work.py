@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from memchat.memory.ports import Clock
+from memchat.memory.text import well_formed
 from memchat.memory.types import Scope, Session, Terms, Work, WorkState
 from memchat.store.claims import CLAIM_S, claim_of_this_process, is_dead, letting_go
-from memchat.store.database import Database, storable
+from memchat.store.database import Database
 from memchat.store.views import legible, moment, stamp
 
 FIRST_WAIT_S = 5
@@ -106,7 +107,7 @@ class WorkQueue:
 
     def failed(self, work: Work, reason: str) -> None:
         """Let go of `work` with the reason; it is due again after a wait that doubles with each failure."""
-        self._release(work, storable(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
+        self._release(work, well_formed(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
 
     def release(self, work: Work) -> None:
         """Let go of `work` as it was, to be taken up at once by whoever comes next."""

@@ -111,15 +111,18 @@ def test_a_speaker_is_a_name_before_a_colon() -> None:
     assert without_speaker("note: tea") == "note: tea"
 
 
-def test_lone_surrogates_are_replaced_and_nothing_else() -> None:
-    """What no encoder takes becomes U+FFFD; whole emoji stay."""
+def test_halves_of_pairs_are_replaced_and_pairs_put_together() -> None:
+    """What no encoder takes becomes U+FFFD; everything else stays as it is."""
     assert well_formed("a\ud83db\udcff 😀") == "a\ufffdb\ufffd 😀"
+    assert well_formed("tea \ud83d\ude00 \0 é 日本") == "tea 😀 \0 é 日本"
 
 
 @given(st.text())
 def test_a_well_formed_text_can_be_encoded(text: str) -> None:
-    """And is as long as before."""
-    assert len(well_formed(text).encode().decode()) == len(text)
+    """And one that could be is as it was."""
+    encoded = well_formed(text).encode().decode()
+    assert encoded == well_formed(encoded)
+    assert (encoded == text) is not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def test_scripts_without_spaces_are_known() -> None:

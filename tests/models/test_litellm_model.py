@@ -119,7 +119,7 @@ def test_messages_and_settings_reach_the_provider(server: ScriptedServer, waits:
 def test_a_lone_surrogate_does_not_stop_a_message(server: ScriptedServer, waits: Waits) -> None:
     """What UTF-8 cannot hold is replaced before it is sent."""
     model_on(server, waits).complete(Request([PromptMessage(Role.USER, "a\ud800b")]))
-    assert server.requests[0]["json"]["messages"][0]["content"] == "a?b"
+    assert server.requests[0]["json"]["messages"][0]["content"] == "a\ufffdb"
 
 
 def test_a_schema_is_sent_to_models_that_take_one(server: ScriptedServer, waits: Waits) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
 from memchat.memory.ports import View
-from memchat.store.database import Database, storable
+from memchat.store.database import Database
 from memchat.store.migrations import MIGRATIONS
 from memchat.store.store import Store
 from tests.conftest import FINGERPRINT
@@ -357,11 +357,6 @@ def test_what_is_no_text_is_refused_in_our_words(store: Store) -> None:
     """Half of a surrogate pair in a name."""
     with pytest.raises(UsageError, match="Unicode"):
         store.database.value("SELECT ?", ("\ud800",))
-
-
-def test_halves_of_pairs_are_replaced_and_pairs_put_together() -> None:
-    """Everything else stays as it is."""
-    assert storable("tea \ud83d\ude00 \ud83d \udcff \0 é 日本 😀") == "tea 😀 \ufffd \ufffd \0 é 日本 😀"
 
 
 # Compacting.
