@@ -14,6 +14,7 @@ from memchat.cli.portraits import counted, rows
 from memchat.errors import UsageError
 from memchat.memory.ports import View
 from memchat.memory.types import Memory, Scope
+from memchat.store.views import with_versions
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -112,7 +113,7 @@ def _found(memchat: "App", query: str | None, view: View) -> list[Memory]:
 def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> Plan:
     """`stays` is how many shared ones were found too, and are left out."""
     ids = tuple(memory.id for memory in found)
-    earlier = _earlier(memchat, found)
+    earlier = len(with_versions(memchat.store.database, ids)) - len(ids)
     counts = {"memories": len(ids) + earlier}
     what = counted(len(ids), "memory", "memories")
     if earlier:
@@ -130,18 +131,6 @@ def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool, sta
 
     left_out = f"Left out: {counted(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
     return Plan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
-
-
-def _earlier(memchat: "App", found: Sequence[Memory]) -> int:
-    """How many versions that `found` replaced go with them."""
-    chain = {memory.id for memory in found}
-    queue = [former for memory in found for former in memory.supersedes]
-    for memory_id in queue:
-        if memory_id not in chain:
-            chain.add(memory_id)
-            memory = memchat.store.memories.get(memory_id)
-            queue.extend(memory.supersedes if memory else ())
-    return len(chain) - len(found)
 
 
 def _person(memchat: "App") -> Plan:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from memchat.memory.ports import Clock
@@ -12,7 +12,7 @@ from memchat.store.database import Database
 from memchat.store.memories import Memories
 from memchat.store.proof import not_rightly_there
 from memchat.store.traces import Finding, Traces, scan
-from memchat.store.views import owner_number, stamp
+from memchat.store.views import owner_number, stamp, with_versions
 
 BLANK = "[forgotten]"
 
@@ -37,7 +37,7 @@ class Receipt:
 
 @dataclass(slots=True)
 class _Erased:
-    """What one erasure has removed so far, and the bytes that must not be found afterwards."""
+    """What one erasure has removed so far: the first counts of its receipt."""
 
     memories: int = 0
     versions: int = 0
@@ -47,7 +47,7 @@ class _Erased:
 
 
 class Eraser:
-    """Erases in one transaction, then cleans what the rows leave in files; `finish_all` ends what was interrupted."""
+    """Erases in one transaction, then cleans what the rows leave in files; `clean` also ends what was interrupted."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
@@ -56,7 +56,7 @@ class Eraser:
     def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[Receipt, Traces]:
         """Erase these memories with all their versions. The files still have to be cleaned: see `clean`."""
         with self._db.transaction():
-            chain = self._chain(ids)
+            chain = with_versions(self._db, ids)
             traces = self._traces(chain)
             erased = self._erase_chain(chain, traces, keep_source=keep_source)
             self._note_erasure()
@@ -67,7 +67,7 @@ class Eraser:
         gone = [memory for memory_id in ids if (memory := memories.get(memory_id)) is not None]
         if not gone:
             return []
-        chain = self._chain([memory.id for memory in gone])
+        chain = with_versions(self._db, [memory.id for memory in gone])
         self._erase_chain(chain, self._traces(chain), keep_source=False)
         self._note_erasure()
         return [Applied(Event.DELETE, memory) for memory in gone]
@@ -106,7 +106,7 @@ class Eraser:
 
     def _erase_whole(self, memories: Sequence[str], sessions: Sequence[str]) -> "tuple[_Erased, Traces]":
         """Erase memories, conversations with all that is in them, and the words that other memories quote from them."""
-        chain, listed = self._chain(memories), _listed(sessions)
+        chain, listed = with_versions(self._db, memories), _listed(sessions)
         traces = self._traces(chain)
         for (text,) in self._db.rows(f"SELECT text FROM messages WHERE session_id IN {_LISTED}", (listed,)):
             traces.add_text(text)
@@ -142,29 +142,9 @@ class Eraser:
         """
         searched = scan(self._db.path.parent, traces)
         left = not_rightly_there(self._db, searched.findings, traces)
-        return Receipt(
-            receipt.memories,
-            receipt.versions,
-            receipt.messages,
-            receipt.sessions,
-            receipt.work,
-            searched.files,
-            searched.bytes,
-            left,
-        )
+        return replace(receipt, files=searched.files, bytes=searched.bytes, left=left)
 
     # Steps.
-
-    def _chain(self, ids: Sequence[str]) -> list[str]:
-        """`ids` and every version they superseded."""
-        chain = dict.fromkeys(ids)
-        queue = list(chain)
-        while queue:
-            for row in self._db.rows("SELECT id FROM memories WHERE superseded_by = ?", (queue.pop(),)):
-                if row["id"] not in chain:
-                    chain[row["id"]] = None
-                    queue.append(row["id"])
-        return list(chain)
 
     def _traces(self, chain: Sequence[str]) -> Traces:
         traces = Traces()
@@ -336,5 +316,4 @@ def _person(owner: int, kind: Scope, name: str) -> _Person:
 
 
 def _receipt(erased: _Erased) -> Receipt:
-    fields: dict[str, Any] = {name: getattr(erased, name) for name in erased.__slots__}
-    return Receipt(**fields)
+    return Receipt(**asdict(erased))

@@ -24,6 +24,7 @@ from memchat.store.views import (
     to_day,
     to_items,
     to_memory,
+    with_versions,
 )
 
 if TYPE_CHECKING:
@@ -119,10 +120,7 @@ class MemoryReader:
 
     def history(self, memory: Memory) -> list[Change]:
         """Every change to `memory` and to the versions it superseded, oldest first."""
-        chain = [memory.id]
-        for memory_id in chain:
-            rows = self._db.rows("SELECT id FROM memories WHERE superseded_by = ?", (memory_id,))
-            chain.extend(row["id"] for row in rows if row["id"] not in chain)
+        chain = with_versions(self._db, [memory.id])
         rows = self._db.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
         return [to_change(row) for row in rows]
 

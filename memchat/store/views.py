@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -33,6 +33,18 @@ def owner_number(database: Database, owner: Owner) -> int | None:
     """The number of `owner` in this database, or None when nothing was ever stored for it."""
     found = database.value("SELECT id FROM owners WHERE kind = ? AND name = ?", (owner.kind, owner.name))
     return None if found is None else int(found)
+
+
+def with_versions(database: Database, ids: Sequence[str]) -> list[str]:
+    """`ids` and every version that they superseded."""
+    return [row[0] for row in database.rows(_WITH_VERSIONS, (json.dumps(list(ids)),))]
+
+
+_WITH_VERSIONS = """
+    WITH RECURSIVE chain (id) AS (
+        SELECT value FROM json_each(?) UNION SELECT m.id FROM memories AS m JOIN chain ON m.superseded_by = chain.id
+    ) SELECT id FROM chain
+"""
 
 
 def condition(view: View, owners: list[int], now: datetime) -> tuple[str, list[Any]]:

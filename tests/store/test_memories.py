@@ -586,9 +586,8 @@ def statements(store: Store) -> Generator[list[str]]:
 def scans(store: Store, sql: str) -> list[str]:
     """The steps of the query's plan that go through all of a table."""
     steps = [row["detail"] for row in store.database.rows(f"EXPLAIN QUERY PLAN {sql}")]
-    return [
-        step for step in steps if step.startswith("SCAN") and "VIRTUAL TABLE" not in step and "CONSTANT" not in step
-    ]
+    no_tables = ("VIRTUAL TABLE", "CONSTANT", "SCAN chain")
+    return [step for step in steps if step.startswith("SCAN") and not any(name in step for name in no_tables)]
 
 
 def read_work(store: Store, own: Message) -> None:
