@@ -66,14 +66,14 @@ def config(*, user: User = None, as_json: Json = False) -> Result:
 
 def models(*, user: User = None, as_json: Json = False) -> Result:
     """List the models within reach, the one that would be used marked with *."""
-    from memchat.models.choice import OFFLINE, OLLAMA_URL, PROVIDERS, choose_model, ollama_models
+    from memchat.models.choice import OFFLINE, PROVIDERS, choose_model, ollama_address, ollama_models
 
     settings = load_settings(user=user)
-    address = os.environ.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
+    address = ollama_address(os.environ)
     local_ones = ollama_models(address)
     chosen = choose_model(os.environ, explicit=settings.model, ollama_probe=lambda _: local_ones)
     extraction = settings.extraction_model or chosen.extraction
-    within: dict[str, str] = {p.chat: f"{p.key} is set" for p in PROVIDERS if os.environ.get(p.key, "").strip()}
+    within: dict[str, str] = {p.chat: f"{p.key} is set" for p in PROVIDERS if p.has_key(os.environ)}
     within.update({f"ollama_chat/{name}": f"Ollama at {address}" for name in local_ones})
     within[OFFLINE] = "built in: no language model, answers from memory alone"
     within = {chosen.name: within.get(chosen.name, chosen.reason), **within}

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from memchat import __version__
 from memchat.config import Settings
 from memchat.errors import ConfigError
-from memchat.models.choice import OFFLINE, OLLAMA_URL, PROVIDERS, Provider, ollama_models
+from memchat.models.choice import OFFLINE, PROVIDERS, ollama_address, ollama_models
 from memchat.store.checkup import FIX, Diagnosis, ok, several, warning, wrong
 
 STOLEN = ("1.82.7", "1.82.8")
@@ -65,7 +65,7 @@ def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[D
 
 def models(settings: Settings, name: str, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Keys by their names, and whether what answers on this machine does. Nothing is asked that could cost money."""
-    keys = [provider.key for provider in PROVIDERS if environ.get(provider.key, "").strip()]
+    keys = [provider.key for provider in PROVIDERS if provider.has_key(environ)]
     yield ok("keys", f"Set: {', '.join(keys)}." if keys else "No key of a provider is set.")
     wanted = {"model": name, "extraction_model": settings.extraction_model, "embedding_model": settings.embedding_model}
     looked_at = set()
@@ -83,15 +83,15 @@ def _model(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
     provider = next((one for one in PROVIDERS if name.startswith(one.prefix)), None)
     if provider is None:
         return ok("model", f"The {what} is {name}. Whether it answers is not tried: that could cost money.")
-    if address := _address(provider, environ):
+    if address := provider.server(environ):
         return _server(what, name, address)
-    if not environ.get(provider.key, "").strip():
+    if not provider.has_key(environ):
         return wrong("model", f"The {what} is {name}, and {provider.key} is not set.", f"export {provider.key}=…")
     return ok("model", f"The {what} is {name}, and {provider.key} is set. It is not asked: that could cost money.")
 
 
 def _ollama(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
-    address = environ.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
+    address = ollama_address(environ)
     if not _answers(address):
         return wrong("model", f"The {what} is {name}, and Ollama does not answer at {address}.", "ollama serve")
     model = name.partition("/")[2]
@@ -99,12 +99,6 @@ def _ollama(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
     if what != "embedding model" and not {model, f"{model}:latest"} & set(there):
         return wrong("model", f"The {what} is {name}, which Ollama does not have.", f"ollama pull {model}")
     return ok("model", f"The {what} is {name}, and Ollama answers at {address}.")
-
-
-def _address(provider: Provider, environ: Mapping[str, str]) -> str | None:
-    """Where a server of the person's own stands in for the provider."""
-    stem = provider.key.removesuffix("_API_KEY")
-    return next((environ[key] for key in (f"{stem}_API_BASE", f"{stem}_BASE_URL") if environ.get(key)), None)
 
 
 def _server(what: str, name: str, address: str) -> Diagnosis:

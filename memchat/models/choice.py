@@ -23,6 +23,14 @@ class Provider:
     def prefix(self) -> str:
         return self.chat.partition("/")[0] + "/"
 
+    def has_key(self, env: Mapping[str, str]) -> bool:
+        return bool(env.get(self.key, "").strip())
+
+    def server(self, env: Mapping[str, str]) -> str | None:
+        """Where a server of the person's own stands in for the provider."""
+        stem = self.key.removesuffix("_API_KEY")
+        return env.get(f"{stem}_API_BASE") or env.get(f"{stem}_BASE_URL") or None
+
 
 PROVIDERS = (
     Provider("OPENAI_API_KEY", "openai/gpt-5.4-mini", "openai/gpt-5.4-nano"),
@@ -35,8 +43,6 @@ PROVIDERS = (
     Provider("XAI_API_KEY", "xai/grok-4.3", "xai/grok-4.3"),
 )
 """In the order in which keys are looked for."""
-
-_SERVER_VARIABLES = ("_API_BASE", "_BASE_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,9 @@ def choose_model(
     if explicit:
         return ModelChoice(explicit, extraction_model(explicit, env), "chosen by name")
     for provider in PROVIDERS:
-        if env.get(provider.key, "").strip():
+        if provider.has_key(env):
             return ModelChoice(provider.chat, extraction_model(provider.chat, env), f"{provider.key} is set")
-    address = env.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
+    address = ollama_address(env)
     if models := (ollama_probe or ollama_models)(address):
         name = f"ollama_chat/{models[0]}"
         return ModelChoice(name, name, f"Ollama is running at {address}")
@@ -74,11 +80,13 @@ def extraction_model(name: str, env: Mapping[str, str]) -> str:
     in for the provider.
     """
     for provider in PROVIDERS:
-        if name.startswith(provider.prefix) and env.get(provider.key, "").strip():
-            stem = provider.key.removesuffix("_API_KEY")
-            redirected = any(env.get(f"{stem}{suffix}") for suffix in _SERVER_VARIABLES)
-            return name if redirected else provider.extraction
+        if name.startswith(provider.prefix) and provider.has_key(env):
+            return name if provider.server(env) else provider.extraction
     return name
+
+
+def ollama_address(env: Mapping[str, str]) -> str:
+    return env.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
 
 
 def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[str]:
