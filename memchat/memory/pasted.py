@@ -27,7 +27,13 @@ def marked_off(message: str) -> Iterator[Span]:
 
 
 _NONBLANK = re.compile(r"\S[^\n]*")
-"""From its first character on."""
+
+
+def lines_of(message: str) -> list[Span]:
+    """The lines of `message` that are not blank, each from its first character on."""
+    return [match.span() for match in _NONBLANK.finditer(message)]
+
+
 _LOG = (
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\[?\d\d:\d\d:\d\d[\].,]|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d "
     r"|\[?(?:INFO|WARN(?:ING)?|ERROR|DEBUG|TRACE|FATAL|CRITICAL)\b[\]:]? |Traceback \(|File \"[^\"]+\", line \d"
@@ -52,18 +58,16 @@ _WITHIN = 2
 """So many lines of another look may stand between those that give a document away."""
 
 
-def machine_text(message: str) -> Iterator[Span]:
+def machine_text(message: str, lines: Sequence[Span]) -> Iterator[Span]:
     """Logs, traces, code and markup: three lines of it and more."""
-    lines = [match.span() for match in _NONBLANK.finditer(message)]
     marked = [at for at, (start, end) in enumerate(lines) if _MACHINE.match(message[start:end].rstrip())]
     for run in _runs(marked, lines, message):
         if len(run) >= 3:
             yield lines[run[0]][0], lines[run[-1]][1]
 
 
-def chats(message: str) -> Iterator[Span]:
+def chats(message: str, lines: Sequence[Span]) -> Iterator[Span]:
     """What two and more say in turns; a list of facts ('Name: Ana') names nothing twice."""
-    lines = [match.span() for match in _NONBLANK.finditer(message)]
     said = {at: match for at, span in enumerate(lines) if (match := _SPEAKER.match(message[slice(*span)]))}
     for run in _runs(list(said), lines, message):
         names = [said[at]["name"] for at in run]
@@ -229,9 +233,9 @@ _POINTS = re.compile(
 """Said of something that stands above or below."""
 
 
-def pages(message: str, taken: Sequence[Span]) -> Iterator[Span]:
+def pages(message: str, lines: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
     """Paragraphs of somebody else's: long enough, no writer who says 'I', and further signs that they are."""
-    paragraphs = [(span, _kind(message, span, taken)) for span in _paragraphs(message)]
+    paragraphs = [(span, _kind(message, span, taken)) for span in _paragraphs(message, lines)]
     for own, group in groupby(paragraphs, key=lambda paragraph: paragraph[1] == "own"):
         run = [] if own else list(group)
         theirs = [at for at, (_, kind) in enumerate(run) if kind == "theirs"]
@@ -244,10 +248,10 @@ def pages(message: str, taken: Sequence[Span]) -> Iterator[Span]:
 _STARTS_ITEM = re.compile(r"[-*•–+#>|]|\(?\w{1,3}[.)]\s")
 
 
-def _paragraphs(message: str) -> Iterator[Span]:
-    """The lines of `message`; those that were wrapped to one width are one paragraph."""
+def _paragraphs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
+    """The `lines` of `message`; those that were wrapped to one width are one paragraph."""
     begun, last = -1, (0, 0)
-    for start, end in (match.span() for match in _NONBLANK.finditer(message)):
+    for start, end in lines:
         full = 45 <= last[1] - last[0] <= 100 and "\n" not in message[last[1] + 1 : start]
         if begun >= 0 and (not full or _STARTS_ITEM.match(message, start)):
             yield begun, last[1]

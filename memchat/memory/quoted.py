@@ -4,8 +4,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from memchat.memory.pasted import Span, chats, machine_text, mails, marked_off, pages
+from memchat.memory.pasted import Span, chats, lines_of, machine_text, mails, marked_off, pages
 
 
 def own_words(message: str) -> str:
@@ -27,9 +28,10 @@ def quoted_spans(message: str) -> list[Span]:
     I got:', a forwarding mark, mail headers) reaches to the end of the message, unless what follows the announcement
     shows its own end. Words in quotation marks are left alone.
     """
+    lines = lines_of(message)
     shown = [*_code_blocks(message), *_tagged(message), *_quoted_lines(message), *marked_off(message)]
-    delimited = _merged([*shown, *machine_text(message), *chats(message), *mails(message)], message)
-    delimited = _merged([*delimited, *pages(message, delimited)], message)
+    delimited = _merged([*shown, *machine_text(message, lines), *chats(message, lines), *mails(message)], message)
+    delimited = _merged([*delimited, *pages(message, lines, delimited)], message)
     starts = [start for start, _ in delimited]
 
     def shown_apart(at: int) -> bool:
@@ -62,16 +64,9 @@ def _merged(spans: list[Span], message: str) -> list[Span]:
 
 
 def _code_blocks(message: str) -> Iterator[Span]:
-    marks = [match.start() for match in re.finditer("`{3,}+", message)]
-    for opening in range(0, len(marks), 2):
-        closed = opening + 1 < len(marks)
-        end = _end_of_backticks(message, marks[opening + 1]) if closed else len(message)
-        yield marks[opening], end
-
-
-def _end_of_backticks(message: str, at: int) -> int:
-    match = re.compile("`*+").match(message, at)
-    return match.end() if match else at
+    marks = [match.span() for match in re.finditer("`{3,}+", message)]
+    for opening, closing in zip_longest(marks[::2], marks[1::2]):
+        yield opening[0], closing[1] if closing else len(message)
 
 
 _QUOTED_LINE = re.compile(r"(?m)^[ \t]{0,3}>(?:[ >\t].*|$)")
