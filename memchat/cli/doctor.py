@@ -148,13 +148,11 @@ def _rows_mended(app: "App") -> Iterator[str]:
 
 # Telling.
 
-_MARKS = {Health.OK: "ok", Health.WARNING: "warning", Health.ERROR: "error"}
-
 
 def _shown(found: Sequence[Diagnosis], mended: Sequence[str]) -> Iterator[Block]:
     for line in mended:
         yield Line(f"Mended: {line}")
-    yield Table(("CHECK", "", "FINDING"), [(one.check, _MARKS[one.health], _told(one)) for one in found])
+    yield Table(("CHECK", "", "FINDING"), [(one.check, str(one.health), _told(one)) for one in found])
     ill = [one for one in found if one.health is not Health.OK]
     if not ill:
         yield Line("Everything is in order.", "bold")

@@ -55,8 +55,9 @@ def _embedded(memchat: "App") -> tuple[str, int]:
     numbers = [number for number, _ in faults(store.database, fingerprint)]
     with _bar("Embedding") as progress:
         done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))
-    # Whoever has the index open builds it anew too.
-    memories.announce()
+    if not done:
+        # Whoever has the index open builds it anew all the same; `renew` tells of what it did.
+        memories.announce()
     return fingerprint, done
 
 

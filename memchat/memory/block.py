@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from memchat.memory.safety import fenced
+from memchat.memory.safety import FENCE_CLOSE, FENCE_OPEN, fenced
 from memchat.memory.types import Memory, Scope
 
-OPEN, CLOSE = "<memories>", "</memories>"
+OPEN, CLOSE = FENCE_OPEN, FENCE_CLOSE
 NOTHING = "No relevant memories found."
 
 _LINE = re.compile(r"^- (?P<text>.*?)(?: \((?P<notes>[^()]*)\))?$")
@@ -26,7 +26,7 @@ def line(memory: Memory, today: date) -> str:
     """One memory as the model sees it: its words, then since when it holds and whether it still does."""
     notes = [f"since {memory.valid_from}" if memory.valid_from else f"noted {memory.created_at.date()}"]
     if memory.valid_to is not None:
-        notes.append(f"until {memory.valid_to}" if memory.valid_to > today else f"ended {memory.valid_to}")
+        notes.append(f"ended {memory.valid_to}" if memory.ended(today) else f"until {memory.valid_to}")
     if memory.doubtful:
         notes.append("possibly outdated")
     if memory.scope is not Scope.USER:

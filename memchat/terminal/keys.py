@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.filters import is_searching
@@ -93,14 +93,5 @@ def unechoed(descriptor: int | None = None) -> Iterator[None]:
         termios.tcsetattr(terminal, termios.TCSANOW, changed)
         yield
     finally:
-        with _ignored(termios.error):
+        with suppress(termios.error):  # A terminal that is gone needs no restoring.
             termios.tcsetattr(terminal, termios.TCSANOW, former)
-
-
-@contextmanager
-def _ignored(error: type[BaseException]) -> Iterator[None]:
-    """A terminal that is gone needs no restoring."""
-    try:
-        yield
-    except error:
-        return
