@@ -14,7 +14,7 @@ from memchat.memory.redaction import redact, redact_terms
 from memchat.memory.text import well_formed
 from memchat.memory.types import Memory, Message, MessageStatus, Role, Session, Terms
 
-OUTGROWN = "This conversation no longer fits the model's window: its oldest messages are not sent any more."
+OUTGROWN = "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
 
 
 class Transcript(Protocol):

@@ -24,6 +24,8 @@ REPLY_TOKENS = 1_024
 SURE_SHARE = 0.75
 """How much of the window the conversation may fill: many models' tokens are counted by another's rules, and a provider
 refuses what is too long as a whole."""
+EARLIER_TOKENS = 32_000
+"""What earlier messages of the conversation may take of any window: they are paid for with every turn."""
 MESSAGE_OVERHEAD_TOKENS = 6
 
 CountTokens = Callable[[str], int]
@@ -70,7 +72,7 @@ def _wish(memory: Memory) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The messages to send. `outgrown` says that older ones were left out, for the window holds no more."""
+    """The messages to send. `outgrown` says that older ones were left out, for there is no room for more."""
 
     messages: list[PromptMessage]
     outgrown: bool
@@ -104,7 +106,7 @@ class Window:
         self, spoken: Iterator[Message], room: int, given: tuple[PromptMessage, PromptMessage]
     ) -> tuple[list[Message], bool]:
         """What fits of `spoken`, oldest first, and whether there was more. Counted only where it could be too much."""
-        sure = int(room * SURE_SHARE) - sum(_most(one.content) for one in given)
+        sure = min(int(room * SURE_SHARE) - sum(_most(one.content) for one in given), EARLIER_TOKENS)
         taken: list[Message] = []
         while sure >= 0 and (message := next(spoken, None)) is not None:
             taken.append(message)
@@ -117,7 +119,7 @@ class Window:
                 f"The message is too long for the model's window of {self._tokens} tokens.",
                 hint="Shorten it, or use a model with a larger window (--model).",
             )
-        left = int(room * SURE_SHARE) - needed
+        left = min(int(room * SURE_SHARE) - needed, EARLIER_TOKENS)
         kept: list[Message] = []
         for message in chain(taken, spoken):
             left -= self._cost(message)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.chat.prompt import (
+    EARLIER_TOKENS,
     MESSAGE_OVERHEAD_TOKENS,
     PERSONA,
     STANDING_TOKENS,
@@ -193,6 +194,16 @@ def test_the_window_is_filled_but_for_what_the_count_may_miss() -> None:
     spent = sum(count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in sent.messages)
     assert sent.outgrown
     assert room - 2 * (10 + MESSAGE_OVERHEAD_TOKENS) < spent <= room
+
+
+def test_a_large_window_is_not_filled_with_all_that_was_ever_said() -> None:
+    """A conversation that goes on for months is paid for with every turn."""
+    sent = Window(1_000_000, count).fill("system", reversed(turns(20_000)), "new")
+    spent = sum(count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in sent.messages[1:-1])
+    assert sent.outgrown
+    assert EARLIER_TOKENS - 2 * (10 + MESSAGE_OVERHEAD_TOKENS) < spent <= EARLIER_TOKENS
+    page = "word " * 300_000
+    assert Window(1_000_000, count).fill("system", reversed(turns(20)), page).messages[-1].content == page
 
 
 def test_a_long_conversation_costs_what_the_window_holds() -> None:

@@ -88,4 +88,4 @@ def test_a_conversation_that_outgrows_the_window_is_told_so_once(tmp_path: Path)
     """On stderr, and the chat goes on."""
     code, out, err, _ = talk(tmp_path, [b"word " * 2_500 + b"\n"] * 4)
     assert (code, out.count("\n")) == (0, 4)
-    assert err.count("no longer fits the model's window") == 1
+    assert err.count("has grown too long") == 1
