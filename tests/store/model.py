@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from memchat.memory.cues import cues_for
 from memchat.memory.types import Event
 from tests.store.memory_room import embedded
 
@@ -106,7 +107,7 @@ class Model:
         if self.twin(memory.owner, text, memory_id) is not None:
             raise Refused
         self._tell(memory_id, event, memory.text, text)
-        memory.text = text
+        memory.text, memory.cues = text, cues_for("other", text)
 
     def undo(self, memory_id: str) -> None:
         memory = self.memories[memory_id]
