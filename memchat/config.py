@@ -250,7 +250,7 @@ def _load_dotenv(folder: Path) -> None:
     try:
         load_dotenv(place, override=False)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{place} cannot be read: {error}") from error
+        raise ConfigError(f"{place} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from error
 
 
 def _login_name() -> str:
@@ -278,7 +278,9 @@ def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> d
         _refuse_file(path.parent)
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        hint = f"MEMCHAT_HOME must be a folder; {path.parent} is none." if path.parent.is_file() else None
+        raise ConfigError(f"{path} cannot be read: {reason}.", hint=hint) from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

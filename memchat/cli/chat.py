@@ -41,7 +41,9 @@ Memory = Annotated[
 ]
 Private = Annotated[bool, typer.Option("--private", help="Recall, but learn nothing.")]
 NoInfer = Annotated[bool, typer.Option("--no-infer", help="Keep every message as it is, distil nothing.")]
-TopK = Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="At most so many memories in a prompt.")]
+TopK = Annotated[
+    int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="At most so many memories in a prompt.")
+]
 System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="The system prompt.")]
 Instructions = Annotated[
     str | None, typer.Option("--instructions", metavar="TEXT", help="What is worth remembering, for the extraction.")

@@ -34,7 +34,7 @@ class Plan:
 
 
 def forget(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Memories, by id or beginning.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Memories, by id or beginning.")] = None,
     *,
     query: Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="What a search finds.")] = None,
     everything: Annotated[
@@ -61,9 +61,11 @@ def forget(
     Memories of an agent itself go only with --shared, or by their ids.
     """
     if sum((bool(ids), query is not None, everything)) != 1:
-        raise UsageError("Name what to forget: ids, --query or --all, one of them.", hint="memchat forget --help")
+        raise UsageError(
+            "Name what to forget: ids, --query or --all, one of them.", hint="memchat forget --help says more."
+        )
     if shared and (agent is None or ids):
-        raise UsageError("--shared goes with --agent and --query or --all.", hint="memchat forget --help")
+        raise UsageError("--shared goes with --agent and --query or --all.", hint="memchat forget --help says more.")
     with opened(user) as memchat:
         if everything and not (agent or where or category):
             plan = _person(memchat)

@@ -109,6 +109,10 @@ def lightened(command: Any) -> Any:
 
 
 def _light(parameter: Any) -> Any:
+    """Help is to name what is meant, by the metavar, not the type of Python's or the bounds that a value has."""
+    parameter._get_number_range_help_str = lambda: None
+    if parameter.param_type_name == "argument":
+        parameter.display_type_rich = lambda ctx: None
     if getattr(parameter, "_runtime_param", parameter) is None and hasattr(parameter, "type_descriptor"):
         parameter._runtime_param = _Given(parameter)
     return parameter

@@ -11,7 +11,7 @@ import typer
 from memchat.cli import options
 from memchat.cli.forget import forget
 from memchat.cli.groups import group
-from memchat.cli.options import Category, Json, LearnedWith, Meta, User, Where, opened, owners, reach
+from memchat.cli.options import Category, Json, LearnedWith, Meta, OfAgent, User, Where, opened, owners, reach
 from memchat.cli.output import Encoded, Line, Result, Table, one_line, say
 from memchat.cli.portraits import as_listed, change_json, counted, local, portrait, rows, sentence, words_of
 from memchat.errors import MemchatError, UsageError
@@ -50,7 +50,7 @@ def list_(
     all_sessions: AllSessions = False,
     as_of: Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")] = None,
     include_superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="At most so many, the newest.")] = None,
     as_json: Json = False,
 ) -> Result:
     """List memories, the newest first."""
@@ -78,7 +78,9 @@ def search(
     category: Category = None,
     session: Session = None,
     all_sessions: AllSessions = False,
-    top_k: Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="At most so many.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="At most so many.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
     as_json: Json = False,
 ) -> Result:
@@ -112,7 +114,7 @@ def _found(hit: "Hit", explain: bool) -> str:
 
 
 @app.command()
-def show(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json = False) -> Result:
+def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show a memory with where it comes from: the conversation, the words, every version of it."""
     with opened(user) as memchat:
         memory = find(memchat, id_, agent)
@@ -130,7 +132,7 @@ def show(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json
 
 @app.command()
 def add(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to remember; - reads a line for each.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="What to remember; - reads a line for each.")],
     *,
     user: User = None,
     category: Annotated[str, typer.Option("--category", metavar="NAME", help="What it is about.")] = "other",
@@ -205,12 +207,10 @@ def _texts(given: Sequence[str]) -> Iterator[str]:
 @app.command()
 def edit(
     id_: Id,
-    text: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]", help="The new words; else EDITOR opens.")
-    ] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The new words; else EDITOR opens.")] = None,
     *,
     user: User = None,
-    agent: LearnedWith = None,
+    agent: OfAgent = None,
     as_json: Json = False,
 ) -> Result:
     """Correct the words of a memory. The former words stay in its history."""
@@ -228,7 +228,7 @@ def edit(
 
 
 @app.command()
-def history(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json = False) -> Result:
+def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show what happened to a memory and to those it replaced, the oldest first."""
     with opened(user) as memchat:
         changes = memchat.store.memories.history(find(memchat, id_, agent))
@@ -238,7 +238,7 @@ def history(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: J
 
 
 @app.command()
-def undo(id_: Id, *, user: User = None, agent: LearnedWith = None, as_json: Json = False) -> Result:
+def undo(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Take back the last change to a memory: an edit, a replacement, its end, or the doubt about it."""
     with opened(user) as memchat:
         memory = memchat.curator.undo(find(memchat, id_, agent))

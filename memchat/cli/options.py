@@ -28,6 +28,10 @@ LearnedWith = Annotated[
     str | None,
     typer.Option("--agent", "-a", metavar="NAME", help="Only what was learned with this agent, and its own memories."),
 ]
+OfAgent = Annotated[
+    str | None,
+    typer.Option("--agent", "-a", metavar="NAME", help="Look among this agent's own memories too."),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="KEY=VALUE", help="Only memories with this metadata; may be repeated."),

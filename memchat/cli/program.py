@@ -1,6 +1,7 @@
 """The program: its commands, and the one place that turns whatever happens into an exit code."""
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,8 @@ from memchat.cli.groups import Lazy, LazyGroup, lightened, misplaced
 from memchat.errors import MemchatError, UsageError
 
 INTERRUPTED = 130
+
+_EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)")
 
 COMMANDS = {
     "chat": Lazy("memchat.cli.chat", "Chat; with piped input every line is a turn."),
@@ -90,6 +93,14 @@ def _invoke(arguments: list[str]) -> object:
 
 
 def _message(error: Any) -> str:
+    """Typer's complaint in plain words, with the option it is about."""
+    parameter = getattr(error, "param", None)
+    least = getattr(parameter, "min", None)
+    if parameter is not None and (least is not None or "integer" in str(error)):
+        bound = "" if least is None else f" of {least} or more"
+        return f"{' / '.join(parameter.opts)} wants a whole number{bound}."
+    if (extra := _EXTRA.match(str(error.format_message()))) is not None:
+        return f"There is no use for this here: {extra[1]}."
     text = str(error.message if getattr(error, "possibilities", None) else error.format_message())
     return text if text.endswith((".", "?")) else f"{text}."
 

@@ -32,7 +32,7 @@ def list_(
     *,
     user: User = None,
     agent: Agent = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the last used.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="At most so many, the last used.")] = None,
     as_json: Json = False,
 ) -> Result:
     """List conversations, the one last used first."""
@@ -59,7 +59,7 @@ def search(
     *,
     user: User = None,
     agent: Agent = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many messages, the newest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many messages, the newest.")] = 50,
     as_json: Json = False,
 ) -> Result:
     """Find messages by their words."""
@@ -103,7 +103,7 @@ def rename(
 
 @app.command()
 def export(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Which; else all.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Which; else all.")] = None,
     *,
     user: User = None,
     agent: Agent = None,
@@ -125,7 +125,7 @@ def export(
 
 @app.command()
 def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Conversations, by id, its beginning, or name.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Conversations, by id, its beginning, or name.")],
     *,
     user: User = None,
     yes: Yes = False,

@@ -1,6 +1,7 @@
 """The program as a whole: help, slips, exit codes, what it loads."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,44 @@ def test_every_command_has_help(shell: Shell) -> None:
         for leaf in (command, *getattr(command, "commands", {}).values()):
             assert leaf.help, leaf.name
             assert all(p.help for p in leaf.params if p.param_type_name == "option"), leaf.name
+
+
+def test_help_speaks_of_no_types(shell: Shell) -> None:
+    """What is to be typed is named, not the kind of Python's that it becomes."""
+    for name in COMMANDS:
+        shown = shell.run(name, "--help").out
+        below = re.findall(r"^  (\w+)  ", shown.partition("Commands:")[2], re.MULTILINE)
+        for text in (shown, *(shell.run(name, one, "--help").out for one in below)):
+            assert not re.search(r"<|\[\[|x>=|\.\.\.\}", text), text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("memories", "list", "--limit", "0"), "--limit wants a whole number of 1 or more."),
+        (("memories", "list", "--limit", "ten"), "--limit wants a whole number of 1 or more."),
+        (("chat", "--top-k", "0"), "--top-k / -k wants a whole number of 1 or more."),
+        (("status", "--drop", "x"), "--drop wants a whole number."),
+        (("memories", "list", "tea"), "There is no use for this here: tea."),
+        (("memories", "show"), "Missing argument 'ID'."),
+    ],
+)
+def test_a_value_that_does_not_fit_is_answered_in_plain_words(
+    shell: Shell, arguments: tuple[str, ...], complaint: str
+) -> None:
+    """The option is named with what it wants."""
+    slip = shell.run(*arguments)
+    assert slip.code == 2
+    assert slip.err.splitlines()[0] == f"memchat: {complaint}"
+
+
+def test_a_home_that_is_a_file_is_named(shell: Shell) -> None:
+    """Neither an error number nor a traceback."""
+    shell.home.write_text("no folder")
+    slip = shell.run("memories", "list")
+    assert slip.code == 2
+    assert "MEMCHAT_HOME must be a folder" in slip.err
+    assert "Errno" not in slip.err
 
 
 def test_version(shell: Shell) -> None:

@@ -53,8 +53,8 @@ def test_statements_about_oneself_become_sentences_in_the_third_person(message: 
             "User is building a SaaS product in Laravel for the healthcare industry, targeting small clinics.",
         ),
         (
-            "I run a bakery in Lyon, specialising in rye.",
-            "User runs a bakery in Lyon, specialising in rye.",
+            "I run a bakery in Lyon, specialising in rye bread.",
+            "User runs a bakery in Lyon, specialising in rye bread.",
         ),
         ("I'm writing a game engine, written in Zig.", "User is writing a game engine, written in Zig."),
         ("I work at a startup, focusing on batteries", "User works at a startup, focusing on batteries."),
