@@ -99,27 +99,39 @@ def find_quote(quote: str, said: str) -> str | None:
 
     It begins and ends where a word does, in scripts that part words, and holds more than punctuation.
     """
-    plain, places = _plain(said)
-    wanted = _plain(quote)[0].strip(" \"'.,;:!?。、")
-    if not any(unicodedata.category(character)[0] in "LNS" for character in wanted):
-        return None
-    at = plain.find(wanted)
-    while at >= 0 and not (_parts(said, places, at) and _parts(said, places, at + len(wanted))):
-        at = plain.find(wanted, at + 1)
-    if at < 0:
-        return None
-    end = places[at + len(wanted)] if at + len(wanted) < len(places) else len(said)
-    return said[places[at] : end].rstrip()
+    return _Message(said).quoted(quote)
 
 
-def _parts(said: str, places: list[int], at: int) -> bool:
-    """Whether `said` may be cut where the plain character `at` begins: not within a word, where words are parted."""
-    if at == 0 or at == len(places):
-        return True
-    before, after = said[places[at - 1]], said[places[at]]
-    if places[at - 1] == places[at] or unicodedata.combining(after):
-        return False
-    return not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after)
+class _Message:
+    """What was said, made ready once for every quote that is looked for in it."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+        self._plain, self._places = _plain(said)
+
+    def quoted(self, quote: str) -> str | None:
+        """See `find_quote`."""
+        wanted = _plain(quote)[0].strip(" \"'.,;:!?。、")
+        if not any(unicodedata.category(character)[0] in "LNS" for character in wanted):
+            return None
+        at = self._plain.find(wanted)
+        while at >= 0 and not (self._parts(at) and self._parts(at + len(wanted))):
+            at = self._plain.find(wanted, at + 1)
+        if at < 0:
+            return None
+        after = at + len(wanted)
+        end = self._places[after] if after < len(self._places) else len(self._said)
+        return self._said[self._places[at] : end].rstrip()
+
+    def _parts(self, at: int) -> bool:
+        """Whether it may be cut where the plain character `at` begins: not within a word, where words are parted."""
+        places = self._places
+        if at == 0 or at == len(places):
+            return True
+        before, after = self._said[places[at - 1]], self._said[places[at]]
+        if places[at - 1] == places[at] or unicodedata.combining(after):
+            return False
+        return not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after)
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
@@ -149,16 +161,17 @@ def decide(extraction: Extraction, exchange: Exchange, learning: Learning) -> li
     """
     known = dict(enumerate(exchange.known, 1))
     own = {number: memory for number, memory in known.items() if memory.owner == learning.owner}
-    forgotten, over = _asked_to_forget(extraction, exchange, own)
+    message, numbers = _Message(exchange.user), _Numbers(exchange)
+    forgotten, over = _asked_to_forget(extraction, exchange, own, message)
     decisions: list[Decision] = []
     for fact in extraction.facts:
-        quote = find_quote(fact.quote, exchange.user)
-        if quote is not None and _says_something(quote, exchange.user) and _grounded(fact, exchange):
+        quote = message.quoted(fact.quote)
+        if quote is not None and _says_something(quote, exchange.user) and numbers.ground(fact):
             replaced = [known[n] for n in fact.replaces if n in known and known[n].id not in forgotten]
             decisions.append(_add(fact, quote, replaced, exchange, learning))
     touched = {m for d in decisions if isinstance(d, Add) for m in d.replaces}
     decisions += [Forget(memory_id, "asked to forget") for memory_id in forgotten]
-    ended = [m for m in (*over, *extraction.ended) if find_quote(m.quote, exchange.user) is not None]
+    ended = [m for m in (*over, *extraction.ended) if message.quoted(m.quote) is not None]
     # What is outdated can only be so where something else has changed.
     outdated = extraction.outdated if decisions or ended else ()
     rest = replace(extraction, ended=tuple(ended), outdated=outdated)
@@ -170,32 +183,36 @@ def _says_something(quote: str, said: str) -> bool:
     return any(word not in _SAYS_NOTHING for word in words(quote)) or words(quote) in ([], words(said))
 
 
-def _grounded(fact: Fact, exchange: Exchange) -> bool:
-    """Whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
+class _Numbers:
+    """The numbers that an exchange says, and those to which it leads."""
 
-    The number of a case may come from the assistant ("that ticket"), a year may not. Times and dates may have been
-    reckoned, but for a year to which nothing leads; round numbers written out.
-    """
-    known = [f"{memory.text} ({memory.valid_from}, {memory.valid_to})" for memory in exchange.known]
-    said = _with_plain_digits("\n".join((exchange.user, *(text for _, text in exchange.earlier), *known)))
-    own = (text for role, text in exchange.earlier if role is Role.USER)
-    dated = _with_plain_digits("\n".join((exchange.user, *own, *known)))
-    years = {*map(int, re.findall(rf"(?<!\d){_YEAR}(?!\d)", dated)), *_reckoned(exchange)}
-    in_words = _MAGNITUDE.search(said) is not None
+    def __init__(self, exchange: Exchange) -> None:
+        known = [f"{memory.text} ({memory.valid_from}, {memory.valid_to})" for memory in exchange.known]
+        self._said = _with_plain_digits("\n".join((exchange.user, *(text for _, text in exchange.earlier), *known)))
+        own = (text for role, text in exchange.earlier if role is Role.USER)
+        dated = _with_plain_digits("\n".join((exchange.user, *own, *known)))
+        self._years = {*map(int, re.findall(rf"(?<!\d){_YEAR}(?!\d)", dated)), *_reckoned(exchange)}
+        self._in_words = _MAGNITUDE.search(self._said) is not None
 
-    def was_said(number: str) -> bool:
+    def ground(self, fact: Fact) -> bool:
+        """Whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
+
+        The number of a case may come from the assistant ("that ticket"), a year may not. Times and dates may have been
+        reckoned, but for a year to which nothing leads; round numbers written out.
+        """
+        found = _LONG_NUMBER.findall(_with_plain_digits(fact.text))
+        return all(self._has(number) or self._have(re.split(r"\D+", number)) for number in found)
+
+    def _has(self, number: str) -> bool:
         digits = re.sub(r"\D", "", number)
-        if _TIME.fullmatch(number) or (in_words and _ROUND.fullmatch(digits)):
+        if _TIME.fullmatch(number) or (self._in_words and _ROUND.fullmatch(digits)):
             return True
         if _DATE.fullmatch(number):
-            return years.issuperset(map(int, re.findall(_YEAR, number)))
-        return re.search(rf"(?<!\d)(?<!\d[.,]){_BETWEEN_DIGITS.join(digits)}(?![.,]?\d)", said) is not None
+            return self._years.issuperset(map(int, re.findall(_YEAR, number)))
+        return re.search(rf"(?<!\d)(?<!\d[.,]){_BETWEEN_DIGITS.join(digits)}(?![.,]?\d)", self._said) is not None
 
-    def each_was_said(numbers: Sequence[str]) -> bool:
-        return len(numbers) > 1 and all(len(number) > 2 and was_said(number) for number in numbers)
-
-    found = _LONG_NUMBER.findall(_with_plain_digits(fact.text))
-    return all(was_said(number) or each_was_said(re.split(r"\D+", number)) for number in found)
+    def _have(self, numbers: Sequence[str]) -> bool:
+        return len(numbers) > 1 and all(len(number) > 2 and self._has(number) for number in numbers)
 
 
 def _reckoned(exchange: Exchange) -> set[int]:
@@ -257,13 +274,13 @@ def _scope(fact: Fact, replaced: Sequence[Memory], learning: Learning) -> Scope:
 
 
 def _asked_to_forget(
-    extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory]
+    extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], message: _Message
 ) -> tuple[list[str], list[Mention]]:
     """The ids of what the person asked to forget, and the mentions that only say that something is over.
 
     "Don't forget that I…" is neither.
     """
-    mentioned = [m for m in extraction.forget if m.number in known and find_quote(m.quote, exchange.user)]
+    mentioned = [m for m in extraction.forget if m.number in known and message.quoted(m.quote)]
     if _ASKS_TO_FORGET.search(_ASKS_NO_FORGETTING.sub("", exchange.user)):
         return list(dict.fromkeys(known[mention.number].id for mention in mentioned)), []
     return [], [] if _ASKS_NO_FORGETTING.search(exchange.user) else mentioned
