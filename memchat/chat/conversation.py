@@ -123,9 +123,8 @@ class Conversation:
         turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
         persona = prompt.Persona(self._style.system, self.remembers)
         memories = [hit.memory for hit in turn.hits]
-        count = self.model.count_tokens
-        system = prompt.system_prompt(persona, self._clock().astimezone(), memories, standing, count)
-        self._window = self._window or prompt.Window(self.model.context_tokens, count)
+        system = prompt.system_prompt(persona, self._clock().astimezone(), memories, standing)
+        self._window = self._window or prompt.Window(self.model.context_tokens, self.model.count_tokens)
         sent = self._window.fill(system, earlier, text)
         turn.request = Request(sent.messages, temperature=self._style.temperature)
         if sent.outgrown and not self._outgrown:

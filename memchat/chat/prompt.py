@@ -39,17 +39,11 @@ class Persona:
     remembers: bool = True
 
 
-def system_prompt(
-    persona: Persona, now: datetime, memories: Sequence[Memory], standing: Sequence[Memory], count: CountTokens
-) -> str:
-    """The system message; `now` is local. Without memory there is no block, and no word about one.
-
-    Of `standing` there is what `wishes_that_fit` lets through.
-    """
+def system_prompt(persona: Persona, now: datetime, memories: Sequence[Memory], wishes: Sequence[Memory]) -> str:
+    """The system message; `now` is local. Without memory there is no block, and no word about one."""
     parts = [persona.system or PERSONA, f"It is {now:%A, %d %B %Y, %H:%M}."]
-    wishes = [_wish(memory) for memory in wishes_that_fit(standing, count)]
     if wishes:
-        parts.append("How this person wishes to be answered:\n" + "\n".join(wishes))
+        parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))
     if persona.remembers:
         parts.append(USE_OF_MEMORY + "\n\n" + render(memories, now.date()))
     return "\n\n".join(parts)

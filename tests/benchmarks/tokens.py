@@ -64,14 +64,14 @@ def measure(conversation: Conversation, kind: str, count: CountTokens, costs: di
     items = conversation.turns if kind == "turns" else conversation.facts
     now = datetime.now(UTC)
     whole = count(history(conversation))
-    bare = count(system_prompt(Persona(remembers=False), now, (), (), count))
+    bare = count(system_prompt(Persona(remembers=False), now, (), ()))
     view = View((Owner.user(USER),))
     with tempfile.TemporaryDirectory() as home, App(Settings(Path(home), USER)) as app:
         stored = fill(app, items, verbatim=kind == "turns")
         for question in conversation.questions:
             memories = [hit.memory for hit in app.recall.search(Query(question.text, view))]
             found = _found([stored[memory.id] for memory in memories], question.evidence)
-            prompt = count(system_prompt(Persona(), now, memories, (), count))
+            prompt = count(system_prompt(Persona(), now, memories, ()))
             costs["full history"].add(whole, 1.0)
             costs["memchat: the block of memories"].add(count(render(memories, now.date())), found)
             costs["memchat: the block, and what is said about it"].add(prompt - bare, found)

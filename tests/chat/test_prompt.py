@@ -52,10 +52,10 @@ def conversation(system: str, recent: Sequence[Message], text: str, window: int)
 
 def test_the_system_message_says_who_answers_and_when() -> None:
     """The day of the week helps with 'next Friday'."""
-    prompt = system_prompt(Persona(), NOW, [], [], count)
+    prompt = system_prompt(Persona(), NOW, [], [])
     assert prompt.startswith(PERSONA)
     assert "It is Wednesday, 03 June 2026, 09:05." in prompt
-    assert system_prompt(Persona("You are a pirate."), NOW, [], [], count).startswith("You are a pirate.\n")
+    assert system_prompt(Persona("You are a pirate."), NOW, [], []).startswith("You are a pirate.\n")
 
 
 def test_memories_stand_in_their_fence_with_their_dates() -> None:
@@ -64,7 +64,7 @@ def test_memories_stand_in_their_fence_with_their_dates() -> None:
         memory("User lives in Lyon.", valid_from=date(2026, 5, 1)),
         memory("User smokes.", valid_to=date(2026, 1, 1)),
     ]
-    prompt = system_prompt(Persona(), NOW, known, [], count)
+    prompt = system_prompt(Persona(), NOW, known, [])
     assert prompt.endswith(
         "<memories>\n- User lives in Lyon. (since 2026-05-01)\n- User smokes. (noted 2026-06-03, ended 2026-01-01)\n"
         "</memories>"
@@ -74,8 +74,8 @@ def test_memories_stand_in_their_fence_with_their_dates() -> None:
 
 def test_nothing_relevant_is_said_and_nothing_remembered_is_not_mentioned() -> None:
     """With memory and no hits there is a block that says so; without memory there is none."""
-    assert system_prompt(Persona(), NOW, [], [], count).endswith("<memories>\nNo relevant memories found.\n</memories>")
-    without = system_prompt(Persona(remembers=False), NOW, [], [], count)
+    assert system_prompt(Persona(), NOW, [], []).endswith("<memories>\nNo relevant memories found.\n</memories>")
+    without = system_prompt(Persona(remembers=False), NOW, [], [])
     assert "memor" not in without.lower()
 
 
@@ -92,10 +92,10 @@ ESCAPES = [
 @pytest.mark.parametrize("text", ESCAPES)
 def test_no_memory_and_no_wish_can_leave_its_line(text: str) -> None:
     """One fence opens, one closes, and the block reads back as one memory."""
-    prompt = system_prompt(Persona(), NOW, [memory(text)], [memory(text, standing=True)], count)
+    prompt = system_prompt(Persona(), NOW, [memory(text)], [memory(text, standing=True)])
     assert prompt.count("<memories>") == prompt.count("</memories>") == 1
     assert len(block.read(prompt)) == 1
-    before = system_prompt(Persona(), NOW, [memory("x")], [memory("y", standing=True)], count)
+    before = system_prompt(Persona(), NOW, [memory("x")], [memory("y", standing=True)])
     assert len(prompt.splitlines()) == len(before.splitlines())
 
 
@@ -103,7 +103,7 @@ def test_wishes_stand_in_every_prompt_within_their_budget() -> None:
     """Newest first; one that is too long does not keep the others out."""
     wishes = [memory(f"Wish {number} " + "word " * 28) for number in range(5)]
     endless = memory("word " * (STANDING_TOKENS + 1))
-    prompt = system_prompt(Persona(), NOW, [], [endless, *wishes], count)
+    prompt = system_prompt(Persona(), NOW, [], wishes_that_fit([endless, *wishes], count))
     assert "How this person wishes to be answered:\n- Wish 0 word" in prompt
     shown = [line for line in prompt.splitlines() if line.startswith("- ")]
     assert [line[:8] for line in shown] == ["- Wish 0", "- Wish 1", "- Wish 2"]
@@ -113,7 +113,7 @@ def test_wishes_stand_in_every_prompt_within_their_budget() -> None:
 
 def test_wishes_count_without_memory_too_but_are_not_announced_where_there_are_none() -> None:
     """No empty heading."""
-    assert "wishes" not in system_prompt(Persona(), NOW, [], [], count)
+    assert "wishes" not in system_prompt(Persona(), NOW, [], [])
 
 
 # The window.
@@ -241,5 +241,5 @@ def test_the_clock_and_the_days_are_local() -> None:
     """Just after midnight the block's 'ended' follows the day on the person's screen."""
     local = datetime(2026, 6, 4, 0, 30).astimezone()
     ending = memory("User is on holiday.", valid_to=date(2026, 6, 4))
-    assert "ended 2026-06-04" in system_prompt(Persona(), local, [ending], [], count)
-    assert "until 2026-06-04" in system_prompt(Persona(), local - timedelta(hours=1), [ending], [], count)
+    assert "ended 2026-06-04" in system_prompt(Persona(), local, [ending], [])
+    assert "until 2026-06-04" in system_prompt(Persona(), local - timedelta(hours=1), [ending], [])
