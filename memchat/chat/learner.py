@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -251,6 +252,7 @@ class Learner:
         self._user = user
         self._news = threading.Condition()
         self._stopping = False
+        self._waited_s = 0.0
         self._awake = False
         self._settled = False
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
@@ -275,12 +277,17 @@ class Learner:
             return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Stop after the present step. Work left over stays pending on disk."""
+        """Stop after the present step, waited for no longer than `timeout_s` in all calls together.
+
+        Work left over stays pending on disk.
+        """
         with self._news:
-            again, self._stopping = self._stopping, True
+            self._stopping = True
             self._news.notify_all()
-        if self._thread.is_alive() and not again:
-            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            began = time.monotonic()
+            self._thread.join(max(timeout_s - self._waited_s, 0.0))
+            self._waited_s += time.monotonic() - began
 
     def _run(self) -> None:
         desk: Desk | None = None
