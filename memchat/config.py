@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -225,12 +225,6 @@ def examine_settings() -> tuple[Settings, list[ConfigError]]:
     if not str(values.setdefault("user", _login_name())).strip():
         wrong.append(ConfigError("The user name is empty.", hint="Give one with --user or MEMCHAT_USER."))
     return Settings(home=home, agents=agents, origins=origins, **values), wrong
-
-
-def with_overrides(settings: Settings, **overrides: object) -> Settings:
-    """A copy of `settings` with the given fields replaced; None means not given."""
-    given = {name: value for name, value in overrides.items() if value is not None}
-    return replace(settings, **given)  # type: ignore[arg-type]
 
 
 def _home(env: Mapping[str, str]) -> Path:

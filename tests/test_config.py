@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memchat.config import SETTING_NAMES, AgentProfile, Remembering, Settings, load_settings, nearest, with_overrides
+from memchat.config import SETTING_NAMES, AgentProfile, Remembering, Settings, load_settings, nearest
 from memchat.errors import ConfigError
 from memchat.memory.types import CATEGORIES
 
@@ -74,13 +74,6 @@ def test_paths_stand_in_the_home(folder: Path) -> None:
     assert {path.parent for path in paths} == {folder}
     assert load_settings({"MEMCHAT_HOME": "~/there"}).home == Path.home() / "there"
     assert load_settings({}).home.is_absolute()
-
-
-def test_overrides_that_are_none_change_nothing(folder: Path) -> None:
-    """None means not given."""
-    settings = load(folder, {"MEMCHAT_MODEL": "a"})
-    assert with_overrides(settings, model=None, top_k=9).model == "a"
-    assert with_overrides(settings, model=None, top_k=9).top_k == 9
 
 
 # The .env files.

@@ -15,12 +15,11 @@ def visible(text: str) -> str:
     invisible characters. The joiners that emoji, Indic and Persian words need stay. Lone surrogates become U+FFFD,
     line and paragraph separators a newline. A text that has been through this comes back unchanged.
     """
-    stream = StreamFilter()
-    return stream.feed(text) + stream.flush()
+    return StreamFilter().feed(text)
 
 
 class StreamFilter:
-    """`visible` for a text that arrives in pieces, however they are cut."""
+    """`visible` for one text that arrives in pieces, however they are cut."""
 
     def __init__(self) -> None:
         self._state = _State.TEXT
@@ -28,13 +27,11 @@ class StreamFilter:
         self._joiner = False
 
     def feed(self, piece: str) -> str:
-        """What of `piece` may be shown now. At most one character, a joiner, is held back for the next call."""
-        return "".join(self._without_invisibles(self._without_controls(piece)))
+        """What of `piece` may be shown now.
 
-    def flush(self) -> str:
-        """What was held back, at the end of the text; afterwards the filter is as new."""
-        self._state, self._last, self._joiner = _State.TEXT, "", False
-        return ""
+        At most one character, a joiner, is held back for the next call; at the end of the text it joins nothing.
+        """
+        return "".join(self._without_invisibles(self._without_controls(piece)))
 
     def _without_controls(self, piece: str) -> str:
         kept: list[str] = []

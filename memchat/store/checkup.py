@@ -302,6 +302,6 @@ def _erasures(database: Database) -> Iterator[Diagnosis]:
 
 
 def _first(found: Iterable[str]) -> str:
-    several = list(found)
-    more = f" and {len(several) - MOST_NAMED} more" if len(several) > MOST_NAMED else ""
-    return "; ".join(several[:MOST_NAMED]) + more
+    named = list(found)
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return "; ".join(named[:MOST_NAMED]) + more

@@ -45,7 +45,7 @@ class RawReply:
         self._write(self._filter.feed(piece))
 
     def close(self) -> None:
-        self._write(self._filter.flush() + "\n")
+        self._write("\n")
 
     def _write(self, text: str) -> None:
         if text:
@@ -74,7 +74,6 @@ class MarkdownReply:
         self._consume(self._filter.feed(piece))
 
     def close(self) -> None:
-        self._consume(self._filter.flush())
         if self._start:
             self._whole_line()
         self._end_text()

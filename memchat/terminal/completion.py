@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.document import Document
 
 _LONGEST_META = 60
+_TAKES_MEMORY = "forget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,6 @@ class Sources:
     commands: Mapping[str, str]
     choices: Mapping[str, tuple[str, ...]]
     memories: Callable[[], Iterable[tuple[str, str]]]
-    takes_memory: frozenset[str] = frozenset({"forget"})
 
 
 def offers(before: str, sources: Sources) -> list[Offer]:
@@ -40,7 +40,7 @@ def offers(before: str, sources: Sources) -> list[Offer]:
         fitting = ((known, help_) for known, help_ in sources.commands.items() if known.startswith(name))
         return [Offer(f"/{known}", len(before), help_) for known, help_ in fitting]
     word = argument.lstrip()
-    if name in sources.takes_memory:
+    if name == _TAKES_MEMORY:
         return _memories(word, sources.memories())
     return [Offer(choice, len(word)) for choice in sources.choices.get(name, ()) if choice.startswith(word)]
 
