@@ -416,7 +416,7 @@ class App:
 
     def drop_index(self, erasure: int, timeout_s: float = DROP_TIMEOUT_S) -> None:
         """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""
-        from memchat.store.index import wait_until_dropped
+        from memchat.store.index_folder import wait_until_dropped
 
         with Database(self.settings.database) as database:
             if not wait_until_dropped(self.index_place, database, erasure, timeout_s):

@@ -127,7 +127,7 @@ def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
 
 
 def _index_dropped(settings: Settings) -> Iterator[str]:
-    from memchat.store.index import drop_index_now
+    from memchat.store.index_folder import drop_index_now
 
     with Database(settings.database) as database:
         if drop_index_now(_place(settings, database)):

@@ -113,7 +113,7 @@ def _standing(memchat: "App", agent: str | None) -> dict[str, Any]:
 
 def _index(memchat: "App") -> dict[str, Any]:
     """How the index stands, seen from a process that does not keep it."""
-    from memchat.store.index import look
+    from memchat.store.index_folder import look
 
     state = look(memchat.index_place)
     return {"state": str(state.phase), "memories": state.indexed}

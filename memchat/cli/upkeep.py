@@ -64,7 +64,7 @@ def _embedded(memchat: "App") -> tuple[str, int]:
 def _indexed(memchat: "App", fingerprint: str) -> tuple[int, bool]:
     from dataclasses import replace
 
-    from memchat.store.index import rebuild_now
+    from memchat.store.index_folder import rebuild_now
 
     place = replace(memchat.index_place, fingerprint=fingerprint)
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from memchat.errors import StoreError
 from memchat.store.chroma import IndexBroken
 from memchat.store.database import Database
-from memchat.store.index import acquired, index_lock, remove_index
+from memchat.store.index_folder import acquired, index_lock, remove_index
 from memchat.store.open_index import IndexPlace, OpenIndex, usable
 
 

@@ -15,7 +15,7 @@ from memchat.errors import StoreError
 from memchat.store.apart import run_apart
 from memchat.store.checkup import FIX, Diagnosis, ok, restore, several, warning
 from memchat.store.database import Database
-from memchat.store.index import Phase, look
+from memchat.store.index_folder import Phase, look
 from memchat.store.marker import read_marker
 from memchat.store.open_index import IndexPlace, newest
 

@@ -23,7 +23,7 @@ from memchat.memory.types import Add, Draft, Owner
 from memchat.memory.vectors import embed
 from memchat.models.choice import OFFLINE
 from memchat.store.dense import Dense
-from memchat.store.index import Phase
+from memchat.store.index_folder import Phase
 from memchat.store.scan import ExactScan
 from memchat.store.store import Store
 from tests.benchmarks.gauges import milliseconds, resident_mb

@@ -34,7 +34,7 @@ from memchat.memory.types import Add, Draft, Owner, Work
 from memchat.memory.vectors import embed
 from memchat.models.access import ModelAccess
 from memchat.models.litellm_setup import litellm
-from memchat.store.index import Phase, rebuild_now
+from memchat.store.index_folder import Phase, rebuild_now
 from tests.benchmarks.gauges import conditions, milliseconds, spread
 from tests.benchmarks.loopback import PromptServer
 from tests.benchmarks.startup import USER, environment

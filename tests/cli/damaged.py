@@ -13,7 +13,7 @@ import numpy as np
 from memchat.memory.ports import Embedded, VectorKind
 from memchat.memory.types import Add, Draft, Owner, Role
 from memchat.models.builtin_embedder import DIMENSION, FINGERPRINT
-from memchat.store.index import rebuild_now
+from memchat.store.index_folder import rebuild_now
 from memchat.store.open_index import IndexPlace
 from memchat.store.store import Store
 from tests.cli.conftest import Outcome, Shell

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from memchat.models.builtin_embedder import FINGERPRINT
 from memchat.store.database import Database
-from memchat.store.index import rebuild_now
+from memchat.store.index_folder import rebuild_now
 from memchat.store.open_index import IndexPlace
 from tests.cli.conftest import ROOT, Shell
 

@@ -20,7 +20,7 @@ from memchat.memory.ports import Completion, Delta, LanguageModel, Request, View
 from memchat.memory.redaction import redact
 from memchat.memory.types import Memory, Message, Owner, Role, Session, Terms
 from memchat.models.choice import OFFLINE
-from memchat.store.index import rebuild_now
+from memchat.store.index_folder import rebuild_now
 from memchat.store.work import KEEPS_ORDER
 from tests.evals.judge import Failure, Held, Verdict, judge
 from tests.evals.kit import Conversation, Keep, Turn

@@ -27,7 +27,8 @@ from memchat.memory.types import Add, Memory, MessageStatus, Owner, Scope, Work
 from memchat.store.database import Database
 from memchat.store.dense import Dense
 from memchat.store.embeddings import Reembedding, faults
-from memchat.store.index import IndexKeeper, Phase, rebuild_now, wait_until_dropped
+from memchat.store.index import IndexKeeper
+from memchat.store.index_folder import Phase, rebuild_now, wait_until_dropped
 from memchat.store.interchange import Reader, record_json
 from memchat.store.scan import ExactScan
 from memchat.store.store import Store

@@ -11,7 +11,8 @@ import pytest
 from memchat.models.builtin_embedder import BuiltinEmbedder
 from memchat.store.database import Database
 from memchat.store.dense import Dense
-from memchat.store.index import IndexKeeper, Phase, rebuild_now
+from memchat.store.index import IndexKeeper
+from memchat.store.index_folder import Phase, rebuild_now
 from memchat.store.scan import ExactScan
 from tests.store.vectors_room import (
     FINGERPRINT,

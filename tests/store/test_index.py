@@ -9,14 +9,8 @@ from filelock import FileLock
 from memchat.errors import StoreBusy
 from memchat.store.chroma import ChromaIndex, Entry
 from memchat.store.database import Database
-from memchat.store.index import (
-    Phase,
-    drop_index_now,
-    look,
-    rebuild_now,
-    wait_until_dropped,
-)
 from memchat.store.index_check import check_now
+from memchat.store.index_folder import Phase, drop_index_now, look, rebuild_now, wait_until_dropped
 from memchat.store.marker import MARKER, read_marker, write_marker
 from memchat.store.scan import ExactScan
 from tests.store.vectors_room import (

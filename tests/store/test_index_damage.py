@@ -12,11 +12,7 @@ from filelock import FileLock
 
 from memchat.store.chroma import ChromaIndex, IndexBroken
 from memchat.store.database import Database
-from memchat.store.index import (
-    Phase,
-    look,
-    rebuild_now,
-)
+from memchat.store.index_folder import Phase, look, rebuild_now
 from memchat.store.marker import MARKER
 from memchat.store.scan import ExactScan
 from tests.store.vectors_room import (

@@ -12,7 +12,8 @@ import numpy as np
 
 from memchat.store.database import Database
 from memchat.store.dense import Dense
-from memchat.store.index import IndexKeeper, Phase
+from memchat.store.index import IndexKeeper
+from memchat.store.index_folder import Phase
 from memchat.store.open_index import IndexPlace
 from memchat.store.scan import ExactScan
 
