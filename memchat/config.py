@@ -273,8 +273,7 @@ def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> d
         return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        hint = f"MEMCHAT_HOME must be a folder; {path.parent} is none." if path.parent.is_file() else None
-        raise ConfigError(f"{path} cannot be read: {reason}.", hint=hint) from error
+        raise ConfigError(f"{path} cannot be read: {reason}.") from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -148,6 +148,8 @@ def test_what_cannot_be_embedded_stays_pending(shell: Shell, server: ScriptedSer
 
 def test_a_failure_of_the_embedder_is_told_as_its_own(shell: Shell, server: ScriptedServer) -> None:
     """The hint names the setting of the embedding model, not the option of the chat model."""
+    # One for the search for what it may replace, one for what is to be kept.
+    server.enqueue_embedding(REFUSAL)
     server.enqueue_embedding(REFUSAL)
     for address, code in ((server.base_url, 3), (NOWHERE, 4)):
         done = shell.run("memories", "add", "Lives in Berlin.", env=behind(address))

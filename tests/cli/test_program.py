@@ -84,15 +84,6 @@ def test_a_value_that_does_not_fit_is_answered_in_plain_words(
     assert slip.err.splitlines()[0] == f"memchat: {complaint}"
 
 
-def test_a_home_that_is_a_file_is_named(shell: Shell) -> None:
-    """Neither an error number nor a traceback."""
-    shell.home.write_text("no folder")
-    slip = shell.run("memories", "list")
-    assert slip.code == 2
-    assert "MEMCHAT_HOME must be a folder" in slip.err
-    assert "Errno" not in slip.err
-
-
 def test_version(shell: Shell) -> None:
     """`--version` prints it."""
     assert shell.run("--version").out == f"memchat {__version__}\n"
