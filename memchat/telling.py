@@ -19,6 +19,8 @@ CLOSE = 0.5
 """From this score on a memory is about the same thing: "The wifi is called Hawk" gives "The wifi is called Falcon" 1.2,
 and what has nothing to do with it 0.2."""
 MOST_CLOSE = 3
+MANY = 20
+"""More texts than this at once are a list: kept in one transaction, each as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,14 @@ class Telling:
     def tell(self, texts: Sequence[str], draft: Draft, manner: Manner | None = None) -> list[Told]:
         """Keep each of `texts` as it is, in order, each with all else that `draft` says.
 
-        Raises UsageError for a text that cannot be kept, before any of them is.
+        Up to MANY of them are held against what is known. Raises UsageError for a text that cannot be kept, before any
+        of them is.
         """
         clean = [self._curator.clean(text) for text in texts]
         draft = replace(draft, metadata=self._curator.masked_pairs(draft.metadata))
+        if len(clean) > MANY:
+            drafts = [replace(draft, text=text, standing=bool(manner and manner.standing)) for text in clean]
+            return [Told(memory) for memory in self._curator.add_all(drafts)]
         recall = self._recall()
         return [self._tell(replace(draft, text=text), manner or Manner(), recall) for text in clean]
 

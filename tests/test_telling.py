@@ -9,7 +9,7 @@ from memchat.app import App
 from memchat.config import Settings
 from memchat.errors import UsageError
 from memchat.memory.types import Draft, Owner
-from memchat.telling import Manner, Told
+from memchat.telling import MANY, Manner, Told
 
 AL = Owner.user("al")
 
@@ -142,3 +142,16 @@ def test_several_texts_are_refused_together(app: App) -> None:
     with pytest.raises(UsageError):
         app.telling.tell(["User likes tea", ""], Draft("", AL))
     assert current(app) == []
+
+
+def test_a_list_is_kept_as_it_stands(app: App) -> None:
+    """In order, all of it or nothing, and none of it in the place of another."""
+    app.remember("User lives in Berlin.", "al")
+    texts = ["I live in Oslo.", "I live in Bergen now.", *(f"Likes tea number {number}." for number in range(MANY))]
+    kept = app.telling.tell(texts, Draft("", AL), Manner(standing=True))
+    assert [one.memory.text for one in kept] == texts
+    assert all(one.memory.standing for one in kept)
+    assert current(app) == ["User lives in Berlin.", *texts]
+    with pytest.raises(UsageError):
+        app.telling.tell([*texts, " "], Draft("", AL))
+    assert len(current(app)) == len(texts) + 1

@@ -157,7 +157,8 @@ def add(
 ) -> Result:
     """Remember each text exactly as it is written.
 
-    It takes the place of what simple English rules see it change; other memories about the same thing are named.
+    It takes the place of what simple English rules see it change; other memories about the same thing are named. More
+    than 20 texts at once are kept as they stand.
     """
     from memchat.telling import Manner
 
