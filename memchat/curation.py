@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from memchat.errors import UsageError
 from memchat.memory import vectors
 from memchat.memory.cues import cues_for
 from memchat.memory.ports import Embedded, Embedder, View
 from memchat.memory.redaction import redact, redact_pairs
-from memchat.memory.text import words
+from memchat.memory.text import well_formed, words
 from memchat.memory.types import (
     Add,
     Applied,
@@ -32,6 +32,8 @@ from memchat.store.store import Store
 if TYPE_CHECKING:
     from memchat.memory.recall import Recall
     from memchat.store.traces import Traces
+
+Worded = TypeVar("Worded", Draft, Memory)
 
 LONGEST = 8_000
 """The longest memory, in characters."""
@@ -119,7 +121,7 @@ class Curator:
         last = next((change for change in reversed(changes) if not _keeps_words(change)), None)
         if last is not None and last.event in {Event.UPDATE, Event.UNDO} and last.old_text not in {None, memory.text}:
             changed, embedded = self._in_words(memory, last.old_text or "")
-            return store.undo(changed, last.old_text or "", embedded)
+            return store.undo(changed, changed.text, embedded)
         if last is not None and last.event in {Event.END, Event.DOUBT}:
             return store.unend(memory)
         if memory.superseded_by is not None:
@@ -152,7 +154,7 @@ class Curator:
 
     def clean(self, text: str) -> str:
         """`text` as it may be kept: stripped, secrets masked. Raises UsageError where it is empty or too long."""
-        text = text.strip()
+        text = well_formed(text).strip()
         if not text:
             raise UsageError("There is nothing to remember in an empty text.")
         if len(text) > LONGEST:
@@ -163,10 +165,10 @@ class Curator:
         return redact(text).text if self._redacts else text
 
     def _in_words(self, memory: Memory, text: str) -> tuple[Memory, Embedded]:
-        """`memory` with the cues that go with `text`, and the vectors of these and of `text`."""
-        plain = Draft(text, memory.owner, memory.scope, memory.category, verbatim=memory.verbatim)
-        draft = self._with_cues(plain)
-        return replace(memory, cues=draft.cues), vectors.embed(self._embedder(), [draft])[0]
+        """`memory` with `text` for its words and with the cues that go with it, and the vectors of these."""
+        changed = self._with_cues(replace(memory, text=text, cues=()))
+        before = self._store.memories.turn_before(memory)
+        return changed, vectors.embed(self._embedder(), [changed], [before])[0]
 
     def masked_pairs(self, metadata: Metadata) -> Metadata:
         return redact_pairs(metadata) if self._redacts else metadata
@@ -190,7 +192,7 @@ class Curator:
         old, new = (text and self.masked(text) for text in (change.old_text, change.new_text))
         return replace(change, old_text=old, new_text=new)
 
-    def _with_cues(self, draft: Draft) -> Draft:
+    def _with_cues(self, draft: Worded) -> Worded:
         if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:
             return draft
         return replace(draft, cues=cues_for(draft.category, draft.text))

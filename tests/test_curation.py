@@ -4,7 +4,8 @@ import pytest
 
 from memchat.curation import LONGEST, Curator
 from memchat.errors import UsageError
-from memchat.memory.types import Confirm, Doubt, End, Memory
+from memchat.memory.ports import Embedded
+from memchat.memory.types import Confirm, Doubt, Draft, End, Evidence, Memory, Role, Source
 from memchat.store.store import Store
 from tests.conftest import SettableClock
 from tests.store.memory_room import ALICE, HashedEmbedder, add, apply, current, holding, replace_with, texts
@@ -16,6 +17,11 @@ PLANNED = date(2026, 9, 1)
 @pytest.fixture
 def curator(store: Store) -> Curator:
     return Curator(store, HashedEmbedder, lambda erasure: None)
+
+
+def vectors_of(store: Store, memory: Memory) -> Embedded:
+    (found,) = store.memories.candidates([memory.id])
+    return found.embedded
 
 
 def undo(curator: Curator, store: Store, memory: Memory) -> Memory:
@@ -39,6 +45,23 @@ def test_an_edit_makes_the_cues_anew(store: Store, curator: Curator) -> None:
     kinds = store.database.value("SELECT kinds FROM vectors WHERE number = (SELECT number FROM memories)")
     assert kinds.count("cue") == len(edited.cues)
     assert undo(curator, store, memory).cues == memory.cues
+
+
+def test_a_message_kept_word_for_word_stays_one_when_edited(store: Store, curator: Curator) -> None:
+    """Its vectors are those that it would have been given at once: with the turn before it, without the speaker."""
+    session = store.transcripts.new_session("alice", None)
+    said = ("Ana: I have a cat. It is called Tom.", "Bob: I live in Paris. I like it.")
+    messages = [store.transcripts.record(session, Role.USER, text) for text in said]
+    evidence = [Evidence(message.id, session.id, message.text, "") for message in messages]
+    drafts = [Draft(one.quote, ALICE, verbatim=True, source=Source.SAID, evidence=one) for one in evidence]
+    _, memory = curator.add_all(drafts)
+    before = vectors_of(store, memory)
+    curator.edit(memory, "Bob: I live in Rome. I like it.")
+    edited = vectors_of(store, memory)
+    assert edited.kinds == before.kinds == ("window", "sentence", "sentence")
+    wanted = HashedEmbedder().embed(["I have a cat. It is called Tom.\nI live in Rome. I like it."])
+    assert (edited.rows[0] == wanted[0]).all()
+    assert (vectors_of(store, undo(curator, store, memory)).rows == before.rows).all()
 
 
 def test_a_replacement_is_undone_from_either_end(store: Store, curator: Curator) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from memchat.memory.ports import Embedded, Embedder, VectorKind
 from memchat.memory.text import sentences, without_speaker
-from memchat.memory.types import Draft
+from memchat.memory.types import Draft, Memory
 
 MOST_SENTENCES = 12
 
@@ -33,7 +33,7 @@ def completed(fingerprint: str, dimension: int) -> str:
     return f"{fingerprint[:-1]}{dimension}" if fingerprint.endswith(":?") else fingerprint
 
 
-def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]:
+def texts_of(draft: Draft | Memory, previous: str | None = None) -> list[tuple[str, str]]:
     """The (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
     if not draft.verbatim:
         joined = [(VectorKind.JOINED, "; ".join((draft.text, *draft.cues)))] if draft.cues else []
@@ -47,7 +47,9 @@ def texts_of(draft: Draft, previous: str | None = None) -> list[tuple[str, str]]
     return parts
 
 
-def embed(embedder: Embedder, drafts: Sequence[Draft], previous: Sequence[str | None] | None = None) -> list[Embedded]:
+def embed(
+    embedder: Embedder, drafts: Sequence[Draft | Memory], previous: Sequence[str | None] | None = None
+) -> list[Embedded]:
     """The vectors of each draft, from one call; `previous` goes with `drafts`, item by item. No drafts ask nobody."""
     if not drafts:
         return []

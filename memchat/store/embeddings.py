@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from memchat.errors import StoreError
 from memchat.memory import vectors
 from memchat.memory.ports import Embedded, Embedder
-from memchat.memory.types import Draft, Memory
+from memchat.memory.types import Memory
 from memchat.store.blobs import decoded, dimension_of
 from memchat.store.database import Database
 from memchat.store.memories import Memories
@@ -128,8 +128,8 @@ class Reembedding(Memories):
 
     def _renew(self, numbers: Sequence[int], embedder: Embedder) -> int:
         read = list(self._read(numbers))
-        drafts = [Draft(memory.text, memory.owner, cues=memory.cues, verbatim=memory.verbatim) for _, memory in read]
-        embedded = vectors.embed(embedder, drafts, [self._before(number, memory) for number, memory in read])
+        memories = [memory for _, memory in read]
+        embedded = vectors.embed(embedder, memories, [self.turn_before(memory) for memory in memories])
         with self._db.transaction():
             return sum(self._write(*one, rows) for one, rows in zip(read, embedded, strict=True))
 
@@ -139,17 +139,6 @@ class Reembedding(Memories):
                 row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
                 if row is not None:
                     yield number, to_memory(row)
-
-    def _before(self, number: int, memory: Memory) -> str | None:
-        """The turn before one that was kept word for word."""
-        if not memory.verbatim or memory.evidence is None:
-            return None
-        found: str | None = self._db.value(
-            "SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ? AND number < ?"
-            " ORDER BY number DESC LIMIT 1",
-            (memory.evidence.session_id, number),
-        )
-        return found
 
     def _write(self, number: int, memory: Memory, embedded: Embedded) -> bool:
         """Write the vectors, unless the memory was edited or erased meanwhile, which brings its own."""

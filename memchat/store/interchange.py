@@ -16,11 +16,12 @@ What is read back from it differs in nothing. Vectors are not in it: they are ma
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from memchat.errors import UsageError
+from memchat.memory.text import well_formed
 from memchat.memory.types import (
     CATEGORIES,
     Change,
@@ -44,14 +45,10 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A memory with its history. `foreign` ones did not come from a memchat and take the importer's owner.
-
-    `user` is whom another program says it is of.
-    """
+    """A memory with its history; `user` is whom another program says it is of."""
 
     memory: Memory
     changes: Sequence[Change] = ()
-    foreign: bool = field(default=False)
     user: str | None = None
 
 
@@ -177,7 +174,7 @@ class Reader:
         )
         told = Change(0, memory.id, Event.ADD, self.now, None, memory.text, "imported")
         user = entry.get("user_id")
-        return Record(memory, (told,), foreign=True, user=user if isinstance(user, str) and user else None)
+        return Record(memory, (told,), user if isinstance(user, str) and user else None)
 
 
 _EXPECTED = "Nothing was imported. A line is a plain text, or JSON with a text: see memchat memories import --help."
@@ -237,7 +234,7 @@ def _change(memory_id: str, entry: Mapping[str, Any]) -> Change:
 def _word(value: object, *, empty: bool = False) -> str:
     if not isinstance(value, str) or not (value or empty):
         raise ValueError(f"{value!r} is no text")
-    return value
+    return well_formed(value)
 
 
 def _maybe(value: Any, read: Callable[[Any], Read]) -> Read | None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime
 
 from memchat.errors import NotFound, UsageError
@@ -12,6 +12,7 @@ from memchat.memory.text import normal_form, well_formed, words
 from memchat.memory.types import (
     Add,
     Applied,
+    Change,
     Confirm,
     Decision,
     Doubt,
@@ -60,7 +61,7 @@ class Memories(MemoryReader):
                 case Doubt():
                     applied += self._doubt(decision)
                 case Forget():
-                    pass  # Erasure has its own transaction: see memchat.store.erasure.
+                    pass  # Erased in the same transaction: see Store.apply.
         return applied
 
     def edit(self, memory: Memory, text: str, embedded: Embedded, reason: str, event: Event = Event.UPDATE) -> Memory:
@@ -71,7 +72,7 @@ class Memories(MemoryReader):
         text = well_formed(text)
         with self._db.transaction():
             number, former = self._number(memory.id), self._known(memory.id)
-            if not former.superseded and not former.verbatim:
+            if not former.superseded:
                 self._refuse_twin(former, text)
             self._db.execute(
                 "UPDATE memories SET text = ?, said = ?, cues = ?, updated_at = ?, doubtful = 0 WHERE number = ?",
@@ -137,11 +138,6 @@ class Memories(MemoryReader):
         found = _PLANNED.search(reason or "")
         return found and found[1]
 
-    def touch(self, ids: Sequence[str]) -> None:
-        """Note that these memories were used in an answer now."""
-        marks = ",".join("?" * len(ids))
-        self._db.execute(f"UPDATE memories SET last_used_at = ? WHERE id IN ({marks})", (stamp(self._clock()), *ids))
-
     def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
         """Take `memory` out of force for `former`: as never true, or `again` as it was before that was undone."""
         mistaken, valid_to = True, memory.valid_to
@@ -192,50 +188,59 @@ class Memories(MemoryReader):
         if twin is not None:
             self._supersede(former, twin, draft, decision)
             return [replace(one, replaced=tuple(former)) for one in self._confirm(twin, decision.reason, draft)]
-        kept = self._insert(owner, draft, embedded, former, decision)
+        kept = self._insert(draft, embedded, former, decision)
         return [Applied(Event.ADD, self._known(kept), tuple(former))]
 
-    def _insert(
-        self, owner: int, draft: Draft, embedded: Embedded | None, former: Sequence[Memory], decision: Add
-    ) -> str:
-        memory_id, now = new_id(), stamp(self._clock())
-        self._supersede(former, memory_id, draft, decision)
-        evidence = draft.evidence
-        number = self._db.insert(
-            """INSERT INTO memories (id, owner, scope, session_id, agent, text, said, category, metadata, cues,
-                standing, verbatim, source, valid_from, valid_to, created_at, updated_at, expires_at, message_id,
-                evidence_session, quote, model) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""",
-            (
-                memory_id,
-                owner,
-                draft.scope,
-                draft.session_id or "",
-                draft.agent,
-                draft.text,
-                normal_form(draft.text),
-                draft.category,
-                _json(dict(draft.metadata)),
-                _json(draft.cues),
-                draft.standing,
-                draft.verbatim,
-                draft.source,
-                _iso(draft.valid_from),
-                _iso(draft.valid_to),
-                now,
-                now,
-                None if draft.expires_at is None else stamp(draft.expires_at),
-                evidence and evidence.message_id,
-                evidence and evidence.session_id,
-                evidence and evidence.quote,
-                evidence and evidence.model,
-            ),
-        )
-        stored = self._known(memory_id)
-        self._write_words(number, stored)
+    def _insert(self, draft: Draft, embedded: Embedded | None, former: Sequence[Memory], decision: Add) -> str:
+        now = self._clock()
+        given = {field.name: getattr(draft, field.name) for field in fields(draft)}
+        memory = Memory(id=new_id(), created_at=now, updated_at=now, **given)
+        self._supersede(former, memory.id, draft, decision)
+        self._put(memory, embedded)
+        self._log(memory.id, Event.ADD, None, memory.text, decision.reason)
+        return memory.id
+
+    def _put(self, memory: Memory, embedded: Embedded | None) -> bool:
+        """Insert a row as it is; False when its id, or a current memory that says the same, is there already."""
+        values = self._row(memory)
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+        if not self._db.execute(sql, values.values()):
+            return False
+        number = self._number(memory.id)
+        self._write_words(number, memory)
         if embedded is not None:
             self._write_vectors(number, embedded)
-        self._log(memory_id, Event.ADD, None, draft.text, decision.reason)
-        return memory_id
+        return True
+
+    def _row(self, memory: Memory) -> dict[str, object]:
+        evidence = memory.evidence
+        moments = ("created_at", "updated_at", "confirmed_at", "last_used_at", "expires_at")
+        days = ("valid_from", "valid_to")
+        return {
+            "id": memory.id,
+            "owner": self._owner(memory.owner),
+            "scope": memory.scope,
+            "session_id": memory.session_id or "",
+            "agent": memory.agent,
+            "text": memory.text,
+            "said": normal_form(memory.text),
+            "category": memory.category,
+            "metadata": _json(dict(memory.metadata)),
+            "cues": _json(memory.cues),
+            "standing": memory.standing,
+            "verbatim": memory.verbatim,
+            "source": memory.source,
+            "superseded_by": memory.superseded_by,
+            "mistaken": memory.mistaken,
+            "doubtful": memory.doubtful,
+            "message_id": evidence and evidence.message_id,
+            "evidence_session": evidence and evidence.session_id,
+            "quote": evidence and evidence.quote,
+            "model": evidence and evidence.model,
+            **{name: at and stamp(at) for name in moments for at in (getattr(memory, name),)},
+            **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
+        }
 
     def _supersede(self, former: Sequence[Memory], by: str, draft: Draft, decision: Add) -> None:
         now = self._clock()
@@ -323,11 +328,12 @@ class Memories(MemoryReader):
         )
         return self.get(memory_id) if held else None
 
-    def _twin(self, owner: int, draft: Draft) -> str | None:
+    def _twin(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
+        """The id of the current memory, `but` that one, which says what `memory` does."""
         found: str | None = self._db.value(
-            """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ?
+            """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
                 AND superseded_by IS NULL AND verbatim = 0""",
-            (owner, draft.scope, draft.session_id or "", normal_form(draft.text)),
+            (owner, memory.scope, memory.session_id or "", normal_form(memory.text), but),
         )
         return found
 
@@ -337,11 +343,7 @@ class Memories(MemoryReader):
 
     def _refuse_twin(self, memory: Memory, text: str) -> None:
         """Raise UsageError when another current memory beside `memory` says `text`."""
-        twin = self._db.value(
-            """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
-                AND superseded_by IS NULL AND verbatim = 0""",
-            (self._owner(memory.owner), memory.scope, memory.session_id or "", normal_form(text), memory.id),
-        )
+        twin = self._twin(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
         if twin is not None and not memory.verbatim:
             raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
 
@@ -359,10 +361,14 @@ class Memories(MemoryReader):
         )
 
     def _log(self, memory_id: str, event: Event, old: str | None, new: str | None, reason: str) -> None:
+        self._note(Change(0, memory_id, event, self._clock(), old, new, reason))
+
+    def _note(self, change: Change) -> None:
+        """Write a change down; its `seq` is the next one."""
         self._db.execute(
             """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason)
                 SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
-            (event, stamp(self._clock()), old, new, reason, memory_id),
+            (change.event, stamp(change.at), change.old_text, change.new_text, change.reason, change.memory_id),
         )
 
 

@@ -208,6 +208,17 @@ class MemoryReader:
         rows = self._db.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
         return {row["id"]: to_memory(row) for row in rows}
 
+    def turn_before(self, memory: Memory) -> str | None:
+        """The turn before one that was kept word for word."""
+        if not memory.verbatim or memory.evidence is None:
+            return None
+        found: str | None = self._db.value(
+            """SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ?
+                AND number < (SELECT number FROM memories WHERE id = ?) ORDER BY number DESC LIMIT 1""",
+            (memory.evidence.session_id, memory.id),
+        )
+        return found
+
     def last_verbatim(self, session_id: str) -> str | None:
         """The text of the newest message kept as it was said in that conversation."""
         found: str | None = self._db.value(

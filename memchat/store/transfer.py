@@ -1,6 +1,5 @@
 """Memories out of a store with their whole history, and back into one without a difference."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +8,13 @@ from typing import Any, TypeVar
 
 from memchat.errors import StoreError
 from memchat.memory import vectors
-from memchat.memory.ports import Clock, Embedded, Embedder, View
+from memchat.memory.ports import Embedded, Embedder, View
 from memchat.memory.text import normal_form
-from memchat.memory.types import Change, Draft, Event, Memory, Owner, Scope
-from memchat.store.database import Database
+from memchat.memory.types import Change, Event, Memory, Owner, Scope
 from memchat.store.interchange import Record
 from memchat.store.memories import Memories, new_id
 from memchat.store.reading import to_change
-from memchat.store.views import COLUMNS, TABLES, condition, owner_number, stamp, to_memory
+from memchat.store.views import COLUMNS, TABLES, condition, owner_number, to_memory
 
 Value = TypeVar("Value")
 
@@ -36,9 +34,6 @@ class Imported:
 
 class Transfer(Memories):
     """Export and import, over one connection."""
-
-    def __init__(self, database: Database, clock: Clock, fingerprint: str) -> None:
-        super().__init__(database, clock, fingerprint)
 
     def export(self, view: View, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
         """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export.
@@ -65,11 +60,11 @@ class Transfer(Memories):
         kept: list[str] = []
         for start in range(0, len(fresh), AT_ONCE):
             part = fresh[start : start + AT_ONCE]
-            drafts = [_draft(record.memory) for record in part]
+            memories = [record.memory for record in part]
             before = self._before(part)
             embedded: list[Embedded] = []
             for at in range(0, len(part), BATCH):
-                embedded += vectors.embed(embedder, drafts[at : at + BATCH], before[at : at + BATCH])
+                embedded += vectors.embed(embedder, memories[at : at + BATCH], before[at : at + BATCH])
                 on_progress(start + len(embedded))
             kept += self._write(part, embedded)
         return Imported(tuple(kept), known + len(fresh) - len(kept))
@@ -149,7 +144,7 @@ class Transfer(Memories):
         if memory.superseded or memory.verbatim:
             return None
         number = owner_number(self._db, memory.owner)
-        twin = None if number is None else self._twin(number, _draft(memory))
+        twin = None if number is None else self._twin(number, memory)
         return twin or seen.get(_saying(memory))
 
     def _before(self, records: Sequence[Record]) -> list[str | None]:
@@ -177,56 +172,8 @@ class Transfer(Memories):
                     changes += record.changes or [self._told(record.memory)]
             changes.sort(key=lambda change: change.seq)
             for change in changes:
-                self._put_change(change)
+                self._note(change)
         return kept
-
-    def _put(self, memory: Memory, embedded: Embedded) -> bool:
-        """Insert a row as it is; False when another process was quicker."""
-        values = self._row(memory)
-        columns, marks = ", ".join(values), ", ".join("?" * len(values))
-        sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-        if not self._db.execute(sql, values.values()):
-            return False
-        number = self._number(memory.id)
-        self._write_words(number, memory)
-        self._write_vectors(number, embedded)
-        return True
-
-    def _row(self, memory: Memory) -> dict[str, object]:
-        evidence = memory.evidence
-        moments = ("created_at", "updated_at", "confirmed_at", "last_used_at", "expires_at")
-        days = ("valid_from", "valid_to")
-        return {
-            "id": memory.id,
-            "owner": self._owner(memory.owner),
-            "scope": memory.scope,
-            "session_id": memory.session_id or "",
-            "agent": memory.agent,
-            "text": memory.text,
-            "said": normal_form(memory.text),
-            "category": memory.category,
-            "metadata": json.dumps(dict(memory.metadata), ensure_ascii=False),
-            "cues": json.dumps(memory.cues, ensure_ascii=False),
-            "standing": memory.standing,
-            "verbatim": memory.verbatim,
-            "source": memory.source,
-            "superseded_by": memory.superseded_by,
-            "mistaken": memory.mistaken,
-            "doubtful": memory.doubtful,
-            "message_id": evidence and evidence.message_id,
-            "evidence_session": evidence and evidence.session_id,
-            "quote": evidence and evidence.quote,
-            "model": evidence and evidence.model,
-            **{name: at and stamp(at) for name in moments for at in (getattr(memory, name),)},
-            **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
-        }
-
-    def _put_change(self, change: Change) -> None:
-        self._db.execute(
-            """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason)
-                SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
-            (change.event, stamp(change.at), change.old_text, change.new_text, change.reason, change.memory_id),
-        )
 
     def _told(self, memory: Memory) -> Change:
         """The index follows the table of changes: a memory without a history gets the beginning of one."""
@@ -250,15 +197,3 @@ def _renamed(record: Record, names: dict[str, str]) -> Record:
 
 def _saying(memory: Memory) -> tuple[Owner, Scope, str, str]:
     return memory.owner, memory.scope, memory.session_id or "", normal_form(memory.text)
-
-
-def _draft(memory: Memory) -> Draft:
-    return Draft(
-        memory.text,
-        memory.owner,
-        scope=memory.scope,
-        category=memory.category,
-        session_id=memory.session_id,
-        cues=memory.cues,
-        verbatim=memory.verbatim,
-    )

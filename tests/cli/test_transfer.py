@@ -118,6 +118,16 @@ def test_a_file_is_read(shell: Shell) -> None:
     assert (missing.code, missing.err) == (1, "memchat: nowhere.jsonl cannot be read: No such file or directory.\n")
 
 
+def test_half_a_character_costs_neither_its_line_nor_the_file(shell: Shell) -> None:
+    """It becomes U+FFFD, as it does wherever else it comes from."""
+    lines = '{"text": "Likes \\ud800 tea."}\n{"text": "Likes jam.", "metadata": {"a": "\\udfff"}}\n'
+    done = shell.run("memories", "import", "-", stdin=lines)
+    assert (done.code, done.err) == (0, "")
+    listed = shell.run("memories", "list", "--json").json
+    assert [memory["text"] for memory in listed] == ["Likes jam.", "Likes \ufffd tea."]
+    assert listed[0]["metadata"] == {"a": "\ufffd"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
