@@ -2,7 +2,8 @@
 
     score = D + 0.6 · (L + N) + 0.2 · named − 0.05 · asks
 
-    D      half the cosine to the memory's own vector, half the best cosine among its others
+    D      half the cosine to the memory's own vector, half the best cosine among its others: of the whole request or of
+           the question that several sentences end in, whichever is nearer
     L      soft words, 0 to 1: for each word piece of the request the nearest piece of the memory (with its day and
            cues), weighted by idf; squared for a memory with cues
     N      the same for the turns beside a verbatim one: half, or whole when the turn before asks a question
@@ -92,13 +93,18 @@ def soft_words(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexic
 def cosine(query: Vectors, embedded: Embedded) -> float:
     """Half the cosine to the memory's own vector, half the best among its others; of a lone vector, its cosine.
 
-    A memory's own vector is its window, else its text joined with its cues, else its text. `query` has shape `(dim,)`.
+    A memory's own vector is its window, else its text joined with its cues, else its text. The nearest of the rows
+    of `query` counts, whose shape is `(n, dim)`.
     """
     if not embedded.kinds:
         return 0.0
-    cosines = (embedded.rows @ query).tolist()
-    own = cosines.pop(next(embedded.kinds.index(kind) for kind in _OWN if kind in embedded.kinds))
-    return float(own + max(cosines, default=own)) / 2
+    own = next(embedded.kinds.index(kind) for kind in _OWN if kind in embedded.kinds)
+    return max(_closeness(cosines, own) for cosines in (query @ embedded.rows.T).tolist())
+
+
+def _closeness(cosines: list[float], own: int) -> float:
+    first = cosines.pop(own)
+    return (first + max(cosines, default=first)) / 2
 
 
 def evidence(soft: float, cued: bool) -> float:

@@ -37,6 +37,22 @@ USER = "person"
 UNRELATED_PASS = 0.10
 """The share of unrelated requests that may recall anything, at the floor reported."""
 
+ASIDES = (
+    "I had a long day at the office.",
+    "Thanks, that helped a lot.",
+    "It has been raining since the morning.",
+    "My phone is nearly out of battery.",
+    "Sorry for the late reply.",
+    "I just finished a big report.",
+    "The train was late again.",
+    "I slept badly last night.",
+    "We watched a film yesterday.",
+    "I am sitting in the kitchen.",
+    "The neighbours are noisy today.",
+    "I finally cleaned the garage.",
+)
+"""What people say before they come to the point."""
+
 Ranked = list[tuple[str, float]]
 """Fact ids with their scores, best first."""
 
@@ -130,11 +146,16 @@ def measure(folder: Path) -> None:
             row("the fact's text (cosine)", by_vectors(app.embedder, texts, ids), blind),
             row("its best cue (cosine)", by_vectors(app.embedder, cues, ids), blind),
             row("memchat", ranking, blind),
+            row("memchat, each request behind an aside", lambda request: ranking(_behind_an_aside(request)), blind),
         ]
         least = floor(len(blind.facts))
         passed = np.mean([(ranked := ranking(r)) and ranked[0][1] >= least for r in blind.unrelated])
     print("\n" + table(["ranking", *(f"r@{cut}" for cut in CUTS), "r@5 above the floor", "floor"], rows))
     print(f"\nmemchat's own floor here is {least:.2f}; {100 * passed:.0f}% of the unrelated requests pass it")
+
+
+def _behind_an_aside(request: str) -> str:
+    return f"{ASIDES[len(request) % len(ASIDES)]} {request}"
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def test_few_alike_words_among_many_cues_prove_little() -> None:
 
 def test_meaning_is_half_the_own_vector_and_half_the_best_other() -> None:
     """The joined vector is the memory's own where there is one, else its text."""
-    query = unit(1, 0, 0)
+    query = unit(1, 0, 0)[None]
     rows = np.stack([unit(0, 1, 0), unit(1, 1, 0), unit(1, 0, 0)])
     assert cosine(query, Embedded((VectorKind.TEXT, VectorKind.JOINED, VectorKind.CUE), rows)) == pytest.approx(
         (0.5**0.5 + 1) / 2
@@ -106,9 +106,18 @@ def test_meaning_is_half_the_own_vector_and_half_the_best_other() -> None:
     assert cosine(query, Embedded((VectorKind.TEXT,), rows[1:2])) == pytest.approx(0.5**0.5)
 
 
+def test_the_nearest_row_of_a_request_counts_as_a_whole() -> None:
+    """Its best own and its best other are not mixed from two rows."""
+    rows = np.stack([unit(1, 0, 0), unit(0, 1, 0)])
+    embedded = Embedded((VectorKind.TEXT, VectorKind.CUE), rows)
+    one, other = unit(1, 0, 0), unit(0, 1, 0)
+    assert cosine(np.stack([one, other]), embedded) == pytest.approx(0.5)
+    assert cosine(np.stack([one, unit(1, 1, 0)]), embedded) == pytest.approx(0.5**0.5)
+
+
 def test_a_memory_without_vectors_has_no_meaning() -> None:
     """As after a change of the embedder, until it is reindexed."""
-    assert cosine(unit(1, 0), Embedded((), np.zeros((0, 0), dtype=np.float32))) == 0
+    assert cosine(unit(1, 0)[None], Embedded((), np.zeros((0, 0), dtype=np.float32))) == 0
 
 
 # Neighbours, questions, names.
