@@ -230,7 +230,7 @@ def test_a_fact_counts_as_new_only_where_it_is_told(tiny: Path) -> None:
 
 def test_a_model_that_reads_well_meets_everything(tiny: Path, settings: Settings) -> None:
     """Each kind of expectation is met by the decision it asks for."""
-    run = _run(tiny, Reader(RIGHT, Usage(700, 20)), settings)
+    run = _run(tiny, Reader(RIGHT, Usage(7_777, 20)), settings)
     assert [failure for turn in run.turns for failure in turn.failures] == []
     assert run.of("wanted") == run.met("wanted") == run.met("clean") == 6
     assert run.of("kept") == 6
@@ -239,8 +239,8 @@ def test_a_model_that_reads_well_meets_everything(tiny: Path, settings: Settings
     fields = ("category", "standing", "scope", "valid_from", "secret")
     assert {kind: run.met(kind) for kind in fields} == dict.fromkeys(fields, 1)
     assert run.met("quoted") == 6
-    assert [turn.prompt_tokens for turn in run.turns] == [700] * 5
-    assert all(turn.calls == 1 and 100 < turn.counted_tokens != 700 for turn in run.turns)
+    assert [turn.prompt_tokens for turn in run.turns] == [7_777] * 5
+    assert all(turn.calls == 1 and 100 < turn.counted_tokens < 7_777 for turn in run.turns)
 
 
 def test_what_should_not_be_kept_is_counted_as_junk(tiny: Path, settings: Settings) -> None:

@@ -451,6 +451,8 @@ try:
     for delta in stream:
         print(delta.text, flush=True)
 except KeyboardInterrupt:
+    # It may come in the print, too, when nothing reads: whoever has a stream closes it.
+    stream.close()
     print("interrupted", flush=True)
     sys.stdin.read()
 """
