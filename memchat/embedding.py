@@ -8,12 +8,11 @@ from memchat.config import Settings
 from memchat.errors import ModelError
 from memchat.memory.ports import Embedder
 from memchat.models.access import ModelAccess
+from memchat.models.builtin_embedder import FINGERPRINT, BuiltinEmbedder
 
 if TYPE_CHECKING:
     from memchat.models.litellm_embedder import LiteLLMEmbedder
     from memchat.models.retry import RetryNotice
-
-BUILTIN_FINGERPRINT = "builtin/all-MiniLM-L6-v2-int8:384"
 
 
 class Embedding:
@@ -37,15 +36,13 @@ class Embedding:
     @property
     def fingerprint(self) -> str:
         """Of the vectors in use, without its dimension while that is not known."""
-        return self._litellm.fingerprint if self._settings.embedding_model else BUILTIN_FINGERPRINT
+        return self._litellm.fingerprint if self._settings.embedding_model else FINGERPRINT
 
     @cached_property
     def embedder(self) -> Embedder:
         """For what is kept."""
         if self._settings.embedding_model:
             return self._litellm
-        from memchat.models.builtin_embedder import BuiltinEmbedder
-
         return BuiltinEmbedder()
 
     @cached_property

@@ -93,12 +93,12 @@ def _missing(settings: Settings) -> Diagnosis:
 
 def _place(settings: Settings, database: Database) -> "IndexPlace":
     """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
-    from memchat.embedding import BUILTIN_FINGERPRINT
+    from memchat.models.builtin_embedder import FINGERPRINT
     from memchat.store.embeddings import fingerprint_of
     from memchat.store.open_index import IndexPlace
 
     model = settings.embedding_model
-    fingerprint = (fingerprint_of(database, model) or model) if model else BUILTIN_FINGERPRINT
+    fingerprint = (fingerprint_of(database, model) or model) if model else FINGERPRINT
     return IndexPlace(settings.index, settings.index_lock, settings.database, fingerprint, settings.index_from)
 
 

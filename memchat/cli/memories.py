@@ -35,9 +35,6 @@ Session = Annotated[
 ]
 AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Also what is known in single conversations alone.")]
 
-UNLIMITED_TOKENS = 10_000_000
-"""For searches whose results go into no prompt."""
-
 
 @app.command("list")
 def list_(
@@ -85,10 +82,11 @@ def search(
     as_json: Json = False,
 ) -> Result:
     """Search memories by meaning and by words, the best first, as recall does in a chat."""
+    from memchat.app import UNBOUNDED
     from memchat.memory.recall import Query
 
     text = options.joined(query, "query")
-    with opened(user, memory_tokens=UNLIMITED_TOKENS) as memchat:
+    with opened(user, memory_tokens=UNBOUNDED) as memchat:
         view = reach(memchat, agent, where, category, session, all_sessions=all_sessions)
         hits = memchat.recall.search(Query(text, view, top_k=top_k))
         data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]

@@ -4,7 +4,6 @@ import functools
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +53,12 @@ class BuiltinEmbedder:
         if not texts:
             return np.zeros((0, DIMENSION), dtype=np.float32)
         pieces = [_cut(encoding.ids) for encoding in tokenizer().encode_batch([well_formed(text) for text in texts])]
+        if len(pieces) == 1:
+            return self._vector(pieces[0])
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(_THREADS) as pool:
-            return np.concatenate(list((map if len(pieces) == 1 else pool.map)(self._vector, pieces)))
+            return np.concatenate(list(pool.map(self._vector, pieces)))
 
     def _vector(self, pieces: list[int]) -> "Vectors":
         """The unit vector of one text, shape `(1, 384)`.

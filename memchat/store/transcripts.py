@@ -49,6 +49,16 @@ class Transcripts:
 
         A beginning has at least `shortest` characters, and no other of the person's ids begins so.
         """
+        session = self._meant(given, user, shortest)
+        if session is None:
+            raise NotFound(f"There is no session {given!r}.", hint="memchat sessions list shows them.")
+        return session
+
+    def named_session(self, name: str, user: str) -> Session | None:
+        """The session to go on with under `name`; a beginning must be long enough to be no name. AmbiguousId."""
+        return self._meant(name, user, SHORTEST_ID)
+
+    def _meant(self, given: str, user: str, shortest: int) -> Session | None:
         for known in (given, _own_name(given, user)):
             session = self.session(known)
             if session is not None and session.user == user:
@@ -57,10 +67,7 @@ class Transcripts:
         if len(found) > 1:
             some = ", ".join(found[:5])
             raise AmbiguousId(f"{given!r} could be any of {some}.", hint="Give more of the id.")
-        session = self.session(found[0]) if found else None
-        if session is None:
-            raise NotFound(f"There is no session {given!r}.", hint="memchat sessions list shows them.")
-        return session
+        return self.session(found[0]) if found else None
 
     def _beginning_with(self, prefix: str, user: str) -> list[str]:
         """The ids of `user`'s sessions, other than names, that begin with `prefix`."""
@@ -68,15 +75,6 @@ class Transcripts:
             "SELECT id FROM sessions WHERE user = ? AND substr(id, 1, ?) = ? ORDER BY id", (user, len(prefix), prefix)
         )
         return [row["id"] for row in rows if prefix and is_made_here(row["id"])]
-
-    def named_session(self, name: str, user: str) -> Session | None:
-        """The session to go on with under `name`; a beginning must be long enough to be no name. AmbiguousId."""
-        try:
-            return self.find_session(name, user, shortest=SHORTEST_ID)
-        except AmbiguousId:
-            raise
-        except NotFound:
-            return None
 
     def name_for(self, name: str, user: str) -> str:
         """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""

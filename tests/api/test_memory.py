@@ -12,8 +12,8 @@ import pytest
 import memchat
 from memchat import Memory
 from memchat.app import utc_now
-from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.errors import CredentialsError, ModelError, ModelUnreachable, NotFound, UsageError
+from memchat.models.builtin_embedder import FINGERPRINT
 from memchat.store.store import Store
 from tests.api.scripted import extractions, inputs
 from tests.scripted_server import Reply, ScriptedServer
@@ -640,7 +640,7 @@ class TestChat:
 
     def test_what_waits_of_anybody_is_learned_behind_it(self, memory: Memory, home: Path) -> None:
         """Who opens a `Memory` serves everybody in the store, also what another program left undone."""
-        with Store(home / "memchat.db", utc_now, BUILTIN_FINGERPRINT) as store:
+        with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
             say(store, "I live in Berlin", user="bob")
         memory.chat("Hello!", "alice")
         memory.close()

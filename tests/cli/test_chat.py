@@ -10,8 +10,8 @@ import pytest
 
 from memchat.app import App, ChatOptions, utc_now
 from memchat.config import Settings
-from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.memory.types import MessageStatus
+from memchat.models.builtin_embedder import FINGERPRINT
 from memchat.store.store import Store
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer
@@ -307,7 +307,7 @@ def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedS
 
 def wait_for(shell: Shell, said: str, user: str, *, ended: bool = True) -> None:
     """An exchange of `user` that waits to be learned from; or whose turn this process, which lives on, is still at."""
-    with Store(shell.home / "memchat.db", utc_now, BUILTIN_FINGERPRINT) as store:
+    with Store(shell.home / "memchat.db", utc_now, FINGERPRINT) as store:
         asked = store.transcripts.begin_turn(store.transcripts.new_session(user, None), said)
         if ended:
             store.transcripts.end_turn(asked, "I see.", MessageStatus.COMPLETE, "test", [])

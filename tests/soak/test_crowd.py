@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from memchat.app import utc_now
-from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.memory.ports import View
 from memchat.memory.types import Event, Owner
+from memchat.models.builtin_embedder import FINGERPRINT
 from memchat.store.store import Store
 from tests.soak.talker import fact, message
 
@@ -47,7 +47,7 @@ def test_several_processes_learn_for_two_people_side_by_side(home: Path, process
         assert (process.returncode, errors) == (0, "")
         assert said.splitlines()[-1] == "settled"
     half = processes * turns // 2
-    with Store(home / "memchat.db", utc_now, BUILTIN_FINGERPRINT) as store:
+    with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
         assert store.database.value("PRAGMA integrity_check") == "ok"
         assert store.work.pending() == []
         for number, user in enumerate(PEOPLE):

@@ -16,9 +16,9 @@ import pytest
 from memchat.app import utc_now
 from memchat.cli.doctor import doctor
 from memchat.config import load_settings
-from memchat.embedding import BUILTIN_FINGERPRINT
 from memchat.memory.ports import View
 from memchat.memory.types import Event, Owner
+from memchat.models.builtin_embedder import FINGERPRINT
 from memchat.store.checkup import Health
 from memchat.store.index_report import BY_ITSELF
 from memchat.store.store import Store
@@ -69,7 +69,7 @@ def settle(home: Path, *arguments: str, env: dict[str, str] | None = None) -> No
 
 def check(home: Path, acknowledged: set[int], possible: set[int]) -> None:
     """Every acknowledged message is there, and every message there was learned exactly once."""
-    with Store(home / "memchat.db", utc_now, BUILTIN_FINGERPRINT) as store:
+    with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
         assert store.database.value("PRAGMA integrity_check") == "ok"
         assert store.database.rows("PRAGMA foreign_key_check") == []
         said = Counter(store.transcripts.said_by("alice", MANY))
