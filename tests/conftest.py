@@ -1,6 +1,8 @@
 """What every test gets: a home of its own, a clock it can set, and no way to any other machine."""
 
+import inspect
 import socket
+import sys
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from memchat.models.litellm_setup import litellm
 from memchat.store.store import Store
 
 FINGERPRINT = "test/24"
@@ -66,3 +69,17 @@ def only_loopback() -> Generator[None]:
     patch.setattr(socket.socket, "connect", guarded)
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def closed_clients() -> Generator[None]:
+    """No connection outlives its test: LiteLLM keeps a client for every address, and drops old ones as they are."""
+    yield
+    if "litellm" not in sys.modules:
+        return
+    cache = litellm().in_memory_llm_clients_cache
+    for client in list(cache.cache_dict.values()):
+        # Some that nobody used yet close on an event loop only.
+        if not inspect.iscoroutinefunction(client.close):
+            client.close()
+    cache.flush_cache()
