@@ -20,7 +20,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from memchat import mem0_shapes as shapes
-from memchat.app import App, ChatOptions
+from memchat.app import UNBOUNDED, App, ChatOptions
 from memchat.config import Remembering, Settings, load_settings
 from memchat.errors import NotFound, UsageError
 from memchat.intake import Intake, Speaker, warn_of
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-UNBOUNDED = 1_000_000
-"""Tokens, where a caller says how many memories it wants: the bound on a prompt's block is not meant then."""
 
 
 class _Place:

@@ -82,24 +82,21 @@ def search(
     as_json: Json = False,
 ) -> Result:
     """Search memories by meaning and by words, the best first, as recall does in a chat."""
-    from memchat.app import UNBOUNDED
     from memchat.memory.recall import Query
 
     text = options.joined(query, "query")
-    with opened(user, memory_tokens=UNBOUNDED) as memchat:
+    with opened(user) as memchat:
         view = reach(memchat, agent, where, category, session, all_sessions=all_sessions)
-        hits = memchat.recall.search(Query(text, view, top_k=top_k))
+        found = memchat.recall.found(Query(text, view, top_k=top_k))
+        hits = found[: top_k or memchat.settings.top_k]
         data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]
         if not hits:
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
         short = _short(memchat, agent)
         scored = [(hit.memory.id, f"{hit.score:.2f}", _found(hit, explain)) for hit in hits]
-        notes = () if as_json else _more(len(memchat.matching(text, view)), len(hits))
+        more = len(found) - len(hits)
+        notes = (f"{more} more found: --top-k {len(found)} shows them.",) if more and not as_json else ()
         return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), notes, as_json)
-
-
-def _more(found: int, shown: int) -> tuple[str, ...]:
-    return (f"{found - shown} more found: --top-k {found} shows all.",) if found > shown else ()
 
 
 def _parts(parts: Mapping[str, float]) -> dict[str, float]:

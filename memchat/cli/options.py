@@ -51,12 +51,11 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
-def opened(user: str | None = None, *, memory_tokens: int | None = None) -> "Generator[App]":
+def opened(user: str | None = None) -> "Generator[App]":
     """The memchat of this home, for one command that needs no index of its own."""
     from memchat.app import App
 
-    settings = load_settings(user=user, memory_tokens=memory_tokens)
-    with App(settings, on_retry=announce, on_notice=say) as app:
+    with App(load_settings(user=user), on_retry=announce, on_notice=say) as app:
         yield app
 
 

@@ -134,6 +134,11 @@ class Recall:
         top_k = query.top_k or self._limits.top_k
         return self._cut(self._ranked(query, SPARE * top_k, words_do=True), top_k)
 
+    def found(self, query: Query) -> list[Hit]:
+        """What `search` has to choose from, best first: as many as one look at the candidates gives."""
+        top_k = query.top_k or self._limits.top_k
+        return self._ranked(query, max(CANDIDATES, SPARE * top_k), words_do=True)
+
     def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
         return tuple(self.search(replace(query, view=view_of(session))))

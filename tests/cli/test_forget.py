@@ -153,7 +153,7 @@ def test_a_query_erases_all_it_finds(shell: Shell) -> None:
     shell.add(*(f"My Berlin flat has {number + 2} windows." for number in range(9)), "I take my coffee black.")
     searched = shell.run("memories", "search", "Berlin", "flat")
     assert len(searched.lines) == 5
-    assert searched.err == "4 more found: --top-k 9 shows all.\n"
+    assert searched.err == "4 more found: --top-k 9 shows them.\n"
     assert shell.run("memories", "search", "Berlin", "flat", "--top-k", "9").err == ""
     assert "9 memories would be erased" in shell.run("forget", "--query", "Berlin flat", "--dry-run").out
     assert shell.run("forget", "--query", "Berlin flat", "--yes").code == 0
