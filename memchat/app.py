@@ -135,7 +135,7 @@ class App:
         store = self.open_store()
         self._opened.append(store.close)
         with suppress(StoreBusy):
-            store.eraser.clean(lambda erasure: self.drop_index(erasure, timeout_s=0.0))
+            store.clean(lambda erasure: self.drop_index(erasure, timeout_s=0.0))
         return store
 
     def open_store(self) -> Store:

@@ -57,7 +57,7 @@ def matching(recall: "Recall", store: Store, text: str, view: View) -> list[Memo
 
 
 class Curator:
-    """Works on one store. `embedder` is called for when it is needed; `drop_index` as in `Eraser.clean`."""
+    """Works on one store. `embedder` is called for when it is needed; `drop_index` as in `Store.clean`."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Curator:
 
     def _finished(self, erased: "tuple[Receipt, Traces]") -> Receipt:
         receipt, traces = erased
-        self._store.eraser.clean(self._drop_index)
+        self._store.clean(self._drop_index)
         return self._store.eraser.prove(receipt, traces)
 
     def clean(self, text: str) -> str:

@@ -47,7 +47,7 @@ class StoreDesk:
         return self._store.apply(decisions, embedded, work)
 
     def clean(self) -> None:
-        self._store.eraser.clean(self._drop_index)
+        self._store.clean(self._drop_index)
 
     def failed(self, work: Work, reason: str) -> None:
         self._store.work.failed(work, reason)

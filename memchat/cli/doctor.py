@@ -118,7 +118,7 @@ def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
     # A damaged file may let none of it be done, which the next look says better.
     with suppress(StoreError), App(replace(settings, agents={}), on_retry=announce) as app:
         if "erasures" in ill:
-            app.store.eraser.clean(app.drop_index)
+            app.store.clean(app.drop_index)
             yield "The erasure that was interrupted is finished."
         if "index" in ill:
             yield from _index_dropped(settings)

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -104,8 +103,7 @@ def show(blocks: Iterable[Block], out: TextIO) -> None:
     """Print `blocks`, for eyes where `out` is a terminal, else raw."""
     screen = Screen(out) if out.isatty() else None
     for block in blocks:
-        for line in _plain(block) if screen is None else screen.lines(block):
-            out.write(line + "\n")
+        out.writelines(line + "\n" for line in (_plain(block) if screen is None else screen.lines(block)))
 
 
 def say(text: str, style: str = "dim") -> None:
@@ -269,6 +267,8 @@ def fold(text: str, width: int, *, whole_words: bool = True) -> Iterator[str]:
         if cells(line) <= width:
             yield line
         elif line.isascii():
+            import textwrap
+
             yield from textwrap.wrap(line, width, break_long_words=not whole_words, break_on_hyphens=False) or [""]
         else:
             yield from _fold_wide(line, width)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from enum import Enum, auto
+from functools import cache
 
 # For the terminal.
 
@@ -15,7 +16,7 @@ def visible(text: str) -> str:
     invisible characters. The joiners that emoji, Indic and Persian words need stay. Lone surrogates become U+FFFD,
     line and paragraph separators a newline. A text that has been through this comes back unchanged.
     """
-    return StreamFilter().feed(text)
+    return StreamFilter().feed(text) if _CONTROL.search(text) or _UNSEEN.search(text) else text
 
 
 class StreamFilter:
@@ -94,7 +95,7 @@ class StreamFilter:
         """One selector may follow a character; in longer rows they carry hidden text."""
         if not self._last or self._last.isspace() or _UNSEEN.match(self._last):
             return False
-        return variant <= _EMOJI_STYLE or _IDEOGRAPH.match(self._last) is not None
+        return variant <= _EMOJI_STYLE or any(first <= self._last <= last for first, last in _IDEOGRAPHS)
 
 
 class _State(Enum):
@@ -130,7 +131,7 @@ _VIRAMA = 9
 _REPLACED = {"\u2028": "\n", "\u2029": "\n"}
 _VARIANT = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_IDEOGRAPHS = (("\u3400", "\u9fff"), ("\uf900", "\ufaff"), ("\U00020000", "\U000323af"))
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200d-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -157,7 +158,7 @@ def fenced(text: str) -> str:
     line = " ".join(visible(text).split())
     folded = "".join(map(_folded, line))
     chars = list(line)
-    for match in _FENCE.finditer(folded):
+    for match in _fence().finditer(folded):
         chars[match.start()] = "‹"
         if match["close"]:
             chars[match.end() - 1] = "›"
@@ -166,8 +167,13 @@ def fenced(text: str) -> str:
     return "".join(chars)
 
 
-_UNSEEN_WITHIN = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
-_FENCE = re.compile(rf"<[ /\\]*+{_UNSEEN_WITHIN}/?{_UNSEEN_WITHIN.join('memories')}(?:[^<>]{{0,200}}(?P<close>>))?")
+@cache
+def _fence() -> re.Pattern[str]:
+    """Made when first used, which is long after the start."""
+    unseen = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
+    return re.compile(rf"<[ /\\]*+{unseen}/?{unseen.join('memories')}(?:[^<>]{{0,200}}(?P<close>>))?")
+
+
 _BACKTICKS = re.compile(r"`{3,}+")
 
 

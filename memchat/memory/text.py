@@ -2,13 +2,17 @@
 
 import re
 import unicodedata
+from functools import cache
 
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
+_UNSPACED = (
+    ("\u0e00", "\u0e7f"),
+    ("\u3040", "\u30ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uac00", "\ud7af"),
+)
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u200c\u200d"
 """Vowel signs and accents within a word, which Python's `\\w` leaves out."""
-_LETTERS = rf"[^\W_{_UNSPACED}]"
-_WORD = re.compile(rf"[{_UNSPACED}]+|{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*")
-_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _CONTRACTED = re.compile(r"(?:n['’]t|['’](?:s|d|m|ll|re|ve))\b", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")
@@ -43,11 +47,19 @@ def normal_form(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
+@cache
+def _word() -> re.Pattern[str]:
+    """Made when first used: that takes longer than most commands have."""
+    unspaced = "".join(f"{first}-{last}" for first, last in _UNSPACED)
+    letter = rf"[^\W_{unspaced}]"
+    return re.compile(rf"[{unspaced}]+|{letter}+(?:[{_MARKS}]+{letter}*)*")
+
+
 def words(text: str) -> list[str]:
     """The lower-case words of `text` in order; scripts without spaces come as overlapping pairs of characters."""
     found: list[str] = []
-    for match in _WORD.findall(text.casefold()):
-        if _IS_UNSPACED.match(match) and len(match) > 1:
+    for match in _word().findall(text.casefold()):
+        if len(match) > 1 and is_unspaced(match[0]):
             found.extend(match[i : i + 2] for i in range(len(match) - 1))
         else:
             found.append(match)
@@ -62,7 +74,7 @@ def content_words(text: str) -> list[str]:
 
 def is_unspaced(character: str) -> bool:
     """Whether `character` is of a script that writes words without spaces between them."""
-    return _IS_UNSPACED.match(character) is not None
+    return character >= _UNSPACED[0][0] and any(first <= character <= last for first, last in _UNSPACED)
 
 
 def sentences(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Forgetting for real: rows, versions, quoted words, vectors, pending work; then the bytes they left behind."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -47,14 +47,14 @@ class _Erased:
 
 
 class Eraser:
-    """Erases in one transaction, then cleans what the rows leave in files; `clean` also ends what was interrupted."""
+    """Erases in one transaction each. What the rows leave in files is cleaned by `Store.clean`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
 
     def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[Receipt, Traces]:
-        """Erase these memories with all their versions. The files still have to be cleaned: see `clean`."""
+        """Erase these memories with all their versions. The files still have to be cleaned: see `Store.clean`."""
         with self._db.transaction():
             chain = with_versions(self._db, ids)
             traces = self._traces(chain)
@@ -118,22 +118,6 @@ class Eraser:
         self._db.execute(f"UPDATE memories SET quote = NULL WHERE evidence_session IN {_LISTED}", (listed,))
         self._note_erasure()
         return erased, traces
-
-    def clean(self, drop_index: Callable[[int], None]) -> None:
-        """Make the bytes of all that was erased leave the disk.
-
-        `drop_index(erasure)` returns once the index's folder is gone, whoever held it. Safe to run again after a kill
-        at any point; it does nothing when nothing waits.
-        """
-        waiting = [row["id"] for row in self._db.rows("SELECT id FROM erasures WHERE finished = 0 ORDER BY id")]
-        if not waiting:
-            return
-        drop_index(waiting[-1])
-        for copy in self._db.former_versions():
-            copy.unlink(missing_ok=True)
-        self._db.compact()
-        marks = ",".join("?" * len(waiting))
-        self._db.execute(f"UPDATE erasures SET finished = 1, index_dropped = 1 WHERE id IN ({marks})", waiting)
 
     def prove(self, receipt: Receipt, traces: Traces) -> Receipt:
         """Search every file beside the database for what was erased; returns the receipt with what that found.

@@ -1,12 +1,12 @@
 """All that is kept, behind one door: memories, conversations, pending work, over one connection of one thread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.memory.ports import Clock, Embedded
 from memchat.memory.types import Applied, Decision, Forget, Work
 from memchat.store.database import Database
-from memchat.store.erasure import Eraser
 from memchat.store.memories import Memories
 from memchat.store.transcripts import Transcripts
 from memchat.store.work import WorkQueue
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from memchat.store.dense import Dense
+    from memchat.store.erasure import Eraser
 
 
 class Store:
@@ -30,7 +31,12 @@ class Store:
         self.transcripts = Transcripts(self.database, clock)
         self.work = WorkQueue(self.database, clock)
         self.memories = Memories(self.database, clock, fingerprint)
-        self.eraser = Eraser(self.database, clock)
+
+    @cached_property
+    def eraser(self) -> "Eraser":
+        from memchat.store.erasure import Eraser
+
+        return Eraser(self.database, self.clock)
 
     def search_with(self, dense: "Dense") -> None:
         """Let recall's dense half be answered by `dense`; without one it finds nothing."""
@@ -54,7 +60,24 @@ class Store:
                 return []
             applied = self.memories.apply_all(decisions, embedded)
             forgotten = [decision.memory_id for decision in decisions if isinstance(decision, Forget)]
-            applied += self.eraser.erase_rows(self.memories, forgotten)
+            if forgotten:
+                applied += self.eraser.erase_rows(self.memories, forgotten)
             if work is not None:
                 self.work.done(work)
         return applied
+
+    def clean(self, drop_index: Callable[[int], None]) -> None:
+        """Make the bytes of all that was erased leave the disk.
+
+        `drop_index(erasure)` returns once the index's folder is gone, whoever held it. Safe to run again after a kill
+        at any point; it does nothing when nothing waits.
+        """
+        waiting = [row["id"] for row in self.database.rows("SELECT id FROM erasures WHERE finished = 0 ORDER BY id")]
+        if not waiting:
+            return
+        drop_index(waiting[-1])
+        for copy in self.database.former_versions():
+            copy.unlink(missing_ok=True)
+        self.database.compact()
+        marks = ",".join("?" * len(waiting))
+        self.database.execute(f"UPDATE erasures SET finished = 1, index_dropped = 1 WHERE id IN ({marks})", waiting)

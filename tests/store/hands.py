@@ -80,7 +80,7 @@ class Hands:
 
     def recover(self) -> None:
         """What every start does: finish an erasure, learn what waits."""
-        self.store.eraser.clean(self._drop_index)
+        self.store.clean(self._drop_index)
         while (work := self.store.work.claim(None)) is not None:
             self._learn(work, (), mistaken=False)
 

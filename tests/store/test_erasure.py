@@ -44,7 +44,7 @@ def forget(store: Store, *memories: Memory, keep_source: bool = False) -> Receip
 
 
 def cleaned(store: Store, erased: tuple[Receipt, Traces]) -> Receipt:
-    store.eraser.clean(no_index)
+    store.clean(no_index)
     return store.eraser.prove(*erased)
 
 
@@ -334,7 +334,7 @@ def test_the_search_finds_what_cleaning_would_have_removed(home: Path, store: St
     memory = marked(store)
     receipt = store.eraser.prove(*store.eraser.erase([memory.id]))
     assert {"text", "id", "vector", "cue", "metadata"} == {found.kind for found in receipt.left}
-    store.eraser.clean(no_index)
+    store.clean(no_index)
 
 
 def test_copies_that_migrations_kept_go_with_the_cleaning(home: Path, store: Store) -> None:
@@ -352,7 +352,7 @@ def test_a_megabyte_text_is_searched_for_too(home: Path, store: Store) -> None:
     memory = add(store, text)
     receipt = store.eraser.prove(*store.eraser.erase([memory.id]))
     assert "text" in {found.kind for found in receipt.left}
-    store.eraser.clean(no_index)
+    store.clean(no_index)
     assert holding(home, "quokka12", "quokka89999") == {}
 
 
@@ -375,9 +375,9 @@ store.eraser.erase([memory_id])
 if where == "after the transaction":
     die()
 if where == "before compacting":
-    store.eraser.clean(die)
+    store.clean(die)
 store.database._connection.set_progress_handler(die, int(where))
-store.eraser.clean(lambda erasure: None)
+store.clean(lambda erasure: None)
 print("finished")
 """
 
@@ -401,7 +401,7 @@ def test_an_erasure_cut_off_by_a_kill_is_finished_at_the_next_start(home: Path, 
             assert store.memories.get(memory.id) == memory
             return
         assert store.memories.get(memory.id) is None
-        store.eraser.clean(no_index)
+        store.clean(no_index)
         assert holding(home, *MARKS, memory.id, *vector_bytes(memory)) == {}
         assert store.database.value("SELECT count(*) FROM erasures WHERE finished = 0") == 0
         assert len(texts(store)) == 300
@@ -410,11 +410,11 @@ def test_an_erasure_cut_off_by_a_kill_is_finished_at_the_next_start(home: Path, 
 def test_cleaning_with_nothing_to_clean_touches_nothing(store: Store) -> None:
     """The index is asked to go only when something was erased, and only once."""
     asked: list[int] = []
-    store.eraser.clean(asked.append)
+    store.clean(asked.append)
     assert asked == []
     store.eraser.erase([marked(store).id])
-    store.eraser.clean(asked.append)
-    store.eraser.clean(asked.append)
+    store.clean(asked.append)
+    store.clean(asked.append)
     assert len(asked) == 1
 
 
@@ -428,7 +428,7 @@ def test_two_who_clean_at_once_both_finish(home: Path, store: Store) -> None:
     def clean() -> None:
         try:
             with Store(store.database.path, store.clock, FINGERPRINT) as other:
-                other.eraser.clean(no_index)
+                other.clean(no_index)
         except BaseException as error:
             failures.append(error)
 
