@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from memchat import mem0_shapes as shapes
 from memchat.app import UNBOUNDED, App, ChatOptions
-from memchat.config import Remembering, Settings, load_settings
+from memchat.config import Settings, load_settings
 from memchat.errors import NotFound, UsageError
 from memchat.intake import Intake, Speaker, warn_of
 from memchat.mem0_config import mapped
@@ -196,11 +196,9 @@ class Memory:
                 system=system,
                 instructions=prompt,
                 metadata=shapes.plain_metadata(metadata),
-                memory=self.settings.memory is not Remembering.OFF,
-                private=self.settings.memory is Remembering.PRIVATE,
             )
             choice = self._app.choice(agent=agent_id)
-            learner = self._started_learner(choice.extraction)
+            learner = self._common_learner(choice.extraction)
             profile = self.settings.profile(agent_id)
             recall = place.recall(profile.top_k if profile else None)
             with self._app.conversation(options, choice.name, place.store, recall).turn(message) as turn:
@@ -356,7 +354,7 @@ class Memory:
     def _extraction_model(self) -> str:
         return self.settings.extraction_model or self._app.choice().extraction
 
-    def _started_learner(self, extraction_model: str) -> "Learner":
+    def _common_learner(self, extraction_model: str) -> "Learner":
         """One for all: who opens a `Memory` serves everybody in its store."""
         with self._lock:
             if self._learner is None:

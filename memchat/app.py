@@ -21,7 +21,8 @@ from memchat.store.store import Store
 if TYPE_CHECKING:
     from memchat.chat.compare import Comparison
     from memchat.chat.conversation import Conversation, Style
-    from memchat.chat.learner import Agent, Learner, Lesson
+    from memchat.chat.learner import Learner
+    from memchat.chat.learning import Agent, Lesson
     from memchat.curation import Curator
     from memchat.desk import StoreDesk
     from memchat.embedding import Embedding
@@ -58,8 +59,6 @@ class ChatOptions:
     session: str | Session | None = None
     resume: bool = False
     model: str | None = None
-    memory: bool = True
-    private: bool = False
     top_k: int | None = None
     system: str | None = None
     instructions: str | None = None
@@ -273,7 +272,7 @@ class App:
     # Conversations.
 
     def chat(self, options: ChatOptions, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> Chat:
-        """Begin or take up a conversation, its learner started. Raises UsageError for one with another agent."""
+        """Begin or take up a conversation, its learner not woken yet. Raises UsageError for one with another agent."""
         session = self._session(options)
         options = replace(options, session=session, resume=False)
         choice, recall = self._means(session, options)
@@ -289,7 +288,7 @@ class App:
             session,
             self.model(model),
             store.transcripts,
-            recall if options.memory else None,
+            None if self.settings.memory is Remembering.OFF else recall,
             self._style(options, self.settings.profile(session.agent)),
             self.clock,
         )
@@ -321,15 +320,14 @@ class App:
         extraction_model: str,
         on_learned: "Callable[[Lesson], None]" = lambda lesson: None,
     ) -> "Learner":
-        """A worker, started unless memory is off, that learns from what waits of `user`: of nobody else, or with None
-        of everybody. It does so with `extraction_model` where the settings name none.
+        """A worker, idle where memory is off, that learns from what waits of `user`: of nobody else, or with None of
+        everybody. It does so with `extraction_model` where the settings name none.
         """
         from memchat.chat.learner import Learner
 
         name = self.settings.extraction_model or extraction_model
-        learner = Learner(lambda: self.desk(name), on_learned, user=user)
-        if self.settings.memory is not Remembering.OFF:
-            learner.start()
+        idle = self.settings.memory is Remembering.OFF
+        learner = Learner(lambda: self.desk(name), on_learned, user=user, idle=idle)
         self._opened.append(learner.close)
         return learner
 
@@ -348,8 +346,9 @@ class App:
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
-        from memchat.models.warmup import in_background, load_litellm
+        from memchat.models.warmup import in_background, load_litellm, load_redaction
 
+        in_background("redaction", load_redaction)
         if self.index is not None:
             self.index.start()
         if self.settings.embedding_model is None:
@@ -369,10 +368,12 @@ class App:
         if options.resume:
             former = transcripts.latest_session(user, options.agent)
         if former is None:
-            self._refuse_secret(name or "")
+            if name:
+                self._refuse_secret(name)
             stored_as = transcripts.name_for(name, user) if name else None
             agent = options.agent or self.settings.agent
-            return transcripts.new_session(user, agent, private=options.private, name=stored_as)
+            private = self.settings.memory is Remembering.PRIVATE
+            return transcripts.new_session(user, agent, private=private, name=stored_as)
         if options.agent not in {None, former.agent}:
             whom = f"the agent {former.agent!r}" if former.agent else "no agent"
             hint = "Leave --agent out, or begin another conversation."
@@ -400,12 +401,12 @@ class App:
                 options.metadata,
                 infer=options.infer,
             ),
-            private=options.private,
+            private=settings.memory is Remembering.PRIVATE,
             redacts=settings.redact,
         )
 
     def _agent(self, name: str | None) -> "Agent":
-        from memchat.chat.learner import Agent
+        from memchat.chat.learning import Agent
         from memchat.memory.redaction import redact_pairs
 
         profile = self.settings.profile(name)

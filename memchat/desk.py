@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from memchat.chat.learner import Agent
+from memchat.chat.learning import Agent
 from memchat.memory.ports import Embedded, Embedder, LanguageModel
 from memchat.memory.recall import Recall
 from memchat.memory.types import Applied, Decision, Message, Session, Work
@@ -10,7 +10,7 @@ from memchat.store.store import Store
 
 
 class StoreDesk:
-    """Implements `memchat.chat.learner.Desk` over a store of its own, which closing it closes."""
+    """Implements `memchat.chat.learning.Desk` over a store of its own, which closing it closes."""
 
     def __init__(
         self,

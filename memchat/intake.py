@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from memchat.chat.learner import Lesson, learn, verbatim
+from memchat.chat.learning import Lesson, learn, verbatim
 from memchat.memory.redaction import redact, redact_terms
 from memchat.memory.types import (
     Applied,

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import tee
 from types import TracebackType
 from typing import Protocol
@@ -10,7 +11,6 @@ from memchat.chat import prompt
 from memchat.errors import BadReply
 from memchat.memory.ports import Clock, Delta, LanguageModel, Request, Usage
 from memchat.memory.recall import Hit, Query, Recall
-from memchat.memory.redaction import redact, redact_terms
 from memchat.memory.text import well_formed
 from memchat.memory.types import Memory, Message, MessageStatus, Role, Session, Terms
 
@@ -75,8 +75,14 @@ class Conversation:
         self._transcript = transcript
         self._recall = recall
         self._style = style
-        self._terms = redact_terms(style.terms) if style.redacts else style.terms
         self._clock = clock
+
+    @cached_property
+    def _terms(self) -> Terms:
+        """The terms as they may be written down."""
+        from memchat.memory.redaction import redact_terms
+
+        return redact_terms(self._style.terms) if self._style.redacts else self._style.terms
 
     @property
     def agent(self) -> str | None:
@@ -99,7 +105,7 @@ class Conversation:
         Raises StoreError when the message could not be recorded: then nothing was sent either.
         """
         text = well_formed(text)
-        said = redact(text).text if self._style.redacts else text
+        said = _masked(text) if self._style.redacts else text
         terms = self._terms if self.remembers and not self.private else None
         asked = self._transcript.begin_turn(self.session, said, terms)
         turn = self.last_turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
@@ -190,5 +196,12 @@ class Turn:
         self.status = status
         recalled = [used.memory.id for used in self.used]
         reply = well_formed(self.reply) if self.reply.strip() else ""
-        reply = redact(reply).text if self._redacts else reply
+        reply = _masked(reply) if self._redacts else reply
         self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled)
+
+
+def _masked(text: str) -> str:
+    # Its patterns take longer to compile than a chat's prompt should wait.
+    from memchat.memory.redaction import redact
+
+    return redact(text).text

@@ -4,252 +4,39 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from memchat.errors import BadReply, MemchatError, StoreBusy, StoreError
-from memchat.memory import extraction, reconcile, vectors
-from memchat.memory.extraction import Exchange, Extraction
-from memchat.memory.ports import Embedded, Embedder, LanguageModel
-from memchat.memory.recall import Recall
-from memchat.memory.types import (
-    CATEGORIES,
-    Add,
-    Applied,
-    Decision,
-    Draft,
-    Evidence,
-    Forget,
-    Memory,
-    Message,
-    Metadata,
-    Scope,
-    Session,
-    Source,
-    Terms,
-    Work,
-)
+from memchat.errors import MemchatError, StoreBusy
+
+if TYPE_CHECKING:
+    from memchat.chat.learning import Desk, Lesson
 
 log = logging.getLogger(__name__)
 
-EARLIER_MESSAGES = 4
-KNOWN_MEMORIES = 15
 IDLE_S = 2.0
 """How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What one exchange taught, or the reason why it still waits.
-
-    `unread` says what could not be read in the model's answer, nor in its repair: something said may not be kept.
-    """
-
-    applied: tuple[Applied, ...] = ()
-    unread: tuple[str, ...] = ()
-    error: str | None = None
-    cause: MemchatError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """What learning needs to know of an agent's profile."""
-
-    instructions: str | None = None
-    categories: Sequence[str] = CATEGORIES
-    metadata: Metadata | None = None
-    learns: bool = False
-
-
-class Desk(Protocol):
-    """All that the worker needs, opened on its own thread: a connection to the store, the models, the profiles.
-
-    It is asked for the work of one user, or with None for anybody's.
-    """
-
-    @property
-    def model(self) -> LanguageModel: ...
-    @property
-    def embedder(self) -> Embedder: ...
-    @property
-    def recall(self) -> Recall: ...
-
-    def agent(self, name: str | None) -> Agent: ...
-    def claim(self, user: str | None) -> Work | None: ...
-    def message(self, message_id: str) -> Message | None: ...
-    def session(self, session_id: str) -> Session | None: ...
-    def reply_to(self, message: Message) -> Message | None: ...
-    def before(self, message: Message, limit: int) -> list[Message]: ...
-    def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work
-    ) -> list[Applied]: ...
-    def clean(self) -> None: ...
-    def failed(self, work: Work, reason: str) -> None: ...
-    def release(self, work: Work) -> None: ...
-    def drop(self, work: Work) -> None: ...
-    def due(self, user: str | None) -> int: ...
-    def close(self) -> None: ...
-
-
-def learn(desk: Desk, work: Work) -> Lesson:
-    """Learn from one exchange: extract, check, reconcile, store. A failure leaves the work pending with its reason.
-
-    So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
-    """
-    try:
-        return _learn(desk, work)
-    except MemchatError as error:
-        desk.failed(work, error.message)
-        return Lesson(error=error.message, cause=error)
-    except Exception as error:
-        desk.failed(work, _bug(error))
-        raise
-    except BaseException:
-        desk.release(work)
-        raise
-
-
-def _bug(error: Exception) -> str:
-    return f"{type(error).__name__}, which is a bug in memchat."
-
-
-def _learn(desk: Desk, work: Work) -> Lesson:
-    asked = desk.message(work.user_message_id)
-    session = desk.session(work.session_id)
-    if asked is None or session is None:
-        desk.drop(work)
-        return Lesson()
-    agent = desk.agent(session.agent)
-    if not work.terms.infer:
-        return Lesson(tuple(_keep(desk, work, asked, session)))
-    exchange = _exchange(desk, work, asked, session, agent)
-    if not exchange.user.strip():
-        desk.drop(work)
-        return Lesson()
-    found = extract(desk.model, exchange)
-    learning = reconcile.Learning(
-        owner=session.owner,
-        session_id=session.id,
-        message_id=asked.id,
-        model=desk.model.name,
-        agent=session.agent,
-        metadata={**(agent.metadata or {}), **work.terms.metadata},
-        learns_agent=agent.learns,
-        scope=work.terms.scope,
-        expires_at=work.terms.expires_at,
-    )
-    decisions = reconcile.decide(found, exchange, learning)
-    applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
-    if any(isinstance(decision, Forget) for decision in decisions):
-        _clean(desk)
-    return Lesson(tuple(applied), found.faults)
-
-
-def _keep(desk: Desk, work: Work, asked: Message, session: Session) -> list[Applied]:
-    """Keep the exchange as it was said: one memory a message."""
-    before = desk.before(asked, 1)
-    said = [message for message in (asked, desk.reply_to(asked)) if message is not None]
-    drafts = [verbatim(message, session, work.terms) for message in said]
-    former = [before[-1].text if before else None, asked.text][: len(said)]
-    embedded = vectors.embed(desk.embedder, drafts, former)
-    return desk.apply([Add(draft, reason="kept as it was said") for draft in drafts], embedded, work)
-
-
-def verbatim(message: Message, session: Session, terms: Terms) -> Draft:
-    """`message` as a memory, word for word."""
-    scope = terms.scope or session.owner.kind
-    return Draft(
-        message.text,
-        session.owner,
-        scope=scope,
-        session_id=session.id if scope is Scope.SESSION else None,
-        agent=session.agent,
-        metadata=terms.metadata,
-        expires_at=terms.expires_at,
-        verbatim=True,
-        source=Source.SAID,
-        evidence=Evidence(message.id, session.id, message.text, ""),
-    )
-
-
-def _clean(desk: Desk) -> None:
-    """Take what was forgotten out of the files; what cannot be done now is done when the store is next opened."""
-    try:
-        desk.clean()
-    except StoreError as error:
-        log.warning("what was forgotten is not out of all files yet: %s", error.message)
-
-
-def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
-    """One call, and one more where the answer could not be read whole. The fuller answer, with its own faults if any.
-
-    Raises BadReply when neither answer can be read, or nothing in them.
-    """
-    asked = extraction.request(exchange)
-    answer = model.complete(asked).text
-    first, faults = _read(answer)
-    if first is not None and not faults:
-        return first
-    second, faults = _read(model.complete(extraction.repair(asked, answer, faults)).text)
-    best = max((one for one in (second, first) if one is not None), key=_size, default=None)
-    if best is None or (faults and not _size(best)):
-        raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
-    return best
-
-
-def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:
-    """The answer as far as it can be read, and what is wrong with it."""
-    try:
-        found = extraction.parse(answer)
-    except BadReply as error:
-        return None, (error.message.rstrip("."),)
-    return found, found.faults
-
-
-def _size(found: Extraction) -> int:
-    return sum(map(len, (found.facts, found.confirmed, found.ended, found.outdated, found.forget)))
-
-
-def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embedded | None]:
-    """The vectors that go with `decisions`, in one batch."""
-    drafts = [decision.draft for decision in decisions if isinstance(decision, Add)]
-    rows = iter(vectors.embed(embedder, drafts))
-    return [next(rows) if isinstance(decision, Add) else None for decision in decisions]
-
-
-def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: Agent) -> Exchange:
-    # Its patterns take longer to compile than a chat should take to start.
-    from memchat.memory.quoted import own_words
-
-    said = own_words(asked.text)
-    reply = desk.reply_to(asked)
-    return Exchange(
-        today=asked.created_at.astimezone().date(),
-        user=said,
-        assistant=reply.text if reply else "",
-        earlier=[(message.role, message.text) for message in desk.before(asked, EARLIER_MESSAGES)],
-        known=_known(desk, said, session),
-        instructions=work.terms.instructions or agent.instructions,
-        categories=agent.categories,
-        learns_agent=agent.learns or session.owner.kind is Scope.AGENT,
-    )
-
-
-def _known(desk: Desk, said: str, session: Session) -> list[Memory]:
-    return desk.recall.nearest(said, session, KNOWN_MEMORIES)
 
 
 class Learner:
     """One daemon thread that learns from what `user` said, and from nobody else; with None from what anybody said.
 
-    `open_desk` is called on it, so that connections are not shared between threads.
+    It starts when it is first woken, unless it is `idle` for good. `open_desk` is called on it, so that connections are
+    not shared between threads.
     """
 
-    def __init__(self, open_desk: Callable[[], Desk], on_lesson: Callable[[Lesson], None], *, user: str | None) -> None:
+    def __init__(
+        self,
+        open_desk: "Callable[[], Desk]",
+        on_lesson: "Callable[[Lesson], None]",
+        *,
+        user: str | None,
+        idle: bool = False,
+    ) -> None:
         self._open_desk = open_desk
         self._on_lesson = on_lesson
         self._user = user
+        self._started = idle
         self._news = threading.Condition()
         self._stopping = False
         self._waited_s = 0.0
@@ -257,20 +44,20 @@ class Learner:
         self._settled = False
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
     def wake(self) -> None:
-        """There is new work."""
+        """There may be work, new or left from another time."""
         with self._news:
             self._awake, self._settled = True, False
             self._news.notify_all()
+            if not self._started and not self._stopping:
+                self._started = True
+                self._thread.start()
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is left that could be learned here now. False when that takes longer than `timeout_s`.
 
         What another live process is at is not waited for, nor is what must wait for that.
-        A learner that has stopped, or was never started, has nothing to wait for.
+        A learner that has stopped, or is idle, has nothing to wait for.
         """
         self.wake()
         with self._news:
@@ -290,15 +77,17 @@ class Learner:
             self._waited_s += time.monotonic() - began
 
     def _run(self) -> None:
+        from memchat.memory.vectors import load_numpy
+
         desk: Desk | None = None
         try:
-            vectors.load_numpy()
+            load_numpy()
             desk = self._open_desk()
             while not self._stopping:
                 self._step(desk)
         except MemchatError as error:
             log.warning("the learner has stopped: %s", error.message)
-            self._tell(Lesson(error=error.message))
+            self._tell_failure(error.message)
         finally:
             if desk is not None:
                 desk.close()
@@ -306,36 +95,46 @@ class Learner:
                 self._settled = True
                 self._news.notify_all()
 
-    def _step(self, desk: Desk) -> None:
+    def _step(self, desk: "Desk") -> None:
         """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
         try:
             if not self._work_off(desk):
                 self._rest(desk)
         except StoreBusy as error:
-            self._tell(Lesson(error=error.message))
+            self._tell_failure(error.message)
             self._pause()
         except MemchatError:
             raise
         except Exception as error:
+            from memchat.chat.learning import bug
+
             _log_bug("learning failed", error)
-            self._tell(Lesson(error=_bug(error)))
+            self._tell_failure(bug(error))
             self._pause()
 
-    def _work_off(self, desk: Desk) -> bool:
+    def _work_off(self, desk: "Desk") -> bool:
+        # Loaded here, for a chat's prompt does not wait for it.
+        from memchat.chat.learning import learn
+
         work = desk.claim(self._user)
         if work is None:
             return False
         self._tell(learn(desk, work))
         return True
 
-    def _tell(self, lesson: Lesson) -> None:
+    def _tell_failure(self, reason: str) -> None:
+        from memchat.chat.learning import Lesson
+
+        self._tell(Lesson(error=reason))
+
+    def _tell(self, lesson: "Lesson") -> None:
         """What is learned is learned, whether or not it can be shown."""
         try:
             self._on_lesson(lesson)
         except Exception as error:
             _log_bug("a lesson could not be shown", error)
 
-    def _rest(self, desk: Desk) -> None:
+    def _rest(self, desk: "Desk") -> None:
         with self._news:
             if not self._awake:
                 self._settled = desk.due(self._user) == 0

@@ -79,8 +79,6 @@ def chat(
         session,
         continue_,
         model,
-        memory=settings.memory is not Remembering.OFF,
-        private=settings.memory is Remembering.PRIVATE,
         infer=not no_infer,
         top_k=top_k,
         system=system,
@@ -128,8 +126,6 @@ def ask(
         session,
         continue_,
         model,
-        memory=settings.memory is not Remembering.OFF,
-        private=settings.memory is Remembering.PRIVATE,
         infer=not no_infer,
         top_k=top_k,
         system=system,
@@ -137,6 +133,7 @@ def ask(
         metadata=options.pairs(meta, "--meta"),
     )
     with _talking(settings, wanted) as (_, chat_, notes, signals):
+        chat_.learner.wake()
         turn = _turn(chat_, text, _Silent() if as_json else _writer(), signals)
         with signals.interruptible():
             if turn.notice:

@@ -143,7 +143,7 @@ def _dropped(memchat: "App", numbers: Sequence[int]) -> Iterator[str]:
 
 def _retried(memchat: "App") -> list[str]:
     """Learn from all that waits of the person; what was learned, in a line each."""
-    from memchat.chat.learner import learn
+    from memchat.chat.learning import learn
     from memchat.terminal.notes import lesson_lines
 
     user = memchat.settings.user

@@ -1,6 +1,7 @@
 """Which model to talk to where nobody has said. Looks at the environment and at a local Ollama; imports no vendor."""
 
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -91,11 +92,18 @@ def ollama_address(env: Mapping[str, str]) -> str:
 
 def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[str]:
     """The chat models an Ollama server has, in its own order; none where it does not answer in time."""
+    try:
+        address = urlsplit(base_url)
+        host, port = address.hostname or "", address.port or 80
+    except ValueError:
+        return []
+    local = host in {"127.0.0.1", "localhost", "::1"}
+    if local and not _listens(host, port, timeout_s):
+        return []
     import httpx
 
-    # A proxy from the environment must not be asked for this machine's own ports.
-    local = urlsplit(base_url).hostname in {"127.0.0.1", "localhost", "::1"}
     try:
+        # A proxy from the environment must not be asked for this machine's own ports.
         with httpx.Client(timeout=timeout_s, trust_env=not local) as client:
             answer = client.get(f"{base_url.rstrip('/')}/api/tags")
         listed = answer.raise_for_status().json()["models"]
@@ -103,6 +111,15 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[st
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         log.debug("no Ollama at the configured address: %s", type(error).__name__)
         return []
+
+
+def _listens(host: str, port: int, timeout_s: float) -> bool:
+    """Whether anybody is there to be asked. Mostly nobody is, and httpx takes a tenth of a second to import."""
+    try:
+        with socket.create_connection((host, port), timeout_s):
+            return True
+    except OSError:
+        return False
 
 
 def _only_embeds(model: Mapping[str, object]) -> bool:

@@ -1,5 +1,6 @@
 """Loading, behind the prompt, what the first turn needs. Nothing here reaches for the network."""
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable
@@ -28,3 +29,8 @@ def load_litellm() -> None:
 
     load_numpy()
     litellm()
+
+
+def load_redaction() -> None:
+    """Import what masks secrets: compiling its patterns takes a while."""
+    importlib.import_module("memchat.memory.redaction")

@@ -124,6 +124,7 @@ class ChatLoop:
         self._leaving.disarm()
         if not self._warm:
             self._warm = True
+            self._chat.learner.wake()
             in_background("renderer", _load_renderer)
             self._room.app.warm_up(self._chat.conversation.model.name)
 

@@ -12,7 +12,7 @@ from memchat.memory.safety import visible
 from memchat.memory.types import Applied, Event
 
 if TYPE_CHECKING:
-    from memchat.chat.learner import Lesson
+    from memchat.chat.learning import Lesson
     from memchat.telling import Told
 
 

@@ -28,6 +28,7 @@ def run_piped(
     notes = notes or Notes()
     notes.at_once = lambda line: print(line, file=err, flush=True)
     failed = 0
+    chat.learner.wake()
     with Signals().handled() as signals:
         try:
             waiting = iter(lines)

@@ -26,7 +26,7 @@ from typing import Any
 
 from memchat.app import App, ChatOptions
 from memchat.chat.conversation import Conversation
-from memchat.chat.learner import learn
+from memchat.chat.learning import learn
 from memchat.config import Settings
 from memchat.desk import StoreDesk
 from memchat.memory.ports import Request

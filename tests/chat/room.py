@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from memchat.chat.conversation import Conversation, Style
-from memchat.chat.learner import Agent
+from memchat.chat.learning import Agent
 from memchat.desk import StoreDesk
 from memchat.memory import vectors
 from memchat.memory.ports import Completion, Delta, LanguageModel, Request, Usage, View

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.conversation import OUTGROWN, Conversation, Style
-from memchat.chat.learner import learn
+from memchat.chat.learning import learn
 from memchat.errors import BadReply, ContextOverflow, ModelUnreachable, StoreBusy
 from memchat.memory.block import read
 from memchat.memory.types import USUAL, Draft, Message, MessageStatus, Role, Session, Terms, WorkState

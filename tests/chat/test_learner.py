@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.conversation import Style
-from memchat.chat.learner import Agent, Learner, Lesson, extract, learn
+from memchat.chat.learner import Learner
+from memchat.chat.learning import Agent, Lesson, extract, learn
 from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelUnreachable, RateLimited, StoreBusy, StoreError
 from memchat.memory.extraction import Exchange
@@ -337,7 +338,7 @@ def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], Learner]]
 
     def start(open_desk: Callable[[], StoreDesk], lessons: Lessons) -> Learner:
         learner = Learner(open_desk, lessons, user=None)
-        learner.start()
+        learner.wake()
         started.append(learner)
         return learner
 
@@ -388,11 +389,16 @@ def test_settling_gives_up_in_time_and_closing_leaves_the_rest_on_disk(home: Hom
     assert learner.settle(30)
 
 
-def test_a_learner_that_never_started_holds_nobody(home: Home) -> None:
-    """Closing and settling return at once."""
-    learner = Learner(lambda: home.desk(ScriptedModel()), Lessons(), user="al")
-    learner.close()
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_learner_without_work_to_do_holds_nobody(home: Home, *, idle: bool) -> None:
+    """Closing and settling return at once, and what waits goes on waiting, whether it is idle or closed unwoken."""
+    home.say("I like tea")
+    learner = Learner(lambda: home.desk(ScriptedModel()), Lessons(), user=None, idle=idle)
+    if not idle:
+        learner.close()
     assert learner.settle()
+    assert [work.state for work in pending(home)] == [WorkState.WAITING]
+    learner.close()
 
 
 def test_a_lesson_that_cannot_be_shown_does_not_end_the_learning(

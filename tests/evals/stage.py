@@ -12,7 +12,7 @@ from pathlib import Path
 from memchat.app import App
 from memchat.chat.conversation import Conversation as Talk
 from memchat.chat.conversation import Style
-from memchat.chat.learner import learn
+from memchat.chat.learning import learn
 from memchat.config import Settings
 from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelError, ModelTimeout, RateLimited

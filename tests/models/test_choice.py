@@ -109,7 +109,9 @@ def test_a_proxy_is_not_asked_for_this_machines_ports(monkeypatch: pytest.Monkey
         assert ollama_models(server.origin) == ["tiny"]
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "no address", "http://", "ftp://127.0.0.1"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9", "no address", "http://", "ftp://127.0.0.1", "http://[", "http://localhost:99999"]
+)
 def test_no_ollama_means_no_models(address: str) -> None:
     """Nothing listening and nonsense in the address are both simply "not running"."""
     assert ollama_models(address) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from memchat.app import App, ChatOptions
-from memchat.config import Settings
+from memchat.config import Remembering, Settings
 from memchat.memory.ports import PromptMessage, Request
 from memchat.memory.types import Role
 from memchat.models.offline import OfflineModel
@@ -112,21 +112,23 @@ def test_what_may_change_a_memory_is_acknowledged_as_before(message: str) -> Non
     assert "What is worth remembering is kept" in asked(message, HOME)
 
 
-@pytest.mark.parametrize("private", [False, True])
-def test_what_is_promised_of_a_conversation_holds(home: Path, private: bool) -> None:
+@pytest.mark.parametrize("memory", [Remembering.ON, Remembering.PRIVATE])
+def test_what_is_promised_of_a_conversation_holds(home: Path, memory: Remembering) -> None:
     """The reply is the same in a private one, whose memories are recalled as ever; only the other one teaches."""
-    with App(Settings(home, "al")) as app, app.chat(ChatOptions("al", model="offline", private=private)) as chat:
+    settings = Settings(home, "al", memory=memory)
+    with App(settings) as app, app.chat(ChatOptions("al", model="offline")) as chat:
         with chat.conversation.turn("I like tea.") as turn:
             reply = "".join(turn)
         assert chat.learner.settle(60)
         kept = app.memories("al")
     assert "unless this conversation is private" in reply
-    assert [memory.text for memory in kept] == ([] if private else ["User likes tea."])
+    assert [memory.text for memory in kept] == (["User likes tea."] if memory is Remembering.ON else [])
 
 
 def test_nothing_is_promised_where_memory_is_off(home: Path) -> None:
     """With --no-memory the prompt has no block, nothing is learned, and the reply says so."""
-    with App(Settings(home, "al")) as app, app.chat(ChatOptions("al", model="offline", memory=False)) as chat:
+    settings = Settings(home, "al", memory=Remembering.OFF)
+    with App(settings) as app, app.chat(ChatOptions("al", model="offline")) as chat:
         with chat.conversation.turn("I like tea.") as turn:
             reply = "".join(turn)
         assert chat.learner.settle(60)

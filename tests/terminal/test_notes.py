@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from memchat.chat.learner import Lesson
+from memchat.chat.learning import Lesson
 from memchat.errors import ModelError
 from memchat.memory.types import Applied, Event, Memory, Owner, Scope
 from memchat.models.retry import RetryNotice
