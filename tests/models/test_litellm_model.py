@@ -441,11 +441,13 @@ def test_stopping_hangs_up_on_other_providers_too(server: ScriptedServer, waits:
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from memchat.memory.ports import PromptMessage, Request
 from memchat.memory.types import Role
 from memchat.models.litellm_model import LiteLLMModel
 
+# Tests that run behind a shell are started with it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 stream = LiteLLMModel("openai/scripted", timeout_s=60).stream(Request([PromptMessage(Role.USER, "hi")]))
 try:
     for delta in stream:
