@@ -113,6 +113,16 @@ class Memory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def warm_up(self) -> None:
+        """Open the store, and do behind the scenes what the first calls would wait for, or leave waiting.
+
+        That is to load the models' libraries, and to learn from what waits. Raises StoreError.
+        """
+        choice = self._app.choice()
+        with self._place():
+            self._app.warm_up(choice.name)
+            self._started_learner(choice.extraction)
+
     def close(self, timeout_s: float | None = None) -> None:
         """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
         with self._lock:

@@ -647,6 +647,15 @@ class TestChat:
         with Memory() as later:
             assert texts(later.get_all(user_id="bob")) == ["User lives in Berlin."]
 
+    def test_a_warmed_up_one_learns_what_waits_without_being_asked_anything(self, memory: Memory, home: Path) -> None:
+        """As a server does that was stopped in the middle of it."""
+        with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
+            say(store, "I live in Berlin", user="bob")
+        memory.warm_up()
+        memory.close()
+        with Memory() as later:
+            assert texts(later.get_all(user_id="bob")) == ["User lives in Berlin."]
+
     def test_a_failing_model_keeps_the_message(self, memory: Memory, server: ScriptedServer) -> None:
         """The error reaches the caller; what was said is learned all the same."""
         server.enqueue(Reply(status=404))
