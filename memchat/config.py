@@ -79,6 +79,8 @@ class Settings:
     """Mask keys, passwords and card numbers before anything is written."""
     index_from: int = 0
     """An owner with fewer memories than this is scanned exactly instead of indexed."""
+    server_key: str | None = field(default=None, repr=False)
+    """What `memchat serve` asks its clients for."""
     agents: Mapping[str, AgentProfile] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,6 +111,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("it must be text")
     return value
+
+
+def _key(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("it must be text that is not empty")
+    return value.strip()
 
 
 def _switch(value: object) -> bool:
@@ -171,9 +179,12 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "retries": _count(0),
     "redact": _switch,
     "index_from": _count(0),
+    "server_key": _key,
 }
 
 SETTING_NAMES = tuple(_CONVERT)
+SECRET_SETTINGS = ("server_key",)
+"""Never shown."""
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str | None:
@@ -336,7 +347,8 @@ def _converted(name: str, value: object, place: str, convert: Mapping[str, Calla
     try:
         return convert[name](value)
     except ValueError as error:
-        raise ConfigError(f"{place}: {name} cannot be {value!r}: {error}.") from error
+        shown = "what it is" if name in SECRET_SETTINGS else repr(value)
+        raise ConfigError(f"{place}: {name} cannot be {shown}: {error}.") from error
 
 
 def _unknown(place: str, name: str, spelled: Callable[[str], str], known: tuple[str, ...] = SETTING_NAMES) -> None:

@@ -66,9 +66,9 @@ def test_every_command_named_exists_and_every_command_is_named() -> None:
 
 
 OPTIONS = {
-    "--json": {"chat"},
-    "--user": {"doctor", "reindex", "backup"},
-    "--agent": {"doctor", "reindex", "backup", "config", "models", "memories import"}
+    "--json": {"chat", "serve"},
+    "--user": {"doctor", "reindex", "backup", "serve"},
+    "--agent": {"doctor", "reindex", "backup", "config", "models", "serve", "memories import"}
     | {f"sessions {name}" for name in ("show", "rename", "forget")},
 }
 """The options that nearly every command takes, with the commands that have no use for them."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "backup": Lazy("memchat.cli.upkeep", "Copy everything into one file, while chats may be running."),
     "config": Lazy("memchat.cli.status", "Show every setting and where it comes from."),
     "models": Lazy("memchat.cli.status", "List the models within reach, and the one in use."),
+    "serve": Lazy("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
 }
 
 

@@ -10,7 +10,7 @@ import typer
 from memchat.cli.options import Json, User, opened, reach
 from memchat.cli.output import Block, Facts, Line, Result, Table
 from memchat.cli.portraits import counted, local
-from memchat.config import SETTING_NAMES, load_settings
+from memchat.config import SECRET_SETTINGS, SETTING_NAMES, load_settings
 from memchat.errors import NotFound
 from memchat.memory.types import Work
 from memchat.store.interchange import moment_json
@@ -27,6 +27,8 @@ WithAgent = Annotated[
     str | None,
     typer.Option("--agent", "-a", metavar="NAME", help="Its model, and what was learned and said with it."),
 ]
+
+MASKED = "(hidden)"
 
 
 def status(
@@ -52,6 +54,7 @@ def config(*, user: User = None, as_json: Json = False) -> Result:
     origins.setdefault("user", "login name")
     values: dict[str, Any] = {"home": str(settings.home)}
     values.update({name: getattr(settings, name) for name in SETTING_NAMES})
+    values.update({name: MASKED for name in SECRET_SETTINGS if values[name] is not None})
     data: dict[str, Any] = {
         name: {"value": value, "from": origins.get(name, "default")} for name, value in values.items()
     }

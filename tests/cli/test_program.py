@@ -13,7 +13,18 @@ from memchat import __version__
 from memchat.cli.program import COMMANDS, app
 from tests.cli.conftest import Shell
 
-HEAVY = ("chromadb", "litellm", "onnxruntime", "numpy", "tokenizers", "pydantic", "prompt_toolkit", "rich")
+HEAVY = (
+    "chromadb",
+    "litellm",
+    "onnxruntime",
+    "numpy",
+    "tokenizers",
+    "pydantic",
+    "prompt_toolkit",
+    "rich",
+    "fastapi",
+    "uvicorn",
+)
 LOADED = f"""
 import json, sys
 from memchat.cli.program import run

@@ -1,0 +1,115 @@
+"""`memchat serve`: memory for other programs, over HTTP."""
+
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memchat.cli.output import say
+from memchat.config import load_settings
+from memchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from memchat.config import Settings
+    from memchat.servers.listening import Listener
+
+Host = Annotated[
+    str, typer.Option("--host", metavar="NAME", help="Where to listen; MEMCHAT_SERVER_KEY opens it to other machines.")
+]
+Port = Annotated[int, typer.Option("--port", min=0, metavar="NUMBER", help="The port; 0 takes any that is free.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
+]
+
+INDEX_FROM = 1_000
+"""An open collection takes 3 MB, and thousands of people may share this store."""
+LONG_S = 1.0
+"""When waiting for requests is worth a word, in seconds."""
+GRACE_S = 20.0
+"""How long requests may still run when it ends, in seconds; a turn takes as long as its model."""
+SETTLE_S = 5.0
+"""How long learning may then, before what is left stays for next time. Together less than the 30 s Kubernetes gives."""
+
+
+def serve(*, host: Host = "127.0.0.1", port: Port = 8000, model: Model = None) -> int:
+    """Serve chat and memories to other programs over HTTP, until Ctrl-C.
+
+    POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
+    """
+    http, listening = _installed()
+    from memchat.api import Memory
+
+    settings = settled(load_settings(model=model))
+    with (
+        Ending().handled() as ending,
+        listening.bound(host, port, has_key=settings.server_key is not None) as sock,
+    ):
+        memory = Memory(settings, owns_index=True)
+        try:
+            memory.warm_up()
+            listener = listening.Listener(http.application(memory, settings.server_key), sock)
+            listener.start()
+            say(f"Listening on {listening.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
+            while not ending.asked and listener.serves(listening.TICK_S):
+                pass
+            _stop(listener, ending)
+        finally:
+            memory.close(0.0 if ending.hurried() else SETTLE_S)
+    return 0 if ending.asked else 1
+
+
+class Ending:
+    """How often it was asked to end: by Ctrl-C, SIGTERM or SIGHUP, as far as those are not ignored (nohup)."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def hurried(self) -> bool:
+        return self.asked > 1
+
+    @contextmanager
+    def handled(self) -> "Generator[Ending]":
+        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        former = {n: signal.signal(n, self._ask) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
+        try:
+            yield self
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked += 1
+
+
+def _installed() -> tuple[ModuleType, ModuleType]:
+    """What the extra makes possible."""
+    try:
+        from memchat.servers import http, listening
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"fastapi", "starlette", "uvicorn"}:
+            raise
+        raise UsageError(
+            "memchat serve needs packages that are not installed.", hint="pip install 'memchat[serve]'"
+        ) from error
+    return http, listening
+
+
+def settled(settings: "Settings") -> "Settings":
+    """`settings` as they hold for as long as it runs, with the model that answers now."""
+    from memchat.models.choice import choose_model
+
+    index_from = settings.index_from if "index_from" in settings.origins else INDEX_FROM
+    return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)
+
+
+def _stop(listener: "Listener", ending: Ending) -> None:
+    if listener.stop(LONG_S, ending.hurried):
+        return
+    say("Waiting for requests to end. Ctrl-C again cuts them off.")
+    if not listener.stop(GRACE_S, ending.hurried):
+        say("Requests that were still running are cut off; what was said in them is kept.")

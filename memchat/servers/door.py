@@ -1,0 +1,131 @@
+"""Who may come in: whoever has the key, or without one this machine's own programs, but no web page of another origin.
+
+Any page that a person opens can send requests to the ports of their machine. It cannot hide where it comes from, and it
+cannot send JSON without being asked first whether it may, which nothing here answers with yes.
+"""
+
+import json
+import logging
+import traceback
+from collections.abc import Mapping
+from hmac import compare_digest
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+HEALTH = "/health"
+MAX_BODY = 256 << 10
+"""Bytes. What is sent is read by rules several times over, and a megabyte can keep them busy for a minute."""
+
+
+class Json(JSONResponse):
+    """JSON in ASCII: half a surrogate pair, which JSON can carry into the name that a failure is about, is no UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+class Door:
+    """Lets requests through to `app`, or answers them itself; what breaks behind it is logged without its text.
+
+    With `key` each must bring it but that for `HEALTH`. Without, each must name this machine by a loopback name: a page
+    whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
+    """
+
+    def __init__(self, app: ASGIApp, key: str | None) -> None:
+        self._app = app
+        self._key = None if key is None else key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        try:
+            await self._app(scope, _bounded(receive), send)
+        except Exception as error:
+            # The text of an error may hold what people wrote; where it was raised does not.
+            log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+
+    def _refusal(self, scope: Scope) -> Json | None:
+        headers = Headers(scope=scope)
+        if self._key is None and not is_loopback(_name(headers.get("host", ""))):
+            return answer(403, "Without a key this server answers to loopback names alone.", "Call it by 127.0.0.1.")
+        if _from_elsewhere(headers):
+            return answer(403, "This server does not answer web pages of another origin.")
+        if self._key is not None and scope["path"] != HEALTH and not self._has_key(headers):
+            hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
+            return answer(401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
+        if _has_body(scope, headers) and _media_type(headers) != "application/json":
+            return answer(415, "A body must be JSON.", "Send it with Content-Type: application/json.")
+        return None
+
+    def _has_key(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        assert self._key is not None
+        # Header values are bytes, which are read as Latin-1.
+        return compare_digest(given.encode("latin-1"), self._key)
+
+
+def answer(status: int, detail: str, hint: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
+    """How every failure is answered."""
+    return Json({"detail": detail, "hint": hint}, status, headers)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """`receive`, which raises HTTPException as soon as a body is too long, whatever length was announced."""
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise HTTPException(413, f"A body may have {MAX_BODY} bytes at most.")
+        return message
+
+    return bounded
+
+
+def is_loopback(name: str) -> bool:
+    """Whether `name`, an address or a host's name, means this machine whoever is asked."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without the port; nothing where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser sends this for a page of another origin. Of the scheme only a proxy before us would know."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        return True
+    return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+
+
+def _has_body(scope: Scope, headers: Headers) -> bool:
+    return (
+        scope["method"] in {"POST", "PUT"}
+        or "transfer-encoding" in headers
+        or headers.get("content-length", "0") != "0"
+    )
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
