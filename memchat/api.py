@@ -121,7 +121,7 @@ class Memory:
         choice = self._app.choice()
         with self._place():
             self._app.warm_up(choice.name)
-            self._started_learner(choice.extraction)
+            self._common_learner(choice.extraction).wake()
 
     def close(self, timeout_s: float | None = None) -> None:
         """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
