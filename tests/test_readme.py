@@ -66,7 +66,7 @@ def test_every_command_named_exists_and_every_command_is_named() -> None:
 
 
 OPTIONS = {
-    "--json": {"chat", "serve"},
+    "--json": {"chat", "serve", "mcp"},
     "--user": {"doctor", "reindex", "backup", "serve"},
     "--agent": {"doctor", "reindex", "backup", "config", "models", "serve", "memories import"}
     | {f"sessions {name}" for name in ("show", "rename", "forget")},

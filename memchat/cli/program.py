@@ -31,6 +31,7 @@ COMMANDS = {
     "config": Lazy("memchat.cli.status", "Show every setting and where it comes from."),
     "models": Lazy("memchat.cli.status", "List the models within reach, and the one in use."),
     "serve": Lazy("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
+    "mcp": Lazy("memchat.cli.mcp", "Let other assistants search and keep memories (MCP)."),
 }
 
 

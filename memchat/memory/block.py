@@ -24,14 +24,20 @@ class Remembered:
 
 def line(memory: Memory, today: date) -> str:
     """One memory as the model sees it: its words, then since when it holds and whether it still does."""
-    notes = [f"since {memory.valid_from}" if memory.valid_from else f"noted {memory.created_at.date()}"]
+    since = f"since {memory.valid_from}" if memory.valid_from else f"noted {memory.created_at.date()}"
+    return f"- {fenced(memory.text)} ({', '.join((since, *reservations(memory, today)))})"
+
+
+def reservations(memory: Memory, today: date) -> list[str]:
+    """What to bear in mind about a memory: whether it still holds, and whom it is about."""
+    notes = []
     if memory.valid_to is not None:
         notes.append(f"ended {memory.valid_to}" if memory.ended(today) else f"until {memory.valid_to}")
     if memory.doubtful:
         notes.append("possibly outdated")
     if memory.scope is not Scope.USER:
         notes.append("this conversation" if memory.scope is Scope.SESSION else "about the service")
-    return f"- {fenced(memory.text)} ({', '.join(notes)})"
+    return notes
 
 
 def render(memories: Sequence[Memory], today: date) -> str:

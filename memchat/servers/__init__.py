@@ -1,1 +1,1 @@
-"""memchat for other programs: each server is `memchat.api.Memory` in another protocol's words, an extra of its own."""
+"""memchat for other programs: each server speaks another protocol and needs packages of its own, an extra."""

@@ -24,6 +24,7 @@ HEAVY = (
     "rich",
     "fastapi",
     "uvicorn",
+    "mcp",
 )
 LOADED = f"""
 import json, sys
@@ -130,7 +131,7 @@ def test_a_slip_in_a_setting_is_answered_too(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), ("memories", "--help"), ("chat", "--help")],
+    [("--help",), ("--version",), ("memories", "--help"), ("chat", "--help"), ("mcp", "--help")],
 )
 def test_help_loads_nothing_heavy(shell: Shell, arguments: tuple[str, ...]) -> None:
     """Asking for help imports none of the libraries that take long."""

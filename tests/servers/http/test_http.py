@@ -26,9 +26,9 @@ from memchat.errors import (
 )
 from memchat.servers.door import MAX_BODY
 from tests.scripted_server import Reply, ScriptedServer
-from tests.servers.conftest import Open
+from tests.servers.http.conftest import Open
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SECRET = "The diary lies under the stairs"
 
 

@@ -1,0 +1,36 @@
+"""`memchat mcp`: what is remembered, for other assistants."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from memchat.cli.options import User
+from memchat.cli.output import say
+from memchat.config import load_settings
+from memchat.errors import UsageError
+
+Agent = Annotated[
+    str | None,
+    typer.Option("--agent", "-a", metavar="NAME", help="Also find this agent's own memories; else MEMCHAT_AGENT."),
+]
+
+
+def mcp(*, user: User = None, agent: Agent = None) -> None:
+    """Let other assistants search and keep memories, over the Model Context Protocol.
+
+    An editor or a desktop app starts this command and talks to it on standard input and output. Whose memories it
+    serves is settled here; the assistant cannot ask for anybody else's.
+    """
+    settings = load_settings(user=user, agent=agent)
+    try:
+        from memchat.servers.mcp import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "mcp":
+            raise
+        raise UsageError(
+            "memchat mcp needs the package mcp, which is not installed.", hint="pip install 'memchat[mcp]'"
+        ) from error
+    if sys.stdin.isatty():
+        say("An assistant is to start this command and talk to it. Ctrl-D or Ctrl-C ends it.")
+    serve(settings)

@@ -1,0 +1,70 @@
+"""A keeper for each test, over a store of its own, and an official client to call its tools with."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+from memchat.config import Settings, load_settings
+from memchat.servers.mcp import Keeper, server
+
+Opened = Callable[..., Keeper]
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """alice's, with nothing of the machine's own in them."""
+    return load_settings({"MEMCHAT_HOME": str(home)}, user="alice")
+
+
+@pytest.fixture
+def opened(home: Path) -> Iterator[Opened]:
+    """Opens a keeper with settings of the command line; alice's unless they name another."""
+    with ExitStack() as stack:
+
+        def open_(**given: object) -> Keeper:
+            return stack.enter_context(Keeper(load_settings({"MEMCHAT_HOME": str(home)}, **{"user": "alice", **given})))
+
+        yield open_
+
+
+@pytest.fixture
+def keeper(opened: Opened) -> Keeper:
+    return opened()
+
+
+def call(keeper: Keeper, tool: str, **arguments: object) -> CallToolResult:
+    """What a client gets from calling `tool`."""
+
+    async def calling() -> CallToolResult:
+        async with Client(server(keeper)) as client:
+            return await client.call_tool(tool, arguments)
+
+    return anyio.run(calling)
+
+
+def done(keeper: Keeper, tool: str, **arguments: object) -> dict[str, Any]:
+    """The structured result of a call that succeeds."""
+    result = call(keeper, tool, **arguments)
+    assert not result.is_error, words(result)
+    structured: dict[str, Any] | None = result.structured_content
+    assert structured is not None
+    return structured
+
+
+def refused(keeper: Keeper, tool: str, **arguments: object) -> str:
+    """The words of a call that fails."""
+    result = call(keeper, tool, **arguments)
+    assert result.is_error, words(result)
+    return words(result)
+
+
+def words(result: CallToolResult) -> str:
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
