@@ -25,6 +25,10 @@ Port = Annotated[int, typer.Option("--port", min=0, metavar="NUMBER", help="The 
 Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
 ]
+WithoutKey = Annotated[
+    bool,
+    typer.Option("--without-key", help="Serve whoever reaches it, without a key: for a private network."),
+]
 
 INDEX_FROM = 1_000
 """An open collection takes 3 MB, and thousands of people may share this store."""
@@ -36,7 +40,7 @@ SETTLE_S = 5.0
 """How long learning may then, before what is left stays for next time. Together less than the 30 s Kubernetes gives."""
 
 
-def serve(*, host: Host = "127.0.0.1", port: Port = 8000, model: Model = None) -> int:
+def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKey = False, model: Model = None) -> int:
     """Serve chat and memories to other programs over HTTP, until Ctrl-C.
 
     POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
@@ -45,14 +49,17 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, model: Model = None) -
     from memchat.api import Memory
 
     settings = settled(load_settings(model=model))
+    key = settings.server_key
+    if key is not None and without_key:
+        raise UsageError("A key is set, so --without-key makes no sense.", hint="Leave one of the two out.")
     with (
         Ending().handled() as ending,
-        listening.bound(host, port, has_key=settings.server_key is not None) as sock,
+        listening.bound(host, port, guarded=key is not None or without_key) as sock,
     ):
         memory = Memory(settings, owns_index=True)
         try:
             memory.warm_up()
-            listener = listening.Listener(http.application(memory, settings.server_key), sock)
+            listener = listening.Listener(http.application(memory, key, everybody=without_key), sock)
             listener.start()
             say(f"Listening on {listening.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
             while not ending.asked and listener.serves(listening.TICK_S):

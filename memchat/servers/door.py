@@ -1,4 +1,4 @@
-"""Who may come in: whoever has the key, or without one this machine's own programs, but no web page of another origin.
+"""Who may come in: whoever has the key, or without one this machine's own programs; never a web page of another origin.
 
 Any page that a person opens can send requests to the ports of their machine. It cannot hide where it comes from, and it
 cannot send JSON without being asked first whether it may, which nothing here answers with yes.
@@ -35,13 +35,14 @@ class Json(JSONResponse):
 class Door:
     """Lets requests through to `app`, or answers them itself; what breaks behind it is logged without its text.
 
-    With `key` each must bring it but that for `HEALTH`. Without, each must name this machine by a loopback name: a page
-    whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
+    With `key` each must bring it but that for `HEALTH`. Without, each must name this machine by a loopback name, unless
+    `everybody` is served: a page whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
     """
 
-    def __init__(self, app: ASGIApp, key: str | None) -> None:
+    def __init__(self, app: ASGIApp, key: str | None, *, everybody: bool = False) -> None:
         self._app = app
         self._key = None if key is None else key.encode()
+        self._any_name = everybody or key is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] == "http" else None
@@ -56,7 +57,7 @@ class Door:
 
     def _refusal(self, scope: Scope) -> Json | None:
         headers = Headers(scope=scope)
-        if self._key is None and not is_loopback(_name(headers.get("host", ""))):
+        if not self._any_name and not is_loopback(_name(headers.get("host", ""))):
             return answer(403, "Without a key this server answers to loopback names alone.", "Call it by 127.0.0.1.")
         if _from_elsewhere(headers):
             return answer(403, "This server does not answer web pages of another origin.")

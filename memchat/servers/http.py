@@ -112,8 +112,8 @@ class Failure(BaseModel):
     hint: str | None
 
 
-def application(memory: Memory, key: str | None = None) -> ASGIApp:
-    """The whole server but for the socket. With `key` every request but that for its health must bring it."""
+def application(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
+    """The whole server but for the socket; see `Door` for who may come in."""
     api = FastAPI(
         title="memchat",
         version=__version__,
@@ -125,7 +125,7 @@ def application(memory: Memory, key: str | None = None) -> ASGIApp:
     )
     api.include_router(_routes(memory))
     _answer_failures(api)
-    return Door(api, key)
+    return Door(api, key, everybody=everybody)
 
 
 def _routes(memory: Memory) -> APIRouter:

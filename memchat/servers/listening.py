@@ -16,18 +16,18 @@ TICK_S = 0.1
 """How soon a signal is heard, in seconds."""
 
 
-def bound(host: str, port: int, *, has_key: bool) -> socket.socket:
+def bound(host: str, port: int, *, guarded: bool) -> socket.socket:
     """A socket that listens there, on any free port for 0.
 
-    Raises UsageError where that cannot be, or must not: others may reach it and nothing would ask them for a key.
+    Raises UsageError where that cannot be, or must not: unless it is `guarded`, other machines must not reach it.
     """
     if not 0 <= port < 1 << 16:
         raise UsageError(f"There is no port {port}.", hint="As in: --port 8000")
     family, address = _resolved(host, port)
-    if not has_key and not is_loopback(address):
+    if not guarded and not is_loopback(address):
         raise UsageError(
             f"On {host} others could read and write all memories: no key is set.",
-            hint="Set MEMCHAT_SERVER_KEY to one, or leave --host out.",
+            hint="Set MEMCHAT_SERVER_KEY to one, or leave --host out; --without-key serves all who reach it.",
         )
     try:
         return socket.create_server((address, port), family=family)

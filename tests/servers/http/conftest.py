@@ -23,10 +23,10 @@ def opened() -> Iterator[Open]:
     """Opens servers, closed with the module; each call returns a client of one over a memory, with a key or without."""
     with ExitStack() as open_ones:
 
-        def open_one(memory: Memory, key: str | None = None) -> httpx.Client:
-            sock = open_ones.enter_context(bound("127.0.0.1", 0, has_key=key is not None))
+        def open_one(memory: Memory, key: str | None = None, *, everybody: bool = False) -> httpx.Client:
+            sock = open_ones.enter_context(bound("127.0.0.1", 0, guarded=key is not None))
             url = url_of(sock)
-            listener = Listener(application(memory, key), sock)
+            listener = Listener(application(memory, key, everybody=everybody), sock)
             listener.start()
             open_ones.callback(lambda: listener.stop(20))
             return open_ones.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=20))

@@ -50,6 +50,15 @@ def test_a_shop_sends_a_message_and_shows_the_reply_with_the_memories_behind_it(
     assert [item["memory"] for item in answer.json()["memories_used"]] == ["User is vegetarian."]
 
 
+def test_a_shop_in_the_next_container_calls_it_by_its_name(opened: Open, memory: Memory) -> None:
+    """Where everybody is served without a key, under whatever name; a web page of another origin is not."""
+    client = opened(memory, everybody=True)
+    said = {"user_id": "7", "message": "I'm vegetarian"}
+    elsewhere = {"Host": "memory-service:8000"}
+    assert client.post("/chat", json=said, headers=elsewhere).json()["reply"]
+    assert client.post("/chat", json=said, headers=elsewhere | {"Origin": "http://evil.example"}).status_code == 403
+
+
 def test_all_that_a_chat_takes_reaches_it(client: httpx.Client, server: ScriptedServer) -> None:
     """The system prompt is sent, the metadata kept, the run is its own conversation."""
     said = {"user_id": "al", "message": "I live in Berlin", "run_id": "r1", "agent_id": "shop"}

@@ -79,6 +79,13 @@ def test_other_machines_are_not_served_without_a_key(shell: Shell, host: str) ->
     assert not shell.home.exists()
 
 
+def test_a_key_and_no_key_are_not_asked_for_at_once(shell: Shell) -> None:
+    """Which of the two was meant is not guessed."""
+    done = shell.run("serve", "--host", "0.0.0.0", "--without-key", env={"MEMCHAT_SERVER_KEY": KEY})
+    assert (done.code, done.out) == (2, "")
+    assert "--without-key" in done.err
+
+
 @pytest.mark.parametrize(("option", "value"), [("--port", "70000"), ("--host", "256.0.0.1"), ("--port", "x")])
 def test_a_place_that_is_none_is_said_so(shell: Shell, option: str, value: str) -> None:
     """In a sentence and a hint."""
