@@ -1,9 +1,10 @@
 """A keeper for each test, over a store of its own, and an official client to call its tools with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from memchat.config import Settings, load_settings
 from memchat.servers.mcp import Keeper, server
 
 Opened = Callable[..., Keeper]
+Answer = TypeVar("Answer")
 
 
 @pytest.fixture
@@ -38,6 +40,12 @@ def keeper(opened: Opened) -> Keeper:
     return opened()
 
 
+def run(main: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    """What `main` returns, from a thread of its own: asyncio drops the loop that LiteLLM may have left on this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(anyio.run, main).result()
+
+
 def call(keeper: Keeper, tool: str, **arguments: object) -> CallToolResult:
     """What a client gets from calling `tool`."""
 
@@ -45,7 +53,7 @@ def call(keeper: Keeper, tool: str, **arguments: object) -> CallToolResult:
         async with Client(server(keeper)) as client:
             return await client.call_tool(tool, arguments)
 
-    return anyio.run(calling)
+    return run(calling)
 
 
 def done(keeper: Keeper, tool: str, **arguments: object) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from memchat.app import App
 from memchat.config import Remembering, Settings
 from memchat.servers.mcp import Keeper, Listing, server
 from tests.cli.conftest import Shell, shell
-from tests.servers.mcp.conftest import Opened, call, done, refused, words
+from tests.servers.mcp.conftest import Opened, call, done, refused, run, words
 
 __all__ = ["shell"]
 
@@ -44,7 +44,7 @@ def listed(keeper: Keeper) -> ListToolsResult:
         async with Client(server(keeper)) as client:
             return await client.list_tools()
 
-    return anyio.run(listing)
+    return run(listing)
 
 
 def test_the_tools_are_described_in_few_words(keeper: Keeper) -> None:
@@ -286,7 +286,7 @@ def test_calls_that_come_at_once_are_all_answered(keeper: Keeper) -> None:
             for fact in facts:
                 tasks.start_soon(add, fact)
 
-    anyio.run(calling)
+    run(calling)
     assert len(results) == len(facts)
     assert not any(result.is_error for result in results)
     assert sorted(map(str, every_text(keeper))) == sorted(facts)
@@ -325,7 +325,7 @@ def test_the_readmes_configuration_serves_a_real_client(shell: Shell) -> None:
             await client.call_tool("add_memory", {"text": "User is vegetarian."})
             return await client.call_tool("search_memories", {"query": "Can you suggest a restaurant near me?"})
 
-    found = anyio.run(talking).structured_content
+    found = run(talking).structured_content
     (known,) = shell.run("memories", "list", "--user", "alice", "--json").json
     assert found is not None
     score = found["memories"][0]["score"]
