@@ -36,7 +36,7 @@ class Learner:
         self._open_desk = open_desk
         self._on_lesson = on_lesson
         self._user = user
-        self._started = idle
+        self._may_start = not idle
         self._news = threading.Condition()
         self._stopping = False
         self._waited_s = 0.0
@@ -49,8 +49,8 @@ class Learner:
         with self._news:
             self._awake, self._settled = True, False
             self._news.notify_all()
-            if not self._started and not self._stopping:
-                self._started = True
+            if self._may_start and not self._stopping:
+                self._may_start = False
                 self._thread.start()
 
     def settle(self, timeout_s: float | None = None) -> bool:
