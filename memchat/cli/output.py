@@ -123,7 +123,7 @@ def complain(error: MemchatError) -> None:
 
 def visible(text: str) -> str:
     """`text` without anything that a terminal would obey or hide."""
-    if text.isascii() and text.isprintable():
+    if _is_plain(text):
         return text
     from memchat.memory import safety
 
@@ -132,7 +132,11 @@ def visible(text: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` fit for one line of a screen."""
-    return text if text.isascii() and text.isprintable() else " ".join(visible(text).split())
+    return text if _is_plain(text) else " ".join(visible(text).split())
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def styled(text: str, style: str, out: TextIO) -> str:
@@ -185,7 +189,7 @@ def _plain(block: Block) -> Iterator[str]:
                 yield f"{name}: {visible(value)}"
         case Table():
             for row in block.rows:
-                yield "\t".join(map(one_line, row))
+                yield "\t".join(row if _is_plain("".join(row)) else map(one_line, row))
         case Beside():
             yield from _stacked(block)
 
