@@ -34,14 +34,21 @@ class Fault(StrEnum):
     UNUSABLE = "vectors that are no use"
 
 
+_FINGERPRINTS = """
+    WITH RECURSIVE chain (name) AS (
+        SELECT min(fingerprint) FROM vectors
+        UNION ALL
+        SELECT (SELECT min(fingerprint) FROM vectors WHERE fingerprint > name) FROM chain WHERE name IS NOT NULL
+    )
+    SELECT name FROM chain WHERE name IS NOT NULL
+"""
+"""One step down the index for each, for every start asks: however many vectors there are."""
+
+
 def fingerprint_of(database: Database, model: str) -> str | None:
     """The fingerprint that most vectors of `model` have in this database; None where it has none."""
-    found: str | None = database.value(
-        "SELECT fingerprint FROM vectors WHERE substr(fingerprint, 1, ?) = ? GROUP BY fingerprint"
-        " ORDER BY count(*) DESC LIMIT 1",
-        (len(model) + 1, f"{model}:"),
-    )
-    return found
+    found = [name for name in _fingerprints(database) if name.startswith(f"{model}:")]
+    return max(found, key=lambda name: _count(database, name)) if len(found) > 1 else next(iter(found), None)
 
 
 def dimension_in(database: Database, model: str) -> int | None:
@@ -52,8 +59,16 @@ def dimension_in(database: Database, model: str) -> int | None:
 
 def others(database: Database, fingerprint: str) -> dict[str, int]:
     """How many memories have vectors of which other embedder."""
-    sql = "SELECT fingerprint, count(*) FROM vectors WHERE fingerprint <> ? GROUP BY fingerprint"
-    return {row[0]: row[1] for row in database.rows(sql, (fingerprint,))}
+    return {name: _count(database, name) for name in _fingerprints(database) if name != fingerprint}
+
+
+def _fingerprints(database: Database) -> list[str]:
+    return [name for (name,) in database.rows(_FINGERPRINTS)]
+
+
+def _count(database: Database, fingerprint: str) -> int:
+    count: int = database.value("SELECT count(*) FROM vectors WHERE fingerprint = ?", (fingerprint,))
+    return count
 
 
 def others_notice(database: Database, fingerprint: str) -> str | None:

@@ -165,4 +165,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX work_of_user ON work (user);
         """,
     ),
+    ("vectors by their embedder", "CREATE INDEX vectors_of_embedder ON vectors (fingerprint);"),
 )

@@ -22,6 +22,7 @@ from memchat.memory.types import (
     Scope,
 )
 from memchat.store.dense import Dense
+from memchat.store.embeddings import others_notice
 from memchat.store.scan import ExactScan
 from memchat.store.store import Store
 from tests.conftest import SettableClock
@@ -619,6 +620,7 @@ def test_no_read_for_one_person_goes_through_other_peoples_rows(store: Store) ->
         store.memories.find(found[0].id, [ALICE])
         nearest(store, view)
         nearest(store, View((ALICE,), where={"a": 1}))
+        others_notice(store.database, "another/24")
         store.transcripts.sessions("alice")
         store.transcripts.said_by("alice", 10)
         read_work(store, own)
