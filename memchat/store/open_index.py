@@ -30,11 +30,12 @@ MOST_OPEN = 32
 """Collections kept loaded at a time."""
 
 _TOLD = ("scope", "category", "created_at", "valid_from", "valid_to", "expires_at")
+# A memory is found by its owner: the plus keeps SQLite from going through everybody's vectors by their embedder.
 _CURRENT = """
     SELECT m.number, m.id, m.text, m.scope, m.category, m.created_at, m.valid_from, m.valid_to, m.expires_at,
         v.kinds, v.rows AS vectors
     FROM memories AS m JOIN vectors AS v ON v.number = m.number
-    WHERE m.superseded_by IS NULL AND v.fingerprint = ? AND """
+    WHERE m.superseded_by IS NULL AND +v.fingerprint = ? AND """
 
 
 @dataclass(frozen=True, slots=True)

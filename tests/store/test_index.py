@@ -12,6 +12,7 @@ from memchat.store.database import Database
 from memchat.store.index_check import check_now
 from memchat.store.index_folder import Phase, drop_index_now, look, rebuild_now, wait_until_dropped
 from memchat.store.marker import MARKER, read_marker, write_marker
+from memchat.store.open_index import OpenIndex
 from memchat.store.scan import ExactScan
 from tests.store.vectors_room import (
     DIM,
@@ -59,6 +60,24 @@ def test_answers_are_those_of_the_scan(tmp_path: Path, rows: Rows, scan: ExactSc
         query = directions(3, seed=8)
         assert answers(keeper, scan, 1, query, 30) == numbers(scan, 1, query, 30)
         assert len(answers(keeper, scan, 1, query, 1000) or []) == 100
+
+
+def test_filling_the_index_for_one_person_reads_nobody_elses_vectors(
+    tmp_path: Path, database: Database, rows: Rows
+) -> None:
+    """Each small batch finds its memories by their owner, however many others there are."""
+    rows.learn(1, list(VECTORS[:3]))
+    index = OpenIndex(place_in(tmp_path), database)
+    seen: list[str] = []
+    database._connection.set_trace_callback(seen.append)
+    while index.step():
+        pass
+    database._connection.set_trace_callback(None)
+    index.close()
+    reads = [sql for sql in seen if "JOIN vectors" in sql]
+    plans = [[row["detail"] for row in database.rows(f"EXPLAIN QUERY PLAN {sql}")] for sql in reads]
+    assert plans
+    assert {plan[0].partition(" (")[0] for plan in plans} == {"SEARCH m USING INDEX memories_of_owner"}
 
 
 def test_scores_are_cosines(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
