@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Annotated
@@ -117,6 +117,12 @@ def settled(settings: "Settings") -> "Settings":
 def _stop(listener: "Listener", ending: Ending) -> None:
     if listener.stop(LONG_S, ending.hurried):
         return
-    say("Waiting for requests to end. Ctrl-C again cuts them off.")
+    _tell("Waiting for requests to end. Ctrl-C again cuts them off.")
     if not listener.stop(GRACE_S, ending.hurried):
-        say("Requests that were still running are cut off; what was said in them is kept.")
+        _tell("Requests that were still running are cut off; what was said in them is kept.")
+
+
+def _tell(text: str) -> None:
+    """The terminal may be gone, whose closing is what ends it; the requests must not go with it."""
+    with suppress(OSError):
+        say(text)

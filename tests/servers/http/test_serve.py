@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memchat.cli.serve import INDEX_FROM, Ending, settled
+from memchat.cli.serve import INDEX_FROM, LONG_S, Ending, settled
 from memchat.config import load_settings
 from tests.cli.conftest import Shell
 
@@ -31,19 +31,22 @@ def accepts(address: tuple[str, int]) -> bool:
     return True
 
 
-def test_it_serves_until_it_is_told_to_end_and_lets_what_runs_end_first(shell: Shell) -> None:
-    """A request under way when SIGTERM comes is answered and learned from, a later one refused; the exit code is 0."""
+def started(shell: Shell) -> tuple[subprocess.Popen[str], tuple[str, int], str]:
+    """A server that is ready, where it listens, and what it said."""
     command = [sys.executable, "-m", "memchat", "serve", "--port", "0"]
     env = {**shell.environ, "MEMCHAT_SERVER_KEY": KEY}
     child = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    said = child.stderr.readline()
+    told = re.fullmatch(r"Listening on http://127\.0\.0\.1:(\d+), where offline answers\. Ctrl-C stops it\.\n", said)
+    assert told is not None, said
+    return child, ("127.0.0.1", int(told[1])), said
+
+
+def test_it_serves_until_it_is_told_to_end_and_lets_what_runs_end_first(shell: Shell) -> None:
+    """A request under way when SIGTERM comes is answered and learned from, a later one refused; the exit code is 0."""
+    child, address, said = started(shell)
     try:
-        assert child.stderr is not None
-        said = child.stderr.readline()
-        told = re.fullmatch(
-            r"Listening on http://127\.0\.0\.1:(\d+), where offline answers\. Ctrl-C stops it\.\n", said
-        )
-        assert told is not None, said
-        address = ("127.0.0.1", int(told[1]))
         with socket.create_connection(address, timeout=30) as under_way:
             under_way.sendall(HEAD)
             assert under_way.recv(100).startswith(b"HTTP/1.1 100 ")
@@ -59,6 +62,24 @@ def test_it_serves_until_it_is_told_to_end_and_lets_what_runs_end_first(shell: S
     assert KEY not in said + err
     assert "Traceback" not in err
     assert "User lives in Berlin." in shell.run("memories", "list", "--user", "al").out
+
+
+def test_a_terminal_that_is_closed_does_not_cut_requests_off(shell: Shell) -> None:
+    """There is nobody left to tell that they are waited for."""
+    child, address, _ = started(shell)
+    try:
+        with socket.create_connection(address, timeout=30) as under_way:
+            under_way.sendall(HEAD)
+            assert under_way.recv(100).startswith(b"HTTP/1.1 100 ")
+            assert child.stderr is not None
+            child.stderr.close()
+            child.send_signal(signal.SIGHUP)
+            time.sleep(2 * LONG_S)
+            under_way.sendall(BODY)
+            assert under_way.recv(100).startswith(b"HTTP/1.1 200 ")
+        child.communicate(timeout=30)
+    finally:
+        child.kill()
 
 
 def test_without_the_extra_one_sentence_says_what_to_install(shell: Shell) -> None:
