@@ -100,3 +100,10 @@ class StoreTooNew(StoreError):
 
 class StoreBusy(StoreError):
     """Another process held the database for too long."""
+
+
+def whereabouts(error: BaseException) -> str:
+    """Of a bug, for the log: its kind and where it was raised, without its text, which may hold what people wrote."""
+    import traceback
+
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"

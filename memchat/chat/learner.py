@@ -3,11 +3,10 @@
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from memchat.errors import MemchatError, StoreBusy
+from memchat.errors import MemchatError, StoreBusy, whereabouts
 
 if TYPE_CHECKING:
     from memchat.chat.learning import Desk, Lesson
@@ -151,5 +150,4 @@ class Learner:
 
 
 def _log_bug(what: str, error: Exception) -> None:
-    """Where it happened, without the error's own text, which may hold what people wrote."""
-    log.error("%s: %s\n%s", what, type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+    log.error("%s: %s", what, whereabouts(error))

@@ -6,7 +6,6 @@ cannot send JSON without being asked first whether it may, which nothing here an
 
 import json
 import logging
-import traceback
 from collections.abc import Mapping
 from hmac import compare_digest
 from ipaddress import ip_address
@@ -17,6 +16,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from memchat.errors import whereabouts
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,7 @@ class Door:
         try:
             await self._app(scope, _bounded(receive), send)
         except Exception as error:
-            # The text of an error may hold what people wrote; where it was raised does not.
-            log.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            log.error("%s", whereabouts(error))
 
     def _refusal(self, scope: Scope) -> Json | None:
         headers = Headers(scope=scope)

@@ -32,7 +32,7 @@ from memchat.app import UNBOUNDED, App
 from memchat.chat.prompt import wishes_that_fit
 from memchat.config import Remembering, Settings
 from memchat.curation import LONGEST
-from memchat.errors import MemchatError, NotFound, UsageError
+from memchat.errors import MemchatError, NotFound, UsageError, whereabouts
 from memchat.memory.block import reservations
 from memchat.memory.ports import View
 from memchat.memory.recall import Query
@@ -156,7 +156,10 @@ class Keeper:
             self._thread.submit(self._load)
 
     def called(self, tool: Callable[Given, Answer]) -> Callable[Given, Coroutine[Any, Any, Answer]]:
-        """`tool` as the server calls it: on this keeper's thread, an expected failure a ToolError."""
+        """`tool` as the server calls it: on this keeper's thread, whatever fails a ToolError.
+
+        Any other error the server would log with its text.
+        """
 
         @functools.wraps(tool)
         async def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
@@ -164,6 +167,9 @@ class Keeper:
                 return await asyncio.wrap_future(self._thread.submit(tool, *args, **kwargs))
             except MemchatError as error:
                 raise ToolError(" ".join(filter(None, (error.message, error.hint)))) from error
+            except Exception as error:
+                log.error("%s", whereabouts(error))
+                raise ToolError("This is a bug in memchat; its own output says where it is.") from None
 
         return call
 

@@ -1,6 +1,7 @@
 """`memchat mcp`: what another assistant's model can find out and do, and what it cannot."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from tests.servers.mcp.conftest import Opened, call, done, refused, run, words
 __all__ = ["shell"]
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+SECRET = "The diary lies under the stairs"
 READING = {"search_memories": {"query": "tea"}, "list_memories": {}}
 WRITING = {"add_memory": {"text": "User likes tea."}, "update_memory": {"id": "x", "text": "User likes tea."}}
 FORGETTING = {"forget_memory": {"id": "x"}}
@@ -306,6 +308,25 @@ def test_what_is_printed_is_no_part_of_the_protocol(settings: Settings, capsys: 
         assert every_text(chatty) == []
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "stray\n")
+
+
+class Broken(Keeper):
+    """Fails as only a bug does."""
+
+    def list_memories(self, limit: int = 50) -> Listing:
+        raise KeyError(SECRET)
+
+
+def test_of_a_bug_the_log_says_where_it_is_and_nobody_what_was_written(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An app may keep what is logged here."""
+    with Broken(settings) as broken, caplog.at_level(logging.WARNING):
+        said = refused(broken, "list_memories")
+    assert "This is a bug in memchat" in said
+    assert SECRET not in said + caplog.text
+    assert "KeyError" in caplog.text
+    assert "in list_memories" in caplog.text
 
 
 # The command.
