@@ -22,7 +22,7 @@ TABLES = "memories AS m JOIN owners AS o ON o.id = m.owner"
 
 def stamp(moment: datetime) -> str:
     """A moment as it is stored: UTC, microseconds, sortable as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment(text: str) -> datetime:

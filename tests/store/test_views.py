@@ -20,6 +20,13 @@ def test_moments_are_stored_in_utc_and_sort_as_text() -> None:
     assert moment(stamp(base)).tzinfo == UTC
 
 
+def test_a_moment_of_the_first_thousand_years_is_one_like_others() -> None:
+    """Its year has four digits too: an expiry somebody mistyped must not look like damage."""
+    early = datetime(26, 12, 31, tzinfo=UTC)
+    assert stamp(early) == "0026-12-31T00:00:00.000000Z"
+    assert moment(stamp(early)) == early
+
+
 @pytest.mark.parametrize(
     ("view", "chooses"),
     [
