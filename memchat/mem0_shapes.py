@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 from memchat.errors import UsageError
 from memchat.memory.ports import View
 from memchat.memory.recall import Hit
+from memchat.memory.text import well_formed
 from memchat.memory.types import (
     Applied,
     Change,
@@ -98,10 +99,12 @@ class Said:
 
 
 def whose(user_id: str | None, agent_id: str | None, run_id: str | None) -> Whose:
-    """The owner that the keywords name. Raises UsageError where none does or one is empty."""
+    """The owner that the keywords name. Raises UsageError where none does, or one is empty or no valid Unicode."""
     for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
         if value is not None and (not isinstance(value, str) or not value.strip()):
             raise UsageError(f"{name} must be text that is not empty; it is {value!r}.")
+        if value is not None and well_formed(value) != value:
+            raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
     if user_id is None and agent_id is None and run_id is None:
         raise UsageError("Nobody is named whose memories are meant.", hint=_NOBODY)
     return Whose(user_id, agent_id, run_id)

@@ -401,6 +401,12 @@ class TestOwners:
         assert memory.get_all(user_id=name + "x") == {"results": []}
         assert memory.get_all(user_id=name[:-1] or "?") == {"results": []}
 
+    @pytest.mark.parametrize("name", ["user_id", "agent_id", "run_id"])
+    def test_a_name_that_is_no_text_is_refused(self, memory: Memory, name: str) -> None:
+        """Half a surrogate pair, which JSON can carry and nothing else."""
+        with pytest.raises(UsageError, match="Unicode"):
+            memory.get_all(**{name: "\ud800"})  # type: ignore[arg-type]
+
 
 class TestOneMemory:
     def test_update_changes_the_words_and_keeps_the_former(self, memory: Memory) -> None:
