@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Row = dict[str, Any]
 
+MOST = 1_000_000
+"""More memories than anybody has. SQLite and Chroma do not take any number, and an index that fails is dropped."""
+
 _IDS = ("user_id", "agent_id", "run_id")
 _NOBODY = "Say whose memories are meant: give user_id, agent_id or run_id."
 
@@ -204,11 +207,11 @@ def refuse(**given: object) -> None:
 
 
 def wanted(top_k: int | None, limit: int | None) -> int | None:
-    """How many memories are asked for, in either spelling. Raises UsageError for none at all."""
+    """How many memories are asked for, in either spelling, up to `MOST`. Raises UsageError for none at all."""
     count = limit if top_k is None else top_k
     if count is not None and count < 1:
         raise UsageError(f"At least one memory must be asked for, not {count}.")
-    return count
+    return None if count is None else min(count, MOST)
 
 
 def said(messages: Messages) -> list[Said]:

@@ -282,6 +282,8 @@ def translated(path: Path) -> Generator[None]:
         raise _damaged(path, "it holds text that is none") from error
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is not valid Unicode, so it cannot be used as a name.") from error
+    except OverflowError as error:
+        raise UsageError("A number is larger than any that can be stored or looked up.") from error
     except PermissionError as error:
         raise StoreError(f"{path} may not be written: {error.strerror}.", hint="Check MEMCHAT_HOME.") from error
     except OSError as error:

@@ -323,6 +323,12 @@ class TestSearch:
         assert memory.get_all(user_id="alice", limit=2)["results"] == everything[:2]
         assert memory.get_all(filters={"user_id": "alice"}, top_k=2)["results"] == everything[:2]
 
+    @pytest.mark.parametrize("limit", [1 << 62, 10**30])
+    def test_any_number_may_be_the_limit(self, memory: Memory, limit: int) -> None:
+        """More than a database can be asked for is as good as all."""
+        assert len(memory.get_all(user_id="alice", limit=limit)["results"]) == 4
+        assert len(memory.search("cat", user_id="alice", limit=limit, threshold=-9)["results"]) == 4
+
     def test_more_than_twenty_are_all_listed(self, memory: Memory) -> None:
         """No silent limit, and an explicit top_k is not cut to a prompt's size."""
         said = [

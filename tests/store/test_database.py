@@ -353,10 +353,11 @@ def test_a_failure_inside_a_transaction_takes_all_of_it_back(store: Store) -> No
     assert database.rows("SELECT * FROM facts_about_store") == []
 
 
-def test_what_is_no_text_is_refused_in_our_words(store: Store) -> None:
-    """Half of a surrogate pair in a name."""
-    with pytest.raises(UsageError, match="Unicode"):
-        store.database.value("SELECT ?", ("\ud800",))
+@pytest.mark.parametrize(("value", "why"), [("\ud800", "Unicode"), (1 << 63, "number")])
+def test_what_sqlite_cannot_take_is_refused_in_our_words(store: Store, value: object, why: str) -> None:
+    """Half of a surrogate pair in a name, a number that only Python has."""
+    with pytest.raises(UsageError, match=why):
+        store.database.value("SELECT ?", (value,))
 
 
 # Compacting.
