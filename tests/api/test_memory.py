@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -664,9 +665,10 @@ class TestChat:
         with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
             say(store, "I live in Berlin", user="bob")
         memory.warm_up()
-        memory.close()
-        with Memory() as later:
-            assert texts(later.get_all(user_id="bob")) == ["User lives in Berlin."]
+        until = time.monotonic() + 30
+        while texts(memory.get_all(user_id="bob")) != ["User lives in Berlin."]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
     def test_a_failing_model_keeps_the_message(self, memory: Memory, server: ScriptedServer) -> None:
         """The error reaches the caller; what was said is learned all the same."""
