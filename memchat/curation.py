@@ -51,9 +51,9 @@ def matching(recall: "Recall", store: Store, text: str, view: View) -> list[Memo
     most = min(store.memories.count(view), MOST_FOUND)
     found = [hit.memory for hit in recall.search(Query(text, view, top_k=max(most, 1)))]
     ids = {memory.id for memory in found}
-    said = {frozenset(words(memory.text)) for memory in found} - {frozenset()}
+    said = {tuple(words(memory.text)) for memory in found} - {()}
     others = store.memories.memories(view) if found else []
-    return [*found, *(m for m in others if m.id not in ids and frozenset(words(m.text)) in said)]
+    return [*found, *(m for m in others if m.id not in ids and tuple(words(m.text)) in said)]
 
 
 class Curator:

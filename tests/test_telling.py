@@ -8,6 +8,8 @@ import pytest
 from memchat.app import App
 from memchat.config import Settings
 from memchat.errors import UsageError
+from memchat.memory.ports import View
+from memchat.memory.recall import Query
 from memchat.memory.types import Draft, Owner
 from memchat.telling import MANY, Manner, Told
 
@@ -45,6 +47,22 @@ def test_what_is_told_takes_the_place_of_what_it_changes(app: App, before: str, 
     assert [memory.text for memory in one.replaced] == [before]
     assert current(app) == [after]
     assert app.curator.undo(one.memory).text == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Ben owes Anna 5 euros.", "Anna owes Ben 5 euros."),
+        ("User owns lamp 2-5.", "User owns lamp 5-2."),
+        ("I met Ann before Bob.", "I met Bob before Ann."),
+    ],
+)
+def test_the_same_words_in_another_order_are_something_else(app: App, first: str, second: str) -> None:
+    """Both are kept, and a search shows both."""
+    app.remember(first, "al")
+    assert not app.remember(second, "al").known
+    assert current(app) == [first, second]
+    assert {hit.memory.text for hit in app.recall.search(Query(second, View((AL,))))} == {first, second}
 
 
 def test_what_a_move_puts_in_doubt_becomes_doubtful(app: App) -> None:

@@ -341,10 +341,10 @@ def _subjects(candidate: Candidate) -> frozenset[str]:
 
 
 def _without_twins(scored: Sequence[_Scored], limit: int) -> list[_Scored]:
-    """The first `limit` that do not say in the same words, whatever their order, what a better one says."""
-    kept: dict[frozenset[str], _Scored] = {}
+    """The first `limit` that do not say in the same words, one after the other, what a better one says."""
+    kept: dict[tuple[str, ...], _Scored] = {}
     for item in scored:
         if len(kept) == limit:
             break
-        kept.setdefault(frozenset(words(item.candidate.text)) or frozenset({item.candidate.id}), item)
+        kept.setdefault(tuple(words(item.candidate.text)) or (item.candidate.id,), item)
     return list(kept.values())

@@ -11,7 +11,7 @@ from memchat.memory.cues import cues_for
 from memchat.memory.text import normal_form, sentences
 from memchat.models.offline_grammar import spelled_out
 from memchat.models.offline_rules import about, category_of, mark, one_of
-from memchat.models.offline_statements import Over, Statement, read, stems
+from memchat.models.offline_statements import Over, Statement, read, stems, stems_in_order
 from memchat.models.offline_wishes import forgettable, to_forget
 
 _NOT = re.compile(
@@ -264,14 +264,15 @@ def _negated(text: str) -> bool:
 
 
 def _says(known: str, new: str) -> bool:
-    """Whether `known` already holds all that `new` says, in these or other words."""
+    """Whether `known` already holds all that `new` says, with more words or less, but in their order: who owes whom."""
     if normal_form(known) == normal_form(new):
         return True
     of_same = _head(known) == _head(new) or (
         _head(known) == "user" and category_of(known) == category_of(new) == "relationship"
     )
     same = of_same and _negated(known) == _negated(new)
-    return same and bool(stems(new)) and stems(new) <= stems(known) and about(known).keys() >= about(new).keys()
+    wanted, held = stems_in_order(new), iter(stems_in_order(known))
+    return same and bool(wanted) and all(stem in held for stem in wanted) and about(known).keys() >= about(new).keys()
 
 
 def _says_the_same(known: str, item: Statement | Over) -> bool:

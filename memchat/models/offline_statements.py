@@ -51,11 +51,15 @@ _TASTES = frozenset(
 
 def stems(text: str) -> frozenset[str]:
     """The content words of `text` without their endings."""
-    return frozenset(
+    return frozenset(stems_in_order(text))
+
+
+def stems_in_order(text: str) -> list[str]:
+    return [
         re.sub(r"(?:'s|ing|ies|ied|ed|es|s|e|y)$", "", word) if len(word) > 3 else word
         for word in content_words(text)
         if word not in _TASTES
-    )
+    ]
 
 
 def read(message: str, today: date) -> Iterator[Statement | Over]:
