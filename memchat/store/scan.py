@@ -159,8 +159,9 @@ class ExactScan:
 
     def _extent(self, owner: int) -> tuple[int, int]:
         """How many memories of `owner` can be compared, and the bytes of their vectors."""
+        # The plus, here and below: found by their owner, not by their embedder, which is everybody's.
         row = self.database.row(
-            "SELECT count(*), coalesce(sum(length(rows)), 0) FROM vectors WHERE owner = ? AND fingerprint = ?",
+            "SELECT count(*), coalesce(sum(length(rows)), 0) FROM vectors WHERE owner = ? AND +fingerprint = ?",
             (owner, self.fingerprint),
         )
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
@@ -172,7 +173,7 @@ class ExactScan:
             rows = self.database.rows(
                 "SELECT v.number, m.superseded_by IS NULL, v.rows FROM vectors v"
                 " JOIN memories m ON m.number = v.number"
-                " WHERE v.owner = ? AND v.number > ? AND v.fingerprint = ? ORDER BY v.number LIMIT ?",
+                " WHERE v.owner = ? AND v.number > ? AND +v.fingerprint = ? ORDER BY v.number LIMIT ?",
                 (owner, last, self.fingerprint, CHUNK),
             )
             if not rows:
