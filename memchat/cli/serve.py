@@ -13,6 +13,7 @@ import typer
 from memchat.cli.output import say
 from memchat.config import load_settings
 from memchat.errors import UsageError
+from memchat.terminal.signals import ENDING, handling
 
 if TYPE_CHECKING:
     from memchat.config import Settings
@@ -34,7 +35,7 @@ INDEX_FROM = 1_000
 """An open collection takes 3 MB, and thousands of people may share this store."""
 LONG_S = 1.0
 """When waiting for requests is worth a word, in seconds."""
-GRACE_S = 20.0
+GRACE_S = 15.0
 """How long requests may still run when it ends, in seconds; a turn takes as long as its model."""
 SETTLE_S = 5.0
 """How long learning may then, before what is left stays for next time. Together less than the 30 s Kubernetes gives."""
@@ -81,13 +82,8 @@ class Ending:
 
     @contextmanager
     def handled(self) -> "Generator[Ending]":
-        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        former = {n: signal.signal(n, self._ask) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
-        try:
+        with handling(dict.fromkeys((signal.SIGINT, *ENDING), self._ask)):
             yield self
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked += 1

@@ -94,7 +94,7 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[st
     """The chat models an Ollama server has, in its own order; none where it does not answer in time."""
     try:
         address = urlsplit(base_url)
-        host, port = address.hostname or "", address.port or 80
+        host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
     except ValueError:
         return []
     local = host in {"127.0.0.1", "localhost", "::1"}

@@ -14,9 +14,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, redirect_stdout
+from contextlib import asynccontextmanager, redirect_stdout
 from datetime import date
 from types import FrameType
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -39,6 +39,7 @@ from memchat.memory.recall import Query
 from memchat.memory.safety import visible
 from memchat.memory.types import Memory, Owner
 from memchat.models.choice import OFFLINE
+from memchat.terminal.signals import ENDING, handling
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,6 @@ Answer = TypeVar("Answer")
 
 MOST_FOUND = 50
 MOST_LISTED = 200
-_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 INSTRUCTIONS = """\
 memchat keeps what the user has told their assistants, as short sentences about "User". Call search_memories before you
@@ -214,7 +214,8 @@ class Keeper:
         Returns the memory, what it replaced, and others about the same thing, one of which may need correcting.
         """
         self._refuse_unless_written()
-        told = self._app.remember(text, self._person.name)
+        # A wish is in every prompt: only the person makes one, for a model may have it from a page it has read.
+        told = self._app.remember(text, self._person.name, standing=False)
         return Kept(
             **self._shown(told.memory),
             known_before=told.known,
@@ -370,18 +371,8 @@ async def _end_on_signal(keeper: Keeper) -> None:
     def tell(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(numbers.put_nowait, number)
 
-    with _handled(tell):
+    with handling(dict.fromkeys((signal.SIGINT, *ENDING), tell)):
         number = await numbers.get()
         await asyncio.to_thread(keeper.close)
         # A thread of the transport's waits for input, or for somebody to read its output, and cannot be woken.
         os._exit(128 + number)
-
-
-@contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    former = {number: signal.signal(number, handler) for number in _ENDING}
-    try:
-        yield
-    finally:
-        for number, before in former.items():
-            signal.signal(number, before)

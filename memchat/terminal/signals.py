@@ -1,12 +1,26 @@
 """What signals do to a chat: Ctrl-C stops one thing at a time, SIGTERM and SIGHUP end everything in good order."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
-_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+Handler = Callable[[int, FrameType | None], None]
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What ends a program from outside."""
+
+
+@contextmanager
+def handling(handlers: Mapping[int, Handler]) -> Iterator[None]:
+    """These handlers, by signal, as long as the block lasts; but what is ignored, as behind nohup, stays so."""
+    heard = {number: own for number, own in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    former = {number: signal.signal(number, own) for number, own in heard.items()}
+    try:
+        yield
+    finally:
+        for number, before in former.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
 
 
 class Signals:
@@ -24,13 +38,8 @@ class Signals:
 
     @contextmanager
     def handled(self) -> Iterator["Signals"]:
-        former: dict[int, Any] = {number: signal.signal(number, self._end) for number in _ENDING}
-        former[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
-        try:
+        with handling({signal.SIGINT: self._interrupt, **dict.fromkeys(ENDING, self._end)}):
             yield self
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ import pytest
 
 from memchat.cli.serve import INDEX_FROM, LONG_S, Ending, settled
 from memchat.config import load_settings
+from memchat.terminal.signals import Signals
 from tests.cli.conftest import Shell
 
 KEY = "a-key-of-ours-4711"
@@ -156,6 +157,9 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
             signal.raise_signal(signal.SIGHUP)
             signal.raise_signal(signal.SIGTERM)
             assert ending.asked == 1
+        with Signals().handled() as signals:
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.ended is None
     finally:
         signal.signal(signal.SIGHUP, former)
     assert signal.getsignal(signal.SIGTERM) is before
