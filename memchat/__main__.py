@@ -1,5 +1,6 @@
 """The entry point: `memchat` and `python -m memchat`."""
 
+import gc
 import io
 import os
 import sys
@@ -14,7 +15,12 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from memchat.cli.program import run
 
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    finally:
+        # Python would end by looking through all that LiteLLM has loaded for cycles, which takes a second.
+        gc.freeze()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

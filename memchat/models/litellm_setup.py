@@ -35,3 +35,13 @@ def litellm() -> Any:
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return module
+
+
+def preload() -> None:
+    """Load what the first call would otherwise wait a second for: it touches no network.
+
+    That is OpenAI's client, by which most providers are reached, what speaks HTTP, and the table tokens are counted by.
+    """
+    for name in ("openai.resources", "httpcore"):
+        importlib.import_module(name)
+    litellm().token_counter(model="", text="ready")

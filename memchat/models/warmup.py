@@ -23,12 +23,13 @@ def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
 
 
 def load_litellm() -> None:
-    """Import LiteLLM, which takes seconds, and numpy before it."""
+    """Import LiteLLM with what its first call needs, which takes seconds, and numpy before it."""
     from memchat.memory.vectors import load_numpy
-    from memchat.models.litellm_setup import litellm
+    from memchat.models.litellm_setup import litellm, preload
 
     load_numpy()
     litellm()
+    preload()
 
 
 def load_redaction() -> None:

@@ -211,3 +211,13 @@ def test_a_home_that_cannot_be_made_is_one_line(shell: Shell) -> None:
     assert done.code == 2
     assert done.err.startswith(f"memchat: {shell.home.parent / 'file'} is not a folder.\n")
     assert "MEMCHAT_HOME" in done.err
+
+
+def test_a_program_ends_without_looking_for_cycles(shell: Shell) -> None:
+    """Among what LiteLLM has loaded that would take a second, in which the person waits."""
+    code = (
+        "import gc, sys; sys.argv = ['memchat', '--version']; from memchat.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as ended: print(ended.code, gc.get_freeze_count() > 0)"
+    )
+    assert shell.program(code=code).out.splitlines()[-1] == "0 True"

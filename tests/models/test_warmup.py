@@ -1,5 +1,8 @@
 """Loading ahead of time."""
 
+import subprocess
+import sys
+
 from memchat.models.warmup import in_background
 
 
@@ -13,3 +16,17 @@ def test_a_failure_stays_behind_the_prompt() -> None:
 
     in_background("broken", load).join()
     assert begun == [True]
+
+
+def test_the_first_call_finds_what_it_needs_loaded() -> None:
+    """OpenAI's client and what speaks HTTP are loaded behind the prompt, with no socket opened."""
+    code = (
+        "import socket, sys\n"
+        "def refuse(*args): sys.exit('opened a socket')\n"
+        "socket.socket.connect = refuse\n"
+        "from memchat.models.warmup import load_litellm\n"
+        "load_litellm()\n"
+        "print(*sorted({'openai.resources.chat', 'httpcore'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["httpcore", "openai.resources.chat"]
