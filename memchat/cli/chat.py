@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memchat.cli import options
-from memchat.cli.options import Json, Meta, User, announce
+from memchat.cli.options import Json, Meta, Model, User, announce
 from memchat.cli.output import Beside, Block, Line, Result, Table, one_line, say
 from memchat.config import Remembering, load_settings
 from memchat.errors import UsageError
@@ -33,9 +33,6 @@ Session = Annotated[
     typer.Option("--session", "-s", metavar="ID", help="Go on with this conversation, or begin one of that name."),
 ]
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation (with --agent).")]
-Model = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
-]
 Memory = Annotated[
     bool | None, typer.Option("--memory/--no-memory", help="Recall and learn, or neither; else MEMCHAT_MEMORY.")
 ]

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from memchat.cli.options import User
+from memchat.cli.options import User, extra
 from memchat.cli.output import say
 from memchat.config import load_settings
-from memchat.errors import UsageError
 
 Agent = Annotated[
     str | None,
@@ -23,14 +22,8 @@ def mcp(*, user: User = None, agent: Agent = None) -> None:
     serves is settled here; the assistant cannot ask for anybody else's.
     """
     settings = load_settings(user=user, agent=agent)
-    try:
+    with extra("mcp", "mcp"):
         from memchat.servers.mcp import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "mcp":
-            raise
-        raise UsageError(
-            "memchat mcp needs the package mcp, which is not installed.", hint="pip install 'memchat[mcp]'"
-        ) from error
     if sys.stdin.isatty():
         say("An assistant is to start this command and talk to it. Ctrl-D or Ctrl-C ends it.")
     serve(settings)

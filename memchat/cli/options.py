@@ -32,6 +32,9 @@ OfAgent = Annotated[
     str | None,
     typer.Option("--agent", "-a", metavar="NAME", help="Look among this agent's own memories too."),
 ]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
+]
 Where = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="KEY=VALUE", help="Only memories with this metadata; may be repeated."),
@@ -57,6 +60,19 @@ def opened(user: str | None = None) -> "Generator[App]":
 
     with App(load_settings(user=user), on_retry=announce, on_notice=say) as app:
         yield app
+
+
+@contextmanager
+def extra(name: str, *packages: str) -> Generator[None]:
+    """For a block that imports what the extra `name` installs. Raises UsageError where one of `packages` is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in packages:
+            raise
+        needed = f"the package {packages[0]}, which is" if len(packages) == 1 else "packages that are"
+        hint = f"pip install 'memchat[{name}]'"
+        raise UsageError(f"memchat {name} needs {needed} not installed.", hint=hint) from error
 
 
 def announce(notice: "RetryNotice") -> None:

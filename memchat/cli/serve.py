@@ -5,11 +5,12 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memchat.cli.options import Model, extra
 from memchat.cli.output import say
 from memchat.config import load_settings
 from memchat.errors import UsageError
@@ -23,9 +24,6 @@ Host = Annotated[
     str, typer.Option("--host", metavar="NAME", help="Where to listen; MEMCHAT_SERVER_KEY opens it to other machines.")
 ]
 Port = Annotated[int, typer.Option("--port", min=0, metavar="NUMBER", help="The port; 0 takes any that is free.")]
-Model = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
-]
 WithoutKey = Annotated[
     bool,
     typer.Option("--without-key", help="Serve whoever reaches it, without a key: for a private network."),
@@ -46,7 +44,8 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
 
     POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
     """
-    http, listening = _installed()
+    with extra("serve", "fastapi", "starlette", "uvicorn"):
+        from memchat.servers import http, listening
     from memchat.api import Memory
 
     settings = settled(load_settings(model=model))
@@ -87,19 +86,6 @@ class Ending:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked += 1
-
-
-def _installed() -> tuple[ModuleType, ModuleType]:
-    """What the extra makes possible."""
-    try:
-        from memchat.servers import http, listening
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"fastapi", "starlette", "uvicorn"}:
-            raise
-        raise UsageError(
-            "memchat serve needs packages that are not installed.", hint="pip install 'memchat[serve]'"
-        ) from error
-    return http, listening
 
 
 def settled(settings: "Settings") -> "Settings":

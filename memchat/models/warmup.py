@@ -9,17 +9,18 @@ log = logging.getLogger(__name__)
 
 
 def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
-    """Start `load` on a daemon thread. What fails there fails again, and is told, where it is needed."""
-
-    def attempt() -> None:
-        try:
-            load()
-        except Exception:
-            log.debug("could not be loaded ahead of time: %s", name, exc_info=True)
-
-    thread = threading.Thread(target=attempt, name=name, daemon=True)
+    """`ahead_of_time` on a daemon thread."""
+    thread = threading.Thread(target=ahead_of_time, args=(name, load), name=name, daemon=True)
     thread.start()
     return thread
+
+
+def ahead_of_time(name: str, load: Callable[[], object]) -> None:
+    """Do `load`. What fails here fails again, and is told, where it is needed."""
+    try:
+        load()
+    except Exception:
+        log.debug("could not be loaded ahead of time: %s", name, exc_info=True)
 
 
 def load_litellm() -> None:

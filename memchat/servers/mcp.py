@@ -39,6 +39,7 @@ from memchat.memory.recall import Query
 from memchat.memory.safety import visible
 from memchat.memory.types import Memory, Owner
 from memchat.models.choice import OFFLINE
+from memchat.models.warmup import ahead_of_time
 from memchat.terminal.signals import ENDING, handling
 
 log = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ class Keeper:
     def warm_up(self) -> None:
         """Load in the background what the first search needs."""
         if self._memory is not Remembering.OFF:
-            self._thread.submit(self._load)
+            self._thread.submit(ahead_of_time, "memories", self._load)
 
     def called(self, tool: Callable[Given, Answer]) -> Callable[Given, Coroutine[Any, Any, Answer]]:
         """`tool` as the server calls it: on this keeper's thread, whatever fails a ToolError.
@@ -256,14 +257,10 @@ class Keeper:
         return View((self._person,) if self._agent is None else (self._person, self._agent))
 
     def _load(self) -> None:
-        """What fails here fails again, and is told, where it is needed."""
-        try:
-            self._app.recall_over(self._app.store)
-            # Made here, for from Python 3.12 on nothing keeps two threads from making it twice.
-            _ = self._app.embedder
-            self._app.warm_up(OFFLINE)
-        except Exception:
-            log.debug("could not be loaded ahead of time", exc_info=True)
+        self._app.recall_over(self._app.store)
+        # Made here, for from Python 3.12 on nothing keeps two threads from making it twice.
+        _ = self._app.embedder
+        self._app.warm_up(OFFLINE)
 
     def _refuse_unless_read(self) -> None:
         if self._memory is Remembering.OFF:

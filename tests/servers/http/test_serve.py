@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,18 +46,30 @@ def started(shell: Shell) -> tuple[subprocess.Popen[str], tuple[str, int], str]:
     return child, ("127.0.0.1", int(told[1])), said
 
 
+@contextmanager
+def half_sent(address: tuple[str, int]) -> Iterator[socket.socket]:
+    """A request under way, whose body the server waits for."""
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(HEAD)
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        yield connection
+
+
+def finished(under_way: socket.socket) -> None:
+    """Send the rest of it and see it answered."""
+    under_way.sendall(BODY)
+    assert under_way.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
 def test_it_serves_until_it_is_told_to_end_and_lets_what_runs_end_first(shell: Shell) -> None:
     """A request under way when SIGTERM comes is answered and learned from, a later one refused; the exit code is 0."""
     child, address, said = started(shell)
     try:
-        with socket.create_connection(address, timeout=30) as under_way:
-            under_way.sendall(HEAD)
-            assert under_way.recv(100).startswith(b"HTTP/1.1 100 ")
+        with half_sent(address) as under_way:
             child.send_signal(signal.SIGTERM)
             while accepts(address):
                 time.sleep(0.02)
-            under_way.sendall(BODY)
-            assert under_way.recv(100).startswith(b"HTTP/1.1 200 ")
+            finished(under_way)
         out, err = child.communicate(timeout=30)
     finally:
         child.kill()
@@ -69,15 +83,12 @@ def test_a_terminal_that_is_closed_does_not_cut_requests_off(shell: Shell) -> No
     """There is nobody left to tell that they are waited for."""
     child, address, _ = started(shell)
     try:
-        with socket.create_connection(address, timeout=30) as under_way:
-            under_way.sendall(HEAD)
-            assert under_way.recv(100).startswith(b"HTTP/1.1 100 ")
+        with half_sent(address) as under_way:
             assert child.stderr is not None
             child.stderr.close()
             child.send_signal(signal.SIGHUP)
             time.sleep(2 * LONG_S)
-            under_way.sendall(BODY)
-            assert under_way.recv(100).startswith(b"HTTP/1.1 200 ")
+            finished(under_way)
         child.communicate(timeout=30)
     finally:
         child.kill()
