@@ -66,16 +66,16 @@ def forget(
         )
     if shared and (agent is None or ids):
         raise UsageError("--shared goes with --agent and --query or --all.", hint="memchat forget --help says more.")
-    with opened(user) as memchat:
+    with opened(user) as app:
         if everything and not (agent or where or category):
-            plan = _person(memchat)
+            plan = _person(app)
         elif ids:
-            plan = _memories(memchat, _named(memchat, ids, agent), keep_source=keep_source)
+            plan = _memories(app, _named(app, ids, agent), keep_source=keep_source)
         else:
-            view = reach(memchat, agent, where, category, all_sessions=True)
-            found = _found(memchat, query, view)
+            view = reach(app, agent, where, category, all_sessions=True)
+            found = _found(app, query, view)
             own = [memory for memory in found if shared or memory.owner.kind is not Scope.AGENT]
-            plan = _memories(memchat, own, keep_source=keep_source, stays=len(found) - len(own))
+            plan = _memories(app, own, keep_source=keep_source, stays=len(found) - len(own))
         return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
@@ -98,24 +98,24 @@ def carry_out(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
 # What would go.
 
 
-def _named(memchat: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
-    whose = owners(memchat.settings.user, agent)
-    found = {memory.id: memory for memory in (memchat.store.memories.find(one, whose) for one in ids)}
+def _named(app: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
+    whose = owners(app.settings.user, agent)
+    found = {memory.id: memory for memory in (app.store.memories.find(one, whose) for one in ids)}
     return list(found.values())
 
 
-def _found(memchat: "App", query: str | None, view: View) -> list[Memory]:
+def _found(app: "App", query: str | None, view: View) -> list[Memory]:
     if query is None:
-        return memchat.store.memories.memories(view)
+        return app.store.memories.memories(view)
     if not query.strip():
         raise UsageError("The query is empty.")
-    return memchat.matching(query, view)
+    return app.matching(query, view)
 
 
-def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> Plan:
+def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> Plan:
     """`stays` is how many shared ones were found too, and are left out."""
     ids = tuple(memory.id for memory in found)
-    earlier = len(with_versions(memchat.store.database, ids)) - len(ids)
+    earlier = len(with_versions(app.store.database, ids)) - len(ids)
     counts = {"memories": len(ids) + earlier}
     what = counted(len(ids), "memory", "memories")
     if earlier:
@@ -129,16 +129,16 @@ def _memories(memchat: "App", found: Sequence[Memory], *, keep_source: bool, sta
     )
 
     def erase() -> "Receipt":
-        return memchat.curator.forget(ids, keep_source=keep_source)
+        return app.curator.forget(ids, keep_source=keep_source)
 
     left_out = f"Left out: {counted(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
     return Plan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
 
 
-def _person(memchat: "App") -> Plan:
-    user = memchat.settings.user
-    store = memchat.store
-    every = replace(reach(memchat, all_sessions=True), superseded=True, expired=True)
+def _person(app: "App") -> Plan:
+    user = app.settings.user
+    store = app.store
+    every = replace(reach(app, all_sessions=True), superseded=True, expired=True)
     sessions = store.transcripts.sessions(user)
     counts = {
         "memories": store.memories.count(every),
@@ -157,7 +157,7 @@ def _person(memchat: "App") -> Plan:
         ),
     )
     question = f"Erase everything of {user} for good?"
-    return Plan(question, shown, counts, (), lambda: memchat.curator.forget_person(user))
+    return Plan(question, shown, counts, (), lambda: app.curator.forget_person(user))
 
 
 # What came of it.

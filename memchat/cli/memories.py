@@ -51,18 +51,18 @@ def list_(
     as_json: Json = False,
 ) -> Result:
     """List memories, the newest first."""
-    with opened(user) as memchat:
-        view = reach(memchat, agent, where, category, session, all_sessions=all_sessions)
+    with opened(user) as app:
+        view = reach(app, agent, where, category, session, all_sessions=all_sessions)
         view = replace(view, superseded=include_superseded, as_of=options.day(as_of, "--as-of"))
-        database, now = memchat.store.database, memchat.clock()
+        database, now = app.store.database, app.clock()
         if as_json:
             return Result([Encoded(text) for text in listed_json(database, view, now, limit)], as_json=True)
         found = list(listed(database, view, now, limit))
-        notes = [] if found else [f"No memories of {memchat.settings.user} here."]
+        notes = [] if found else [f"No memories of {app.settings.user} here."]
         elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
-        if not view.all_sessions and session is None and (hidden := memchat.store.memories.count(elsewhere)):
+        if not view.all_sessions and session is None and (hidden := app.store.memories.count(elsewhere)):
             notes.append(f"{hidden} more in single conversations: --all-sessions lists them.")
-        return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), _short(memchat, agent)),), notes)
+        return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), _short(app, agent)),), notes)
 
 
 @app.command()
@@ -85,14 +85,14 @@ def search(
     from memchat.memory.recall import Query
 
     text = options.joined(query, "query")
-    with opened(user) as memchat:
-        view = reach(memchat, agent, where, category, session, all_sessions=all_sessions)
-        found = memchat.recall.found(Query(text, view, top_k=top_k))
-        hits = found[: top_k or memchat.settings.top_k]
+    with opened(user) as app:
+        view = reach(app, agent, where, category, session, all_sessions=all_sessions)
+        found = app.recall.found(Query(text, view, top_k=top_k))
+        hits = found[: top_k or app.settings.top_k]
         data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]
         if not hits:
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
-        short = _short(memchat, agent)
+        short = _short(app, agent)
         scored = [(hit.memory.id, f"{hit.score:.2f}", _found(hit, explain)) for hit in hits]
         more = len(found) - len(hits)
         notes = (f"{more} more found: --top-k {len(found)} shows them.",) if more and not as_json else ()
@@ -111,11 +111,11 @@ def _found(hit: "Hit", explain: bool) -> str:
 @app.command()
 def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show a memory with where it comes from: the conversation, the words, every version of it."""
-    with opened(user) as memchat:
-        memory = find(memchat, id_, agent)
-        versions = _versions(memchat, memory)
-        history = memchat.store.memories.history(memory)
-        origin = _origin(memchat, memory)
+    with opened(user) as app:
+        memory = find(app, id_, agent)
+        versions = _versions(app, memory)
+        history = app.store.memories.history(memory)
+        origin = _origin(app, memory)
         data = {
             **memory_json(memory),
             "versions": [memory_json(version) for version in versions],
@@ -157,34 +157,34 @@ def add(
     """
     from memchat.telling import Manner
 
-    with opened(user) as memchat:
+    with opened(user) as app:
         given = list(_texts(texts))
         if replaces and len(given) != 1:
             raise UsageError("With --replaces, give one text.")
-        owner = Owner.agent(agent) if agent else Owner.user(memchat.settings.user)
+        owner = Owner.agent(agent) if agent else Owner.user(app.settings.user)
         draft = Draft(
             "",
             owner,
             scope=owner.kind,
-            category=options.category(memchat, category, agent),
+            category=options.category(app, category, agent),
             agent=agent,
             metadata=options.pairs(meta, "--meta"),
             valid_from=options.day(valid_from, "--valid-from"),
-            expires_at=options.end(expires, "--expires", memchat.clock()),
+            expires_at=options.end(expires, "--expires", app.clock()),
             source=Source.TOLD,
         )
-        manner = Manner(standing, _replaced(memchat, replaces, owner) if replaces else None)
-        told = memchat.telling.tell(given, draft, manner)
-        short = {} if as_json else beginnings(memory_ids(memchat.store.database, [owner]))
+        manner = Manner(standing, _replaced(app, replaces, owner) if replaces else None)
+        told = app.telling.tell(given, draft, manner)
+        short = {} if as_json else beginnings(memory_ids(app.store.database, [owner]))
         lines = [Line(line) for one in told for line in told_lines(one, short, named=True)]
         hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
         notes = [hint] if any(one.close for one in told) else []
         return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
 
 
-def _replaced(memchat: "App", ids: Sequence[str], owner: Owner) -> list[Memory]:
+def _replaced(app: "App", ids: Sequence[str], owner: Owner) -> list[Memory]:
     """The current memories of `owner` under `ids`."""
-    found = [memchat.store.memories.find(one, [owner]) for one in ids]
+    found = [app.store.memories.find(one, [owner]) for one in ids]
     for memory in found:
         _refuse_former(memory)
     return found
@@ -212,13 +212,13 @@ def edit(
     """Correct the words of a memory. The former words stay in its history."""
     from memchat.cli.editor import edited
 
-    with opened(user) as memchat:
-        memory = find(memchat, id_, agent)
+    with opened(user) as app:
+        memory = find(app, id_, agent)
         _refuse_former(memory)
         words = " ".join(text).strip() if text else edited(memory.text)
         if not words:
             raise UsageError("The text is empty. Nothing was changed.", hint="memchat forget erases a memory.")
-        changed = memchat.curator.edit(memory, words)
+        changed = app.curator.edit(memory, words)
         line = "Nothing was changed." if changed == memory else f"Now: {one_line(changed.text)}"
         return Result(memory_json(changed), (Line(line),), as_json=as_json)
 
@@ -226,8 +226,8 @@ def edit(
 @app.command()
 def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show what happened to a memory and to those it replaced, the oldest first."""
-    with opened(user) as memchat:
-        changes = memchat.store.memories.history(find(memchat, id_, agent))
+    with opened(user) as app:
+        changes = app.store.memories.history(find(app, id_, agent))
         lines = [(local(moment_json(c.at)), c.event.lower(), c.reason, words_of(c)) for c in changes]
         table = Table(("WHEN", "WHAT", "WHY", "WORDS"), lines)
         return Result([change_json(change) for change in changes], (table,), as_json=as_json)
@@ -236,8 +236,8 @@ def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json 
 @app.command()
 def undo(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Take back the last change to a memory: an edit, a replacement, its end, or the doubt about it."""
-    with opened(user) as memchat:
-        memory = memchat.curator.undo(find(memchat, id_, agent))
+    with opened(user) as app:
+        memory = app.curator.undo(find(app, id_, agent))
         return Result(memory_json(memory), (Line(f"In force: {one_line(memory.text)}"),), as_json=as_json)
 
 
@@ -256,10 +256,10 @@ def export(
     "old_text", "new_text", "reason"}. `memchat memories import` restores them without a difference. What a damaged
     database does not let be read is left out and counted on standard error; the exit code is then 1.
     """
-    with opened(user) as memchat:
-        view = reach(memchat, agent, where, category, all_sessions=True)
+    with opened(user) as app:
+        view = reach(app, agent, where, category, all_sessions=True)
         lost: list[None] = []
-        records = _transfer(memchat).export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
+        records = _transfer(app).export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
         if lost:
             say(f"Left out, as it cannot be read: {counted(len(lost), 'row', 'rows')}. memchat doctor says more.")
         data = [record_json(record) for record in records]
@@ -281,21 +281,21 @@ def import_(
     than yours, --user must say whose they become. What is there already stays.
     """
     text = _read(file)
-    with opened(user) as memchat:
-        owner = Owner.user(memchat.settings.user)
-        read = Reader(owner, memchat.clock(), memchat.curator.clean).read(text)
+    with opened(user) as app:
+        owner = Owner.user(app.settings.user)
+        read = Reader(owner, app.clock(), app.curator.clean).read(text)
         others = sorted({record.user for record in read if record.user not in {None, owner.name}})
         if others and user is None:
             raise UsageError(
                 f"{file} names another user than {owner.name}: {_some(others)}. Nothing was imported.",
                 hint=f"Say whose the memories become: --user {others[0]}, or --user {owner.name}.",
             )
-        records = [memchat.curator.masked_record(record) for record in read]
+        records = [app.curator.masked_record(record) for record in read]
         if user is not None:
             records = [reowned(record, owner) for record in records]
         if len(records) > 1_000:
             say(f"Importing {len(records)} memories…")
-        came = _transfer(memchat).restore(records, memchat.embedder) if records else Imported((), 0)
+        came = _transfer(app).restore(records, app.embedder) if records else Imported((), 0)
         lines = (Line(f"{counted(len(came.ids), 'memory', 'memories')} imported, {came.known} were there already."),)
         notes = (f"What the file has of {_some(others)} is of {owner.name} here.",) if others else ()
         data = {"imported": len(came.ids), "known": came.known, "ids": list(came.ids)}
@@ -313,9 +313,9 @@ app.command("forget")(forget)
 # Finding.
 
 
-def find(memchat: "App", prefix: str, agent: str | None) -> Memory:
+def find(app: "App", prefix: str, agent: str | None) -> Memory:
     """The one memory whose id begins with `prefix`, of the user or of the agent named. NotFound, AmbiguousId."""
-    return memchat.store.memories.find(prefix, owners(memchat.settings.user, agent))
+    return app.store.memories.find(prefix, owners(app.settings.user, agent))
 
 
 def _refuse_former(memory: Memory) -> None:
@@ -327,8 +327,8 @@ def _refuse_former(memory: Memory) -> None:
         )
 
 
-def _transfer(memchat: "App") -> Transfer:
-    return Transfer(memchat.store.database, memchat.clock, memchat.fingerprint)
+def _transfer(app: "App") -> Transfer:
+    return Transfer(app.store.database, app.clock, app.fingerprint)
 
 
 def _read(file: str) -> str:
@@ -339,9 +339,9 @@ def _read(file: str) -> str:
     return raw.decode("utf-8-sig", errors="replace")
 
 
-def _versions(memchat: "App", memory: Memory) -> list[Memory]:
+def _versions(app: "App", memory: Memory) -> list[Memory]:
     """What `memory` replaced, and what replaced it, oldest first; the memory itself is not among them."""
-    get = memchat.store.memories.get
+    get = app.store.memories.get
     earlier: dict[str, Memory] = {}
     queue = list(memory.supersedes)
     for memory_id in queue:
@@ -356,13 +356,13 @@ def _versions(memchat: "App", memory: Memory) -> list[Memory]:
     return [*sorted(earlier.values(), key=lambda m: m.created_at), *later.values()]
 
 
-def _origin(memchat: "App", memory: Memory) -> dict[str, str | None] | None:
+def _origin(app: "App", memory: Memory) -> dict[str, str | None] | None:
     """The conversation and the message that a memory comes from, as far as they are still there."""
     if memory.evidence is None:
         return None
-    session = memchat.store.transcripts.session(memory.evidence.session_id)
-    message = memchat.store.transcripts.message(memory.evidence.message_id)
-    if session is None or session.user != memchat.settings.user:
+    session = app.store.transcripts.session(memory.evidence.session_id)
+    message = app.store.transcripts.message(memory.evidence.message_id)
+    if session is None or session.user != app.settings.user:
         return None
     return {
         "session": session.id,
@@ -372,8 +372,8 @@ def _origin(memchat: "App", memory: Memory) -> dict[str, str | None] | None:
     }
 
 
-def _short(memchat: "App", agent: str | None) -> dict[str, str] | None:
+def _short(app: "App", agent: str | None) -> dict[str, str] | None:
     """How short each id may be written, where a terminal will show it."""
     if not sys.stdout.isatty():
         return None
-    return beginnings(memory_ids(memchat.store.database, owners(memchat.settings.user, agent)))
+    return beginnings(memory_ids(app.store.database, owners(app.settings.user, agent)))

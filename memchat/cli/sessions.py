@@ -36,20 +36,20 @@ def list_(
     as_json: Json = False,
 ) -> Result:
     """List conversations, the one last used first."""
-    with opened(user) as memchat:
-        found = [s for s in memchat.store.transcripts.sessions(memchat.settings.user) if agent in {None, s.agent}]
+    with opened(user) as app:
+        found = [s for s in app.store.transcripts.sessions(app.settings.user) if agent in {None, s.agent}]
         found = found[:limit]
-        notes = () if found else (f"No conversations of {memchat.settings.user}.",)
-        table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], _short(memchat))
+        notes = () if found else (f"No conversations of {app.settings.user}.",)
+        table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], _short(app))
         return Result([session_json(session) for session in found], (table,), notes, as_json)
 
 
 @app.command()
 def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
     """Show a conversation."""
-    with opened(user) as memchat:
-        session = memchat.store.transcripts.find_session(id_, memchat.settings.user)
-        messages = memchat.store.transcripts.messages(session.id)
+    with opened(user) as app:
+        session = app.store.transcripts.find_session(id_, app.settings.user)
+        messages = app.store.transcripts.messages(session.id)
         return Result(_whole(session, messages), _spoken(session, messages), as_json=as_json)
 
 
@@ -64,12 +64,12 @@ def search(
 ) -> Result:
     """Find messages by their words."""
     words = joined(query, "query").casefold().split()
-    with opened(user) as memchat:
+    with opened(user) as app:
         found = [
             (session, message)
-            for session in memchat.store.transcripts.sessions(memchat.settings.user)
+            for session in app.store.transcripts.sessions(app.settings.user)
             if agent in {None, session.agent}
-            for message in memchat.store.transcripts.messages(session.id)
+            for message in app.store.transcripts.messages(session.id)
             if all(word in message.text.casefold() for word in words)
         ]
         found.sort(key=lambda pair: pair[1].created_at, reverse=True)
@@ -80,7 +80,7 @@ def search(
         ]
         data = [{"session": s.id, "title": s.title, **message_json(m)} for s, m in found]
         notes = () if found else ("No message holds that.",)
-        return Result(data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(memchat)),), notes, as_json)
+        return Result(data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(app)),), notes, as_json)
 
 
 @app.command()
@@ -92,10 +92,10 @@ def rename(
     as_json: Json = False,
 ) -> Result:
     """Give a conversation another title."""
-    with opened(user) as memchat:
-        text = memchat.curator.masked(one_line(joined(title, "title")))
-        transcripts = memchat.store.transcripts
-        session = transcripts.find_session(id_, memchat.settings.user)
+    with opened(user) as app:
+        text = app.curator.masked(one_line(joined(title, "title")))
+        transcripts = app.store.transcripts
+        session = transcripts.find_session(id_, app.settings.user)
         transcripts.rename(session, text)
         renamed = transcripts.session(session.id) or session
         return Result(session_json(renamed), (Line(f"Now: {text}"),), as_json=as_json)
@@ -114,9 +114,9 @@ def export(
     The keys are those of `sessions list --json`, and "messages": a list of {"id", "role", "text", "created_at",
     "status", "model", "recalled"}, where "recalled" holds the ids of the memories that were in the prompt.
     """
-    with opened(user) as memchat:
-        transcripts = memchat.store.transcripts
-        whose = memchat.settings.user
+    with opened(user) as app:
+        transcripts = app.store.transcripts
+        whose = app.settings.user
         named = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
         data = [_whole(session, transcripts.messages(session.id)) for session in found]
@@ -133,20 +133,20 @@ def forget(
     as_json: Json = False,
 ) -> Result:
     """Erase conversations for good, with what is known in them alone. What was learned from them otherwise is kept."""
-    with opened(user) as memchat:
-        whose = memchat.settings.user
-        named = {s.id: s for s in (memchat.store.transcripts.find_session(one, whose) for one in ids)}
-        return carry_out(_plan(memchat, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
+    with opened(user) as app:
+        whose = app.settings.user
+        named = {s.id: s for s in (app.store.transcripts.find_session(one, whose) for one in ids)}
+        return carry_out(_plan(app, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-def _plan(memchat: "App", sessions: Sequence[Session]) -> Plan:
+def _plan(app: "App", sessions: Sequence[Session]) -> Plan:
     ids = tuple(session.id for session in sessions)
-    owner = (Owner.user(memchat.settings.user),)
+    owner = (Owner.user(app.settings.user),)
     views = [View(owner, session_id=one, scope=Scope.SESSION, superseded=True, expired=True) for one in ids]
     counts = {
         "sessions": len(ids),
         "messages": sum(session.messages for session in sessions),
-        "memories": sum(memchat.store.memories.count(view) for view in views),
+        "memories": sum(app.store.memories.count(view) for view in views),
     }
     what = counted(counts["sessions"], "conversation", "conversations")
     within = f"{counted(counts['messages'], 'message', 'messages')}, and {counts['memories']} known in them alone"
@@ -154,7 +154,7 @@ def _plan(memchat: "App", sessions: Sequence[Session]) -> Plan:
         Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in sessions]),
         Line(f"{what} would be erased, with {within}. What was learned from them otherwise is kept."),
     )
-    return Plan(f"Erase {what} for good?", shown, counts, ids, lambda: memchat.curator.forget_sessions(ids))
+    return Plan(f"Erase {what} for good?", shown, counts, ids, lambda: app.curator.forget_sessions(ids))
 
 
 # Shapes.
@@ -217,7 +217,7 @@ def _excerpt(text: str, word: str) -> str:
     return f"{'…' if start else ''}{line[start:stop]}{'…' if stop < len(line) else ''}"
 
 
-def _short(memchat: "App") -> dict[str, str]:
+def _short(app: "App") -> dict[str, str]:
     """Ids as short as they can be found by; names stay whole."""
-    ids = [session.id for session in memchat.store.transcripts.sessions(memchat.settings.user)]
+    ids = [session.id for session in app.store.transcripts.sessions(app.settings.user)]
     return beginnings([id_ for id_ in ids if is_made_here(id_)])

@@ -40,9 +40,9 @@ def status(
     as_json: Json = False,
 ) -> Result:
     """Show where data is, which model answers, how much is remembered, and what still waits to be learned."""
-    with opened(user) as memchat:
-        notes = [*_dropped(memchat, drop or ()), *(_retried(memchat) if retry else ())]
-        data = _standing(memchat, agent)
+    with opened(user) as app:
+        notes = [*_dropped(app, drop or ()), *(_retried(app) if retry else ())]
+        data = _standing(app, agent)
         failed = retry and any(work["error"] for work in data["pending"])
         return Result(data, _shown(data), notes, as_json, exit_code=1 if failed else 0)
 
@@ -92,11 +92,11 @@ def models(*, user: User = None, as_json: Json = False) -> Result:
 # Status.
 
 
-def _standing(memchat: "App", agent: str | None) -> dict[str, Any]:
-    settings, store = memchat.settings, memchat.store
-    choice = memchat.choice(agent=agent or settings.agent)
+def _standing(app: "App", agent: str | None) -> dict[str, Any]:
+    settings, store = app.settings, app.store
+    choice = app.choice(agent=agent or settings.agent)
     sessions = [one for one in store.transcripts.sessions(settings.user) if agent in {None, one.agent}]
-    view = reach(memchat, agent, all_sessions=True)
+    view = reach(app, agent, all_sessions=True)
     current = store.memories.count(view)
     every = store.memories.count(replace(view, superseded=True))
     return {
@@ -110,15 +110,15 @@ def _standing(memchat: "App", agent: str | None) -> dict[str, Any]:
         "memories": {"current": current, "superseded": every - current},
         "sessions": len(sessions),
         "pending": [_work_json(work) for work in store.work.pending(settings.user)],
-        "index": _index(memchat),
+        "index": _index(app),
     }
 
 
-def _index(memchat: "App") -> dict[str, Any]:
+def _index(app: "App") -> dict[str, Any]:
     """How the index stands, seen from a process that does not keep it."""
     from memchat.store.index_folder import look
 
-    state = look(memchat.index_place)
+    state = look(app.index_place)
     return {"state": str(state.phase), "memories": state.indexed}
 
 
@@ -134,26 +134,26 @@ def _work_json(work: Work) -> dict[str, Any]:
     }
 
 
-def _dropped(memchat: "App", numbers: Sequence[int]) -> Iterator[str]:
-    waiting = {work.id: work for work in memchat.store.work.pending(memchat.settings.user)}
+def _dropped(app: "App", numbers: Sequence[int]) -> Iterator[str]:
+    waiting = {work.id: work for work in app.store.work.pending(app.settings.user)}
     for number in numbers:
         if number not in waiting:
             raise NotFound(f"Nothing waits under the number {number}.", hint="memchat status lists what does.")
     for number in numbers:
-        memchat.store.work.drop(waiting[number])
+        app.store.work.drop(waiting[number])
         yield f"Given up: {number}."
 
 
-def _retried(memchat: "App") -> list[str]:
+def _retried(app: "App") -> list[str]:
     """Learn from all that waits of the person; what was learned, in a line each."""
     from memchat.chat.learning import learn
     from memchat.terminal.notes import lesson_lines
 
-    user = memchat.settings.user
-    if not memchat.store.work.retry_all(user):
+    user = app.settings.user
+    if not app.store.work.retry_all(user):
         return ["Nothing is waiting."]
     lines: list[str] = []
-    desk = memchat.desk()
+    desk = app.desk()
     try:
         while (work := desk.claim(user)) is not None:
             lesson = learn(desk, work)

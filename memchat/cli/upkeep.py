@@ -31,9 +31,9 @@ def reindex(*, as_json: Json = False) -> Result:
     With --json: {"embedded", "indexed", "elsewhere"}; "elsewhere" says that another memchat has the index and builds
     it anew itself.
     """
-    with opened() as memchat:
-        fingerprint, embedded = _embedded(memchat)
-        indexed, elsewhere = _indexed(memchat, fingerprint)
+    with opened() as app:
+        fingerprint, embedded = _embedded(app)
+        indexed, elsewhere = _indexed(app, fingerprint)
     data = {"embedded": embedded, "indexed": indexed, "elsewhere": elsewhere}
     lines = [Line(f"{counted(embedded, 'memory', 'memories')} embedded with {fingerprint}.")] if embedded else []
     if elsewhere:
@@ -43,15 +43,15 @@ def reindex(*, as_json: Json = False) -> Result:
     return Result(data, lines, as_json=as_json)
 
 
-def _embedded(memchat: "App") -> tuple[str, int]:
+def _embedded(app: "App") -> tuple[str, int]:
     """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
     from memchat.store.embeddings import Reembedding, faults
 
-    store = memchat.store
-    embedder = memchat.embedding.anew()
+    store = app.store
+    embedder = app.embedding.anew()
     # The only command that asks: under the same name it may have become another one.
     fingerprint = completed(embedder.fingerprint, embedder.dimension)
-    memories = Reembedding(store.database, memchat.clock, fingerprint)
+    memories = Reembedding(store.database, app.clock, fingerprint)
     numbers = [number for number, _ in faults(store.database, fingerprint)]
     with _bar("Embedding") as progress:
         done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))
@@ -61,12 +61,12 @@ def _embedded(memchat: "App") -> tuple[str, int]:
     return fingerprint, done
 
 
-def _indexed(memchat: "App", fingerprint: str) -> tuple[int, bool]:
+def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:
     from dataclasses import replace
 
     from memchat.store.index_folder import rebuild_now
 
-    place = replace(memchat.index_place, fingerprint=fingerprint)
+    place = replace(app.index_place, fingerprint=fingerprint)
     try:
         with _bar("Indexing") as progress:
             return rebuild_now(place, progress), False
