@@ -13,7 +13,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     # What recall multiplies is small: to wait for a second thread on a busy machine costs several times what it saves.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from memchat.cli.program import run
+    from memchat.cli.main import run
 
     try:
         code = run(sys.argv[1:])

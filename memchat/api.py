@@ -19,25 +19,25 @@ from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from memchat import mem0_shapes as shapes
 from memchat.app import UNBOUNDED, App, ChatOptions
 from memchat.config import Settings, load_settings
+from memchat.core.types import Memory as Kept
+from memchat.core.types import Session, Terms
 from memchat.errors import NotFound, UsageError
-from memchat.intake import Intake, Speaker, warn_of
-from memchat.mem0_config import mapped
-from memchat.mem0_shapes import Day, Messages, Narrowing, Row, Whose
-from memchat.memory.recall import Query
-from memchat.memory.types import Memory as Kept
-from memchat.memory.types import Session, Terms
-from memchat.models.access import ModelAccess
-from memchat.store.erasure import Receipt
+from memchat.llm.options import ModelAccess
+from memchat.mem0 import schemas
+from memchat.mem0.config import mapped
+from memchat.mem0.schemas import Day, Messages, Narrowing, Row, Whose
+from memchat.memories.ingest import Intake, Speaker, warn_of
+from memchat.recall.retriever import Query
+from memchat.storage.erasure.eraser import Receipt
 
 if TYPE_CHECKING:
-    from memchat.chat.learner import Learner
-    from memchat.curation import Curator
     from memchat.desk import StoreDesk
-    from memchat.memory.recall import Recall
-    from memchat.store.store import Store
+    from memchat.learning.worker import Learner
+    from memchat.memories.service import Curator
+    from memchat.recall.retriever import Recall
+    from memchat.storage.store import Store
 
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Memory:
 
     @classmethod
     def from_config(cls, config_dict: Mapping[str, Any]) -> "Memory":
-        """Open with a configuration as mem0 takes it; see `memchat.mem0_config`. Raises ConfigError."""
+        """Open with a configuration as mem0 takes it; see `memchat.mem0.config`. Raises ConfigError."""
         found = mapped(config_dict, load_settings())
         return cls(found.settings, models=found.models, owns_index=found.holds_index)
 
@@ -159,18 +159,18 @@ class Memory:
         `metadata` goes on every memory of the call; `expiration_date` is the last day (UTC) on which they are shown.
         mem0's `timestamp` and `memory_type` are refused.
 
-        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0_shapes.result`. Raises ModelError when the
+        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.schemas.result`. Raises ModelError when the
         model fails: what was said is then kept, and learned with the next add.
         """
-        whose = shapes.whose(user_id, agent_id, run_id)
-        spoken = [(one.role, one.text) for one in shapes.said(messages)]
-        shapes.refuse(timestamp=timestamp, memory_type=memory_type)
-        speaker = self._speaker(whose, shapes.plain_metadata(metadata), prompt, shapes.end_of(expiration_date))
+        whose = schemas.whose(user_id, agent_id, run_id)
+        spoken = [(one.role, one.text) for one in schemas.said(messages)]
+        schemas.refuse(timestamp=timestamp, memory_type=memory_type)
+        speaker = self._speaker(whose, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
         with self._place() as place:
             intake = Intake(place.store, self._session(place, whose), speaker)
             if infer:
                 applied = intake.learn(spoken, place.desk(self._extraction_model))
-                return {"results": [shapes.result(one) for one in applied]}
+                return {"results": [schemas.result(one) for one in applied]}
             kept = intake.keep(spoken, place.curator)
         rows = zip(kept, spoken, strict=True)
         return {
@@ -196,7 +196,7 @@ class Memory:
         `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
         about how to be answered first and without a score.
         """
-        whose = shapes.whose(user_id, agent_id, run_id)
+        whose = schemas.whose(user_id, agent_id, run_id)
         with self._place() as place:
             session = self._session(place, whose)
             options = ChatOptions(
@@ -205,7 +205,7 @@ class Memory:
                 session=session,
                 system=system,
                 instructions=prompt,
-                metadata=shapes.plain_metadata(metadata),
+                metadata=schemas.plain_metadata(metadata),
             )
             choice = self._app.choice(agent=agent_id)
             learner = self._common_learner(choice.extraction)
@@ -215,7 +215,7 @@ class Memory:
                 for _ in turn:
                     pass
             learner.wake()
-        return shapes.answer(turn, session)
+        return schemas.answer(turn, session)
 
     # Reading.
 
@@ -241,15 +241,15 @@ class Memory:
         a calibrated floor keeps out what does not bear on the query. `explain` adds "score_details", the summands of
         the score. `rerank` changes nothing, for there is no other ranking; mem0's `reference_date` is refused.
         """
-        shapes.refuse(reference_date=reference_date)
-        whose, narrowing = shapes.asked(filters, user_id, agent_id, run_id)
-        wanted = shapes.wanted(top_k, limit)
+        schemas.refuse(reference_date=reference_date)
+        whose, narrowing = schemas.asked(filters, user_id, agent_id, run_id)
+        wanted = schemas.wanted(top_k, limit)
         view = whose.view(narrowing, expired=show_expired)
         request = Query(query, view, top_k=wanted, floor=threshold is None)
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
         near = (hit for hit in hits if threshold is None or hit.score >= threshold)
-        return {"results": [shapes.found(hit, explain=explain) for hit in near]}
+        return {"results": [schemas.found(hit, explain=explain) for hit in near]}
 
     def get_all(
         self,
@@ -266,22 +266,22 @@ class Memory:
 
         Those of the person's runs are among them.
         """
-        whose, narrowing = shapes.asked(filters, user_id, agent_id, run_id)
-        wanted = shapes.wanted(top_k, limit)
+        whose, narrowing = schemas.asked(filters, user_id, agent_id, run_id)
+        wanted = schemas.wanted(top_k, limit)
         with self._place() as place:
             kept = place.store.memories.memories(whose.view(narrowing, all_sessions=True, expired=show_expired), wanted)
-        return {"results": [shapes.item(memory) for memory in kept]}
+        return {"results": [schemas.item(memory) for memory in kept]}
 
     def get(self, memory_id: str) -> Row:
         """One memory, superseded or not. Raises NotFound."""
         with self._place() as place:
-            return shapes.item(place.known(memory_id))
+            return schemas.item(place.known(memory_id))
 
     def history(self, memory_id: str) -> list[Row]:
         """Every change to a memory and to the versions it superseded, oldest first. Raises NotFound."""
         with self._place() as place:
             changes = place.store.memories.history(place.known(memory_id))
-        return [shapes.change(one) for one in changes]
+        return [schemas.change(one) for one in changes]
 
     # Changing.
 
@@ -301,8 +301,8 @@ class Memory:
         words = data if text is None else text
         if words is None and metadata is None and expiration_date is ...:
             raise UsageError("There is nothing to change: give text, metadata or expiration_date.")
-        pairs = shapes.plain_metadata(metadata)
-        end = None if expiration_date is ... else shapes.end_of(expiration_date)
+        pairs = schemas.plain_metadata(metadata)
+        end = None if expiration_date is ... else schemas.end_of(expiration_date)
         with self._place() as place:
             memory = place.known(memory_id)
             if words is not None:
@@ -319,7 +319,7 @@ class Memory:
 
     def delete_all(self, user_id: str | None = None, agent_id: str | None = None, run_id: str | None = None) -> Row:
         """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run."""
-        whose = shapes.whose(user_id, agent_id, run_id)
+        whose = schemas.whose(user_id, agent_id, run_id)
         with self._place() as place:
             if whose.user is not None and whose == Whose(whose.user):
                 _warn_of(place.curator.forget_person(whose.user))

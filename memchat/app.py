@@ -10,29 +10,29 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.config import AgentProfile, Remembering, Settings
+from memchat.core.protocols import Clock, Embedder, LanguageModel, View
+from memchat.core.types import Memory, Metadata, Owner, Session, Terms
 from memchat.errors import StoreBusy, UsageError
-from memchat.memory.ports import Clock, Embedder, LanguageModel, View
-from memchat.memory.types import Memory, Metadata, Owner, Session, Terms
-from memchat.models.access import ModelAccess
-from memchat.models.choice import OFFLINE, ModelChoice, choose_model
-from memchat.store.database import Database
-from memchat.store.store import Store
+from memchat.llm.options import ModelAccess
+from memchat.llm.providers import OFFLINE, ModelChoice, choose_model
+from memchat.storage.database import Database
+from memchat.storage.store import Store
 
 if TYPE_CHECKING:
-    from memchat.chat.compare import Comparison
+    from memchat.chat.comparison import Comparison
     from memchat.chat.conversation import Conversation, Style
-    from memchat.chat.learner import Learner
-    from memchat.chat.learning import Agent, Lesson
-    from memchat.curation import Curator
     from memchat.desk import StoreDesk
-    from memchat.embedding import Embedding
-    from memchat.memory.recall import Query, Recall
-    from memchat.models.retry import RetryNotice
-    from memchat.store.erasure import Receipt
-    from memchat.store.index import IndexKeeper
-    from memchat.store.open_index import IndexPlace
-    from memchat.store.scan import VectorCache
-    from memchat.telling import Telling, Told
+    from memchat.learning.pipeline import Agent, Lesson
+    from memchat.learning.worker import Learner
+    from memchat.llm.embedders import Embedding
+    from memchat.llm.retry import RetryNotice
+    from memchat.memories.remember import Telling, Told
+    from memchat.memories.service import Curator
+    from memchat.recall.retriever import Query, Recall
+    from memchat.storage.erasure.eraser import Receipt
+    from memchat.storage.index.indexer import IndexKeeper
+    from memchat.storage.index.synced_index import IndexPlace
+    from memchat.storage.vectors.exact_search import VectorCache
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Chat:
 
     def query(self, text: str) -> "Query":
         """A search for `text` among what this conversation may recall."""
-        from memchat.memory.recall import Query, view_of
+        from memchat.recall.retriever import Query, view_of
 
         return Query(text, view_of(self.conversation.session))
 
@@ -143,10 +143,17 @@ class App:
 
     @cached_property
     def embedding(self) -> "Embedding":
-        from memchat.embedding import Embedding
+        from memchat.llm.embedders import Embedding
 
         access = self._access.get(self.settings.embedding_model or "", ModelAccess())
-        return Embedding(self.settings, access, self._on_retry, self._on_notice)
+        return Embedding(self.settings, access, self._on_retry, self._on_notice, self._stored_dimension)
+
+    def _stored_dimension(self, model: str) -> int | None:
+        from memchat.storage.database import Database
+        from memchat.storage.vectors.reembedding import dimension_in
+
+        with Database(self.settings.database) as database:
+            return dimension_in(database, model)
 
     @property
     def fingerprint(self) -> str:
@@ -159,7 +166,7 @@ class App:
 
     @property
     def index_place(self) -> "IndexPlace":
-        from memchat.store.open_index import IndexPlace
+        from memchat.storage.index.synced_index import IndexPlace
 
         settings = self.settings
         return IndexPlace(settings.index, settings.index_lock, settings.database, self.fingerprint, settings.index_from)
@@ -167,13 +174,13 @@ class App:
     @property
     def index(self) -> "IndexKeeper | None":
         """None where this process may not hold it, and while it is not known what vectors would go into it."""
-        from memchat.store.blobs import dimension_of
+        from memchat.storage.vectors.codec import dimension_of
 
         return self._keeper if self._owns_index and dimension_of(self.fingerprint) else None
 
     @cached_property
     def _keeper(self) -> "IndexKeeper":
-        from memchat.store.index import IndexKeeper
+        from memchat.storage.index.indexer import IndexKeeper
 
         keeper = IndexKeeper(self.index_place)
         self._opened.append(keeper.close)
@@ -198,10 +205,10 @@ class App:
         *,
         indexed: bool = True,
     ) -> "Recall":
-        from memchat.memory.recall import Limits, Recall
-        from memchat.models.lexicon import BuiltinLexicon
-        from memchat.store.dense import Dense
-        from memchat.store.scan import ExactScan
+        from memchat.llm.wordpieces import BuiltinLexicon
+        from memchat.recall.retriever import Limits, Recall
+        from memchat.storage.vectors.exact_search import ExactScan
+        from memchat.storage.vectors.search import Dense
 
         scan = ExactScan(store.database, self.fingerprint, self._vectors)
         store.search_with(Dense(scan, self.index if indexed else None))
@@ -211,7 +218,7 @@ class App:
 
     def _tell_of_other_vectors(self, store: Store) -> None:
         """Say once that recall cannot see the meaning of what another embedder read."""
-        from memchat.store.embeddings import others_notice
+        from memchat.storage.vectors.reembedding import others_notice
 
         looked, self._looked_for_others = self._looked_for_others, True
         if not looked and (notice := others_notice(store.database, self.fingerprint)):
@@ -220,7 +227,7 @@ class App:
     @cached_property
     def _vectors(self) -> "VectorCache":
         """One for all connections of this process."""
-        from memchat.store.scan import VectorCache
+        from memchat.storage.vectors.exact_search import VectorCache
 
         return VectorCache()
 
@@ -231,12 +238,12 @@ class App:
 
     @cached_property
     def telling(self) -> "Telling":
-        from memchat.telling import Telling
+        from memchat.memories.remember import Telling
 
         return Telling(self.curator, lambda: self.recall_over(self.store, tokens=UNBOUNDED), self.clock)
 
     def curator_over(self, store: Store) -> "Curator":
-        from memchat.curation import Curator
+        from memchat.memories.service import Curator
 
         return Curator(store, lambda: self.embedder, self.drop_index, redacts=self.settings.redact)
 
@@ -249,11 +256,11 @@ class App:
 
     def model(self, name: str) -> LanguageModel:
         if name == OFFLINE:
-            from memchat.models.offline import OfflineModel
+            from memchat.offline.model import OfflineModel
 
             offline: LanguageModel = OfflineModel()
             return offline
-        from memchat.models.litellm_model import LiteLLMModel
+        from memchat.llm.litellm_model import LiteLLMModel
 
         settings = self.settings
         access = self._access.get(name, ModelAccess())
@@ -295,7 +302,7 @@ class App:
 
     def compare(self, question: str, options: ChatOptions) -> "Comparison":
         """Ask `question` without and with memory; nothing is recorded or learned."""
-        from memchat.chat.compare import Comparison, Unrecorded, ask
+        from memchat.chat.comparison import Comparison, Unrecorded, ask
         from memchat.chat.conversation import Conversation
 
         session = self._session(options)
@@ -323,7 +330,7 @@ class App:
         """A worker, idle where memory is off, that learns from what waits of `user`: of nobody else, or with None of
         everybody. It does so with `extraction_model` where the settings name none.
         """
-        from memchat.chat.learner import Learner
+        from memchat.learning.worker import Learner
 
         name = self.settings.extraction_model or extraction_model
         idle = self.settings.memory is Remembering.OFF
@@ -346,7 +353,7 @@ class App:
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
-        from memchat.models.warmup import in_background, load_litellm, load_redaction
+        from memchat.llm.preload import in_background, load_litellm, load_redaction
 
         in_background("redaction", load_redaction)
         if self.index is not None:
@@ -382,7 +389,7 @@ class App:
 
     def _refuse_secret(self, name: str) -> None:
         """A masked name would not be this name: another could come to the same, and find this conversation."""
-        from memchat.memory.redaction import redact
+        from memchat.text.redaction import redact
 
         if self.settings.redact and (kinds := redact(name).kinds):
             raise UsageError(
@@ -406,8 +413,8 @@ class App:
         )
 
     def _agent(self, name: str | None) -> "Agent":
-        from memchat.chat.learning import Agent
-        from memchat.memory.redaction import redact_pairs
+        from memchat.learning.pipeline import Agent
+        from memchat.text.redaction import redact_pairs
 
         profile = self.settings.profile(name)
         if profile is None:
@@ -417,7 +424,7 @@ class App:
 
     def drop_index(self, erasure: int, timeout_s: float = DROP_TIMEOUT_S) -> None:
         """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""
-        from memchat.store.index_folder import wait_until_dropped
+        from memchat.storage.index.folder import wait_until_dropped
 
         with Database(self.settings.database) as database:
             if not wait_until_dropped(self.index_place, database, erasure, timeout_s):
@@ -441,7 +448,7 @@ class App:
 
     def matching(self, text: str, view: View) -> list[Memory]:
         """Every memory of `view` that a search finds, best first. By exact scan: so many are nothing for an index."""
-        from memchat.curation import matching
+        from memchat.memories.service import matching
 
         with self.open_store() as store:
             return matching(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)

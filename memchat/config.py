@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from memchat.core.types import CATEGORIES, Metadata, MetadataValue
 from memchat.errors import ConfigError
-from memchat.memory.types import CATEGORIES, Metadata, MetadataValue
 
 ENV_PREFIX = "MEMCHAT_"
 

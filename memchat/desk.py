@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from memchat.chat.learning import Agent
-from memchat.memory.ports import Embedded, Embedder, LanguageModel
-from memchat.memory.recall import Recall
-from memchat.memory.types import Applied, Decision, Message, Session, Work
-from memchat.store.store import Store
+from memchat.core.protocols import Embedded, Embedder, LanguageModel
+from memchat.core.types import Applied, Decision, Message, Session, Work
+from memchat.learning.pipeline import Agent
+from memchat.recall.retriever import Recall
+from memchat.storage.store import Store
 
 
 class StoreDesk:
-    """Implements `memchat.chat.learning.Desk` over a store of its own, which closing it closes."""
+    """Implements `memchat.learning.pipeline.Desk` over a store of its own, which closing it closes."""
 
     def __init__(
         self,

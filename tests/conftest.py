@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from memchat.models.litellm_setup import litellm
-from memchat.store.store import Store
+from memchat.llm.litellm_setup import litellm
+from memchat.storage.store import Store
 
 FINGERPRINT = "test/24"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.config import SETTING_NAMES, AgentProfile, Remembering, Settings, load_settings, nearest
+from memchat.core.types import CATEGORIES
 from memchat.errors import ConfigError
-from memchat.memory.types import CATEGORIES
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from memchat.cli.program import COMMANDS, app
+from memchat.cli.main import COMMANDS, app
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

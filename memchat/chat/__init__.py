@@ -1,1 +1,1 @@
-"""One turn of a conversation, and the learner behind it."""
+"""One turn of a conversation: recall, prompt, reply."""

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Protocol
 
 from memchat.chat import prompt
+from memchat.core.protocols import Clock, Delta, LanguageModel, Request, Usage
+from memchat.core.types import Memory, Message, MessageStatus, Role, Session, Terms
 from memchat.errors import BadReply
-from memchat.memory.ports import Clock, Delta, LanguageModel, Request, Usage
-from memchat.memory.recall import Hit, Query, Recall
-from memchat.memory.text import well_formed
-from memchat.memory.types import Memory, Message, MessageStatus, Role, Session, Terms
+from memchat.recall.retriever import Hit, Query, Recall
+from memchat.text.normalize import well_formed
 
 OUTGROWN = "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
 
@@ -80,7 +80,7 @@ class Conversation:
     @cached_property
     def _terms(self) -> Terms:
         """The terms as they may be written down."""
-        from memchat.memory.redaction import redact_terms
+        from memchat.text.redaction import redact_terms
 
         return redact_terms(self._style.terms) if self._style.redacts else self._style.terms
 
@@ -202,6 +202,6 @@ class Turn:
 
 def _masked(text: str) -> str:
     # Its patterns take longer to compile than a chat's prompt should wait.
-    from memchat.memory.redaction import redact
+    from memchat.text.redaction import redact
 
     return redact(text).text

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
+from memchat.core.protocols import PromptMessage
+from memchat.core.types import Memory, Message, MessageStatus, Role
 from memchat.errors import ContextOverflow
-from memchat.memory.block import render
-from memchat.memory.ports import PromptMessage
-from memchat.memory.safety import fenced
-from memchat.memory.types import Memory, Message, MessageStatus, Role
+from memchat.recall.memory_block import render
+from memchat.text.sanitize import fenced
 
 PERSONA = "You are a helpful, friendly assistant in a terminal. Answer to the point; use Markdown where it helps."
 USE_OF_MEMORY = (

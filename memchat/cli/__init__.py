@@ -1,1 +1,1 @@
-"""The command line: one file per command group, results first, printing last."""
+"""The command line."""

@@ -16,13 +16,13 @@ from memchat.errors import UsageError
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat, ChatOptions
-    from memchat.chat.compare import Answer, Comparison
+    from memchat.chat.comparison import Answer, Comparison
     from memchat.chat.conversation import Turn, Used
     from memchat.config import Settings
-    from memchat.memory.ports import Usage
-    from memchat.terminal.blocks import ReplyWriter
-    from memchat.terminal.notes import Notes
-    from memchat.terminal.signals import Signals
+    from memchat.core.protocols import Usage
+    from memchat.repl.markdown.renderer import ReplyWriter
+    from memchat.repl.notifications import Notes
+    from memchat.signals import Signals
 
 Agent = Annotated[
     str | None,
@@ -84,10 +84,10 @@ def chat(
     )
     with _talking(settings, wanted, owns_index=True) as (app, chat_, notes, _):
         if sys.stdin.isatty() and sys.stdout.isatty():
-            from memchat.terminal.loop import run_chat
+            from memchat.repl.loop import run_chat
 
             return run_chat(chat_, app, notes)
-        from memchat.terminal.piped import run_piped
+        from memchat.repl.noninteractive import run_piped
 
         return run_piped(chat_, app, sys.stdin.buffer, sys.stdout, sys.stderr, notes)
 
@@ -169,8 +169,8 @@ def _talking(
 ) -> "Generator[tuple[App, Chat, Notes, Signals]]":
     """A chat with its memchat. The signals that end programs are handled from before the first write on."""
     from memchat.app import App
-    from memchat.terminal.notes import Notes
-    from memchat.terminal.signals import Signals
+    from memchat.repl.notifications import Notes
+    from memchat.signals import Signals
 
     notes = Notes()
     notes.at_once = say
@@ -235,7 +235,7 @@ def _settle(chat_: "Chat", notes: "Notes") -> None:
 
 
 def _writer() -> "ReplyWriter":
-    from memchat.terminal.blocks import MarkdownReply, RawReply
+    from memchat.repl.markdown.renderer import MarkdownReply, RawReply
 
     if not sys.stdout.isatty():
         return RawReply(sys.stdout)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli import surroundings
 from memchat.cli.options import Json, announce
 from memchat.cli.output import Block, Line, Result, Table
 from memchat.config import Settings, examine_settings
+from memchat.doctor import environment
+from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, several, warning, wrong
 from memchat.errors import ConfigError, MemchatError, StoreError
-from memchat.models.choice import choose_model
-from memchat.store.checkup import FIX, Diagnosis, Health, examine, ok, several, warning, wrong
-from memchat.store.database import Database
+from memchat.llm.providers import choose_model
+from memchat.storage.database import Database
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.store.open_index import IndexPlace
+    from memchat.storage.index.synced_index import IndexPlace
 
 Fix = Annotated[
     bool,
@@ -54,20 +54,20 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
 
 
 def _looked_at(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
-    yield from surroundings.program()
-    yield from surroundings.settings_file(settings, problems)
+    yield from environment.program()
+    yield from environment.settings_file(settings, problems)
     choice = choose_model(os.environ, explicit=settings.model)
-    yield from surroundings.models(settings, choice.name, os.environ)
+    yield from environment.models(settings, choice.name, os.environ)
     try:
-        yield from surroundings.disk(settings)
-        yield from surroundings.permissions(settings)
+        yield from environment.disk(settings)
+        yield from environment.permissions(settings)
     except OSError as error:
         yield wrong("permissions", f"{settings.home} cannot be used: {error.strerror}.", "check MEMCHAT_HOME")
     yield from _kept(settings)
 
 
 def _kept(settings: Settings) -> Iterator[Diagnosis]:
-    from memchat.store.index_report import examine_index
+    from memchat.doctor.index import examine_index
 
     try:
         if not settings.database.exists():
@@ -93,9 +93,9 @@ def _missing(settings: Settings) -> Diagnosis:
 
 def _place(settings: Settings, database: Database) -> "IndexPlace":
     """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
-    from memchat.models.builtin_embedder import FINGERPRINT
-    from memchat.store.embeddings import fingerprint_of
-    from memchat.store.open_index import IndexPlace
+    from memchat.llm.builtin_embedder import FINGERPRINT
+    from memchat.storage.index.synced_index import IndexPlace
+    from memchat.storage.vectors.reembedding import fingerprint_of
 
     model = settings.embedding_model
     fingerprint = (fingerprint_of(database, model) or model) if model else FINGERPRINT
@@ -108,7 +108,7 @@ def _place(settings: Settings, database: Database) -> "IndexPlace":
 def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
     """Do what `--fix` does about `found`, and say it."""
     ill = {one.check for one in found if one.mend is not None and FIX in one.mend}
-    if "permissions" in ill and (done := surroundings.shut(settings)):
+    if "permissions" in ill and (done := environment.shut(settings)):
         yield done
     ill.discard("permissions")
     if not ill:
@@ -127,7 +127,7 @@ def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
 
 
 def _index_dropped(settings: Settings) -> Iterator[str]:
-    from memchat.store.index_folder import drop_index_now
+    from memchat.storage.index.folder import drop_index_now
 
     with Database(settings.database) as database:
         if drop_index_now(_place(settings, database)):
@@ -135,7 +135,7 @@ def _index_dropped(settings: Settings) -> Iterator[str]:
 
 
 def _rows_mended(app: "App") -> Iterator[str]:
-    from memchat.store.mending import Mending
+    from memchat.doctor.repairs import Mending
 
     with Database(app.settings.database) as database:
         try:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli.asking import agreed
+from memchat.cli.confirm import agreed
+from memchat.cli.formatting import counted, rows
 from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, opened, owners, reach
 from memchat.cli.output import Block, Facts, Line, Result, Table
-from memchat.cli.portraits import counted, rows
+from memchat.core.protocols import View
+from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
-from memchat.memory.ports import View
-from memchat.memory.types import Memory, Scope
-from memchat.store.views import with_versions
+from memchat.storage.memory_filter import with_versions
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.store.erasure import Receipt
+    from memchat.storage.erasure.eraser import Receipt
 
 
 @dataclass(frozen=True, slots=True)

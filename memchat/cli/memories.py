@@ -10,21 +10,21 @@ import typer
 
 from memchat.cli import options
 from memchat.cli.forget import forget
-from memchat.cli.groups import group
+from memchat.cli.formatting import as_listed, change_json, counted, local, portrait, rows, sentence, words_of
+from memchat.cli.lazy_groups import group
 from memchat.cli.options import Category, Json, LearnedWith, Meta, OfAgent, User, Where, opened, owners, reach
 from memchat.cli.output import Encoded, Line, Result, Table, one_line, say
-from memchat.cli.portraits import as_listed, change_json, counted, local, portrait, rows, sentence, words_of
+from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import MemchatError, UsageError
-from memchat.memory.types import Draft, Memory, Owner, Scope, Source
-from memchat.store.ids import beginnings, memory_ids
-from memchat.store.interchange import Reader, memory_json, moment_json, record_json
-from memchat.store.listing import listed, listed_json
-from memchat.store.transfer import Imported, Transfer, reowned
-from memchat.terminal.notes import told_lines
+from memchat.repl.notifications import told_lines
+from memchat.storage.memory_listing import listed, listed_json
+from memchat.storage.serialization import Reader, memory_json, moment_json, record_json
+from memchat.storage.short_ids import beginnings, memory_ids
+from memchat.storage.transfer import Imported, Transfer, reowned
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.memory.recall import Hit
+    from memchat.recall.retriever import Hit
 
 app = group("memories", "What is remembered: list, search, correct, export, forget.")
 
@@ -82,7 +82,7 @@ def search(
     as_json: Json = False,
 ) -> Result:
     """Search memories by meaning and by words, the best first, as recall does in a chat."""
-    from memchat.memory.recall import Query
+    from memchat.recall.retriever import Query
 
     text = options.joined(query, "query")
     with opened(user) as app:
@@ -155,7 +155,7 @@ def add(
     It takes the place of what simple English rules see it change; other memories about the same thing are named. More
     than 20 texts at once are kept as they stand.
     """
-    from memchat.telling import Manner
+    from memchat.memories.remember import Manner
 
     with opened(user) as app:
         given = list(_texts(texts))

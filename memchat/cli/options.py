@@ -11,13 +11,13 @@ import typer
 
 from memchat.cli.output import say
 from memchat.config import load_settings, nearest
+from memchat.core.protocols import View
+from memchat.core.types import CATEGORIES, Metadata, MetadataValue, Owner
 from memchat.errors import UsageError
-from memchat.memory.ports import View
-from memchat.memory.types import CATEGORIES, Metadata, MetadataValue, Owner
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.models.retry import RetryNotice
+    from memchat.llm.retry import RetryNotice
 
 User = Annotated[
     str | None,
@@ -77,7 +77,7 @@ def extra(name: str, *packages: str) -> Generator[None]:
 
 def announce(notice: "RetryNotice") -> None:
     """Say what is waited for; the learner's waits, on its own thread, are nobody's concern."""
-    from memchat.terminal.notes import retry_line
+    from memchat.repl.notifications import retry_line
 
     if threading.current_thread() is threading.main_thread():
         say(retry_line(notice))

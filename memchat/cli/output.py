@@ -125,9 +125,9 @@ def visible(text: str) -> str:
     """`text` without anything that a terminal would obey or hide."""
     if _is_plain(text):
         return text
-    from memchat.memory import safety
+    from memchat.text import sanitize
 
-    return safety.visible(text)
+    return sanitize.visible(text)
 
 
 def one_line(text: str) -> str:

@@ -14,11 +14,11 @@ from memchat.cli.options import Model, extra
 from memchat.cli.output import say
 from memchat.config import load_settings
 from memchat.errors import UsageError
-from memchat.terminal.signals import ENDING, handling
+from memchat.signals import ENDING, handling
 
 if TYPE_CHECKING:
     from memchat.config import Settings
-    from memchat.servers.listening import Listener
+    from memchat.servers.http_server import Listener
 
 Host = Annotated[
     str, typer.Option("--host", metavar="NAME", help="Where to listen; MEMCHAT_SERVER_KEY opens it to other machines.")
@@ -45,7 +45,7 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
     POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
     """
     with extra("serve", "fastapi", "starlette", "uvicorn"):
-        from memchat.servers import http, listening
+        from memchat.servers import http, http_server
     from memchat.api import Memory
 
     settings = settled(load_settings(model=model))
@@ -54,15 +54,15 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
         raise UsageError("A key is set, so --without-key makes no sense.", hint="Leave one of the two out.")
     with (
         Ending().handled() as ending,
-        listening.bound(host, port, guarded=key is not None or without_key) as sock,
+        http_server.bound(host, port, guarded=key is not None or without_key) as sock,
     ):
         memory = Memory(settings, owns_index=True)
         try:
             memory.warm_up()
-            listener = listening.Listener(http.application(memory, key, everybody=without_key), sock)
+            listener = http_server.Listener(http.application(memory, key, everybody=without_key), sock)
             listener.start()
-            say(f"Listening on {listening.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
-            while not ending.asked and listener.serves(listening.TICK_S):
+            say(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
+            while not ending.asked and listener.serves(http_server.TICK_S):
                 pass
             _stop(listener, ending)
         finally:
@@ -90,7 +90,7 @@ class Ending:
 
 def settled(settings: "Settings") -> "Settings":
     """`settings` as they hold for as long as it runs, with the model that answers now."""
-    from memchat.models.choice import choose_model
+    from memchat.llm.providers import choose_model
 
     index_from = settings.index_from if "index_from" in settings.origins else INDEX_FROM
     return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memchat.cli.forget import Plan, carry_out
-from memchat.cli.groups import group
+from memchat.cli.formatting import counted, local
+from memchat.cli.lazy_groups import group
 from memchat.cli.options import DryRun, Json, User, Yes, joined, opened
 from memchat.cli.output import Block, Line, Result, Table, one_line
-from memchat.cli.portraits import counted, local
-from memchat.memory.ports import View
-from memchat.memory.types import Message, MessageStatus, Owner, Role, Scope, Session
-from memchat.store.ids import beginnings, is_made_here
-from memchat.store.interchange import moment_json
+from memchat.core.protocols import View
+from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
+from memchat.storage.serialization import moment_json
+from memchat.storage.short_ids import beginnings, is_made_here
 
 if TYPE_CHECKING:
     from memchat.app import App

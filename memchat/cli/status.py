@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memchat.cli.formatting import counted, local
 from memchat.cli.options import Json, User, opened, reach
 from memchat.cli.output import Block, Facts, Line, Result, Table
-from memchat.cli.portraits import counted, local
 from memchat.config import SECRET_SETTINGS, SETTING_NAMES, load_settings
+from memchat.core.types import Work
 from memchat.errors import NotFound
-from memchat.memory.types import Work
-from memchat.store.interchange import moment_json
+from memchat.storage.serialization import moment_json
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -69,7 +69,7 @@ def config(*, user: User = None, as_json: Json = False) -> Result:
 
 def models(*, user: User = None, as_json: Json = False) -> Result:
     """List the models within reach, the one that would be used marked with *."""
-    from memchat.models.choice import OFFLINE, PROVIDERS, choose_model, ollama_address, ollama_models
+    from memchat.llm.providers import OFFLINE, PROVIDERS, choose_model, ollama_address, ollama_models
 
     settings = load_settings(user=user)
     address = ollama_address(os.environ)
@@ -116,7 +116,7 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
 
 def _index(app: "App") -> dict[str, Any]:
     """How the index stands, seen from a process that does not keep it."""
-    from memchat.store.index_folder import look
+    from memchat.storage.index.folder import look
 
     state = look(app.index_place)
     return {"state": str(state.phase), "memories": state.indexed}
@@ -146,8 +146,8 @@ def _dropped(app: "App", numbers: Sequence[int]) -> Iterator[str]:
 
 def _retried(app: "App") -> list[str]:
     """Learn from all that waits of the person; what was learned, in a line each."""
-    from memchat.chat.learning import learn
-    from memchat.terminal.notes import lesson_lines
+    from memchat.learning.pipeline import learn
+    from memchat.repl.notifications import lesson_lines
 
     user = app.settings.user
     if not app.store.work.retry_all(user):

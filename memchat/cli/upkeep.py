@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memchat.cli.formatting import counted
 from memchat.cli.options import Json, opened
 from memchat.cli.output import Line, Result
-from memchat.cli.portraits import counted
 from memchat.config import load_settings
 from memchat.errors import NotFound, StoreBusy, StoreError, UsageError
-from memchat.memory.vectors import completed
-from memchat.store.database import Database
+from memchat.storage.database import Database
+from memchat.text.embedding import completed
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -45,7 +45,7 @@ def reindex(*, as_json: Json = False) -> Result:
 
 def _embedded(app: "App") -> tuple[str, int]:
     """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
-    from memchat.store.embeddings import Reembedding, faults
+    from memchat.storage.vectors.reembedding import Reembedding, faults
 
     store = app.store
     embedder = app.embedding.anew()
@@ -64,7 +64,7 @@ def _embedded(app: "App") -> tuple[str, int]:
 def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:
     from dataclasses import replace
 
-    from memchat.store.index_folder import rebuild_now
+    from memchat.storage.index.folder import rebuild_now
 
     place = replace(app.index_place, fingerprint=fingerprint)
     try:

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from memchat import __version__
 from memchat.api import Memory
 from memchat.errors import MemchatError, ModelError, NotFound, RateLimited, StoreBusy, UsageError
-from memchat.mem0_shapes import Row
-from memchat.servers.door import Door, Json, answer
+from memchat.mem0.schemas import Row
+from memchat.servers.access import Door, Json, answer
 
 STATUS: tuple[tuple[type[MemchatError], int], ...] = (
     (UsageError, 400),

@@ -31,16 +31,16 @@ from memchat import __version__
 from memchat.app import UNBOUNDED, App
 from memchat.chat.prompt import wishes_that_fit
 from memchat.config import Remembering, Settings
-from memchat.curation import LONGEST
+from memchat.core.protocols import View
+from memchat.core.types import Memory, Owner
 from memchat.errors import MemchatError, NotFound, UsageError, whereabouts
-from memchat.memory.block import reservations
-from memchat.memory.ports import View
-from memchat.memory.recall import Query
-from memchat.memory.safety import visible
-from memchat.memory.types import Memory, Owner
-from memchat.models.choice import OFFLINE
-from memchat.models.warmup import ahead_of_time
-from memchat.terminal.signals import ENDING, handling
+from memchat.llm.preload import ahead_of_time
+from memchat.llm.providers import OFFLINE
+from memchat.memories.service import LONGEST
+from memchat.recall.memory_block import reservations
+from memchat.recall.retriever import Query
+from memchat.signals import ENDING, handling
+from memchat.text.sanitize import visible
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from memchat import Memory
-from tests.api.scripted import Script
+from tests.api.scripted_memory import Script
 from tests.scripted_server import ScriptedServer
 
 STORY = Script(

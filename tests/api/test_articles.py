@@ -14,7 +14,7 @@ from litellm import completion
 from openai import OpenAI
 
 from memchat import Memory
-from tests.api.scripted import Script, extractions, inputs, word_vectors
+from tests.api.scripted_memory import Script, extractions, inputs, word_vectors
 from tests.scripted_server import Reply, ScriptedServer
 
 STORY = Script(

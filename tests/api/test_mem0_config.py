@@ -9,7 +9,7 @@ import pytest
 from memchat import Memory
 from memchat.config import load_settings
 from memchat.errors import ConfigError
-from memchat.mem0_config import Mapped, mapped
+from memchat.mem0.config import Mapped, mapped
 from tests.scripted_server import ScriptedServer
 
 

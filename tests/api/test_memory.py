@@ -14,11 +14,11 @@ import memchat
 from memchat import Memory
 from memchat.app import utc_now
 from memchat.errors import CredentialsError, ModelError, ModelUnreachable, NotFound, UsageError
-from memchat.models.builtin_embedder import FINGERPRINT
-from memchat.store.store import Store
-from tests.api.scripted import extractions, inputs
+from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.storage.store import Store
+from tests.api.scripted_memory import extractions, inputs
 from tests.scripted_server import Reply, ScriptedServer
-from tests.store.memory_room import say
+from tests.storage.memory_factories import say
 
 
 def texts(found: dict[str, Any]) -> list[str]:

@@ -22,12 +22,12 @@ import snowballstemmer
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.memory.ports import Embedder, View
-from memchat.memory.ranking import floor
-from memchat.memory.recall import Query
-from memchat.memory.text import words
-from memchat.memory.types import Add, Draft, Owner, Source
-from memchat.memory.vectors import embed
+from memchat.core.protocols import Embedder, View
+from memchat.core.types import Add, Draft, Owner, Source
+from memchat.recall.retriever import Query
+from memchat.recall.scoring import floor
+from memchat.text.embedding import embed
+from memchat.text.normalize import words
 from tests.benchmarks.stop_words import STOP_WORDS
 from tests.benchmarks.tables import machine, table
 

@@ -24,12 +24,12 @@ import numpy as np
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.memory.ports import View
-from memchat.memory.recall import Query
-from memchat.memory.text import content_words
-from memchat.memory.types import Add, Draft, Evidence, Owner, Scope, Source
-from memchat.memory.vectors import embed
-from memchat.store.store import Store
+from memchat.core.protocols import View
+from memchat.core.types import Add, Draft, Evidence, Owner, Scope, Source
+from memchat.recall.retriever import Query
+from memchat.storage.store import Store
+from memchat.text.embedding import embed
+from memchat.text.normalize import content_words
 from tests.benchmarks.tables import machine, table
 
 CUTS = (3, 5, 10, 20)

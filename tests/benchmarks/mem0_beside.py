@@ -35,13 +35,13 @@ from typing import Any
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.memory.ports import View
-from memchat.memory.recall import Query
-from memchat.memory.types import Owner
-from memchat.models.builtin_embedder import BuiltinEmbedder
-from tests.benchmarks.gauges import conditions, resident_mb, spread
+from memchat.core.protocols import View
+from memchat.core.types import Owner
+from memchat.llm.builtin_embedder import BuiltinEmbedder
+from memchat.recall.retriever import Query
 from tests.benchmarks.locomo import CUTS, DEPTH, USER, Conversation, Item, Question, Scores, fill, load
 from tests.benchmarks.loopback import PromptServer
+from tests.benchmarks.measure import conditions, resident_mb, spread
 from tests.benchmarks.stop_words import STOP_WORDS
 from tests.benchmarks.tables import table
 

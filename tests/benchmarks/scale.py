@@ -32,8 +32,8 @@ from typing import Any
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.store.index_folder import rebuild_now
-from tests.benchmarks.gauges import command_cpu_s, conditions, disk_mb, spread
+from memchat.storage.index.folder import rebuild_now
+from tests.benchmarks.measure import command_cpu_s, conditions, disk_mb, spread
 from tests.benchmarks.startup import USER, environment, until_keys
 from tests.benchmarks.synthetic import Pool
 from tests.benchmarks.tables import table

@@ -17,16 +17,16 @@ from typing import Any
 
 from memchat.app import App, Chat, ChatOptions
 from memchat.config import Settings
-from memchat.memory.ports import View
-from memchat.memory.recall import Query, Recall
-from memchat.memory.types import Add, Draft, Owner
-from memchat.memory.vectors import embed
-from memchat.models.choice import OFFLINE
-from memchat.store.dense import Dense
-from memchat.store.index_folder import Phase
-from memchat.store.scan import ExactScan
-from memchat.store.store import Store
-from tests.benchmarks.gauges import milliseconds, resident_mb
+from memchat.core.protocols import View
+from memchat.core.types import Add, Draft, Owner
+from memchat.llm.providers import OFFLINE
+from memchat.recall.retriever import Query, Recall
+from memchat.storage.index.folder import Phase
+from memchat.storage.store import Store
+from memchat.storage.vectors.exact_search import ExactScan
+from memchat.storage.vectors.search import Dense
+from memchat.text.embedding import embed
+from tests.benchmarks.measure import milliseconds, resident_mb
 from tests.benchmarks.synthetic import questions, told
 
 RECALLS = 200

@@ -21,7 +21,7 @@ from statistics import median
 
 from memchat.app import App
 from memchat.config import Settings
-from tests.benchmarks.gauges import command_cpu_s, conditions
+from tests.benchmarks.measure import command_cpu_s, conditions
 from tests.benchmarks.synthetic import Pool
 from tests.benchmarks.tables import table
 from tests.benchmarks.terminal_run import PROMPT, TerminalRun

@@ -15,10 +15,10 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from memchat.memory.ports import Embedded, Embedder
-from memchat.memory.types import Add, Draft, Owner, Source
-from memchat.memory.vectors import texts_of
-from memchat.store.store import Store
+from memchat.core.protocols import Embedded, Embedder
+from memchat.core.types import Add, Draft, Owner, Source
+from memchat.storage.store import Store
+from memchat.text.embedding import texts_of
 
 POOL = 1_000
 NAMES = 20_000

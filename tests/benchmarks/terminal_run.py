@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-from tests.benchmarks.gauges import thread_cpu_s
+from tests.benchmarks.measure import thread_cpu_s
 
 PROMPT = b"\x1b[?2004h"
 """Bracketed paste is switched on whenever a prompt comes up, and off when its line is done."""

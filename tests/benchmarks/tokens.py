@@ -20,13 +20,13 @@ from statistics import mean, median
 from memchat.app import App
 from memchat.chat.prompt import Persona, system_prompt
 from memchat.config import Settings
-from memchat.memory.block import render
-from memchat.memory.ports import View
-from memchat.memory.recall import Query
-from memchat.memory.types import Owner
-from memchat.models.litellm_model import LiteLLMModel
-from tests.benchmarks.gauges import p95
+from memchat.core.protocols import View
+from memchat.core.types import Owner
+from memchat.llm.litellm_model import LiteLLMModel
+from memchat.recall.memory_block import render
+from memchat.recall.retriever import Query
 from tests.benchmarks.locomo import USER, Conversation, Item, fill, load
+from tests.benchmarks.measure import p95
 from tests.benchmarks.tables import machine, table
 
 CountTokens = Callable[[str], int]

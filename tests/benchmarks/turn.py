@@ -26,17 +26,17 @@ from typing import Any
 
 from memchat.app import App, ChatOptions
 from memchat.chat.conversation import Conversation
-from memchat.chat.learning import learn
 from memchat.config import Settings
+from memchat.core.protocols import Request
+from memchat.core.types import Add, Draft, Owner, Work
 from memchat.desk import StoreDesk
-from memchat.memory.ports import Request
-from memchat.memory.types import Add, Draft, Owner, Work
-from memchat.memory.vectors import embed
-from memchat.models.access import ModelAccess
-from memchat.models.litellm_setup import litellm
-from memchat.store.index_folder import Phase, rebuild_now
-from tests.benchmarks.gauges import conditions, milliseconds, spread
+from memchat.learning.pipeline import learn
+from memchat.llm.litellm_setup import litellm
+from memchat.llm.options import ModelAccess
+from memchat.storage.index.folder import Phase, rebuild_now
+from memchat.text.embedding import embed
 from tests.benchmarks.loopback import PromptServer
+from tests.benchmarks.measure import conditions, milliseconds, spread
 from tests.benchmarks.startup import USER, environment
 from tests.benchmarks.synthetic import Pool, questions, told
 from tests.benchmarks.tables import table

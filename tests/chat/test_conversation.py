@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.conversation import OUTGROWN, Conversation, Style
-from memchat.chat.learning import learn
+from memchat.core.types import USUAL, Draft, Message, MessageStatus, Role, Session, Terms, WorkState
 from memchat.errors import BadReply, ContextOverflow, ModelUnreachable, StoreBusy
-from memchat.memory.block import read
-from memchat.memory.types import USUAL, Draft, Message, MessageStatus, Role, Session, Terms, WorkState
-from memchat.store.transcripts import Transcripts
-from tests.chat import room
-from tests.chat.room import AL, NOON, Home, ScriptedModel, facts
+from memchat.learning.pipeline import learn
+from memchat.recall.memory_block import read
+from memchat.storage.conversations import Transcripts
+from tests.learning import harness as room
+from tests.learning.harness import AL, NOON, Home, ScriptedModel, facts
 
 UNREACHABLE = ModelUnreachable("The line was cut.")
 room.ERRORS["cut"] = UNREACHABLE

@@ -20,10 +20,10 @@ from memchat.chat.prompt import (
     system_prompt,
     wishes_that_fit,
 )
+from memchat.core.protocols import PromptMessage
+from memchat.core.types import Memory, Message, MessageStatus, Owner, Role, Scope
 from memchat.errors import ContextOverflow
-from memchat.memory import block
-from memchat.memory.ports import PromptMessage
-from memchat.memory.types import Memory, Message, MessageStatus, Owner, Role, Scope
+from memchat.recall import memory_block as block
 
 NUMBERS = count_up()
 NOW = datetime(2026, 6, 3, 9, 5, tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from memchat.cli.program import run
+from memchat.cli.main import run
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from memchat.memory.ports import Embedded, VectorKind
-from memchat.memory.types import Add, Draft, Owner, Role
-from memchat.models.builtin_embedder import DIMENSION, FINGERPRINT
-from memchat.store.index_folder import rebuild_now
-from memchat.store.open_index import IndexPlace
-from memchat.store.store import Store
+from memchat.core.protocols import Embedded, VectorKind
+from memchat.core.types import Add, Draft, Owner, Role
+from memchat.llm.builtin_embedder import DIMENSION, FINGERPRINT
+from memchat.storage.index.folder import rebuild_now
+from memchat.storage.index.synced_index import IndexPlace
+from memchat.storage.store import Store
 from tests.cli.conftest import Outcome, Shell
 
 INDEXED = 400
@@ -26,7 +26,7 @@ LATER = 20
 
 SEVERAL = """
 import contextlib, io, json, sys, traceback
-from memchat.cli.program import run
+from memchat.cli.main import run
 came = []
 for line in json.loads(sys.argv[1]):
     out, err = io.StringIO(), io.StringIO()

@@ -9,10 +9,10 @@ import pexpect
 import pytest
 from filelock import FileLock
 
-from memchat.models.builtin_embedder import FINGERPRINT
-from memchat.store.database import Database
-from memchat.store.index_folder import rebuild_now
-from memchat.store.open_index import IndexPlace
+from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.storage.database import Database
+from memchat.storage.index.folder import rebuild_now
+from memchat.storage.index.synced_index import IndexPlace
 from tests.cli.conftest import ROOT, Shell
 
 FACTS = ("User is vegetarian", "User lives in Berlin", "User has a dog")

@@ -10,9 +10,9 @@ import pytest
 
 from memchat.app import App, ChatOptions, utc_now
 from memchat.config import Settings
-from memchat.memory.types import MessageStatus
-from memchat.models.builtin_embedder import FINGERPRINT
-from memchat.store.store import Store
+from memchat.core.types import MessageStatus
+from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.storage.store import Store
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from memchat.store.database import Database
+from memchat.storage.database import Database
 from tests.cli.conftest import NOWHERE, ROOT, Outcome, Shell
 
 FACTS = ("User is vegetarian", "User lives in Berlin")
@@ -153,7 +153,7 @@ def test_an_index_that_another_memchat_has_is_not_looked_into(shell: Shell) -> N
 
 def test_an_index_that_ends_the_process_is_a_warning(shell: Shell) -> None:
     """Damage under a mark that vouches for it, as no checksum can show, harms the process apart alone."""
-    from memchat.store.marker import read_marker, write_marker
+    from memchat.storage.index.manifest import read_marker, write_marker
 
     shell.add(*FACTS)
     assert shell.run("reindex").code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from memchat.models.builtin_embedder import BuiltinEmbedder
+from memchat.llm.builtin_embedder import BuiltinEmbedder
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer
 

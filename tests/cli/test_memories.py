@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from memchat.memory.ports import View
-from memchat.memory.types import Owner
-from memchat.store.interchange import memory_json
-from memchat.store.store import Store
+from memchat.core.protocols import View
+from memchat.core.types import Owner
+from memchat.storage.serialization import memory_json
+from memchat.storage.store import Store
 from tests.cli.conftest import Shell
 
 KEYS = (

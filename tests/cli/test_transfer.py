@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from memchat.store.database import Database
+from memchat.storage.database import Database
 from tests.cli.conftest import Shell
 
 

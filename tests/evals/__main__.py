@@ -19,10 +19,10 @@ from pathlib import Path
 from memchat.app import App
 from memchat.config import load_settings
 from memchat.errors import MemchatError
-from tests.evals import kit
-from tests.evals.kit import Conversation
+from tests.evals import dataset as kit
+from tests.evals.dataset import Conversation
 from tests.evals.report import Run, read, report, save
-from tests.evals.stage import TurnResult, play
+from tests.evals.runner import TurnResult, play
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

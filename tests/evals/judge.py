@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from memchat.memory.types import Memory, Source
-from tests.evals.kit import CHANGES, Keep, Turn, matches
+from memchat.core.types import Memory, Source
+from tests.evals.dataset import CHANGES, Keep, Turn, matches
 
 SHOWN = 12
 """So many memories are shown with an expectation that none of them met."""

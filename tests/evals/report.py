@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.tables import table
+from tests.evals.dataset import CHANGES, LANGUAGES, TAGS
 from tests.evals.judge import Failure
-from tests.evals.kit import CHANGES, LANGUAGES, TAGS
-from tests.evals.stage import TurnResult
+from tests.evals.runner import TurnResult
 
 FIELDS = ("category", "standing", "scope", "valid_from")
 MISLED = ("echo", "invention", "injection", "hypothetical", "other_people", "pasted")

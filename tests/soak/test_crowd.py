@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from memchat.app import utc_now
-from memchat.memory.ports import View
-from memchat.memory.types import Event, Owner
-from memchat.models.builtin_embedder import FINGERPRINT
-from memchat.store.store import Store
-from tests.soak.talker import fact, message
+from memchat.core.protocols import View
+from memchat.core.types import Event, Owner
+from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.storage.store import Store
+from tests.soak.load_generator import fact, message
 
 PEOPLE = ("alice", "bob")
 SEARCH = """
@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from memchat.app import App
 from memchat.config import Settings
-from memchat.memory.ports import View
-from memchat.memory.recall import Query
-from memchat.memory.types import Owner
+from memchat.core.protocols import View
+from memchat.recall.retriever import Query
+from memchat.core.types import Owner
 home, user, number = sys.argv[1:]
 with App(Settings(Path(home), user)) as app:
     hits = app.recall.search(Query(f"Which lamp is numbered {number}?", View((Owner.user(user),))))
@@ -31,7 +31,7 @@ def talkers(home: Path, processes: int, turns: int) -> list[subprocess.Popen[str
     """The first half is alice's, the other bob's; one of them has the index. Each has numbers of its own."""
     started = []
     for number in range(processes):
-        command = [sys.executable, "-m", "tests.soak.talker", str(home), PEOPLE[number * 2 // processes]]
+        command = [sys.executable, "-m", "tests.soak.load_generator", str(home), PEOPLE[number * 2 // processes]]
         command += [str(number * turns), str(turns)]
         command += ["--index"] if number % 4 == 0 else []
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from memchat.app import utc_now
-from memchat.memory.ports import View
-from memchat.memory.types import Owner
-from memchat.models.builtin_embedder import FINGERPRINT
-from memchat.store.store import Store
+from memchat.core.protocols import View
+from memchat.core.types import Owner
+from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.storage.store import Store
 from tests.cli.conftest import Outcome, Shell, shell
 from tests.cli.damaged import SEVERAL, sound
-from tests.store.memory_room import holding
+from tests.storage.memory_factories import holding
 
 __all__ = ["shell"]
 

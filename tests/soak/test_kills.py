@@ -16,14 +16,14 @@ import pytest
 from memchat.app import utc_now
 from memchat.cli.doctor import doctor
 from memchat.config import load_settings
-from memchat.memory.ports import View
-from memchat.memory.types import Event, Owner
-from memchat.models.builtin_embedder import FINGERPRINT
-from memchat.store.checkup import Health
-from memchat.store.index_report import BY_ITSELF
-from memchat.store.store import Store
+from memchat.core.protocols import View
+from memchat.core.types import Event, Owner
+from memchat.doctor.database import Health
+from memchat.doctor.index import BY_ITSELF
+from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.storage.store import Store
 from tests.scripted_server import Reply, ScriptedServer
-from tests.soak.talker import fact, lesson, message
+from tests.soak.load_generator import fact, lesson, message
 
 ALICE = Owner.user("alice")
 MOST_LINES = 40
@@ -37,7 +37,7 @@ KEPT = {
 
 
 def talker(home: Path, *arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.soak.talker", str(home), "alice", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.soak.load_generator", str(home), "alice", *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
     )

@@ -9,7 +9,7 @@ import pytest
 from memchat import Memory
 from memchat.config import Settings
 from memchat.servers.http import application
-from memchat.servers.listening import Listener, bound, url_of
+from memchat.servers.http_server import Listener, bound, url_of
 from tests.api.conftest import home, memory, server
 from tests.cli.conftest import shell
 

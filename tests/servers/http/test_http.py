@@ -24,7 +24,7 @@ from memchat.errors import (
     StoreError,
     UsageError,
 )
-from memchat.servers.door import MAX_BODY
+from memchat.servers.access import MAX_BODY
 from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.http.conftest import Open
 

@@ -14,7 +14,7 @@ import pytest
 
 from memchat.cli.serve import INDEX_FROM, LONG_S, Ending, settled
 from memchat.config import load_settings
-from memchat.terminal.signals import Signals
+from memchat.signals import Signals
 from tests.cli.conftest import Shell
 
 KEY = "a-key-of-ours-4711"
@@ -96,7 +96,7 @@ def test_a_terminal_that_is_closed_does_not_cut_requests_off(shell: Shell) -> No
 
 def test_without_the_extra_one_sentence_says_what_to_install(shell: Shell) -> None:
     """And nothing is opened."""
-    without = "import sys; sys.modules['fastapi'] = None; from memchat.cli.program import run; sys.exit(run(['serve']))"
+    without = "import sys; sys.modules['fastapi'] = None; from memchat.cli.main import run; sys.exit(run(['serve']))"
     done = shell.program(code=without)
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines()[1:] == ["pip install 'memchat[serve]'"]

@@ -1,0 +1,58 @@
+"""The same question twice: to a model that remembers nothing, and with what is remembered. Nothing of it is kept."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memchat.chat.conversation import Conversation, Turn, Used
+from memchat.core.protocols import Clock, Usage
+from memchat.core.types import Message, MessageStatus, Role, Session, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply, the memories that were in its prompt, and what it took; `counted` says that we counted the tokens."""
+
+    reply: str
+    used: tuple[Used, ...]
+    usage: Usage
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    question: str
+    model: str
+    stateless: Answer
+    remembering: Answer
+
+
+class Unrecorded:
+    """A transcript that keeps nothing, for questions that are not to be part of any conversation."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def begin_turn(self, session: Session, text: str, terms: Terms | None) -> Message:
+        return Message("", session.id, Role.USER, text, self._clock())
+
+    def end_turn(self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]) -> None:
+        return None
+
+    def earlier(self, message: Message) -> Iterator[Message]:
+        return iter(())
+
+    def set_private(self, session: Session, private: bool) -> None:
+        pass
+
+
+def ask(conversation: Conversation, question: str) -> Answer:
+    """The whole reply of a conversation that begins with `question`. Raises ModelError."""
+    with conversation.turn(question) as turn:
+        reply = "".join(turn)
+    usage = turn.usage or _counted(conversation, turn)
+    return Answer(reply, tuple(turn.used), usage, counted=turn.usage is None)
+
+
+def _counted(conversation: Conversation, turn: Turn) -> Usage:
+    count = conversation.model.count_tokens
+    return Usage(sum(count(message.content) for message in turn.request.messages), count(turn.reply))

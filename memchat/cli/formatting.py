@@ -1,0 +1,113 @@
+"""Memories in words for people, and their changes as JSON."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from memchat.cli.output import Block, Facts, Line, Table
+from memchat.core.types import Change, Memory, Scope
+from memchat.storage.memory_listing import Listed
+from memchat.storage.serialization import moment_json
+
+
+def rows(memories: Iterable[Memory | Listed]) -> Iterator[tuple[str, ...]]:
+    """The rows of a list: id, day, category, sentence."""
+    for memory in memories:
+        shown = memory if isinstance(memory, Listed) else as_listed(memory)
+        yield shown.id, shown.since, shown.category, sentence(shown)
+
+
+def sentence(memory: Listed) -> str:
+    """The words of a memory, and in brackets what must be known about them."""
+    marks = []
+    if memory.superseded:
+        marks.append("mistaken" if memory.mistaken else "superseded")
+    elif memory.valid_to is not None:
+        marks.append(f"until {memory.valid_to}")
+    if memory.doubtful:
+        marks.append("possibly outdated")
+    if memory.scope != Scope.USER:
+        marks.append("this conversation" if memory.scope == Scope.SESSION else f"agent {memory.owner}")
+    return f"{memory.text} ({', '.join(marks)})" if marks else memory.text
+
+
+def as_listed(memory: Memory) -> Listed:
+    return Listed(
+        memory.id,
+        (memory.valid_from or memory.created_at.astimezone().date()).isoformat(),
+        memory.category,
+        memory.text,
+        memory.scope,
+        memory.owner.name,
+        None if memory.valid_to is None else memory.valid_to.isoformat(),
+        memory.superseded,
+        memory.mistaken,
+        memory.doubtful,
+    )
+
+
+def portrait(memory: Memory, versions: Sequence[Memory], origin: dict[str, str | None] | None) -> Iterator[Block]:
+    yield Line(sentence(as_listed(memory)), "bold")
+    about = {
+        "id": memory.id,
+        "category": memory.category,
+        "belongs to": f"{memory.owner.kind} {memory.owner.name}",
+        "learned with": memory.agent,
+        "metadata": ", ".join(f"{key}={value}" for key, value in memory.metadata.items()),
+        "true since": memory.valid_from and memory.valid_from.isoformat(),
+        "true until": memory.valid_to and memory.valid_to.isoformat(),
+        "created": local(moment_json(memory.created_at)),
+        "changed": memory.updated_at != memory.created_at and local(moment_json(memory.updated_at)),
+        "said again": memory.confirmed_at and local(moment_json(memory.confirmed_at)),
+        "last used": memory.last_used_at and local(moment_json(memory.last_used_at)),
+        "expires": memory.expires_at and local(moment_json(memory.expires_at)),
+        "standing": memory.standing and "in every prompt",
+        "comes to mind": "; ".join(memory.cues),
+        "source": {"said": "said in a conversation", "told": "told by command"}.get(memory.source, str(memory.source)),
+    }
+    yield Facts([(name, value) for name, value in about.items() if value])
+    yield from _evidence(memory, origin)
+    if versions:
+        yield Line("")
+        yield Line("Other versions", "bold")
+        yield Table(("ID", "SINCE", "CATEGORY", "MEMORY"), list(rows(versions)))
+
+
+def _evidence(memory: Memory, origin: dict[str, str | None] | None) -> Iterator[Block]:
+    if memory.evidence is None:
+        return
+    facts = {
+        "quoted": memory.evidence.quote,
+        "conversation": origin and f"{origin['title']} ({origin['session']})",
+        "said at": origin and local(origin["said_at"]),
+        "message": origin and origin["message"],
+        "read by": memory.evidence.model,
+    }
+    yield Line("")
+    yield Line("Where it comes from", "bold")
+    yield Facts([(name, value) for name, value in facts.items() if value])
+
+
+def change_json(change: Change) -> dict[str, str | None]:
+    return {
+        "memory": change.memory_id,
+        "event": str(change.event),
+        "at": moment_json(change.at),
+        "old_text": change.old_text,
+        "new_text": change.new_text,
+        "reason": change.reason,
+    }
+
+
+def words_of(change: Change) -> str:
+    if change.old_text and change.new_text and change.old_text != change.new_text:
+        return f"{change.old_text} → {change.new_text}"
+    return change.new_text or change.old_text or "[forgotten]"
+
+
+def local(moment: str | None) -> str:
+    """A stored moment as the person's clock shows it."""
+    return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+
+
+def counted(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one}"

@@ -1,0 +1,143 @@
+"""The program: its commands, and the one place that turns whatever happens into an exit code."""
+
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from memchat import __version__
+from memchat.cli.lazy_groups import Lazy, LazyGroup, lightened, misplaced
+from memchat.errors import MemchatError, UsageError
+
+INTERRUPTED = 130
+
+_EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)")
+
+COMMANDS = {
+    "chat": Lazy("memchat.cli.chat", "Chat; with piped input every line is a turn."),
+    "ask": Lazy("memchat.cli.chat", "Ask one question; piped input goes with it."),
+    "compare": Lazy("memchat.cli.chat", "Ask the same question without and with memory."),
+    "memories": Lazy("memchat.cli.memories", "List, search, add, correct, export, import memories."),
+    "forget": Lazy("memchat.cli.forget", "Erase memories for good."),
+    "sessions": Lazy("memchat.cli.sessions", "List, read, search, export, forget conversations."),
+    "status": Lazy("memchat.cli.status", "Show how things stand, and what waits to be learned."),
+    "doctor": Lazy("memchat.cli.doctor", "Look for what is wrong, and mend what safely can be."),
+    "reindex": Lazy("memchat.cli.upkeep", "Build the index anew, after a change of embedder the vectors too."),
+    "backup": Lazy("memchat.cli.upkeep", "Copy everything into one file, while chats may be running."),
+    "config": Lazy("memchat.cli.status", "Show every setting and where it comes from."),
+    "models": Lazy("memchat.cli.status", "List the models within reach, and the one in use."),
+    "serve": Lazy("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
+    "mcp": Lazy("memchat.cli.mcp", "Let other assistants search and keep memories (MCP)."),
+}
+
+
+class Root(LazyGroup):
+    """All commands."""
+
+    lazy = COMMANDS
+
+
+app = typer.Typer(
+    name="memchat",
+    cls=Root,
+    help="A chat assistant for the terminal that remembers people across conversations.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def _memchat(
+    ctx: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        typer.echo(f"memchat {__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line, without the program's name; returns the exit code.
+
+    Expected failures are one line on stderr; anything else keeps its traceback.
+    """
+    try:
+        return _outcome(_invoke([_well_formed(argument) for argument in arguments]))
+    except MemchatError as error:
+        from memchat.cli.output import complain
+
+        complain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has had enough.
+        _abandon_output()
+        return 1
+
+
+def _invoke(arguments: list[str]) -> object:
+    """What the command returned. Typer's complaints about the command line come as UsageError."""
+    command: Any = lightened(get_command(app))
+    try:
+        return command.main(arguments, prog_name="memchat", standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        raise UsageError(_message(error), hint=_hint(error)) from error
+
+
+def _message(error: Any) -> str:
+    """Typer's complaint in plain words, with the option it is about."""
+    parameter = getattr(error, "param", None)
+    least = getattr(parameter, "min", None)
+    if parameter is not None and (least is not None or "integer" in str(error)):
+        bound = "" if least is None else f" of {least} or more"
+        return f"{' / '.join(parameter.opts)} wants a whole number{bound}."
+    if (extra := _EXTRA.match(str(error.format_message()))) is not None:
+        return f"There is no use for this here: {extra[1]}."
+    text = str(error.message if getattr(error, "possibilities", None) else error.format_message())
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _hint(error: Any) -> str | None:
+    context = getattr(error, "ctx", None)
+    option = getattr(error, "option_name", None)
+    if option is not None and getattr(error, "possibilities", None):
+        return f"Did you mean {error.possibilities[0]}?"
+    if option is not None and context is not None and (hint := misplaced(context, option)):
+        return hint
+    return f"{context.command_path} --help says what there is." if context is not None else None
+
+
+def _outcome(returned: object) -> int:
+    if returned is None or isinstance(returned, int):
+        return returned or 0
+    from memchat.cli.output import Result, render
+
+    assert isinstance(returned, Result)
+    try:
+        return render(returned)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon_output()
+        raise MemchatError(f"The output cannot be written: {error.strerror}.") from error
+
+
+def _abandon_output() -> None:
+    """What is still buffered must not fail again when the interpreter ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _well_formed(argument: str) -> str:
+    """Bytes of the command line that are no UTF-8 are replaced, so that they can be stored and sent."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

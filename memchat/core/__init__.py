@@ -1,0 +1,1 @@
+"""Frozen values and protocols; they know no vendor."""

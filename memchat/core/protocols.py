@@ -1,0 +1,209 @@
+"""What the core asks of the world: `memchat.llm` and `memchat.storage` implement it, tests run over the real ones."""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from memchat.core.types import (
+    Memory,
+    Metadata,
+    Owner,
+    Role,
+    Scope,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    """Rows of unit length, shape `(n, dim)`, float32."""
+
+
+class Clock(Protocol):
+    """The present moment, aware and in UTC."""
+
+    def __call__(self) -> datetime: ...
+
+
+# Models.
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to a language model.
+
+    `schema` is a JSON Schema for the reply: an adapter passes it on where the model supports that. `temperature` and
+    `max_tokens` are left to the model where None.
+    """
+
+    messages: Sequence[PromptMessage]
+    temperature: float | None = None
+    max_tokens: int | None = None
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. `cost_usd` is None where the price is unknown (which is not the same as free)."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed reply. The last one may carry the usage and no text."""
+
+    text: str = ""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    text: str
+    usage: Usage | None = None
+
+
+class LanguageModel(Protocol):
+    """A model that chats and extracts. Failures are `ModelError`s; nothing of a vendor's leaves an implementation."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def context_tokens(self) -> int:
+        """The window that prompt and reply share, in tokens; a cautious guess where the model does not say."""
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def stream(self, request: Request) -> Generator[Delta, None, None]:
+        """The reply as it arrives. Closing the generator ends the connection at once.
+
+        A stream that ends before the model was done raises `BadReply` after its last delta.
+        """
+
+    def complete(self, request: Request) -> Completion: ...
+
+
+class Embedder(Protocol):
+    """Texts to vectors. `fingerprint` names model and dimension: vectors of another fingerprint do not compare.
+
+    Where the dimension is learned with the first vectors, `fingerprint` ends with `:?` until then.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors, one row a text, in the order given. No texts give shape `(0, dimension)`."""
+
+
+class Lexicon(Protocol):
+    """The word pieces of a text and how near in meaning two pieces are, from the built-in embedder's own tables."""
+
+    def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
+        """The piece ids of each text, in order, without special tokens."""
+
+    def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
+        """The unit input vectors of `pieces`, shape `(n, 384)`."""
+
+
+# Storage.
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which memories a reader means. Memories of owners outside `owners` are never returned.
+
+    Session memories come only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned with
+    that agent; `where` those whose metadata has all its pairs.
+    """
+
+    owners: tuple[Owner, ...]
+    session_id: str | None = None
+    all_sessions: bool = False
+    scope: Scope | None = None
+    agent: str | None = None
+    where: Metadata = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    superseded: bool = False
+    expired: bool = False
+    as_of: date | None = None
+
+
+class VectorKind:
+    """What a row of a memory's vectors stands for. JOINED is the text with its cues behind it."""
+
+    TEXT = "text"
+    JOINED = "joined"
+    CUE = "cue"
+    WINDOW = "window"
+    SENTENCE = "sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of one memory: `kinds[i]` says what row `i` of `rows`, shape `(n, dim)`, stands for."""
+
+    kinds: tuple[str, ...]
+    rows: "Vectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What ranking reads of a memory; the rest of it is read for the few that are recalled.
+
+    `day` is when it became true or was stored, `session_id` that of a session memory. `previous` and `following` are
+    the neighbours of a verbatim turn.
+    """
+
+    id: str
+    text: str
+    cues: tuple[str, ...]
+    day: date
+    valid_to: date | None
+    doubtful: bool
+    verbatim: bool
+    session_id: str | None
+    embedded: Embedded
+    previous: str | None = None
+    following: str | None = None
+
+
+class RecallStore(Protocol):
+    """The reading half of the store, as recall needs it."""
+
+    def lexical(self, view: View, terms: Sequence[str], limit: int) -> list[str]:
+        """Ids of memories that hold any of the stemmed `terms`, best BM25 first."""
+
+    def frequencies(self, view: View, terms: Sequence[str]) -> dict[str, int]:
+        """In how many of the owners' memories each term stands, in the order given; counted up to some thousands."""
+
+    def count(self, view: View) -> int: ...
+
+    def keeps_turns(self, view: View) -> bool:
+        """Whether any memory of the owners is a turn kept verbatim."""
+
+    def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
+        """Ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""
+
+    def candidates(self, ids: Iterable[str]) -> list[Candidate]:
+        """What ranking reads of the memories under `ids` that still exist, in no order."""
+
+    def under(self, ids: Sequence[str]) -> dict[str, Memory]:
+        """The memories under `ids` that still exist, by id."""
+
+    def standing(self, view: View) -> list[Memory]:
+        """The wishes about how to be answered, newest first."""

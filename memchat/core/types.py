@@ -1,0 +1,333 @@
+"""The values that travel through memchat. All are frozen; times are aware and in UTC, validity is in whole days."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeGuard
+
+MetadataValue = str | int | float | bool
+Metadata = Mapping[str, MetadataValue]
+
+
+def is_plain(value: object) -> TypeGuard[MetadataValue]:
+    """Whether metadata can hold `value`. JSON has no NaN and no infinity: SQLite refuses to read them back."""
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+CATEGORIES = (
+    "identity",
+    "preference",
+    "work",
+    "project",
+    "relationship",
+    "health",
+    "place",
+    "event",
+    "plan",
+    "support",
+    "other",
+)
+"""The default short list; an agent profile may set its own."""
+
+MAX_CUES = 3
+
+MAX_TEXT = 1_000
+"""Longer than any single fact, in characters; longer ones are dropped."""
+
+
+class Scope(StrEnum):
+    """How far a memory reaches. Set when it is created and never changed."""
+
+    USER = "user"
+    AGENT = "agent"
+    SESSION = "session"
+
+
+class Source(StrEnum):
+    """How a memory came to be: said in a conversation, told by command, or imported."""
+
+    SAID = "said"
+    TOLD = "told"
+    IMPORTED = "imported"
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose memories these are. `kind` is the scope that names the owner; each owner is a world of its own.
+
+    A session memory belongs to the person the session is with; `Owner(Scope.SESSION, run_id)` is for callers of the
+    library who give a run_id and nobody else.
+    """
+
+    kind: Scope
+    name: str
+
+    @classmethod
+    def user(cls, name: str) -> "Owner":
+        return cls(Scope.USER, name)
+
+    @classmethod
+    def agent(cls, name: str) -> "Owner":
+        return cls(Scope.AGENT, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a memory comes from: the message, the exact words in it, and the model that read them."""
+
+    message_id: str
+    session_id: str
+    quote: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory that is about to be stored.
+
+    `verbatim` marks a message kept as it was said (`infer=False`), which recall ranks together with its neighbours.
+    """
+
+    text: str
+    owner: Owner
+    scope: Scope = Scope.USER
+    category: str = "other"
+    session_id: str | None = None
+    agent: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    valid_from: date | None = None
+    valid_to: date | None = None
+    expires_at: datetime | None = None
+    cues: tuple[str, ...] = ()
+    standing: bool = False
+    verbatim: bool = False
+    source: Source = Source.TOLD
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One stored fact about its owner.
+
+    `superseded_by` is set once a newer fact has replaced it; `mistaken` says that it never was true, `doubtful` that
+    something it hung on has changed. `ended` facts (a `valid_to` in the past and no successor) stay current knowledge
+    about the past.
+    """
+
+    id: str
+    owner: Owner
+    text: str
+    scope: Scope
+    category: str
+    created_at: datetime
+    updated_at: datetime
+    session_id: str | None = None
+    agent: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    valid_from: date | None = None
+    valid_to: date | None = None
+    expires_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    last_used_at: datetime | None = None
+    supersedes: tuple[str, ...] = ()
+    superseded_by: str | None = None
+    mistaken: bool = False
+    doubtful: bool = False
+    standing: bool = False
+    verbatim: bool = False
+    source: Source = Source.TOLD
+    cues: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def superseded(self) -> bool:
+        return self.superseded_by is not None
+
+    def expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def ended(self, today: date) -> bool:
+        return has_ended(self.valid_to, today)
+
+
+def has_ended(valid_to: date | None, today: date) -> bool:
+    """Whether what holds until `valid_to` no longer does; that day is the first on which it does not."""
+    return valid_to is not None and valid_to <= today
+
+
+class Event(StrEnum):
+    """What happened to a memory, in the words of `memories history`."""
+
+    ADD = "ADD"
+    UPDATE = "UPDATE"
+    CONFIRM = "CONFIRM"
+    SUPERSEDE = "SUPERSEDE"
+    MISTAKEN = "MISTAKEN"
+    END = "END"
+    DOUBT = "DOUBT"
+    UNDO = "UNDO"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of a memory's history, oldest first in every listing. `seq` grows with every change to any memory."""
+
+    seq: int
+    memory_id: str
+    event: Event
+    at: datetime
+    old_text: str | None
+    new_text: str | None
+    reason: str
+
+
+# What learning decides, applied by the store in one transaction, in order.
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Store `draft`; the memories in `replaces` are superseded by it (and were never true where `mistaken`)."""
+
+    draft: Draft
+    replaces: tuple[str, ...] = ()
+    mistaken: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The same fact was said again."""
+
+    memory_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The fact stopped being true on `valid_to`."""
+
+    memory_id: str
+    valid_to: date
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something the fact hung on has changed: it is possibly outdated."""
+
+    memory_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The person asked for this to be forgotten: erase it."""
+
+    memory_id: str
+    reason: str = ""
+
+
+Decision = Add | Confirm | End | Doubt | Forget
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a decision came to: the memory as it is now (as it was, for DELETE) and what it replaced."""
+
+    event: Event
+    memory: Memory
+    replaced: tuple[Memory, ...] = ()
+
+
+# Conversations.
+
+
+class MessageStatus(StrEnum):
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation. `recalled` holds the ids of the memories that were in its prompt."""
+
+    id: str
+    session_id: str
+    role: Role
+    text: str
+    created_at: datetime
+    status: MessageStatus = MessageStatus.COMPLETE
+    model: str | None = None
+    recalled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation. A `private` one is recorded but nothing of it is learned."""
+
+    id: str
+    user: str
+    agent: str | None
+    title: str
+    started_at: datetime
+    last_at: datetime
+    private: bool = False
+    messages: int = 0
+
+    @property
+    def owner(self) -> Owner:
+        """Whose facts it teaches: its person's; with nobody named, its agent's, else its own."""
+        if self.user:
+            return Owner.user(self.user)
+        return Owner.agent(self.agent) if self.agent else Owner(Scope.SESSION, self.id)
+
+
+class WorkState(StrEnum):
+    """Nobody gives work up but a person: what failed waits again, with its error."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for learning from an exchange.
+
+    `scope` is that of all that is learned, where it is not for the model to say; at `expires_at` it expires. Without
+    `infer` nothing is distilled: the messages are kept as they were said.
+    """
+
+    instructions: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    scope: Scope | None = None
+    infer: bool = True
+    expires_at: datetime | None = None
+
+
+USUAL = Terms()
+"""Learn what is worth keeping, with nothing said about it beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One exchange that waits to be learned from. `due_at` is when it may be tried (again)."""
+
+    id: int
+    session_id: str
+    user_message_id: str
+    state: WorkState
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    error: str | None = None
+    terms: Terms = field(default_factory=Terms)

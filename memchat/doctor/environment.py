@@ -1,0 +1,175 @@
+"""What `memchat doctor` looks at around the database: the program, the settings, the model, the disk, who may read."""
+
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from memchat import __version__
+from memchat.config import Settings
+from memchat.doctor.database import FIX, Diagnosis, ok, several, warning, wrong
+from memchat.errors import ConfigError
+from memchat.llm.providers import OFFLINE, PROVIDERS, ollama_address, ollama_models
+
+STOLEN = ("1.82.7", "1.82.8")
+"""Releases of LiteLLM that were reported to steal credentials (litellm #24512)."""
+LEAST_FREE = 50 << 20
+LITTLE_FREE = 500 << 20
+CONNECT_S = 2.0
+_UPGRADE = "pip install --upgrade memchat"
+_WANTED = {"chromadb": ((1, 5, 9), (1, 6)), "litellm": ((1, 100), (2,))}
+"""As in pyproject.toml: from the first, below the second."""
+
+
+def program() -> Iterator[Diagnosis]:
+    """The versions of what memchat stands on."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    found = {}
+    for package, (least, below) in _WANTED.items():
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            yield wrong("program", f"The package {package} is not installed.", _UPGRADE)
+            continue
+        if package == "litellm" and found[package] in STOLEN:
+            message = f"litellm {found[package]} was reported to steal credentials: change the keys it has seen."
+            yield wrong("program", message, "pip install --upgrade litellm")
+        elif not least <= _numbers(found[package]) < below:
+            yield warning("program", f"memchat was not made for {package} {found[package]}.", _UPGRADE)
+    packages = ", ".join(f"{package} {number}" for package, number in found.items())
+    yield ok("program", f"memchat {__version__}, Python {python}, {packages}.")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = text.split(".")
+    return tuple(int(part) for part in parts[: next((i for i, p in enumerate(parts) if not p.isdecimal()), len(parts))])
+
+
+def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
+    """What is wrong with the settings, each thing alone: any other command stops at the first."""
+    for problem in problems:
+        yield wrong("settings", problem.message, problem.hint)
+    if not problems:
+        there = settings.config_file if settings.config_file.exists() else "There is no settings file"
+        count = several(len(settings.origins), "setting is", "settings are")
+        yield ok("settings", f"{there}; {count} not the default.")
+
+
+# The model.
+
+
+def models(settings: Settings, name: str, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
+    """Keys by their names, and whether what answers on this machine does. Nothing is asked that could cost money."""
+    keys = [provider.key for provider in PROVIDERS if provider.has_key(environ)]
+    yield ok("keys", f"Set: {', '.join(keys)}." if keys else "No key of a provider is set.")
+    wanted = {"model": name, "extraction_model": settings.extraction_model, "embedding_model": settings.embedding_model}
+    looked_at = set()
+    for setting, model in wanted.items():
+        if model and model not in looked_at:
+            looked_at.add(model)
+            yield _model(setting.replace("_", " "), model, environ)
+
+
+def _model(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
+    if name == OFFLINE:
+        return ok("model", "The built-in offline model answers: no language model, it needs nothing.")
+    if name.startswith(("ollama/", "ollama_chat/")):
+        return _ollama(what, name, environ)
+    provider = next((one for one in PROVIDERS if name.startswith(one.prefix)), None)
+    if provider is None:
+        return ok("model", f"The {what} is {name}. Whether it answers is not tried: that could cost money.")
+    if address := provider.server(environ):
+        return _server(what, name, address)
+    if not provider.has_key(environ):
+        return wrong("model", f"The {what} is {name}, and {provider.key} is not set.", f"export {provider.key}=…")
+    return ok("model", f"The {what} is {name}, and {provider.key} is set. It is not asked: that could cost money.")
+
+
+def _ollama(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
+    address = ollama_address(environ)
+    if not _answers(address):
+        return wrong("model", f"The {what} is {name}, and Ollama does not answer at {address}.", "ollama serve")
+    model = name.partition("/")[2]
+    there = ollama_models(address, timeout_s=CONNECT_S)
+    if what != "embedding model" and not {model, f"{model}:latest"} & set(there):
+        return wrong("model", f"The {what} is {name}, which Ollama does not have.", f"ollama pull {model}")
+    return ok("model", f"The {what} is {name}, and Ollama answers at {address}.")
+
+
+def _server(what: str, name: str, address: str) -> Diagnosis:
+    if _answers(address):
+        return ok("model", f"The {what} is {name}, and something answers at {address}.")
+    return wrong("model", f"The {what} is {name}, and nothing answers at {address}.", "start the server there")
+
+
+def _answers(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), timeout=CONNECT_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+# The disk.
+
+
+def disk(settings: Settings) -> Iterator[Diagnosis]:
+    """Room for what is to come. Forgetting needs as much again as the database takes."""
+    folder = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    size = settings.database.stat().st_size if settings.database.is_file() else 0
+    left = f"{free >> 20:,} MB are free where {settings.home} is"
+    if free < LEAST_FREE:
+        yield wrong("disk", f"{left}: soon nothing can be kept any more.", "free some disk space")
+    elif free < max(LITTLE_FREE, 2 * size):
+        yield warning("disk", f"{left}. Forgetting rewrites the database, and needs as much as that takes.", None)
+    else:
+        yield ok("disk", f"{left}.")
+
+
+def permissions(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether memchat may write where it must, and nobody else may read."""
+    home = settings.home
+    if not home.exists():
+        yield ok("permissions", f"{home} does not exist yet: nothing has been kept so far.")
+        return
+    if not home.is_dir():
+        yield wrong("permissions", f"{home} is not a folder.", "set MEMCHAT_HOME to another place")
+        return
+    barred = [path for path in (home, settings.database) if path.exists() and not os.access(path, os.W_OK)]
+    for path in barred:
+        yield wrong("permissions", f"{path} may not be written: nothing new is kept.", f"chmod u+w {path}")
+    open_ones = exposed(settings)
+    if open_ones:
+        named = ", ".join(str(path.relative_to(home.parent)) for path in open_ones[:3])
+        more = f" and {len(open_ones) - 3} more" if len(open_ones) > 3 else ""
+        yield warning("permissions", f"Others on this machine may get at {named}{more}.", FIX)
+    elif not barred:
+        yield ok("permissions", f"Only you may enter {home}.")
+
+
+def exposed(settings: Settings) -> list[Path]:
+    """The folder and the files in it that more than their owner may use.
+
+    Below the index's folder, which nobody else may enter, Chroma makes its files as it likes.
+    """
+    if os.name == "nt" or not settings.home.is_dir():
+        return []
+    folders = [path for path in (settings.home, settings.index) if path.is_dir()]
+    files = [path for path in sorted(settings.home.iterdir()) if path.is_file() and not path.is_symlink()]
+    return [path for path in (*folders, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+
+
+def shut(settings: Settings) -> str | None:
+    """Keep others out; what was done, if anything."""
+    found = exposed(settings)
+    for path in found:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return f"Yours alone now: {several(len(found), 'file or folder', 'files and folders')}." if found else None

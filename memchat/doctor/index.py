@@ -1,0 +1,98 @@
+"""How the index stands against the database, for `memchat doctor`. Chroma is opened in a process of its own, if at all:
+damage that no checksum shows ends that process alone.
+
+`python -m memchat.doctor.index` is that process: it reads the place as JSON and prints what it found as JSON.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from memchat.doctor.database import FIX, Diagnosis, ok, restore, several, warning
+from memchat.errors import StoreError
+from memchat.storage.database import Database
+from memchat.storage.index.folder import Phase, look
+from memchat.storage.index.manifest import read_marker
+from memchat.storage.index.synced_index import IndexPlace, newest
+from memchat.storage.isolated import run_apart
+
+TIMEOUT_S = 120.0
+BY_ITSELF = "The next chat builds it anew"
+
+
+def examine_index(place: IndexPlace, database: Database) -> Iterator[Diagnosis]:
+    """What is wrong with the index, if anything. Nothing in it is lost when it is: it is made of the database."""
+    try:
+        state = look(place)
+    except StoreError as error:
+        yield warning("index", f"{error.message} Recall does without the index.", error.hint)
+        return
+    if state.phase is Phase.ABSENT:
+        yield ok("index", "There is none yet: the next chat builds it.")
+    elif state.phase is Phase.ELSEWHERE:
+        yield ok("index", "Another memchat has it, and keeps it up to date.")
+    elif state.phase is Phase.READY:
+        yield _compared(place)
+    else:
+        yield _distrusted(place, database)
+
+
+def _distrusted(place: IndexPlace, database: Database) -> Diagnosis:
+    found = read_marker(place.index)
+    if found is None and not any(place.index.iterdir()):
+        return ok("index", "There is none yet: the next chat builds it.")
+    if found is None:
+        return warning("index", f"It was not closed cleanly, or is damaged. {BY_ITSELF}; nothing is lost.", FIX)
+    coverage, (seq, erasure) = found[0], newest(database)
+    if coverage.fingerprint != place.fingerprint:
+        return warning("index", f"It is of another embedder ({coverage.fingerprint}). {BY_ITSELF}.", FIX)
+    if coverage.seq > seq or coverage.erasure > erasure:
+        message = f"It knows of {coverage.seq} changes, the database of {seq}: the database is older, or lost some."
+        backup = f"if no backup was put in place just now: {restore(place.database)}; else {FIX}"
+        return warning("index", message, backup)
+    return warning("index", f"It is of another state of the database. {BY_ITSELF}; nothing is lost.", FIX)
+
+
+def _compared(place: IndexPlace) -> Diagnosis:
+    done = _apart(place)
+    if done is None or done.returncode:
+        how = "in time" if done is None else f"(the process that tried ended with {done.returncode})"
+        return warning("index", f"It could not be read {how}. {BY_ITSELF}; nothing is lost.", FIX)
+    found = json.loads(done.stdout.splitlines()[-1])
+    if found is None:
+        return ok("index", "Another memchat has just taken it.")
+    if "failed" in found:
+        return warning("index", found["failed"], None)
+    surplus = {name: len(found[name]) for name in ("missing", "extra", "wrong")}
+    if any(surplus.values()):
+        counts = ", ".join(f"{count} {name}" for name, count in surplus.items())
+        return warning("index", f"Its entries are not those of the database: {counts}.", FIX)
+    return ok("index", f"It holds {several(found['memories'])}, as the database does.")
+
+
+def _apart(place: IndexPlace) -> "subprocess.CompletedProcess[bytes] | None":
+    """What the process that opens the index came to; None where it took too long."""
+    given = {name: str(value) for name, value in asdict(place).items()}
+    try:
+        return run_apart(["-m", "memchat.doctor.index"], json.dumps(given).encode(), TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _main() -> None:
+    from memchat.storage.index.verify import check_now
+
+    given = json.load(sys.stdin)
+    index, lock, database = (Path(given[name]) for name in ("index", "lock", "database"))
+    try:
+        found = check_now(IndexPlace(index, lock, database, given["fingerprint"], int(given["index_from"])))
+        print(json.dumps(None if found is None else asdict(found)))  # noqa: T201
+    except StoreError as error:
+        print(json.dumps({"failed": error.message}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    _main()

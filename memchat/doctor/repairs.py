@@ -1,0 +1,87 @@
+"""What `memchat doctor --fix` puts right in the database: whatever can be made again from the memories themselves."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+
+from memchat.core.protocols import Embedder
+from memchat.doctor.database import complaints, only_indexes, several, wordless
+from memchat.errors import StoreError
+from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
+from memchat.storage.migrations import MIGRATIONS
+from memchat.storage.vectors.reembedding import Fault, Reembedding, faults
+
+_WORDS = re.compile(r"CREATE VIRTUAL TABLE words [^;]+")
+
+
+class Mending(Reembedding):
+    """Works over one connection, with vectors of the fingerprint it was given."""
+
+    def all(self, embedder: Callable[[], Embedder]) -> Iterator[str]:
+        """Put right what can be, one thing after the other; what was done, in a sentence each.
+
+        What the damage does not let be done is left for the next check to name. Raises ModelError when vectors are
+        missing and the embedder fails.
+        """
+        for step in (self._indexes, self._strays, self._words, lambda: self._vectors(embedder)):
+            try:
+                done = step()
+            except (StoreError, sqlite3.Error):
+                continue
+            if done:
+                yield done
+
+    def _indexes(self) -> str | None:
+        found = complaints(self._db)
+        if not found or not only_indexes(found):
+            return None
+        # Where table and index differ, the index may be the one that is right.
+        copy = self._db.path.with_name(f"{self._db.path.name}.version{len(MIGRATIONS)}.unmended")
+        self._db.backup(copy)
+        self._db.execute("REINDEX")
+        return f"SQLite's indexes were built anew; the database as it was is kept as {copy.name}."
+
+    def _strays(self) -> str | None:
+        """Vectors and work of what is gone, and vectors under somebody else's name."""
+        with self._db.transaction():
+            gone = self._db.execute("DELETE FROM vectors WHERE number NOT IN (SELECT number FROM memories)")
+            gone += self._db.execute(
+                "DELETE FROM work WHERE session_id NOT IN (SELECT id FROM sessions)"
+                " OR user_message_id NOT IN (SELECT id FROM messages)"
+            )
+            moved = self._db.execute(
+                "UPDATE vectors SET owner = (SELECT owner FROM memories AS m WHERE m.number = vectors.number)"
+                " WHERE owner <> (SELECT owner FROM memories AS m WHERE m.number = vectors.number)"
+            )
+            if moved:
+                self.announce()
+        return f"Rows that belonged to nothing, removed or given back: {gone + moved}." if gone or moved else None
+
+    def _words(self) -> str | None:
+        with self._db.transaction():
+            try:
+                self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+                extra = self._db.execute("DELETE FROM words WHERE rowid NOT IN (SELECT number FROM memories)")
+            except StoreError:
+                self._db.execute("DROP TABLE IF EXISTS words")
+                self._db.execute(_first_schema())
+                extra = 1
+            numbers = wordless(self._db)
+            self._index_words(numbers)
+        return f"The index of words was put right, for {several(len(numbers))}." if numbers or extra else None
+
+    def _index_words(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
+            if row is not None:
+                self._write_words(number, to_memory(row))
+
+    def _vectors(self, embedder: Callable[[], Embedder]) -> str | None:
+        """Vectors of another embedder are left to `memchat reindex`: with a paid one that is for a person to say."""
+        numbers = [number for number, fault in faults(self._db, self._fingerprint) if fault is not Fault.FOREIGN]
+        done = self.renew(numbers, embedder()) if numbers else 0
+        return f"New vectors for {several(done)}." if done else None
+
+
+def _first_schema() -> str:
+    return next(found[0] for _, script in MIGRATIONS if (found := _WORDS.search(script)))

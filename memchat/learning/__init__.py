@@ -1,0 +1,1 @@
+"""Learn from each exchange in the background."""

@@ -1,0 +1,235 @@
+"""Learning from one exchange: extract, check, reconcile, store."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from memchat.core.protocols import Embedded, Embedder, LanguageModel
+from memchat.core.types import (
+    CATEGORIES,
+    Add,
+    Applied,
+    Decision,
+    Draft,
+    Evidence,
+    Forget,
+    Memory,
+    Message,
+    Metadata,
+    Scope,
+    Session,
+    Source,
+    Terms,
+    Work,
+)
+from memchat.errors import BadReply, MemchatError, StoreError
+from memchat.learning import extraction, reconcile
+from memchat.learning.extraction import Exchange, Extraction
+from memchat.recall.retriever import Recall
+from memchat.text import embedding
+from memchat.text.own_words import own_words
+
+log = logging.getLogger(__name__)
+
+EARLIER_MESSAGES = 4
+KNOWN_MEMORIES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one exchange taught, or the reason why it still waits.
+
+    `unread` says what could not be read in the model's answer, nor in its repair: something said may not be kept.
+    """
+
+    applied: tuple[Applied, ...] = ()
+    unread: tuple[str, ...] = ()
+    error: str | None = None
+    cause: MemchatError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What learning needs to know of an agent's profile."""
+
+    instructions: str | None = None
+    categories: Sequence[str] = CATEGORIES
+    metadata: Metadata | None = None
+    learns: bool = False
+
+
+class Desk(Protocol):
+    """All that the worker needs, opened on its own thread: a connection to the store, the models, the profiles.
+
+    It is asked for the work of one user, or with None for anybody's.
+    """
+
+    @property
+    def model(self) -> LanguageModel: ...
+    @property
+    def embedder(self) -> Embedder: ...
+    @property
+    def recall(self) -> Recall: ...
+
+    def agent(self, name: str | None) -> Agent: ...
+    def claim(self, user: str | None) -> Work | None: ...
+    def message(self, message_id: str) -> Message | None: ...
+    def session(self, session_id: str) -> Session | None: ...
+    def reply_to(self, message: Message) -> Message | None: ...
+    def before(self, message: Message, limit: int) -> list[Message]: ...
+    def apply(
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work
+    ) -> list[Applied]: ...
+    def clean(self) -> None: ...
+    def failed(self, work: Work, reason: str) -> None: ...
+    def release(self, work: Work) -> None: ...
+    def drop(self, work: Work) -> None: ...
+    def due(self, user: str | None) -> int: ...
+    def close(self) -> None: ...
+
+
+def learn(desk: Desk, work: Work) -> Lesson:
+    """Learn from one exchange: extract, check, reconcile, store. A failure leaves the work pending with its reason.
+
+    So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
+    """
+    try:
+        return _learn(desk, work)
+    except MemchatError as error:
+        desk.failed(work, error.message)
+        return Lesson(error=error.message, cause=error)
+    except Exception as error:
+        desk.failed(work, bug(error))
+        raise
+    except BaseException:
+        desk.release(work)
+        raise
+
+
+def bug(error: Exception) -> str:
+    """What a person is told of a bug: nothing of what they wrote."""
+    return f"{type(error).__name__}, which is a bug in memchat."
+
+
+def _learn(desk: Desk, work: Work) -> Lesson:
+    asked = desk.message(work.user_message_id)
+    session = desk.session(work.session_id)
+    if asked is None or session is None:
+        desk.drop(work)
+        return Lesson()
+    agent = desk.agent(session.agent)
+    if not work.terms.infer:
+        return Lesson(tuple(_keep(desk, work, asked, session)))
+    exchange = _exchange(desk, work, asked, session, agent)
+    if not exchange.user.strip():
+        desk.drop(work)
+        return Lesson()
+    found = extract(desk.model, exchange)
+    learning = reconcile.Learning(
+        owner=session.owner,
+        session_id=session.id,
+        message_id=asked.id,
+        model=desk.model.name,
+        agent=session.agent,
+        metadata={**(agent.metadata or {}), **work.terms.metadata},
+        learns_agent=agent.learns,
+        scope=work.terms.scope,
+        expires_at=work.terms.expires_at,
+    )
+    decisions = reconcile.decide(found, exchange, learning)
+    applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
+    if any(isinstance(decision, Forget) for decision in decisions):
+        _clean(desk)
+    return Lesson(tuple(applied), found.faults)
+
+
+def _keep(desk: Desk, work: Work, asked: Message, session: Session) -> list[Applied]:
+    """Keep the exchange as it was said: one memory a message."""
+    before = desk.before(asked, 1)
+    said = [message for message in (asked, desk.reply_to(asked)) if message is not None]
+    drafts = [verbatim(message, session, work.terms) for message in said]
+    former = [before[-1].text if before else None, asked.text][: len(said)]
+    embedded = embedding.embed(desk.embedder, drafts, former)
+    return desk.apply([Add(draft, reason="kept as it was said") for draft in drafts], embedded, work)
+
+
+def verbatim(message: Message, session: Session, terms: Terms) -> Draft:
+    """`message` as a memory, word for word."""
+    scope = terms.scope or session.owner.kind
+    return Draft(
+        message.text,
+        session.owner,
+        scope=scope,
+        session_id=session.id if scope is Scope.SESSION else None,
+        agent=session.agent,
+        metadata=terms.metadata,
+        expires_at=terms.expires_at,
+        verbatim=True,
+        source=Source.SAID,
+        evidence=Evidence(message.id, session.id, message.text, ""),
+    )
+
+
+def _clean(desk: Desk) -> None:
+    """Take what was forgotten out of the files; what cannot be done now is done when the store is next opened."""
+    try:
+        desk.clean()
+    except StoreError as error:
+        log.warning("what was forgotten is not out of all files yet: %s", error.message)
+
+
+def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
+    """One call, and one more where the answer could not be read whole. The fuller answer, with its own faults if any.
+
+    Raises BadReply when neither answer can be read, or nothing in them.
+    """
+    asked = extraction.request(exchange)
+    answer = model.complete(asked).text
+    first, faults = _read(answer)
+    if first is not None and not faults:
+        return first
+    second, faults = _read(model.complete(extraction.repair(asked, answer, faults)).text)
+    best = max((one for one in (second, first) if one is not None), key=_size, default=None)
+    if best is None or (faults and not _size(best)):
+        raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
+    return best
+
+
+def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:
+    """The answer as far as it can be read, and what is wrong with it."""
+    try:
+        found = extraction.parse(answer)
+    except BadReply as error:
+        return None, (error.message.rstrip("."),)
+    return found, found.faults
+
+
+def _size(found: Extraction) -> int:
+    return sum(map(len, (found.facts, found.confirmed, found.ended, found.outdated, found.forget)))
+
+
+def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embedded | None]:
+    """The vectors that go with `decisions`, in one batch."""
+    drafts = [decision.draft for decision in decisions if isinstance(decision, Add)]
+    rows = iter(embedding.embed(embedder, drafts))
+    return [next(rows) if isinstance(decision, Add) else None for decision in decisions]
+
+
+def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: Agent) -> Exchange:
+    said = own_words(asked.text)
+    reply = desk.reply_to(asked)
+    return Exchange(
+        today=asked.created_at.astimezone().date(),
+        user=said,
+        assistant=reply.text if reply else "",
+        earlier=[(message.role, message.text) for message in desk.before(asked, EARLIER_MESSAGES)],
+        known=_known(desk, said, session),
+        instructions=work.terms.instructions or agent.instructions,
+        categories=agent.categories,
+        learns_agent=agent.learns or session.owner.kind is Scope.AGENT,
+    )
+
+
+def _known(desk: Desk, said: str, session: Session) -> list[Memory]:
+    return desk.recall.nearest(said, session, KNOWN_MEMORIES)

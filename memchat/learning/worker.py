@@ -1,0 +1,153 @@
+"""The learner: a worker behind the prompt that turns pending work into memories, one exchange at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from memchat.errors import MemchatError, StoreBusy, whereabouts
+
+if TYPE_CHECKING:
+    from memchat.learning.pipeline import Desk, Lesson
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 2.0
+"""How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
+
+
+class Learner:
+    """One daemon thread that learns from what `user` said, and from nobody else; with None from what anybody said.
+
+    It starts when it is first woken, unless it is `idle` for good. `open_desk` is called on it, so that connections are
+    not shared between threads.
+    """
+
+    def __init__(
+        self,
+        open_desk: "Callable[[], Desk]",
+        on_lesson: "Callable[[Lesson], None]",
+        *,
+        user: str | None,
+        idle: bool = False,
+    ) -> None:
+        self._open_desk = open_desk
+        self._on_lesson = on_lesson
+        self._user = user
+        self._may_start = not idle
+        self._news = threading.Condition()
+        self._stopping = False
+        self._waited_s = 0.0
+        self._awake = False
+        self._settled = False
+        self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
+
+    def wake(self) -> None:
+        """There may be work, new or left from another time."""
+        with self._news:
+            self._awake, self._settled = True, False
+            self._news.notify_all()
+            if self._may_start and not self._stopping:
+                self._may_start = False
+                self._thread.start()
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing is left that could be learned here now. False when that takes longer than `timeout_s`.
+
+        What another live process is at is not waited for, nor is what must wait for that.
+        A learner that has stopped, or is idle, has nothing to wait for.
+        """
+        self.wake()
+        with self._news:
+            return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Stop after the present step, waited for no longer than `timeout_s` in all calls together.
+
+        Work left over stays pending on disk.
+        """
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+        if self._thread.is_alive():
+            began = time.monotonic()
+            self._thread.join(max(timeout_s - self._waited_s, 0.0))
+            self._waited_s += time.monotonic() - began
+
+    def _run(self) -> None:
+        from memchat.text.embedding import load_numpy
+
+        desk: Desk | None = None
+        try:
+            load_numpy()
+            desk = self._open_desk()
+            while not self._stopping:
+                self._step(desk)
+        except MemchatError as error:
+            log.warning("the learner has stopped: %s", error.message)
+            self._tell_failure(error.message)
+        finally:
+            if desk is not None:
+                desk.close()
+            with self._news:
+                self._settled = True
+                self._news.notify_all()
+
+    def _step(self, desk: "Desk") -> None:
+        """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
+        try:
+            if not self._work_off(desk):
+                self._rest(desk)
+        except StoreBusy as error:
+            self._tell_failure(error.message)
+            self._pause()
+        except MemchatError:
+            raise
+        except Exception as error:
+            from memchat.learning.pipeline import bug
+
+            _log_bug("learning failed", error)
+            self._tell_failure(bug(error))
+            self._pause()
+
+    def _work_off(self, desk: "Desk") -> bool:
+        # Loaded here, for a chat's prompt does not wait for it.
+        from memchat.learning.pipeline import learn
+
+        work = desk.claim(self._user)
+        if work is None:
+            return False
+        self._tell(learn(desk, work))
+        return True
+
+    def _tell_failure(self, reason: str) -> None:
+        from memchat.learning.pipeline import Lesson
+
+        self._tell(Lesson(error=reason))
+
+    def _tell(self, lesson: "Lesson") -> None:
+        """What is learned is learned, whether or not it can be shown."""
+        try:
+            self._on_lesson(lesson)
+        except Exception as error:
+            _log_bug("a lesson could not be shown", error)
+
+    def _rest(self, desk: "Desk") -> None:
+        with self._news:
+            if not self._awake:
+                self._settled = desk.due(self._user) == 0
+                self._news.notify_all()
+                self._news.wait_for(lambda: self._awake or self._stopping, IDLE_S)
+            self._awake = False
+
+    def _pause(self) -> None:
+        """Nothing can be learned for the moment, also not by those who ask to settle."""
+        with self._news:
+            self._awake, self._settled = False, True
+            self._news.notify_all()
+            self._news.wait_for(lambda: self._stopping, IDLE_S)
+
+
+def _log_bug(what: str, error: Exception) -> None:
+    log.error("%s: %s", what, whereabouts(error))

@@ -1,0 +1,84 @@
+"""The embedder of the settings: one for what is kept, and the same more impatient for requests."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from memchat.config import Settings
+from memchat.core.protocols import Embedder
+from memchat.errors import ModelError
+from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder
+from memchat.llm.options import ModelAccess
+
+if TYPE_CHECKING:
+    from memchat.llm.litellm_embedder import LiteLLMEmbedder
+    from memchat.llm.retry import RetryNotice
+
+
+class Embedding:
+    """Parts are made when first asked for, and no embedder is asked anything before it has something to embed.
+
+    `access` says how to reach a model of LiteLLM's. `on_notice` hears once why memories are recalled by words alone.
+    `stored_dimension` gives the dimension of the vectors that a model has in the store, or None.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        access: ModelAccess,
+        on_retry: "Callable[[RetryNotice], None] | None",
+        on_notice: Callable[[str], None],
+        stored_dimension: Callable[[str], int | None],
+    ) -> None:
+        self._settings = settings
+        self._access = access
+        self._on_retry = on_retry
+        self._on_notice = on_notice
+        self._stored_dimension = stored_dimension
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the vectors in use, without its dimension while that is not known."""
+        return self._litellm.fingerprint if self._settings.embedding_model else FINGERPRINT
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """For what is kept."""
+        if self._settings.embedding_model:
+            return self._litellm
+        return BuiltinEmbedder()
+
+    @cached_property
+    def requests(self) -> Embedder:
+        """For requests, which are answered by words alone when a model of LiteLLM's fails."""
+        if not self._settings.embedding_model:
+            return self.embedder
+        from memchat.llm.litellm_embedder import RequestEmbedder
+
+        return RequestEmbedder(self._litellm, self._tell_of_failure)
+
+    def anew(self) -> Embedder:
+        """Another one, which is not told the dimension that the stored vectors have."""
+        return self._new_litellm(None) if self._settings.embedding_model else self.embedder
+
+    @cached_property
+    def _litellm(self) -> "LiteLLMEmbedder":
+        return self._new_litellm(self._stored_dimension(self._settings.embedding_model or ""))
+
+    def _new_litellm(self, dimension: int | None) -> "LiteLLMEmbedder":
+        from memchat.llm.litellm_embedder import LiteLLMEmbedder
+
+        settings, access = self._settings, self._access
+        return LiteLLMEmbedder(
+            settings.embedding_model or "",
+            dimension=access.dimension or dimension,
+            api_key=access.api_key,
+            api_base=access.api_base,
+            timeout_s=settings.timeout_s,
+            retries=settings.retries,
+            on_retry=self._on_retry,
+        )
+
+    def _tell_of_failure(self, error: ModelError) -> None:
+        reason = error.message.rstrip(".")
+        self._on_notice(f"Memories are found by words alone for now: {reason} (MEMCHAT_EMBEDDING_MODEL).")

@@ -1,0 +1,164 @@
+"""Any embedding model LiteLLM can reach."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from memchat.errors import BadReply, ModelError
+from memchat.llm.litellm_errors import Endpoint, translated
+from memchat.llm.litellm_setup import litellm
+from memchat.llm.retry import RetryNotice, RetryPolicy
+from memchat.text import embedding
+from memchat.text.normalize import well_formed
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+# The smallest limit among the providers (Cohere's).
+_BATCH_TEXTS = 96
+
+REST_S = 60.0
+"""How long nobody waits again, in seconds, for an embedder that has failed a request."""
+
+
+class LiteLLMEmbedder:
+    """Implements `memory.ports.Embedder`.
+
+    Without a `dimension` it is learned from the first answer, and asking for it before that costs a call. An answer of
+    another dimension is a `ModelError`.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        name: str,
+        *,
+        dimension: int | None = None,
+        api_key: str | None = None,
+        api_base: str | None = None,
+        timeout_s: float = 60.0,
+        retries: int = 3,
+        on_retry: Callable[[RetryNotice], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._endpoint = Endpoint(name, api_key, api_base, timeout_s, embeds=True)
+        self._retry = RetryPolicy(retries, on_retry, sleep)
+        self._dimension = dimension
+        self._lock = threading.Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        return embedding.fingerprint(self._endpoint.model, self._dimension)
+
+    @property
+    def dimension(self) -> int:
+        if self._dimension is None:
+            self._embed_batch(["dimension"], self._retry)
+        assert self._dimension is not None
+        return self._dimension
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors, one row a text, in the order given."""
+        import numpy as np
+
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return np.concatenate([self._embed_batch(batch, self._retry) for batch in _batches(texts)])
+
+    def embed_request(self, texts: Sequence[str]) -> "Vectors":
+        """As `embed`, for a few texts that somebody waits for: a failure is raised at once."""
+        return self._embed_batch(texts, RetryPolicy(retries=0))
+
+    def _embed_batch(self, texts: Sequence[str], retry: RetryPolicy) -> "Vectors":
+        rows = retry.run(lambda: self._embedded_once(texts))
+        self._check_dimension(rows.shape[1])
+        return rows
+
+    def _embedded_once(self, texts: Sequence[str]) -> "Vectors":
+        endpoint = self._endpoint
+        with translated(endpoint):
+            answer = litellm().embedding(
+                model=endpoint.model,
+                # Providers refuse an empty string.
+                input=[well_formed(text) or " " for text in texts],
+                api_key=endpoint.api_key,
+                api_base=endpoint.api_base,
+                timeout=endpoint.timeout_s,
+                max_retries=0,
+                encoding_format="float",
+                drop_params=True,
+            )
+            rows = _rows(answer.data)
+        if rows is None or len(rows) != len(texts):
+            raise BadReply(f"{endpoint.model} did not give one vector a text.", hint="Check MEMCHAT_EMBEDDING_MODEL.")
+        return rows
+
+    def _check_dimension(self, found: int) -> None:
+        with self._lock:
+            if self._dimension is None:
+                self._dimension = found
+            expected = self._dimension
+        if found != expected:
+            raise ModelError(
+                f"{self._endpoint.model} answered with {found} dimensions where {expected} were expected.",
+                hint="Set the embedding model that wrote this store, or run `memchat reindex`.",
+            )
+
+
+class RequestEmbedder:
+    """Implements `memory.ports.Embedder` for requests, which words alone can answer when `embedder` fails.
+
+    It is then left alone for REST_S, the failure being raised at once. `on_failure` hears of the first one only.
+    """
+
+    def __init__(
+        self,
+        embedder: LiteLLMEmbedder,
+        on_failure: Callable[[ModelError], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._embedder = embedder
+        self._on_failure = on_failure
+        self._clock = clock
+        self._failure: ModelError | None = None
+        self._failed_at = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        return self._embedder.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        return self._embedder.dimension
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors, one row a text, in the order given."""
+        if self._failure is not None and self._clock() - self._failed_at < REST_S:
+            raise ModelError(self._failure.message, hint=self._failure.hint)
+        try:
+            return self._embedder.embed_request(texts)
+        except ModelError as error:
+            if self._failure is None:
+                self._on_failure(error)
+            self._failure, self._failed_at = error, self._clock()
+            raise
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), _BATCH_TEXTS):
+        yield texts[start : start + _BATCH_TEXTS]
+
+
+def _rows(data: Sequence[Any]) -> "Vectors | None":
+    """Unit rows in the order of their index; None where they are not finite vectors of one length."""
+    import numpy as np
+
+    ordered = sorted(data, key=lambda item: int(item["index"]))
+    if not ordered or len({len(item["embedding"]) for item in ordered}) != 1:
+        return None
+    rows = np.asarray([item["embedding"] for item in ordered], dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(rows).all() or not lengths.all():
+        return None
+    unit: Vectors = rows / lengths
+    return unit

@@ -1,0 +1,38 @@
+"""Loading, behind the prompt, what the first turn needs. Nothing here reaches for the network."""
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
+    """`ahead_of_time` on a daemon thread."""
+    thread = threading.Thread(target=ahead_of_time, args=(name, load), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def ahead_of_time(name: str, load: Callable[[], object]) -> None:
+    """Do `load`. What fails here fails again, and is told, where it is needed."""
+    try:
+        load()
+    except Exception:
+        log.debug("could not be loaded ahead of time: %s", name, exc_info=True)
+
+
+def load_litellm() -> None:
+    """Import LiteLLM with what its first call needs, which takes seconds, and numpy before it."""
+    from memchat.llm.litellm_setup import litellm, preload
+    from memchat.text.embedding import load_numpy
+
+    load_numpy()
+    litellm()
+    preload()
+
+
+def load_redaction() -> None:
+    """Import what masks secrets: compiling its patterns takes a while."""
+    importlib.import_module("memchat.text.redaction")

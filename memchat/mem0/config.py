@@ -1,0 +1,268 @@
+"""The configuration dictionaries that mem0's `Memory.from_config` takes, as memchat's settings.
+
+memchat keeps everything in a store of its own, so of `vector_store` only the place counts; other entries that change
+nothing here are noted in the log. What cannot be honoured is a ConfigError that names the setting to use instead.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from memchat.config import Settings, nearest
+from memchat.errors import ConfigError
+from memchat.llm.options import ModelAccess
+from memchat.llm.providers import PROVIDERS
+
+log = logging.getLogger(__name__)
+
+LLM_PREFIXES = {
+    "openai": "openai/",
+    "openai_structured": "openai/",
+    "anthropic": "anthropic/",
+    "ollama": "ollama_chat/",
+    "gemini": "gemini/",
+    "groq": "groq/",
+    "mistral": "mistral/",
+    "mistralai": "mistral/",
+    "deepseek": "deepseek/",
+    "together": "together_ai/",
+    "azure_openai": "azure/",
+    "azure_openai_structured": "azure/",
+    "xai": "xai/",
+    "openrouter": "openrouter/",
+    "aws_bedrock": "bedrock/",
+    "vllm": "hosted_vllm/",
+    "lmstudio": "lm_studio/",
+    "litellm": "",
+}
+"""mem0's provider names and what LiteLLM puts before a model's name."""
+
+EMBEDDER_PREFIXES = {
+    "openai": "openai/",
+    "ollama": "ollama/",
+    "azure_openai": "azure/",
+    "gemini": "gemini/",
+    "vertexai": "vertex_ai/",
+    "together": "together_ai/",
+    "mistral": "mistral/",
+    "aws_bedrock": "bedrock/",
+    "lmstudio": "lm_studio/",
+    "litellm": "",
+}
+LOCAL_EMBEDDERS = ("huggingface", "fastembed")
+BUILT_IN = "all-minilm-l6-v2"
+DEFAULT_EMBEDDERS = {"openai": "text-embedding-3-small", "ollama": "nomic-embed-text"}
+
+VECTOR_STORES = tuple(
+    "qdrant chroma faiss pgvector milvus pinecone redis valkey weaviate mongodb elasticsearch opensearch supabase "
+    "upstash_vector vertex_ai_vector_search azure_ai_search databricks baidu cassandra neptune s3_vectors langchain "
+    "azure_mysql".split()
+)
+
+_KEYS = (
+    "llm",
+    "embedder",
+    "vector_store",
+    "version",
+    "history_db_path",
+    "custom_instructions",
+    "custom_fact_extraction_prompt",
+    "custom_update_memory_prompt",
+    "reranker",
+)
+_ADDRESSES = ("base_url", "api_base", "huggingface_base_url", *(f"{name}_base_url" for name in LLM_PREFIXES))
+_MODEL_KEYS = ("model", "api_key", "azure_kwargs", *_ADDRESSES)
+_LLM_KEYS = (*_MODEL_KEYS, "temperature", "max_tokens")
+_EMBEDDER_KEYS = (*_MODEL_KEYS, "embedding_dims")
+_WITHOUT_EFFECT = (
+    "top_p",
+    "top_k",
+    "enable_vision",
+    "vision_details",
+    "http_client_proxies",
+    "models",
+    "store",
+    "is_reasoning_model",
+    "reasoning_effort",
+    "response_callback",
+    "site_url",
+    "app_name",
+    "route",
+    "model_kwargs",
+    "memory_add_embedding_type",
+    "memory_update_embedding_type",
+    "memory_search_embedding_type",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A configuration in memchat's terms. `holds_index`: this process may hold the Chroma index."""
+
+    settings: Settings
+    models: Mapping[str, ModelAccess] = field(default_factory=dict)
+    holds_index: bool = False
+
+
+def mapped(config: Mapping[str, Any], settings: Settings) -> Mapped:
+    """`settings` with what `config` says in their place. Raises ConfigError for what is unknown or cannot be done."""
+    _check_keys(config)
+    changes: dict[str, Any] = {}
+    models: dict[str, ModelAccess] = {}
+    if (llm := _section(config, "llm")) is not None:
+        name, access = _llm(llm)
+        changes |= {"model": name, "extraction_model": name}
+        models[name] = access
+    if (embedder := _section(config, "embedder")) is not None:
+        embedding_model, access = _embedder(embedder)
+        changes["embedding_model"] = embedding_model
+        if embedding_model is not None:
+            models[embedding_model] = access
+    store = _section(config, "vector_store")
+    if store is not None and (path := _place(store)) is not None:
+        changes["home"] = path
+    if instructions := config.get("custom_instructions") or config.get("custom_fact_extraction_prompt"):
+        changes["instructions"] = str(instructions)
+    _note("", [key for key in ("history_db_path", "custom_update_memory_prompt", "reranker") if config.get(key)])
+    return Mapped(replace(settings, **changes), models, store is not None and store.provider == "chroma")
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """`{"provider": …, "config": {…}}` under `name`."""
+
+    name: str
+    provider: str
+    config: Mapping[str, Any]
+
+
+def _check_keys(config: Mapping[str, Any]) -> None:
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"The configuration must be a dictionary, not {type(config).__name__}.")
+    if config.get("graph_store") or config.get("enable_graph"):
+        raise ConfigError(
+            "memchat keeps no graph of memories.", hint="Leave graph_store out: what replaces what is kept without one."
+        )
+    for key in config:
+        if key not in {*_KEYS, "graph_store", "enable_graph"}:
+            hint = "memchat's own settings go into the environment or config.toml: `memchat config` lists them."
+            _unknown(f"The configuration has no key {key!r}.", key, _KEYS, hint)
+
+
+def _section(config: Mapping[str, Any], name: str) -> _Section | None:
+    value = config.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not isinstance(value.get("config", {}) or {}, Mapping):
+        raise ConfigError(f'{name} must be a dictionary like {{"provider": …, "config": {{…}}}}.')
+    for key in value:
+        if key not in {"provider", "config"}:
+            _unknown(f"{name} has no key {key!r}.", key, ("provider", "config"), 'It has "provider" and "config".')
+    if not isinstance((value.get("config") or {}).get("azure_kwargs") or {}, Mapping):
+        raise ConfigError(f"{name}: azure_kwargs must be a dictionary.")
+    default = "qdrant" if name == "vector_store" else "openai"
+    return _Section(name, str(value.get("provider") or default).lower(), value.get("config") or {})
+
+
+def _llm(section: _Section) -> tuple[str, ModelAccess]:
+    if section.provider not in LLM_PREFIXES:
+        hint = "Set MEMCHAT_MODEL to any model LiteLLM knows, or use the provider 'litellm' with such a name."
+        _unknown(f"memchat knows no llm provider {section.provider!r}.", section.provider, tuple(LLM_PREFIXES), hint)
+    _check_config(section, _LLM_KEYS)
+    prefix = LLM_PREFIXES[section.provider]
+    named = section.config.get("model") or _deployment(section)
+    if named:
+        return _prefixed(prefix, str(named)), _access(section)
+    usual = next((provider.chat for provider in PROVIDERS if provider.prefix == prefix), None)
+    if usual is None:
+        raise ConfigError(f"llm: {section.provider} needs a model.", hint='Give llm["config"]["model"].')
+    return usual, _access(section)
+
+
+def _embedder(section: _Section) -> tuple[str | None, ModelAccess]:
+    """The embedding model, None for the built-in one."""
+    named = section.config.get("model") or _deployment(section) or DEFAULT_EMBEDDERS.get(section.provider)
+    if section.provider in LOCAL_EMBEDDERS:
+        _check_config(section, (*_EMBEDDER_KEYS, "cache_dir"))
+        return _local_embedder(section, named)
+    if section.provider not in EMBEDDER_PREFIXES:
+        known = (*EMBEDDER_PREFIXES, *LOCAL_EMBEDDERS)
+        hint = "Set MEMCHAT_EMBEDDING_MODEL to any embedding model LiteLLM knows, or leave it out for the built-in one."
+        _unknown(f"memchat knows no embedder provider {section.provider!r}.", section.provider, known, hint)
+    _check_config(section, _EMBEDDER_KEYS)
+    if not named:
+        raise ConfigError(f"embedder: {section.provider} needs a model.", hint='Give embedder["config"]["model"].')
+    return _prefixed(EMBEDDER_PREFIXES[section.provider], str(named)), _access(section)
+
+
+def _local_embedder(section: _Section, named: object) -> tuple[str | None, ModelAccess]:
+    access = _access(section)
+    if access.api_base and named:
+        return _prefixed("huggingface/", str(named)), access
+    if named is None or BUILT_IN in str(named).lower():
+        return None, access
+    raise ConfigError(
+        f"memchat does not run {named!r} in this process: it has one embedding model built in, {BUILT_IN}.",
+        hint="Leave embedder out for that one, or set MEMCHAT_EMBEDDING_MODEL to one that a server offers (ollama/…).",
+    )
+
+
+def _place(section: _Section) -> Path | None:
+    """The folder all data goes to, where one is named."""
+    if section.provider not in VECTOR_STORES:
+        hint = "memchat keeps memories in a store of its own; leave vector_store out, or set MEMCHAT_HOME to move it."
+        _unknown(f"There is no vector store {section.provider!r}.", section.provider, VECTOR_STORES, hint)
+    _note("vector_store.config.", [key for key in section.config if key != "path"])
+    path = section.config.get("path")
+    return None if not path else Path(str(path)).expanduser().absolute()
+
+
+def _access(section: _Section) -> ModelAccess:
+    config = section.config
+    azure = config.get("azure_kwargs") or {}
+    if azure.get("api_version"):
+        raise ConfigError(
+            f"{section.name}: memchat takes Azure's API version from the environment.", hint="Set AZURE_API_VERSION."
+        )
+    try:
+        return ModelAccess(
+            api_key=_text(config.get("api_key") or azure.get("api_key")),
+            api_base=_text(next((config[k] for k in _ADDRESSES if config.get(k)), None) or azure.get("azure_endpoint")),
+            temperature=None if config.get("temperature") is None else float(config["temperature"]),
+            max_tokens=None if config.get("max_tokens") is None else int(config["max_tokens"]),
+            dimension=None if config.get("embedding_dims") is None else int(config["embedding_dims"]),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{section.name}: a number was expected: {error}.") from error
+
+
+def _deployment(section: _Section) -> object:
+    return (section.config.get("azure_kwargs") or {}).get("azure_deployment")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _prefixed(prefix: str, name: str) -> str:
+    return name if name.startswith(prefix) else prefix + name
+
+
+def _check_config(section: _Section, known: tuple[str, ...]) -> None:
+    for key in section.config:
+        if key not in known and key not in _WITHOUT_EFFECT:
+            place = f"{section.name}.config"
+            _unknown(f"{place} has no key {key!r}.", key, known, f"{place} may have {', '.join(known[:3])}, …")
+    _note(f"{section.name}.config.", [key for key in section.config if key in _WITHOUT_EFFECT])
+
+
+def _note(place: str, keys: list[str]) -> None:
+    if keys:
+        log.info("without effect in memchat: %s", ", ".join(f"{place}{key}" for key in keys))
+
+
+def _unknown(message: str, word: str, known: tuple[str, ...], hint: str) -> None:
+    guess = nearest(str(word), known)
+    raise ConfigError(message, hint=f"Did you mean {guess!r}? {hint}" if guess else hint)

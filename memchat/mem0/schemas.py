@@ -1,0 +1,330 @@
+"""The shapes that mem0's users know: what they hand in and what they get back, as plain dictionaries."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from memchat.core.protocols import View
+from memchat.core.types import (
+    Applied,
+    Change,
+    Event,
+    Memory,
+    Metadata,
+    MetadataValue,
+    Owner,
+    Role,
+    Scope,
+    Session,
+    is_plain,
+)
+from memchat.errors import UsageError
+from memchat.recall.retriever import Hit
+from memchat.text.normalize import well_formed
+
+if TYPE_CHECKING:
+    from memchat.chat.conversation import Turn
+
+Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Row = dict[str, Any]
+
+MOST = 1_000_000
+"""More memories than anybody has. SQLite and Chroma do not take any number, and an index that fails is dropped."""
+
+_IDS = ("user_id", "agent_id", "run_id")
+_NOBODY = "Say whose memories are meant: give user_id, agent_id or run_id."
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose memories a call means.
+
+    `user` alone: the person's. `agent` alone: the agent's own, shared by all its users. `user` and `agent`: the
+    person's, learned with that agent. With `run`: of that run only, of the person or agent where one is named.
+    """
+
+    user: str | None = None
+    agent: str | None = None
+    run: str | None = None
+
+    @property
+    def owner(self) -> Owner:
+        if self.user is not None:
+            return Owner.user(self.user)
+        if self.agent is not None:
+            return Owner.agent(self.agent)
+        return Owner(Scope.SESSION, self.session_name)
+
+    @property
+    def scope(self) -> Scope:
+        return self.owner.kind if self.run is None else Scope.SESSION
+
+    @property
+    def session_name(self) -> str:
+        """The id of the run's session. No two people or agents share one, whatever they call their runs."""
+        whose = quote(self.user or "", safe="")
+        if self.user is None and self.agent is not None:
+            whose = "/" + quote(self.agent, safe="")
+        return f"{quote(self.run or '', safe=' :.')}@{whose}"
+
+    def view(self, narrowing: "Narrowing", *, all_sessions: bool = False, expired: bool = False) -> View:
+        """What of it a reader means. `all_sessions` takes the memories of runs in where no run is named."""
+        return View(
+            (self.owner,),
+            session_id=None if self.run is None else self.session_name,
+            all_sessions=all_sessions and self.run is None,
+            scope=None if self.run is None else Scope.SESSION,
+            agent=self.agent if self.user is not None else None,
+            where=narrowing.where,
+            categories=narrowing.categories,
+            expired=expired,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What filters ask for beside the owner: pairs that metadata must have, and categories."""
+
+    where: Metadata = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    role: Role
+    text: str
+
+
+# What is handed in.
+
+
+def whose(user_id: str | None, agent_id: str | None, run_id: str | None) -> Whose:
+    """The owner that the keywords name. Raises UsageError where none does, or one is empty or no valid Unicode."""
+    for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise UsageError(f"{name} must be text that is not empty; it is {value!r}.")
+        if value is not None and well_formed(value) != value:
+            raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
+    if user_id is None and agent_id is None and run_id is None:
+        raise UsageError("Nobody is named whose memories are meant.", hint=_NOBODY)
+    return Whose(user_id, agent_id, run_id)
+
+
+def asked(
+    filters: Mapping[str, Any] | None, user_id: str | None, agent_id: str | None, run_id: str | None
+) -> tuple[Whose, Narrowing]:
+    """The owner and the narrowing of a read, in either spelling: keywords, `filters`, or both where they agree."""
+    pairs = _pairs(filters or {})
+    for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
+        if value is not None:
+            _put(pairs, name, value)
+    ids = [pairs.pop(name, None) for name in _IDS]
+    categories = pairs.pop("categories", ())
+    if isinstance(categories, str):
+        categories = (categories,)
+    if not isinstance(categories, Collection) or not all(isinstance(name, str) for name in categories):
+        raise UsageError("categories must be a name, or a list of names.")
+    where = {name: _plain(name, value) for name, value in pairs.items()}
+    return whose(*ids), Narrowing(where, tuple(categories))
+
+
+def _pairs(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """`filters` as one set of pairs; `AND` lists and a nested `metadata` are flattened."""
+    if not isinstance(filters, Mapping):
+        raise UsageError('filters must be a dictionary like {"user_id": "alice"}.')
+    pairs: dict[str, Any] = {}
+    for name, value in filters.items():
+        if name == "AND" and isinstance(value, Sequence) and not isinstance(value, str):
+            for part in value:
+                _merge(pairs, _pairs(part))
+        elif name == "metadata" and isinstance(value, Mapping):
+            _merge(pairs, _pairs(value))
+        elif name in {"AND", "OR", "NOT"}:
+            raise _unsupported(name)
+        else:
+            _put(pairs, name, value)
+    return pairs
+
+
+def _merge(pairs: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        _put(pairs, name, value)
+
+
+def _put(pairs: dict[str, Any], name: str, value: Any) -> None:
+    if isinstance(value, Mapping) and list(value) == ["eq"]:
+        value = value["eq"]
+    if isinstance(value, Mapping):
+        raise _unsupported(", ".join(map(str, value)) or "{}")
+    if value == "*":
+        raise _unsupported("*")
+    if name in pairs and pairs[name] != value:
+        raise UsageError(f"{name} is given twice, as {pairs[name]!r} and as {value!r}.")
+    pairs[name] = value
+
+
+def _unsupported(operator: str) -> UsageError:
+    return UsageError(
+        f"The filter operator {operator} is not supported.",
+        hint="Filters compare for equality; several of them must all hold.",
+    )
+
+
+def _plain(name: str, value: Any) -> MetadataValue:
+    if not is_plain(value):
+        given = value if isinstance(value, float) else type(value).__name__
+        raise UsageError(f"{name} must be text, a number or a truth value, not {given}.")
+    return value
+
+
+def plain_metadata(metadata: Mapping[str, Any] | None) -> Metadata:
+    """The caller's pairs; those without a value are left out. Raises UsageError for nested values."""
+    return {str(name): _plain(f"metadata[{name!r}]", v) for name, v in (metadata or {}).items() if v is not None}
+
+
+Day = date | str
+
+
+def end_of(expiration_date: Day | None) -> datetime | None:
+    """When what may be kept through `expiration_date`, a day in UTC, expires. Raises UsageError for what is no day."""
+    if expiration_date is None:
+        return None
+    try:
+        day = date.fromisoformat(expiration_date) if isinstance(expiration_date, str) else expiration_date
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, AttributeError, OverflowError):
+        raise UsageError(f"expiration_date must be a day like 2026-12-31, not {expiration_date!r}.") from None
+
+
+def refuse(**given: object) -> None:
+    """Raise UsageError for an argument of mem0's with a value that cannot be honoured here."""
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} is not supported.", hint=f"Leave {name} out.")
+
+
+def wanted(top_k: int | None, limit: int | None) -> int | None:
+    """How many memories are asked for, in either spelling, up to `MOST`. Raises UsageError for none at all."""
+    count = limit if top_k is None else top_k
+    if count is not None and count < 1:
+        raise UsageError(f"At least one memory must be asked for, not {count}.")
+    return None if count is None else min(count, MOST)
+
+
+def said(messages: Messages) -> list[Said]:
+    """What people and assistants said, in order. System and tool messages, pictures and empty texts are left out."""
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    elif isinstance(messages, Mapping):
+        messages = [messages]
+    spoken = []
+    for message in messages:
+        if not isinstance(message, Mapping) or "role" not in message:
+            raise UsageError('messages must be text or a list like [{"role": "user", "content": "…"}].')
+        text = _text(message.get("content"))
+        if message["role"] in {Role.USER, Role.ASSISTANT} and text:
+            spoken.append(Said(Role(message["role"]), text))
+    return spoken
+
+
+def _text(content: object) -> str:
+    """The words of a message, which may come in parts."""
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
+        return "\n".join(part for part in parts if isinstance(part, str)).strip()
+    return content.strip() if isinstance(content, str) else ""
+
+
+# What comes back.
+
+
+def item(memory: Memory, score: float | None = None) -> Row:
+    """One memory as `get`, `get_all` and `search` show it; a search adds the score. Times are ISO 8601 in UTC."""
+    row: Row = {"id": memory.id, "memory": memory.text, "hash": _hash(memory.text)}
+    if score is not None:
+        row["score"] = score
+    row |= {
+        "metadata": dict(memory.metadata),
+        "categories": [memory.category],
+        "created_at": memory.created_at.isoformat(),
+        "updated_at": memory.updated_at.isoformat(),
+        "valid_from": None if memory.valid_from is None else memory.valid_from.isoformat(),
+        "valid_to": None if memory.valid_to is None else memory.valid_to.isoformat(),
+        "superseded_by": memory.superseded_by,
+    }
+    if memory.expires_at is not None:
+        row["expiration_date"] = (memory.expires_at - timedelta(microseconds=1)).date().isoformat()
+    return row | _ids_of(memory)
+
+
+def found(hit: Hit, *, explain: bool = False) -> Row:
+    """A memory that a search found; `explain` adds the summands of its score by name."""
+    details = {name: float(part) for name, part in hit.parts.items()}
+    return item(hit.memory, hit.score) | ({"score_details": details} if explain else {})
+
+
+def _ids_of(memory: Memory) -> Row:
+    ids: Row = {}
+    if memory.owner.kind is Scope.USER:
+        ids["user_id"] = memory.owner.name
+    agent = memory.owner.name if memory.owner.kind is Scope.AGENT else memory.agent
+    if agent is not None:
+        ids["agent_id"] = agent
+    if memory.scope is Scope.SESSION and memory.session_id:
+        ids["run_id"] = unquote(memory.session_id.rpartition("@")[0]) or memory.session_id
+    return ids
+
+
+def _hash(text: str) -> str:
+    return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+_EVENTS = {Event.ADD: "ADD", Event.CONFIRM: "NONE", Event.DELETE: "DELETE"}
+
+
+def result(applied: Applied) -> Row:
+    """What became of one memory, in mem0's words: ADD, UPDATE, DELETE, or NONE for what was known already.
+
+    What replaces an older memory is a new one, an ADD whose `replaced` names the ids that are no longer current and
+    whose `previous_memory` is what the first of them said. UPDATE is a known memory that has ended or become doubtful.
+    """
+    row: Row = {
+        "id": applied.memory.id,
+        "memory": applied.memory.text,
+        "event": _EVENTS.get(applied.event, "UPDATE"),
+    }
+    if applied.replaced:
+        row["previous_memory"] = applied.replaced[0].text
+        row["replaced"] = [former.id for former in applied.replaced]
+    return row
+
+
+def change(change: Change) -> Row:
+    """One row of a memory's history. `memory_id` may be that of an older version it superseded."""
+    return {
+        "id": str(change.seq),
+        "memory_id": change.memory_id,
+        "old_memory": change.old_text,
+        "new_memory": change.new_text,
+        "event": change.event.value,
+        "created_at": change.at.isoformat(),
+        "updated_at": change.at.isoformat(),
+        "is_deleted": change.event is Event.DELETE,
+        "reason": change.reason,
+    }
+
+
+def answer(turn: "Turn", session: Session) -> Row:
+    """A whole turn, as `Memory.chat` returns it."""
+    usage = turn.usage
+    return {
+        "reply": turn.reply,
+        "memories_used": [item(used.memory, used.score) for used in turn.used],
+        "session_id": session.id,
+        "usage": None
+        if usage is None
+        else {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens},
+    }

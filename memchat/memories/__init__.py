@@ -1,0 +1,1 @@
+"""Add, edit and forget memories by hand."""

@@ -1,0 +1,115 @@
+"""What the library is handed becomes transcript, work and memories, by the same learning as in a conversation."""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from memchat.core.types import (
+    Applied,
+    Draft,
+    Memory,
+    Message,
+    Owner,
+    Role,
+    Session,
+    Terms,
+    Work,
+)
+from memchat.learning.pipeline import Lesson, learn, verbatim
+from memchat.storage.job_queue import KEEPS_ORDER
+from memchat.text.redaction import redact, redact_terms
+
+if TYPE_CHECKING:
+    from memchat.desk import StoreDesk
+    from memchat.memories.service import Curator
+    from memchat.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Whose words are handed in, with which agent they were spoken, and on what terms they are learned from."""
+
+    owner: Owner
+    agent: str | None = None
+    terms: Terms = field(default_factory=Terms)
+    redacts: bool = True
+
+
+class Intake:
+    """Writes into one session, over one connection."""
+
+    def __init__(self, store: "Store", session: Session, speaker: Speaker) -> None:
+        self._store = store
+        self._session = session
+        self._speaker = speaker
+        self._terms = redact_terms(speaker.terms) if speaker.redacts else speaker.terms
+
+    def learn(self, spoken: Iterable[tuple[Role, str]], desk: "StoreDesk") -> list[Applied]:
+        """Record all that was said, then learn from each message of the person with what was answered.
+
+        Raises what kept the first of them from being learned; that one and those after it stay pending.
+        """
+        held = deque(self._hold(spoken))
+        applied: list[Applied] = []
+        try:
+            self._catch_up(desk)
+            while held:
+                applied += self._learned(learn(desk, held.popleft())).applied
+        finally:
+            for work in held:
+                self._store.work.release(work)
+        return applied
+
+    def keep(self, spoken: Sequence[tuple[Role, str]], curator: "Curator") -> list[Memory]:
+        """Keep each message as it was said: one memory a message, in order."""
+        previous = self._store.memories.last_verbatim(self._session.id)
+        messages = [self._record(role, text) for role, text in spoken]
+        return curator.add_all([self._verbatim(message) for message in messages], previous)
+
+    def _hold(self, spoken: Iterable[tuple[Role, str]]) -> list[Work]:
+        """The work on what was said, oldest first, claimed by this process so that nobody else takes it up."""
+        messages = [self._asked(text) if role is Role.USER else self._record(role, text) for role, text in spoken]
+        found = [self._store.work.of(message.id) for message in messages if message.role is Role.USER]
+        return [work for work in found if work is not None]
+
+    def _asked(self, text: str) -> Message:
+        return self._store.transcripts.begin_turn(self._session, self._clean(text), self._terms)
+
+    def _record(self, role: Role, text: str) -> Message:
+        return self._store.transcripts.record(self._session, role, self._clean(text))
+
+    def _clean(self, text: str) -> str:
+        return redact(text).text if self._speaker.redacts else text
+
+    def _catch_up(self, desk: "StoreDesk") -> None:
+        """Learn first what still waits of the same person, for what is newer may replace it."""
+        while (work := self._store.work.claim_of(self._session)) is not None:
+            lesson = learn(desk, work)
+            if work.attempts + 1 < KEEPS_ORDER:
+                self._learned(lesson)
+
+    def _learned(self, lesson: Lesson) -> Lesson:
+        """`lesson`. Raises what it failed with, and says there how it can still be learned."""
+        warn_of(lesson)
+        if lesson.cause is not None:
+            lesson.cause.hint = " ".join(filter(None, (lesson.cause.hint, self._kept())))
+            raise lesson.cause
+        return lesson
+
+    def _kept(self) -> str:
+        retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
+        return f"What was said is kept; it is learned with the next add{retry}."
+
+    def _verbatim(self, message: Message) -> Draft:
+        return replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
+
+
+def warn_of(lesson: Lesson) -> None:
+    """Say in the log, without the words, that something said may not be kept."""
+    if lesson.unread:
+        log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(lesson.unread))

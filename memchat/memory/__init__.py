@@ -1,1 +1,0 @@
-"""What remembering means, free of vendors: types, extraction, reconciliation, recall, redaction."""

@@ -1,1 +1,0 @@
-"""Language models and embedders behind the ports of `memchat.memory.ports`."""

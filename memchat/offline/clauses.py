@@ -1,0 +1,96 @@
+"""A message cut into the clauses in which people speak of themselves, without what is no statement of theirs."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memchat.offline.grammar import spelled_out
+from memchat.offline.patterns import mark, one_of
+from memchat.text.normalize import sentences
+
+_BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
+_SYMBOLS = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f]+|(?<= )[:;][-']?[()DP]+$")
+_QUOTED = re.compile(r"[\"“”«»„].{12,}[\"“”«»]")
+_SHORTENED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|e\.g|i\.e|approx)\.$")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """`quote` is a run of the message; `words` the same spelled out, without fillers; `sentence` what it stands in."""
+
+    quote: str
+    words: str
+    sentence: str
+
+
+def meant(message: str) -> Iterator[str]:
+    """The sentences of `message` that are meant as they stand; none after a pretence or a text to work on."""
+    for line in _sentences(message):
+        sentence = _BULLET.sub("", line)
+        if mark("infects").search(sentence) or mark("task").search(sentence):
+            return
+        if not mark("not_meant").search(sentence):
+            yield sentence
+
+
+def clauses(sentence: str) -> Iterator[Clause]:
+    """The clauses of `sentence` that may state something, in order; none of what is only quoted or supposed."""
+    if not mark("only_if").search(sentence) and not _QUOTED.search(sentence):
+        yield from (Clause(quote, words, sentence) for quote, words in _parts(sentence) if _is_stated(words))
+
+
+def _sentences(message: str) -> Iterator[str]:
+    """As `sentences`, but 'Dr. Smith' is not cut."""
+    begun = ""
+    for sentence in sentences(message):
+        begun = f"{begun} {sentence}".strip()
+        if not _SHORTENED.search(begun):
+            yield begun
+            begun = ""
+    if begun:
+        yield begun
+
+
+def _parts(sentence: str) -> Iterator[tuple[str, str]]:
+    """Each clause as it stands in the sentence, and its words; of a question, what comes before it."""
+    quotes = [part for part in mark("break").split(sentence) if part and part.strip()]
+    if quotes and sentence.endswith("?"):
+        last = mark("filler").sub("", quotes[-1].strip())
+        if not mark("asks").match(last):
+            return
+        quotes = quotes if re.match(r"(?i)(?:can|could|would|will) you\b", last) else quotes[:-1]
+    for quote in quotes:
+        first, *more = _shared_subject(quote)
+        yield first.strip(), _cleaned(first)
+        yield from ((fragment.strip(), _cleaned(f"I {fragment}")) for fragment in more)
+
+
+def _shared_subject(quote: str) -> list[str]:
+    """'I love tea, hate olives' comes apart; 'I want to live and work there' stays whole."""
+    pieces = mark("unsaid_i").split(quote)
+    shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not mark("open_ended").search(pieces[0])
+    return pieces if len(pieces) > 1 and shared else [quote]
+
+
+def _cleaned(quote: str) -> str:
+    words = " ".join(spelled_out(_SYMBOLS.sub(" ", quote)).split())
+    return _without_fillers(_without_tail(_without_fillers(words)))
+
+
+def _without_fillers(words: str) -> str:
+    while (shorter := mark("filler").sub("", words, count=1)) != words and shorter:
+        words = shorter
+    while (shorter := mark("trailing").sub("", words)) != words:
+        words = shorter
+    return words
+
+
+def _without_tail(words: str) -> str:
+    """Without a loose end behind a comma, unless it adds to what was said; the items of a list stay."""
+    is_wish = one_of("lasting").match(words) or mark("whenever").match(words)
+    tail = mark("tail").search(words)
+    return words[: tail.start()] if tail and not is_wish else words
+
+
+def _is_stated(words: str) -> bool:
+    return bool(words) and not any(mark(doubt).search(words) for doubt in ("unsure", "passing", "second_hand"))

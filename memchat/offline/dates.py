@@ -1,0 +1,244 @@
+"""Dates as people say them ('yesterday', 'next month', 'on 2 April'), written out from the day of the message."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+from memchat.offline.grammar import PAST_VERBS
+
+MONTHS = "january february march april may june july august september october november december".split()
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NAMED = {"day before yesterday": -2, "yesterday": -1, "last night": -1, "day after tomorrow": 2, "tomorrow": 1}
+_STEPS = {"last": -1, "past": -1, "this": 0, "next": 1, "coming": 1}
+_SEASONS = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9, "fall": 9}
+"""The month each begins in."""
+_BEGINNINGS = ("since", "from", "starting", "as of")
+_AHEAD = ("to", "by", "until", "till", "before", "for", "from")
+
+_PASS_FOR_OTHERS = frozenset("İıſ")
+"""To a pattern that ignores case they are an i and an s; the tables here do not have them."""
+
+_PAST = re.compile(rf"(?i)\b(?:{'|'.join(sorted(PAST_VERBS))}|(?<!getting )\w+ed)\b")
+_FUTURE = re.compile(r"(?i)\b(?:is|am|are|will|booked|planned|scheduled|signed up|registered|invited)\b|'(?:m|s|re)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """`text` with its dates written out, and the first day they name; `begins` where it is said to be a beginning."""
+
+    text: str
+    day: date | None = None
+    begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One date in a sentence: its match, the day of the message, and whether it lies behind."""
+
+    match: re.Match[str]
+    today: date
+    past: bool
+
+
+_Words = tuple[str, date]
+"""A date in words and its first day."""
+_Reading = Callable[[_Seen], _Words | None]
+
+
+def write_out(sentence: str, today: date) -> Dated:
+    """Resolve what `sentence` says relative to `today`. Repeated days ('on Mondays') and bare years stay."""
+    parts: list[str] = []
+    day: date | None = None
+    begins, at = False, 0
+    while (found := _next(sentence, at, today)) is not None:
+        match, (words, first) = found
+        parts += sentence[at : match.start()], _with_preposition(match["prep"], words)
+        begins = begins or (match["prep"] or "").lower() in _BEGINNINGS
+        day, at = day or first, match.end()
+    return Dated("".join([*parts, sentence[at:]]), day, begins)
+
+
+def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] | None:
+    """The first date from `at` on that can be read, the longest where several begin at one place."""
+    found = []
+    for pattern, reading in _patterns():
+        for match in pattern.finditer(sentence, at):
+            if not _PASS_FOR_OTHERS.isdisjoint(match[0]):
+                continue
+            past = _looks_back(sentence, match.start()) and (match["prep"] or "").lower() not in _AHEAD
+            if (words := reading(_Seen(match, today, past))) is not None:
+                found.append((match, words))
+                break
+    return min(found, key=lambda pair: (pair[0].start(), -pair[0].end()), default=None)
+
+
+def _looks_back(sentence: str, at: int) -> bool:
+    """By the last verb before the date at `at`, or the first one after it."""
+    tenses = [(m.start(), True) for m in _PAST.finditer(sentence)] + [
+        (m.start(), False) for m in _FUTURE.finditer(sentence)
+    ]
+    ordered = sorted(tenses)
+    before = [past for start, past in ordered if start < at]
+    return before[-1] if before else bool(ordered) and ordered[0][1]
+
+
+def _with_preposition(said: str | None, words: str) -> str:
+    bare = re.sub(r"^(?:on|in) ", "", words)
+    if said is None or (said.lower() in ("on", "in", "at") and bare != words):
+        return words
+    return f"{said} {bare}"
+
+
+def in_words(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _on(day: date) -> _Words:
+    return f"on {in_words(day)}", day
+
+
+def _week(day: date) -> _Words:
+    monday = day - timedelta(days=day.weekday())
+    return f"in the week of {in_words(monday)}", monday
+
+
+def _month(year: int, month: int) -> _Words:
+    first = date(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
+    return f"in {first:%B %Y}", first
+
+
+def _year(year: int) -> _Words:
+    return f"in {year}", date(year, 1, 1)
+
+
+def _named_day(seen: _Seen) -> _Words:
+    day = seen.today + timedelta(days=_NAMED.get((seen.match["name"] or "").lower(), 0))
+    return _part_of(day, seen.match["part"] or seen.match["this"])
+
+
+def _counted(seen: _Seen) -> _Words | None:
+    ago = seen.match["ago"] is not None
+    if not ago and (seen.past or (seen.match["prep"] or "").lower() != "in"):
+        return None
+    said, unit = seen.match["count"].lower(), seen.match["unit"].lower()
+    count = int(said) if said.isdecimal() else 1 if said in ("a", "an") else _NUMBERS.index(said)
+    return _stepped(seen.today, -count if ago else count, unit)
+
+
+def _period(seen: _Seen) -> _Words:
+    step, unit = _STEPS[seen.match["which"].lower()], seen.match["unit"].lower()
+    if unit not in _SEASONS:
+        return _stepped(seen.today, step, unit)
+    begun = _SEASONS[unit] <= seen.today.month
+    year = seen.today.year + (step if begun == (step > 0) else 0)
+    return f"in {unit} {year}", date(year, _SEASONS[unit], 1)
+
+
+def _stepped(today: date, count: int, unit: str) -> _Words:
+    if unit == "day":
+        return _on(today + timedelta(days=count))
+    if unit == "week":
+        return _week(today + timedelta(weeks=count))
+    if unit == "weekend":
+        saturday = today + timedelta(days=5 - today.weekday(), weeks=count)
+        return f"on the weekend of {in_words(saturday)}", saturday
+    return _month(today.year, today.month + count) if unit == "month" else _year(today.year + count)
+
+
+def _part_of(day: date, part: str | None) -> _Words:
+    return (f"on the {part.lower()} of {in_words(day)}", day) if part else _on(day)
+
+
+def _weekday(seen: _Seen) -> _Words:
+    which = (seen.match["which"] or "").lower()
+    ahead = (WEEKDAYS.index(seen.match["weekday"].lower()) - seen.today.weekday()) % 7
+    if which in ("last", "past") or (not which and seen.past):
+        return _part_of(seen.today - timedelta(days=(7 - ahead) % 7 or 7), seen.match["part"])
+    if which == "next" and 0 < ahead < 7 - seen.today.weekday():
+        ahead += 7
+    return _part_of(seen.today + timedelta(days=ahead or 7), seen.match["part"])
+
+
+def _number_of(month: str) -> int:
+    return [name[:3] for name in MONTHS].index(month[:3].lower()) + 1
+
+
+def _day_and_month(seen: _Seen) -> _Words | None:
+    month, day, year = _number_of(seen.match["month"]), int(seen.match["day"]), seen.match["year"]
+    try:
+        found = date(int(year or seen.today.year), month, day)
+        if not year and seen.past and found > seen.today:
+            found = found.replace(year=found.year - 1)
+        elif not year and not seen.past and found < seen.today:
+            found = found.replace(year=found.year + 1)
+    except ValueError:
+        return None
+    return _on(found)
+
+
+def _day_of_month(seen: _Seen) -> _Words | None:
+    try:
+        found = seen.today.replace(day=int(seen.match["day"]))
+        if seen.past and found > seen.today:
+            found = (found.replace(day=1) - timedelta(days=1)).replace(day=found.day)
+        elif not seen.past and found < seen.today:
+            found = (found.replace(day=1) + timedelta(days=32)).replace(day=found.day)
+    except ValueError:
+        return None
+    return _on(found)
+
+
+def _month_alone(seen: _Seen) -> _Words | None:
+    """Only after a word that makes it a month: June, April and May are names and words, too."""
+    prep, which = (seen.match["prep"] or "").lower(), (seen.match["which"] or "").lower()
+    if not (
+        prep in ("in", "by", "before", "until", "till", "since", "from", "starting") or which or seen.match["part"]
+    ):
+        return None
+    month, now = _number_of(seen.match["month"]), seen.today.month
+    past = seen.past or prep == "since" or which == "last"
+    year = int(seen.match["year"] or seen.today.year - (past and month > now) + (not past and month < now))
+    words, first = _month(year, month)
+    return (f"{seen.match['part']}{first:%B %Y}", first) if seen.match["part"] else (words, first)
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], _Reading]]:
+    before = (
+        r"(?<!every )(?<!each )(?<!week of )\b"
+        r"(?:(?P<prep>on|in|to|by|before|until|till|since|from|starting|as of|for|at)\s+)?"
+    )
+    part = "morning|afternoon|evening|night"
+    count = r"\d{1,3}|an?|" + "|".join(_NUMBERS[1:])
+    month = "|".join(f"{name}|{name[:3]}" for name in MONTHS if name != "may") + "|may"
+    day = r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
+    year = r"(?:,? (?P<year>(?:19|20)\d\d))?"
+    rows: list[tuple[str, _Reading]] = [
+        (
+            rf"(?:the )?(?P<name>{'|'.join(_NAMED)}|today)(?: (?P<part>{part}))?|this (?P<this>{part})|tonight",
+            _named_day,
+        ),
+        (rf"(?P<count>{count}) (?P<unit>day|week|month|year)s?(?P<ago> ago)?(?:['’]? time)?", _counted),
+        (
+            rf"(?:the )?(?P<which>last|past|this|next|coming) (?P<unit>weekend|week|month|year|{'|'.join(_SEASONS)})",
+            _period,
+        ),
+        (
+            rf"(?:(?:the |this )?(?P<which>{'|'.join(_STEPS)}) )?(?P<weekday>{'|'.join(WEEKDAYS)})"
+            rf"(?! \w+s\b)(?: (?P<part>{part}))?",
+            _weekday,
+        ),
+        (rf"(?:the )?{day}(?: of)? (?P<month>{month})\b{year}", _day_and_month),
+        (rf"(?P<month>{month}) (?:the )?{day}(?![:.]\d){year}", _day_and_month),
+        (r"the (?P<day>[0-3]?\d)(?:st|nd|rd|th)(?= of this month|\s*(?:[,.;!]|$|and |because |so ))", _day_of_month),
+        (
+            r"(?:(?P<part>(?:the )?(?:(?:end|beginning|start|middle) of |early |late |mid[ -]))"
+            r"|(?P<which>last|next) )?"
+            rf"(?P<month>{month}){year}(?! \d)",
+            _month_alone,
+        ),
+    ]
+    return [(re.compile(rf"(?i){before}(?:{pattern})\b"), reading) for pattern, reading in rows]

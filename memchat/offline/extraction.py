@@ -1,0 +1,300 @@
+"""What the offline model answers to extraction: what was stated, held against what is known."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from memchat.offline.grammar import spelled_out
+from memchat.offline.instructions import forgettable, to_forget
+from memchat.offline.patterns import about, category_of, mark, one_of
+from memchat.offline.statements import Over, Statement, read, stems, stems_in_order
+from memchat.recall.default_cues import cues_for
+from memchat.text.normalize import normal_form, sentences
+
+_NOT = re.compile(
+    r"\b(?:not|no longer|never|cannot|hates?|dislikes?|detests?|avoids?|without|stopped|quit|gave up|no)\b"
+)
+_HANGS_ON = {"home": "hangs_on_home", "employer": "hangs_on_work"}
+_CODE = re.compile(r"#?\b(?=[\w-]*\d)[A-Za-z]{0,4}-?\d[\w-]*\b")
+_GIVEN_UP = re.compile(r"\b(?:instead of|from|than) (?P<old>[\w'.-]+)")
+_LIGHT = stems("work play do go use have live job drive eat drink watch take own ride visit see")
+"""Verbs that say too little about what is over."""
+_ALL_OF = re.compile(r"(?i)\b(?:everything|anything|all|what you know|what you remember)\b")
+_ANOTHER = re.compile(r"(?i)\b(?:also|too|as well|second|another|part[- ]time|both)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A memory that is already kept."""
+
+    number: int
+    text: str
+    over: bool = False
+
+    @property
+    def stems(self) -> frozenset[str]:
+        return stems(self.text)
+
+
+@dataclass(slots=True)
+class _Lesson:
+    """The answer as it grows; `settled` are the numbers whose fate is decided."""
+
+    known: Sequence[Known]
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    outdated: list[int] = field(default_factory=list)
+    forget: list[dict[str, Any]] = field(default_factory=list)
+    settled: set[int] = field(default_factory=set)
+
+    def open(self) -> list[Known]:
+        return [memory for memory in self.known if memory.number not in self.settled]
+
+
+def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
+    """The JSON of `extraction.SCHEMA` for the inputs of one exchange; facts of other than `categories` are left out."""
+    today = date.fromisoformat(inputs["today"][:10])
+    lesson = _Lesson([_known(entry) for entry in inputs["known"]])
+    message = _forgotten(inputs["user"], lesson)
+    message = _corrected(message, lesson)
+    taken = [
+        item for item in read(message, today) if isinstance(item, Over) or not categories or item.category in categories
+    ]
+    for item in taken:
+        if isinstance(item, Over):
+            _end(item, lesson)
+    facts = [item for item in taken if isinstance(item, Statement)]
+    employed = any("employer" in about(fact.text) for fact in facts)
+    for fact in facts:
+        if not (employed and re.match(r"User \w+ a new job\b", fact.text)):
+            _keep(fact, lesson)
+    answer = {name: getattr(lesson, name) for name in ("facts", "confirmed", "ended", "outdated", "forget")}
+    return json.dumps(answer, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a text that is kept as it stands does to the memories held against it, which are counted from 0.
+
+    `says` is the one that says the same already; `standing` is true of a wish about how to be answered.
+    """
+
+    replaces: tuple[int, ...] = ()
+    outdates: tuple[int, ...] = ()
+    says: int | None = None
+    standing: bool = False
+
+
+def told(text: str, known: Sequence[str], today: date) -> Told:
+    """Hold `text`, which may speak of 'I' or of 'User', against memories; the rules read English alone."""
+    lesson = _Lesson([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
+    items = list(read(text, today)) or [Statement(text, text, category_of(text) or "other")]
+    for item in items:
+        if isinstance(item, Over):
+            _end(item, lesson)
+        else:
+            _keep(item, lesson)
+    replaces = [number for fact in lesson.facts for number in fact["replaces"]]
+    replaces += [ended["n"] for ended in lesson.ended]
+    alone = len(items) == 1 and len(sentences(text)) == 1
+    same = [memory.number for memory in lesson.known if alone and _says_the_same(memory.text, items[0])]
+    return Told(
+        tuple(replaces),
+        tuple(lesson.outdated),
+        same[0] if same else None,
+        any(isinstance(item, Statement) and item.standing and not item.session for item in items),
+    )
+
+
+def _known(entry: Mapping[str, Any]) -> Known:
+    return Known(entry["n"], _as_fact(entry["text"], date.fromisoformat(entry["since"])), "until" in entry)
+
+
+def _as_fact(text: str, day: date) -> str:
+    """A memory of `day` as the rules read it: what was told in the first person as what it says of 'User'."""
+    if text.startswith(("User", "The user")) or len(sentences(text)) > 1:
+        return text
+    said = [item.text for item in read(text, day) if isinstance(item, Statement)]
+    return said[0] if len(said) == 1 else text
+
+
+def _forgotten(message: str, lesson: _Lesson) -> str:
+    """Note what is to be forgotten, and give back the message without the sentences that ask for it."""
+    for sentence in sentences(message):
+        if (what := to_forget(sentence)) is None:
+            continue
+        for part in what.split(","):
+            wanted = stems(forgettable(part))
+            for number in _meant(wanted, _ALL_OF.search(what) is not None, lesson):
+                lesson.forget.append({"n": number, "quote": sentence})
+                lesson.settled.add(number)
+        message = message.replace(sentence, "\n")
+    return message
+
+
+def _meant(wanted: frozenset[str], all_of: bool, lesson: _Lesson) -> list[int]:
+    """The memories that share most words with `wanted`, at least half of them; the nearest unless all are meant."""
+    shared = {memory.number: len(wanted & memory.stems) for memory in lesson.open()}
+    best = max(shared.values(), default=0)
+    if best == 0 or best * 2 < len(wanted):
+        return []
+    found = [memory for memory in lesson.open() if shared[memory.number] == best]
+    shortest = min(len(memory.stems) for memory in found)
+    return [memory.number for memory in found if all_of or len(memory.stems) == shortest]
+
+
+def _corrected(message: str, lesson: _Lesson) -> str:
+    """Put right what 'Lyon, not Lille' names, and give back the message without that sentence."""
+    for sentence in sentences(message):
+        if not mark("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
+            continue
+        new, old = _slip(sentence, lesson)
+        wrong = [memory for memory in lesson.open() if _holds(memory.text, old)]
+        for memory in wrong:
+            text = _with(new, old, memory.text)
+            _add(Statement(text, sentence, category_of(text) or "other", corrects=True), [memory], lesson)
+        right = [] if wrong else [memory for memory in lesson.open() if _holds(memory.text, new)]
+        _confirm(right, lesson)
+        if wrong or right:
+            message = message.replace(sentence, "\n")
+    return message
+
+
+def _with(new: str, old: str, text: str) -> str:
+    return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: new, text, flags=re.IGNORECASE)
+
+
+def _slip(sentence: str, lesson: _Lesson) -> tuple[str, str]:
+    """The right and the wrong word of a correction; empty where there is none."""
+    if said := mark("x_not_y").search(spelled_out(sentence)):
+        new, old = said["new"], said["old"]
+        if old[0].isdigit():
+            new = next((word for word in new.split() if word[0].isdigit()), new)
+        return new, old
+    codes = _CODE.findall(sentence)
+    if codes and re.search(r"(?i)\b(?:wrong|typo|mistyped|meant|correction|mixed)\b", sentence):
+        shape = re.sub(r"\d", "0", codes[-1])
+        for memory in lesson.open():
+            for code in _CODE.findall(memory.text):
+                if re.sub(r"\d", "0", code) == shape and code != codes[-1]:
+                    return codes[-1], code
+    return "", ""
+
+
+def _holds(text: str, word: str) -> bool:
+    return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _ends(memory: Known, words: frozenset[str], parted: bool) -> int:
+    """How many of the words for what is over are in a memory; those about other people count only when one has left."""
+    head = _head(memory.text).removeprefix("user's ")
+    if not parted and one_of("kin").match(head) and not stems(head) & words:
+        return 0
+    if words <= {"job", "work", "company"} and about(memory.text).keys() & {"employer", "role"}:
+        return 1
+    return len(words & memory.stems)
+
+
+def _end(over: Over, lesson: _Lesson) -> None:
+    words = over.words - _LIGHT or over.words
+    scores = {memory.number: _ends(memory, words, over.parted) for memory in lesson.open() if not memory.over}
+    best = max(scores.values(), default=0)
+    if best == 0:
+        if over.instead:
+            _keep(over.instead, lesson)
+        return
+    for number in (number for number, score in scores.items() if score == best):
+        lesson.ended.append({"n": number, "quote": over.quote, "valid_to": over.day.isoformat()})
+        lesson.settled.add(number)
+
+
+def _keep(statement: Statement, lesson: _Lesson) -> None:
+    """Confirm what is known already, or add the fact in place of what it changes, corrects or completes."""
+    if statement.needs and not any(statement.needs & memory.stems for memory in lesson.open()):
+        return
+    if said := [memory for memory in lesson.open() if _says(memory.text, statement.text)]:
+        _confirm(said[:1], lesson)
+        return
+    if not any(normal_form(fact["text"]) == normal_form(statement.text) for fact in lesson.facts):
+        _add(statement, [memory for memory in lesson.open() if _gives_way(memory, statement)], lesson)
+
+
+def _confirm(memories: Iterable[Known], lesson: _Lesson) -> None:
+    for memory in memories:
+        lesson.confirmed.append(memory.number)
+        lesson.settled.add(memory.number)
+
+
+def _add(statement: Statement, replaced: Sequence[Known], lesson: _Lesson) -> None:
+    lesson.settled.update(memory.number for memory in replaced)
+    lesson.facts.append(
+        {
+            "text": statement.text,
+            "quote": statement.quote,
+            "category": statement.category,
+            "scope": "session" if statement.session else "user",
+            "cues": list(cues_for(statement.category, statement.text)),
+            "valid_from": statement.valid_from.isoformat() if statement.valid_from else None,
+            "valid_to": None,
+            "standing": statement.standing,
+            "replaces": [memory.number for memory in replaced],
+            "mistaken": statement.corrects and bool(replaced),
+        }
+    )
+    changed = {name for memory in replaced for name in about(memory.text)} & set(about(statement.text))
+    if not statement.corrects:
+        for name in changed & set(_HANGS_ON):
+            hanging = [memory.number for memory in lesson.open() if mark(_HANGS_ON[name]).search(memory.text)]
+            lesson.outdated += hanging
+            lesson.settled.update(hanging)
+
+
+def _head(text: str) -> str:
+    """Whom or what a sentence is about: 'User', or "User's sister"."""
+    head = re.match(r"(?:The )?[Uu]ser(?:'s \w+)?", text)
+    return head[0].removeprefix("The ").lower() if head else ""
+
+
+def _negated(text: str) -> bool:
+    return _NOT.search(text) is not None
+
+
+def _says(known: str, new: str) -> bool:
+    """Whether `known` already holds all that `new` says, with more words or less, but in their order: who owes whom."""
+    if normal_form(known) == normal_form(new):
+        return True
+    of_same = _head(known) == _head(new) or (
+        _head(known) == "user" and category_of(known) == category_of(new) == "relationship"
+    )
+    same = of_same and _negated(known) == _negated(new)
+    wanted, held = stems_in_order(new), iter(stems_in_order(known))
+    return same and bool(wanted) and all(stem in held for stem in wanted) and about(known).keys() >= about(new).keys()
+
+
+def _says_the_same(known: str, item: Statement | Over) -> bool:
+    return isinstance(item, Statement) and _says(known, item.text) and _says(item.text, known)
+
+
+def _gives_way(memory: Known, statement: Statement) -> bool:
+    """Whether a known memory is changed, corrected or completed by `statement`."""
+    if statement.needs:
+        return bool(statement.needs & memory.stems)
+    if _ANOTHER.search(statement.quote):
+        return False
+    if any(_holds(memory.text, old["old"]) for old in _GIVEN_UP.finditer(statement.quote)) and statement.category in (
+        "work",
+        "project",
+    ):
+        return True
+    theirs, new = about(memory.text), about(statement.text)
+    if theirs.keys() & new.keys():
+        return True
+    if _head(memory.text) != _head(statement.text) or not memory.stems:
+        return False
+    if _negated(memory.text) != _negated(statement.text):
+        return memory.stems == stems(statement.text) and category_of(memory.text) == statement.category
+    return memory.stems < stems(statement.text) and category_of(memory.text) == statement.category

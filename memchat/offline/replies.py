@@ -1,0 +1,122 @@
+"""What the offline model says in a chat: the memories that bear on a message, in the second person, no more."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from memchat.offline.dates import in_words
+from memchat.offline.grammar import second_person
+from memchat.offline.instructions import to_forget
+from memchat.offline.patterns import about, category_of, mark
+from memchat.offline.statements import read as read_statements
+from memchat.offline.statements import stems
+from memchat.recall.default_cues import cues_for
+from memchat.recall.memory_block import OPEN, Remembered, read
+from memchat.text.normalize import sentences
+
+WHAT_THIS_IS = "This is memchat's built-in offline mode: no language model, only your memories."
+NOTHING_KNOWN = "I have nothing about that in my memory."
+
+_WISH = re.compile(
+    r"(?:The )?[Uu]ser (?:wants (?:the assistant|to be called|no )|prefers .*(?:answers|replies|responses))"
+)
+
+_TOPICS = (
+    (
+        r"where (?:do|am|did) i (?:live|living|move)|my (?:home|city|address|town)|near me|nearby|around here|local\b",
+        {"home", "address"},
+    ),
+    (r"who am i|my name|call me", {"name", "address"}),
+    (r"how old|my age", {"age"}),
+    (r"where (?:do|am) i (?:work|working)|my (?:job|employer|work|company)|do for a living", {"employer", "role"}),
+)
+"""Questions by what they ask about, in the names of `offline_rules.about`."""
+
+
+def answer(message: str, system: str) -> str:
+    """A reply to `message` from the memories in the prompt `system`."""
+    remembered = [memory for memory in read(system) if not _WISH.match(memory.text)]
+    said = message.strip()
+    if mark("greeting").match(said):
+        return f"Hello! {WHAT_THIS_IS} Tell me about yourself, or ask me what I know about you."
+    if mark("thanks").match(said):
+        return "You're welcome."
+    if not mark("request").search(said):
+        return _acknowledged(said, OPEN in system)
+    bearing = _bearing_on(said, remembered)
+    if not bearing:
+        return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
+    return f"{_opening(said)}\n" + "\n".join(f"- {_told(memory)}" for memory in bearing) + f"\n\n{WHAT_THIS_IS}"
+
+
+def _acknowledged(message: str, remembers: bool) -> str:
+    """A prompt shows whether memory is in play, but not whether the conversation is private: true in both cases."""
+    if not remembers:
+        return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
+    return f"Thanks. {_becomes_of(message)} (Offline mode: no language model.)"
+
+
+def _becomes_of(message: str) -> str:
+    """What the rules find in `message`. Whether that is news is seen only when it is learned from."""
+    # Its patterns take longer to compile than a chat should take to start.
+    from memchat.text.own_words import own_words
+
+    said = own_words(message)
+    if any(to_forget(sentence) for sentence in sentences(said)):
+        return "What you ask to forget is forgotten if I know it, unless this conversation is private."
+    corrects = any(mark("x_not_y").search(sentence) or mark("slip").search(sentence) for sentence in sentences(said))
+    if corrects or any(True for _ in read_statements(said, date.today())):
+        return "What is worth remembering is kept, unless this conversation is private."
+    return "I find nothing in that to remember: I read plain English by rules, and keep what they understand."
+
+
+def _opening(message: str) -> str:
+    if mark("job_for_a_model").search(message):
+        return "I cannot work that out without a language model, but this is what I know that bears on it:"
+    return "From what you told me:"
+
+
+def _bearing_on(message: str, remembered: Sequence[Remembered]) -> list[Remembered]:
+    """Those that answer a plain question; else those that share a word with it, themselves or by their cues; else all.
+
+    What recall found has a bearing already, though it may share no word with the message.
+    """
+    if mark("about_me").search(message):
+        return list(remembered)
+    wanted = {name for pattern, names in _TOPICS if re.search(rf"(?i){pattern}", message) for name in names}
+    plain_question = re.match(r"(?i)(?:where|who|what|how old|which)\b", message.strip()) is not None
+    answering = [memory for memory in remembered if wanted & about(memory.text).keys()]
+    if answering and plain_question:
+        return answering
+    asked = stems(message)
+    sharing = [
+        memory for memory in remembered if memory in answering or asked & (stems(memory.text) | _cue_stems(memory.text))
+    ]
+    return sharing or list(remembered)
+
+
+def _cue_stems(text: str) -> frozenset[str]:
+    return stems(" ".join(cues_for(category_of(text) or "other", text)))
+
+
+def _told(memory: Remembered) -> str:
+    """The memory in the second person, with what its notes say of since when it holds and whether it still does."""
+    text = second_person(memory.text).rstrip(".")
+    given = [note for note in memory.notes.split(", ") if not (note.startswith("since ") and _DATED.search(text))]
+    notes = [words for note in given if (words := _note(note))]
+    return f"{text} ({', '.join(notes)})." if notes else f"{text}."
+
+
+_DATED = re.compile(r"\b(?:19|20)\d\d\b")
+"""A sentence that says its own date needs no note of it."""
+
+
+def _note(note: str) -> str:
+    kind, _, day = note.partition(" ")
+    if note == "possibly outdated":
+        return note
+    try:
+        when = in_words(date.fromisoformat(day))
+    except ValueError:
+        return ""
+    return {"since": f"since {when}", "until": f"until {when}", "ended": f"no longer, since {when}"}.get(kind, "")

@@ -1,0 +1,237 @@
+"""What a message says, read by rules: facts as sentences about 'User', what is over, what was wrong, what to forget."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from memchat.core.types import MAX_TEXT
+from memchat.offline.clauses import Clause, clauses, meant
+from memchat.offline.dates import Dated, write_out
+from memchat.offline.grammar import third_person
+from memchat.offline.instructions import to_third, wish
+from memchat.offline.patterns import category_of, elided, mark, one_of, rephrased
+from memchat.text.normalize import content_words
+
+LONGEST = 240
+"""A longer sentence, in characters, is a story rather than a fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A fact with the words that state it; of `needs`, if there are any, a known memory must hold a word."""
+
+    text: str
+    quote: str
+    category: str
+    valid_from: date | None = None
+    standing: bool = False
+    session: bool = False
+    needs: frozenset[str] = frozenset()
+    corrects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Something came to an end; `instead` is the fact to keep when nothing known was about it."""
+
+    quote: str
+    words: frozenset[str]
+    day: date
+    parted: bool = False
+    instead: Statement | None = None
+
+
+_TASTES = frozenset(
+    "user users like likes love loves enjoy enjoys adores hate hates dislike dislikes detests "
+    "not no never cannot longer called named".split()
+)
+"""Words that leave open what a sentence is about; whether it is for or against is seen elsewhere."""
+
+
+def stems(text: str) -> frozenset[str]:
+    """The content words of `text` without their endings."""
+    return frozenset(stems_in_order(text))
+
+
+def stems_in_order(text: str) -> list[str]:
+    return [
+        re.sub(r"(?:'s|ing|ies|ied|ed|es|s|e|y)$", "", word) if len(word) > 3 else word
+        for word in content_words(text)
+        if word not in _TASTES
+    ]
+
+
+def read(message: str, today: date) -> Iterator[Statement | Over]:
+    """The statements of `message` in the order in which they were made.
+
+    What a sentence asks to remember is kept as it was said where no rule reads it.
+    """
+    for sentence in meant(message):
+        found: list[Statement | Over] = []
+        unread: list[Clause] = []
+        for clause in clauses(sentence):
+            read_here = list(_read(clause, today))
+            found += read_here
+            unread += [] if read_here else [clause]
+        yield from found
+        if what := _to_remember(sentence):
+            left = (
+                [(clause.words, clause.quote) for clause in unread if _stands_alone(clause)]
+                if found
+                else [(what, what)]
+            )
+            yield from (_as_said(words, quote, today) for words, quote in left)
+
+
+def _stands_alone(clause: Clause) -> bool:
+    """Whether a clause says something without those around it."""
+    return not mark("points_back").match(clause.words) and not mark("asked_to_remember").match(clause.words)
+
+
+def _to_remember(sentence: str) -> str:
+    """What `sentence` asks to remember, in its own words; nothing where it asks no such thing or does not say what."""
+    asked = mark("asked_to_remember").match(sentence)
+    if asked is None or (
+        sentence.endswith("?") and not re.match(r"(?i)(?:\w+,? )*?(?:can|could|will|would) you\b", sentence)
+    ):
+        return ""
+    what = asked["what"].strip()
+    return "" if mark("recalls").match(what) or len(what) > MAX_TEXT // 2 else what
+
+
+def _as_said(what: str, quote: str, today: date) -> Statement:
+    """`what` in the words it was said in, but for its dates; what is no sentence as what the person wants."""
+    if bare := mark("to_do_or_thing").match(what):
+        doing = bare["doing"] or ""
+        if asked := wish(doing) or wish(f"always {doing}"):
+            return Statement(asked.text, quote, asked.category, standing=asked.standing, session=asked.session)
+        what = f"User wants to remember {to_third(what)}"
+    text = _stop(write_out(what, today).text)
+    return Statement(text, quote, category_of(text) or "other")
+
+
+def _read(clause: Clause, today: date) -> Iterator[Statement | Over]:
+    words = elided(clause.words)
+    if asked := wish(words):
+        yield Statement(asked.text, clause.quote, asked.category, standing=asked.standing, session=asked.session)
+        return
+    if re.search(r"(?i)\byou(?:r|rs)?\b", words := _plainly(words, clause.sentence)):
+        return
+    if ending := _over(words, clause, today):
+        yield ending
+    elif statement := _statement(words, clause, today):
+        yield statement
+
+
+_NEW_JOB = re.compile(r"(?i)\b(?:new job|new employer|changed jobs|hired|job change)\b")
+
+
+def _plainly(words: str, sentence: str) -> str:
+    words = re.sub(r"(?<= )(?:As a|As of|On|In|Since|Every)(?= )", lambda first: first[0].lower(), rephrased(words))
+    if _NEW_JOB.search(sentence):
+        words = re.sub(r"^I am (?:now )?(?:at|with) (?=[A-Z])", "I work at ", words)
+    return words
+
+
+def _over(words: str, clause: Clause, today: date) -> Over | None:
+    dated = write_out(words, today)
+    day = dated.day if dated.day and dated.day <= today else today
+    if parted := mark("parted").match(words):
+        who = stems(parted["who"] or "")
+        return Over(
+            clause.quote,
+            who or frozenset({"boyfriend", "girlfriend", "partner", "husband", "wif", "fianc"}),
+            day,
+            parted=True,
+        )
+    ended = mark("over").match(words)
+    if ended is None:
+        return None
+    thing = write_out(ended["what"] or ended["whatever"] or ended["thing"], today).text
+    thing = re.sub(r"\b(?:on|in)(?: the \w+ of)? (?:\d+ )?[A-Z]\w+ 20\d\d\b", "", thing)
+    statement = _statement(words, clause, today)
+    return Over(clause.quote, stems(re.split(r",| because | instead ", thing)[0]), day, instead=statement)
+
+
+def _statement(words: str, clause: Clause, today: date) -> Statement | None:
+    dated = write_out(words, today)
+    if re.search(r"(?i)\bbirthday\b", words):
+        dated = Dated(re.sub(r"(?<=\d )([A-Z]\w+) 20\d\d", r"\1", dated.text))
+    if arrival := _arrival(dated, clause, today):
+        return arrival
+    spoken = third_person(dated.text) or _about_mine(dated.text)
+    if spoken is None:
+        return None
+    sentence = _settled(_named(spoken))
+    category = category_of(sentence) or ("other" if mark("asked_to_remember").match(clause.sentence) else None)
+    if category is None or not _reads_well(sentence):
+        return None
+    if sentence.startswith("User was born") and dated.day and (today - dated.day).days < 400:
+        return None
+    if category in ("plan", "preference") and dated.day == today and not dated.begins:
+        return None
+    return Statement(
+        _stop(sentence),
+        clause.quote,
+        category,
+        _beginning(sentence, dated, today) or _from_now(clause, category, today),
+        session=mark("for_now").match(sentence) is not None,
+        corrects=re.match(r"(?i)(?:no|nope|sorry|oops|correction|wrong|I meant)\b", clause.sentence) is not None,
+    )
+
+
+def _arrival(dated: Dated, clause: Clause, today: date) -> Statement | None:
+    """'The refund arrived': worth keeping only where something known waits for it."""
+    arrived = mark("arrived").match(dated.text)
+    sentence = re.sub(r"(?i)\bmy\b", "User's", dated.text)
+    needs = stems(arrived["thing"]) if arrived else frozenset()
+    if not needs or category_of(sentence) or not _reads_well(sentence):
+        return None
+    return Statement(_stop(sentence), clause.quote, "support", dated.day or today, needs=needs)
+
+
+def _beginning(sentence: str, dated: Dated, today: date) -> date | None:
+    """Since when the fact holds: a day that has come, and is not the day of a birth or the like."""
+    if dated.day is None or dated.day > today or re.search(r"birthday|born|annivers", sentence):
+        return None
+    return dated.day
+
+
+def _from_now(clause: Clause, category: str, today: date) -> date | None:
+    changed = re.search(r"(?i)\bnow\b", clause.quote) and category in ("work", "health", "project")
+    return today if changed else None
+
+
+def _about_mine(words: str) -> str | None:
+    """'The lamp from my order came cracked': not about 'User' first, but about a thing of theirs."""
+    if re.match(r"(?i)the .+ from my (?:order|parcel)\b|the wedding\b", words):
+        return re.sub(r"(?i)^the wedding\b", "User's wedding", re.sub(r"\bmy\b", "User's", f"T{words[1:]}"))
+    return None
+
+
+def _named(sentence: str) -> str:
+    """'User is Rosalind' is a name; so is one said in small letters after 'name is'."""
+    said = re.fullmatch(r"User is (?P<name>[A-ZÀ-Þ][\w'-]+)(?: [A-ZÀ-Þ][\w'-]+)?", sentence)
+    if said and not category_of(sentence):
+        is_name = not said["name"].isupper() and not mark("mood").fullmatch(said["name"])
+        return sentence.replace("User is", "User's name is") if is_name else sentence
+    return re.sub(r"(?<=name is )[a-z]+$", lambda name: name[0].capitalize(), sentence)
+
+
+def _settled(sentence: str) -> str:
+    """A move as where someone lives, and without words that hold for the moment or the place of speaking only."""
+    moved = mark("moved").fullmatch(sentence)
+    if moved and not one_of("tech").match(moved["place"]):
+        since = f"User has lived in {moved['place']} since {moved['since']}"
+        return since if moved["since"] else f"User lives in {moved['place']}"
+    return mark("momentary").sub("", sentence)
+
+
+def _reads_well(sentence: str) -> bool:
+    """Whole, short enough, and without a word that points at something outside of it."""
+    return len(sentence) <= LONGEST and not mark("unclear").search(sentence)
+
+
+def _stop(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:].rstrip(" ,;:.!") + "."

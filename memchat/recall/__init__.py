@@ -1,0 +1,1 @@
+"""Find the memories that matter for a request."""

@@ -1,0 +1,55 @@
+"""The block of a prompt that holds what is remembered: dated, fenced as data; written here and read back here."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from memchat.core.types import Memory, Scope
+from memchat.text.sanitize import FENCE_CLOSE, FENCE_OPEN, fenced
+
+OPEN, CLOSE = FENCE_OPEN, FENCE_CLOSE
+NOTHING = "No relevant memories found."
+
+_LINE = re.compile(r"^- (?P<text>.*?)(?: \((?P<notes>[^()]*)\))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One line of the block, read back."""
+
+    text: str
+    notes: str = ""
+
+
+def line(memory: Memory, today: date) -> str:
+    """One memory as the model sees it: its words, then since when it holds and whether it still does."""
+    since = f"since {memory.valid_from}" if memory.valid_from else f"noted {memory.created_at.date()}"
+    return f"- {fenced(memory.text)} ({', '.join((since, *reservations(memory, today)))})"
+
+
+def reservations(memory: Memory, today: date) -> list[str]:
+    """What to bear in mind about a memory: whether it still holds, and whom it is about."""
+    notes = []
+    if memory.valid_to is not None:
+        notes.append(f"ended {memory.valid_to}" if memory.ended(today) else f"until {memory.valid_to}")
+    if memory.doubtful:
+        notes.append("possibly outdated")
+    if memory.scope is not Scope.USER:
+        notes.append("this conversation" if memory.scope is Scope.SESSION else "about the service")
+    return notes
+
+
+def render(memories: Sequence[Memory], today: date) -> str:
+    """The fenced block; without memories it says so."""
+    lines = [line(memory, today) for memory in memories] or [NOTHING]
+    return "\n".join((OPEN, *lines, CLOSE))
+
+
+def read(prompt: str) -> list[Remembered]:
+    """The memories in the (last) block of `prompt`, in order; none when there is no block."""
+    start, end = prompt.rfind(f"{OPEN}\n"), prompt.rfind(f"\n{CLOSE}")
+    if start < 0 or end < start:
+        return []
+    matches = (_LINE.match(row) for row in prompt[start + len(OPEN) + 1 : end].splitlines())
+    return [Remembered(match["text"], match["notes"] or "") for match in matches if match]

@@ -1,0 +1,1 @@
+"""The interactive chat and its non-interactive form."""

@@ -1,0 +1,116 @@
+"""The text of one paragraph, as it streams in: styled spans come out as soon as no later character can change them."""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from memchat.repl.markdown.wrap import BREAKABLE, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_LONGEST_WAIT = 400
+"""Characters held back for the end of an emphasis or a link that may never come."""
+
+_SLICE = 2_000
+"""Characters parsed at once, which bounds the work on a paragraph that arrives in one piece."""
+
+_MAY_CLOSE_LATER = re.compile(
+    r"(?<![A-Za-z0-9*_])[*_](?=[^\s*_])|\*\*(?=[^\s*])|__(?=[^\s_])|~~(?=\S)|`|\[[^\]]*(?:\](?:\([^)]*)?)?$"
+)
+"""In text that stayed plain: the start of something that what follows may still complete."""
+
+_STYLES = {"em_open": "italic", "strong_open": "bold", "s_open": "strike", "link_open": "underline"}
+_CODE = "cyan"
+
+
+class Inline:
+    """One paragraph (or heading, or list item) in pieces.
+
+    `feed` returns what is certain: whole words outside of anything still open. What it holds back is bounded, so text
+    keeps moving even when an asterisk is never closed; `close` returns the rest.
+    """
+
+    def __init__(self, style: str = "") -> None:
+        self._held = ""
+        self._style = style
+
+    def feed(self, text: str) -> list[Span]:
+        spans: list[Span] = []
+        for start in range(0, len(text), _SLICE):
+            spans += self._take(text[start : start + _SLICE])
+        return spans
+
+    def close(self) -> list[Span]:
+        held, self._held = self._held, ""
+        return spans_of(held, self._style) if held else []
+
+    def _take(self, text: str) -> list[Span]:
+        self._held += text
+        overdue = len(self._held) > _LONGEST_WAIT
+        cut = _last_break(self._held)
+        if not cut and not overdue:
+            return []
+        ready = self._held[: cut or len(self._held)]
+        tokens = _parse(ready)
+        if not overdue and any(t.type == "text" and _MAY_CLOSE_LATER.search(t.content) for t in tokens):
+            return []
+        self._held = self._held[len(ready) :]
+        return list(_styled(tokens, self._style))
+
+
+def spans_of(text: str, style: str = "") -> list[Span]:
+    """The styled spans of a whole piece of inline markdown."""
+    return list(_styled(_parse(text), style))
+
+
+def _last_break(text: str) -> int:
+    """The end of the last whole word in `text`, 0 for none."""
+    spaces = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
+    if text.isascii():
+        return spaces
+    for place in range(len(text), spaces, -1):
+        if BREAKABLE.match(text[place - 1]):
+            return place
+    return spaces
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
+
+
+def _parse(text: str) -> "Sequence[Token]":
+    return _parser().parseInline(text)[0].children or ()
+
+
+def _styled(tokens: "Sequence[Token]", base: str) -> "Iterator[Span]":
+    styles = [base] if base else []
+    link_text = ""
+    href = ""
+    for token in tokens:
+        if token.type in _STYLES:
+            styles.append(_STYLES[token.type])
+            if token.type == "link_open":
+                href, link_text = str(token.attrGet("href") or ""), ""
+        elif token.type.endswith("_close"):
+            styles.pop()
+            if token.type == "link_close" and href.removeprefix("mailto:") != link_text:
+                yield Span(f" ({href})", base)
+        else:
+            text = _text_of(token)
+            link_text += text
+            yield Span(text, " ".join([*styles, _CODE] if token.type == "code_inline" else styles))
+
+
+def _text_of(token: "Token") -> str:
+    if token.type in {"softbreak", "hardbreak"}:
+        return "\n"
+    if token.type == "image":
+        return f"{token.content} ({token.attrGet('src')})"
+    return token.content

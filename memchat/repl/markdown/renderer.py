@@ -1,0 +1,229 @@
+"""Replies onto the screen while they stream: each part of a reply is printed once, when it is sure.
+
+Text moves word by word, code line by line, tables row by row. markdown-it reads the words of a paragraph; the kind of a
+block is told from how its lines begin, since waiting for a block's end would leave a long list or a long piece of code
+invisible while it is being written. The cursor never moves back, so nothing flickers, the scrollback is what was shown,
+and a resize or a wide character cannot tear it. Code is printed from the first column without colour behind it, to be
+copied as it is.
+"""
+
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from memchat.repl.markdown.highlight import CodeLines
+from memchat.repl.markdown.inline import Inline
+from memchat.repl.markdown.line_parser import Kind, Line, closes, is_delimiter_row, read, settled
+from memchat.repl.markdown.tables import TableRows
+from memchat.repl.markdown.wrap import Flow, Span
+from memchat.text.sanitize import StreamFilter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_RULE_WIDTH = 20
+_HEADING_STYLES = {1: "bold underline"}
+_LONGEST_CODE_WAIT = 500
+"""Characters of an unfinished line of code that are held back before they are shown without colours."""
+
+
+class ReplyWriter(Protocol):
+    """Where the pieces of one reply go."""
+
+    def feed(self, piece: str) -> None: ...
+
+    def close(self) -> None:
+        """Write what was held back and end the last line. Also called for a reply that was cut off."""
+
+
+class RawReply:
+    """The reply as the model wrote it, but for control characters: for files, pipes and programs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._filter = StreamFilter()
+
+    def feed(self, piece: str) -> None:
+        self._write(self._filter.feed(piece))
+
+    def close(self) -> None:
+        self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
+
+
+class MarkdownReply:
+    """The reply as text to read, for a terminal. One for each reply."""
+
+    def __init__(self, console: "Console") -> None:
+        self._filter = StreamFilter()
+        self._flow = Flow(console)
+        self._start = ""
+        self._text: Inline | None = None
+        self._flowing = False
+        self._heading = False
+        self._code: tuple[CodeLines, Line] | None = None
+        self._table: TableRows | None = None
+        self._maybe_header: Line | None = None
+        self._gap = False
+        self._in_list = False
+        self._printed = False
+
+    def feed(self, piece: str) -> None:
+        self._consume(self._filter.feed(piece))
+
+    def close(self) -> None:
+        if self._start:
+            self._whole_line()
+        self._end_text()
+        self._end_table()
+        self._flow.end()
+        self._flow.flush()
+
+    def _consume(self, text: str) -> None:
+        first, *later = text.split("\n")
+        self._part(first)
+        for part in later:
+            self._newline()
+            self._part(part)
+
+    def _part(self, body: str) -> None:
+        """Take more of the current line."""
+        if self._flowing and self._text:
+            self._flow.words(self._text.feed(body))
+            return
+        self._start += body
+        if self._code:
+            if len(self._start) > _LONGEST_CODE_WAIT:
+                self._flow.verbatim([Span(self._start)])
+                self._start = ""
+        elif self._start and not self._read_whole() and settled(self._start):
+            self._begin(read(self._start))
+
+    def _read_whole(self) -> bool:
+        """Whether the current line says what it is only when it has ended: a table's, or code by its indentation."""
+        indented = self._start[:4].expandtabs(4).startswith("    ") and not self._in_list
+        return bool(self._table or self._maybe_header or (indented and (self._gap or not self._text)))
+
+    def _newline(self) -> None:
+        if not self._flowing:
+            self._whole_line()
+        self._flowing = False
+        if self._heading:
+            self._end_text()
+
+    def _whole_line(self) -> None:
+        """A line has ended of which nothing, or only a part of a line of code, was printed."""
+        line, self._start = self._start, ""
+        if self._code:
+            self._code_line(line, *self._code)
+        elif self._maybe_header and is_delimiter_row(line):
+            self._begin_table(self._maybe_header.text)
+        elif self._table and "|" in line:
+            self._rows(self._table.row(line))
+        else:
+            self._end_table()
+            self._begin(read(line))
+
+    def _begin(self, line: Line) -> None:
+        """Start printing a line whose kind is known."""
+        self._start = ""
+        if self._maybe_header:
+            header, self._maybe_header = self._maybe_header, None
+            self._begin_text(header)
+            self._flowing = False
+        if line.kind is Kind.BLANK:
+            self._end_text()
+            self._gap = self._printed
+        elif line.kind is Kind.FENCE:
+            self._begin_code(line)
+        elif line.kind is Kind.RULE:
+            self._space()
+            self._line([Span("─" * min(_RULE_WIDTH, self._flow.width))])
+        elif line.kind is Kind.TABLE:
+            self._end_text()
+            self._maybe_header = line
+        else:
+            self._begin_text(line)
+
+    def _begin_text(self, line: Line) -> None:
+        if line.kind is Kind.TEXT and self._text and not self._gap:
+            self._flow.words(self._text.feed("\n" + line.text))
+            self._flowing = True
+            return
+        self._space()
+        if line.kind is Kind.TEXT and line.indent >= 4 and not self._in_list:
+            self._line([Span(line.lead + line.text)])
+            return
+        self._in_list = line.is_item or (self._in_list and line.indent > 0)
+        self._flow.begin(line.lead, line.margin)
+        self._heading = line.kind is Kind.HEADING
+        style = _HEADING_STYLES.get(line.level, "bold") if self._heading else ""
+        self._text = Inline(style)
+        self._flow.words(self._text.feed(line.text))
+        self._flowing = True
+
+    def _begin_code(self, line: Line) -> None:
+        self._gap = self._printed
+        self._space()
+        self._code = (CodeLines(line.text), line)
+
+    def _code_line(self, line: str, code: CodeLines, fence: Line) -> None:
+        if fence.quoted:
+            line = line.lstrip().removeprefix(">").removeprefix(" ")
+        if closes(line, fence.mark):
+            self._code = None
+            self._gap = True
+        else:
+            self._line(code.colour(_dedented(line, fence.indent)))
+
+    def _begin_table(self, header: str) -> None:
+        self._maybe_header = None
+        self._gap = self._printed
+        self._space()
+        self._table = TableRows(header, self._flow.width)
+
+    def _end_table(self) -> None:
+        if self._table and self._table.empty:
+            self._rows(self._table.header())
+        if self._table:
+            self._gap = True
+        self._table = None
+
+    def _end_text(self) -> None:
+        """Print what the open paragraph, or a table's line that stayed alone, still holds back."""
+        if self._maybe_header:
+            header, self._maybe_header = self._maybe_header, None
+            self._begin_text(header)
+        if self._text:
+            self._flow.words(self._text.close())
+            self._flow.end()
+        self._text = None
+        self._flowing = False
+        self._heading = False
+
+    def _space(self) -> None:
+        """End the paragraph before this block and leave the blank line between them."""
+        self._end_text()
+        if self._gap:
+            self._flow.blank()
+        self._gap = False
+        self._printed = True
+
+    def _rows(self, rows: list[list[Span]]) -> None:
+        for row in rows:
+            self._line(row)
+
+    def _line(self, spans: list[Span]) -> None:
+        self._flow.verbatim(spans)
+        if self._flow.at_line_start:
+            self._flow.blank()
+        self._flow.end()
+        self._flow.flush()
+
+
+def _dedented(line: str, indent: int) -> str:
+    """`line` without the indentation its block of code has as a whole."""
+    body = line.lstrip(" ")
+    return line[min(indent, len(line) - len(body)) :]

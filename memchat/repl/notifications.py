@@ -1,0 +1,144 @@
+"""Quiet lines about what goes on behind the prompt: what was learned, what is tried again."""
+
+import os
+import shutil
+import textwrap
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from memchat.core.types import Applied, Event
+from memchat.errors import MemchatError
+from memchat.text.sanitize import visible
+
+if TYPE_CHECKING:
+    from memchat.learning.pipeline import Lesson
+    from memchat.memories.remember import Told
+
+
+class Wait(Protocol):
+    """A wait before another attempt to reach the model, `attempt` counted from 1."""
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def wait_s(self) -> float: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+
+class Notes:
+    """Lines from other threads that wait until the screen has a place for them.
+
+    Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called, on the thread
+    that brought a line, after each; `at_once` prints what the person waits for. An error that keeps coming back is said
+    once.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: Callable[[], None] | None = None
+        self.at_once: Callable[[str], None] | None = None
+        self._lines: list[str] = []
+        self._last_error: str | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, lesson: "Lesson") -> None:
+        for line in lesson_lines(lesson):
+            self.add(line)
+        if lesson.error is not None and lesson.error != self._last_error:
+            self.add(f"Not learned from yet: {lesson.error} It is kept; memchat status shows it.")
+        self._last_error = lesson.error
+
+    def retrying(self, notice: Wait) -> None:
+        """Say that the model is tried again, where a person waits for it: not for what the learner does behind."""
+        if self.at_once is not None and threading.current_thread() is threading.main_thread():
+            self.at_once(retry_line(notice))
+
+    def add(self, line: str) -> None:
+        with self._lock:
+            self._lines.append(line)
+        # Read once: the loop may take it away meanwhile.
+        if (arrived := self.arrived) is not None:
+            arrived()
+
+    def take(self) -> list[str]:
+        """The lines that came since the last time, oldest first."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        return lines
+
+
+def lesson_lines(lesson: "Lesson") -> Iterator[str]:
+    """One line that says what was learned, one that says what may be missing; none when there is nothing to say."""
+    if line := " · ".join(_parts(lesson.applied)):
+        yield line
+    if lesson.unread:
+        faults = "; ".join(dict.fromkeys(lesson.unread))
+        yield f"Something you said may not be kept: in the extraction model's answer {faults}."
+
+
+def _parts(applied: tuple[Applied, ...]) -> Iterator[str]:
+    for change in applied:
+        text = one_line(change.memory.text)
+        if change.event is Event.ADD and change.replaced:
+            former = "; ".join(one_line(memory.text) for memory in change.replaced)
+            yield f"Updated: {text} (was: {former})"
+        elif change.event in _WORDS:
+            yield f"{_WORDS[change.event]}: {text}"
+
+
+_WORDS = {
+    Event.ADD: "Remembered",
+    Event.UPDATE: "Updated",
+    Event.END: "No longer so",
+    Event.DOUBT: "Perhaps outdated",
+    Event.DELETE: "Forgotten",
+}
+
+
+def told_lines(told: "Told", short: Mapping[str, str], *, named: bool = False) -> list[str]:
+    """What became of a text that was told, with its id where it is to be `named`, and what is close to it.
+
+    `short` says how short the ids may be written.
+    """
+    verb = "Updated" if told.replaced else "Known already" if told.known else "Remembered"
+    place = f" {short.get(told.memory.id, told.memory.id)}" if named else ""
+    always = " (for every answer)" if told.memory.standing else ""
+    was = "; ".join(one_line(memory.text) for memory in told.replaced)
+    line = f"{verb}{place}: {one_line(told.memory.text)}{always}{was and f' (was: {was})'}"
+    return [line, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.close)]
+
+
+def retry_line(notice: Wait) -> str:
+    """What is shown while the model is waited for."""
+    reason = one_line(notice.reason).rstrip(".")
+    return f"{reason}; trying again in {max(round(notice.wait_s), 1)} s (Ctrl-C to stop)"
+
+
+def error_lines(error: MemchatError) -> str:
+    """An expected failure: what happened, and on a line of its own what to do."""
+    return visible(error.message if not error.hint else f"{error.message}\n{error.hint}")
+
+
+def one_line(text: str) -> str:
+    """`text` fit for one line of a screen."""
+    return " ".join(visible(text).split())
+
+
+def folded(text: str) -> str:
+    """`text` broken between words where the terminal would break it anywhere, its lines' indentation kept."""
+    width = max(shutil.get_terminal_size().columns, 20)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        more = f"{indent}  " if indent else ""
+        lines += textwrap.wrap(line, width, subsequent_indent=more, break_on_hyphens=False) or [line]
+    return "\n".join(lines)
+
+
+def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
+    """`text` dimmed where `stream` is a terminal that can, for what is not part of the conversation."""
+    plain = not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb"
+    return text if plain else f"\x1b[2m{text}\x1b[0m"

@@ -1,0 +1,1 @@
+"""SQLite holds the truth; the vector index is a copy of it."""

@@ -1,0 +1,290 @@
+"""Conversations in SQLite. What was said is on disk before anything is done with it."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from memchat.core.protocols import Clock
+from memchat.core.types import USUAL, Message, MessageStatus, Role, Session, Terms
+from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.storage.database import Database
+from memchat.storage.leases import CLAIM_S, claim_of_this_process, letting_go
+from memchat.storage.memory_filter import legible, moment, stamp, to_items
+from memchat.storage.memory_writer import new_id
+from memchat.storage.short_ids import SHORTEST_ID, is_made_here
+from memchat.text.normalize import well_formed
+
+TITLE_LENGTH = 60
+FIRST_READ, MOST_READ = 16, 256
+"""How many messages are read at a time, the first time and at most: each may be a page that somebody pasted."""
+
+
+class Transcripts:
+    """Sessions and their messages, over one connection."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def new_session(self, user: str, agent: str | None, *, private: bool = False, name: str | None = None) -> Session:
+        """A session that is stored with its first message. `name` is an id of the caller's choosing."""
+        now = self._clock()
+        return Session(name or new_id(), user, agent, "", now, now, private)
+
+    def latest_session(self, user: str, agent: str | None = None) -> Session | None:
+        """The session that `user` last used, with `agent` where one is given."""
+        row = self._db.row(
+            f"{_SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
+            (user, agent, agent),
+        )
+        return None if row is None else _session(row)
+
+    def session(self, session_id: str) -> Session | None:
+        row = self._db.row(f"{_SESSIONS} WHERE s.id = ?", (session_id,))
+        return None if row is None else _session(row)
+
+    def find_session(self, given: str, user: str, *, shortest: int = 1) -> Session:
+        """The session that `user` means by `given`: its whole id or name, or the beginning of an id made here.
+
+        A beginning has at least `shortest` characters, and no other of the person's ids begins so.
+        """
+        session = self._meant(given, user, shortest)
+        if session is None:
+            raise NotFound(f"There is no session {given!r}.", hint="memchat sessions list shows them.")
+        return session
+
+    def named_session(self, name: str, user: str) -> Session | None:
+        """The session to go on with under `name`; a beginning must be long enough to be no name. AmbiguousId."""
+        return self._meant(name, user, SHORTEST_ID)
+
+    def _meant(self, given: str, user: str, shortest: int) -> Session | None:
+        for known in (given, _own_name(given, user)):
+            session = self.session(known)
+            if session is not None and session.user == user:
+                return session
+        found = self._beginning_with(given.lower(), user) if len(given) >= shortest else []
+        if len(found) > 1:
+            some = ", ".join(found[:5])
+            raise AmbiguousId(f"{given!r} could be any of {some}.", hint="Give more of the id.")
+        return self.session(found[0]) if found else None
+
+    def _beginning_with(self, prefix: str, user: str) -> list[str]:
+        """The ids of `user`'s sessions, other than names, that begin with `prefix`."""
+        rows = self._db.rows(
+            "SELECT id FROM sessions WHERE user = ? AND substr(id, 1, ?) = ? ORDER BY id", (user, len(prefix), prefix)
+        )
+        return [row["id"] for row in rows if prefix and is_made_here(row["id"])]
+
+    def name_for(self, name: str, user: str) -> str:
+        """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""
+        return name if self.session(name) is None else _own_name(name, user)
+
+    def sessions(self, user: str, limit: int | None = None) -> list[Session]:
+        """The sessions of `user`, the one last used first."""
+        sql = f"{_SESSIONS} WHERE s.user = ? ORDER BY s.last_at DESC LIMIT ?"
+        return [_session(row) for row in self._db.rows(sql, (user, -1 if limit is None else limit))]
+
+    def message(self, message_id: str) -> Message | None:
+        row = self._db.row("SELECT * FROM messages WHERE id = ?", (message_id,))
+        return None if row is None else _message(row)
+
+    def messages(self, session_id: str, limit: int | None = None) -> list[Message]:
+        """The last `limit` messages of a session, oldest first."""
+        rows = self._db.rows(
+            "SELECT * FROM messages WHERE session_id = ? ORDER BY number DESC LIMIT ?",
+            (session_id, -1 if limit is None else limit),
+        )
+        return [_message(row) for row in reversed(rows)]
+
+    def before(self, message: Message, limit: int) -> list[Message]:
+        """Of what was said before `message` and not in private the last `limit` messages, oldest first."""
+        rows = self._db.rows(
+            """SELECT * FROM messages WHERE session_id = ? AND private = 0
+                AND number < (SELECT number FROM messages WHERE id = ?) ORDER BY number DESC LIMIT ?""",
+            (message.session_id, message.id, limit),
+        )
+        return [_message(row) for row in reversed(rows)]
+
+    def earlier(self, message: Message) -> Iterator[Message]:
+        """All that was said in the session before `message`, newest first, read as far as it is asked for."""
+        last = self._db.value("SELECT number FROM messages WHERE id = ?", (message.id,))
+        limit = FIRST_READ
+        while last is not None:
+            rows = self._db.rows(
+                "SELECT * FROM messages WHERE session_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
+                (message.session_id, last, limit),
+            )
+            yield from map(_message, rows)
+            last = rows[-1]["number"] if len(rows) == limit else None
+            limit = min(2 * limit, MOST_READ)
+
+    def reply_to(self, message: Message) -> Message | None:
+        """The message right after `message`, if it is the assistant's."""
+        row = self._db.row(
+            """SELECT * FROM messages WHERE session_id = ? AND number > (SELECT number FROM messages WHERE id = ?)
+                ORDER BY number LIMIT 1""",
+            (message.session_id, message.id),
+        )
+        return None if row is None or row["role"] != Role.ASSISTANT else _message(row)
+
+    def last_reply(self, session: Session) -> Message | None:
+        """The assistant's last message in `session`."""
+        row = self._db.row(
+            "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
+            (session.id, Role.ASSISTANT),
+        )
+        return None if row is None else _message(row)
+
+    def said_by(self, user: str, limit: int) -> list[str]:
+        """The last messages `user` typed, newest first, whatever the session."""
+        rows = self._db.rows(
+            """SELECT m.text FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+                WHERE s.user = ? AND m.role = 'user' ORDER BY m.number DESC LIMIT ?""",
+            (user, limit),
+        )
+        return [row["text"] for row in rows]
+
+    def begin_turn(self, session: Session, text: str, terms: Terms | None = USUAL) -> Message:
+        """Record what the user said. With `terms`, the exchange will be learned from, should this process die too:
+
+        its pending work is written in the same transaction, claimed by this turn until `end_turn` lets go of it.
+        Without, it is private: neither this exchange is learned from nor is it read where later ones are.
+        """
+        now = self._clock()
+        message = Message(new_id(), session.id, Role.USER, well_formed(text), now)
+        with self._db.transaction():
+            self._keep_session(session, message.text)
+            self._insert(message, private=terms is None)
+            if terms is not None:
+                self._plan(session.user, message, terms)
+        return message
+
+    def _plan(self, user: str, message: Message, terms: Terms) -> None:
+        now = message.created_at
+        self._db.execute(
+            """INSERT INTO work (user, session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
+                instructions, metadata, scope, infer, expires_at)
+                VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                user,
+                message.session_id,
+                message.id,
+                stamp(now),
+                stamp(now),
+                claim_of_this_process(),
+                stamp(now + timedelta(seconds=CLAIM_S)),
+                None if terms.instructions is None else well_formed(terms.instructions),
+                well_formed(json.dumps(dict(terms.metadata), ensure_ascii=False)),
+                terms.scope,
+                terms.infer,
+                None if terms.expires_at is None else stamp(terms.expires_at),
+            ),
+        )
+
+    def end_turn(
+        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]
+    ) -> Message | None:
+        """Record the reply and hand the exchange to the learner, in one transaction.
+
+        An empty reply leaves no message. None as well when the conversation was erased meanwhile.
+        """
+        text, at = well_formed(text), self._clock()
+        reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
+        now = stamp(at)
+        with letting_go(), self._db.transaction():
+            private = self._db.value("SELECT private FROM messages WHERE id = ?", (asked.id,))
+            if private is None:
+                return None
+            if text:
+                self._insert(reply, private=bool(private))
+            else:
+                self._db.execute("UPDATE messages SET status = ? WHERE id = ?", (status, asked.id))
+            self._db.execute("UPDATE sessions SET last_at = ? WHERE id = ?", (now, asked.session_id))
+            self._db.execute(
+                """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, due_at = ?
+                    WHERE user_message_id = ?""",
+                (now, asked.id),
+            )
+            marks = ",".join("?" * len(recalled))
+            self._db.execute(f"UPDATE memories SET last_used_at = ? WHERE id IN ({marks})", (now, *recalled))
+        return reply if text else None
+
+    def record(self, session: Session, role: Role, text: str) -> Message:
+        """Record a message that was said elsewhere; nothing is learned from it by itself."""
+        message = Message(new_id(), session.id, role, well_formed(text), self._clock())
+        with self._db.transaction():
+            self._keep_session(session, message.text)
+            self._insert(message, private=session.private)
+        return message
+
+    def set_private(self, session: Session, private: bool) -> None:
+        """From now on `session` is private, or is no longer, whoever takes it up."""
+        self._db.execute("UPDATE sessions SET private = ? WHERE id = ?", (private, session.id))
+
+    def rename(self, session: Session, title: str) -> None:
+        self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (well_formed(title), session.id))
+
+    def _keep_session(self, session: Session, first_words: str) -> None:
+        now = stamp(self._clock())
+        title = " ".join(first_words.split())
+        kept = self._db.execute(
+            """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at WHERE user = excluded.user""",
+            (session.id, session.user, session.agent, title[:TITLE_LENGTH], session.private, now, now),
+        )
+        if not kept:
+            raise UsageError(f"The session {session.id} is somebody else's.", hint="Choose another --session.")
+
+    def _insert(self, message: Message, *, private: bool) -> None:
+        self._db.execute(
+            """INSERT INTO messages (id, session_id, role, text, created_at, status, model, recalled, private)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                message.id,
+                message.session_id,
+                message.role,
+                message.text,
+                stamp(message.created_at),
+                message.status,
+                message.model,
+                json.dumps(message.recalled),
+                private,
+            ),
+        )
+
+
+def _own_name(name: str, user: str) -> str:
+    """`name` where somebody else has a session under it already."""
+    return f"{name}@{user}"
+
+
+_SESSIONS = "SELECT s.*, (SELECT count(*) FROM messages AS m WHERE m.session_id = s.id) AS messages FROM sessions AS s"
+
+
+@legible
+def _session(row: sqlite3.Row) -> Session:
+    return Session(
+        row["id"],
+        row["user"],
+        row["agent"],
+        row["title"],
+        moment(row["started_at"]),
+        moment(row["last_at"]),
+        bool(row["private"]),
+        row["messages"],
+    )
+
+
+@legible
+def _message(row: sqlite3.Row) -> Message:
+    return Message(
+        row["id"],
+        row["session_id"],
+        Role(row["role"]),
+        row["text"],
+        moment(row["created_at"]),
+        MessageStatus(row["status"]),
+        row["model"],
+        to_items(row["recalled"]),
+    )

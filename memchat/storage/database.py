@@ -1,0 +1,310 @@
+"""One SQLite file: opened privately, migrated forward, its errors translated.
+
+WAL with `synchronous=NORMAL`: a write that was acknowledged survives the death of the process at any moment; a power
+cut can take the last moments with it but never the file's integrity.
+"""
+
+import glob
+import logging
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
+from memchat.storage.metadata_filter import holds
+from memchat.storage.migrations import MIGRATIONS
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 10.0
+PATIENCE_S = 30.0
+"""How long `compact` tries to find a moment when nobody reads."""
+RETRY_S = 0.05
+
+
+class Database:
+    """One connection to the database. Not shared between threads: each opens its own."""
+
+    def __init__(self, path: Path, migrations: Sequence[tuple[str, str]] = MIGRATIONS) -> None:
+        self.path = path
+        self._migrations = migrations
+        with translated(path):
+            private_folder(path.parent)
+            self._once_held = path.exists() and _index_beside(path)
+            if self._once_held and not path.stat().st_size:
+                raise _emptied(path)
+            self._connection = _connect(path)
+            try:
+                self._migrate()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with translated(self.path):
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def row(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        with translated(self.path):
+            found: sqlite3.Row | None = self._connection.execute(sql, tuple(parameters)).fetchone()
+            return found
+
+    def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        found = self.row(sql, parameters)
+        return None if found is None else found[0]
+
+    def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one statement; returns how many rows it changed."""
+        with translated(self.path):
+            return self._connection.execute(sql, tuple(parameters)).rowcount
+
+    def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one INSERT; returns the new row's number."""
+        with translated(self.path):
+            return int(self._connection.execute(sql, tuple(parameters)).lastrowid or 0)
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """A write transaction: all of it or none. Nested uses join the outer one."""
+        if self._in_transaction():
+            yield
+            return
+        with translated(self.path):
+            # Begun within, for a Ctrl-C behind it must not leave it open: all later ones would join it, and be lost.
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._in_transaction():
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def _migrate(self) -> None:
+        if self._version() == len(self._migrations):
+            return
+        # Only one process gets into the transaction; those behind it find the work done.
+        with self.transaction():
+            version = self._version()
+            if version == 0 and self._once_held:
+                raise _emptied(self.path)
+            if 0 < version < len(self._migrations):
+                # Read through another connection: one that is writing cannot be copied from.
+                with closing(sqlite3.connect(self.path)) as unchanged:
+                    _copy(unchanged, self.path.with_name(f"{self.path.name}.version{version}"))
+            for name, script in self._migrations[version:]:
+                log.info("migrating: %s", name)
+                for statement in _statements(script):
+                    self.execute(statement)
+            self.execute(f"PRAGMA user_version = {len(self._migrations)}")
+
+    def _version(self) -> int:
+        """How many migrations the file has seen. Raises StoreTooNew where they are more than this program knows."""
+        version = int(self.value("PRAGMA user_version"))
+        if version > len(self._migrations):
+            raise StoreTooNew(
+                f"{self.path} was written by a newer memchat: "
+                f"its version is {version}, this one knows {len(self._migrations)}.",
+                hint="Upgrade memchat: pip install --upgrade memchat",
+            )
+        return version
+
+    def backup(self, destination: Path) -> None:
+        """A consistent copy, made while others may read and write. The destination is replaced whole."""
+        with translated(destination):
+            _copy(self._connection, destination)
+
+    def former_versions(self) -> list[Path]:
+        """The copies that migrations kept, finished or not."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.version*"))
+
+    def compact(self, patience_s: float = PATIENCE_S) -> None:
+        """Rewrite the file without its free pages and empty the write-ahead log: what was deleted leaves the disk.
+
+        Waits for others who read or write; raises StoreBusy when they leave no gap for `patience_s`.
+        """
+        deadline = time.monotonic() + patience_s
+        for step in (self._merge_words, self._rewrite, self._empty_log):
+            while not _done(step, deadline):
+                time.sleep(RETRY_S)
+
+    def _merge_words(self) -> None:
+        self.execute("INSERT INTO words (words) VALUES ('optimize')")
+
+    def _rewrite(self) -> None:
+        self.execute("VACUUM")
+
+    def _empty_log(self) -> None:
+        busy = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy is not None and busy[0]:
+            raise StoreBusy(
+                f"Another memchat is using {self.path}, so what was erased could not be cleaned away yet.",
+                hint="It is finished at the next start.",
+            )
+
+
+def _done(step: Callable[[], None], deadline: float) -> bool:
+    try:
+        step()
+    except StoreBusy:
+        if time.monotonic() >= deadline:
+            raise
+        return False
+    return True
+
+
+def _copy(source: sqlite3.Connection, destination: Path) -> None:
+    """Copy a database whole or not at all."""
+    part = destination.with_name(f"{destination.name}.{os.getpid()}.part")
+    _create_private(part)
+    try:
+        with closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        part.replace(destination)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _index_beside(path: Path) -> bool:
+    """Whether there is an index of what the database holds: then it holds something."""
+    index = path.with_name("index")
+    return index.is_dir() and any(index.iterdir())
+
+
+def _emptied(path: Path) -> StoreError:
+    """SQLite takes a file without content for a new one, and would begin anew without a word."""
+    return StoreError(
+        f"{path} is empty, and once held memories: it is damaged.",
+        hint=f"Put a backup in its place, or begin anew without it: rm {path}",
+    )
+
+
+def private_folder(path: Path) -> None:
+    """Make `path` and what is missing above it; what we make only its owner may enter."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder of ours and all that is in it; a missing one is fine."""
+    shutil.rmtree(path, ignore_errors=False, onerror=_unless_missing)
+
+
+def _unless_missing(function: object, path: str, info: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
+
+
+def _create_private(path: Path) -> None:
+    """Make an empty file of a copy to be. Never for a database that is in use: closing a descriptor of it would take
+
+    SQLite's locks on it away from every connection of this process.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _make_private(connection: sqlite3.Connection, path: Path) -> None:
+    """Have SQLite make the file if it is new, and close it to others; the files it puts beside it follow suit."""
+    connection.execute("SELECT count(*) FROM sqlite_schema")
+    if path.stat().st_mode & 0o077 and not path.stat().st_size:
+        path.chmod(0o600)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    _make_private(connection, path)
+    connection.create_function("holds", 2, holds, deterministic=True)
+    _write_ahead(connection)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn WAL on. SQLite does not wait its busy timeout here when several processes open a new file at once."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
+                raise
+        time.sleep(RETRY_S)
+
+
+def _statements(script: str) -> list[str]:
+    statements, current = [], ""
+    for line in script.splitlines():
+        current += line + "\n"
+        if sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return statements
+
+
+@contextmanager
+def translated(path: Path) -> Generator[None]:
+    """SQLite's and the file system's errors in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise _operational(error, path) from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
+            raise
+        raise _damaged(path, str(error)) from error
+    except UnicodeDecodeError as error:
+        # What SQLite complains of is itself no text any more.
+        raise _damaged(path, "it holds text that is none") from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!r} is not valid Unicode, so it cannot be used as a name.") from error
+    except OverflowError as error:
+        raise UsageError("A number is larger than any that can be stored or looked up.") from error
+    except PermissionError as error:
+        raise StoreError(f"{path} may not be written: {error.strerror}.", hint="Check MEMCHAT_HOME.") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror or error}.", hint="Check MEMCHAT_HOME.") from error
+
+
+def _damaged(path: Path, how: str) -> StoreError:
+    return StoreError(
+        f"{path} is damaged: {how}.", hint="memchat doctor says what it comes to; a backup can be put in its place."
+    )
+
+
+def _operational(error: sqlite3.OperationalError, path: Path) -> StoreError:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return StoreBusy(f"{path} is held by another program.", hint="Try again in a moment.")
+    if "readonly" in text or "unable to open" in text:
+        return StoreError(f"{path} cannot be written: {text}.", hint="Check its permissions, or set MEMCHAT_HOME.")
+    if "full" in text or "disk I/O" in text:
+        return StoreError(f"No room left for {path}: {text}.", hint="Free some disk space; nothing saved is lost.")
+    if "decode" in text:
+        # SQLite would quote what was stored.
+        return _damaged(path, "it holds text that is none")
+    return StoreError(f"{path} cannot be used: {text}.", hint="memchat doctor looks for the cause.")

@@ -1,0 +1,1 @@
+"""Delete for good, and verify it down to the bytes."""

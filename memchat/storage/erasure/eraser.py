@@ -1,0 +1,303 @@
+"""Forgetting for real: rows, versions, quoted words, vectors, pending work; then the bytes they left behind."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from memchat.core.protocols import Clock
+from memchat.core.types import Applied, Event, Owner, Scope
+from memchat.storage.database import Database
+from memchat.storage.erasure.targets import Finding, Traces, scan
+from memchat.storage.erasure.verification import not_rightly_there
+from memchat.storage.memory_filter import owner_number, stamp, with_versions
+from memchat.storage.memory_writer import Memories
+from memchat.text.normalize import restatements
+
+BLANK = "[forgotten]"
+
+Json = TypeVar("Json", list[Any], dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an erasure came to. `left` names what the scan still found: it must be empty."""
+
+    memories: int = 0
+    versions: int = 0
+    messages: int = 0
+    """Messages whose quoted words were blanked, or that were erased whole."""
+    sessions: int = 0
+    work: int = 0
+    files: int = 0
+    """Files searched afterwards."""
+    bytes: int = 0
+    left: tuple[Finding, ...] = ()
+
+
+@dataclass(slots=True)
+class _Erased:
+    """What one erasure has removed so far: the first counts of its receipt."""
+
+    memories: int = 0
+    versions: int = 0
+    messages: int = 0
+    sessions: int = 0
+    work: int = 0
+
+
+class Eraser:
+    """Erases in one transaction each. What the rows leave in files is cleaned by `Store.clean`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[Receipt, Traces]:
+        """Erase these memories with all their versions. The files still have to be cleaned: see `Store.clean`."""
+        with self._db.transaction():
+            chain = with_versions(self._db, ids)
+            traces = self._traces(chain)
+            erased = self._erase_chain(chain, traces, keep_source=keep_source)
+            self._note_erasure()
+        return _receipt(erased), traces
+
+    def erase_rows(self, memories: Memories, ids: Sequence[str]) -> list[Applied]:
+        """The same inside the caller's transaction, for what a person asked to forget in a conversation."""
+        gone = [memory for memory_id in ids if (memory := memories.get(memory_id)) is not None]
+        if not gone:
+            return []
+        chain = with_versions(self._db, [memory.id for memory in gone])
+        self._erase_chain(chain, self._traces(chain), keep_source=False)
+        self._note_erasure()
+        return [Applied(Event.DELETE, memory) for memory in gone]
+
+    def erase_person(self, user: str) -> tuple[Receipt, Traces]:
+        """Erase everything of `user`: memories, conversations, pending work, and the name."""
+        with self._db.transaction():
+            owner = owner_number(self._db, Owner.user(user))
+            rows = self._db.rows("SELECT id FROM memories WHERE owner = ?", (owner,))
+            sessions = [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE user = ?", (user,))]
+            erased, traces = self._erase_whole([row["id"] for row in rows], sessions)
+            self._db.execute("DELETE FROM owners WHERE id = ?", (owner,))
+        return _receipt(erased), traces
+
+    def erase_everything(self) -> tuple[Receipt, Traces]:
+        """Erase every memory, conversation and pending work of everybody."""
+        with self._db.transaction():
+            traces = self._traces([row["id"] for row in self._db.rows("SELECT id FROM memories")])
+            traces.add_texts(row["text"] for row in self._db.rows("SELECT text FROM messages"))
+            tables = ("memories", "changes", "messages", "sessions", "work")
+            erased = _Erased(*(int(self._db.value(f"SELECT count(*) FROM {table}")) for table in tables))
+            for table in ("changes", "words", "vectors", "memories", "sessions", "owners"):
+                self._db.execute(f"DELETE FROM {table}")
+            self._note_erasure()
+        return _receipt(erased), traces
+
+    def erase_sessions(self, ids: Sequence[str]) -> tuple[Receipt, Traces]:
+        """Erase these conversations whole, and the session memories that live in them."""
+        with self._db.transaction():
+            rows = self._db.rows(
+                f"SELECT id FROM memories WHERE session_id <> '' AND session_id IN {_LISTED} AND scope = ?",
+                (_listed(ids), Scope.SESSION),
+            )
+            erased, traces = self._erase_whole([row["id"] for row in rows], ids)
+        return _receipt(erased), traces
+
+    def _erase_whole(self, memories: Sequence[str], sessions: Sequence[str]) -> "tuple[_Erased, Traces]":
+        """Erase memories, conversations with all that is in them, and the words that other memories quote from them."""
+        chain, listed = with_versions(self._db, memories), _listed(sessions)
+        traces = self._traces(chain)
+        for (text,) in self._db.rows(f"SELECT text FROM messages WHERE session_id IN {_LISTED}", (listed,)):
+            traces.add_text(text)
+        erased = self._erase_chain(chain, traces, keep_source=True)
+        for table in ("work", "messages"):
+            count = self._db.value(f"SELECT count(*) FROM {table} WHERE session_id IN {_LISTED}", (listed,))
+            setattr(erased, table, int(count))
+        erased.sessions = self._db.execute(f"DELETE FROM sessions WHERE id IN {_LISTED}", (listed,))
+        self._db.execute(f"UPDATE memories SET quote = NULL WHERE evidence_session IN {_LISTED}", (listed,))
+        self._note_erasure()
+        return erased, traces
+
+    def prove(self, receipt: Receipt, traces: Traces) -> Receipt:
+        """Search every file beside the database for what was erased; returns the receipt with what that found.
+
+        Words that somebody else's rows rightly hold too are no finding.
+        """
+        searched = scan(self._db.path.parent, traces)
+        left = not_rightly_there(self._db, searched.findings, traces)
+        return replace(receipt, files=searched.files, bytes=searched.bytes, left=left)
+
+    # Steps.
+
+    def _traces(self, chain: Sequence[str]) -> Traces:
+        traces = Traces()
+        for memory_id in chain:
+            row = self._db.row(
+                """SELECT m.owner, m.text, m.quote, m.cues, m.metadata, v.kinds, v.rows FROM memories AS m
+                    LEFT JOIN vectors AS v ON v.number = m.number WHERE m.id = ?""",
+                (memory_id,),
+            )
+            if row is None:
+                continue
+            traces.people.add(row["owner"])
+            traces.add_id(memory_id)
+            for text in (row["text"], row["quote"]):
+                traces.add_text(text or "")
+            for cue in _read(row["cues"], []):
+                traces.add_cue(str(cue))
+            for key, value in _read(row["metadata"], {}).items():
+                traces.add_metadata(key, value)
+            traces.add_vectors(row["rows"] or b"", len(_read(row["kinds"], [])))
+            for change in self._db.rows("SELECT old_text FROM changes WHERE memory_id = ?", (memory_id,)):
+                traces.add_text(change["old_text"] or "")
+        return traces
+
+    def _erase_chain(self, chain: Sequence[str], traces: Traces, *, keep_source: bool) -> _Erased:
+        erased = _Erased()
+        people = self._people(traces.people)
+        if not keep_source:
+            self._add_restatements(chain, traces, [person.recalled for person in people])
+            erased.messages, erased.work = self._blank_words(traces, [person.said for person in people])
+        self._unmention(set(chain), [person.recalled for person in people])
+        for memory_id in chain:
+            erased.versions += self._db.execute("DELETE FROM changes WHERE memory_id = ?", (memory_id,))
+            self._db.execute("DELETE FROM words WHERE rowid = (SELECT number FROM memories WHERE id = ?)", (memory_id,))
+            erased.memories += self._db.execute("DELETE FROM memories WHERE id = ?", (memory_id,))
+        self._blank_versions(traces)
+        return erased
+
+    def _add_restatements(self, chain: Sequence[str], traces: Traces, recalled_in: Sequence["_Sessions"]) -> None:
+        """What answers repeat of an erased memory that they used, or whose words they replied to, goes with it."""
+        listed = _listed(chain)
+        texts = {row["id"]: row["text"] for row in self._db.rows(_TEXTS, (listed,))}
+        for sessions in recalled_in:
+            rows = self._db.rows(
+                f"""SELECT m.text, m.recalled FROM sessions AS s JOIN messages AS m ON m.session_id = s.id
+                    WHERE m.recalled <> '[]' AND {sessions.where}""",
+                sessions.values,
+            )
+            for row in rows:
+                for memory_id in texts.keys() & set(json.loads(row["recalled"])):
+                    traces.add_texts(restatements(texts[memory_id], row["text"]))
+        for row in self._db.rows(_REPLIES, (listed,)):
+            traces.add_texts(restatements(texts[row["id"]], row["reply"] or ""))
+
+    def _blank_words(self, traces: Traces, said: Sequence["_Sessions"]) -> tuple[int, int]:
+        """Blank the erased words in the conversations they may come from; drop pending work on such messages."""
+        blanked = work = 0
+        for sessions in said:
+            messages = self._db.rows(
+                f"""SELECT m.id, m.text, s.id AS session, s.title FROM sessions AS s
+                    JOIN messages AS m ON m.session_id = s.id WHERE {sessions.where}""",
+                sessions.values,
+            )
+            clean_texts = traces.blank([row["text"] for row in messages], BLANK)
+            for row, clean in zip(messages, clean_texts, strict=True):
+                if clean == row["text"]:
+                    continue
+                blanked += 1
+                self._db.execute("UPDATE messages SET text = ? WHERE id = ?", (clean, row["id"]))
+                work += self._db.execute("DELETE FROM work WHERE user_message_id = ?", (row["id"],))
+                if row["title"] and " ".join(row["text"].split()).startswith(row["title"]):
+                    title = " ".join(clean.split())[: len(row["title"])]
+                    self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, row["session"]))
+            self._blank_titles(traces, sessions)
+        return blanked, work
+
+    def _blank_titles(self, traces: Traces, sessions: "_Sessions") -> None:
+        rows = self._db.rows(f"SELECT s.id, s.title FROM sessions AS s WHERE {sessions.where}", sessions.values)
+        for row, clean in zip(rows, traces.blank([row["title"] for row in rows], BLANK), strict=True):
+            if clean != row["title"]:
+                self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (clean, row["id"]))
+
+    def _blank_versions(self, traces: Traces) -> None:
+        """Blank the erased words where other memories of the same owners quote them or had them before."""
+        for owner in traces.people:
+            quoting = self._db.rows("SELECT number, quote FROM memories WHERE owner = ? AND quote <> ''", (owner,))
+            for row, clean in zip(quoting, traces.blank([row["quote"] for row in quoting], BLANK), strict=True):
+                if clean != row["quote"]:
+                    self._db.execute("UPDATE memories SET quote = ? WHERE number = ?", (clean, row["number"]))
+            for column in ("old_text", "new_text"):
+                for row in self._db.rows(f"SELECT seq, {column} AS words FROM changes WHERE owner = ?", (owner,)):
+                    if row["words"] and row["words"] in traces.texts:
+                        self._db.execute(f"UPDATE changes SET {column} = NULL WHERE seq = ?", (row["seq"],))
+
+    def _unmention(self, gone: set[str], recalled_in: Sequence["_Sessions"]) -> None:
+        """Take the ids out of the lists of what answers had recalled."""
+        for sessions in recalled_in:
+            rows = self._db.rows(
+                f"""SELECT m.id, m.recalled FROM sessions AS s JOIN messages AS m ON m.session_id = s.id
+                    WHERE m.recalled <> '[]' AND {sessions.where}""",
+                sessions.values,
+            )
+            for row in rows:
+                recalled = json.loads(row["recalled"])
+                kept = [memory_id for memory_id in recalled if memory_id not in gone]
+                if len(kept) != len(recalled):
+                    self._db.execute("UPDATE messages SET recalled = ? WHERE id = ?", (json.dumps(kept), row["id"]))
+
+    def _people(self, owners: set[int]) -> list["_Person"]:
+        found = []
+        for owner in sorted(owners):
+            row = self._db.row("SELECT kind, name FROM owners WHERE id = ?", (owner,))
+            if row is not None:
+                found.append(_person(owner, Scope(row["kind"]), row["name"]))
+        return found
+
+    def _note_erasure(self) -> None:
+        self._db.execute("INSERT INTO erasures (asked_at) VALUES (?)", (stamp(self._clock()),))
+
+
+_TEXTS = "SELECT id, text FROM memories WHERE id IN (SELECT value FROM json_each(?))"
+_REPLIES = """
+    SELECT m.id, (SELECT r.text FROM messages AS r WHERE r.session_id = said.session_id AND r.number > said.number
+        ORDER BY r.number LIMIT 1) AS reply
+    FROM memories AS m JOIN messages AS said ON said.id = m.message_id
+    WHERE m.id IN (SELECT value FROM json_each(?))
+"""
+_LISTED = "(SELECT value FROM json_each(?))"
+
+
+def _read(text: str | None, empty: Json) -> Json:
+    """The JSON in `text`; an `empty` one where it was damaged, for what cannot be read must still be erased."""
+    try:
+        found = json.loads(text or "null")
+    except ValueError:
+        return empty
+    return found if isinstance(found, type(empty)) else empty
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return json.dumps(list(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """Which `sessions AS s` are meant."""
+
+    where: str
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """An owner's conversations: where its memories may have been `said`, and where they may have been `recalled`."""
+
+    said: _Sessions
+    recalled: _Sessions
+
+
+def _person(owner: int, kind: Scope, name: str) -> _Person:
+    if kind is Scope.AGENT:
+        # Said by whoever taught the agent, or by nobody named; recalled by all who talk to it.
+        taught = "s.id IN (SELECT evidence_session FROM memories WHERE owner = ?)"
+        return _Person(
+            _Sessions(f"{taught} OR (s.user = '' AND s.agent = ?)", (owner, name)), _Sessions("s.agent = ?", (name,))
+        )
+    sessions = _Sessions("s.user = ?" if kind is Scope.USER else "s.id = ?", (name,))
+    return _Person(sessions, sessions)
+
+
+def _receipt(erased: _Erased) -> Receipt:
+    return Receipt(**asdict(erased))

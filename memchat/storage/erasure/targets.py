@@ -1,0 +1,198 @@
+"""The bytes that an erasure must not leave in any file, and the search for them."""
+
+import json
+import pickle
+import sys
+from bisect import bisect_right
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO
+
+from memchat.core.types import MetadataValue
+from memchat.errors import StoreError
+from memchat.storage.erasure.byte_search import Needles
+from memchat.storage.isolated import run_apart
+
+CHUNK_BYTES = 8 << 20
+SHORTEST_TEXT = 4
+"""Shorter texts ("yes") are everywhere: blanking them would spoil what was never erased."""
+SHORTEST_NEEDLE = 6
+"""Shorter byte strings turn up by chance, in the numbers of a vector for one."""
+WHOLE_BYTES = 256
+"""Longer texts may lie in several pages of a database, so they are looked for in pieces."""
+PIECE_BYTES = 64
+PIECE_EVERY = 1024
+VECTOR_BYTES = 64
+"""As much of a vector's row as names it beyond doubt: sixteen float32 numbers."""
+DETAILS = frozenset({"cue", "metadata"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`needle` was found in `file`, a path relative to the folder searched. `kind`: text, cue, metadata, id, vector."""
+
+    kind: str
+    file: str
+    needle: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Traces:
+    """What was erased: `texts` to blank where they were said, `needles` to search for with the kind of each.
+
+    `people` are the numbers of the owners it was of.
+    """
+
+    texts: set[str] = field(default_factory=set)
+    needles: dict[bytes, str] = field(default_factory=dict)
+    people: set[int] = field(default_factory=set)
+
+    def add_text(self, text: str) -> None:
+        """What somebody said, and may have said elsewhere."""
+        if len(text.strip()) >= SHORTEST_TEXT:
+            self.texts.add(text)
+            self._add("text", text)
+
+    def add_texts(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.add_text(text)
+
+    def add_cue(self, cue: str) -> None:
+        """Nobody's words: it is searched for, and blanked nowhere."""
+        self._add("cue", cue)
+
+    def add_metadata(self, key: str, value: MetadataValue) -> None:
+        """Digits are searched for with their key, as they are stored: alone they turn up in numbers and times."""
+        if isinstance(value, str) and any(character.isalpha() for character in value):
+            self._add("metadata", json.dumps(value, ensure_ascii=False)[1:-1])
+        else:
+            self._add("metadata", json.dumps({key: value}, ensure_ascii=False)[1:-1])
+
+    def add_id(self, memory_id: str) -> None:
+        self._add("id", memory_id)
+
+    def add_vectors(self, rows: bytes, count: int) -> None:
+        """`count` vectors of equal length, as they are stored."""
+        step = len(rows) // count if count else 0
+        for number in range(count if step >= VECTOR_BYTES else 0):
+            row = rows[number * step : number * step + VECTOR_BYTES]
+            if row.strip(b"\0"):
+                self.needles[row] = "vector"
+
+    def _add(self, kind: str, text: str) -> None:
+        data = text.encode("utf-8", "surrogatepass")
+        if len(data.strip()) >= SHORTEST_NEEDLE:
+            for piece in _pieces(data):
+                self.needles.setdefault(piece, kind)
+
+    def blank(self, texts: Sequence[str], blank: str) -> list[str]:
+        """`texts` with every erased text in them replaced by `blank`, the longest first."""
+        erased = Needles(text.encode("utf-8", "surrogatepass") for text in self.texts)
+        return [
+            _replaced(text, found, blank) if found else text
+            for batch in _batches(texts)
+            for text, found in zip(batch, _found_in(batch, erased), strict=True)
+        ]
+
+
+def _replaced(text: str, erased: set[bytes], blank: str) -> str:
+    for words in sorted(erased, key=len, reverse=True):
+        text = text.replace(words.decode("utf-8", "surrogatepass"), blank)
+    return text
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = size = 0
+    for number, text in enumerate(texts):
+        size += len(text)
+        if size > CHUNK_BYTES:
+            yield texts[start : number + 1]
+            start, size = number + 1, 0
+    if start < len(texts):
+        yield texts[start:]
+
+
+def _found_in(texts: Sequence[str], erased: Needles) -> list[set[bytes]]:
+    """Which of `erased` stand in each of `texts`: all are searched as one."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    ends = list(accumulate(map(len, encoded)))
+    found: list[set[bytes]] = [set() for _ in texts]
+    for start, needle in erased.within(b"".join(encoded)):
+        number = bisect_right(ends, start)
+        if start + len(needle) <= ends[number]:
+            found[number].add(needle)
+    return found
+
+
+def _pieces(data: bytes) -> list[bytes]:
+    if len(data) <= WHOLE_BYTES:
+        return [data]
+    last = len(data) - PIECE_BYTES
+    return [data[at : at + PIECE_BYTES] for at in (*range(0, last, PIECE_EVERY), last)]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    findings: tuple[Finding, ...]
+    files: int
+    bytes: int
+
+
+def scan(folder: Path, traces: Traces) -> Searched:
+    """Search every file below `folder` for every needle, byte by byte, in a process of its own.
+
+    POSIX takes all of a process's locks on a file away when the process closes any descriptor of it: to read the
+    database here would take SQLite's locks from under its open connections.
+    """
+    command = ["-c", "from memchat.storage.erasure.targets import search_files; search_files()", str(folder)]
+    ran = run_apart(command, pickle.dumps(list(traces.needles)))
+    if ran.returncode:
+        raise StoreError(
+            f"It is erased, but {folder} could not be searched for what might be left of it.",
+            hint="Check who may read the files there.",
+        )
+    found, files, size = pickle.loads(ran.stdout)
+    return Searched(tuple(Finding(traces.needles[needle], name, needle) for name, needle in found), files, size)
+
+
+def search_files() -> None:
+    """The other end of `scan`: needles on standard input, (file, needle) pairs, files and bytes on standard output.
+
+    Where whoever asked is killed meanwhile, nobody is left to be told, nor to be shown a traceback.
+    """
+    with suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
+        needles = Needles(pickle.load(sys.stdin.buffer))
+        sys.stdout.buffer.write(pickle.dumps(_search_files(Path(sys.argv[1]), needles)))
+        sys.stdout.buffer.flush()
+
+
+def _search_files(folder: Path, needles: Needles) -> tuple[list[tuple[str, bytes]], int, int]:
+    findings: list[tuple[str, bytes]] = []
+    files = size = 0
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+        files += 1
+        try:
+            size += path.stat().st_size
+            with path.open("rb") as file:
+                found = search(_chunks(file, needles.longest), needles)
+        except FileNotFoundError:
+            continue
+        name = str(path.relative_to(folder))
+        findings += [(name, needle) for needle in sorted(found)]
+    return findings, files, size
+
+
+def search(chunks: Iterable[bytes], needles: Needles) -> set[bytes]:
+    """Which of `needles` stand in any of `chunks`."""
+    return {needle for chunk in chunks for _, needle in needles.within(chunk)}
+
+
+def _chunks(file: BinaryIO, longest: int) -> Generator[bytes]:
+    """The file in pieces that overlap by the longest needle."""
+    tail = b""
+    while piece := file.read(CHUNK_BYTES):
+        yield tail + piece
+        tail = (tail + piece)[-longest:] if longest else b""

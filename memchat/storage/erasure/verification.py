@@ -1,0 +1,53 @@
+"""Of what a search of the files found after an erasure: what is there by right, because others hold it too."""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from memchat.storage.database import Database
+from memchat.storage.erasure.byte_search import Needles
+from memchat.storage.erasure.targets import DETAILS, Finding, Traces, search
+
+ROWS = 500
+"""Rows read at a time."""
+_TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "words")
+
+
+def not_rightly_there(database: Database, findings: Sequence[Finding], traces: Traces) -> tuple[Finding, ...]:
+    """What is left of `findings` without the words and vectors that a living row holds too.
+
+    Ids are never there by right. Cues and metadata are words like any others: in a file that is neither the database
+    nor of the index they count only beside something that is beyond doubt.
+    """
+    ours = {f"{database.path.name}{suffix}" for suffix in ("", "-wal", "-shm")}
+    certain = {found.file for found in findings if found.kind not in DETAILS}
+    living = _living(database, {found.needle for found in findings if found.kind != "id"}, traces)
+
+    def counts(found: Finding) -> bool:
+        of_the_index = len(Path(found.file).parts) > 1
+        if found.file in ours or of_the_index:
+            return found.needle not in living
+        return found.kind not in DETAILS or found.file in certain
+
+    return tuple(found for found in findings if counts(found))
+
+
+def _living(database: Database, wanted: set[bytes], traces: Traces) -> set[bytes]:
+    """Which of `wanted` some row holds."""
+    vectors = Needles(needle for needle in wanted if traces.needles[needle] == "vector")
+    words = Needles(needle for needle in wanted if traces.needles[needle] != "vector")
+    found = search(_values(database, "vectors"), vectors) if vectors.longest else set()
+    if words.longest:
+        for table in _TABLES:
+            found |= search(_values(database, table), words)
+    return found
+
+
+def _values(database: Database, table: str) -> Generator[bytes]:
+    """All that the rows of `table` hold, some hundred rows at a time."""
+    last = -1
+    while rows := database.rows(
+        f"SELECT rowid AS place, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?", (last, ROWS)
+    ):
+        last = rows[-1]["place"]
+        held = (value for row in rows for value in tuple(row))
+        yield b"\0".join(v if isinstance(v, bytes) else v.encode() for v in held if isinstance(v, bytes | str))

@@ -1,0 +1,1 @@
+"""The Chroma index, rebuilt from SQLite when in doubt."""

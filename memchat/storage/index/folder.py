@@ -1,0 +1,159 @@
+"""The index's folder under its lock: what any process does with it, whether or not a keeper of it runs there."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memchat.errors import StoreBusy, StoreError
+from memchat.storage.database import Database, private_folder, remove_folder, translated
+from memchat.storage.index.chroma import IndexBroken
+from memchat.storage.index.manifest import marked
+from memchat.storage.index.synced_index import IndexPlace, OpenIndex, owners_to_index, usable
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+class Phase(StrEnum):
+    """Where the index stands; answers come from it in READY, and for the owners already done in FILLING."""
+
+    STARTING = "starting"
+    ELSEWHERE = "another process has it"
+    EMPTY = "nothing to index"
+    FILLING = "being rebuilt"
+    READY = "ready"
+    OFF = "not used"
+    CLOSED = "closed"
+    ABSENT = "to be built"
+    UNCLEAN = "to be rebuilt"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """`owned` by this process; `indexed` memories; `reason` of the last failure."""
+
+    owned: bool
+    phase: Phase
+    indexed: int = 0
+    reason: str | None = None
+
+
+def index_lock(place: IndexPlace) -> "BaseFileLock":
+    """The lock that goes with the folder. It belongs to the thread that takes it."""
+    from filelock import FileLock
+
+    return FileLock(place.lock, mode=0o600)
+
+
+def acquired(lock: "BaseFileLock") -> bool:
+    """Take the lock if nobody has it, without waiting. StoreError where there can be none."""
+    from filelock import Timeout
+
+    with translated(Path(lock.lock_file)):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        except NotImplementedError as error:
+            raise StoreError(f"{lock.lock_file} cannot be locked on this file system.") from error
+    return True
+
+
+def remove_index(place: IndexPlace) -> None:
+    """Remove the folder and all that is in it, which is only for the holder of the lock."""
+    with translated(place.index):
+        if place.index.exists():
+            remove_folder(place.index)
+
+
+def drop_index_now(place: IndexPlace) -> bool:
+    """Remove the index from disk if no process has it; False when one does."""
+    private_folder(place.lock.parent)
+    lock = index_lock(place)
+    if not acquired(lock):
+        return False
+    try:
+        remove_index(place)
+    finally:
+        lock.release()
+    return True
+
+
+def wait_until_dropped(place: IndexPlace, database: Database, erasure: int, timeout_s: float) -> bool:
+    """Wait until the index is gone that may hold what `erasure` erased; whoever had it. False when time runs out.
+
+    The index is removed here as soon as nobody has it, so that an owner that dies is not waited for.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if database.value("SELECT index_dropped FROM erasures WHERE id = ?", (erasure,)):
+            return True
+        if drop_index_now(place):
+            settle(database, erasure)
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+
+
+def rebuild_now(place: IndexPlace, progress: Callable[[int, int], None]) -> int:
+    """Build the index from the vectors in the database and leave it closed; returns how many memories are in it.
+
+    `progress(done, total)` is called along the way, in memories. Raises StoreBusy while another process has the index,
+    StoreError when it cannot be built.
+    """
+    with Database(place.database) as database:
+        lock = index_lock(place)
+        if not acquired(lock):
+            raise StoreBusy(
+                "Another memchat is running and has the index.", hint="Close it, then run memchat reindex again."
+            )
+        try:
+            remove_index(place)
+            return _built(place, database, progress)
+        except (IndexBroken, OSError) as error:
+            remove_index(place)
+            raise StoreError(f"The index could not be built: {error}.", hint="memchat works without it.") from error
+        finally:
+            lock.release()
+
+
+def look(place: IndexPlace) -> IndexState:
+    """How the index stands, for a process that does not keep it. Loads nothing and changes nothing."""
+    if not place.index.exists():
+        return IndexState(False, Phase.ABSENT)
+    lock = index_lock(place)
+    if not acquired(lock):
+        return IndexState(False, Phase.ELSEWHERE)
+    try:
+        with Database(place.database) as database:
+            found = usable(place, database) if marked(place.index) else None
+    finally:
+        lock.release()
+    if found is None:
+        return IndexState(False, Phase.UNCLEAN)
+    return IndexState(False, Phase.READY, sum(found[0].memories.values()))
+
+
+def _built(place: IndexPlace, database: Database, progress: Callable[[int, int], None]) -> int:
+    owners = owners_to_index(place, database)
+    if not owners:
+        progress(0, 0)
+        return 0
+    marks = ",".join("?" * len(owners))
+    sql = f"SELECT count(*) FROM memories WHERE superseded_by IS NULL AND owner IN ({marks})"
+    total = int(database.value(sql, owners))
+    index = OpenIndex(place, database, batch=1024)
+    while index.step():
+        progress(index.indexed, total)
+    indexed = index.indexed
+    index.close()
+    return indexed
+
+
+def settle(database: Database, erasure: int) -> None:
+    """Tell whoever erased, up to `erasure`, that no index of before is left."""
+    database.execute("UPDATE erasures SET index_dropped = 1 WHERE index_dropped = 0 AND id <= ?", (erasure,))

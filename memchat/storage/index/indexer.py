@@ -1,0 +1,211 @@
+"""The keeper of the index: owns it for this process, keeps it up to date, and throws it away when it must.
+
+One process at a time owns the index, by a file lock it holds for as long as it lives. A thread of the keeper's own does
+all that touches the folder; recall only asks, and is answered None whenever the exact scan is the better answer.
+"""
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from memchat.errors import MemchatError, StoreBusy
+from memchat.storage.database import Database
+from memchat.storage.index.chroma import IndexBroken
+from memchat.storage.index.folder import IndexState, Phase, acquired, index_lock, remove_index, settle
+from memchat.storage.index.synced_index import IndexPlace, OpenIndex, newest, owners_to_index
+from memchat.storage.vectors.exact_search import Position
+from memchat.text.embedding import load_numpy
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+log = logging.getLogger(__name__)
+
+LOCK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.2
+PACE_S = 0.01
+"""Between two writes, so that the person's own thread gets its turn."""
+WAIT_S = 0.1
+"""How long a question may wait for the last few changes to be indexed."""
+FEW_CHANGES = 16
+MOST_FAILURES = 3
+REOPEN_EVERY_S = 60.0
+
+
+class IndexKeeper:
+    """Start it, ask it, close it. A process that ends without `close` costs a rebuild and nothing else.
+
+    The first question starts it as well, and is answered None.
+    """
+
+    def __init__(self, place: IndexPlace) -> None:
+        self._place = place
+        self._owned = False
+        self._thread = threading.Thread(target=self._run, name="index", daemon=True)
+        self._news = threading.Condition()
+        self._stop = False
+        self._index: OpenIndex | None = None
+        self._state = IndexState(False, Phase.STARTING)
+        self._broken: str | None = None
+        self._failures = 0
+        self._wanted_room = False
+        self._opened_at = 0.0
+        self._settled = 0
+        self._nothing_at: tuple[int, int] | None = None
+
+    def start(self) -> None:
+        """Begin to bring the index up, unless that has begun."""
+        with self._news:
+            if self._thread.ident is None and not self._stop:
+                self._thread.start()
+
+    def wake(self) -> None:
+        """There may be changes: look now."""
+        with self._news:
+            self._news.notify_all()
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Close the index with its mark and let the lock go. Work left over is done at the next start."""
+        self._stop = True
+        self.wake()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def state(self) -> IndexState:
+        return self._state
+
+    def nearest(self, owner: int, query: "Vectors", limit: int, position: Position) -> list[tuple[str, float]] | None:
+        """Ids of the owner's memories nearest to any row of `query`, best first.
+
+        None when the index cannot answer for the owner as of `position`. Never raises for the index's sake.
+        """
+        self.start()
+        index = self._index
+        if index is None or self._broken or not self._ready_for(index, owner, position):
+            return None
+        if not index.has_room_for(owner):
+            self._wanted_room = True
+            return None
+        try:
+            return index.nearest(owner, query, limit)
+        except IndexBroken as error:
+            self._broken = str(error)
+            self.wake()
+            return None
+
+    def _ready_for(self, index: OpenIndex, owner: int, position: Position) -> bool:
+        if index.erasure != position.erasure or not index.holds(owner):
+            return False
+        if index.seq < position.seq and not index.filling and position.seq - index.seq <= FEW_CHANGES:
+            with self._news:
+                self._news.notify_all()
+                self._news.wait_for(lambda: index.seq >= position.seq or self._stop or bool(self._broken), WAIT_S)
+        return index.seq >= position.seq
+
+    def _run(self) -> None:
+        load_numpy()
+        try:
+            with Database(self._place.database) as database:
+                while not self._stop and self._failures < MOST_FAILURES:
+                    self._hold(database)
+                    self._pause(LOCK_EVERY_S)
+        except MemchatError as error:
+            self._set(Phase.OFF, str(error))
+            log.warning("the index is not used: %s", error)
+        if self._state.phase is not Phase.OFF:
+            self._set(Phase.CLOSED if self._stop else Phase.OFF)
+
+    def _hold(self, database: Database) -> None:
+        """Take the lock, if it is free, and keep the index until told to stop or until it breaks."""
+        lock = index_lock(self._place)
+        if not acquired(lock):
+            self._set(Phase.ELSEWHERE)
+            return
+        try:
+            self._owned = True
+            while not self._stop:
+                self._look(database)
+            if self._broken is not None:
+                raise IndexBroken(self._broken)
+            if self._index is not None:
+                index, self._index = self._index, None
+                index.close()
+        except (IndexBroken, MemchatError) as error:
+            self._throw_away(str(error))
+        except Exception as error:
+            # Whatever it was: recall goes on without the index, and the folder must not be left half written.
+            log.debug("in the index's thread", exc_info=True)
+            self._throw_away(type(error).__name__)
+        finally:
+            self._owned = False
+            lock.release()
+
+    def _look(self, database: Database) -> None:
+        try:
+            if self._index is None:
+                self._open(database)
+            elif self._broken is not None:
+                raise IndexBroken(self._broken)
+            elif newest(database)[1] != self._index.erasure:
+                self._drop()
+            else:
+                self._tend(self._index, database)
+        except StoreBusy:
+            self._pause(LOCK_EVERY_S)
+
+    def _open(self, database: Database) -> None:
+        """Open the index, unless there is nothing to put into it: then Chroma is not even imported."""
+        now = newest(database)
+        if now != self._nothing_at and not owners_to_index(self._place, database):
+            remove_index(self._place)
+            settle(database, now[1])
+            self._set(Phase.EMPTY)
+            self._nothing_at = now
+        if now == self._nothing_at:
+            self._pause(LOOK_EVERY_S)
+            return
+        self._set(Phase.FILLING)
+        self._index = OpenIndex(self._place, database)
+        self._opened_at = time.monotonic()
+        self._index.warm()
+
+    def _tend(self, index: OpenIndex, database: Database) -> None:
+        if self._settled < index.erasure:
+            settle(database, index.erasure)
+            self._settled = index.erasure
+        worked = index.step()
+        if self._wanted_room and time.monotonic() - self._opened_at > REOPEN_EVERY_S:
+            index.reopen()
+            self._wanted_room, self._opened_at = False, time.monotonic()
+        self._set(Phase.FILLING if index.filling else Phase.READY)
+        with self._news:
+            self._news.notify_all()
+        self._pause(PACE_S if worked else LOOK_EVERY_S)
+
+    def _drop(self) -> None:
+        """Something was erased: nothing of it may stay on disk."""
+        index, self._index = self._index, None
+        if index is not None:
+            index.discard()
+
+    def _throw_away(self, reason: str) -> None:
+        self._failures += 1
+        log.warning("the index failed (%s); it is thrown away and built anew from the database", reason)
+        try:
+            self._drop()
+        except (IndexBroken, OSError) as error:
+            log.warning("closing the broken index: %s", error)
+        self._index, self._broken = None, None
+        remove_index(self._place)
+        self._set(Phase.OFF if self._failures >= MOST_FAILURES else Phase.FILLING, reason)
+
+    def _set(self, phase: Phase, reason: str | None = None) -> None:
+        index = self._index
+        owned = self._owned and phase is not Phase.OFF
+        self._state = IndexState(owned, phase, index.indexed if index else 0, reason or self._state.reason)
+
+    def _pause(self, seconds: float) -> None:
+        with self._news:
+            if not self._stop:
+                self._news.wait(seconds)

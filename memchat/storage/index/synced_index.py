@@ -1,0 +1,278 @@
+"""An index while it is open: filled from the database in small steps, kept up to date, asked, closed with its mark.
+
+One thread fills and closes it; `nearest` may be called from others meanwhile.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from memchat.storage.database import Database, private_folder, remove_folder
+from memchat.storage.index.chroma import ChromaIndex, Entry
+from memchat.storage.index.malloc import overwrite_freed_memory
+from memchat.storage.index.manifest import Coverage, Stamps, read_marker, remove_marker, write_marker
+from memchat.storage.index.rwlock import Gate
+from memchat.storage.vectors.codec import decoded
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+log = logging.getLogger(__name__)
+
+BATCH_RECORDS = 32
+"""Records a write: it holds the interpreter lock for about a millisecond each."""
+CHANGES = 32
+MOST_OPEN = 32
+"""Collections kept loaded at a time."""
+
+_TOLD = ("scope", "category", "created_at", "valid_from", "valid_to", "expires_at")
+# A memory is found by its owner: the plus keeps SQLite from going through everybody's vectors by their embedder.
+_CURRENT = """
+    SELECT m.number, m.id, m.text, m.scope, m.category, m.created_at, m.valid_from, m.valid_to, m.expires_at,
+        v.kinds, v.rows AS vectors
+    FROM memories AS m JOIN vectors AS v ON v.number = m.number
+    WHERE m.superseded_by IS NULL AND +v.fingerprint = ? AND """
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlace:
+    """Where the index lies, which database it is of, and what goes into it."""
+
+    index: Path
+    lock: Path
+    database: Path
+    fingerprint: str
+    index_from: int = 0
+    """An owner with fewer current memories than this is not indexed."""
+
+
+class OpenIndex:
+    """The index of `place`, which the caller holds the lock of, brought to life: the one on disk if it can be
+    trusted, else an empty one.
+
+    Raises IndexBroken, OSError and StoreError; after any of them only `discard` makes sense.
+    """
+
+    def __init__(self, place: IndexPlace, database: Database, batch: int = BATCH_RECORDS) -> None:
+        self._place = place
+        self._db = database
+        self._batch = batch
+        found = usable(place, database)
+        self._stamps: Stamps = {} if found is None else found[1]
+        start = found[0] if found else _nothing_yet(place, database)
+        self._folder = place.index / start.folder
+        self.seq, self.erasure = start.seq, start.erasure
+        self._memories, self._filling = dict(start.memories), dict(start.filling)
+        if found is None and place.index.exists():
+            remove_folder(place.index)
+        private_folder(place.index)
+        # Chroma makes its files with the process's umask; behind a folder nobody else may enter that does not matter.
+        place.index.chmod(0o700)
+        self._folder.mkdir(exist_ok=True)
+        remove_marker(place.index)
+        self._gate = Gate()
+        overwrite_freed_memory()
+        self._chroma = ChromaIndex(self._folder)
+
+    @property
+    def indexed(self) -> int:
+        """How many memories are in it."""
+        return sum(self._memories.values())
+
+    @property
+    def filling(self) -> bool:
+        """Whether some owner is not complete yet."""
+        return bool(self._filling)
+
+    def holds(self, owner: int) -> bool:
+        """Whether all of the owner's memories as they were at `seq` are in it."""
+        return owner in self._memories and owner not in self._filling
+
+    def has_room_for(self, owner: int) -> bool:
+        """Whether a question about the owner loads no collection beyond those that may be."""
+        return owner in self._chroma.opened or len(self._chroma.opened) < MOST_OPEN
+
+    def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]] | None:
+        """Ids of the owner's memories nearest to any row of `query`, best first; None while it is being closed."""
+        with self._gate.entered() as open_now:
+            return self._chroma.nearest(owner, query, limit) if open_now else None
+
+    def step(self) -> bool:
+        """Do one small piece of what is left to do; False when there was nothing."""
+        if self._filling:
+            self._fill()
+            return True
+        return self._catch_up()
+
+    def warm(self) -> None:
+        """Load the collection of the owner who was last active, so that the first question does not wait for it."""
+        owner = self._db.value("SELECT owner FROM changes ORDER BY seq DESC LIMIT 1")
+        if owner is not None and self.holds(owner):
+            self._chroma.load(owner)
+
+    def reopen(self) -> None:
+        """Close and open Chroma, which unloads every collection."""
+        with self._gate.shut():
+            self._chroma.close()
+            self._chroma = ChromaIndex(self._folder)
+
+    def close(self) -> None:
+        """Close Chroma and mark what it leaves as clean."""
+        self._gate.close()
+        self._chroma.close()
+        coverage = Coverage(
+            self._folder.name,
+            self._place.fingerprint,
+            self.seq,
+            self.erasure,
+            self._memories,
+            self._filling,
+            change_at(self._db, self.seq),
+        )
+        write_marker(self._place.index, coverage, self._stamps)
+
+    def discard(self) -> None:
+        """Close Chroma and remove all that is on disk."""
+        self._gate.close()
+        try:
+            self._chroma.close()
+        finally:
+            remove_folder(self._place.index)
+
+    def differences(self, owner: int) -> tuple[list[str], list[str], list[str]]:
+        """Records that are missing, that should not be there, and whose vector is another, by their ids."""
+        import numpy as np
+
+        held = self._chroma.contents(owner)
+        sql = f"{_CURRENT} m.owner = ? ORDER BY m.number"
+        entries = self._entries(sql, owner)
+        right = {record: row for entry in entries for record, row in zip(entry.ids(), entry.rows, strict=True)}
+        wrong = [name for name in right.keys() & held.keys() if not np.allclose(right[name], held[name], atol=1e-4)]
+        return sorted(right.keys() - held.keys()), sorted(held.keys() - right.keys()), sorted(wrong)
+
+    @property
+    def owners(self) -> list[int]:
+        """Those whose memories are all in it."""
+        return [owner for owner in self._memories if self.holds(owner)]
+
+    def _fill(self) -> None:
+        owner, last = next(iter(self._filling.items()))
+        rows = self._db.rows(
+            f"{_CURRENT} m.owner = ? AND m.number > ? ORDER BY m.number LIMIT ?",
+            (self._place.fingerprint, owner, last, self._batch),
+        )
+        if not rows:
+            self._memories.setdefault(owner, 0)
+            del self._filling[owner]
+            return
+        entries = _first_records(_entries(rows, self._place.fingerprint), self._batch)
+        self._make_space(owner)
+        self._chroma.put(owner, entries)
+        self._memories[owner] = self._memories.get(owner, 0) + len(entries)
+        self._filling[owner] = entries[-1].number if entries else int(rows[-1]["number"])
+
+    def _catch_up(self) -> bool:
+        changes = self._db.rows(
+            "SELECT seq, memory_id, owner FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", (self.seq, CHANGES)
+        )
+        if not changes:
+            return False
+        for owner in dict.fromkeys(row["owner"] for row in changes):
+            if owner in self._memories:
+                self._renew(owner, list({row["memory_id"] for row in changes if row["owner"] == owner}))
+            elif _worth_indexing(self._place, self._db, owner):
+                self._filling[owner] = 0
+        self.seq = int(changes[-1]["seq"])
+        return True
+
+    def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
+        """Bring these memories to their present state, whatever happened to them."""
+        marks = ",".join("?" * len(memory_ids))
+        sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
+        entries = self._entries(sql, owner, *memory_ids)
+        self._make_space(owner)
+        held = self._chroma.prune(owner, memory_ids, {record for entry in entries for record in entry.ids()})
+        self._memories[owner] += len(entries) - held
+        while entries:
+            now = _first_records(entries, self._batch)
+            self._chroma.put(owner, now)
+            entries = entries[len(now) :]
+
+    def _entries(self, sql: str, *values: object) -> list[Entry]:
+        fingerprint = self._place.fingerprint
+        return _entries(self._db.rows(sql, (fingerprint, *values)), fingerprint)
+
+    def _make_space(self, owner: int) -> None:
+        if not self.has_room_for(owner):
+            self.reopen()
+
+
+def usable(place: IndexPlace, database: Database) -> tuple[Coverage, Stamps] | None:
+    """The index on disk, if it was closed cleanly, is undamaged, and nothing was erased since."""
+    found = read_marker(place.index)
+    if found is None:
+        return None
+    coverage = found[0]
+    seq, erasure = newest(database)
+    if coverage.fingerprint != place.fingerprint or coverage.erasure != erasure or coverage.seq > seq:
+        return None
+    return found if coverage.last == change_at(database, coverage.seq) else None
+
+
+def newest(database: Database) -> tuple[int, int]:
+    """The last change and the last erasure."""
+    row = database.row("SELECT (SELECT max(seq) FROM changes), (SELECT max(id) FROM erasures)")
+    return (0, 0) if row is None else (int(row[0] or 0), int(row[1] or 0))
+
+
+def change_at(database: Database, seq: int) -> str:
+    """What no other change has in common with the one at `seq`; empty where there is none."""
+    return str(database.value("SELECT memory_id || ' ' || at FROM changes WHERE seq = ?", (seq,)) or "")
+
+
+def owners_to_index(place: IndexPlace, database: Database) -> list[int]:
+    """The owners with enough memories, the one last active first."""
+    rows = database.rows(
+        "SELECT owner FROM memories WHERE superseded_by IS NULL GROUP BY owner HAVING count(*) >= ?"
+        " ORDER BY max(created_at) DESC",
+        (max(place.index_from, 1),),
+    )
+    return [row[0] for row in rows]
+
+
+def _worth_indexing(place: IndexPlace, database: Database, owner: int) -> bool:
+    sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
+    return int(database.value(sql, (owner,))) >= max(place.index_from, 1)
+
+
+def _nothing_yet(place: IndexPlace, database: Database) -> Coverage:
+    seq, erasure = newest(database)
+    # A folder of another name each time: Chroma keeps what it knows of a folder for the life of the process.
+    name = secrets.token_hex(4)
+    filling = dict.fromkeys(owners_to_index(place, database), 0)
+    return Coverage(name, place.fingerprint, seq, erasure, {}, filling, change_at(database, seq))
+
+
+def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:
+    """What goes into the index of these rows; memories whose vectors cannot be those of `fingerprint` are left out."""
+    found = []
+    for row in rows:
+        if (embedded := decoded(row["kinds"], row["vectors"], fingerprint)) is not None:
+            metadata = {name: row[name] for name in _TOLD if row[name] is not None}
+            found.append(Entry(row["number"], row["id"], row["text"], embedded.kinds, embedded.rows, metadata))
+    return found
+
+
+def _first_records(entries: Iterable[Entry], records: int) -> list[Entry]:
+    """As many entries from the front as hold no more than `records` records, at least one."""
+    chosen: list[Entry] = []
+    for entry in entries:
+        records -= len(entry.kinds)
+        if records < 0 and chosen:
+            break
+        chosen.append(entry)
+    return chosen

@@ -1,0 +1,188 @@
+"""Pending work: exchanges that wait to be learned from. It survives anything and is applied exactly once."""
+
+import json
+import sqlite3
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import timedelta
+
+from memchat.core.protocols import Clock
+from memchat.core.types import Scope, Session, Terms, Work, WorkState
+from memchat.storage.database import Database
+from memchat.storage.leases import CLAIM_S, claim_of_this_process, is_dead, letting_go
+from memchat.storage.memory_filter import legible, moment, stamp
+from memchat.text.normalize import well_formed
+
+FIRST_WAIT_S = 5
+LONGEST_WAIT_S = 6 * 3600
+PAGE = 200
+KEEPS_ORDER = 3
+"""How many failures of an exchange hold back the later exchanges of the same person."""
+
+
+class WorkQueue:
+    """The pending work of one database, over one connection.
+
+    Work is its person's, the user of its session. Who takes it up says whose: one user's, or with None anybody's, which
+    is for those who serve everybody.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def claim(self, user: str | None) -> Work | None:
+        """The oldest work of `user` that is due, claimed for this process; None when nothing is.
+
+        A person's exchanges are learned in the order they were said: while one of them waits to be tried again, later
+        ones wait too, until it has failed KEEPS_ORDER times.
+        """
+        if self._next(user) is None:
+            return None
+        with self._db.transaction():
+            row = self._next(user)
+            return None if row is None else self._take(row)
+
+    def _next(self, user: str | None) -> sqlite3.Row | None:
+        held: set[str] = set()
+        for row in self._oldest_first(user):
+            whose = _whose(row)
+            if whose not in held and self._free(row):
+                return row
+            if row["attempts"] < KEEPS_ORDER:
+                held.add(whose)
+        return None
+
+    def _oldest_first(self, user: str | None) -> Generator[sqlite3.Row]:
+        """The pending work of `user`, read in pages: mostly the first few rows are enough."""
+        whose, values = ("", ()) if user is None else ("user = ? AND ", (user,))
+        last = 0
+        while rows := self._db.rows(
+            f"SELECT * FROM work WHERE {whose}id > ? ORDER BY id LIMIT ?", (*values, last, PAGE)
+        ):
+            yield from rows
+            last = rows[-1]["id"]
+
+    def claim_of(self, session: Session) -> Work | None:
+        """The oldest work of the session's person that nobody is at, claimed for this process, due or not.
+
+        What has failed KEEPS_ORDER times is left to its waiting time. Sessions with nobody belong together where they
+        are with the same agent; else such a session stands for itself.
+        """
+        with self._db.transaction():
+            for row in self._db.rows(_OF_SESSIONS_PERSON, (session.user, session.id, session.agent)):
+                waits = row["state"] == WorkState.WAITING and row["attempts"] < KEEPS_ORDER
+                if waits or self._free(row):
+                    return self._take(row)
+        return None
+
+    def of(self, message_id: str) -> Work | None:
+        """The pending work on what was said in that message."""
+        row = self._db.row("SELECT * FROM work WHERE user_message_id = ?", (message_id,))
+        return None if row is None else _work(row)
+
+    def _free(self, row: sqlite3.Row) -> bool:
+        now = stamp(self._clock())
+        if row["state"] == WorkState.CLAIMED:
+            return is_dead(row["claim"]) or row["claimed_until"] <= now
+        # A clock that was put back must not make a short wait a long one.
+        longest = stamp(self._clock() + timedelta(seconds=_wait_s(row["attempts"] - 1)))
+        return not now < row["due_at"] <= longest
+
+    def _take(self, row: sqlite3.Row) -> Work:
+        until = stamp(self._clock() + timedelta(seconds=CLAIM_S))
+        self._db.execute(
+            "UPDATE work SET state = 'claimed', claim = ?, claimed_until = ? WHERE id = ?",
+            (claim_of_this_process(), until, row["id"]),
+        )
+        return replace(_work(row), state=WorkState.CLAIMED)
+
+    def is_ours(self, work: Work) -> bool:
+        """Whether `work` is still there and claimed by this process."""
+        claim = self._db.value("SELECT claim FROM work WHERE id = ?", (work.id,))
+        return bool(claim == claim_of_this_process())
+
+    def done(self, work: Work) -> None:
+        self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
+
+    def failed(self, work: Work, reason: str) -> None:
+        """Let go of `work` with the reason; it is due again after a wait that doubles with each failure."""
+        self._release(work, well_formed(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
+
+    def release(self, work: Work) -> None:
+        """Let go of `work` as it was, to be taken up at once by whoever comes next."""
+        self._release(work, work.error, attempts=work.attempts, wait_s=0)
+
+    def _release(self, work: Work, error: str | None, *, attempts: int, wait_s: float) -> None:
+        due = self._clock() + timedelta(seconds=wait_s)
+        with letting_go():
+            self._db.execute(
+                """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, attempts = ?, due_at = ?,
+                    error = ? WHERE id = ? AND claim = ?""",
+                (attempts, stamp(due), error, work.id, claim_of_this_process()),
+            )
+
+    def retry_all(self, user: str) -> int:
+        """Make all of `user` that waits due now; returns how many."""
+        retry = "UPDATE work SET due_at = ? WHERE user = ? AND state = 'waiting'"
+        return self._db.execute(retry, (stamp(self._clock()), user))
+
+    def drop(self, work: Work) -> None:
+        """Give `work` up for good: a person's decision."""
+        self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
+
+    def pending(self, user: str | None = None) -> list[Work]:
+        """All that waits, oldest first; `user`'s alone where one is given."""
+        return [_work(row) for row in self._oldest_first(user)]
+
+    def due(self, user: str | None) -> int:
+        """How many exchanges of `user` this process could learn from now, or is at.
+
+        What another live process has claimed, and what waits for that, is left to it.
+        """
+        held: set[str] = set()
+        count = 0
+        for row in self._oldest_first(user):
+            whose, free = _whose(row), self._free(row)
+            count += row["claim"] == claim_of_this_process() or (free and whose not in held)
+            if not free and row["attempts"] < KEEPS_ORDER:
+                held.add(whose)
+        return count
+
+
+def _whose(row: sqlite3.Row) -> str:
+    """Whose order is kept: the person's, or the session's where nobody is named."""
+    return str(row["user"] or row["session_id"])
+
+
+def _wait_s(failures: int) -> int:
+    """How long work waits, in seconds, that had failed `failures` times before; none for what has not failed."""
+    return 0 if failures < 0 else min(FIRST_WAIT_S * 2 ** min(failures, 32), LONGEST_WAIT_S)
+
+
+_OF_SESSIONS_PERSON = """
+    SELECT * FROM work WHERE user = ? AND (
+        user <> '' OR session_id = ? OR session_id IN (SELECT id FROM sessions WHERE agent = ? AND user = '')
+    ) ORDER BY id
+"""
+
+
+@legible
+def _work(row: sqlite3.Row) -> Work:
+    return Work(
+        row["id"],
+        row["session_id"],
+        row["user_message_id"],
+        WorkState(row["state"]),
+        row["attempts"],
+        moment(row["created_at"]),
+        moment(row["due_at"]),
+        row["error"],
+        Terms(
+            row["instructions"],
+            json.loads(row["metadata"]),
+            None if row["scope"] is None else Scope(row["scope"]),
+            bool(row["infer"]),
+            None if row["expires_at"] is None else moment(row["expires_at"]),
+        ),
+    )

@@ -1,0 +1,156 @@
+"""A `View` as SQL: which memories a reader means."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from memchat.core.protocols import View
+from memchat.core.types import Evidence, Memory, Owner, Scope, Source
+from memchat.errors import StoreError
+from memchat.storage.database import Database
+from memchat.text.normalize import well_formed
+
+COLUMNS = """
+    m.*, o.kind AS owner_kind, o.name AS owner_name,
+    (SELECT json_group_array(former.id) FROM memories AS former WHERE former.superseded_by = m.id) AS supersedes
+"""
+TABLES = "memories AS m JOIN owners AS o ON o.id = m.owner"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as it is stored: UTC, microseconds, sortable as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def owner_number(database: Database, owner: Owner) -> int | None:
+    """The number of `owner` in this database, or None when nothing was ever stored for it."""
+    found = database.value("SELECT id FROM owners WHERE kind = ? AND name = ?", (owner.kind, owner.name))
+    return None if found is None else int(found)
+
+
+def with_versions(database: Database, ids: Sequence[str]) -> list[str]:
+    """`ids` and every version that they superseded."""
+    return [row[0] for row in database.rows(_WITH_VERSIONS, (json.dumps(list(ids)),))]
+
+
+_WITH_VERSIONS = """
+    WITH RECURSIVE chain (id) AS (
+        SELECT value FROM json_each(?) UNION SELECT m.id FROM memories AS m JOIN chain ON m.superseded_by = chain.id
+    ) SELECT id FROM chain
+"""
+
+
+def condition(view: View, owners: list[int], now: datetime) -> tuple[str, list[Any]]:
+    """The WHERE clause over `memories AS m` for `view`, with its parameters."""
+    clauses = [f"m.owner IN ({','.join('?' * len(owners))})"]
+    values: list[Any] = list(owners)
+
+    def add(clause: str, *given: Any) -> None:
+        clauses.append(clause)
+        values.extend(given)
+
+    if not view.all_sessions:
+        add("(m.session_id = '' OR m.session_id = ?)", view.session_id or "")
+    if view.scope is not None:
+        add("m.scope = ?", view.scope)
+    if view.agent is not None:
+        add("m.agent = ?", view.agent)
+    if view.categories:
+        add(f"m.category IN ({','.join('?' * len(view.categories))})", *view.categories)
+    if view.where:
+        add(
+            "m.metadata <> '{}' AND holds(m.metadata, ?)", well_formed(json.dumps(dict(view.where), ensure_ascii=False))
+        )
+    if view.as_of is not None:
+        day = view.as_of.isoformat()
+        add("m.mistaken = 0 AND coalesce(m.valid_from, substr(m.created_at, 1, 10)) <= ?", day)
+        add("(m.valid_to IS NULL OR m.valid_to > ?)", day)
+    elif not view.superseded:
+        clauses.append("m.superseded_by IS NULL")
+    if not view.expired:
+        add("(m.expires_at IS NULL OR m.expires_at > ?)", stamp(now))
+    return " AND ".join(clauses), values
+
+
+def filters(view: View) -> bool:
+    """Whether `view` chooses among an owner's current memories by more than session and expiry, or shows others too."""
+    chosen = (view.scope, view.agent, view.as_of)
+    return bool(view.where or view.categories or view.superseded) or any(item is not None for item in chosen)
+
+
+Given = ParamSpec("Given")
+Read = TypeVar("Read")
+
+
+def legible(read: Callable[Given, Read]) -> Callable[Given, Read]:
+    """`read` with StoreError for a row whose values were damaged on the disk."""
+
+    @wraps(read)
+    def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:
+        try:
+            return read(*args, **kwargs)
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            raise StoreError(
+                "The database is damaged: a row in it cannot be read.",
+                hint="memchat doctor says which; a backup can be put in its place.",
+            ) from error
+
+    return reading
+
+
+@legible
+def to_memory(row: sqlite3.Row) -> Memory:
+    """A row of COLUMNS as a value."""
+    return Memory(
+        id=row["id"],
+        owner=Owner(Scope(row["owner_kind"]), row["owner_name"]),
+        text=row["text"],
+        scope=Scope(row["scope"]),
+        category=row["category"],
+        created_at=moment(row["created_at"]),
+        updated_at=moment(row["updated_at"]),
+        session_id=row["session_id"] or None,
+        agent=row["agent"],
+        metadata={} if row["metadata"] == "{}" else dict(json.loads(row["metadata"])),
+        valid_from=to_day(row["valid_from"]),
+        valid_to=to_day(row["valid_to"]),
+        expires_at=_moment(row["expires_at"]),
+        confirmed_at=_moment(row["confirmed_at"]),
+        last_used_at=_moment(row["last_used_at"]),
+        supersedes=to_items(row["supersedes"]),
+        superseded_by=row["superseded_by"],
+        mistaken=bool(row["mistaken"]),
+        doubtful=bool(row["doubtful"]),
+        standing=bool(row["standing"]),
+        verbatim=bool(row["verbatim"]),
+        source=Source(row["source"]),
+        cues=to_items(row["cues"]),
+        evidence=_evidence(row),
+    )
+
+
+def _evidence(row: sqlite3.Row) -> Evidence | None:
+    if row["message_id"] is None:
+        return None
+    return Evidence(row["message_id"], row["evidence_session"] or "", row["quote"] or "", row["model"] or "")
+
+
+def to_items(text: str) -> tuple[str, ...]:
+    """A JSON list. Most are empty, and recall reads hundreds of them."""
+    return () if text == "[]" else tuple(json.loads(text))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else moment(text)
+
+
+def to_day(text: str | None) -> date | None:
+    """A day as it is stored."""
+    return None if text is None else date.fromisoformat(text)

@@ -1,0 +1,80 @@
+"""Many memories read fast: for a list, as much of each as a list shows, or as JSON that SQLite itself writes."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from memchat.core.protocols import View
+from memchat.storage.database import Database
+from memchat.storage.memory_filter import TABLES, condition, owner_number
+
+
+class Listed(NamedTuple):
+    """What a list shows of a memory. `since` and `valid_to` are days; `since` is local where it is that of creation."""
+
+    id: str
+    since: str
+    category: str
+    text: str
+    scope: str
+    owner: str
+    valid_to: str | None
+    superseded: bool
+    mistaken: bool
+    doubtful: bool
+
+
+_SHOWN = """m.id, coalesce(m.valid_from, date(m.created_at, 'localtime'), '?'), m.category, m.text, m.scope, o.name,
+    m.valid_to, m.superseded_by IS NOT NULL, m.mistaken, m.doubtful"""
+
+_JSON = """json_object(
+    'id', m.id,
+    'text', m.text,
+    'owner', json_object('kind', o.kind, 'name', o.name),
+    'scope', m.scope,
+    'category', m.category,
+    'agent', m.agent,
+    'session', nullif(m.session_id, ''),
+    'metadata', json(m.metadata),
+    'cues', json(m.cues),
+    'standing', json(iif(m.standing, 'true', 'false')),
+    'verbatim', json(iif(m.verbatim, 'true', 'false')),
+    'source', m.source,
+    'valid_from', m.valid_from,
+    'valid_to', m.valid_to,
+    'created_at', m.created_at,
+    'updated_at', m.updated_at,
+    'expires_at', m.expires_at,
+    'confirmed_at', m.confirmed_at,
+    'last_used_at', m.last_used_at,
+    'supersedes', json((SELECT json_group_array(former.id) FROM memories AS former WHERE former.superseded_by = m.id)),
+    'superseded_by', m.superseded_by,
+    'mistaken', json(iif(m.mistaken, 'true', 'false')),
+    'doubtful', json(iif(m.doubtful, 'true', 'false')),
+    'evidence', CASE WHEN m.message_id IS NOT NULL THEN json_object(
+        'message', m.message_id,
+        'session', coalesce(m.evidence_session, ''),
+        'quote', coalesce(m.quote, ''),
+        'model', coalesce(m.model, '')) END)"""
+
+
+def listed(database: Database, view: View, now: datetime, limit: int | None = None) -> Iterator[Listed]:
+    """The memories of `view`, newest first."""
+    for row in _rows(database, _SHOWN, view, now, limit):
+        yield Listed(*row)
+
+
+def listed_json(database: Database, view: View, now: datetime, limit: int | None = None) -> Iterator[str]:
+    """The same as JSON objects, with the keys of `interchange.memory_json`."""
+    for (text,) in _rows(database, _JSON, view, now, limit):
+        yield text
+
+
+def _rows(database: Database, columns: str, view: View, now: datetime, limit: int | None) -> list[sqlite3.Row]:
+    numbers = [number for owner in view.owners if (number := owner_number(database, owner)) is not None]
+    if not numbers:
+        return []
+    where, values = condition(view, numbers, now)
+    parameters: list[Any] = [*values, -1 if limit is None else limit]
+    return database.rows(f"SELECT {columns} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ?", parameters)

@@ -1,0 +1,289 @@
+"""Reading memories from SQLite: by id, by view, by their words, and what ranking needs of them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import cache
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Candidate, Clock, Embedded, View
+from memchat.core.types import Change, Event, Memory, Owner
+from memchat.errors import AmbiguousId, NotFound
+from memchat.storage.database import Database
+from memchat.storage.memory_filter import (
+    COLUMNS,
+    TABLES,
+    condition,
+    filters,
+    legible,
+    moment,
+    owner_number,
+    to_day,
+    to_items,
+    to_memory,
+    with_versions,
+)
+from memchat.storage.vectors.codec import decoded
+from memchat.text.embedding import completed
+from memchat.text.normalize import well_formed
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+    from memchat.storage.vectors.search import Dense
+
+COUNTED = 20_000
+"""Beyond so many memories a word is just common."""
+FEW_HIDDEN = 200
+"""As many memories that a view hides are asked for on top, rather than naming all that it shows."""
+
+
+class MemoryReader:
+    """The memories of one database, over one connection. Implements `RecallStore`."""
+
+    def __init__(self, database: Database, clock: Clock, fingerprint: str) -> None:
+        self._db = database
+        self._clock = clock
+        self._fingerprint = fingerprint
+        self._dense: Dense | None = None
+        self._counted: dict[int, tuple[tuple[int | None, ...], int]] = {}
+
+    def search_with(self, dense: "Dense") -> None:
+        """Let `dense` answer the dense half of recall; before that it finds nothing."""
+        self._dense = dense
+
+    def get(self, memory_id: str) -> Memory | None:
+        row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id = ?", (memory_id,))
+        return None if row is None else to_memory(row)
+
+    def find(self, prefix: str, owners: Sequence[Owner]) -> Memory:
+        """The one memory of `owners` whose id begins with `prefix`, superseded ones included.
+
+        An id given in full wins over longer ones. Raises NotFound, or AmbiguousId that names the candidates.
+        """
+        numbers = self._numbers(owners)
+        rows = self._db.rows(
+            f"""SELECT {COLUMNS} FROM {TABLES} WHERE m.owner IN ({_marks(numbers)})
+                AND substr(m.id, 1, ?) = ? COLLATE NOCASE ORDER BY m.id <> ?, m.id LIMIT 6""",
+            (*numbers, len(prefix), prefix, prefix),
+        )
+        if not rows or not prefix:
+            raise NotFound(f"There is no memory {prefix!r}.", hint="memchat memories list shows the ids.")
+        if len(rows) > 1 and rows[0]["id"] != prefix:
+            some = ", ".join(row["id"] for row in rows[:5])
+            raise AmbiguousId(f"{prefix!r} could be any of {some}.", hint="Give more of the id.")
+        return to_memory(rows[0])
+
+    def memories(self, view: View, limit: int | None = None) -> list[Memory]:
+        """The memories of `view`, newest first."""
+        numbers = self._numbers(view.owners)
+        if not numbers:
+            return []
+        where, values = condition(view, numbers, self._clock())
+        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ?"
+        return [to_memory(row) for row in self._db.rows(sql, (*values, -1 if limit is None else limit))]
+
+    def count(self, view: View) -> int:
+        numbers = self._numbers(view.owners)
+        if not filters(view):
+            hidden = [len(self._hidden(view, owner)) for owner in numbers]
+            if all(count <= FEW_HIDDEN for count in hidden):
+                return sum(map(self._held, numbers)) - sum(hidden)
+        if not numbers:
+            return 0
+        where, values = condition(view, numbers, self._clock())
+        return int(self._db.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
+
+    def _held(self, owner: int) -> int:
+        """How many current memories the owner has. Recall asks at every turn; they are counted after changes only."""
+        position = self._db.row(
+            "SELECT (SELECT max(seq) FROM changes WHERE owner = ?), (SELECT max(id) FROM erasures)", (owner,)
+        )
+        known = self._counted.get(owner)
+        if known is None or known[0] != tuple(position or ()):
+            sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
+            known = self._counted[owner] = (tuple(position or ()), int(self._db.value(sql, (owner,))))
+        return known[1]
+
+    def keeps_turns(self, view: View) -> bool:
+        """Whether any memory of the owners is a turn kept verbatim."""
+        sql = "SELECT 1 FROM memories WHERE verbatim = 1 AND owner = ? LIMIT 1"
+        return any(self._db.value(sql, (number,)) for number in self._numbers(view.owners))
+
+    def standing(self, view: View) -> list[Memory]:
+        numbers = self._numbers(view.owners)
+        if not numbers:
+            return []
+        where, values = condition(view, numbers, self._clock())
+        sql = f"""SELECT {COLUMNS} FROM memories AS m INDEXED BY memories_standing JOIN owners AS o ON o.id = m.owner
+            WHERE m.standing = 1 AND {where} ORDER BY m.number DESC LIMIT 50"""
+        return [to_memory(row) for row in self._db.rows(sql, values)]
+
+    def history(self, memory: Memory) -> list[Change]:
+        """Every change to `memory` and to the versions it superseded, oldest first."""
+        chain = with_versions(self._db, [memory.id])
+        rows = self._db.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
+        return [to_change(row) for row in rows]
+
+    # Recall's candidates.
+
+    def lexical(self, view: View, terms: Sequence[str], limit: int) -> list[str]:
+        numbers = self._numbers(view.owners)
+        if not numbers or not terms:
+            return []
+        where, values = condition(view, numbers, self._clock())
+        rows = self._db.rows(
+            f"""SELECT m.id FROM words CROSS JOIN memories AS m ON m.number = words.rowid
+                WHERE words MATCH ? AND {where} ORDER BY words.rank LIMIT ?""",
+            (_any_of(terms, numbers), *values, limit),
+        )
+        return [row["id"] for row in rows]
+
+    def frequencies(self, view: View, terms: Sequence[str]) -> dict[str, int]:
+        numbers = self._numbers(view.owners)
+        if not numbers:
+            return dict.fromkeys(terms, 0)
+        sql = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        return {term: int(self._db.value(sql, (_any_of([term], numbers), COUNTED))) for term in terms}
+
+    def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
+        if self._dense is None:
+            return []
+        self._fingerprint = completed(self._fingerprint, query.shape[1])
+        nearest: list[tuple[int, float]] = []
+        for owner in self._numbers(view.owners):
+            nearest += self._nearest(self._dense, view, owner, query, limit)
+        nearest.sort(key=lambda pair: -pair[1])
+        return self._ids(view, [number for number, _ in nearest[:limit]])
+
+    def _nearest(self, dense: "Dense", view: View, owner: int, query: "Vectors", limit: int) -> list[tuple[int, float]]:
+        hidden = None if filters(view) else self._hidden(view, owner)
+        if hidden is None or len(hidden) > FEW_HIDDEN:
+            return dense.nearest(owner, query, limit, self._shown(view, owner))
+        found = dense.nearest(owner, query, limit + len(hidden))
+        return [(number, score) for number, score in found if number not in hidden][:limit]
+
+    def _hidden(self, view: View, owner: int) -> set[int]:
+        """Current memories of the owner that a view without filters leaves out: other sessions', and expired ones."""
+        where, values = condition(view, [owner], self._clock())
+        rows = self._db.rows(
+            f"""SELECT m.number FROM memories AS m INDEXED BY memories_bounded
+                WHERE m.owner = ? AND m.superseded_by IS NULL AND (m.session_id <> '' OR m.expires_at IS NOT NULL)
+                AND ({where}) IS NOT TRUE LIMIT ?""",
+            (owner, *values, FEW_HIDDEN + 1),
+        )
+        return {row["number"] for row in rows}
+
+    def _shown(self, view: View, owner: int) -> list[int]:
+        where, values = condition(view, [owner], self._clock())
+        return [row[0] for row in self._db.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)]
+
+    def _ids(self, view: View, numbers: Sequence[int]) -> list[str]:
+        """The ids that go with `numbers`, in order; what `view` does not show is left out."""
+        if not numbers:
+            return []
+        where, values = condition(view, self._numbers(view.owners), self._clock())
+        rows = self._db.rows(
+            f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(numbers)}) AND {where}",
+            (*numbers, *values),
+        )
+        known = {row["number"]: row["id"] for row in rows}
+        return [known[number] for number in numbers if number in known]
+
+    def candidates(self, ids: Iterable[str]) -> list[Candidate]:
+        wanted = list(dict.fromkeys(ids))
+        sql = f"""
+            SELECT m.id, m.text, m.cues, coalesce(m.valid_from, substr(m.created_at, 1, 10)) AS day, m.valid_to,
+                m.doubtful, m.verbatim, m.session_id, v.kinds, v.rows AS vectors,
+                CASE WHEN m.verbatim THEN (SELECT p.text FROM memories AS p WHERE p.verbatim = 1
+                    AND p.evidence_session = m.evidence_session AND p.number < m.number
+                    ORDER BY p.number DESC LIMIT 1) END AS previous,
+                CASE WHEN m.verbatim THEN (SELECT n.text FROM memories AS n WHERE n.verbatim = 1
+                    AND n.evidence_session = m.evidence_session AND n.number > m.number
+                    ORDER BY n.number LIMIT 1) END AS following
+            FROM memories AS m LEFT JOIN vectors AS v ON v.number = m.number AND v.fingerprint = ?
+            WHERE m.id IN ({_marks(wanted)})"""
+        return [to_candidate(row, self._fingerprint) for row in self._db.rows(sql, (self._fingerprint, *wanted))]
+
+    def under(self, ids: Sequence[str]) -> dict[str, Memory]:
+        rows = self._db.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
+        return {row["id"]: to_memory(row) for row in rows}
+
+    def turn_before(self, memory: Memory) -> str | None:
+        """The turn before one that was kept word for word."""
+        if not memory.verbatim or memory.evidence is None:
+            return None
+        found: str | None = self._db.value(
+            """SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ?
+                AND number < (SELECT number FROM memories WHERE id = ?) ORDER BY number DESC LIMIT 1""",
+            (memory.evidence.session_id, memory.id),
+        )
+        return found
+
+    def last_verbatim(self, session_id: str) -> str | None:
+        """The text of the newest message kept as it was said in that conversation."""
+        found: str | None = self._db.value(
+            "SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ? ORDER BY number DESC LIMIT 1",
+            (session_id,),
+        )
+        return found
+
+    def _numbers(self, owners: Sequence[Owner]) -> list[int]:
+        return [number for owner in owners if (number := owner_number(self._db, owner)) is not None]
+
+
+@legible
+def to_change(row: Row) -> Change:
+    """A row of `changes` as a value."""
+    return Change(
+        row["seq"],
+        row["memory_id"],
+        Event(row["event"]),
+        moment(row["at"]),
+        row["old_text"],
+        row["new_text"],
+        row["reason"],
+    )
+
+
+@legible
+def to_candidate(row: Row, fingerprint: str) -> Candidate:
+    """A row of `MemoryReader.candidates` as a value, its vectors none where they are missing or no use."""
+    return Candidate(
+        id=row["id"],
+        text=row["text"],
+        cues=to_items(row["cues"]),
+        day=date.fromisoformat(row["day"]),
+        valid_to=to_day(row["valid_to"]),
+        doubtful=bool(row["doubtful"]),
+        verbatim=bool(row["verbatim"]),
+        session_id=row["session_id"] or None,
+        embedded=decoded(row["kinds"], row["vectors"], fingerprint) or _no_vectors(),
+        previous=row["previous"],
+        following=row["following"],
+    )
+
+
+@cache
+def _no_vectors() -> Embedded:
+    import numpy as np
+
+    return Embedded((), np.zeros((0, 0), dtype=np.float32))
+
+
+def owned(owner: int, word: str) -> str:
+    """`word` as it stands in the index of words: every owner has words of its own, so that others' cost nothing."""
+    return f"_{owner}_{word}"
+
+
+def _any_of(terms: Sequence[str], numbers: Sequence[int]) -> str:
+    """A full-text query: any of the terms, of any of the owners."""
+    return " OR ".join(_quoted(owned(number, term)) for number in numbers for term in terms)
+
+
+def _quoted(term: str) -> str:
+    """`term` as a full-text string, in which no character means anything."""
+    return '"' + well_formed(term).replace('"', '""').replace("\0", " ") + '"'
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

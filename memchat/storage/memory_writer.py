@@ -1,0 +1,394 @@
+"""Memories in SQLite: every version of them, and what learning and people do to them."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import date, datetime
+
+from memchat.core.protocols import Embedded
+from memchat.core.types import (
+    Add,
+    Applied,
+    Change,
+    Confirm,
+    Decision,
+    Doubt,
+    Draft,
+    End,
+    Event,
+    Forget,
+    Memory,
+    Metadata,
+    Owner,
+)
+from memchat.errors import NotFound, UsageError
+from memchat.storage.memory_filter import owner_number, stamp
+from memchat.storage.memory_reader import MemoryReader, owned
+from memchat.text.embedding import completed
+from memchat.text.normalize import normal_form, well_formed, words
+
+_PLANNED = re.compile(r"it was to end on (\d{4}-\d\d-\d\d)$")
+"""How the reason of an END says, for people and for undoing it, what end there was before."""
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): ids sort by the time they were made."""
+    import uuid_utils
+
+    return str(uuid_utils.uuid7())
+
+
+class Memories(MemoryReader):
+    """Reading and changing. Every change is noted with a sequence number, by which indexes and caches follow."""
+
+    def apply_all(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None]) -> list[Applied]:
+        """Carry out `decisions` in order inside the caller's transaction.
+
+        `embedded` goes with them, item by item: the vectors of what an `Add` adds, None for the others. Decisions about
+        memories that are gone or superseded meanwhile are passed over; a draft that says what a current memory says
+        confirms it instead.
+        """
+        applied: list[Applied] = []
+        for decision, vectors in zip(decisions, embedded, strict=True):
+            match decision:
+                case Add():
+                    applied += self._add(decision, vectors)
+                case Confirm():
+                    applied += self._confirm(decision.memory_id, decision.reason)
+                case End():
+                    applied += self._end(decision)
+                case Doubt():
+                    applied += self._doubt(decision)
+                case Forget():
+                    pass  # Erased in the same transaction: see Store.apply.
+        return applied
+
+    def edit(self, memory: Memory, text: str, embedded: Embedded, reason: str, event: Event = Event.UPDATE) -> Memory:
+        """Put `text` in the place of the memory's words; the former words stay in its history.
+
+        Raises UsageError when another current memory says the same, NotFound when the memory is gone.
+        """
+        text = well_formed(text)
+        with self._db.transaction():
+            number, former = self._number(memory.id), self._known(memory.id)
+            if not former.superseded:
+                self._refuse_twin(former, text)
+            self._db.execute(
+                "UPDATE memories SET text = ?, said = ?, cues = ?, updated_at = ?, doubtful = 0 WHERE number = ?",
+                (text, normal_form(text), _json(memory.cues), stamp(self._clock()), number),
+            )
+            self._write_words(number, replace(memory, text=text))
+            self._write_vectors(number, embedded)
+            self._log(memory.id, event, former.text, text, reason)
+        return self._known(memory.id)
+
+    def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
+        """Give `memory` this metadata and this end of its stay; its words stay. Raises NotFound when it is gone."""
+        with self._db.transaction():
+            known, now = self._known(memory.id), stamp(self._clock())
+            self._db.execute(
+                "UPDATE memories SET metadata = ?, expires_at = ?, updated_at = ? WHERE id = ?",
+                (_json(dict(metadata)), None if expires_at is None else stamp(expires_at), now, memory.id),
+            )
+            self._log(memory.id, Event.UPDATE, known.text, known.text, "amended")
+        return self._known(memory.id)
+
+    def undo(self, memory: Memory, former: "Memory | str", embedded: Embedded | None) -> Memory:
+        """Back to `former`: the words an edit replaced (a text), or a memory that this one superseded.
+
+        With that memory all others come back that this one replaced with it. Undoing it once more undoes the undoing.
+        Raises UsageError when another memory says by now what would come back.
+        """
+        if isinstance(former, str):
+            assert embedded is not None
+            return self.edit(memory, former, embedded, "undone", Event.UNDO)
+        with self._db.transaction():
+            successor = self._known(memory.id)
+            if former.id not in successor.supersedes:
+                raise UsageError("It has changed meanwhile.", hint="memchat memories history shows how.")
+            back = [self._known(memory_id) for memory_id in successor.supersedes]
+            again = self._last_event(former.id) is Event.UNDO
+            periods = [self._period_before(one, successor) for one in back]
+            self._withdraw(successor, former, again=again)
+            for one, valid_to in zip(back, periods, strict=True):
+                self._refuse_twin(one, one.text)
+                self._bring_back(one, valid_to)
+        return self._known(former.id)
+
+    def unend(self, memory: Memory) -> Memory:
+        """Take back the later of the two: that `memory` has ended, or that it is doubtful."""
+        with self._db.transaction():
+            known, now = self._known(memory.id), stamp(self._clock())
+            ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
+            valid_to = self._planned_end(memory.id) if ended else _iso(known.valid_to)
+            self._db.execute(
+                "UPDATE memories SET valid_to = ?, doubtful = ?, updated_at = ? WHERE id = ?",
+                (valid_to, ended and known.doubtful, now, memory.id),
+            )
+            self._log(memory.id, Event.UNDO, memory.text, memory.text, "undone")
+        return self._known(memory.id)
+
+    def _planned_end(self, memory_id: str) -> str | None:
+        """The day on which the memory was to end before it was said to be over, where there was one."""
+        reason = self._db.value(
+            "SELECT reason FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
+            (memory_id, Event.END),
+        )
+        found = _PLANNED.search(reason or "")
+        return found and found[1]
+
+    def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
+        """Take `memory` out of force for `former`: as never true, or `again` as it was before that was undone."""
+        mistaken, valid_to = True, memory.valid_to
+        if again:
+            mistaken = self._last_event(memory.id, Event.SUPERSEDE, Event.MISTAKEN) is Event.MISTAKEN
+            valid_to = valid_to or former.valid_from or self._clock().date()
+        self._db.execute(
+            "UPDATE memories SET superseded_by = ?, mistaken = ?, valid_to = ?, updated_at = ? WHERE id = ?",
+            (former.id, mistaken, _iso(valid_to), stamp(self._clock()), memory.id),
+        )
+        self._log(memory.id, Event.UNDO, memory.text, former.text, "undone")
+
+    def _bring_back(self, memory: Memory, valid_to: date | None) -> None:
+        self._db.execute(
+            "UPDATE memories SET superseded_by = NULL, mistaken = 0, valid_to = ?, updated_at = ? WHERE id = ?",
+            (_iso(valid_to), stamp(self._clock()), memory.id),
+        )
+        self._log(memory.id, Event.UNDO, None, memory.text, "back in force")
+
+    def _period_before(self, memory: Memory, successor: Memory) -> date | None:
+        """When `memory` ended before `successor` took its place: never, if it ended by that."""
+        if successor.valid_from is not None:
+            return None if memory.valid_to == successor.valid_from else memory.valid_to
+        by_successor = self._db.value(
+            "SELECT 1 FROM changes WHERE memory_id = ? AND event IN (?, ?, ?) AND substr(at, 1, 10) = ?",
+            (memory.id, Event.SUPERSEDE, Event.MISTAKEN, Event.UNDO, _iso(memory.valid_to)),
+        )
+        return None if by_successor else memory.valid_to
+
+    def _last_event(self, memory_id: str, *among: Event) -> Event | None:
+        """The last change to a memory, of those `among` which are asked for."""
+        events = among or tuple(Event)
+        event = self._db.value(
+            f"""SELECT event FROM changes WHERE memory_id = ? AND event IN ({",".join("?" * len(events))})
+                ORDER BY seq DESC LIMIT 1""",
+            (memory_id, *events),
+        )
+        return None if event is None else Event(event)
+
+    def _add(self, decision: Add, embedded: Embedded | None) -> list[Applied]:
+        draft = _clean(decision.draft)
+        if draft.evidence is not None and not self._still_said(draft.evidence.message_id, draft.evidence.quote):
+            return []
+        owner = self._owner(draft.owner)
+        twin = None if draft.verbatim else self._twin(owner, draft)
+        replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != twin)
+        former = [memory for memory in replaced if memory is not None]
+        if twin is not None:
+            self._supersede(former, twin, draft, decision)
+            return [replace(one, replaced=tuple(former)) for one in self._confirm(twin, decision.reason, draft)]
+        kept = self._insert(draft, embedded, former, decision)
+        return [Applied(Event.ADD, self._known(kept), tuple(former))]
+
+    def _insert(self, draft: Draft, embedded: Embedded | None, former: Sequence[Memory], decision: Add) -> str:
+        now = self._clock()
+        given = {field.name: getattr(draft, field.name) for field in fields(draft)}
+        memory = Memory(id=new_id(), created_at=now, updated_at=now, **given)
+        self._supersede(former, memory.id, draft, decision)
+        self._put(memory, embedded)
+        self._log(memory.id, Event.ADD, None, memory.text, decision.reason)
+        return memory.id
+
+    def _put(self, memory: Memory, embedded: Embedded | None) -> bool:
+        """Insert a row as it is; False when its id, or a current memory that says the same, is there already."""
+        values = self._row(memory)
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+        if not self._db.execute(sql, values.values()):
+            return False
+        number = self._number(memory.id)
+        self._write_words(number, memory)
+        if embedded is not None:
+            self._write_vectors(number, embedded)
+        return True
+
+    def _row(self, memory: Memory) -> dict[str, object]:
+        evidence = memory.evidence
+        moments = ("created_at", "updated_at", "confirmed_at", "last_used_at", "expires_at")
+        days = ("valid_from", "valid_to")
+        return {
+            "id": memory.id,
+            "owner": self._owner(memory.owner),
+            "scope": memory.scope,
+            "session_id": memory.session_id or "",
+            "agent": memory.agent,
+            "text": memory.text,
+            "said": normal_form(memory.text),
+            "category": memory.category,
+            "metadata": _json(dict(memory.metadata)),
+            "cues": _json(memory.cues),
+            "standing": memory.standing,
+            "verbatim": memory.verbatim,
+            "source": memory.source,
+            "superseded_by": memory.superseded_by,
+            "mistaken": memory.mistaken,
+            "doubtful": memory.doubtful,
+            "message_id": evidence and evidence.message_id,
+            "evidence_session": evidence and evidence.session_id,
+            "quote": evidence and evidence.quote,
+            "model": evidence and evidence.model,
+            **{name: at and stamp(at) for name in moments for at in (getattr(memory, name),)},
+            **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
+        }
+
+    def _supersede(self, former: Sequence[Memory], by: str, draft: Draft, decision: Add) -> None:
+        now = self._clock()
+        end = _iso(draft.valid_from or now.date())
+        for memory in former:
+            self._db.execute(
+                """UPDATE memories SET superseded_by = ?, valid_to = coalesce(valid_to, ?), mistaken = ?, updated_at = ?
+                    WHERE id = ?""",
+                (by, end, decision.mistaken, stamp(now), memory.id),
+            )
+            event = Event.MISTAKEN if decision.mistaken else Event.SUPERSEDE
+            self._log(memory.id, event, memory.text, draft.text, decision.reason)
+
+    def _confirm(self, memory_id: str, reason: str, again: Draft | None = None) -> list[Applied]:
+        """The fact was said again, in the words of `again`: it holds again, as long and as far as that says."""
+        memory = self.get(memory_id)
+        if memory is None or memory.superseded:
+            return []
+        now = self._clock()
+        standing = memory.standing or (again is not None and again.standing)
+        valid_to = (again and again.valid_to) or (None if memory.ended(now.date()) else memory.valid_to)
+        self._db.execute(
+            """UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ?, standing = ?
+                WHERE id = ?""",
+            (stamp(now), _iso(valid_to), self._expiry(memory, again), standing, memory_id),
+        )
+        self._log(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
+        return [Applied(Event.CONFIRM, self._known(memory_id))]
+
+    def _expiry(self, memory: Memory, again: Draft | None) -> str | None:
+        expires_at = memory.expires_at
+        if again is not None and expires_at is not None:
+            if memory.expired(self._clock()):
+                expires_at = again.expires_at
+            elif again.expires_at is not None:
+                expires_at = max(expires_at, again.expires_at)
+        return None if expires_at is None else stamp(expires_at)
+
+    def _end(self, decision: End) -> list[Applied]:
+        memory = self.get(decision.memory_id)
+        if memory is None or memory.superseded or (memory.valid_to or date.max) <= decision.valid_to:
+            return []
+        self._db.execute(
+            "UPDATE memories SET valid_to = ?, updated_at = ? WHERE id = ?",
+            (decision.valid_to.isoformat(), stamp(self._clock()), memory.id),
+        )
+        planned = None if memory.valid_to is None else f"it was to end on {memory.valid_to}"
+        reason = "; ".join(filter(None, (decision.reason, planned)))
+        self._log(memory.id, Event.END, memory.text, memory.text, reason)
+        return [Applied(Event.END, self._known(memory.id))]
+
+    def _doubt(self, decision: Doubt) -> list[Applied]:
+        memory = self.get(decision.memory_id)
+        if memory is None or memory.superseded or memory.doubtful:
+            return []
+        self._db.execute(
+            "UPDATE memories SET doubtful = 1, updated_at = ? WHERE id = ?", (stamp(self._clock()), memory.id)
+        )
+        self._log(memory.id, Event.DOUBT, memory.text, memory.text, decision.reason)
+        return [Applied(Event.DOUBT, self._known(memory.id))]
+
+    # Rows.
+
+    def _owner(self, owner: Owner) -> int:
+        number = owner_number(self._db, owner)
+        if number is None:
+            number = self._db.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
+        return number
+
+    def _number(self, memory_id: str) -> int:
+        number = self._db.value("SELECT number FROM memories WHERE id = ?", (memory_id,))
+        if number is None:
+            raise NotFound(f"The memory {memory_id} is gone.")
+        return int(number)
+
+    def _known(self, memory_id: str) -> Memory:
+        memory = self.get(memory_id)
+        if memory is None:
+            raise NotFound(f"The memory {memory_id} is gone.")
+        return memory
+
+    def _current(self, memory_id: str, owner: int) -> Memory | None:
+        held = self._db.value(
+            "SELECT 1 FROM memories WHERE id = ? AND owner = ? AND superseded_by IS NULL", (memory_id, owner)
+        )
+        return self.get(memory_id) if held else None
+
+    def _twin(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
+        """The id of the current memory, `but` that one, which says what `memory` does."""
+        found: str | None = self._db.value(
+            """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
+                AND superseded_by IS NULL AND verbatim = 0""",
+            (owner, memory.scope, memory.session_id or "", normal_form(memory.text), but),
+        )
+        return found
+
+    def _still_said(self, message_id: str, quote: str) -> bool:
+        text = self._db.value("SELECT text FROM messages WHERE id = ?", (message_id,))
+        return text is not None and quote in text
+
+    def _refuse_twin(self, memory: Memory, text: str) -> None:
+        """Raise UsageError when another current memory beside `memory` says `text`."""
+        twin = self._twin(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
+        if twin is not None and not memory.verbatim:
+            raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
+
+    def _write_words(self, number: int, memory: Memory) -> None:
+        owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        self._db.execute("DELETE FROM words WHERE rowid = ?", (number,))
+        self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms(owner, memory)))
+
+    def _write_vectors(self, number: int, embedded: Embedded) -> None:
+        owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        self._fingerprint = completed(self._fingerprint, embedded.rows.shape[1])
+        self._db.execute(
+            "INSERT OR REPLACE INTO vectors (number, owner, fingerprint, kinds, rows) VALUES (?, ?, ?, ?, ?)",
+            (number, owner, self._fingerprint, json.dumps(embedded.kinds), embedded.rows.astype("<f4").tobytes()),
+        )
+
+    def _log(self, memory_id: str, event: Event, old: str | None, new: str | None, reason: str) -> None:
+        self._note(Change(0, memory_id, event, self._clock(), old, new, reason))
+
+    def _note(self, change: Change) -> None:
+        """Write a change down; its `seq` is the next one."""
+        self._db.execute(
+            """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason)
+                SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
+            (change.event, stamp(change.at), change.old_text, change.new_text, change.reason, change.memory_id),
+        )
+
+
+def terms(owner: int, memory: Memory) -> str:
+    """The words under which `memory` is found, as its owner's: its own, its cues', and its day's."""
+    day = memory.valid_from or memory.created_at
+    dated = f"{day.day} {day:%B %Y}"
+    return " ".join(owned(owner, word) for word in words(" ".join((memory.text, *memory.cues, dated))))
+
+
+def _clean(draft: Draft) -> Draft:
+    """`draft` with all its words well formed."""
+    evidence = draft.evidence and replace(draft.evidence, quote=well_formed(draft.evidence.quote))
+    cues = tuple(well_formed(cue) for cue in draft.cues)
+    return replace(draft, text=well_formed(draft.text), cues=cues, evidence=evidence)
+
+
+def _json(value: object) -> str:
+    return well_formed(json.dumps(value, ensure_ascii=False))
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

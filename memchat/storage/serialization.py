@@ -1,0 +1,268 @@
+"""Memories as JSON, and back: what `--json` prints, what `memories export` writes and `memories import` reads.
+
+    id, text, scope, category, cues, metadata, standing, verbatim, source
+    owner           {"kind": "user" or "agent", "name": …}
+    agent, session  the agent it was learned with, the conversation a session memory belongs to
+    valid_from, valid_to                                             days
+    created_at, updated_at, expires_at, confirmed_at, last_used_at   moments, UTC
+    supersedes, superseded_by, mistaken, doubtful
+    evidence        {"message", "session", "quote", "model"}
+
+An export has one such object a line, superseded memories included, the oldest first, each with its history in
+`changes`: {"order", "event", "at", "old_text", "new_text", "reason"}, where `order` counts through the whole export.
+What is read back from it differs in nothing. Vectors are not in it: they are made anew.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from memchat.core.types import (
+    CATEGORIES,
+    Change,
+    Event,
+    Evidence,
+    Memory,
+    Metadata,
+    MetadataValue,
+    Owner,
+    Scope,
+    Source,
+    is_plain,
+)
+from memchat.errors import UsageError
+from memchat.storage.memory_filter import stamp
+from memchat.storage.memory_writer import new_id
+from memchat.text.normalize import well_formed
+
+Read = TypeVar("Read")
+
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A memory with its history; `user` is whom another program says it is of."""
+
+    memory: Memory
+    changes: Sequence[Change] = ()
+    user: str | None = None
+
+
+# Writing.
+
+
+def memory_json(memory: Memory) -> dict[str, Any]:
+    evidence = memory.evidence
+    return {
+        "id": memory.id,
+        "text": memory.text,
+        "owner": {"kind": str(memory.owner.kind), "name": memory.owner.name},
+        "scope": str(memory.scope),
+        "category": memory.category,
+        "agent": memory.agent,
+        "session": memory.session_id,
+        "metadata": dict(memory.metadata),
+        "cues": list(memory.cues),
+        "standing": memory.standing,
+        "verbatim": memory.verbatim,
+        "source": str(memory.source),
+        "valid_from": None if memory.valid_from is None else memory.valid_from.isoformat(),
+        "valid_to": None if memory.valid_to is None else memory.valid_to.isoformat(),
+        "created_at": moment_json(memory.created_at),
+        "updated_at": moment_json(memory.updated_at),
+        "expires_at": None if memory.expires_at is None else moment_json(memory.expires_at),
+        "confirmed_at": None if memory.confirmed_at is None else moment_json(memory.confirmed_at),
+        "last_used_at": None if memory.last_used_at is None else moment_json(memory.last_used_at),
+        "supersedes": list(memory.supersedes),
+        "superseded_by": memory.superseded_by,
+        "mistaken": memory.mistaken,
+        "doubtful": memory.doubtful,
+        "evidence": None
+        if evidence is None
+        else {
+            "message": evidence.message_id,
+            "session": evidence.session_id,
+            "quote": evidence.quote,
+            "model": evidence.model,
+        },
+    }
+
+
+def record_json(record: Record) -> dict[str, Any]:
+    changes = [
+        {
+            "order": change.seq,
+            "event": str(change.event),
+            "at": moment_json(change.at),
+            "old_text": change.old_text,
+            "new_text": change.new_text,
+            "reason": change.reason,
+        }
+        for change in record.changes
+    ]
+    return {**memory_json(record.memory), "changes": changes}
+
+
+def moment_json(moment: datetime) -> str:
+    return stamp(moment)
+
+
+# Reading.
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads what is to be imported. `owner` and `now` are for texts that bring none; `clean` goes over their words."""
+
+    owner: Owner
+    now: datetime
+    clean: Callable[[str], str]
+
+    def read(self, text: str) -> list[Record]:
+        """The records in `text`: exported JSON Lines, others' JSON, or plain text with a memory on each line.
+
+        Raises UsageError that names the line, before anything is done.
+        """
+        if (whole := _whole(text)) is not None:
+            return [self._record(entry, f"Entry {number}") for number, entry in enumerate(whole, 1)]
+        records = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                records.append(self._line(line.strip(), f"Line {number}"))
+        return records
+
+    def _line(self, line: str, place: str) -> Record:
+        if not line.startswith("{"):
+            return self._foreign({"text": _BULLET.sub("", line)}, place)
+        try:
+            return self._record(json.loads(line), place)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{place} is not valid JSON: {error.msg}.", hint="Nothing was imported.") from error
+
+    def _record(self, entry: object, place: str) -> Record:
+        if isinstance(entry, str):
+            entry = {"text": entry}
+        if not isinstance(entry, dict):
+            raise UsageError(f"{place} is no memory.", hint=_EXPECTED)
+        if "owner" not in entry or "created_at" not in entry:
+            return self._foreign(entry, place)
+        try:
+            return Record(_memory(entry), [_change(entry["id"], change) for change in entry.get("changes", ())])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"{place} cannot be read: {_reason(error)}.", hint=_EXPECTED) from error
+
+    def _foreign(self, entry: Mapping[str, Any], place: str) -> Record:
+        text = entry.get("text") or entry.get("memory")
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"{place} has no text.", hint=_EXPECTED)
+        category = entry.get("category")
+        created = _given_moment(entry.get("created_at")) or self.now
+        memory = Memory(
+            id=new_id(),
+            owner=self.owner,
+            text=self.clean(text),
+            scope=self.owner.kind,
+            category=category if category in CATEGORIES else "other",
+            created_at=created,
+            updated_at=_given_moment(entry.get("updated_at")) or created,
+            metadata=_plain_metadata(entry.get("metadata")),
+            source=Source.IMPORTED,
+        )
+        told = Change(0, memory.id, Event.ADD, self.now, None, memory.text, "imported")
+        user = entry.get("user_id")
+        return Record(memory, (told,), user if isinstance(user, str) and user else None)
+
+
+_EXPECTED = "Nothing was imported. A line is a plain text, or JSON with a text: see memchat memories import --help."
+
+
+def _whole(text: str) -> list[Any] | None:
+    """The entries of a text that is one JSON value as other programs export it; None for anything else."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    if isinstance(value, dict):
+        value = next((value[key] for key in ("results", "memories") if key in value), [value])
+    return value if isinstance(value, list) else None
+
+
+def _memory(entry: Mapping[str, Any]) -> Memory:
+    evidence = entry.get("evidence")
+    return Memory(
+        id=_word(entry["id"]),
+        owner=Owner(Scope(entry["owner"]["kind"]), _word(entry["owner"]["name"])),
+        text=_word(entry["text"]),
+        scope=Scope(entry["scope"]),
+        category=_word(entry["category"]),
+        created_at=_moment(entry["created_at"]),
+        updated_at=_moment(entry["updated_at"]),
+        session_id=_maybe(entry.get("session"), _word),
+        agent=_maybe(entry.get("agent"), _word),
+        metadata=_plain_metadata(entry.get("metadata")),
+        valid_from=_maybe(entry.get("valid_from"), date.fromisoformat),
+        valid_to=_maybe(entry.get("valid_to"), date.fromisoformat),
+        expires_at=_maybe(entry.get("expires_at"), _moment),
+        confirmed_at=_maybe(entry.get("confirmed_at"), _moment),
+        last_used_at=_maybe(entry.get("last_used_at"), _moment),
+        supersedes=tuple(_word(former) for former in entry.get("supersedes", ())),
+        superseded_by=_maybe(entry.get("superseded_by"), _word),
+        mistaken=entry.get("mistaken", False) is True,
+        doubtful=entry.get("doubtful", False) is True,
+        standing=entry.get("standing", False) is True,
+        verbatim=entry.get("verbatim", False) is True,
+        source=Source(entry.get("source", Source.IMPORTED)),
+        cues=tuple(_word(cue) for cue in entry.get("cues", ())),
+        evidence=None
+        if evidence is None
+        else Evidence(*(_word(evidence[key], empty=True) for key in ("message", "session", "quote", "model"))),
+    )
+
+
+def _change(memory_id: str, entry: Mapping[str, Any]) -> Change:
+    old, new = (_maybe(entry[key], lambda words: _word(words, empty=True)) for key in ("old_text", "new_text"))
+    reason = _word(entry.get("reason", ""), empty=True)
+    return Change(int(entry["order"]), memory_id, Event(entry["event"]), _moment(entry["at"]), old, new, reason)
+
+
+def _word(value: object, *, empty: bool = False) -> str:
+    if not isinstance(value, str) or not (value or empty):
+        raise ValueError(f"{value!r} is no text")
+    return well_formed(value)
+
+
+def _maybe(value: Any, read: Callable[[Any], Read]) -> Read | None:
+    return None if value is None else read(value)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _given_moment(value: object) -> datetime | None:
+    try:
+        return _moment(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _plain_metadata(value: object) -> Metadata:
+    """The pairs of `value` that metadata can hold; nested ones as JSON text."""
+    if not isinstance(value, dict):
+        return {}
+    found: dict[str, MetadataValue] = {}
+    for key, item in value.items():
+        if item is not None:
+            found[str(key)] = item if is_plain(item) else json.dumps(item)
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

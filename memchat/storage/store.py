@@ -1,0 +1,83 @@
+"""All that is kept, behind one door: memories, conversations, pending work, over one connection of one thread."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Clock, Embedded
+from memchat.core.types import Applied, Decision, Forget, Work
+from memchat.storage.conversations import Transcripts
+from memchat.storage.database import Database
+from memchat.storage.job_queue import WorkQueue
+from memchat.storage.memory_writer import Memories
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from memchat.storage.erasure.eraser import Eraser
+    from memchat.storage.vectors.search import Dense
+
+
+class Store:
+    """Opens the database at `path` and makes it if it is missing. Close it, or use it in a `with` block.
+
+    `fingerprint` is that of the vectors read and written; one without its dimension gets that of the first vectors.
+    """
+
+    def __init__(self, path: "Path", clock: Clock, fingerprint: str) -> None:
+        self.database = Database(path)
+        self.clock = clock
+        self.fingerprint = fingerprint
+        self.transcripts = Transcripts(self.database, clock)
+        self.work = WorkQueue(self.database, clock)
+        self.memories = Memories(self.database, clock, fingerprint)
+
+    @cached_property
+    def eraser(self) -> "Eraser":
+        from memchat.storage.erasure.eraser import Eraser
+
+        return Eraser(self.database, self.clock)
+
+    def search_with(self, dense: "Dense") -> None:
+        """Let recall's dense half be answered by `dense`; without one it finds nothing."""
+        self.memories.search_with(dense)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def apply(
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work | None = None
+    ) -> list[Applied]:
+        """Carry out `decisions` and end `work` in one transaction; nothing when the work is no longer ours to do."""
+        with self.database.transaction():
+            if work is not None and not self.work.is_ours(work):
+                return []
+            applied = self.memories.apply_all(decisions, embedded)
+            forgotten = [decision.memory_id for decision in decisions if isinstance(decision, Forget)]
+            if forgotten:
+                applied += self.eraser.erase_rows(self.memories, forgotten)
+            if work is not None:
+                self.work.done(work)
+        return applied
+
+    def clean(self, drop_index: Callable[[int], None]) -> None:
+        """Make the bytes of all that was erased leave the disk.
+
+        `drop_index(erasure)` returns once the index's folder is gone, whoever held it. Safe to run again after a kill
+        at any point; it does nothing when nothing waits.
+        """
+        waiting = [row["id"] for row in self.database.rows("SELECT id FROM erasures WHERE finished = 0 ORDER BY id")]
+        if not waiting:
+            return
+        drop_index(waiting[-1])
+        for copy in self.database.former_versions():
+            copy.unlink(missing_ok=True)
+        self.database.compact()
+        marks = ",".join("?" * len(waiting))
+        self.database.execute(f"UPDATE erasures SET finished = 1, index_dropped = 1 WHERE id IN ({marks})", waiting)

@@ -1,0 +1,195 @@
+"""The dense half of recall without an index: every vector of an owner compared with the query.
+
+The vectors live in memory once they have been asked for, and are brought up to date from the table of changes.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from memchat.storage.database import Database
+from memchat.text.embedding import completed
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+    from memchat.storage.vectors.matrix import OwnerVectors
+
+CACHE_BYTES = 256 * 2**20
+"""What the vectors of all owners but the one asked for last may take together."""
+LARGEST_BYTES = 1024 * 2**20
+"""An owner with more than this is read anew for every query."""
+CHUNK = 2_000
+"""Memories read at a time: a few megabytes of vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the truth about one owner has come: its last change, and the last erasure of all."""
+
+    seq: int
+    erasure: int
+
+
+@dataclass(slots=True)
+class _Entry:
+    vectors: "OwnerVectors"
+    position: Position
+
+
+class VectorCache:
+    """Vectors by owner, the least recently used given up first. May be shared by the scans of several threads."""
+
+    def __init__(self, limit_bytes: int = CACHE_BYTES, largest_bytes: int = LARGEST_BYTES) -> None:
+        self.largest_bytes = largest_bytes
+        self.lock = threading.RLock()
+        self._limit = limit_bytes
+        self._entries: OrderedDict[tuple[int, str], _Entry] = OrderedDict()
+
+    @property
+    def size_bytes(self) -> int:
+        with self.lock:
+            return sum(entry.vectors.size_bytes for entry in self._entries.values())
+
+    def get(self, key: tuple[int, str]) -> _Entry | None:
+        """The entry under `(owner, fingerprint)`, which becomes the most recently used one."""
+        with self.lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            return self._entries.get(key)
+
+    def put(self, key: tuple[int, str], entry: _Entry) -> None:
+        with self.lock:
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            while len(self._entries) > 1 and self._others() > self._limit:
+                self._entries.popitem(last=False)
+
+    def drop(self, key: tuple[int, str]) -> None:
+        with self.lock:
+            self._entries.pop(key, None)
+
+    def _others(self) -> int:
+        last = next(reversed(self._entries.values()))
+        return self.size_bytes - last.vectors.size_bytes
+
+
+class ExactScan:
+    """Nearest memories by comparing with all of them, through one thread's `database`.
+
+    Vectors of another fingerprint than `fingerprint` do not compare and are passed over.
+    """
+
+    def __init__(self, database: Database, fingerprint: str, cache: VectorCache | None = None) -> None:
+        self.database = database
+        self.fingerprint = fingerprint
+        self._cache = VectorCache() if cache is None else cache
+
+    def nearest(
+        self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """Numbers of the owner's memories with the highest cosine of any of their vectors to any row of `query`.
+
+        `query` has shape `(q, dim)`, unit rows. Best first, at most `limit`. Current memories only, unless `allowed`
+        names the numbers that may be returned: those may be superseded.
+        """
+        if limit <= 0 or len(query) == 0 or (allowed is not None and not allowed):
+            return []
+        self.fingerprint = completed(self.fingerprint, query.shape[1])
+        with self._cache.lock:
+            entry = self._up_to_date(owner, query.shape[1])
+            if entry is not None:
+                return entry.vectors.nearest(query, limit, allowed)
+        return self._streamed(owner, query, limit, allowed)
+
+    def position(self, owner: int) -> Position:
+        """How far the database has come for `owner`."""
+        row = self.database.row(
+            "SELECT (SELECT max(seq) FROM changes WHERE owner = ?), (SELECT max(id) FROM erasures)", (owner,)
+        )
+        return Position(*(int(value or 0) for value in row)) if row is not None else Position(0, 0)
+
+    def foreign(self, owner: int) -> int:
+        """How many of the owner's memories have vectors of another embedder, which cannot be searched."""
+        sql = "SELECT count(*) FROM vectors WHERE owner = ? AND fingerprint <> ?"
+        return int(self.database.value(sql, (owner, self.fingerprint)))
+
+    def release(self, owner: int) -> None:
+        """Give up what is cached of `owner`."""
+        self._cache.drop((owner, self.fingerprint))
+
+    def _up_to_date(self, owner: int, dim: int) -> _Entry | None:
+        """The owner's cached vectors as they are now; None where they are too many to keep."""
+        from memchat.storage.vectors.matrix import OwnerVectors
+
+        key = (owner, self.fingerprint)
+        entry, now = self._cache.get(key), self.position(owner)
+        if entry is not None and (entry.position == now or self._advance(owner, entry, now)):
+            return entry
+        self._cache.drop(key)
+        memories, size = self._extent(owner)
+        if size > self._cache.largest_bytes:
+            return None
+        entry = _Entry(OwnerVectors(dim, memories, size // (4 * dim)), now)
+        for rows in self._chunks(owner):
+            entry.vectors.extend(rows)
+        self._cache.put(key, entry)
+        return entry
+
+    def _advance(self, owner: int, entry: _Entry, now: Position) -> bool:
+        """Apply what changed since; False where something was erased and the entry must go.
+
+        After an erasure a number may have passed to another memory, and nothing of the erased may stay in memory.
+        """
+        if entry.position.erasure != now.erasure or now.seq < entry.position.seq:
+            return False
+        rows = self.database.rows(
+            "SELECT DISTINCT m.number, m.superseded_by IS NULL, v.rows"
+            " FROM changes c JOIN memories m ON m.id = c.memory_id AND +m.owner = c.owner"
+            " LEFT JOIN vectors v ON v.number = m.number AND v.fingerprint = ?"
+            " WHERE c.owner = ? AND c.seq > ? AND c.seq <= ?",
+            (self.fingerprint, owner, entry.position.seq, now.seq),
+        )
+        for number, current, vectors in rows:
+            entry.vectors.replace(number, vectors, bool(current))
+        entry.position = now
+        stored = int(self.database.value("SELECT count(*) FROM vectors WHERE owner = ?", (owner,)))
+        return len(entry.vectors) <= stored
+
+    def _extent(self, owner: int) -> tuple[int, int]:
+        """How many memories of `owner` can be compared, and the bytes of their vectors."""
+        # The plus, here and below: found by their owner, not by their embedder, which is everybody's.
+        row = self.database.row(
+            "SELECT count(*), coalesce(sum(length(rows)), 0) FROM vectors WHERE owner = ? AND +fingerprint = ?",
+            (owner, self.fingerprint),
+        )
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    def _chunks(self, owner: int) -> Generator[list[tuple[int, bool, bytes]]]:
+        """The owner's `(number, current, vectors)` by ascending number, some thousand at a time."""
+        last = -1
+        while True:
+            rows = self.database.rows(
+                "SELECT v.number, m.superseded_by IS NULL, v.rows FROM vectors v"
+                " JOIN memories m ON m.number = v.number"
+                " WHERE v.owner = ? AND v.number > ? AND +v.fingerprint = ? ORDER BY v.number LIMIT ?",
+                (owner, last, self.fingerprint, CHUNK),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [(row[0], bool(row[1]), row[2]) for row in rows]
+
+    def _streamed(
+        self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None
+    ) -> list[tuple[int, float]]:
+        from memchat.storage.vectors.matrix import OwnerVectors
+
+        best: list[tuple[int, float]] = []
+        for rows in self._chunks(owner):
+            vectors = OwnerVectors(query.shape[1])
+            vectors.extend(rows)
+            best += vectors.nearest(query, limit, allowed)
+            best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
+        return best

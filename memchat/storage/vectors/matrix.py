@@ -1,0 +1,121 @@
+"""The vectors of one owner's memories in one block of memory, and the nearest of them."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from memchat.core.protocols import Vectors
+
+GONE = -1
+"""In place of a memory's number: its rows are no longer valid."""
+ROOM = 1.25
+"""How much larger the block gets than it has to be, when it grows."""
+
+
+class OwnerVectors:
+    """Memories in slots, each with consecutive rows of one float32 matrix `(rows, dim)`.
+
+    A changed memory gets a new slot at the end and its old one is given up; the block is packed anew once a quarter
+    of its slots has been.
+    """
+
+    def __init__(self, dim: int, memories: int = 0, rows: int = 0) -> None:
+        self.dim = dim
+        self._matrix: Vectors = np.empty((rows, dim), np.float32)
+        self._starts: NDArray[np.int64] = np.empty(memories + 1, np.int64)
+        self._numbers: NDArray[np.int64] = np.empty(memories, np.int64)
+        self._current: NDArray[np.bool_] = np.empty(memories, np.bool_)
+        self._slots: dict[int, int] = {}
+        self._used = self._rows = 0
+        self._starts[0] = 0
+
+    def __len__(self) -> int:
+        """How many memories there are."""
+        return len(self._slots)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._matrix.nbytes + self._numbers.nbytes * 3 + len(self._slots) * 100
+
+    def extend(self, memories: Sequence[tuple[int, bool, bytes]]) -> None:
+        """Take in memories as `(number, current, vectors)`, the vectors as float32 bytes row after row.
+
+        A memory whose bytes are no whole number of rows is passed over.
+        """
+        width = 4 * self.dim
+        whole = [memory for memory in memories if memory[2] and len(memory[2]) % width == 0]
+        self._make_room(len(whole), sum(len(blob) // width for _, _, blob in whole))
+        for number, current, blob in whole:
+            self._append(number, current, np.frombuffer(blob, np.float32).reshape(-1, self.dim))
+
+    def replace(self, number: int, vectors: bytes | None, current: bool) -> None:
+        """The memory `number` as it is now; None takes it out."""
+        slot = self._slots.pop(number, None)
+        if slot is not None:
+            self._numbers[slot], self._current[slot] = GONE, False
+        if vectors:
+            self.extend([(number, current, vectors)])
+        if self._used - len(self._slots) > max(64, self._used // 4):
+            self._pack()
+
+    def nearest(self, query: "Vectors", limit: int, allowed: Collection[int] | None = None) -> list[tuple[int, float]]:
+        """The `limit` memories with the highest cosine of any row to any row of `query`, best first.
+
+        Ties go to the lower number, except at the limit itself.
+        """
+        if not self._slots:
+            return []
+        scores = self._scores(query)
+        usable = self._current[: self._used] if allowed is None else self._among(allowed)
+        slots = np.flatnonzero(usable)
+        if len(slots) > limit:
+            slots = slots[np.argpartition(-scores[slots], limit - 1)[:limit]]
+        numbers = self._numbers[slots]
+        order = np.lexsort((numbers, -scores[slots]))
+        return [(int(numbers[i]), float(scores[slots[i]])) for i in order]
+
+    def _scores(self, query: "Vectors") -> "NDArray[np.float32]":
+        """The best cosine of each slot."""
+        rows = self._matrix[: self._rows]
+        best: NDArray[np.float32] = rows @ query[0]
+        for further in query[1:]:
+            # One row at a time took two thirds of the time of one product with all of them.
+            np.maximum(best, rows @ further, out=best)
+        if self._rows == self._used:
+            return best
+        return np.maximum.reduceat(best, self._starts[: self._used])
+
+    def _among(self, allowed: Collection[int]) -> "NDArray[np.bool_]":
+        usable = np.zeros(self._used, np.bool_)
+        usable[[self._slots[number] for number in allowed if number in self._slots]] = True
+        return usable
+
+    def _append(self, number: int, current: bool, rows: "Vectors") -> None:
+        end = self._rows + len(rows)
+        self._matrix[self._rows : end] = rows
+        self._numbers[self._used], self._current[self._used] = number, current
+        self._slots[number] = self._used
+        self._used, self._rows = self._used + 1, end
+        self._starts[self._used] = end
+
+    def _make_room(self, memories: int, rows: int) -> None:
+        if self._rows + rows > len(self._matrix):
+            larger = np.empty((int((self._rows + rows) * ROOM), self.dim), np.float32)
+            larger[: self._rows] = self._matrix[: self._rows]
+            self._matrix = larger
+        if self._used + memories > len(self._numbers):
+            more = int((self._used + memories) * ROOM) + 16
+            self._numbers = np.resize(self._numbers, more)
+            self._current = np.resize(self._current, more)
+            self._starts = np.resize(self._starts, more + 1)
+
+    def _pack(self) -> None:
+        kept = OwnerVectors(self.dim, len(self._slots), self._rows)
+        for number, slot in self._slots.items():
+            rows = self._matrix[self._starts[slot] : self._starts[slot + 1]]
+            kept._append(number, bool(self._current[slot]), rows)
+        self.__dict__.update(kept.__dict__)

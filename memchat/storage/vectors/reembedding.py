@@ -1,0 +1,164 @@
+"""The vectors in the database held against the memories: whose embedder made them, which are no use, and new ones."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Embedded, Embedder
+from memchat.core.types import Memory
+from memchat.errors import StoreError
+from memchat.storage.database import Database
+from memchat.storage.memory_filter import COLUMNS, TABLES, stamp, to_memory
+from memchat.storage.memory_writer import Memories
+from memchat.storage.vectors.codec import decoded, dimension_of
+from memchat.text import embedding
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROWS = 500
+"""Read at a time."""
+BATCH = 64
+"""Memories embedded and written at a time: what is lost when it is interrupted."""
+SLACK = 0.01
+"""How far from 1 the length of a vector may be."""
+
+
+class Fault(StrEnum):
+    """Why a memory cannot be found by its meaning."""
+
+    MISSING = "no vectors"
+    FOREIGN = "vectors of another embedder"
+    UNUSABLE = "vectors that are no use"
+
+
+_FINGERPRINTS = """
+    WITH RECURSIVE chain (name) AS (
+        SELECT min(fingerprint) FROM vectors
+        UNION ALL
+        SELECT (SELECT min(fingerprint) FROM vectors WHERE fingerprint > name) FROM chain WHERE name IS NOT NULL
+    )
+    SELECT name FROM chain WHERE name IS NOT NULL
+"""
+"""One step down the index for each, for every start asks: however many vectors there are."""
+
+
+def fingerprint_of(database: Database, model: str) -> str | None:
+    """The fingerprint that most vectors of `model` have in this database; None where it has none."""
+    found = [name for name in _fingerprints(database) if name.startswith(f"{model}:")]
+    return max(found, key=lambda name: _count(database, name)) if len(found) > 1 else next(iter(found), None)
+
+
+def dimension_in(database: Database, model: str) -> int | None:
+    """How many numbers the vectors of `model` have that are in this database."""
+    found = fingerprint_of(database, model)
+    return None if found is None else dimension_of(found)
+
+
+def others(database: Database, fingerprint: str) -> dict[str, int]:
+    """How many memories have vectors of which other embedder."""
+    return {name: _count(database, name) for name in _fingerprints(database) if name != fingerprint}
+
+
+def _fingerprints(database: Database) -> list[str]:
+    return [name for (name,) in database.rows(_FINGERPRINTS)]
+
+
+def _count(database: Database, fingerprint: str) -> int:
+    count: int = database.value("SELECT count(*) FROM vectors WHERE fingerprint = ?", (fingerprint,))
+    return count
+
+
+def others_notice(database: Database, fingerprint: str) -> str | None:
+    """What a person should know about the vectors of other embedders, if there are any."""
+    found = others(database, fingerprint)
+    if not found:
+        return None
+    count, names = sum(found.values()), ", ".join(sorted(found))
+    what = "memory was" if count == 1 else "memories were"
+    return (
+        f"{count} {what} embedded with {names}, not with {fingerprint.removesuffix(':?')}, and can be found by their"
+        " words alone. Run: memchat reindex"
+    )
+
+
+def faults(database: Database, fingerprint: str) -> Generator[tuple[int, Fault]]:
+    """The numbers of the memories that cannot be found by their meaning, and why, in order."""
+    last = -1
+    while rows := database.rows(
+        "SELECT m.number, v.fingerprint, v.kinds, v.rows FROM memories AS m"
+        " LEFT JOIN vectors AS v ON v.number = m.number WHERE m.number > ? ORDER BY m.number LIMIT ?",
+        (last, ROWS),
+    ):
+        last = rows[-1]["number"]
+        for row in rows:
+            if (fault := _fault(row, fingerprint)) is not None:
+                yield row["number"], fault
+
+
+def _fault(row: Row, fingerprint: str) -> Fault | None:
+    if row["fingerprint"] is None:
+        return Fault.MISSING
+    if row["fingerprint"] != fingerprint:
+        return Fault.FOREIGN
+    embedded = decoded(row["kinds"], row["rows"], fingerprint)
+    return None if embedded is not None and _unit(embedded.rows) else Fault.UNUSABLE
+
+
+def _unit(rows: "np.ndarray") -> bool:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(rows, axis=1)
+    return bool(np.isfinite(lengths).all() and (abs(lengths - 1) < SLACK).all())
+
+
+class Reembedding(Memories):
+    """Makes vectors anew, over one connection. Interrupted at any point, the rest can be done later."""
+
+    def renew(
+        self, numbers: Sequence[int], embedder: Embedder, on_progress: Callable[[int], None] = lambda done: None
+    ) -> int:
+        """Embed the memories under `numbers` again; `on_progress` hears how many are done. Returns how many were.
+
+        Those that are gone or cannot be read are passed over.
+        """
+        done = 0
+        try:
+            for start in range(0, len(numbers), BATCH):
+                done += self._renew(numbers[start : start + BATCH], embedder)
+                on_progress(min(start + BATCH, len(numbers)))
+        finally:
+            if done:
+                self.announce()
+        return done
+
+    def announce(self) -> None:
+        """Have every process read all vectors anew, as after an erasure: nothing in the changes says that they are."""
+        self._db.execute(
+            "INSERT INTO erasures (asked_at, index_dropped, finished) VALUES (?, 1, 1)", (stamp(self._clock()),)
+        )
+
+    def _renew(self, numbers: Sequence[int], embedder: Embedder) -> int:
+        read = list(self._read(numbers))
+        memories = [memory for _, memory in read]
+        embedded = embedding.embed(embedder, memories, [self.turn_before(memory) for memory in memories])
+        with self._db.transaction():
+            return sum(self._write(*one, rows) for one, rows in zip(read, embedded, strict=True))
+
+    def _read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Memory]]:
+        for number in numbers:
+            with suppress(StoreError):
+                row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
+                if row is not None:
+                    yield number, to_memory(row)
+
+    def _write(self, number: int, memory: Memory, embedded: Embedded) -> bool:
+        """Write the vectors, unless the memory was edited or erased meanwhile, which brings its own."""
+        row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
+        if row is None or (row["id"], row["text"]) != (memory.id, memory.text):
+            return False
+        self._write_vectors(number, embedded)
+        return True

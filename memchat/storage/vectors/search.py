@@ -1,0 +1,55 @@
+"""The dense half of recall: the index where it can answer, the exact scan everywhere else."""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from memchat.storage.vectors.exact_search import ExactScan
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+    from memchat.storage.index.indexer import IndexKeeper
+
+
+class Dense:
+    """Nearest memories of an owner, through one thread's database. The answer is the same whichever way it goes."""
+
+    def __init__(self, scan: ExactScan, keeper: "IndexKeeper | None" = None) -> None:
+        self._scan = scan
+        self._keeper = keeper
+        self._indexed: set[int] = set()
+
+    def nearest(
+        self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """Numbers of the owner's memories with the highest cosine of any vector to any row of `query`, best first.
+
+        `query` has shape `(q, dim)`, unit rows. At most `limit`. Current memories only, unless `allowed` names the
+        numbers that may be returned: those may be superseded.
+        """
+        if allowed is None and limit > 0 and len(query):
+            found = self._from_index(owner, query, limit)
+            if found is not None:
+                return found
+        return self._scan.nearest(owner, query, limit, allowed)
+
+    def _from_index(self, owner: int, query: "Vectors", limit: int) -> list[tuple[int, float]] | None:
+        if self._keeper is None:
+            return None
+        found = self._keeper.nearest(owner, query, limit, self._scan.position(owner))
+        if found is None:
+            return None
+        numbers = self._numbers(owner, [memory_id for memory_id, _ in found])
+        if len(numbers) < len(found):
+            # Something was erased or replaced in this very moment.
+            return None
+        if owner not in self._indexed:
+            self._indexed.add(owner)
+            self._scan.release(owner)
+        return [(numbers[memory_id], score) for memory_id, score in found]
+
+    def _numbers(self, owner: int, memory_ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of those that are current memories of the owner."""
+        marks = ",".join("?" * len(memory_ids))
+        # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
+        sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
+        return {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}

@@ -1,1 +1,0 @@
-"""SQLite truth and the Chroma index over it."""

@@ -1,1 +1,0 @@
-"""The chat loop a person sees."""

@@ -1,0 +1,1 @@
+"""Normalise, sanitise and redact text."""

@@ -1,0 +1,63 @@
+"""Which vectors a memory has: its text, its cues, and both joined; a turn kept verbatim its window and its sentences.
+
+A cue closes the gap between "Can you suggest a restaurant near me?" and "User is vegetarian", which share no word and
+little meaning. A window is the turn before in the same conversation and the turn itself: on LoCoMo a turn is found by
+what it answers, and by its best sentence, better than by its whole text.
+"""
+
+import threading
+from collections.abc import Sequence
+
+from memchat.core.protocols import Embedded, Embedder, VectorKind
+from memchat.core.types import Draft, Memory
+from memchat.text.normalize import sentences, without_speaker
+
+MOST_SENTENCES = 12
+
+_importing = threading.Lock()
+
+
+def load_numpy() -> None:
+    """Import numpy whole. Threads that import it at the same moment can see half of it; here they wait in line."""
+    with _importing:
+        import numpy  # noqa: F401
+
+
+def fingerprint(model: str, dimension: int | None) -> str:
+    """What vectors that compare have in common: `model:dimension`, or `model:?` until the first ones have come."""
+    return f"{model}:{'?' if dimension is None else dimension}"
+
+
+def completed(fingerprint: str, dimension: int) -> str:
+    """`fingerprint` with the `dimension` of vectors that have come, where it was not known yet."""
+    return f"{fingerprint[:-1]}{dimension}" if fingerprint.endswith(":?") else fingerprint
+
+
+def texts_of(draft: Draft | Memory, previous: str | None = None) -> list[tuple[str, str]]:
+    """The (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
+    if not draft.verbatim:
+        joined = [(VectorKind.JOINED, "; ".join((draft.text, *draft.cues)))] if draft.cues else []
+        return [(VectorKind.TEXT, draft.text), *joined, *((VectorKind.CUE, cue) for cue in draft.cues)]
+    parts = [(VectorKind.TEXT, without_speaker(draft.text))]
+    if previous:
+        parts = [(VectorKind.WINDOW, f"{without_speaker(previous)}\n{parts[0][1]}")]
+    several = sentences(without_speaker(draft.text))[:MOST_SENTENCES]
+    if several != [parts[0][1]]:
+        parts += [(VectorKind.SENTENCE, sentence) for sentence in several]
+    return parts
+
+
+def embed(
+    embedder: Embedder, drafts: Sequence[Draft | Memory], previous: Sequence[str | None] | None = None
+) -> list[Embedded]:
+    """The vectors of each draft, from one call; `previous` goes with `drafts`, item by item. No drafts ask nobody."""
+    if not drafts:
+        return []
+    before = previous or [None] * len(drafts)
+    plans = [texts_of(draft, former) for draft, former in zip(drafts, before, strict=True)]
+    rows = embedder.embed([text for plan in plans for _, text in plan])
+    found, at = [], 0
+    for plan in plans:
+        found.append(Embedded(tuple(kind for kind, _ in plan), rows[at : at + len(plan)]))
+        at += len(plan)
+    return found

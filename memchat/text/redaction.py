@@ -1,0 +1,324 @@
+"""Secrets are masked here before anything reaches the disk.
+
+A rule is a kind, a pattern and a test of what the pattern found. The rules read the text as it came, independently of
+each other; where finds overlap, they become one mask that bears the kind of the rule named first in `_RULES`.
+
+Every pattern starts at a literal or at the edge of a word and looks a bounded distance ahead, or consumes what it
+reads, so that the work grows with the length of the text and no faster, whatever the text.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from memchat.core.types import Metadata, MetadataValue, Terms
+from memchat.text import redaction_labels as labels
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without its secrets, and the kinds that were masked, each once, in the order of first appearance."""
+
+    text: str
+    kinds: tuple[str, ...]
+
+
+def redact(text: str) -> Redacted:
+    """Replace each secret in `text` by `[redacted KIND]`. A text that has been through this comes back unchanged."""
+    kinds: dict[str, None] = {}
+    # A mask is an edge where there was none: what touched a secret may be one itself.
+    while (finds := _merged(text)) and (masked := _masked(text, finds)) != text:
+        text = masked
+        kinds.update(dict.fromkeys(find.kind for find in finds))
+    return Redacted(text, tuple(kinds))
+
+
+def redact_pairs(metadata: Metadata) -> dict[str, MetadataValue]:
+    """`metadata` with the secrets in its values masked, read as `key=value`; keys stay as they are."""
+    return {key: _redacted_value(key, value) for key, value in metadata.items()}
+
+
+def _redacted_value(key: str, value: MetadataValue) -> MetadataValue:
+    if isinstance(value, bool):
+        return value
+    written = str(value)
+    told = redact(f"{key}={written}").text
+    shown = told.removeprefix(f"{key}=") if told.startswith(f"{key}=") else redact(written).text
+    return value if shown == written else shown
+
+
+def redact_terms(terms: Terms) -> Terms:
+    """`terms` as they may be written down: they wait on disk until an exchange is learned."""
+    instructions = None if terms.instructions is None else redact(terms.instructions).text
+    return replace(terms, instructions=instructions, metadata=redact_pairs(terms.metadata))
+
+
+def _masked(text: str, finds: "list[_Find]") -> str:
+    parts: list[str] = []
+    end = 0
+    for find in finds:
+        parts += text[end : find.start], f"[redacted {find.kind}]"
+        end = find.end
+    return "".join([*parts, text[end:]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    start: int
+    end: int
+    rank: int
+    kind: str
+
+
+def _merged(text: str) -> list[_Find]:
+    """What the rules find, in order of position, with overlapping finds made one."""
+    plain = text.translate(_HALF_WIDTH)
+    finds = [
+        _Find(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(rule, plain)
+    ]
+    merged: list[_Find] = []
+    for find in sorted(finds, key=lambda f: (f.start, f.end)):
+        if merged and find.start < merged[-1].end:
+            last = merged[-1]
+            first = min(last, find, key=lambda f: f.rank)
+            merged[-1] = _Find(last.start, max(last.end, find.end), first.rank, first.kind)
+        else:
+            merged.append(find)
+    return merged
+
+
+_HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+"""Full-width letters, digits and signs, and the ideographic space: one for one, so that positions stay."""
+
+
+# How a rule finds.
+
+_Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """`pattern` names the secret in its group `s`; `accepts` has the last word on a find."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    accepts: Callable[[re.Match[str]], bool]
+    find: "Callable[[_Rule, str], Iterator[_Span]]"
+
+
+def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
+    for match in rule.pattern.finditer(text):
+        if rule.accepts(match):
+            yield match.span("s")
+
+
+def _spoken(rule: _Rule, text: str) -> Iterator[_Span]:
+    """As `_exact`, without the signs that end a sentence or a bracket around the secret."""
+    for match in rule.pattern.finditer(text):
+        if rule.accepts(match):
+            yield match.start("s"), match.start("s") + len(_trimmed(match["s"]))
+
+
+def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
+    """Values after a label. The pattern reads the head of the value; one that is accepted is taken to its end."""
+    covered = 0
+    for match in rule.pattern.finditer(text):
+        start, end = match.span("s")
+        if start < covered or not rule.accepts(match):
+            continue
+        if match["open"] is None:
+            rest = _REST_OF_WORD.match(text, start)
+            end = start + len(_trimmed(rest[0] if rest else ""))
+        covered = end
+        yield start, end
+
+
+_REST_OF_WORD = re.compile(r"(?:(?!\[redacted )\S)++")
+
+
+def _trimmed(value: str) -> str:
+    return value.rstrip(labels.CLOSERS)
+
+
+def _always(_match: re.Match[str]) -> bool:
+    return True
+
+
+# Tokens that are known by their looks.
+
+_TOKENS = (
+    r"sk-(?:ant|proj|svcacct|admin|or|lf)-(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,}+",  # OpenAI, Anthropic, OpenRouter
+    r"sk-(?=[A-Za-z0-9]{0,60}[0-9])[A-Za-z0-9]{20,}+",  # OpenAI, DeepSeek
+    r"(?:gsk_|xai-|pplx-|nvapi-|tvly-|csk-|r8_|fw_)(?=[\w-]{0,40}[0-9])[A-Za-z0-9_-]{20,}+",  # other model providers
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS
+    r"gh[pousr]_[A-Za-z0-9]{20,}+",  # GitHub
+    r"github_pat_[A-Za-z0-9_]{20,}+",
+    r"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,}+",  # GitLab
+    r"xox[abeoprs]-(?=[A-Za-z0-9-]{0,30}[0-9])[A-Za-z0-9-]{10,}+",  # Slack
+    r"xapp-[0-9]-[A-Za-z0-9-]{10,}+",
+    r"hooks\.slack\.com/services/[A-Za-z0-9/]{20,}+",
+    r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])",  # Google
+    r"ya29\.[A-Za-z0-9_-]{20,}+",
+    r"GOCSPX-[A-Za-z0-9_-]{20,}+",
+    r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}+",  # Stripe
+    r"hf_[A-Za-z0-9]{30,}+",  # Hugging Face
+    r"npm_[A-Za-z0-9]{30,}+",
+    r"pypi-AgE[A-Za-z0-9_-]{30,}+",
+    r"SG\.[A-Za-z0-9_-]{16,}+\.[A-Za-z0-9_-]{16,}+",  # SendGrid
+    r"dop_v1_[a-f0-9]{40,}+",  # DigitalOcean
+    r"AGE-SECRET-KEY-1[A-Z0-9]{40,}+",
+)
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9_])(?P<s>{'|'.join(_TOKENS)})")
+
+_JWT = re.compile(r"(?<![A-Za-z0-9_-])(?P<s>eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]++){1,4}+\.?)")
+
+_BEARER = re.compile(
+    r"(?i)(?<!\w)(?:bearer|authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:basic|token|apikey))\s{1,3}"
+    r"(?P<s>(?=[^\s\"']{0,60}[0-9])[A-Za-z0-9._~+/=-]{12,}+)"
+)
+
+_PEM_EDGE = r"[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
+_PEM = re.compile(
+    rf"(?P<s>-----BEGIN {_PEM_EDGE}(?:"
+    rf"(?:(?!-----)[\s\S])*+-----END {_PEM_EDGE}"  # whole
+    r"|(?:(?:\s|\\[rn])++(?:[A-Z][A-Za-z-]{2,20}: [^\n]*+|[A-Za-z0-9+/=]{20,}+))++"  # cut off: while it looks like one
+    r"(?:(?:\s|\\[rn])++[A-Za-z0-9+/=]{1,19}+(?=\s*(?:\n|\Z)))?"
+    r"))"
+)
+
+
+def _has_key_material(match: re.Match[str]) -> bool:
+    return re.search(r"[A-Za-z0-9+/=]{16}", match["s"]) is not None
+
+
+_URL_PASSWORD = re.compile(r"://[^\s/?#@:]*+:(?P<s>(?!\[redacted )[^\s/?#]*[^\s/?#@])@")
+
+
+def _no_placeholder(match: re.Match[str]) -> bool:
+    return not labels.PLACEHOLDER.fullmatch(match["s"]) and match["s"].lower() not in {
+        "password",
+        "pass",
+        "pwd",
+        "secret",
+    }
+
+
+# Numbers with a checksum.
+
+_CARD = re.compile(
+    r"(?<![A-Za-z0-9_+-])(?<![0-9]\.)(?P<s>[0-9]{13,19}+"
+    r"|[0-9]{4}(?P<sep>[ -])[0-9]{4}(?P=sep)[0-9]{4}(?P=sep)[0-9]{4}(?:(?P=sep)[0-9]{3}(?![0-9]))?"
+    r"|[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}|[0-9]{4}[ -][0-9]{3}[ -][0-9]{3}[ -][0-9]{3})(?![A-Za-z0-9_]|[.-][0-9])"
+)
+_CARD_CODE = re.compile(
+    r"(?i)\b(?:cvc2?|cvv2?|cvn|csc|card security code)(?: is| code)?[ :=]{1,3}(?P<s>[0-9]{3,4})(?![0-9A-Za-z])"
+)
+_MONTH = r"(?:0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?[2-4][0-9](?![0-9]|[/.-][0-9])"
+_EXPIRES = (
+    r"(?<!\w)(?:exp(?:\.|ir\w{1,5})?|(?:valid|good) (?:thru|through|until|till?|to)|gültig bis|ablauf\w{0,7}|läuft ab"
+    r"|caduca\w{0,4}|vence|vencimiento|válida hasta|有効期限)[^\w\n]{0,4}(?:(?:date|is|am|ist|es|は)[^\w\n]{0,3}){0,2}"
+)
+_NEAR = r"(?:[^\[]|\[redacted card code\]){0,40}?"
+_EXPIRY_BEHIND = re.compile(
+    rf"(?i)\[redacted card number\](?:[ ,;|/()-]{{0,3}}(?={_MONTH})|{_NEAR}{_EXPIRES})(?P<s>{_MONTH}|[01][0-9]{{3}}\b)"
+)
+"""Only the card beside it makes a date an expiry; the card is a mask when the text is read again."""
+_EXPIRY_BEFORE = re.compile(rf"(?i){_EXPIRES}(?P<s>{_MONTH})(?={_NEAR}\[redacted card number\])")
+_CODE_BEHIND = re.compile(r"\[redacted card expiry\][ ,;|/]{1,3}(?P<s>[0-9]{3,4})(?= *(?:[,.;)\n]|\Z))")
+_BRANDS = (
+    (r"4", (13, 16, 19)),  # Visa
+    (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
+    (r"3[47]", (15,)),  # American Express
+    (r"30[0-5]|36|38|39", (14,)),  # Diners Club
+    (r"6011|64[4-9]|65|62", (16, 17, 18, 19)),  # Discover, UnionPay
+    (r"352[89]|35[3-8]", (16, 17, 18, 19)),  # JCB
+    (r"220[0-4]", (16,)),  # Mir
+    (r"5018|5020|5038|5893|6304|6759|676[1-3]", (13, 14, 15, 16, 17, 18, 19)),  # Maestro
+)
+"""First digits and lengths of the cards in use."""
+
+
+def _is_card(match: re.Match[str]) -> bool:
+    digits = re.sub(r"[ -]", "", match["s"])
+    return any(len(digits) in lengths and re.match(prefix, digits) for prefix, lengths in _BRANDS) and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    """The check of ISO/IEC 7812-1."""
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(int(digit) for digit in digits[::-2])) % 10 == 0
+
+
+_IBAN_REGISTRY = """
+AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 FO18
+FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21
+LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27
+ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20
+"""
+_IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
+"""Characters of an IBAN by country, from SWIFT's registry."""
+
+_IBAN = re.compile(r"(?<![A-Za-z0-9])(?=(?P<s>[A-Za-z]{2}[0-9]{2}(?:[ \u00a0\u202f-]?[A-Za-z0-9]){11,30}))")
+
+
+def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
+    """The pattern may read on into the next words: the country says where the number ends."""
+    for match in rule.pattern.finditer(text):
+        places = [at for at in range(*match.span("s")) if text[at].isalnum()]
+        length = _IBAN_LENGTHS.get(match["s"][:2].upper(), 0)
+        if not 0 < length <= len(places):
+            continue
+        end = places[length - 1] + 1
+        if not text[end : end + 1].isalnum() and _mod_97("".join(text[at] for at in places[:length])):
+            yield match.start("s"), end
+
+
+def _mod_97(iban: str) -> bool:
+    """The check of ISO 13616."""
+    return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
+
+
+def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
+    """Several words that are a secret together, as far as they are none of the sentence around them."""
+    for match in rule.pattern.finditer(text):
+        words = match["s"].split(" ")
+        start = match.start("s")
+        if count := labels.words_of_phrase(words, match):
+            yield start, start + len(" ".join(words[:count]))
+
+
+_SEED_WORD = (
+    r"(?:[0-9]{1,2}[.):]? ?)?+(?!(?:the|and|for|was|are|has|had|were|but|not|which|your|their|would|from|been|its|who"
+    r"|how|und|der|die|das|ist|mit|auf|ein|que|los|las|con|por|una)\b)(?:[a-zà-ÿ]{3,10}|[ぁ-ん]{2,8})(?!\w)"
+)
+"""None of these short words is in BIP 39, and hardly a sentence of a dozen words does without them."""
+_SEED = re.compile(
+    r"(?i)(?:(?:seed|recovery|secret|backup|mnemonic) (?:phrase|words)|mnemonic|wiederherstellungs(?:phrase|wörter)"
+    r"|frase (?:semilla|de recuperación)|(?:シード|リカバリー?|復元)フレーズ)"
+    rf"[^\[]{{0,40}}?(?<!\w)(?P<s>{_SEED_WORD}(?:[\s,、]{{1,3}}{_SEED_WORD}){{11,23}}+)"
+)
+
+_RULES = (
+    _Rule("private key", _PEM, _has_key_material, _exact),
+    _Rule("api key", _TOKEN, _always, _exact),
+    _Rule("token", _JWT, _always, _exact),
+    _Rule("token", _BEARER, _always, _exact),
+    _Rule("password", _URL_PASSWORD, _no_placeholder, _exact),
+    _Rule("card number", _CARD, _is_card, _exact),
+    _Rule("card code", _CARD_CODE, _always, _exact),
+    _Rule("card code", _CODE_BEHIND, _always, _exact),
+    _Rule("card expiry", _EXPIRY_BEHIND, _always, _exact),
+    _Rule("card expiry", _EXPIRY_BEFORE, _always, _exact),
+    _Rule("iban", _IBAN, _always, _ibans),
+    _Rule("password", labels.PASSWORD, labels.is_password, _labelled),
+    _Rule("recovery phrase", _SEED, _always, _exact),
+    _Rule("login code", labels.ONE_TIME_BEHIND, _always, _exact),
+    _Rule("login code", labels.ONE_TIME_BEFORE, _always, _exact),
+    _Rule("pin", labels.PIN, labels.is_pin, _exact),
+    _Rule("password", labels.PASSPHRASE, _always, _phrases),
+    _Rule("password", labels.PASSWORD_ABROAD, labels.is_password_abroad, _labelled),
+    _Rule("password", labels.PASSWORD_SHORT, labels.is_mixed, _labelled),
+    _Rule("password", labels.LOGIN, labels.is_login, _labelled),
+    _Rule("password", labels.PASSWORD_CJK, labels.is_cjk_password, _spoken),
+    _Rule("secret", labels.SECRET, labels.is_secret, _labelled),
+)

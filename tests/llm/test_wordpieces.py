@@ -1,0 +1,58 @@
+"""Word pieces and their vectors."""
+
+import numpy as np
+import pytest
+
+from memchat.llm.wordpieces import BuiltinLexicon
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> BuiltinLexicon:
+    return BuiltinLexicon()
+
+
+def vector(lexicon: BuiltinLexicon, word: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+    (pieces,) = lexicon.pieces([word])
+    assert len(pieces) == 1
+    row: np.ndarray[tuple[int], np.dtype[np.float32]] = lexicon.vectors(pieces)[0]
+    return row
+
+
+def test_pieces_are_those_of_the_text_alone(lexicon: BuiltinLexicon) -> None:
+    """No special tokens, no padding to a common length, no cut of long texts."""
+    short, long, none = lexicon.pieces(["Cat cat", "dog " * 700, ""])
+    assert short.dtype == np.int64
+    assert len(short) == 2
+    assert short[0] == short[1]
+    assert len(long) == 700
+    assert len(none) == 0
+    assert not {101, 102, 0} & set(short.tolist())
+
+
+def test_related_words_are_nearer_than_unrelated_ones(lexicon: BuiltinLexicon) -> None:
+    """The rows found in the file are the words they should be."""
+    cat = vector(lexicon, "cat")
+    assert cat @ vector(lexicon, "dog") > cat @ vector(lexicon, "seven") + 0.2
+    assert vector(lexicon, "monday") @ vector(lexicon, "tuesday") > 0.5
+
+
+def test_vectors_are_of_unit_length_one_row_a_piece(lexicon: BuiltinLexicon) -> None:
+    """Every row of the table can be asked for, in any order and more than once."""
+    rows = lexicon.vectors(np.array([30521, 2000, 2000, 0], dtype=np.int64))
+    assert rows.shape == (4, 384)
+    assert rows.dtype == np.float32
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+    assert (rows[1] == rows[2]).all()
+
+
+def test_no_pieces_give_no_rows(lexicon: BuiltinLexicon) -> None:
+    """A text of nothing but spaces has no pieces and no vectors."""
+    (pieces,) = lexicon.pieces(["  "])
+    assert lexicon.vectors(pieces).shape == (0, 384)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "🙂🙂"])
+def test_any_string_can_be_taken_apart(lexicon: BuiltinLexicon, text: str) -> None:
+    """Lone surrogates, NULs and emoji are no reason to fail."""
+    (pieces,) = lexicon.pieces([text])
+    assert lexicon.vectors(pieces).shape == (len(pieces), 384)

@@ -1,0 +1,175 @@
+"""What is told by a command: kept as it is written, held against what is known."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memchat.app import App
+from memchat.config import Settings
+from memchat.core.protocols import View
+from memchat.core.types import Draft, Owner
+from memchat.errors import UsageError
+from memchat.memories.remember import MANY, Manner, Told
+from memchat.recall.retriever import Query
+
+AL = Owner.user("al")
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    with App(Settings(tmp_path, "al")) as app:
+        yield app
+
+
+def current(app: App) -> list[str]:
+    return [memory.text for memory in reversed(app.memories("al"))]
+
+
+def told(app: App, text: str, manner: Manner | None = None, **draft: object) -> Told:
+    (one,) = app.telling.tell([text], Draft("", AL, **draft), manner)  # type: ignore[arg-type]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("User lives in Berlin.", "I live in Amsterdam"),
+        ("I live in Oslo.", "I live in Bergen now."),
+        ("Always answer me in German.", "Always answer in English"),
+        ("User works at Acme.", "I quit my job at Acme"),
+    ],
+)
+def test_what_is_told_takes_the_place_of_what_it_changes(app: App, before: str, after: str) -> None:
+    """Whoever wrote the former; the words are kept as they are, and undo brings the former back."""
+    app.remember(before, "al")
+    one = app.remember(after, "al")
+    assert [memory.text for memory in one.replaced] == [before]
+    assert current(app) == [after]
+    assert app.curator.undo(one.memory).text == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Ben owes Anna 5 euros.", "Anna owes Ben 5 euros."),
+        ("User owns lamp 2-5.", "User owns lamp 5-2."),
+        ("I met Ann before Bob.", "I met Bob before Ann."),
+    ],
+)
+def test_the_same_words_in_another_order_are_something_else(app: App, first: str, second: str) -> None:
+    """Both are kept, and a search shows both."""
+    app.remember(first, "al")
+    assert not app.remember(second, "al").known
+    assert current(app) == [first, second]
+    assert {hit.memory.text for hit in app.recall.search(Query(second, View((AL,))))} == {first, second}
+
+
+def test_what_a_move_puts_in_doubt_becomes_doubtful(app: App) -> None:
+    """As when it is learned."""
+    app.remember("User lives in Berlin.", "al")
+    app.remember("User's commute takes 20 minutes.", "al")
+    app.remember("I moved to Lyon", "al")
+    assert {m.text: m.doubtful for m in app.memories("al")} == {
+        "I moved to Lyon": False,
+        "User's commute takes 20 minutes.": True,
+    }
+
+
+@pytest.mark.parametrize("again", ["I am vegetarian.", "user is VEGETARIAN", "I'm a vegetarian"])
+def test_what_is_known_is_not_kept_twice(app: App, again: str) -> None:
+    """In these words or in others."""
+    first = app.remember("User is vegetarian.", "al").memory
+    one = app.remember(again, "al")
+    assert (one.known, one.memory.id) == (True, first.id)
+    assert current(app) == ["User is vegetarian."]
+
+
+def test_what_says_less_is_kept_beside_what_says_more(app: App) -> None:
+    """A sentence told is never lost for being shorter."""
+    app.remember("User loves hiking in the Alps.", "al")
+    one = app.remember("I love hiking", "al")
+    assert not one.known
+    assert [memory.text for memory in one.close] == ["User loves hiking in the Alps."]
+    assert len(current(app)) == 2
+
+
+def test_what_is_close_is_named_and_what_is_not_is_not(app: App) -> None:
+    """No rule says that one wifi takes the place of another."""
+    for text in ("The wifi is called Falcon.", "User has a rabbit.", "User is allergic to nuts."):
+        app.remember(text, "al")
+    one = app.remember("The wifi is called Hawk.", "al")
+    assert [memory.text for memory in one.close] == ["The wifi is called Falcon."]
+    assert app.remember("My bicycle is red.", "al").close == ()
+
+
+def test_a_person_may_say_what_it_replaces(app: App) -> None:
+    """Also afterwards, with the words that are there already."""
+    old = app.remember("The wifi is called Falcon.", "al").memory
+    new = app.remember("The wifi is called Hawk.", "al").memory
+    again = told(app, "The wifi is called Hawk.", Manner(replaces=[old]))
+    assert (again.memory.id, [memory.id for memory in again.replaced]) == (new.id, [old.id])
+    assert current(app) == ["The wifi is called Hawk."]
+
+
+@pytest.mark.parametrize(
+    ("text", "standing"),
+    [
+        ("Always answer me in German.", True),
+        ("Be brief.", True),
+        ("Call me Al", True),
+        ("I like tea.", False),
+        ("Call the plumber on Monday.", False),
+        ("Réponds-moi en français.", False),
+    ],
+)
+def test_a_wish_for_every_answer_is_seen_as_one(app: App, text: str, standing: bool) -> None:
+    """In English, which is all that the rules read; the person's word goes before them."""
+    assert app.remember(text, "al").memory.standing is standing
+    other = Draft("", Owner.user("bo"))
+    assert app.telling.tell([text], other, Manner(standing=not standing))[0].memory.standing is not standing
+
+
+def test_what_is_known_becomes_a_wish_when_told_so(app: App) -> None:
+    """The same sentence told once more, for every answer."""
+    app.remember("Réponds-moi en français.", "al")
+    assert app.remember("Réponds-moi en français.", "al", standing=True).memory.standing
+    app.remember("User is vegetarian.", "al")
+    one = told(app, "I am vegetarian.", Manner(standing=True))
+    assert (one.memory.text, one.memory.standing) == ("I am vegetarian.", True)
+    assert current(app) == ["Réponds-moi en français.", "I am vegetarian."]
+
+
+def test_people_and_agents_are_held_apart(app: App) -> None:
+    """Nothing of one is replaced, confirmed or shown by what another is told."""
+    app.remember("I live in Oslo.", "bo")
+    app.remember("I live in Oslo.", "al", agent="shop")
+    one = app.remember("I live in Bergen.", "al")
+    assert (one.replaced, one.close, one.known) == ((), (), False)
+    assert [memory.text for memory in app.memories("bo")] == ["I live in Oslo."]
+
+
+def test_several_texts_are_held_against_each_other(app: App) -> None:
+    """The later one counts."""
+    app.telling.tell(["I live in Oslo.", "I live in Bergen."], Draft("", AL))
+    assert current(app) == ["I live in Bergen."]
+
+
+def test_several_texts_are_refused_together(app: App) -> None:
+    """Before anything is stored."""
+    with pytest.raises(UsageError):
+        app.telling.tell(["User likes tea", ""], Draft("", AL))
+    assert current(app) == []
+
+
+def test_a_list_is_kept_as_it_stands(app: App) -> None:
+    """In order, all of it or nothing, and none of it in the place of another."""
+    app.remember("User lives in Berlin.", "al")
+    texts = ["I live in Oslo.", "I live in Bergen now.", *(f"Likes tea number {number}." for number in range(MANY))]
+    kept = app.telling.tell(texts, Draft("", AL), Manner(standing=True))
+    assert [one.memory.text for one in kept] == texts
+    assert all(one.memory.standing for one in kept)
+    assert current(app) == ["User lives in Berlin.", *texts]
+    with pytest.raises(UsageError):
+        app.telling.tell([*texts, " "], Draft("", AL))
+    assert len(current(app)) == len(texts) + 1

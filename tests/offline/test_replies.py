@@ -1,0 +1,149 @@
+"""What the offline model says in a chat."""
+
+from pathlib import Path
+
+import pytest
+
+from memchat.app import App, ChatOptions
+from memchat.config import Remembering, Settings
+from memchat.core.protocols import PromptMessage, Request
+from memchat.core.types import Role
+from memchat.offline.model import OfflineModel
+from memchat.offline.replies import NOTHING_KNOWN
+
+
+def asked(question: str, *lines: str) -> str:
+    """The reply to `question` with these lines in the memory block."""
+    block = "\n".join(("<memories>", *(lines or ["No relevant memories found."]), "</memories>"))
+    messages = [PromptMessage(Role.SYSTEM, f"Be kind.\n\n{block}"), PromptMessage(Role.USER, question)]
+    return OfflineModel().complete(Request(messages)).text
+
+
+DIET = "- User is vegetarian. (noted 2026-03-01)"
+HOME = "- User lives in Berlin. (since 2026-02-01)"
+
+
+def test_a_request_is_answered_with_the_memories_that_bear_on_it() -> None:
+    """Diet and home matter for a restaurant, though no word is shared; it says what it is and what it cannot do."""
+    reply = asked("Can you suggest a restaurant near me for tonight?", DIET, HOME)
+    assert "You are vegetarian." in reply
+    assert "You live in Berlin (since 1 February 2026)." in reply
+    assert "no language model" in reply
+    assert "cannot" in reply
+
+
+def test_a_plain_question_gets_only_its_answer() -> None:
+    """What else was recalled is left out where one memory answers."""
+    reply = asked("Where do I live?", DIET, HOME)
+    assert "You live in Berlin" in reply
+    assert "vegetarian" not in reply
+
+
+def test_nothing_relevant_is_said_so() -> None:
+    """Nothing is made up."""
+    assert NOTHING_KNOWN in asked("What is my favourite colour?")
+
+
+def test_marks_of_time_and_doubt_are_passed_on() -> None:
+    """What has ended or may be outdated is not told as current."""
+    reply = asked(
+        "What do you know about me?",
+        "- User plays tennis. (noted 2026-03-16, ended 2026-05-20)",
+        "- User's commute takes 20 minutes. (noted 2026-03-16, possibly outdated)",
+    )
+    assert "You play tennis (no longer, since 20 May 2026)." in reply
+    assert "Your commute takes 20 minutes (possibly outdated)." in reply
+
+
+def test_wishes_about_answers_are_not_told_as_facts() -> None:
+    """They shape answers, and are no answer."""
+    assert NOTHING_KNOWN in asked("How old am I?", "- User wants to be called Al. (noted 2026-03-01)")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("User has two cats.", "You have two cats."),
+        ("User studies biology.", "You study biology."),
+        ("User does not eat pork.", "You do not eat pork."),
+        ("User's sister Ana is vegan.", "Your sister Ana is vegan."),
+        ("User never watches films with their wife.", "You never watch films with your wife."),
+        (
+            "User sent back the boots and has not seen the refund yet.",
+            "You sent back the boots and have not seen the refund yet.",
+        ),
+        ("The user uses Vim.", "You use Vim."),
+        ("Der Nutzer lebt in Bonn.", "Der Nutzer lebt in Bonn."),
+    ],
+)
+def test_memories_are_told_in_the_second_person(text: str, told: str) -> None:
+    """Whoever wrote them; what is not about 'User' is told as it stands."""
+    assert f"- {told}" in asked("What do you know about me?", f"- {text} (noted 2026-03-01)")
+
+
+def test_a_statement_is_acknowledged_without_claiming_what_was_kept() -> None:
+    """Whether it is worth remembering is decided later; of a private conversation nothing is."""
+    reply = asked("I like tea.", DIET)
+    assert "What is worth remembering is kept, unless this conversation is private." in reply
+    assert "I keep" not in reply
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Soy vegetariano y vivo en Madrid.", "The sky is blue over Lisbon.", "> I live in Berlin.\n\nso much for that"],
+)
+def test_nothing_is_promised_where_the_rules_find_nothing(message: str) -> None:
+    """Another language, what is no fact about the person, and a quotation."""
+    reply = asked(message, DIET)
+    assert "I find nothing in that to remember" in reply
+    assert "is kept" not in reply
+
+
+def test_a_request_to_forget_is_answered_as_one() -> None:
+    """Nothing is said to be kept."""
+    reply = asked("Forget that I live in Berlin.", HOME)
+    assert "is forgotten if I know it" in reply
+    assert "kept" not in reply
+
+
+@pytest.mark.parametrize("message", ["It's Lyon, not Lille.", "I quit my job.", "Remember that the code is bluebird."])
+def test_what_may_change_a_memory_is_acknowledged_as_before(message: str) -> None:
+    """A correction, an end, and what is to be remembered."""
+    assert "What is worth remembering is kept" in asked(message, HOME)
+
+
+@pytest.mark.parametrize("memory", [Remembering.ON, Remembering.PRIVATE])
+def test_what_is_promised_of_a_conversation_holds(home: Path, memory: Remembering) -> None:
+    """The reply is the same in a private one, whose memories are recalled as ever; only the other one teaches."""
+    settings = Settings(home, "al", memory=memory)
+    with App(settings) as app, app.chat(ChatOptions("al", model="offline")) as chat:
+        with chat.conversation.turn("I like tea.") as turn:
+            reply = "".join(turn)
+        assert chat.learner.settle(60)
+        kept = app.memories("al")
+    assert "unless this conversation is private" in reply
+    assert [memory.text for memory in kept] == (["User likes tea."] if memory is Remembering.ON else [])
+
+
+def test_nothing_is_promised_where_memory_is_off(home: Path) -> None:
+    """With --no-memory the prompt has no block, nothing is learned, and the reply says so."""
+    settings = Settings(home, "al", memory=Remembering.OFF)
+    with App(settings) as app, app.chat(ChatOptions("al", model="offline")) as chat:
+        with chat.conversation.turn("I like tea.") as turn:
+            reply = "".join(turn)
+        assert chat.learner.settle(60)
+        assert app.memories("al") == []
+    assert "Memory is off in this conversation." in reply
+    assert "kept" not in reply
+
+
+def test_without_a_memory_block_memory_is_said_to_be_off() -> None:
+    """No promise is made where nothing is kept."""
+    request = Request([PromptMessage(Role.SYSTEM, "Be kind."), PromptMessage(Role.USER, "I like tea.")])
+    assert "Memory is off" in OfflineModel().complete(request).text
+
+
+@pytest.mark.parametrize("said", ["hello", "Good morning!", "thanks!", "bye", ""])
+def test_small_talk_gets_a_short_reply(said: str) -> None:
+    """No memories are unrolled for a greeting."""
+    assert "vegetarian" not in asked(said, DIET)

@@ -1,0 +1,73 @@
+"""A whole chat on real parts but for the model's end: what the terminal tests run, here or as a program of its own."""
+
+import os
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from memchat.app import App, ChatOptions
+from memchat.config import Settings
+from memchat.core.protocols import Completion, Delta, LanguageModel, Request
+from memchat.errors import ModelUnreachable
+from memchat.repl.loop import run_chat
+from memchat.repl.notifications import Notes
+
+SLOW_WORDS = 300
+
+
+class ScriptedModel:
+    """Answers by what the last message asks for: an echo, a slow and long text, or a failure. It learns one fact."""
+
+    name = "scripted/model"
+    context_tokens = 8_000
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        self._pause_s = pause_s
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def stream(self, request: Request) -> Generator[Delta, None, None]:
+        asked = request.messages[-1].content
+        if asked.startswith("fail"):
+            raise ModelUnreachable("Nothing answers there.", hint="Is it running?")
+        reply = "word " * SLOW_WORDS if asked.startswith("slow") else f"You **said** {asked!r}, and that is all."
+        for word in reply.split(" "):
+            time.sleep(self._pause_s)
+            yield Delta(f"{word} ")
+
+    def complete(self, request: Request) -> Completion:
+        if "tea" not in request.messages[-1].content:
+            return Completion('{"facts": []}')
+        time.sleep(self._pause_s * 50)
+        fact = '{"text": "Likes tea.", "quote": "I like tea", "category": "preference", "cues": []}'
+        return Completion(f'{{"facts": [{fact}]}}')
+
+
+class ScriptedApp(App):
+    """The real thing, with a scripted model under whatever name is asked for."""
+
+    pause_s = 0.0
+
+    def model(self, name: str) -> LanguageModel:
+        return ScriptedModel(self.pause_s)
+
+    def warm_up(self, model: str) -> None:
+        """Nothing: there is no vendor's library to load for this model."""
+
+
+def settings(home: Path) -> Settings:
+    return Settings(home=home, user="al", model="scripted/model")
+
+
+def main() -> int:
+    """Chat in the terminal with the data directory in TEST_HOME; replies come a word every 10 ms."""
+    ScriptedApp.pause_s = 0.01
+    notes = Notes()
+    with ScriptedApp(settings(Path(os.environ["TEST_HOME"]))) as app, app.chat(ChatOptions("al"), notes) as chat:
+        return run_chat(chat, app, notes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,314 @@
+"""The chat on a real pseudo-terminal, 80 columns by 24 lines."""
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+from memchat.app import ChatOptions
+from memchat.core.types import MessageStatus, Role
+from tests.repl.harness import SLOW_WORDS, ScriptedApp, settings
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+MOVES_BACK = re.compile(rb"\x1b\[[0-9;]*[ABFHJKLMPSTfsu]|\x1b\[\?1049|\x1b[78DM]")
+"""Cursor up or to a place, erasing, scrolling, the alternate screen."""
+
+
+class Person:
+    """Somebody at a terminal: types, and looks until something is there."""
+
+    def __init__(self, home: Path) -> None:
+        env = {**os.environ, "TEST_HOME": str(home), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        self.child = pexpect.spawn(
+            sys.executable, ["-m", "tests.repl.harness"], cwd=str(ROOT), env=env, dimensions=(24, 80)
+        )
+        self.screen = pyte.Screen(80, 24)
+        self.screen.write_process_input = self.child.send
+        self._stream = pyte.ByteStream(self.screen)
+        self.bytes = b""
+
+    def type(self, keys: str) -> None:
+        self.child.send(keys)
+
+    def look(self) -> str:
+        """The screen as it is now, trailing blanks apart."""
+        try:
+            got = self.child.read_nonblocking(65_536, timeout=0.05)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            got = b""
+        self.bytes += got
+        self._stream.feed(got)
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def see(self, pattern: str) -> str:
+        """Look until `pattern` is on the screen; the screen then."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            shown = self.look()
+            if re.search(pattern, shown, re.MULTILINE):
+                return shown
+        raise AssertionError(f"{pattern!r} never came; the screen is:\n{self.look()}")
+
+    def prompt(self) -> str:
+        """Look until the last line is an empty prompt."""
+        return self.see(r"^>\Z")
+
+    def leave(self) -> int | None:
+        """Look until the program has ended; its exit code."""
+        end = time.monotonic() + PATIENCE_S
+        while self.child.isalive() and time.monotonic() < end:
+            self.look()
+        self.look()
+        self.child.close()
+        code: int | None = self.child.exitstatus
+        return code
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Person]:
+    person = Person(tmp_path)
+    try:
+        person.prompt()
+        yield person
+    finally:
+        person.child.close(force=True)
+
+
+def said(home: Path) -> list[tuple[Role, str, MessageStatus]]:
+    """The last conversation as it is on disk."""
+    with ScriptedApp(settings(home)) as app:
+        last = app.store.transcripts.latest_session("al", None)
+        messages = app.store.transcripts.messages(last.id) if last else []
+        return [(message.role, message.text, message.status) for message in messages]
+
+
+def test_the_first_line_says_who_what_and_how_much(person: Person) -> None:
+    """And how to get help."""
+    first = person.look().splitlines()[0]
+    assert first == "al · scripted/model · 0 memories · /help for help"
+
+
+def test_a_reply_is_streamed_and_never_touched_again(person: Person) -> None:
+    """Its bytes move the cursor up, erase and scroll not once."""
+    person.type("slow please\r")
+    person.see("(word ){10}")
+    start = person.bytes.index(b"word")
+    person.prompt()
+    reply = person.bytes[start : person.bytes.rindex(b"word") + 4]
+    assert reply.count(b"word") > SLOW_WORDS / 2
+    assert not MOVES_BACK.search(reply)
+
+
+def test_ctrl_c_stops_the_reply_and_nothing_else(person: Person, tmp_path: Path) -> None:
+    """What came is kept and marked; the next message is answered."""
+    person.type("slow please\r")
+    person.see("word word word")
+    person.type("\x03")
+    person.see("Cancelled")
+    person.prompt()
+    person.type("still there?\r")
+    person.see("You said 'still there\\?'")
+    person.prompt()
+    person.type("\x04")
+    assert person.leave() == 0
+    (_, _, _), (_, text, status), *rest = said(tmp_path)
+    assert status is MessageStatus.PARTIAL
+    assert 0 < text.count("word") < SLOW_WORDS
+    assert len(rest) == 2
+
+
+def test_a_paste_of_several_lines_is_one_message(person: Person, tmp_path: Path) -> None:
+    """It waits for Enter, also when it ends with a line break."""
+    person.type("\x1b[200~one\r\ntwo\nthree\n\x1b[201~")
+    person.see("^> one\n  two\n  three$")
+    assert "You said" not in person.look()
+    person.type("\r")
+    person.see("You said")
+    person.prompt()
+    person.type("\x04")
+    assert person.leave() == 0
+    assert said(tmp_path)[0][1] == "one\ntwo\nthree"
+
+
+@pytest.mark.parametrize("key", ["\x1b\r", "\n"])
+def test_a_new_line_can_be_typed(person: Person, key: str) -> None:
+    """Alt-Enter and Ctrl-J break the line, Enter sends both lines."""
+    person.type("one")
+    person.type(key)
+    person.type("two")
+    person.see("^> one\n  two$")
+
+
+def test_the_terminal_is_asked_nothing(person: Person) -> None:
+    """A cursor report that never comes would end in a warning over the prompt; also where something is asked."""
+    person.type("# My cat is called Tom\r")
+    person.see("Remembered: My cat")
+    person.type("/forget tom\r")
+    person.see("for good\\?")
+    person.type("n")
+    person.see("Nothing was forgotten")
+    assert b"\x1b[6n" not in person.bytes
+
+
+def test_ctrl_d_leaves(person: Person) -> None:
+    """With exit code 0, and the terminal takes pastes and shows its cursor as before."""
+    person.type("\x04")
+    assert person.leave() == 0
+    assert person.bytes.rindex(b"\x1b[?2004l") > person.bytes.rindex(b"\x1b[?2004h")
+    assert person.bytes.rindex(b"\x1b[?25h") > person.bytes.rindex(b"\x1b[?25l")
+
+
+def test_ctrl_c_clears_the_line_and_leaves_when_it_is_empty_twice(person: Person) -> None:
+    """Once is not enough, and says so."""
+    person.type("half a thou")
+    person.see("half a thou")
+    person.type("\x03")
+    person.prompt()
+    person.type("\x03")
+    person.see("Ctrl-C again")
+    person.type("\x03")
+    assert person.leave() == 0
+
+
+def test_typing_takes_the_first_ctrl_c_back(person: Person) -> None:
+    """Twice means twice in a row."""
+    person.type("\x03")
+    person.see("Ctrl-C again")
+    person.type("x\x7f")
+    person.type("\x03hello\r")
+    person.see("You said 'hello'")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_prompt_in_good_order(person: Person, number: int, code: int) -> None:
+    """The exit code names it, no traceback is left behind, the terminal is as it was."""
+    os.kill(person.child.pid, number)
+    assert person.leave() == code
+    assert b"Traceback" not in person.bytes
+    assert person.bytes.rindex(b"\x1b[?2004l") > person.bytes.rindex(b"\x1b[?2004h")
+
+
+def test_a_signal_during_a_reply_keeps_what_came_of_it(person: Person, tmp_path: Path) -> None:
+    """The transcript has the part that was on the screen."""
+    person.type("slow please\r")
+    person.see("word word word")
+    os.kill(person.child.pid, signal.SIGTERM)
+    assert person.leave() == 143
+    assert b"Traceback" not in person.bytes
+    assert said(tmp_path)[1][2] is MessageStatus.PARTIAL
+
+
+def test_a_failing_model_is_one_line_and_a_hint(person: Person) -> None:
+    """And the chat goes on."""
+    person.type("fail\r")
+    person.see("^Nothing answers there.\nIs it running\\?$")
+    person.prompt()
+    person.type("hello\r")
+    person.see("You said 'hello'")
+    assert "Traceback" not in person.look()
+
+
+def test_what_was_learned_is_said_above_the_prompt(person: Person) -> None:
+    """While something else is being typed, which stays as it is."""
+    person.type("I like tea\r")
+    person.see("You said")
+    person.type("half a thou")
+    shown = person.see("Remembered: Likes tea")
+    assert re.search(r"^> half a thou\Z", person.see(r"^> half a thou\Z"), re.MULTILINE)
+    assert shown.count("Remembered") == 1
+
+
+def test_leaving_waits_until_everything_is_learned(person: Person, tmp_path: Path) -> None:
+    """It says so, and what was said is remembered afterwards."""
+    person.type("I like tea\r\x04")
+    person.see("Remembering")
+    assert person.leave() == 0
+    with ScriptedApp(settings(tmp_path)) as app:
+        assert [memory.text for memory in app.memories("al")] == ["Likes tea."]
+
+
+def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Path) -> None:
+    """The work is still there, and the next chat takes it up."""
+    person.type("I like tea\r\x04")
+    person.see("Remembering")
+    person.type("\x03")
+    assert person.leave() == 0
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
+        assert chat.learner.settle(PATIENCE_S)
+        assert [memory.text for memory in app.memories("al")] == ["Likes tea."]
+
+
+@pytest.mark.parametrize("user", ["al", "bo"])
+def test_leaving_does_not_wait_for_a_turn_under_way_elsewhere(person: Person, tmp_path: Path, user: str) -> None:
+    """Somebody else's, or the person's own in another window: here this process, which lives on."""
+    with ScriptedApp(settings(tmp_path)) as app:
+        transcripts = app.store.transcripts
+        transcripts.begin_turn(transcripts.new_session(user, None), "I like tea")
+        person.type("hello\r")
+        person.see("You said")
+        person.prompt()
+        person.type("\x04")
+        assert person.leave() == 0
+
+
+def test_keys_typed_during_a_reply_wait_for_the_prompt(person: Person) -> None:
+    """They do not appear in the middle of the text, and Enter sends them."""
+    person.type("hello there\r")
+    person.type("and this\r")
+    shown = person.see("You said 'and this'")
+    assert "You said 'hello there', and that is all." in shown
+
+
+def test_former_messages_come_back_with_the_arrow(tmp_path: Path) -> None:
+    """From the transcript, also in another process."""
+    first = Person(tmp_path)
+    first.prompt()
+    first.type("something memorable\r")
+    first.see("You said")
+    first.prompt()
+    first.type("\x04")
+    assert first.leave() == 0
+    second = Person(tmp_path)
+    second.prompt()
+    second.type("\x1b[A")
+    second.see("^> something memorable$")
+    second.type("\x03\x04")
+    assert second.leave() == 0
+
+
+def test_a_slip_in_a_command_names_the_right_one(person: Person) -> None:
+    """A command's failure is a line, too."""
+    person.type("/sattus\r")
+    person.see("Did you mean /status\\?")
+
+
+def test_forgetting_by_words_asks_first(person: Person) -> None:
+    """No is no, yes forgets."""
+    person.type("# My cat is called Tom\r")
+    person.see("Remembered: My cat")
+    person.type("/forget tom\r")
+    person.see("for good\\?")
+    person.type("n")
+    person.see("Nothing was forgotten")
+    person.type("/forget tom\r")
+    person.see(r"for good\?[^\n]*\Z")
+    person.type("y")
+    person.see("Forgotten: My cat")
+
+
+def test_a_reply_goes_on_at_the_new_width_after_a_resize(person: Person) -> None:
+    """Lines printed from then on are as wide as the screen is."""
+    person.type("slow please\r")
+    person.see("word word word")
+    person.child.setwinsize(24, 40)
+    person.screen.resize(24, 40)
+    person.see(r"^(word ){7}word$")
+    person.prompt()

@@ -1,0 +1,91 @@
+"""A chat without a terminal."""
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+from memchat.app import ChatOptions
+from memchat.repl.noninteractive import run_piped
+from memchat.repl.notifications import Notes
+from tests.repl.harness import ScriptedApp, settings
+
+
+def talk(home: Path, lines: Sequence[bytes]) -> tuple[int, str, str, list[str]]:
+    """Exit code, stdout, stderr, and what is remembered afterwards."""
+    out, err, notes = StringIO(), StringIO(), Notes()
+    with ScriptedApp(settings(home)) as app, app.chat(ChatOptions("al"), notes) as chat:
+        code = run_piped(chat, app, lines, out, err, notes)
+        return code, out.getvalue(), err.getvalue(), [memory.text for memory in app.memories("al")]
+
+
+def test_each_line_is_a_turn_with_a_raw_reply(tmp_path: Path) -> None:
+    """Mark-up stays as it is, each reply ends with a newline, blank lines are no turns."""
+    code, out, _, _ = talk(tmp_path, [b"one\n", b"\n", b"   \n", b"two"])
+    assert code == 0
+    assert out == "You **said** 'one', and that is all. \nYou **said** 'two', and that is all. \n"
+
+
+def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
+    """The turn takes place all the same."""
+    _, out, _, _ = talk(tmp_path, [b"caf\xe9\n"])
+    assert "caf\ufffd" in out
+
+
+def test_the_end_waits_until_everything_is_learned(tmp_path: Path) -> None:
+    """What was said is remembered when the program ends, and said on stderr alone."""
+    _, out, err, memories = talk(tmp_path, [b"I like tea\n"])
+    assert memories == ["Likes tea."]
+    assert "Remembered: Likes tea." in err
+    assert "Remembered" not in out
+
+
+def test_a_turn_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    """It is named with its hint, and the exit code tells of it."""
+    code, out, err, _ = talk(tmp_path, [b"fail\n", b"two\n"])
+    assert code == 4
+    assert err.startswith("Nothing answers there.\nIs it running?\n")
+    assert out.endswith("You **said** 'two', and that is all. \n")
+
+
+def test_commands_are_carried_out_and_answered_in_their_place(tmp_path: Path) -> None:
+    """What is to be remembered is, no model sees it, and /quit leaves the rest unread."""
+    code, out, err, memories = talk(
+        tmp_path, [b"/remember I like figs\n", b"one\n", b"/memories\n", b"/quit\n", b"two\n"]
+    )
+    assert (code, err) == (0, "")
+    assert memories == ["I like figs"]
+    first, reply, listed = out.splitlines()
+    assert first == "Remembered: I like figs"
+    assert reply.startswith("You **said** 'one'")
+    assert listed.endswith("  I like figs")
+
+
+def test_a_heading_in_a_pipe_is_a_message(tmp_path: Path) -> None:
+    """Files are piped in, and those have lines like that."""
+    _, out, _, memories = talk(tmp_path, [b"# I like figs\n", b"/tmp is full\n"])
+    assert out.count("You **said**") == 2
+    assert memories == []
+
+
+def test_a_command_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    """A slip is named with its hint, and the exit code tells of it."""
+    code, out, err, _ = talk(tmp_path, [b"/sattus\n", b"two\n"])
+    assert code == 2
+    assert err == "There is no command /sattus.\nDid you mean /status?\n"
+    assert out.startswith("You **said** 'two'")
+
+
+def test_nothing_is_erased_that_would_be_asked_about(tmp_path: Path) -> None:
+    """An id is enough; words only show what they would find, for there is nobody to say yes."""
+    code, out, err, memories = talk(tmp_path, [b"/remember I like figs\n", b"/forget figs\n"])
+    assert code == 2
+    assert out.splitlines()[1].endswith("  I like figs")
+    assert "no terminal" in err
+    assert memories == ["I like figs"]
+
+
+def test_a_conversation_that_outgrows_the_window_is_told_so_once(tmp_path: Path) -> None:
+    """On stderr, and the chat goes on."""
+    code, out, err, _ = talk(tmp_path, [b"word " * 2_500 + b"\n"] * 4)
+    assert (code, out.count("\n")) == (0, 4)
+    assert err.count("has grown too long") == 1

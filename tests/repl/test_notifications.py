@@ -1,0 +1,120 @@
+"""Quiet lines about what goes on behind the prompt."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+
+from memchat.core.types import Applied, Event, Memory, Owner, Scope
+from memchat.errors import ModelError
+from memchat.learning.pipeline import Lesson
+from memchat.llm.retry import RetryNotice
+from memchat.repl.notifications import Notes, error_lines, lesson_lines, one_line, quiet, retry_line
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def memory(text: str) -> Memory:
+    return Memory("0198f3c2-1a2b-7000-8000-000000000000", Owner.user("al"), text, Scope.USER, "place", NOW, NOW)
+
+
+BERLIN = memory("Lives in Berlin.")
+AMSTERDAM = memory("Lives in Amsterdam.")
+
+
+@pytest.mark.parametrize(
+    ("applied", "line"),
+    [
+        ((), ""),
+        ((Applied(Event.ADD, BERLIN),), "Remembered: Lives in Berlin."),
+        ((Applied(Event.CONFIRM, BERLIN),), ""),
+        (
+            (Applied(Event.ADD, AMSTERDAM, (replace(BERLIN, superseded_by=AMSTERDAM.id),)),),
+            "Updated: Lives in Amsterdam. (was: Lives in Berlin.)",
+        ),
+        ((Applied(Event.END, BERLIN),), "No longer so: Lives in Berlin."),
+        ((Applied(Event.DOUBT, BERLIN),), "Perhaps outdated: Lives in Berlin."),
+        ((Applied(Event.DELETE, BERLIN),), "Forgotten: Lives in Berlin."),
+        (
+            (Applied(Event.ADD, BERLIN), Applied(Event.ADD, memory("Is vegetarian."))),
+            "Remembered: Lives in Berlin. · Remembered: Is vegetarian.",
+        ),
+        ((Applied(Event.ADD, memory("a\nb\x1b[2J\tc")),), "Remembered: a b c"),
+    ],
+)
+def test_a_lesson_is_told_in_one_line(applied: tuple[Applied, ...], line: str) -> None:
+    """What is new, changed, ended or gone; what was only said again is not worth a line."""
+    assert list(lesson_lines(Lesson(applied))) == [line][: len(line)]
+
+
+def test_what_could_not_be_read_is_told_on_a_line_of_its_own() -> None:
+    """Each reason once, whether or not something else was learned."""
+    lost = "Something you said may not be kept: in the extraction model's answer a fact has no quote; a fact is int."
+    unread = ("a fact has no quote", "a fact has no quote", "a fact is int")
+    assert list(lesson_lines(Lesson(unread=unread))) == [lost]
+    notes = Notes()
+    notes(Lesson((Applied(Event.ADD, BERLIN),), unread))
+    assert notes.take() == ["Remembered: Lives in Berlin.", lost]
+
+
+def test_notes_wait_until_they_are_taken_and_announce_themselves() -> None:
+    """A line brought by another thread is kept for whoever owns the screen."""
+    notes = Notes()
+    calls: list[int] = []
+    notes.arrived = lambda: calls.append(1)
+    notes(Lesson((Applied(Event.ADD, BERLIN),)))
+    assert calls == [1]
+    assert notes.take() == ["Remembered: Lives in Berlin."]
+    assert notes.take() == []
+
+
+def test_a_lesson_of_nothing_says_nothing() -> None:
+    """Small talk leaves the screen alone."""
+    notes = Notes()
+    notes(Lesson())
+    assert notes.take() == []
+
+
+def test_a_failure_that_keeps_coming_back_is_said_once() -> None:
+    """Until learning has worked again."""
+    notes = Notes()
+    for _ in range(3):
+        notes(Lesson(error="The key was rejected."))
+    assert len(notes.take()) == 1
+    notes(Lesson())
+    notes(Lesson(error="The key was rejected."))
+    assert len(notes.take()) == 1
+
+
+def test_a_retry_says_why_and_for_how_long() -> None:
+    """One short line with the way to stop it."""
+    assert (
+        retry_line(RetryNotice("Too many requests.", 2.4, 1))
+        == "Too many requests; trying again in 2 s (Ctrl-C to stop)"
+    )
+    assert "in 1 s" in retry_line(RetryNotice("Cut off.", 0.01, 1))
+
+
+def test_an_error_has_its_hint_on_a_line_of_its_own() -> None:
+    """What happened, then what to do; nothing a terminal would obey."""
+    assert error_lines(ModelError("No \x1b[31mconnection.", hint="Is it running?")) == "No connection.\nIs it running?"
+    assert error_lines(ModelError("No connection.")) == "No connection."
+
+
+def test_quiet_lines_are_dimmed_only_where_that_is_wanted() -> None:
+    """Not in a pipe, not with NO_COLOR, not on a terminal that cannot."""
+    assert quiet("x", Terminal(), {"TERM": "xterm"}) == "\x1b[2mx\x1b[0m"
+    assert quiet("x", StringIO(), {"TERM": "xterm"}) == "x"
+    assert quiet("x", Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}) == "x"
+    assert quiet("x", Terminal(), {"TERM": "dumb"}) == "x"
+
+
+def test_one_line_is_one_line() -> None:
+    """White space of any kind becomes a blank."""
+    assert one_line(" a\n\n b\tc\u2028d ") == "a b c d"

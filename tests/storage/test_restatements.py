@@ -1,0 +1,34 @@
+"""What answers repeat of a forgotten memory goes with it."""
+
+from pathlib import Path
+
+from memchat.app import App
+from memchat.config import Settings
+from memchat.core.types import MessageStatus
+from memchat.text.normalize import restatements
+
+
+def test_sentences_that_say_it_again_are_found() -> None:
+    """Every word of the fact must be there, inflected or not; what shares only some of them stays."""
+    fact = "User is allergic to peanuts."
+    answer = "Sure.\n- You are allergic to peanuts, a peanut allergy.\n- Peanuts grow underground."
+    assert restatements(fact, answer) == ["- You are allergic to peanuts, a peanut allergy."]
+    assert restatements("User lives in Berlin.", "You live in Berlin. Berlin is large.") == ["You live in Berlin."]
+    assert restatements("User is vegetarian.", "Try the vegetable stall.") == []
+
+
+def test_an_answer_that_used_a_memory_no_longer_repeats_it(home: Path) -> None:
+    """The sentence of the answer is blanked and nothing of it is left in any file; the rest of the answer stays."""
+    with App(Settings(home, "alice")) as app:
+        memory = app.remember("User is allergic to peanuts.", "alice").memory
+        transcripts = app.store.transcripts
+        asked = transcripts.begin_turn(transcripts.new_session("alice", None), "What should I avoid?", None)
+        answer = "Here is what I know.\nYou are allergic to peanuts."
+        transcripts.end_turn(asked, answer, MessageStatus.COMPLETE, "test", [memory.id])
+        receipt = app.forget([memory.id])
+        assert receipt.left == ()
+        assert [message.text for message in transcripts.messages(asked.session_id)] == [
+            "What should I avoid?",
+            "Here is what I know.\n[forgotten]",
+        ]
+    assert not any(b"peanut" in path.read_bytes() for path in home.rglob("*") if path.is_file())

@@ -1,1 +1,0 @@
-"""The store: what is true, and the index over it."""
