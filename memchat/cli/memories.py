@@ -12,12 +12,27 @@ from memchat.cli import options
 from memchat.cli.forget import forget
 from memchat.cli.formatting import as_listed, change_json, counted, local, portrait, rows, sentence, words_of
 from memchat.cli.lazy_groups import group
-from memchat.cli.options import Category, Json, LearnedWith, Meta, OfAgent, User, Where, opened, owners, reach
+from memchat.cli.options import (
+    Category,
+    InScope,
+    Json,
+    LearnedWith,
+    Meta,
+    OfAgent,
+    Since,
+    Until,
+    User,
+    Where,
+    opened,
+    owners,
+    reach,
+    within,
+)
 from memchat.cli.output import Encoded, Line, Result, Table, one_line, say
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import MemchatError, UsageError
 from memchat.repl.notifications import told_lines
-from memchat.storage.memory_listing import listed, listed_json
+from memchat.storage.memory_listing import Sort, listed, listed_json
 from memchat.storage.serialization import Reader, memory_json, moment_json, record_json
 from memchat.storage.short_ids import beginnings, memory_ids
 from memchat.storage.transfer import Imported, Transfer, reowned
@@ -45,22 +60,35 @@ def list_(
     category: Category = None,
     session: Session = None,
     all_sessions: AllSessions = False,
+    scope: InScope = None,
+    since: Since = None,
+    until: Until = None,
     as_of: Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")] = None,
     include_superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="At most so many, the newest.")] = None,
+    sort: Annotated[Sort, typer.Option(help="What to order the list by.")] = Sort.CREATED,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="List at most NUMBER memories.")] = None,
     as_json: Json = False,
 ) -> Result:
-    """List memories, the newest first."""
+    """List memories, the newest first.
+
+    SINCE is the day on which a memory became true or, where it does not say, the day on which it was created.
+    """
     with opened(user) as app:
         view = reach(app, agent, where, category, session, all_sessions=all_sessions)
         view = replace(view, superseded=include_superseded, as_of=options.day(as_of, "--as-of"))
+        view = within(view, since, until, scope)
         database, now = app.store.database, app.clock()
         if as_json:
-            return Result([Encoded(text) for text in listed_json(database, view, now, limit)], as_json=True)
-        found = list(listed(database, view, now, limit))
+            return Result([Encoded(text) for text in listed_json(database, view, now, limit, sort)], as_json=True)
+        found = list(listed(database, view, now, limit, sort))
         notes = [] if found else [f"No memories of {app.settings.user} here."]
         elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
-        if not view.all_sessions and session is None and (hidden := app.store.memories.count(elsewhere)):
+        if (
+            not view.all_sessions
+            and session is None
+            and scope is None
+            and (hidden := app.store.memories.count(elsewhere))
+        ):
             notes.append(f"{hidden} more in single conversations: --all-sessions lists them.")
         return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), _short(app, agent)),), notes)
 
@@ -75,6 +103,9 @@ def search(
     category: Category = None,
     session: Session = None,
     all_sessions: AllSessions = False,
+    scope: InScope = None,
+    since: Since = None,
+    until: Until = None,
     top_k: Annotated[
         int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="At most so many.")
     ] = None,
@@ -87,6 +118,7 @@ def search(
     text = options.joined(query, "query")
     with opened(user) as app:
         view = reach(app, agent, where, category, session, all_sessions=all_sessions)
+        view = within(view, since, until, scope)
         found = app.recall.found(Query(text, view, top_k=top_k))
         hits = found[: top_k or app.settings.top_k]
         data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 from memchat.cli.output import say
 from memchat.config import load_settings, nearest
 from memchat.core.protocols import View
-from memchat.core.types import CATEGORIES, Metadata, MetadataValue, Owner
+from memchat.core.types import CATEGORIES, Metadata, MetadataValue, Owner, Scope
 from memchat.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ Where = Annotated[
 ]
 Category = Annotated[
     list[str] | None, typer.Option("--category", metavar="NAME", help="Only this category; may be repeated.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="DAY", help="Only memories whose day under SINCE is DAY or later, as 2026-06-01."),
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Only memories whose day under SINCE is DAY or earlier.")
+]
+InScope = Annotated[
+    Scope | None,
+    typer.Option("--scope", help="Only memories that hold everywhere, for an agent, or in single conversations."),
 ]
 Meta = Annotated[
     list[str] | None,
@@ -107,6 +119,13 @@ def reach(
         where=pairs(where, "--where"),
         categories=tuple(category(app, name, agent) for name in categories or ()),
     )
+
+
+def within(view: View, since: str | None, until: str | None, scope: Scope | None) -> View:
+    """`view`, narrowed to a period and a scope. Asked for alone, the memories of single conversations are all meant."""
+    all_sessions = view.all_sessions or (scope is Scope.SESSION and view.session_id is None)
+    first, last = day(since, "--since"), day(until, "--until")
+    return replace(view, since=first, until=last, scope=scope, all_sessions=all_sessions)
 
 
 def pairs(given: Sequence[str] | None, option: str) -> Metadata:

@@ -128,7 +128,8 @@ class View:
     """Which memories a reader means. Memories of owners outside `owners` are never returned.
 
     Session memories come only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned with
-    that agent; `where` those whose metadata has all its pairs.
+    that agent; `where` those whose metadata has all its pairs. `since` and `until` are the first and the last day on
+    which a memory may have become true, or have been created where it does not say when it became true.
     """
 
     owners: tuple[Owner, ...]
@@ -138,6 +139,8 @@ class View:
     agent: str | None = None
     where: Metadata = field(default_factory=dict)
     categories: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
     superseded: bool = False
     expired: bool = False
     as_of: date | None = None

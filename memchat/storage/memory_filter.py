@@ -1,8 +1,9 @@
-"""A `View` as SQL: which memories a reader means."""
+"""A `View` as SQL: one table says what each field asks of a memory."""
 
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -47,42 +48,96 @@ _WITH_VERSIONS = """
 """
 
 
-def condition(view: View, owners: list[int], now: datetime) -> tuple[str, list[Any]]:
+SINCE = "coalesce(m.valid_from, date(m.created_at, 'localtime'))"
+"""The day a list shows as SINCE: when a memory became true, or else the local day on which it was created."""
+
+Clause = tuple[str, Sequence[Any]]
+"""A condition over `memories AS m`, with its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """What one field of a `View`, or two that only mean something together, ask of a memory.
+
+    `clause` makes the condition for a view and the present moment; None where the view asks for nothing. With `narrows`
+    a value other than the default needs the list of the memories that are shown. The others hide memories of other
+    sessions and expired ones, which an index of their own lists.
+    """
+
+    names: tuple[str, ...]
+    clause: Callable[[View, datetime], Clause | None]
+    narrows: bool = True
+
+
+def _session(view: View, now: datetime) -> Clause | None:
+    return None if view.all_sessions else ("(m.session_id = '' OR m.session_id = ?)", [view.session_id or ""])
+
+
+def _scope(view: View, now: datetime) -> Clause | None:
+    return None if view.scope is None else ("m.scope = ?", [view.scope])
+
+
+def _agent(view: View, now: datetime) -> Clause | None:
+    return None if view.agent is None else ("m.agent = ?", [view.agent])
+
+
+def _categories(view: View, now: datetime) -> Clause | None:
+    marks = ",".join("?" * len(view.categories))
+    return (f"m.category IN ({marks})", view.categories) if view.categories else None
+
+
+def _metadata(view: View, now: datetime) -> Clause | None:
+    wanted = well_formed(json.dumps(dict(view.where), ensure_ascii=False))
+    return ("m.metadata <> '{}' AND holds(m.metadata, ?)", [wanted]) if view.where else None
+
+
+def _since(view: View, now: datetime) -> Clause | None:
+    return None if view.since is None else (f"{SINCE} >= ?", [view.since.isoformat()])
+
+
+def _until(view: View, now: datetime) -> Clause | None:
+    return None if view.until is None else (f"{SINCE} <= ?", [view.until.isoformat()])
+
+
+def _versions(view: View, now: datetime) -> Clause | None:
+    if view.as_of is None:
+        return None if view.superseded else ("m.superseded_by IS NULL", [])
+    day = view.as_of.isoformat()
+    held = """m.mistaken = 0 AND coalesce(m.valid_from, substr(m.created_at, 1, 10)) <= ?
+        AND (m.valid_to IS NULL OR m.valid_to > ?)"""
+    return held, [day, day]
+
+
+def _expired(view: View, now: datetime) -> Clause | None:
+    return None if view.expired else ("(m.expires_at IS NULL OR m.expires_at > ?)", [stamp(now)])
+
+
+FIELDS = (
+    FilterField(("session_id", "all_sessions"), _session, narrows=False),
+    FilterField(("scope",), _scope),
+    FilterField(("agent",), _agent),
+    FilterField(("categories",), _categories),
+    FilterField(("where",), _metadata),
+    FilterField(("since",), _since),
+    FilterField(("until",), _until),
+    FilterField(("superseded", "as_of"), _versions),
+    FilterField(("expired",), _expired, narrows=False),
+)
+"""Every field of a `View` but its owners. The SQL, the counts and the vector search are all made from this table."""
+
+
+def condition(view: View, owners: Sequence[int], now: datetime) -> Clause:
     """The WHERE clause over `memories AS m` for `view`, with its parameters."""
-    clauses = [f"m.owner IN ({','.join('?' * len(owners))})"]
-    values: list[Any] = list(owners)
-
-    def add(clause: str, *given: Any) -> None:
-        clauses.append(clause)
-        values.extend(given)
-
-    if not view.all_sessions:
-        add("(m.session_id = '' OR m.session_id = ?)", view.session_id or "")
-    if view.scope is not None:
-        add("m.scope = ?", view.scope)
-    if view.agent is not None:
-        add("m.agent = ?", view.agent)
-    if view.categories:
-        add(f"m.category IN ({','.join('?' * len(view.categories))})", *view.categories)
-    if view.where:
-        add(
-            "m.metadata <> '{}' AND holds(m.metadata, ?)", well_formed(json.dumps(dict(view.where), ensure_ascii=False))
-        )
-    if view.as_of is not None:
-        day = view.as_of.isoformat()
-        add("m.mistaken = 0 AND coalesce(m.valid_from, substr(m.created_at, 1, 10)) <= ?", day)
-        add("(m.valid_to IS NULL OR m.valid_to > ?)", day)
-    elif not view.superseded:
-        clauses.append("m.superseded_by IS NULL")
-    if not view.expired:
-        add("(m.expires_at IS NULL OR m.expires_at > ?)", stamp(now))
-    return " AND ".join(clauses), values
+    asked = [clause for field in FIELDS if (clause := field.clause(view, now)) is not None]
+    clauses = [(f"m.owner IN ({','.join('?' * len(owners))})", owners), *asked]
+    return " AND ".join(sql for sql, _ in clauses), [value for _, values in clauses for value in values]
 
 
 def filters(view: View) -> bool:
     """Whether `view` chooses among an owner's current memories by more than session and expiry, or shows others too."""
-    chosen = (view.scope, view.agent, view.as_of)
-    return bool(view.where or view.categories or view.superseded) or any(item is not None for item in chosen)
+    everything = View(view.owners)
+    names = (name for field in FIELDS if field.narrows for name in field.names)
+    return any(getattr(view, name) != getattr(everything, name) for name in names)
 
 
 Given = ParamSpec("Given")

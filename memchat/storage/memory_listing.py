@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from memchat.core.protocols import View
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import TABLES, condition, owner_number
+from memchat.storage.memory_filter import SINCE, TABLES, condition, owner_number
 
 
 class Listed(NamedTuple):
@@ -25,8 +26,26 @@ class Listed(NamedTuple):
     doubtful: bool
 
 
-_SHOWN = """m.id, coalesce(m.valid_from, date(m.created_at, 'localtime'), '?'), m.category, m.text, m.scope, o.name,
-    m.valid_to, m.superseded_by IS NOT NULL, m.mistaken, m.doubtful"""
+class Sort(StrEnum):
+    """What a list is ordered by: times latest first, words by the alphabet, and the newest first among equals."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    SINCE = "since"
+    CATEGORY = "category"
+    TEXT = "text"
+
+
+_ORDER = {
+    Sort.CREATED: "",
+    Sort.UPDATED: "m.updated_at DESC, ",
+    Sort.SINCE: f"{SINCE} DESC, ",
+    Sort.CATEGORY: "m.category, ",
+    Sort.TEXT: "m.text COLLATE NOCASE, ",
+}
+
+_SHOWN = f"""m.id, coalesce({SINCE}, '?'), m.category, m.text, m.scope, o.name, m.valid_to,
+    m.superseded_by IS NOT NULL, m.mistaken, m.doubtful"""
 
 _JSON = """json_object(
     'id', m.id,
@@ -59,22 +78,29 @@ _JSON = """json_object(
         'model', coalesce(m.model, '')) END)"""
 
 
-def listed(database: Database, view: View, now: datetime, limit: int | None = None) -> Iterator[Listed]:
-    """The memories of `view`, newest first."""
-    for row in _rows(database, _SHOWN, view, now, limit):
+def listed(
+    database: Database, view: View, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
+) -> Iterator[Listed]:
+    """The memories of `view`, ordered by `sort`."""
+    for row in _rows(database, _SHOWN, view, now, limit, sort):
         yield Listed(*row)
 
 
-def listed_json(database: Database, view: View, now: datetime, limit: int | None = None) -> Iterator[str]:
-    """The same as JSON objects, with the keys of `interchange.memory_json`."""
-    for (text,) in _rows(database, _JSON, view, now, limit):
+def listed_json(
+    database: Database, view: View, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
+) -> Iterator[str]:
+    """The same as JSON objects, with the keys of `serialization.memory_json`."""
+    for (text,) in _rows(database, _JSON, view, now, limit, sort):
         yield text
 
 
-def _rows(database: Database, columns: str, view: View, now: datetime, limit: int | None) -> list[sqlite3.Row]:
+def _rows(
+    database: Database, columns: str, view: View, now: datetime, limit: int | None, sort: Sort
+) -> list[sqlite3.Row]:
     numbers = [number for owner in view.owners if (number := owner_number(database, owner)) is not None]
     if not numbers:
         return []
     where, values = condition(view, numbers, now)
     parameters: list[Any] = [*values, -1 if limit is None else limit]
-    return database.rows(f"SELECT {columns} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ?", parameters)
+    order = f"{_ORDER[sort]}m.number DESC"
+    return database.rows(f"SELECT {columns} FROM {TABLES} WHERE {where} ORDER BY {order} LIMIT ?", parameters)

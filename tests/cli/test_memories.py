@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from memchat.core.protocols import View
-from memchat.core.types import Owner
+from memchat.core.types import Owner, Scope
 from memchat.storage.serialization import memory_json
 from memchat.storage.store import Store
 from tests.cli.conftest import Shell
+from tests.storage.memory_factories import add
 
 KEYS = (
     "id text owner scope category agent session metadata cues standing verbatim source valid_from valid_to created_at "
@@ -80,6 +81,49 @@ def test_filters(shell: Shell) -> None:
     assert texts(shell, "--where", "order_id=4822") == []
     assert texts(shell, "--category", "support", "--category", "health") == ["Waits for a parcel."]
     assert texts(shell, "--limit", "1") == ["Likes jam."]
+
+
+def test_a_list_can_be_narrowed_to_a_period(shell: Shell) -> None:
+    """By the day under SINCE, both ends included, in the list and in a search."""
+    for year in (2019, 2020, 2021):
+        shell.add(f"Read {year} books.", options=("--valid-from", f"{year}-06-01"))
+    shell.add("Reads books today.")
+    assert texts(shell, "--since", "2020-06-01", "--until", "2021-06-01") == ["Read 2021 books.", "Read 2020 books."]
+    assert texts(shell, "--since", "2022-01-01") == ["Reads books today."]
+    found = shell.run("memories", "search", "books", "--until", "2019-12-31", "--json").json
+    assert [hit["text"] for hit in found] == ["Read 2019 books."]
+    wrong = shell.run("memories", "list", "--since", "last week")
+    assert (wrong.code, "--since" in wrong.err) == (2, True)
+
+
+def test_a_list_can_be_narrowed_to_a_scope(shell: Shell) -> None:
+    """Session memories need no second option to be seen when they alone are asked for."""
+    shell.add("Likes tea.")
+    shell.add("Ships on Mondays.", options=("--agent", "desk"))
+    with Store(shell.home / "memchat.db", lambda: datetime.now(UTC), FINGERPRINT) as store:
+        add(store, "plans a trip here", scope=Scope.SESSION, session_id="s1")
+    assert texts(shell, "--scope", "session") == ["plans a trip here"]
+    assert texts(shell, "--scope", "user", "--all-sessions") == ["Likes tea."]
+    assert texts(shell, "--scope", "agent", "--agent", "desk") == ["Ships on Mondays."]
+    assert "more in single conversations" not in shell.run("memories", "list", "--scope", "user").err
+
+
+def test_a_list_is_ordered_as_asked_for(shell: Shell) -> None:
+    """By creation unless said otherwise; the order comes before the limit."""
+    shell.add("b", options=("--valid-from", "2019-01-01", "--category", "work"))
+    first, _ = shell.add("C", "a", options=("--category", "plan", "--valid-from", "2018-01-01"))
+    shell.add("D")
+    shell.run("memories", "edit", first, "c")
+    orders = {
+        "created": ["D", "a", "c", "b"],
+        "updated": ["c", "D", "a", "b"],
+        "since": ["D", "b", "a", "c"],
+        "category": ["D", "a", "c", "b"],
+        "text": ["a", "b", "c", "D"],
+    }
+    assert {name: texts(shell, "--sort", name) for name in orders} == orders
+    assert texts(shell, "--sort", "text", "--limit", "2") == ["a", "b"]
+    assert shell.run("memories", "list", "--sort", "colour").code == 2
 
 
 def test_what_was_replaced_is_shown_when_asked_for(shell: Shell) -> None:

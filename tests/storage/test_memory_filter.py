@@ -1,13 +1,19 @@
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from memchat.core.protocols import View
 from memchat.core.types import Owner, Scope
-from memchat.storage.memory_filter import filters, moment, owner_number, stamp
+from memchat.storage.memory_filter import FIELDS, filters, moment, owner_number, stamp
+from memchat.storage.memory_listing import listed, listed_json
 from memchat.storage.metadata_filter import holds
 from memchat.storage.store import Store
-from tests.storage.memory_factories import ALICE, add
+from memchat.storage.vectors.exact_search import ExactScan
+from memchat.storage.vectors.search import Dense
+from tests.conftest import SettableClock
+from tests.storage.memory_factories import ALICE, add, embedded, replace_with
 
 
 def test_moments_are_stored_in_utc_and_sort_as_text() -> None:
@@ -37,6 +43,8 @@ def test_a_moment_of_the_first_thousand_years_is_one_like_others() -> None:
         (View((ALICE,), agent=""), True),
         (View((ALICE,), where={"a": 1}), True),
         (View((ALICE,), categories=("work",)), True),
+        (View((ALICE,), since=date(2026, 1, 1)), True),
+        (View((ALICE,), until=date(2026, 1, 1)), True),
         (View((ALICE,), superseded=True), True),
         (View((ALICE,), as_of=datetime(2026, 1, 1, tzinfo=UTC).date()), True),
     ],
@@ -72,3 +80,64 @@ def test_owners_have_numbers_once_something_is_theirs(store: Store) -> None:
     add(store, "User likes tea")
     assert owner_number(store.database, ALICE) is not None
     assert owner_number(store.database, Owner.agent("alice")) is None
+
+
+CHOSEN: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "session_id": ({"session_id": "s1"}, {"plum today", "plum of 2020", "plum cherry", "plum in one session"}),
+    "all_sessions": ({"all_sessions": True}, {"plum today", "plum of 2020", "plum cherry", "plum in one session"}),
+    "scope": ({"scope": Scope.SESSION, "all_sessions": True}, {"plum in one session"}),
+    "agent": ({"agent": "cook"}, {"plum today"}),
+    "where": ({"where": {"n": 1}}, {"plum of 2020"}),
+    "categories": ({"categories": ("work",)}, {"plum of 2020"}),
+    "since": ({"since": date(2024, 1, 1)}, {"plum today", "plum cherry"}),
+    "until": ({"until": date(2024, 1, 1)}, {"plum of 2020", "plum cherry"}),
+    "superseded": ({"superseded": True}, {"plum today", "plum of 2020", "plum cherry", "plum rome"}),
+    "expired": ({"expired": True}, {"plum today", "plum of 2020", "plum cherry", "plum gone"}),
+    "as_of": ({"as_of": date(2021, 1, 1)}, {"plum of 2020", "plum rome"}),
+}
+"""For each field of a filter: a value for it, and which of `assorted` it leaves."""
+
+
+def assorted(store: Store, clock: SettableClock) -> None:
+    """Memories that each field of a filter divides."""
+    add(store, "plum today", agent="cook")
+    add(store, "plum of 2020", valid_from=date(2020, 1, 1), category="work", metadata={"n": 1})
+    rome = add(store, "plum rome", valid_from=date(2020, 1, 1))
+    replace_with(store, "plum cherry", rome, valid_from=date(2024, 1, 1))
+    add(store, "plum in one session", scope=Scope.SESSION, session_id="s1")
+    add(store, "plum gone", expires_at=clock() + timedelta(hours=1))
+    clock.forward(hours=2)
+
+
+def test_every_field_of_a_filter_is_in_the_table() -> None:
+    """A field that is added to the filter alone would be ignored; one without a case below would be untested."""
+    names = {field.name for field in fields(View)} - {"owners"}
+    assert {name for field in FIELDS for name in field.names} == names
+    assert set(CHOSEN) == names
+
+
+@pytest.mark.parametrize("field", CHOSEN)
+def test_every_reader_means_the_same_by_a_filter(store: Store, clock: SettableClock, field: str) -> None:
+    """The list, its JSON, the count, the words and the vectors agree on what each field leaves."""
+    assorted(store, clock)
+    asked, chosen = CHOSEN[field]
+    view, memories, now = View((ALICE,), **asked), store.memories, clock()
+    store.search_with(Dense(ExactScan(store.database, store.fingerprint)))
+    by_words, by_vectors = memories.lexical(view, ["plum"], 50), memories.dense(view, embedded("plum").rows, 50)
+    assert {memory.text for memory in memories.memories(view)} == chosen
+    assert {item.text for item in listed(store.database, view, now)} == chosen
+    assert len(list(listed_json(store.database, view, now))) == memories.count(view) == len(chosen)
+    for ids in (by_words, by_vectors):
+        assert {memory.text for memory in memories.under(ids).values()} == chosen
+    assert chosen != {memory.text for memory in memories.memories(View((ALICE,)))}, "the case chooses nothing"
+
+
+def test_a_day_without_its_own_is_the_local_day_of_creation(store: Store) -> None:
+    """SINCE in a list, and what --since and --until compare, are the same day."""
+    add(store, "User likes tea")
+    (item,) = listed(store.database, View((ALICE,)), store.clock())
+    day = date.fromisoformat(item.since)
+    on_that_day = View((ALICE,), since=day, until=day)
+    assert store.memories.count(on_that_day) == 1
+    assert store.memories.count(replace(on_that_day, since=day + timedelta(days=1), until=None)) == 0
+    assert store.memories.count(replace(on_that_day, since=None, until=day - timedelta(days=1))) == 0
