@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memchat.core.types import (
@@ -59,18 +60,34 @@ class Usage:
     cost_usd: float | None = None
 
 
+class Cut(StrEnum):
+    """Why a model ended a reply before it was finished."""
+
+    LENGTH = "length"
+    FILTER = "filter"
+
+
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed reply. The last one may carry the usage and no text."""
+    """A piece of a streamed reply. The last ones may carry the usage and the `cut`, and no text.
+
+    `thinking` is what the model wrote for itself on the way to its answer; it is no part of the reply.
+    """
 
     text: str = ""
     usage: Usage | None = None
+    thinking: str = ""
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
+    """A whole reply; `cut` and `thinking` as in `Delta`."""
+
     text: str
     usage: Usage | None = None
+    thinking: str = ""
+    cut: Cut | None = None
 
 
 class LanguageModel(Protocol):
