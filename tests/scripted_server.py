@@ -53,8 +53,9 @@ class _Gone(Exception):
 class ScriptedServer:
     """Answers chat requests with the queued replies, else with `respond`, else with "ok"; records every request.
 
-    `requests` holds one dict a request (path, headers, json), oldest first. `dropped` is set once a client has closed
-    its connection before its reply was complete. Embeddings come from `embed`, by default from a hash of the text.
+    `requests` holds one dict a request (path, headers, json), oldest first; names of headers are in lower case.
+    `dropped` is set once a client has closed its connection before its reply was complete. Embeddings come from
+    `embed`, by default from a hash of the text.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ class ScriptedServer:
 
     def record(self, path: str, headers: Mapping[str, str], payload: dict[str, Any]) -> None:
         with self._lock:
-            self._requests.append({"path": path, "headers": dict(headers), "json": payload})
+            lowered = {name.lower(): value for name, value in headers.items()}
+            self._requests.append({"path": path, "headers": lowered, "json": payload})
 
     def next_reply(self, payload: dict[str, Any]) -> Reply:
         with self._lock:

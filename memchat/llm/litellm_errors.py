@@ -27,7 +27,7 @@ from memchat.errors import (
 )
 from memchat.llm.litellm_setup import litellm
 
-_VENDORS = frozenset({"litellm", "openai", "httpx", "httpcore"})
+_VENDORS = frozenset({"litellm", "openai", "httpx", "httpcore", "httpx2", "httpcore2"})
 _LONGEST_DETAIL = 200
 
 _KEY_NAME = re.compile(r"_(KEY|TOKEN|SECRET)$")
@@ -109,8 +109,12 @@ class _Failure:
 
     @property
     def words(self) -> str:
-        """All messages of the chain, in lower case, to be searched and never shown."""
-        return " ".join(str(link) for link in self.links).lower()
+        """All messages and error codes of the chain, in lower case, to be searched and never shown.
+
+        Up to version 2 of OpenAI's client the message repeats the provider's code; since version 3 only `code` has it.
+        """
+        codes = (getattr(link, "code", None) for link in self.links)
+        return " ".join([*map(str, self.links), *(code for code in codes if isinstance(code, str))]).lower()
 
     @property
     def detail(self) -> str:

@@ -42,6 +42,6 @@ def preload() -> None:
 
     That is OpenAI's client, by which most providers are reached, what speaks HTTP, and the table tokens are counted by.
     """
-    for name in ("openai.resources", "httpcore"):
+    for name in ("openai.resources.chat", "openai.resources.embeddings", "httpcore"):
         importlib.import_module(name)
     litellm().token_counter(model="", text="ready")

@@ -166,7 +166,7 @@ def test_key_and_address_in_the_configuration_reach_the_provider(
     with Memory.from_config(config) as memory:
         added = memory.add("I live in Berlin", user_id="alice")
         assert [item["memory"] for item in added["results"]] == ["User lives in Berlin."]
-    assert {request["headers"]["Authorization"] for request in server.requests} == {f"Bearer {access['api_key']}"}
+    assert {request["headers"]["authorization"] for request in server.requests} == {f"Bearer {access['api_key']}"}
     chats = [request["json"] for request in server.requests if request["path"].endswith("/chat/completions")]
     assert [(chat["max_tokens"], chat["temperature"]) for chat in chats] == [(321, 0)]
     assert access["api_key"].encode() not in b"".join(p.read_bytes() for p in home.rglob("*") if p.is_file())

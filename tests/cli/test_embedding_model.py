@@ -11,12 +11,6 @@ from memchat.llm.builtin_embedder import BuiltinEmbedder
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer
 
-# LiteLLM builds its types late and reads what pydantic has deprecated; both warn in the middle of a call.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class:UserWarning"),
-]
-
 NAME = "openai/text-embedding-3-small"
 REFUSAL = Reply(status=401)
 

@@ -11,12 +11,6 @@ from memchat.llm.litellm_embedder import REST_S, LiteLLMEmbedder, RequestEmbedde
 from memchat.llm.retry import RetryNotice
 from tests.scripted_server import EmbedTexts, Reply, ScriptedServer, hashed_vectors
 
-# LiteLLM builds its types late and reads what pydantic has deprecated; both warn in the middle of a call.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class:UserWarning"),
-]
-
 NAME = "openai/scripted-embedding"
 
 

@@ -26,12 +26,6 @@ from memchat.llm.litellm_model import LiteLLMModel
 from memchat.llm.retry import RetryNotice
 from tests.scripted_server import Reply, ScriptedServer
 
-# LiteLLM builds its types late and reads what pydantic has deprecated; both warn in the middle of a call.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Item '.*' on TypedDict class:UserWarning"),
-]
-
 KEY = "sk-secret-abcdef123456"
 HELLO = Request([PromptMessage(Role.SYSTEM, "Be brief."), PromptMessage(Role.USER, "Hello there")])
 SCHEMA = {
@@ -113,7 +107,7 @@ def test_messages_and_settings_reach_the_provider(server: ScriptedServer, waits:
     assert (first["temperature"], first["max_tokens"]) == (0.7, 50)
     assert (second["temperature"], second["max_tokens"]) == (0.0, 9)
     assert "response_format" not in first
-    assert server.requests[0]["headers"]["Authorization"] == f"Bearer {KEY}"
+    assert server.requests[0]["headers"]["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_lone_surrogate_does_not_stop_a_message(server: ScriptedServer, waits: Waits) -> None:
