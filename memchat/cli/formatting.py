@@ -95,7 +95,14 @@ def change_json(change: Change) -> dict[str, str | None]:
         "old_text": change.old_text,
         "new_text": change.new_text,
         "reason": change.reason,
+        "planned_end": None if change.planned_end is None else change.planned_end.isoformat(),
     }
+
+
+def reason_of(change: Change) -> str:
+    """Why a memory was changed, and when it was to end before it was ended."""
+    planned = "" if change.planned_end is None else f"it was to end on {change.planned_end}"
+    return "; ".join(filter(None, (change.reason, planned)))
 
 
 def words_of(change: Change) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from memchat.cli import options
 from memchat.cli.forget import forget
-from memchat.cli.formatting import as_listed, change_json, counted, local, portrait, rows, sentence, words_of
+from memchat.cli.formatting import as_listed, change_json, counted, local, portrait, reason_of, rows, sentence, words_of
 from memchat.cli.lazy_groups import group
 from memchat.cli.options import (
     Category,
@@ -260,7 +260,7 @@ def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json 
     """Show what happened to a memory and to those it replaced, the oldest first."""
     with opened(user) as app:
         changes = app.store.memories.history(find(app, id_, agent))
-        lines = [(local(moment_json(c.at)), c.event.lower(), c.reason, words_of(c)) for c in changes]
+        lines = [(local(moment_json(c.at)), c.event.lower(), reason_of(c), words_of(c)) for c in changes]
         table = Table(("WHEN", "WHAT", "WHY", "WORDS"), lines)
         return Result([change_json(change) for change in changes], (table,), as_json=as_json)
 
@@ -285,8 +285,8 @@ def export(
     """Write memories to standard output as JSON Lines, with every version, their evidence and their history.
 
     Each line is an object with the keys of `memories list --json` and "changes", a list of {"order", "event", "at",
-    "old_text", "new_text", "reason"}. `memchat memories import` restores them without a difference. What a damaged
-    database does not let be read is left out and counted on standard error; the exit code is then 1.
+    "old_text", "new_text", "reason", "planned_end"}. `memchat memories import` restores them without a difference.
+    Damaged rows are left out and counted on standard error; the exit code is then 1.
     """
     with opened(user) as app:
         view = reach(app, agent, where, category, all_sessions=True)

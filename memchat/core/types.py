@@ -179,7 +179,10 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of a memory's history, oldest first in every listing. `seq` grows with every change to any memory."""
+    """One row of a memory's history, oldest first in every listing. `seq` grows with every change to any memory.
+
+    `planned_end` is the day on which the memory was to end before an END set an earlier one.
+    """
 
     seq: int
     memory_id: str
@@ -188,6 +191,7 @@ class Change:
     old_text: str | None
     new_text: str | None
     reason: str
+    planned_end: date | None = None
 
 
 # What learning decides, applied by the store in one transaction, in order.

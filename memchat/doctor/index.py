@@ -16,8 +16,9 @@ from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.index.folder import Phase, look
 from memchat.storage.index.manifest import read_marker
-from memchat.storage.index.synced_index import IndexPlace, newest
+from memchat.storage.index.synced_index import IndexPlace
 from memchat.storage.isolated import run_apart
+from memchat.storage.position import position
 
 TIMEOUT_S = 120.0
 BY_ITSELF = "The next chat builds it anew"
@@ -46,11 +47,11 @@ def _distrusted(place: IndexPlace, database: Database) -> Diagnosis:
         return ok("index", "There is none yet: the next chat builds it.")
     if found is None:
         return warning("index", f"It was not closed cleanly, or is damaged. {BY_ITSELF}; nothing is lost.", FIX)
-    coverage, (seq, erasure) = found[0], newest(database)
+    coverage, now = found[0], position(database)
     if coverage.fingerprint != place.fingerprint:
         return warning("index", f"It is of another embedder ({coverage.fingerprint}). {BY_ITSELF}.", FIX)
-    if coverage.seq > seq or coverage.erasure > erasure:
-        message = f"It knows of {coverage.seq} changes, the database of {seq}: the database is older, or lost some."
+    if coverage.seq > now.seq or coverage.epoch > now.epoch:
+        message = f"It knows of {coverage.seq} changes, the database of {now.seq}: the database is older, or lost some."
         backup = f"if no backup was put in place just now: {restore(place.database)}; else {FIX}"
         return warning("index", message, backup)
     return warning("index", f"It is of another state of the database. {BY_ITSELF}; nothing is lost.", FIX)

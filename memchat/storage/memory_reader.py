@@ -23,6 +23,7 @@ from memchat.storage.memory_filter import (
     to_memory,
     with_versions,
 )
+from memchat.storage.position import Position, position
 from memchat.storage.vectors.codec import decoded
 from memchat.text.embedding import completed
 from memchat.text.normalize import well_formed
@@ -45,7 +46,7 @@ class MemoryReader:
         self._clock = clock
         self._fingerprint = fingerprint
         self._dense: Dense | None = None
-        self._counted: dict[int, tuple[tuple[int | None, ...], int]] = {}
+        self._counted: dict[int, tuple[Position, int]] = {}
 
     def search_with(self, dense: "Dense") -> None:
         """Let `dense` answer the dense half of recall; before that it finds nothing."""
@@ -95,13 +96,10 @@ class MemoryReader:
 
     def _held(self, owner: int) -> int:
         """How many current memories the owner has. Recall asks at every turn; they are counted after changes only."""
-        position = self._db.row(
-            "SELECT (SELECT max(seq) FROM changes WHERE owner = ?), (SELECT max(id) FROM erasures)", (owner,)
-        )
-        known = self._counted.get(owner)
-        if known is None or known[0] != tuple(position or ()):
+        now, known = position(self._db, owner), self._counted.get(owner)
+        if known is None or known[0] != now:
             sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
-            known = self._counted[owner] = (tuple(position or ()), int(self._db.value(sql, (owner,))))
+            known = self._counted[owner] = (now, int(self._db.value(sql, (owner,))))
         return known[1]
 
     def keeps_turns(self, view: View) -> bool:
@@ -242,6 +240,7 @@ def to_change(row: Row) -> Change:
         row["old_text"],
         row["new_text"],
         row["reason"],
+        to_day(row["planned_end"]),
     )
 
 

@@ -1,7 +1,6 @@
 """Memories in SQLite: every version of them, and what learning and people do to them."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
@@ -27,9 +26,6 @@ from memchat.storage.memory_filter import owner_number, stamp
 from memchat.storage.memory_reader import MemoryReader, owned
 from memchat.text.embedding import completed
 from memchat.text.normalize import normal_form, well_formed, words
-
-_PLANNED = re.compile(r"it was to end on (\d{4}-\d\d-\d\d)$")
-"""How the reason of an END says, for people and for undoing it, what end there was before."""
 
 
 def new_id() -> str:
@@ -131,12 +127,11 @@ class Memories(MemoryReader):
 
     def _planned_end(self, memory_id: str) -> str | None:
         """The day on which the memory was to end before it was said to be over, where there was one."""
-        reason = self._db.value(
-            "SELECT reason FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
+        found: str | None = self._db.value(
+            "SELECT planned_end FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
             (memory_id, Event.END),
         )
-        found = _PLANNED.search(reason or "")
-        return found and found[1]
+        return found
 
     def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
         """Take `memory` out of force for `former`: as never true, or `again` as it was before that was undone."""
@@ -287,9 +282,8 @@ class Memories(MemoryReader):
             "UPDATE memories SET valid_to = ?, updated_at = ? WHERE id = ?",
             (decision.valid_to.isoformat(), stamp(self._clock()), memory.id),
         )
-        planned = None if memory.valid_to is None else f"it was to end on {memory.valid_to}"
-        reason = "; ".join(filter(None, (decision.reason, planned)))
-        self._log(memory.id, Event.END, memory.text, memory.text, reason)
+        at, text = self._clock(), memory.text
+        self._note(Change(0, memory.id, Event.END, at, text, text, decision.reason, planned_end=memory.valid_to))
         return [Applied(Event.END, self._known(memory.id))]
 
     def _doubt(self, decision: Doubt) -> list[Applied]:
@@ -366,9 +360,17 @@ class Memories(MemoryReader):
     def _note(self, change: Change) -> None:
         """Write a change down; its `seq` is the next one."""
         self._db.execute(
-            """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason)
-                SELECT id, owner, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
-            (change.event, stamp(change.at), change.old_text, change.new_text, change.reason, change.memory_id),
+            """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason, planned_end)
+                SELECT id, owner, ?, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
+            (
+                change.event,
+                stamp(change.at),
+                change.old_text,
+                change.new_text,
+                change.reason,
+                _iso(change.planned_end),
+                change.memory_id,
+            ),
         )
 
 

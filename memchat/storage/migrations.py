@@ -166,4 +166,26 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("vectors by their embedder", "CREATE INDEX vectors_of_embedder ON vectors (fingerprint);"),
+    (
+        "the planned end in a column",
+        """
+        ALTER TABLE changes ADD COLUMN planned_end TEXT;
+        UPDATE changes SET
+            planned_end = substr(reason, -10),
+            reason = substr(reason, 1, max(length(reason) - length('; it was to end on YYYY-MM-DD'), 0))
+            WHERE event = 'END' AND (reason GLOB 'it was to end on [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'
+                OR reason GLOB '*; it was to end on [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]');
+        """,
+    ),
+    (
+        "an epoch for caches",
+        """
+        CREATE TABLE epoch (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            number INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO epoch (id, number) SELECT 1, coalesce(max(id), 0) FROM erasures;
+        DROP TABLE facts_about_store;
+        """,
+    ),
 )

@@ -9,7 +9,8 @@
     evidence        {"message", "session", "quote", "model"}
 
 An export has one such object a line, superseded memories included, the oldest first, each with its history in
-`changes`: {"order", "event", "at", "old_text", "new_text", "reason"}, where `order` counts through the whole export.
+`changes`: {"order", "event", "at", "old_text", "new_text", "reason", "planned_end"}, where `order` counts through the
+whole export.
 What is read back from it differs in nothing. Vectors are not in it: they are made anew.
 """
 
@@ -41,6 +42,8 @@ from memchat.text.normalize import well_formed
 Read = TypeVar("Read")
 
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+_PLANNED_END_IN_REASON = re.compile(r"(?:^|; )it was to end on (\d{4}-\d\d-\d\d)$")
+"""How exports of the first versions say the planned end, which has had a key of its own since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def record_json(record: Record) -> dict[str, Any]:
             "old_text": change.old_text,
             "new_text": change.new_text,
             "reason": change.reason,
+            "planned_end": None if change.planned_end is None else change.planned_end.isoformat(),
         }
         for change in record.changes
     ]
@@ -228,7 +232,11 @@ def _memory(entry: Mapping[str, Any]) -> Memory:
 def _change(memory_id: str, entry: Mapping[str, Any]) -> Change:
     old, new = (_maybe(entry[key], lambda words: _word(words, empty=True)) for key in ("old_text", "new_text"))
     reason = _word(entry.get("reason", ""), empty=True)
-    return Change(int(entry["order"]), memory_id, Event(entry["event"]), _moment(entry["at"]), old, new, reason)
+    planned = _maybe(entry.get("planned_end"), date.fromisoformat)
+    event = Event(entry["event"])
+    if event is Event.END and (former := _PLANNED_END_IN_REASON.search(reason)):
+        reason, planned = reason[: former.start()], date.fromisoformat(former[1])
+    return Change(int(entry["order"]), memory_id, event, _moment(entry["at"]), old, new, reason, planned)
 
 
 def _word(value: object, *, empty: bool = False) -> str:

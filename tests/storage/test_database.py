@@ -9,19 +9,21 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from memchat.core.protocols import View
+from memchat.core.types import End
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
 from memchat.storage.database import Database
 from memchat.storage.migrations import MIGRATIONS
+from memchat.storage.position import begin_epoch, position
 from memchat.storage.store import Store
 from tests.conftest import FINGERPRINT
-from tests.storage.memory_factories import ALICE, add, holding, say, texts
+from tests.storage.memory_factories import ALICE, add, apply, holding, say, texts
 
 LATER = (*MIGRATIONS, ("a table more", "CREATE TABLE later (word TEXT) STRICT;\nINSERT INTO later VALUES ('new');"))
 PROCESSES = 8
@@ -39,7 +41,7 @@ def meet_and_open(paths: list[Path], barrier: Barrier, migrations: tuple[tuple[s
     for path in paths:
         barrier.wait()
         with Database(path, migrations) as database, database.transaction():
-            database.execute("INSERT INTO facts_about_store (name, value) VALUES (?, 'opened')", (str(os.getpid()),))
+            database.execute("INSERT INTO owners (kind, name) VALUES ('opened', ?)", (str(os.getpid()),))
 
 
 def all_at_once(paths: list[Path], migrations: tuple[tuple[str, str], ...]) -> None:
@@ -63,7 +65,7 @@ def test_processes_that_open_a_new_file_at_once_make_it_once(home: Path) -> None
     all_at_once(paths, MIGRATIONS)
     for path in paths:
         with Database(path) as database:
-            assert database.value("SELECT count(*) FROM facts_about_store") == PROCESSES
+            assert database.value("SELECT count(*) FROM owners WHERE kind = 'opened'") == PROCESSES
             assert database.value("PRAGMA integrity_check") == "ok"
 
 
@@ -75,12 +77,12 @@ def test_processes_that_open_an_older_file_at_once_migrate_it_once(home: Path) -
     all_at_once([path], LATER)
     with Database(path, LATER) as database:
         assert [row["word"] for row in database.rows("SELECT word FROM later")] == ["new"]
-        assert database.value("SELECT count(*) FROM facts_about_store") == PROCESSES
+        assert database.value("SELECT count(*) FROM owners WHERE kind = 'opened'") == PROCESSES
     copies = sorted(copy.name for copy in home.iterdir() if "version" in copy.name)
     assert copies == [f"memchat.db.version{len(MIGRATIONS)}"]
     with opened(home / copies[0]) as former:
         assert texts(former) == ["User likes tea"]
-        assert former.database.value("SELECT count(*) FROM facts_about_store") == 0
+        assert former.database.value("SELECT count(*) FROM owners WHERE kind = 'opened'") == 0
 
 
 def test_an_older_file_is_copied_before_it_is_changed(home: Path) -> None:
@@ -127,6 +129,41 @@ def test_work_left_by_a_former_version_is_its_persons(home: Path) -> None:
             assert work is not None
             assert work.user_message_id == message.id
             assert store.work.claim(user) is None
+
+
+def test_a_planned_end_that_a_former_version_wrote_into_a_sentence_is_kept(home: Path) -> None:
+    """It can be taken up again, and the reason is left without it; a reason that only resembles it is left alone."""
+    now, then = home / "now.db", home / "memchat.db"
+    with opened(now) as store:
+        memories = [add(store, f"User is in Paris {n}", valid_to=date(2027, 5, 1)) for n in range(4)]
+        for memory in memories:
+            apply(store, End(memory.id, date(2026, 3, 1)))
+    reasons = (
+        "it was to end on 2027-05-01",
+        "said to be over; it was to end on 2027-05-01",
+        "said to be over",
+        "so; it was to end on someday-or-1",
+    )
+    with Database(then, MIGRATIONS[:6]) as database:
+        copy_rows(now, database, ("owners", "memories", "changes"))
+        for memory, reason in zip(memories, reasons, strict=True):
+            database.execute("UPDATE changes SET reason = ? WHERE memory_id = ? AND event = 'END'", (reason, memory.id))
+    with opened(then) as store:
+        left = [store.memories.history(memory)[-1].reason for memory in memories]
+        assert left == ["", "said to be over", "said to be over", "so; it was to end on someday-or-1"]
+        ends = [store.memories.unend(memory).valid_to for memory in memories]
+    assert ends == [date(2027, 5, 1), date(2027, 5, 1), None, None]
+
+
+def test_the_first_epoch_follows_a_former_versions_last_erasure(home: Path) -> None:
+    """An index that was closed by that version still counts as being of this state of the database."""
+    path = home / "memchat.db"
+    with Database(path, MIGRATIONS[:6]) as database:
+        for _ in range(3):
+            database.execute("INSERT INTO erasures (asked_at) VALUES ('2026-03-01T12:00:00.000000Z')")
+    with Database(path) as database, database.transaction():
+        assert position(database).epoch == 3
+        assert begin_epoch(database) == 4
 
 
 def copy_rows(source: Path, target: Database, tables: Sequence[str]) -> None:
@@ -343,14 +380,14 @@ def test_a_failure_inside_a_transaction_takes_all_of_it_back(store: Store) -> No
 
     def fail() -> None:
         with database.transaction():
-            database.execute("INSERT INTO facts_about_store VALUES ('a', '1')")
+            database.execute("INSERT INTO owners VALUES (1, 'user', 'a')")
             with database.transaction():
-                database.execute("INSERT INTO facts_about_store VALUES ('b', '1')")
+                database.execute("INSERT INTO owners VALUES (2, 'user', 'b')")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert database.rows("SELECT * FROM facts_about_store") == []
+    assert database.rows("SELECT * FROM owners") == []
 
 
 @pytest.mark.parametrize(("value", "why"), [("\ud800", "Unicode"), (1 << 63, "number")])

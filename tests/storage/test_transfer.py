@@ -1,17 +1,22 @@
 """What an export saves of a damaged database. Whole ones are exported and imported in tests/cli."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from memchat.core.protocols import View
+from memchat.core.types import End
 from memchat.errors import StoreError
+from memchat.storage.serialization import Reader, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer
 from tests.conftest import FINGERPRINT
-from tests.storage.memory_factories import ALICE, add, replace_with
+from tests.storage.memory_factories import ALICE, HashedEmbedder, add, apply, replace_with
 
 ZERO = """
 import sys
@@ -62,6 +67,22 @@ def test_what_cannot_be_read_is_counted_and_the_rest_is_exported(
     assert "".join(record.memory.text[-1:] for record in saved) == left
     assert len(lost) == unreadable
     assert [record.memory for record in saved] == [one.memory for one in whole if one.memory.text[-1] in left]
+
+
+def test_a_planned_end_survives_an_export(home: Path, store: Store) -> None:
+    """Also one that a former version wrote into the reason."""
+    paris, rome = (add(store, f"User is in {city}", valid_to=date(2027, 5, 1)) for city in ("Paris", "Rome"))
+    apply(store, *(End(memory.id, date(2026, 3, 1), "said to be over") for memory in (paris, rome)))
+    lines = [record_json(record) for record in transfer(store).export(EVERYTHING)]
+    former = lines[1]["changes"][1]
+    assert former.pop("planned_end") == "2027-05-01"
+    former["reason"] += "; it was to end on 2027-05-01"
+    read = Reader(ALICE, store.clock(), str).read("\n".join(map(json.dumps, lines)))
+    with Store(home / "other.db", store.clock, FINGERPRINT) as other:
+        transfer(other).restore(read, HashedEmbedder())
+        for memory in (paris, rome):
+            assert other.memories.history(memory) == store.memories.history(memory)
+            assert other.memories.unend(memory).valid_to == date(2027, 5, 1)
 
 
 def test_of_a_whole_database_everything_is_exported_either_way(store: Store) -> None:

@@ -14,6 +14,7 @@ from memchat.storage.database import Database
 from memchat.storage.index.folder import Phase
 from memchat.storage.index.indexer import IndexKeeper
 from memchat.storage.index.synced_index import IndexPlace
+from memchat.storage.position import begin_epoch
 from memchat.storage.vectors.exact_search import ExactScan
 from memchat.storage.vectors.search import Dense
 
@@ -80,7 +81,9 @@ class Rows:
                     "DELETE FROM changes WHERE memory_id = (SELECT id FROM memories WHERE number = ?)", (number,)
                 )
                 self.database.execute("DELETE FROM memories WHERE number = ?", (number,))
-            return self.database.insert("INSERT INTO erasures (asked_at) VALUES (?)", (NOW,))
+            return self.database.insert(
+                "INSERT INTO erasures (id, asked_at) VALUES (?, ?)", (begin_epoch(self.database), NOW)
+            )
 
     def _add(self, owner: int, text: str, rows: "Vectors") -> int:
         number = self.database.insert(

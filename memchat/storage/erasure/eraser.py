@@ -12,6 +12,7 @@ from memchat.storage.erasure.targets import Finding, Traces, scan
 from memchat.storage.erasure.verification import not_rightly_there
 from memchat.storage.memory_filter import owner_number, stamp, with_versions
 from memchat.storage.memory_writer import Memories
+from memchat.storage.position import begin_epoch
 from memchat.text.normalize import restatements
 
 BLANK = "[forgotten]"
@@ -246,7 +247,9 @@ class Eraser:
         return found
 
     def _note_erasure(self) -> None:
-        self._db.execute("INSERT INTO erasures (asked_at) VALUES (?)", (stamp(self._clock()),))
+        """Have caches and the index give up what they hold; the erasure is numbered by the epoch that it begins."""
+        epoch = begin_epoch(self._db)
+        self._db.execute("INSERT INTO erasures (id, asked_at) VALUES (?, ?)", (epoch, stamp(self._clock())))
 
 
 _TEXTS = "SELECT id, text FROM memories WHERE id IN (SELECT value FROM json_each(?))"

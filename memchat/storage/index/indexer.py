@@ -13,8 +13,8 @@ from memchat.errors import MemchatError, StoreBusy
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.folder import IndexState, Phase, acquired, index_lock, remove_index, settle
-from memchat.storage.index.synced_index import IndexPlace, OpenIndex, newest, owners_to_index
-from memchat.storage.vectors.exact_search import Position
+from memchat.storage.index.synced_index import IndexPlace, OpenIndex, owners_to_index
+from memchat.storage.position import Position, position
 from memchat.text.embedding import load_numpy
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class IndexKeeper:
         self._wanted_room = False
         self._opened_at = 0.0
         self._settled = 0
-        self._nothing_at: tuple[int, int] | None = None
+        self._nothing_at: Position | None = None
 
     def start(self) -> None:
         """Begin to bring the index up, unless that has begun."""
@@ -75,14 +75,14 @@ class IndexKeeper:
     def state(self) -> IndexState:
         return self._state
 
-    def nearest(self, owner: int, query: "Vectors", limit: int, position: Position) -> list[tuple[str, float]] | None:
+    def nearest(self, owner: int, query: "Vectors", limit: int, asked_at: Position) -> list[tuple[str, float]] | None:
         """Ids of the owner's memories nearest to any row of `query`, best first.
 
-        None when the index cannot answer for the owner as of `position`. Never raises for the index's sake.
+        None when the index cannot answer for the owner as of `asked_at`. Never raises for the index's sake.
         """
         self.start()
         index = self._index
-        if index is None or self._broken or not self._ready_for(index, owner, position):
+        if index is None or self._broken or not self._ready_for(index, owner, asked_at):
             return None
         if not index.has_room_for(owner):
             self._wanted_room = True
@@ -94,14 +94,14 @@ class IndexKeeper:
             self.wake()
             return None
 
-    def _ready_for(self, index: OpenIndex, owner: int, position: Position) -> bool:
-        if index.erasure != position.erasure or not index.holds(owner):
+    def _ready_for(self, index: OpenIndex, owner: int, asked_at: Position) -> bool:
+        if index.epoch != asked_at.epoch or not index.holds(owner):
             return False
-        if index.seq < position.seq and not index.filling and position.seq - index.seq <= FEW_CHANGES:
+        if index.seq < asked_at.seq and not index.filling and asked_at.seq - index.seq <= FEW_CHANGES:
             with self._news:
                 self._news.notify_all()
-                self._news.wait_for(lambda: index.seq >= position.seq or self._stop or bool(self._broken), WAIT_S)
-        return index.seq >= position.seq
+                self._news.wait_for(lambda: index.seq >= asked_at.seq or self._stop or bool(self._broken), WAIT_S)
+        return index.seq >= asked_at.seq
 
     def _run(self) -> None:
         load_numpy()
@@ -147,7 +147,7 @@ class IndexKeeper:
                 self._open(database)
             elif self._broken is not None:
                 raise IndexBroken(self._broken)
-            elif newest(database)[1] != self._index.erasure:
+            elif position(database).epoch != self._index.epoch:
                 self._drop()
             else:
                 self._tend(self._index, database)
@@ -156,10 +156,10 @@ class IndexKeeper:
 
     def _open(self, database: Database) -> None:
         """Open the index, unless there is nothing to put into it: then Chroma is not even imported."""
-        now = newest(database)
+        now = position(database)
         if now != self._nothing_at and not owners_to_index(self._place, database):
             remove_index(self._place)
-            settle(database, now[1])
+            settle(database, now.epoch)
             self._set(Phase.EMPTY)
             self._nothing_at = now
         if now == self._nothing_at:
@@ -171,9 +171,9 @@ class IndexKeeper:
         self._index.warm()
 
     def _tend(self, index: OpenIndex, database: Database) -> None:
-        if self._settled < index.erasure:
-            settle(database, index.erasure)
-            self._settled = index.erasure
+        if self._settled < index.epoch:
+            settle(database, index.epoch)
+            self._settled = index.epoch
         worked = index.step()
         if self._wanted_room and time.monotonic() - self._opened_at > REOPEN_EVERY_S:
             index.reopen()
@@ -184,7 +184,7 @@ class IndexKeeper:
         self._pause(PACE_S if worked else LOOK_EVERY_S)
 
     def _drop(self) -> None:
-        """Something was erased: nothing of it may stay on disk."""
+        """Another epoch has begun: nothing that was erased may stay on disk."""
         index, self._index = self._index, None
         if index is not None:
             index.discard()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 MARKER = "clean.json"
 FORMAT = 1
@@ -19,7 +20,7 @@ BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What an index holds: all changes up to `seq`, nothing of what was erased up to `erasure`.
+    """What an index holds: all changes up to `seq`, as of an epoch, which an erasure ends.
 
     `memories` counts those indexed of each owner; `filling` names the owners that are not complete yet with the last
     memory number done. `last` names the change at `seq`: a database that was put in the place of another one has
@@ -29,7 +30,7 @@ class Coverage:
     folder: str
     fingerprint: str
     seq: int
-    erasure: int
+    epoch: int
     memories: Mapping[int, int]
     filling: Mapping[int, int]
     last: str
@@ -53,7 +54,7 @@ def write_marker(index: Path, coverage: Coverage, known: Mapping[str, Stamp]) ->
     content = {
         "format": FORMAT,
         "chromadb": version("chromadb"),
-        "coverage": asdict(coverage),
+        "coverage": _renamed(asdict(coverage), "epoch", "erasure"),
         "files": {name: [stamp.size, stamp.changed_ns, stamp.crc] for name, stamp in stamps.items()},
     }
     part = index / (MARKER + ".part")
@@ -99,7 +100,12 @@ def _parsed(content: dict[str, object]) -> tuple[Coverage, Stamps]:
         raise ValueError("not a folder of the index")
     for part in ("memories", "filling"):
         coverage[part] = {int(owner): int(number) for owner, number in coverage[part].items()}
-    return Coverage(**coverage), {name: Stamp(*stamp) for name, stamp in files.items()}
+    return Coverage(**_renamed(coverage, "erasure", "epoch")), {name: Stamp(*stamp) for name, stamp in files.items()}
+
+
+def _renamed(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    """`coverage` with `name` for `key`: the epoch has been written as "erasure" since the format was set."""
+    return {name if field == key else field: value for field, value in coverage.items()}
 
 
 def _files(folder: Path) -> dict[str, Path]:

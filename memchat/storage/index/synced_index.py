@@ -16,6 +16,7 @@ from memchat.storage.index.chroma import ChromaIndex, Entry
 from memchat.storage.index.malloc import overwrite_freed_memory
 from memchat.storage.index.manifest import Coverage, Stamps, read_marker, remove_marker, write_marker
 from memchat.storage.index.rwlock import Gate
+from memchat.storage.position import position
 from memchat.storage.vectors.codec import decoded
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class OpenIndex:
         self._stamps: Stamps = {} if found is None else found[1]
         start = found[0] if found else _nothing_yet(place, database)
         self._folder = place.index / start.folder
-        self.seq, self.erasure = start.seq, start.erasure
+        self.seq, self.epoch = start.seq, start.epoch
         self._memories, self._filling = dict(start.memories), dict(start.filling)
         if found is None and place.index.exists():
             remove_folder(place.index)
@@ -128,7 +129,7 @@ class OpenIndex:
             self._folder.name,
             self._place.fingerprint,
             self.seq,
-            self.erasure,
+            self.epoch,
             self._memories,
             self._filling,
             change_at(self._db, self.seq),
@@ -212,21 +213,15 @@ class OpenIndex:
 
 
 def usable(place: IndexPlace, database: Database) -> tuple[Coverage, Stamps] | None:
-    """The index on disk, if it was closed cleanly, is undamaged, and nothing was erased since."""
+    """The index on disk, if it was closed cleanly, is undamaged, and no other epoch has begun since."""
     found = read_marker(place.index)
     if found is None:
         return None
     coverage = found[0]
-    seq, erasure = newest(database)
-    if coverage.fingerprint != place.fingerprint or coverage.erasure != erasure or coverage.seq > seq:
+    now = position(database)
+    if coverage.fingerprint != place.fingerprint or coverage.epoch != now.epoch or coverage.seq > now.seq:
         return None
     return found if coverage.last == change_at(database, coverage.seq) else None
-
-
-def newest(database: Database) -> tuple[int, int]:
-    """The last change and the last erasure."""
-    row = database.row("SELECT (SELECT max(seq) FROM changes), (SELECT max(id) FROM erasures)")
-    return (0, 0) if row is None else (int(row[0] or 0), int(row[1] or 0))
 
 
 def change_at(database: Database, seq: int) -> str:
@@ -250,11 +245,11 @@ def _worth_indexing(place: IndexPlace, database: Database, owner: int) -> bool:
 
 
 def _nothing_yet(place: IndexPlace, database: Database) -> Coverage:
-    seq, erasure = newest(database)
+    now = position(database)
     # A folder of another name each time: Chroma keeps what it knows of a folder for the life of the process.
     name = secrets.token_hex(4)
     filling = dict.fromkeys(owners_to_index(place, database), 0)
-    return Coverage(name, place.fingerprint, seq, erasure, {}, filling, change_at(database, seq))
+    return Coverage(name, place.fingerprint, now.seq, now.epoch, {}, filling, change_at(database, now.seq))
 
 
 def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memchat.storage.database import Database
+from memchat.storage.position import Position, position
 from memchat.text.embedding import completed
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ LARGEST_BYTES = 1024 * 2**20
 """An owner with more than this is read anew for every query."""
 CHUNK = 2_000
 """Memories read at a time: a few megabytes of vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far the truth about one owner has come: its last change, and the last erasure of all."""
-
-    seq: int
-    erasure: int
 
 
 @dataclass(slots=True)
@@ -105,10 +98,7 @@ class ExactScan:
 
     def position(self, owner: int) -> Position:
         """How far the database has come for `owner`."""
-        row = self.database.row(
-            "SELECT (SELECT max(seq) FROM changes WHERE owner = ?), (SELECT max(id) FROM erasures)", (owner,)
-        )
-        return Position(*(int(value or 0) for value in row)) if row is not None else Position(0, 0)
+        return position(self.database, owner)
 
     def foreign(self, owner: int) -> int:
         """How many of the owner's memories have vectors of another embedder, which cannot be searched."""
@@ -138,11 +128,11 @@ class ExactScan:
         return entry
 
     def _advance(self, owner: int, entry: _Entry, now: Position) -> bool:
-        """Apply what changed since; False where something was erased and the entry must go.
+        """Apply what changed since; False where another epoch has begun and the entry must go.
 
         After an erasure a number may have passed to another memory, and nothing of the erased may stay in memory.
         """
-        if entry.position.erasure != now.erasure or now.seq < entry.position.seq:
+        if entry.position.epoch != now.epoch or now.seq < entry.position.seq:
             return False
         rows = self.database.rows(
             "SELECT DISTINCT m.number, m.superseded_by IS NULL, v.rows"

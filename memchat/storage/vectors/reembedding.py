@@ -10,8 +10,9 @@ from memchat.core.protocols import Embedded, Embedder
 from memchat.core.types import Memory
 from memchat.errors import StoreError
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import COLUMNS, TABLES, stamp, to_memory
+from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import Memories
+from memchat.storage.position import begin_epoch
 from memchat.storage.vectors.codec import decoded, dimension_of
 from memchat.text import embedding
 
@@ -136,10 +137,9 @@ class Reembedding(Memories):
         return done
 
     def announce(self) -> None:
-        """Have every process read all vectors anew, as after an erasure: nothing in the changes says that they are."""
-        self._db.execute(
-            "INSERT INTO erasures (asked_at, index_dropped, finished) VALUES (?, 1, 1)", (stamp(self._clock()),)
-        )
+        """Have every process read all vectors again: no row of `changes` says that they are new."""
+        with self._db.transaction():
+            begin_epoch(self._db)
 
     def _renew(self, numbers: Sequence[int], embedder: Embedder) -> int:
         read = list(self._read(numbers))
