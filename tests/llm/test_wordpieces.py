@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from memchat.llm.wordpieces import BuiltinLexicon
+from memchat.llm.builtin_embedder import MODEL_FILE
+from memchat.llm.wordpieces import _ZERO_POINT, BuiltinLexicon, _table
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,17 @@ def test_related_words_are_nearer_than_unrelated_ones(lexicon: BuiltinLexicon) -
     cat = vector(lexicon, "cat")
     assert cat @ vector(lexicon, "dog") > cat @ vector(lexicon, "seven") + 0.2
     assert vector(lexicon, "monday") @ vector(lexicon, "tuesday") > 0.5
+
+
+def test_the_table_is_where_the_model_file_has_it() -> None:
+    """In the file its bytes stand behind its name, the tag of raw data (field 9) and their count as a varint."""
+    content, size = MODEL_FILE.read_bytes(), 30_522 * 384
+    count = bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21])
+    head = b"m.embeddings.word_embeddings.weight_quantized" + b"J" + count
+    start = content.index(head) + len(head)
+    assert _table().tobytes() == content[start : start + size]
+    zero = b"*\x01" + bytes([_ZERO_POINT])
+    assert zero + b"B.m.embeddings.word_embeddings.weight_zero_point" in content
 
 
 def test_vectors_are_of_unit_length_one_row_a_piece(lexicon: BuiltinLexicon) -> None:
