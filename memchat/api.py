@@ -21,45 +21,45 @@ from typing import TYPE_CHECKING, Any
 
 from memchat.app import UNBOUNDED, App, ChatOptions
 from memchat.config import Settings, load_settings
+from memchat.core.types import LearningOptions, Session
 from memchat.core.types import Memory as Kept
-from memchat.core.types import Session, Terms
 from memchat.errors import NotFound, UsageError
-from memchat.llm.options import ModelAccess
+from memchat.llm.options import ModelOptions
 from memchat.mem0 import schemas
-from memchat.mem0.config import mapped
-from memchat.mem0.schemas import Day, Messages, Narrowing, Row, Whose
-from memchat.memories.ingest import Intake, Speaker, warn_of
+from memchat.mem0.config import from_mem0
+from memchat.mem0.schemas import Day, EntityIds, Filters, Messages, Row
+from memchat.memories.ingest import Ingest, IngestSource, warn_of
 from memchat.recall.retriever import Query
-from memchat.storage.erasure.eraser import Receipt
+from memchat.storage.erasure.eraser import ErasureReport
 
 if TYPE_CHECKING:
     from memchat.desk import StoreDesk
-    from memchat.learning.worker import Learner
-    from memchat.memories.service import Curator
-    from memchat.recall.retriever import Recall
+    from memchat.learning.worker import LearningWorker
+    from memchat.memories.service import MemoryService
+    from memchat.recall.retriever import Retriever
     from memchat.storage.store import Store
 
 
 log = logging.getLogger(__name__)
 
 
-class _Place:
+class _Connection:
     """One connection to the store and what works over it. Used by one thread at a time."""
 
     def __init__(self, app: App, store: "Store") -> None:
         self._app = app
         self.store = store
 
-    def recall(self, top_k: int | None = None, tokens: int | None = None) -> "Recall":
+    def recall(self, top_k: int | None = None, tokens: int | None = None) -> "Retriever":
         """Recall within the usual limits, or these."""
         return self._app.recall_over(self.store, top_k, tokens)
 
     @cached_property
-    def curator(self) -> "Curator":
-        return self._app.curator_over(self.store)
+    def curator(self) -> "MemoryService":
+        return self._app.memory_service_over(self.store)
 
     def desk(self, extraction_model: str) -> "StoreDesk":
-        return self._app.desk_over(self.store, extraction_model)
+        return self._app.learning_context(self.store, extraction_model)
 
     def known(self, memory_id: str) -> Kept:
         """The memory under a whole id. Raises NotFound."""
@@ -84,7 +84,7 @@ class Memory:
         self,
         settings: Settings | None = None,
         *,
-        models: Mapping[str, ModelAccess] | None = None,
+        models: Mapping[str, ModelOptions] | None = None,
         owns_index: bool = False,
     ) -> None:
         """Open with `settings`, by default those that the terminal would use.
@@ -95,16 +95,16 @@ class Memory:
         self.settings = settings or load_settings()
         self._app = App(self.settings, models=models, owns_index=owns_index)
         self._lock = threading.RLock()
-        self._idle: list[_Place] = []
-        self._places: list[_Place] = []
-        self._sessions: dict[Whose, Session] = {}
-        self._learner: Learner | None = None
+        self._idle: list[_Connection] = []
+        self._places: list[_Connection] = []
+        self._sessions: dict[EntityIds, Session] = {}
+        self._learner: LearningWorker | None = None
         self._closed = False
 
     @classmethod
     def from_config(cls, config_dict: Mapping[str, Any]) -> "Memory":
         """Open with a configuration as mem0 takes it; see `memchat.mem0.config`. Raises ConfigError."""
-        found = mapped(config_dict, load_settings())
+        found = from_mem0(config_dict, load_settings())
         return cls(found.settings, models=found.models, owns_index=found.holds_index)
 
     def __enter__(self) -> "Memory":
@@ -121,7 +121,7 @@ class Memory:
         choice = self._app.choice()
         with self._place():
             self._app.warm_up(choice.name)
-            self._common_learner(choice.extraction).wake()
+            self._common_learner(choice.extraction).notify()
 
     def close(self, timeout_s: float | None = None) -> None:
         """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
@@ -131,7 +131,7 @@ class Memory:
             self._closed = True
             learner, places = self._learner, self._places
         if learner is not None:
-            learner.settle(timeout_s)
+            learner.wait_until_idle(timeout_s)
         self._app.close()
         for place in places:
             place.store.close()
@@ -162,15 +162,15 @@ class Memory:
         Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.schemas.result`. Raises ModelError when the
         model fails: what was said is then kept, and learned with the next add.
         """
-        whose = schemas.whose(user_id, agent_id, run_id)
-        spoken = [(one.role, one.text) for one in schemas.said(messages)]
-        schemas.refuse(timestamp=timestamp, memory_type=memory_type)
+        whose = schemas.entity_ids(user_id, agent_id, run_id)
+        spoken = [(one.role, one.text) for one in schemas.parse_messages(messages)]
+        schemas.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
         speaker = self._speaker(whose, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
         with self._place() as place:
-            intake = Intake(place.store, self._session(place, whose), speaker)
+            intake = Ingest(place.store, self._session(place, whose), speaker)
             if infer:
                 applied = intake.learn(spoken, place.desk(self._extraction_model))
-                return {"results": [schemas.result(one) for one in applied]}
+                return {"results": [schemas.event_row(one) for one in applied]}
             kept = intake.keep(spoken, place.curator)
         rows = zip(kept, spoken, strict=True)
         return {
@@ -196,7 +196,7 @@ class Memory:
         `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
         about how to be answered first and without a score.
         """
-        whose = schemas.whose(user_id, agent_id, run_id)
+        whose = schemas.entity_ids(user_id, agent_id, run_id)
         with self._place() as place:
             session = self._session(place, whose)
             options = ChatOptions(
@@ -214,8 +214,8 @@ class Memory:
             with self._app.conversation(options, choice.name, place.store, recall).turn(message) as turn:
                 for _ in turn:
                     pass
-            learner.wake()
-        return schemas.answer(turn, session)
+            learner.notify()
+        return schemas.chat_row(turn, session)
 
     # Reading.
 
@@ -241,15 +241,15 @@ class Memory:
         a calibrated floor keeps out what does not bear on the query. `explain` adds "score_details", the summands of
         the score. `rerank` changes nothing, for there is no other ranking; mem0's `reference_date` is refused.
         """
-        schemas.refuse(reference_date=reference_date)
-        whose, narrowing = schemas.asked(filters, user_id, agent_id, run_id)
-        wanted = schemas.wanted(top_k, limit)
-        view = whose.view(narrowing, expired=show_expired)
+        schemas.reject_unsupported(reference_date=reference_date)
+        whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        wanted = schemas.parse_limit(top_k, limit)
+        view = whose.filter(narrowing, expired=show_expired)
         request = Query(query, view, top_k=wanted, floor=threshold is None)
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
         near = (hit for hit in hits if threshold is None or hit.score >= threshold)
-        return {"results": [schemas.found(hit, explain=explain) for hit in near]}
+        return {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
 
     def get_all(
         self,
@@ -266,22 +266,24 @@ class Memory:
 
         Those of the person's runs are among them.
         """
-        whose, narrowing = schemas.asked(filters, user_id, agent_id, run_id)
-        wanted = schemas.wanted(top_k, limit)
+        whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        wanted = schemas.parse_limit(top_k, limit)
         with self._place() as place:
-            kept = place.store.memories.memories(whose.view(narrowing, all_sessions=True, expired=show_expired), wanted)
-        return {"results": [schemas.item(memory) for memory in kept]}
+            kept = place.store.memories.memories(
+                whose.filter(narrowing, all_sessions=True, expired=show_expired), wanted
+            )
+        return {"results": [schemas.memory_row(memory) for memory in kept]}
 
     def get(self, memory_id: str) -> Row:
         """One memory, superseded or not. Raises NotFound."""
         with self._place() as place:
-            return schemas.item(place.known(memory_id))
+            return schemas.memory_row(place.known(memory_id))
 
     def history(self, memory_id: str) -> list[Row]:
         """Every change to a memory and to the versions it superseded, oldest first. Raises NotFound."""
         with self._place() as place:
             changes = place.store.memories.history(place.known(memory_id))
-        return [schemas.change(one) for one in changes]
+        return [schemas.change_row(one) for one in changes]
 
     # Changing.
 
@@ -319,9 +321,9 @@ class Memory:
 
     def delete_all(self, user_id: str | None = None, agent_id: str | None = None, run_id: str | None = None) -> Row:
         """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run."""
-        whose = schemas.whose(user_id, agent_id, run_id)
+        whose = schemas.entity_ids(user_id, agent_id, run_id)
         with self._place() as place:
-            if whose.user is not None and whose == Whose(whose.user):
+            if whose.user is not None and whose == EntityIds(whose.user):
                 _warn_of(place.curator.forget_person(whose.user))
             else:
                 self._forget_part(place, whose)
@@ -339,7 +341,7 @@ class Memory:
     # Steps.
 
     @contextmanager
-    def _place(self) -> Generator[_Place]:
+    def _place(self) -> Generator[_Connection]:
         """A connection for the calling thread, as long as the block lasts. Parts are made under the lock."""
         with self._lock:
             if self._closed:
@@ -351,9 +353,9 @@ class Memory:
             with self._lock:
                 self._idle.append(place)
 
-    def _new_place(self) -> _Place:
+    def _new_place(self) -> _Connection:
         first = not self._places
-        place = _Place(self._app, self._app.store if first else self._app.open_store())
+        place = _Connection(self._app, self._app.store if first else self._app.open_store())
         self._places.append(place)
         if first:
             # Here, under the lock, since from Python 3.12 on nothing keeps two threads from making a part twice.
@@ -364,25 +366,27 @@ class Memory:
     def _extraction_model(self) -> str:
         return self.settings.extraction_model or self._app.choice().extraction
 
-    def _common_learner(self, extraction_model: str) -> "Learner":
+    def _common_learner(self, extraction_model: str) -> "LearningWorker":
         """One for all: who opens a `Memory` serves everybody in its store."""
         with self._lock:
             if self._learner is None:
-                self._learner = self._app.learner(None, extraction_model, warn_of)
+                self._learner = self._app.learning_worker(None, extraction_model, warn_of)
             return self._learner
 
-    def _speaker(self, whose: Whose, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None) -> Speaker:
+    def _speaker(
+        self, whose: EntityIds, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None
+    ) -> IngestSource:
         profile = self.settings.profile(whose.agent)
         instructions = None if profile is not None and profile.instructions else self.settings.instructions
-        terms = Terms(
+        terms = LearningOptions(
             prompt or instructions,
             {**(profile.metadata if profile else {}), **metadata},
             None if whose.run is None else whose.scope,
             expires_at=end,
         )
-        return Speaker(whose.owner, whose.agent, terms, redacts=self.settings.redact)
+        return IngestSource(whose.owner, whose.agent, terms, redacts=self.settings.redact)
 
-    def _session(self, place: _Place, whose: Whose) -> Session:
+    def _session(self, place: _Connection, whose: EntityIds) -> Session:
         """The conversation that a call belongs to: its run's, else one for each owner as long as this object lives."""
         transcripts = place.store.transcripts
         if whose.run is None:
@@ -400,9 +404,9 @@ class Memory:
             )
         return session
 
-    def _forget_part(self, place: _Place, whose: Whose) -> None:
+    def _forget_part(self, place: _Connection, whose: EntityIds) -> None:
         """Erase what `whose` names but a whole person, and the conversations that hold nothing else."""
-        view = replace(whose.view(Narrowing(), all_sessions=True), superseded=True, expired=True)
+        view = replace(whose.filter(Filters(), all_sessions=True), superseded=True, expired=True)
         ids = [memory.id for memory in place.store.memories.memories(view)]
         if ids:
             _warn_of(place.curator.forget(ids))
@@ -415,7 +419,7 @@ class Memory:
             _warn_of(place.curator.forget_sessions(sessions))
 
 
-def _warn_of(receipt: Receipt) -> None:
+def _warn_of(receipt: ErasureReport) -> None:
     """Say in the log, without the words, where the search after an erasure still found some."""
     if receipt.left:
         files = sorted({found.file for found in receipt.left})

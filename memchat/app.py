@@ -9,29 +9,29 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from memchat.config import AgentProfile, Remembering, Settings
-from memchat.core.protocols import Clock, Embedder, LanguageModel, View
-from memchat.core.types import Memory, Metadata, Owner, Session, Terms
+from memchat.config import AgentProfile, MemoryMode, Settings
+from memchat.core.protocols import Clock, Embedder, LanguageModel, MemoryFilter
+from memchat.core.types import LearningOptions, Memory, Metadata, Owner, Session
 from memchat.errors import StoreBusy, UsageError
-from memchat.llm.options import ModelAccess
+from memchat.llm.options import ModelOptions
 from memchat.llm.providers import OFFLINE, ModelChoice, choose_model
 from memchat.storage.database import Database
 from memchat.storage.store import Store
 
 if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
-    from memchat.chat.conversation import Conversation, Style
+    from memchat.chat.conversation import Conversation, ConversationOptions
     from memchat.desk import StoreDesk
-    from memchat.learning.pipeline import Agent, Lesson
-    from memchat.learning.worker import Learner
-    from memchat.llm.embedders import Embedding
+    from memchat.learning.pipeline import AgentPolicy, LearningResult
+    from memchat.learning.worker import LearningWorker
+    from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.retry import RetryNotice
-    from memchat.memories.remember import Telling, Told
-    from memchat.memories.service import Curator
-    from memchat.recall.retriever import Query, Recall
-    from memchat.storage.erasure.eraser import Receipt
-    from memchat.storage.index.indexer import IndexKeeper
-    from memchat.storage.index.synced_index import IndexPlace
+    from memchat.memories.remember import Rememberer, RememberResult
+    from memchat.memories.service import MemoryService
+    from memchat.recall.retriever import Query, Retriever
+    from memchat.storage.erasure.eraser import ErasureReport
+    from memchat.storage.index.indexer import Indexer
+    from memchat.storage.index.synced_index import IndexConfig
     from memchat.storage.vectors.exact_search import VectorCache
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class ChatOptions:
     user: str
     agent: str | None = None
     session: str | Session | None = None
-    resume: bool = False
+    continue_last: bool = False
     model: str | None = None
     top_k: int | None = None
     system: str | None = None
@@ -71,16 +71,16 @@ class Chat:
     """A conversation and the learner behind it. Closing it leaves what was not learned yet pending on disk."""
 
     conversation: "Conversation"
-    learner: "Learner"
+    learning_worker: "LearningWorker"
 
     def query(self, text: str) -> "Query":
         """A search for `text` among what this conversation may recall."""
-        from memchat.recall.retriever import Query, view_of
+        from memchat.recall.retriever import Query, filter_of
 
-        return Query(text, view_of(self.conversation.session))
+        return Query(text, filter_of(self.conversation.session))
 
     def close(self) -> None:
-        self.learner.close()
+        self.learning_worker.close()
 
     def __enter__(self) -> "Chat":
         return self
@@ -103,7 +103,7 @@ class App:
         *,
         clock: Clock = utc_now,
         owns_index: bool = False,
-        models: Mapping[str, ModelAccess] | None = None,
+        models: Mapping[str, ModelOptions] | None = None,
         on_retry: "Callable[[RetryNotice], None] | None" = None,
         on_notice: Callable[[str], None] = log.warning,
     ) -> None:
@@ -134,7 +134,7 @@ class App:
         store = self.open_store()
         self._opened.append(store.close)
         with suppress(StoreBusy):
-            store.clean(lambda erasure: self.drop_index(erasure, timeout_s=0.0))
+            store.finish_erasures(lambda erasure: self.drop_index(erasure, timeout_s=0.0))
         return store
 
     def open_store(self) -> Store:
@@ -142,11 +142,11 @@ class App:
         return Store(self.settings.database, self.clock, self.fingerprint)
 
     @cached_property
-    def embedding(self) -> "Embedding":
-        from memchat.llm.embedders import Embedding
+    def embedder_provider(self) -> "EmbedderProvider":
+        from memchat.llm.embedders import EmbedderProvider
 
-        access = self._access.get(self.settings.embedding_model or "", ModelAccess())
-        return Embedding(self.settings, access, self._on_retry, self._on_notice, self._stored_dimension)
+        access = self._access.get(self.settings.embedding_model or "", ModelOptions())
+        return EmbedderProvider(self.settings, access, self._on_retry, self._on_notice, self._stored_dimension)
 
     def _stored_dimension(self, model: str) -> int | None:
         from memchat.storage.database import Database
@@ -158,43 +158,45 @@ class App:
     @property
     def fingerprint(self) -> str:
         """Of the vectors in use, as far as it is known."""
-        return self.embedding.fingerprint
+        return self.embedder_provider.fingerprint
 
     @property
     def embedder(self) -> Embedder:
-        return self.embedding.embedder
+        return self.embedder_provider.embedder
 
     @property
-    def index_place(self) -> "IndexPlace":
-        from memchat.storage.index.synced_index import IndexPlace
+    def index_config(self) -> "IndexConfig":
+        from memchat.storage.index.synced_index import IndexConfig
 
         settings = self.settings
-        return IndexPlace(settings.index, settings.index_lock, settings.database, self.fingerprint, settings.index_from)
+        return IndexConfig(
+            settings.index, settings.index_lock, settings.database, self.fingerprint, settings.index_from
+        )
 
     @property
-    def index(self) -> "IndexKeeper | None":
+    def index(self) -> "Indexer | None":
         """None where this process may not hold it, and while it is not known what vectors would go into it."""
         from memchat.storage.vectors.codec import dimension_of
 
         return self._keeper if self._owns_index and dimension_of(self.fingerprint) else None
 
     @cached_property
-    def _keeper(self) -> "IndexKeeper":
-        from memchat.storage.index.indexer import IndexKeeper
+    def _keeper(self) -> "Indexer":
+        from memchat.storage.index.indexer import Indexer
 
-        keeper = IndexKeeper(self.index_place)
+        keeper = Indexer(self.index_config)
         self._opened.append(keeper.close)
         return keeper
 
     @cached_property
-    def recall(self) -> "Recall":
+    def recall(self) -> "Retriever":
         return self.recall_over(self.store)
 
     def recall_over(
         self, store: Store, top_k: int | None = None, tokens: int | None = None, *, indexed: bool = True
-    ) -> "Recall":
+    ) -> "Retriever":
         """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
-        return self._recall(store, self.embedding.requests, top_k, tokens, indexed=indexed)
+        return self._recall(store, self.embedder_provider.query_embedder, top_k, tokens, indexed=indexed)
 
     def _recall(
         self,
@@ -204,17 +206,17 @@ class App:
         tokens: int | None = None,
         *,
         indexed: bool = True,
-    ) -> "Recall":
-        from memchat.llm.wordpieces import BuiltinLexicon
-        from memchat.recall.retriever import Limits, Recall
-        from memchat.storage.vectors.exact_search import ExactScan
-        from memchat.storage.vectors.search import Dense
+    ) -> "Retriever":
+        from memchat.llm.wordpieces import BuiltinWordPieces
+        from memchat.recall.retriever import Limits, Retriever
+        from memchat.storage.vectors.exact_search import ExactSearch
+        from memchat.storage.vectors.search import VectorSearch
 
-        scan = ExactScan(store.database, self.fingerprint, self._vectors)
-        store.search_with(Dense(scan, self.index if indexed else None))
+        scan = ExactSearch(store.database, self.fingerprint, self._vectors)
+        store.search_with(VectorSearch(scan, self.index if indexed else None))
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
-        return Recall(store.memories, embedder, BuiltinLexicon(), limits, self.clock)
+        return Retriever(store.memories, embedder, BuiltinWordPieces(), limits, self.clock)
 
     def _tell_of_other_vectors(self, store: Store) -> None:
         """Say once that recall cannot see the meaning of what another embedder read."""
@@ -232,20 +234,20 @@ class App:
         return VectorCache()
 
     @cached_property
-    def curator(self) -> "Curator":
+    def memory_service(self) -> "MemoryService":
         """What a person does with memories by hand."""
-        return self.curator_over(self.store)
+        return self.memory_service_over(self.store)
 
     @cached_property
-    def telling(self) -> "Telling":
-        from memchat.memories.remember import Telling
+    def rememberer(self) -> "Rememberer":
+        from memchat.memories.remember import Rememberer
 
-        return Telling(self.curator, lambda: self.recall_over(self.store, tokens=UNBOUNDED), self.clock)
+        return Rememberer(self.memory_service, lambda: self.recall_over(self.store, tokens=UNBOUNDED), self.clock)
 
-    def curator_over(self, store: Store) -> "Curator":
-        from memchat.memories.service import Curator
+    def memory_service_over(self, store: Store) -> "MemoryService":
+        from memchat.memories.service import MemoryService
 
-        return Curator(store, lambda: self.embedder, self.drop_index, redacts=self.settings.redact)
+        return MemoryService(store, lambda: self.embedder, self.drop_index, redacts=self.settings.redact)
 
     # Models.
 
@@ -263,7 +265,7 @@ class App:
         from memchat.llm.litellm_model import LiteLLMModel
 
         settings = self.settings
-        access = self._access.get(name, ModelAccess())
+        access = self._access.get(name, ModelOptions())
         return LiteLLMModel(
             name,
             api_key=access.api_key,
@@ -278,15 +280,15 @@ class App:
 
     # Conversations.
 
-    def chat(self, options: ChatOptions, on_learned: "Callable[[Lesson], None]" = lambda lesson: None) -> Chat:
+    def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda lesson: None) -> Chat:
         """Begin or take up a conversation, its learner not woken yet. Raises UsageError for one with another agent."""
         session = self._session(options)
-        options = replace(options, session=session, resume=False)
-        choice, recall = self._means(session, options)
+        options = replace(options, session=session, continue_last=False)
+        choice, recall = self._model_and_recall(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
-        return Chat(conversation, self.learner(options.user, choice.extraction, on_learned))
+        return Chat(conversation, self.learning_worker(options.user, choice.extraction, on_learned))
 
-    def conversation(self, options: ChatOptions, model: str, store: Store, recall: "Recall") -> "Conversation":
+    def conversation(self, options: ChatOptions, model: str, store: Store, recall: "Retriever") -> "Conversation":
         """A conversation with `model` over `store`, no learner behind it."""
         from memchat.chat.conversation import Conversation
 
@@ -295,46 +297,46 @@ class App:
             session,
             self.model(model),
             store.transcripts,
-            None if self.settings.memory is Remembering.OFF else recall,
+            None if self.settings.memory is MemoryMode.OFF else recall,
             self._style(options, self.settings.profile(session.agent)),
             self.clock,
         )
 
     def compare(self, question: str, options: ChatOptions) -> "Comparison":
         """Ask `question` without and with memory; nothing is recorded or learned."""
-        from memchat.chat.comparison import Comparison, Unrecorded, ask
+        from memchat.chat.comparison import Comparison, NullTranscript, ask
         from memchat.chat.conversation import Conversation
 
         session = self._session(options)
-        choice, recall = self._means(session, options)
+        choice, recall = self._model_and_recall(session, options)
         model = self.model(choice.name)
         style = self._style(options, self.settings.profile(session.agent))
-        nothing = Unrecorded(self.clock)
+        nothing = NullTranscript(self.clock)
         stateless, remembering = (
             ask(Conversation(session, model, nothing, memory, style, self.clock), question) for memory in (None, recall)
         )
         return Comparison(question, model.name, stateless, remembering)
 
-    def _means(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, Recall]":
+    def _model_and_recall(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, Retriever]":
         """The model and the recall of a conversation, which its agent's profile may name."""
         profile = self.settings.profile(session.agent)
         top_k = options.top_k or (profile.top_k if profile else None)
         return self.choice(options.model, session.agent), self.recall_over(self.store, top_k)
 
-    def learner(
+    def learning_worker(
         self,
         user: str | None,
         extraction_model: str,
-        on_learned: "Callable[[Lesson], None]" = lambda lesson: None,
-    ) -> "Learner":
+        on_learned: "Callable[[LearningResult], None]" = lambda lesson: None,
+    ) -> "LearningWorker":
         """A worker, idle where memory is off, that learns from what waits of `user`: of nobody else, or with None of
         everybody. It does so with `extraction_model` where the settings name none.
         """
-        from memchat.learning.worker import Learner
+        from memchat.learning.worker import LearningWorker
 
         name = self.settings.extraction_model or extraction_model
-        idle = self.settings.memory is Remembering.OFF
-        learner = Learner(lambda: self.desk(name), on_learned, user=user, idle=idle)
+        idle = self.settings.memory is MemoryMode.OFF
+        learner = LearningWorker(lambda: self.desk(name), on_learned, user=user, idle=idle)
         self._opened.append(learner.close)
         return learner
 
@@ -342,9 +344,9 @@ class App:
         """A worker's desk on the calling thread, over a connection of its own."""
         store = self.open_store()
         name = extraction_model or self.settings.extraction_model or self.choice().extraction
-        return self.desk_over(store, name)
+        return self.learning_context(store, name)
 
-    def desk_over(self, store: Store, extraction_model: str) -> "StoreDesk":
+    def learning_context(self, store: Store, extraction_model: str) -> "StoreDesk":
         from memchat.desk import StoreDesk
 
         recall = self._recall(store, self.embedder)
@@ -368,18 +370,18 @@ class App:
     def _session(self, options: ChatOptions) -> Session:
         if isinstance(options.session, Session):
             return options.session
-        if options.session and options.resume:
+        if options.session and options.continue_last:
             raise UsageError("Give --session or --continue, not both.")
         user, name, transcripts = options.user, options.session, self.store.transcripts
         former = transcripts.named_session(name, user) if name else None
-        if options.resume:
+        if options.continue_last:
             former = transcripts.latest_session(user, options.agent)
         if former is None:
             if name:
                 self._refuse_secret(name)
             stored_as = transcripts.name_for(name, user) if name else None
             agent = options.agent or self.settings.agent
-            private = self.settings.memory is Remembering.PRIVATE
+            private = self.settings.memory is MemoryMode.PRIVATE
             return transcripts.new_session(user, agent, private=private, name=stored_as)
         if options.agent not in {None, former.agent}:
             whom = f"the agent {former.agent!r}" if former.agent else "no agent"
@@ -397,37 +399,37 @@ class App:
                 hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
             )
 
-    def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "Style":
-        from memchat.chat.conversation import Style
+    def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "ConversationOptions":
+        from memchat.chat.conversation import ConversationOptions
 
         settings = self.settings
-        return Style(
+        return ConversationOptions(
             system=options.system or (profile.system if profile else None) or settings.system,
-            terms=Terms(
+            terms=LearningOptions(
                 options.instructions or (profile.instructions if profile else None) or settings.instructions,
                 options.metadata,
                 infer=options.infer,
             ),
-            private=settings.memory is Remembering.PRIVATE,
+            private=settings.memory is MemoryMode.PRIVATE,
             redacts=settings.redact,
         )
 
-    def _agent(self, name: str | None) -> "Agent":
-        from memchat.learning.pipeline import Agent
+    def _agent(self, name: str | None) -> "AgentPolicy":
+        from memchat.learning.pipeline import AgentPolicy
         from memchat.text.redaction import redact_pairs
 
         profile = self.settings.profile(name)
         if profile is None:
-            return Agent()
+            return AgentPolicy()
         metadata = redact_pairs(profile.metadata) if self.settings.redact else profile.metadata
-        return Agent(profile.instructions, profile.categories, metadata, profile.learn)
+        return AgentPolicy(profile.instructions, profile.categories, metadata, profile.learn)
 
     def drop_index(self, erasure: int, timeout_s: float = DROP_TIMEOUT_S) -> None:
         """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""
         from memchat.storage.index.folder import wait_until_dropped
 
         with Database(self.settings.database) as database:
-            if not wait_until_dropped(self.index_place, database, erasure, timeout_s):
+            if not wait_until_dropped(self.index_config, database, erasure, timeout_s):
                 raise StoreBusy(
                     "What was erased may still be in the index, which another memchat has and does not let go of.",
                     hint="Close it; the next memchat clears the index away.",
@@ -437,21 +439,23 @@ class App:
 
     def memories(self, user: str) -> list[Memory]:
         """The current memories of `user`, of all sessions, newest first."""
-        return self.store.memories.memories(View((Owner.user(user),), all_sessions=True))
+        return self.store.memories.memories(MemoryFilter((Owner.user(user),), all_sessions=True))
 
     def find(self, prefix: str, user: str) -> Memory:
         return self.store.memories.find(prefix, [Owner.user(user)])
 
-    def remember(self, text: str, user: str, agent: str | None = None, standing: bool | None = None) -> "Told":
-        """Keep exactly `text`: for the user, or with `agent` for everyone who talks to it; see `telling.Manner`."""
-        return self.telling.remember(text, Owner.agent(agent) if agent else Owner.user(user), standing)
+    def remember(
+        self, text: str, user: str, agent: str | None = None, standing: bool | None = None
+    ) -> "RememberResult":
+        """Keep exactly `text`, for the user or, with `agent`, for everyone who talks to it; see `RememberOptions`."""
+        return self.rememberer.remember(text, Owner.agent(agent) if agent else Owner.user(user), standing)
 
-    def matching(self, text: str, view: View) -> list[Memory]:
+    def matching(self, text: str, view: MemoryFilter) -> list[Memory]:
         """Every memory of `view` that a search finds, best first. By exact scan: so many are nothing for an index."""
-        from memchat.memories.service import matching
+        from memchat.memories.service import find_all
 
         with self.open_store() as store:
-            return matching(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)
+            return find_all(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)
 
-    def forget(self, ids: Sequence[str]) -> "Receipt":
-        return self.curator.forget(ids)
+    def forget(self, ids: Sequence[str]) -> "ErasureReport":
+        return self.memory_service.forget(ids)

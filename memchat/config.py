@@ -22,7 +22,7 @@ from memchat.errors import ConfigError
 ENV_PREFIX = "MEMCHAT_"
 
 
-class Remembering(StrEnum):
+class MemoryMode(StrEnum):
     """What conversations have to do with memory: private ones recall and are not learned from, off is neither."""
 
     ON = "on"
@@ -63,7 +63,7 @@ class Settings:
     """A LiteLLM embedding model; the built-in one where None."""
     system: str | None = None
     instructions: str | None = None
-    memory: Remembering = Remembering.ON
+    memory: MemoryMode = MemoryMode.ON
     """Whether conversations are recalled into and learned from."""
     top_k: int = 5
     """How many memories a prompt may hold."""
@@ -130,12 +130,12 @@ def _switch(value: object) -> bool:
     raise ValueError("it must be on or off")
 
 
-def _remembering(value: object) -> Remembering:
+def _remembering(value: object) -> MemoryMode:
     word = str(value).strip().lower()
-    if word == Remembering.PRIVATE:
-        return Remembering.PRIVATE
+    if word == MemoryMode.PRIVATE:
+        return MemoryMode.PRIVATE
     try:
-        return Remembering.ON if _switch(value) else Remembering.OFF
+        return MemoryMode.ON if _switch(value) else MemoryMode.OFF
     except ValueError:
         raise ValueError("it must be on, private or off") from None
 
@@ -187,7 +187,7 @@ SECRET_SETTINGS = ("server_key",)
 """Never shown."""
 
 
-def nearest(word: str, known: tuple[str, ...] | list[str]) -> str | None:
+def closest_match(word: str, known: tuple[str, ...] | list[str]) -> str | None:
     """The entry of `known` that `word` is probably a slip of."""
     return next(iter(difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)), None)
 
@@ -352,7 +352,7 @@ def _converted(name: str, value: object, place: str, convert: Mapping[str, Calla
 
 
 def _unknown(place: str, name: str, spelled: Callable[[str], str], known: tuple[str, ...] = SETTING_NAMES) -> None:
-    guess = nearest(name, known)
+    guess = closest_match(name, known)
     hint = f"Did you mean {spelled(guess)}?" if guess else "memchat config lists the settings there are."
     raise ConfigError(f"{place}: there is no setting {name!r}.", hint=hint)
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from memchat.core.protocols import Embedded, Embedder, LanguageModel
-from memchat.core.types import Applied, Decision, Message, Session, Work
-from memchat.learning.pipeline import Agent
-from memchat.recall.retriever import Recall
+from memchat.core.types import Applied, Decision, LearningJob, Message, Session
+from memchat.learning.pipeline import AgentPolicy
+from memchat.recall.retriever import Retriever
 from memchat.storage.store import Store
 
 
@@ -17,8 +17,8 @@ class StoreDesk:
         store: Store,
         model: LanguageModel,
         embedder: Embedder,
-        recall: Recall,
-        agent: Callable[[str | None], Agent],
+        recall: Retriever,
+        agent: Callable[[str | None], AgentPolicy],
         drop_index: Callable[[int], None],
     ) -> None:
         self.model = model
@@ -28,7 +28,7 @@ class StoreDesk:
         self._store = store
         self._drop_index = drop_index
 
-    def claim(self, user: str | None) -> Work | None:
+    def claim(self, user: str | None) -> LearningJob | None:
         return self._store.work.claim(user)
 
     def message(self, message_id: str) -> Message | None:
@@ -43,20 +43,22 @@ class StoreDesk:
     def before(self, message: Message, limit: int) -> list[Message]:
         return self._store.transcripts.before(message, limit)
 
-    def apply(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work) -> list[Applied]:
+    def apply(
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob
+    ) -> list[Applied]:
         return self._store.apply(decisions, embedded, work)
 
     def clean(self) -> None:
-        self._store.clean(self._drop_index)
+        self._store.finish_erasures(self._drop_index)
 
-    def failed(self, work: Work, reason: str) -> None:
-        self._store.work.failed(work, reason)
+    def failed(self, work: LearningJob, reason: str) -> None:
+        self._store.work.fail(work, reason)
 
-    def release(self, work: Work) -> None:
+    def release(self, work: LearningJob) -> None:
         self._store.work.release(work)
 
-    def drop(self, work: Work) -> None:
-        self._store.work.drop(work)
+    def drop(self, work: LearningJob) -> None:
+        self._store.work.discard(work)
 
     def due(self, user: str | None) -> int:
         return self._store.work.due(user)

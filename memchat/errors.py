@@ -102,7 +102,7 @@ class StoreBusy(StoreError):
     """Another process held the database for too long."""
 
 
-def whereabouts(error: BaseException) -> str:
+def traceback_without_message(error: BaseException) -> str:
     """Of a bug, for the log: its kind and where it was raised, without its text, which may hold what people wrote."""
     import traceback
 

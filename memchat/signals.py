@@ -12,7 +12,7 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasatt
 
 
 @contextmanager
-def handling(handlers: Mapping[int, Handler]) -> Iterator[None]:
+def signal_handlers(handlers: Mapping[int, Handler]) -> Iterator[None]:
     """These handlers, by signal, as long as the block lasts; but what is ignored, as behind nohup, stays so."""
     heard = {number: own for number, own in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
     former = {number: signal.signal(number, own) for number, own in heard.items()}
@@ -38,7 +38,7 @@ class Signals:
 
     @contextmanager
     def handled(self) -> Iterator["Signals"]:
-        with handling({signal.SIGINT: self._interrupt, **dict.fromkeys(ENDING, self._end)}):
+        with signal_handlers({signal.SIGINT: self._interrupt, **dict.fromkeys(ENDING, self._end)}):
             yield self
 
     @contextmanager

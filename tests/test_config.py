@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memchat.config import SETTING_NAMES, AgentProfile, Remembering, Settings, load_settings, nearest
+from memchat.config import SETTING_NAMES, AgentProfile, MemoryMode, Settings, closest_match, load_settings
 from memchat.core.types import CATEGORIES
 from memchat.errors import ConfigError
 
@@ -164,8 +164,8 @@ def test_memory_is_on_private_or_off(folder: Path) -> None:
     states = [load(folder, {"MEMCHAT_MEMORY": word}).memory for word in ("on", "Private", "off", "yes", "0")]
     assert states == ["on", "private", "off", "on", "off"]
     write(folder, "memory = false\n")
-    assert load(folder).memory is Remembering.OFF
-    assert load(folder, memory=Remembering.PRIVATE).origins["memory"] == "command line"
+    assert load(folder).memory is MemoryMode.OFF
+    assert load(folder, memory=MemoryMode.PRIVATE).origins["memory"] == "command line"
 
 
 def test_a_home_that_is_a_file_is_told_as_such(folder: Path) -> None:
@@ -299,5 +299,5 @@ def test_the_line_is_that_of_the_key_in_its_own_table(folder: Path) -> None:
 
 def test_the_nearest_word_is_found_or_none() -> None:
     """Close by, whatever its case; nothing for what is far from all."""
-    assert nearest("MODLE", SETTING_NAMES) == "model"
-    assert nearest("xyzzy", SETTING_NAMES) is None
+    assert closest_match("MODLE", SETTING_NAMES) == "model"
+    assert closest_match("xyzzy", SETTING_NAMES) is None

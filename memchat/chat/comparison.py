@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memchat.chat.conversation import Conversation, Turn, Used
+from memchat.chat.conversation import Conversation, Turn, UsedMemory
 from memchat.core.protocols import Clock, Usage
-from memchat.core.types import Message, MessageStatus, Role, Session, Terms
+from memchat.core.types import LearningOptions, Message, MessageStatus, Role, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +13,9 @@ class Answer:
     """One reply, the memories that were in its prompt, and what it took; `counted` says that we counted the tokens."""
 
     reply: str
-    used: tuple[Used, ...]
+    used: tuple[UsedMemory, ...]
     usage: Usage
-    counted: bool
+    estimated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Comparison:
     remembering: Answer
 
 
-class Unrecorded:
+class NullTranscript:
     """A transcript that keeps nothing, for questions that are not to be part of any conversation."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def begin_turn(self, session: Session, text: str, terms: Terms | None) -> Message:
+    def begin_turn(self, session: Session, text: str, terms: LearningOptions | None) -> Message:
         return Message("", session.id, Role.USER, text, self._clock())
 
     def end_turn(self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]) -> None:
@@ -50,7 +50,7 @@ def ask(conversation: Conversation, question: str) -> Answer:
     with conversation.turn(question) as turn:
         reply = "".join(turn)
     usage = turn.usage or _counted(conversation, turn)
-    return Answer(reply, tuple(turn.used), usage, counted=turn.usage is None)
+    return Answer(reply, tuple(turn.used), usage, estimated=turn.usage is None)
 
 
 def _counted(conversation: Conversation, turn: Turn) -> Usage:

@@ -8,19 +8,21 @@ from types import TracebackType
 from typing import Protocol
 
 from memchat.chat import prompt
-from memchat.core.protocols import Clock, Delta, LanguageModel, Request, Usage
-from memchat.core.types import Memory, Message, MessageStatus, Role, Session, Terms
+from memchat.core.protocols import Clock, Delta, LanguageModel, ModelRequest, Usage
+from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply
-from memchat.recall.retriever import Hit, Query, Recall
-from memchat.text.normalize import well_formed
+from memchat.recall.retriever import Hit, Query, Retriever
+from memchat.text.normalize import fix_surrogates
 
-OUTGROWN = "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
+HISTORY_TRUNCATED = (
+    "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
+)
 
 
 class Transcript(Protocol):
     """The part of the store that a conversation writes to and reads from."""
 
-    def begin_turn(self, session: Session, text: str, terms: Terms | None) -> Message: ...
+    def begin_turn(self, session: Session, text: str, terms: LearningOptions | None) -> Message: ...
 
     def end_turn(
         self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]
@@ -33,21 +35,21 @@ class Transcript(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class ConversationOptions:
     """How a conversation is held, and on what terms it is learned from. `redacts` masks secrets before any write.
 
     With `private` nothing of it is learned, whatever its session says.
     """
 
     system: str | None = None
-    terms: Terms = field(default_factory=Terms)
+    terms: LearningOptions = field(default_factory=LearningOptions)
     private: bool = False
     temperature: float | None = None
     redacts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class UsedMemory:
     """A memory that was in a prompt. `score` is None for a wish, which is in every one."""
 
     memory: Memory
@@ -62,15 +64,15 @@ class Conversation:
         session: Session,
         model: LanguageModel,
         transcript: Transcript,
-        recall: Recall | None,
-        style: Style,
+        recall: Retriever | None,
+        style: ConversationOptions,
         clock: Clock,
     ) -> None:
         self.session = session
         self.model = model
         self.private = session.private or style.private
         self.last_turn: Turn | None = None
-        self._window: prompt.Window | None = None
+        self._window: prompt.ContextWindow | None = None
         self._outgrown = False
         self._transcript = transcript
         self._recall = recall
@@ -78,11 +80,11 @@ class Conversation:
         self._clock = clock
 
     @cached_property
-    def _terms(self) -> Terms:
+    def _terms(self) -> LearningOptions:
         """The terms as they may be written down."""
-        from memchat.text.redaction import redact_terms
+        from memchat.text.redaction import redact_options
 
-        return redact_terms(self._style.terms) if self._style.redacts else self._style.terms
+        return redact_options(self._style.terms) if self._style.redacts else self._style.terms
 
     @property
     def agent(self) -> str | None:
@@ -93,7 +95,7 @@ class Conversation:
         """False where nothing is recalled and nothing learned."""
         return self._recall is not None
 
-    def keep_private(self, private: bool) -> None:
+    def set_private(self, private: bool) -> None:
         """From here on what is said stays private, or no longer does, also when the session is taken up again."""
         self._transcript.set_private(self.session, private)
         self.session = replace(self.session, private=private)
@@ -104,7 +106,7 @@ class Conversation:
 
         Raises StoreError when the message could not be recorded: then nothing was sent either.
         """
-        text = well_formed(text)
+        text = fix_surrogates(text)
         said = _masked(text) if self._style.redacts else text
         terms = self._terms if self.remembers and not self.private else None
         asked = self._transcript.begin_turn(self.session, said, terms)
@@ -122,20 +124,20 @@ class Conversation:
         standing: list[Memory] = []
         if self._recall is not None:
             previous = next((message.text for message in said if message.role is Role.USER), None)
-            hits = self._recall.for_turn(Query(text, previous=previous), self.session)
-            standing = prompt.wishes_that_fit(self._recall.standing(self.session), self.model.count_tokens)
+            hits = self._recall.recall_for_turn(Query(text, previous=previous), self.session)
+            standing = prompt.instructions_within_budget(self._recall.standing(self.session), self.model.count_tokens)
         turn.wishes = tuple(standing)
         shown = {wish.id for wish in standing}
         turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
         persona = prompt.Persona(self._style.system, self.remembers)
         memories = [hit.memory for hit in turn.hits]
         system = prompt.system_prompt(persona, self._clock().astimezone(), memories, standing)
-        self._window = self._window or prompt.Window(self.model.context_tokens, self.model.count_tokens)
+        self._window = self._window or prompt.ContextWindow(self.model.context_tokens, self.model.count_tokens)
         sent = self._window.fill(system, earlier, text)
-        turn.request = Request(sent.messages, temperature=self._style.temperature)
-        if sent.outgrown and not self._outgrown:
+        turn.request = ModelRequest(sent.messages, temperature=self._style.temperature)
+        if sent.truncated and not self._outgrown:
             self._outgrown = True
-            turn.notice = OUTGROWN
+            turn.notice = HISTORY_TRUNCATED
 
 
 class Turn:
@@ -149,7 +151,7 @@ class Turn:
         self.hits: tuple[Hit, ...] = ()
         self.wishes: tuple[Memory, ...] = ()
         self.notice: str | None = None
-        self.request = Request(())
+        self.request = ModelRequest(())
         self.reply = ""
         self.usage: Usage | None = None
         self.status = MessageStatus.PARTIAL
@@ -160,9 +162,9 @@ class Turn:
         self._recorded = False
 
     @property
-    def used(self) -> list[Used]:
+    def used(self) -> list[UsedMemory]:
         """The memories in the prompt: the wishes, then what was recalled, best first."""
-        return [*map(Used, self.wishes), *(Used(hit.memory, hit.score) for hit in self.hits)]
+        return [*map(UsedMemory, self.wishes), *(UsedMemory(hit.memory, hit.score) for hit in self.hits)]
 
     def __iter__(self) -> Iterator[str]:
         """The pieces of the reply as they arrive. Raises ModelError; what came before it stays in `reply`."""
@@ -195,7 +197,7 @@ class Turn:
         self._recorded = True
         self.status = status
         recalled = [used.memory.id for used in self.used]
-        reply = well_formed(self.reply) if self.reply.strip() else ""
+        reply = fix_surrogates(self.reply) if self.reply.strip() else ""
         reply = _masked(reply) if self._redacts else reply
         self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled)
 

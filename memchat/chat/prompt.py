@@ -9,7 +9,7 @@ from memchat.core.protocols import PromptMessage
 from memchat.core.types import Memory, Message, MessageStatus, Role
 from memchat.errors import ContextOverflow
 from memchat.recall.memory_block import render
-from memchat.text.sanitize import fenced
+from memchat.text.sanitize import escape_fence
 
 PERSONA = "You are a helpful, friendly assistant in a terminal. Answer to the point; use Markdown where it helps."
 USE_OF_MEMORY = (
@@ -21,7 +21,7 @@ USE_OF_MEMORY = (
 STANDING_TOKENS = 100
 REPLY_TOKENS = 1_024
 """Room left for the reply in the model's window."""
-SURE_SHARE = 0.75
+SAFE_FRACTION = 0.75
 """How much of the window the conversation may fill: many models' tokens are counted by another's rules, and a provider
 refuses what is too long as a whole."""
 EARLIER_TOKENS = 32_000
@@ -49,7 +49,7 @@ def system_prompt(persona: Persona, now: datetime, memories: Sequence[Memory], w
     return "\n\n".join(parts)
 
 
-def wishes_that_fit(standing: Sequence[Memory], count: CountTokens) -> list[Memory]:
+def instructions_within_budget(standing: Sequence[Memory], count: CountTokens) -> list[Memory]:
     """Of `standing`, in order, what fits into STANDING_TOKENS; what does not is passed over for what comes after it."""
     kept, left = [], STANDING_TOKENS
     for memory in standing:
@@ -61,18 +61,18 @@ def wishes_that_fit(standing: Sequence[Memory], count: CountTokens) -> list[Memo
 
 
 def _wish(memory: Memory) -> str:
-    return f"- {fenced(memory.text)}"
+    return f"- {escape_fence(memory.text)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class PackedMessages:
     """The messages to send. `outgrown` says that older ones were left out, for there is no room for more."""
 
     messages: list[PromptMessage]
-    outgrown: bool
+    truncated: bool
 
 
-class Window:
+class ContextWindow:
     """A model's window of `tokens` tokens, filled with a conversation. `count` may be an estimate.
 
     What a message takes is counted once: a long conversation goes out again with every turn.
@@ -83,7 +83,7 @@ class Window:
         self._count = count
         self._counted: dict[tuple[str, int], int] = {}
 
-    def fill(self, system: str, earlier: Iterable[Message], text: str) -> Sent:
+    def fill(self, system: str, earlier: Iterable[Message], text: str) -> PackedMessages:
         """`system`, the newest of `earlier` (newest first, read as far as they fit), whole messages only, and `text`.
 
         Raises ContextOverflow when `text` itself does not fit.
@@ -94,13 +94,13 @@ class Window:
         kept, outgrown = self._newest(spoken, room, given)
         while kept and kept[0].role is not Role.USER:
             kept = kept[1:]
-        return Sent([given[0], *(PromptMessage(one.role, one.text) for one in kept), given[1]], outgrown)
+        return PackedMessages([given[0], *(PromptMessage(one.role, one.text) for one in kept), given[1]], outgrown)
 
     def _newest(
         self, spoken: Iterator[Message], room: int, given: tuple[PromptMessage, PromptMessage]
     ) -> tuple[list[Message], bool]:
         """What fits of `spoken`, oldest first, and whether there was more. Counted only where it could be too much."""
-        sure = min(int(room * SURE_SHARE) - sum(_most(one.content) for one in given), EARLIER_TOKENS)
+        sure = min(int(room * SAFE_FRACTION) - sum(_most(one.content) for one in given), EARLIER_TOKENS)
         taken: list[Message] = []
         while sure >= 0 and (message := next(spoken, None)) is not None:
             taken.append(message)
@@ -113,7 +113,7 @@ class Window:
                 f"The message is too long for the model's window of {self._tokens} tokens.",
                 hint="Shorten it, or use a model with a larger window (--model).",
             )
-        left = min(int(room * SURE_SHARE) - needed, EARLIER_TOKENS)
+        left = min(int(room * SAFE_FRACTION) - needed, EARLIER_TOKENS)
         kept: list[Message] = []
         for message in chain(taken, spoken):
             left -= self._cost(message)

@@ -10,18 +10,18 @@ import typer
 
 from memchat.cli import options
 from memchat.cli.options import Json, Meta, Model, User, announce
-from memchat.cli.output import Beside, Block, Line, Result, Table, one_line, say
-from memchat.config import Remembering, load_settings
+from memchat.cli.output import Block, Line, Result, SideBySide, Table, one_line, print_note
+from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat, ChatOptions
     from memchat.chat.comparison import Answer, Comparison
-    from memchat.chat.conversation import Turn, Used
+    from memchat.chat.conversation import Turn, UsedMemory
     from memchat.config import Settings
     from memchat.core.protocols import Usage
     from memchat.repl.markdown.renderer import ReplyWriter
-    from memchat.repl.notifications import Notes
+    from memchat.repl.notifications import NotificationQueue
     from memchat.signals import Signals
 
 Agent = Annotated[
@@ -80,9 +80,9 @@ def chat(
         top_k=top_k,
         system=system,
         instructions=instructions,
-        metadata=options.pairs(meta, "--meta"),
+        metadata=options.parse_pairs(meta, "--meta"),
     )
-    with _talking(settings, wanted, owns_index=True) as (app, chat_, notes, _):
+    with _open_chat(settings, wanted, owns_index=True) as (app, chat_, notes, _):
         if sys.stdin.isatty() and sys.stdout.isatty():
             from memchat.repl.loop import run_chat
 
@@ -127,15 +127,15 @@ def ask(
         top_k=top_k,
         system=system,
         instructions=instructions,
-        metadata=options.pairs(meta, "--meta"),
+        metadata=options.parse_pairs(meta, "--meta"),
     )
-    with _talking(settings, wanted) as (_, chat_, notes, signals):
-        chat_.learner.wake()
+    with _open_chat(settings, wanted) as (_, chat_, notes, signals):
+        chat_.learning_worker.notify()
         turn = _turn(chat_, text, _Silent() if as_json else _writer(), signals)
         with signals.interruptible():
             if turn.notice:
                 notes.add(turn.notice)
-            _settle(chat_, notes)
+            _wait_for_learning(chat_, notes)
         return Result(_turn_json(chat_, turn), as_json=as_json)
 
 
@@ -152,10 +152,10 @@ def compare(
     """Ask the same question without and with memory. Nothing of it is recorded or learned."""
     from memchat.app import App, ChatOptions
 
-    text = options.joined(question, "question")
+    text = options.join_words(question, "question")
     settings = load_settings(user=user, agent=agent)
-    with App(settings, on_retry=announce, on_notice=say) as app:
-        say("Asking twice…")
+    with App(settings, on_retry=announce, on_notice=print_note) as app:
+        print_note("Asking twice…")
         found = app.compare(text, ChatOptions(settings.user, agent, model=model, top_k=top_k, system=system))
     return Result(_comparison_json(found), _compared(found), as_json=as_json)
 
@@ -164,19 +164,19 @@ def compare(
 
 
 @contextmanager
-def _talking(
+def _open_chat(
     settings: "Settings", wanted: "ChatOptions", *, owns_index: bool = False
-) -> "Generator[tuple[App, Chat, Notes, Signals]]":
+) -> "Generator[tuple[App, Chat, NotificationQueue, Signals]]":
     """A chat with its memchat. The signals that end programs are handled from before the first write on."""
     from memchat.app import App
-    from memchat.repl.notifications import Notes
+    from memchat.repl.notifications import NotificationQueue
     from memchat.signals import Signals
 
-    notes = Notes()
-    notes.at_once = say
+    notes = NotificationQueue()
+    notes.at_once = print_note
 
     def tell(line: str) -> None:
-        (notes.at_once or say)(line)
+        (notes.at_once or print_note)(line)
 
     with (
         Signals().handled() as signals,
@@ -186,13 +186,13 @@ def _talking(
         yield app, chat_, notes, signals
 
 
-def _remembering(memory: bool | None, *, private: bool) -> Remembering | None:
+def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
     """What the options make of the setting; None where they leave it alone."""
     if memory is False:
-        return Remembering.OFF
+        return MemoryMode.OFF
     if private:
-        return Remembering.PRIVATE
-    return Remembering.ON if memory else None
+        return MemoryMode.PRIVATE
+    return MemoryMode.ON if memory else None
 
 
 def _asked(words: list[str] | None) -> str:
@@ -220,28 +220,28 @@ def _turn(chat_: "Chat", text: str, writer: "ReplyWriter", signals: "Signals") -
                 if turn.reply:
                     writer.close()
     finally:
-        chat_.learner.wake()
+        chat_.learning_worker.notify()
     return turn
 
 
-def _settle(chat_: "Chat", notes: "Notes") -> None:
+def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
     """Wait until the exchange has been learned from; Ctrl-C leaves it for next time."""
     learns = chat_.conversation.remembers and not chat_.conversation.private
-    if learns and not chat_.learner.settle(_LONG_S):
-        say("Remembering… Ctrl-C to leave now; it will be finished next time.")
-        chat_.learner.settle()
+    if learns and not chat_.learning_worker.wait_until_idle(_LONG_S):
+        print_note("Remembering… Ctrl-C to leave now; it will be finished next time.")
+        chat_.learning_worker.wait_until_idle()
     for line in notes.take():
-        say(line)
+        print_note(line)
 
 
 def _writer() -> "ReplyWriter":
-    from memchat.repl.markdown.renderer import MarkdownReply, RawReply
+    from memchat.repl.markdown.renderer import PlainWriter, StreamingMarkdown
 
     if not sys.stdout.isatty():
-        return RawReply(sys.stdout)
+        return PlainWriter(sys.stdout)
     from rich.console import Console
 
-    return MarkdownReply(Console(highlight=False))
+    return StreamingMarkdown(Console(highlight=False))
 
 
 class _Silent:
@@ -267,7 +267,7 @@ def _turn_json(chat_: "Chat", turn: "Turn") -> dict[str, Any]:
     }
 
 
-def _used_json(used: "Used") -> dict[str, Any]:
+def _used_json(used: "UsedMemory") -> dict[str, Any]:
     score = None if used.score is None else round(used.score, 4)
     return {"id": used.memory.id, "text": used.memory.text, "score": score, "standing": used.score is None}
 
@@ -283,7 +283,7 @@ def _usage_json(usage: "Usage") -> dict[str, Any]:
 def _comparison_json(found: "Comparison") -> dict[str, Any]:
     def shape(answer: "Answer") -> dict[str, Any]:
         memories = [_used_json(used) for used in answer.used]
-        return {"reply": answer.reply, **_usage_json(answer.usage), "estimated": answer.counted, "memories": memories}
+        return {"reply": answer.reply, **_usage_json(answer.usage), "estimated": answer.estimated, "memories": memories}
 
     return {
         "question": found.question,
@@ -297,9 +297,9 @@ def _compared(found: "Comparison") -> list[Block]:
     memories = [(_score(used), one_line(used.memory.text)) for used in found.remembering.used]
     replies = (found.stateless.reply.strip(), found.remembering.reply.strip())
     blocks: list[Block] = [
-        Beside(("Without memory", "With memory"), replies),
+        SideBySide(("Without memory", "With memory"), replies),
         Line(""),
-        Beside(("Tokens and price", "Tokens and price"), (_cost(found.stateless), _cost(found.remembering))),
+        SideBySide(("Tokens and price", "Tokens and price"), (_cost(found.stateless), _cost(found.remembering))),
         Line(""),
         Line("Memories used" if memories else "No relevant memories found.", "bold"),
     ]
@@ -308,12 +308,12 @@ def _compared(found: "Comparison") -> list[Block]:
     return blocks
 
 
-def _score(used: "Used") -> str:
+def _score(used: "UsedMemory") -> str:
     return "always" if used.score is None else f"{used.score:.2f}"
 
 
 def _cost(answer: "Answer") -> str:
     usage = answer.usage
-    about = "about " if answer.counted else ""
+    about = "about " if answer.estimated else ""
     price = "price unknown" if usage.cost_usd is None else f"${usage.cost_usd:.6f}" if usage.cost_usd else "free"
     return f"{about}{usage.prompt_tokens} in the prompt, {about}{usage.completion_tokens} in the reply; {price}"

@@ -7,7 +7,7 @@ from memchat.cli.output import Block, show
 from memchat.errors import UsageError
 
 
-def agreed(what: Iterable[Block], question: str) -> bool:
+def confirm(what: Iterable[Block], question: str) -> bool:
     """Show `what` and ask; only a yes is one. Raises UsageError where there is nobody to ask."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(

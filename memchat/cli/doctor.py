@@ -12,14 +12,14 @@ from memchat.cli.options import Json, announce
 from memchat.cli.output import Block, Line, Result, Table
 from memchat.config import Settings, examine_settings
 from memchat.doctor import environment
-from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, several, warning, wrong
+from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, pluralize, problem, warning
 from memchat.errors import ConfigError, MemchatError, StoreError
 from memchat.llm.providers import choose_model
 from memchat.storage.database import Database
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.storage.index.synced_index import IndexPlace
+    from memchat.storage.index.synced_index import IndexConfig
 
 Fix = Annotated[
     bool,
@@ -36,11 +36,11 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
     "health" is ok, warning or error.
     """
     settings, problems = examine_settings()
-    found = list(_looked_at(settings, problems))
+    found = list(_run_checks(settings, problems))
     mended: list[str] = []
     if fix:
-        mended = list(_mended(settings, found))
-        found = list(_looked_at(settings, problems)) if mended else found
+        mended = list(_repair(settings, found))
+        found = list(_run_checks(settings, problems)) if mended else found
     healthy = all(one.health is not Health.ERROR for one in found)
     data: dict[str, Any] = {
         "healthy": healthy,
@@ -53,7 +53,7 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
 # Looking.
 
 
-def _looked_at(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
+def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
     yield from environment.program()
     yield from environment.settings_file(settings, problems)
     choice = choose_model(os.environ, explicit=settings.model)
@@ -62,11 +62,11 @@ def _looked_at(settings: Settings, problems: list[ConfigError]) -> Iterator[Diag
         yield from environment.disk(settings)
         yield from environment.permissions(settings)
     except OSError as error:
-        yield wrong("permissions", f"{settings.home} cannot be used: {error.strerror}.", "check MEMCHAT_HOME")
-    yield from _kept(settings)
+        yield problem("permissions", f"{settings.home} cannot be used: {error.strerror}.", "check MEMCHAT_HOME")
+    yield from _storage_checks(settings)
 
 
-def _kept(settings: Settings) -> Iterator[Diagnosis]:
+def _storage_checks(settings: Settings) -> Iterator[Diagnosis]:
     from memchat.doctor.index import examine_index
 
     try:
@@ -79,9 +79,9 @@ def _kept(settings: Settings) -> Iterator[Diagnosis]:
             yield from examine_index(place, database)
     except StoreError as error:
         backup = f"put a backup in the place of {settings.database}"
-        yield wrong("database", error.message, backup if "doctor" in (error.hint or "doctor") else error.hint)
+        yield problem("database", error.message, backup if "doctor" in (error.hint or "doctor") else error.hint)
     except OSError as error:
-        yield wrong("database", f"{settings.database} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
+        yield problem("database", f"{settings.database} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
 
 
 def _missing(settings: Settings) -> Diagnosis:
@@ -91,24 +91,24 @@ def _missing(settings: Settings) -> Diagnosis:
     return ok("database", f"There is none yet: {settings.database} is made with the first word.")
 
 
-def _place(settings: Settings, database: Database) -> "IndexPlace":
+def _place(settings: Settings, database: Database) -> "IndexConfig":
     """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
     from memchat.llm.builtin_embedder import FINGERPRINT
-    from memchat.storage.index.synced_index import IndexPlace
+    from memchat.storage.index.synced_index import IndexConfig
     from memchat.storage.vectors.reembedding import fingerprint_of
 
     model = settings.embedding_model
     fingerprint = (fingerprint_of(database, model) or model) if model else FINGERPRINT
-    return IndexPlace(settings.index, settings.index_lock, settings.database, fingerprint, settings.index_from)
+    return IndexConfig(settings.index, settings.index_lock, settings.database, fingerprint, settings.index_from)
 
 
 # Mending.
 
 
-def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
+def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
     """Do what `--fix` does about `found`, and say it."""
     ill = {one.check for one in found if one.mend is not None and FIX in one.mend}
-    if "permissions" in ill and (done := environment.shut(settings)):
+    if "permissions" in ill and (done := environment.restrict_permissions(settings)):
         yield done
     ill.discard("permissions")
     if not ill:
@@ -118,7 +118,7 @@ def _mended(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
     # A damaged file may let none of it be done, which the next look says better.
     with suppress(StoreError), App(replace(settings, agents={}), on_retry=announce) as app:
         if "erasures" in ill:
-            app.store.clean(app.drop_index)
+            app.store.finish_erasures(app.drop_index)
             yield "The erasure that was interrupted is finished."
         if "index" in ill:
             yield from _index_dropped(settings)
@@ -135,11 +135,11 @@ def _index_dropped(settings: Settings) -> Iterator[str]:
 
 
 def _rows_mended(app: "App") -> Iterator[str]:
-    from memchat.doctor.repairs import Mending
+    from memchat.doctor.repairs import Repairs
 
     with Database(app.settings.database) as database:
         try:
-            yield from Mending(database, app.clock, app.fingerprint).all(lambda: app.embedder)
+            yield from Repairs(database, app.clock, app.fingerprint).all(lambda: app.embedder)
         except MemchatError as error:
             if isinstance(error, StoreError):
                 raise
@@ -152,15 +152,15 @@ def _rows_mended(app: "App") -> Iterator[str]:
 def _shown(found: Sequence[Diagnosis], mended: Sequence[str]) -> Iterator[Block]:
     for line in mended:
         yield Line(f"Mended: {line}")
-    yield Table(("CHECK", "", "FINDING"), [(one.check, str(one.health), _told(one)) for one in found])
+    yield Table(("CHECK", "", "FINDING"), [(one.check, str(one.health), _describe(one)) for one in found])
     ill = [one for one in found if one.health is not Health.OK]
     if not ill:
         yield Line("Everything is in order.", "bold")
         return
     errors = sum(one.health is Health.ERROR for one in ill)
-    told = several(errors, "error", "errors"), several(len(ill) - errors, "warning", "warnings")
+    told = pluralize(errors, "error", "errors"), pluralize(len(ill) - errors, "warning", "warnings")
     yield Line(f"{', '.join(told)}.", "bold")
 
 
-def _told(one: Diagnosis) -> str:
+def _describe(one: Diagnosis) -> str:
     return one.message if one.mend is None else f"{one.message} To mend it: {one.mend}"

@@ -12,7 +12,7 @@ from memchat.errors import MemchatError, UsageError
 _USUAL = ("nano", "vi", "notepad")
 
 
-def edited(text: str) -> str:
+def edit_text(text: str) -> str:
     """What the person made of `text` in VISUAL or EDITOR. The file they see is theirs alone and gone afterwards."""
     command = _command()
     with TemporaryDirectory(prefix="memchat-") as folder:

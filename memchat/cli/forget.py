@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli.confirm import agreed
-from memchat.cli.formatting import counted, rows
-from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, opened, owners, reach
-from memchat.cli.output import Block, Facts, Line, Result, Table
-from memchat.core.protocols import View
+from memchat.cli.confirm import confirm
+from memchat.cli.formatting import pluralize, rows
+from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, build_filter, open_app, owners
+from memchat.cli.output import Block, KeyValues, Line, Result, Table
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
 from memchat.storage.memory_filter import with_versions
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.storage.erasure.eraser import Receipt
+    from memchat.storage.erasure.eraser import ErasureReport
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ErasurePlan:
     """What an erasure would take, and how to carry it out."""
 
     question: str
     shown: Sequence[Block]
     counts: dict[str, int]
     ids: tuple[str, ...]
-    erase: "Callable[[], Receipt]"
+    erase: "Callable[[], ErasureReport]"
     notes: Sequence[str] = ()
 
 
@@ -66,20 +66,20 @@ def forget(
         )
     if shared and (agent is None or ids):
         raise UsageError("--shared goes with --agent and --query or --all.", hint="memchat forget --help says more.")
-    with opened(user) as app:
+    with open_app(user) as app:
         if everything and not (agent or where or category):
             plan = _person(app)
         elif ids:
             plan = _memories(app, _named(app, ids, agent), keep_source=keep_source)
         else:
-            view = reach(app, agent, where, category, all_sessions=True)
+            view = build_filter(app, agent, where, category, all_sessions=True)
             found = _found(app, query, view)
             own = [memory for memory in found if shared or memory.owner.kind is not Scope.AGENT]
             plan = _memories(app, own, keep_source=keep_source, stays=len(found) - len(own))
-        return carry_out(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+        return execute(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-def carry_out(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
+def execute(plan: ErasurePlan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
     """Erase what `plan` names, once that is agreed, and tell what came of it."""
     if not any(plan.counts.values()):
         data = {"dry_run": dry_run, **plan.counts, "ids": []}
@@ -87,7 +87,7 @@ def carry_out(plan: Plan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
     if dry_run:
         data = {"dry_run": True, **plan.counts, "ids": list(plan.ids)}
         return Result(data, (*plan.shown, Line("Nothing was erased.")), plan.notes, as_json)
-    if not yes and not agreed(plan.shown, plan.question):
+    if not yes and not confirm(plan.shown, plan.question):
         data = {"dry_run": False, **dict.fromkeys(plan.counts, 0), "ids": []}
         return Result(data, (), ("Nothing was erased.", *plan.notes), as_json, exit_code=1)
     receipt = plan.erase()
@@ -104,7 +104,7 @@ def _named(app: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
     return list(found.values())
 
 
-def _found(app: "App", query: str | None, view: View) -> list[Memory]:
+def _found(app: "App", query: str | None, view: MemoryFilter) -> list[Memory]:
     if query is None:
         return app.store.memories.memories(view)
     if not query.strip():
@@ -112,14 +112,14 @@ def _found(app: "App", query: str | None, view: View) -> list[Memory]:
     return app.matching(query, view)
 
 
-def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> Plan:
+def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> ErasurePlan:
     """`stays` is how many shared ones were found too, and are left out."""
     ids = tuple(memory.id for memory in found)
     earlier = len(with_versions(app.store.database, ids)) - len(ids)
     counts = {"memories": len(ids) + earlier}
-    what = counted(len(ids), "memory", "memories")
+    what = pluralize(len(ids), "memory", "memories")
     if earlier:
-        what += f" and {counted(earlier, 'earlier version', 'earlier versions')}"
+        what += f" and {pluralize(earlier, 'earlier version', 'earlier versions')}"
     of = Counter(f"{m.owner.kind} {m.owner.name}" for m in found if m.owner.kind is not Scope.USER)
     shared = "".join(f", {count} of them of {name}, shared by all its users" for name, count in of.items())
     source = "" if keep_source else " The words they were learned from are blanked in the conversations."
@@ -128,17 +128,17 @@ def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: 
         Line(f"{what}{shared and f'{shared},'} would be erased.{source}"),
     )
 
-    def erase() -> "Receipt":
-        return app.curator.forget(ids, keep_source=keep_source)
+    def erase() -> "ErasureReport":
+        return app.memory_service.forget(ids, keep_source=keep_source)
 
-    left_out = f"Left out: {counted(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
-    return Plan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
+    left_out = f"Left out: {pluralize(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
+    return ErasurePlan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
 
 
-def _person(app: "App") -> Plan:
+def _person(app: "App") -> ErasurePlan:
     user = app.settings.user
     store = app.store
-    every = replace(reach(app, all_sessions=True), superseded=True, expired=True)
+    every = replace(build_filter(app, all_sessions=True), superseded=True, expired=True)
     sessions = store.transcripts.sessions(user)
     counts = {
         "memories": store.memories.count(every),
@@ -148,7 +148,7 @@ def _person(app: "App") -> Plan:
     }
     shown = (
         Line(f"Everything of {user} would be erased:"),
-        Facts(
+        KeyValues(
             [
                 ("memories", f"{counts['memories']}, earlier versions included"),
                 ("conversations", f"{counts['sessions']}, with {counts['messages']} messages"),
@@ -157,31 +157,33 @@ def _person(app: "App") -> Plan:
         ),
     )
     question = f"Erase everything of {user} for good?"
-    return Plan(question, shown, counts, (), lambda: app.curator.forget_person(user))
+    return ErasurePlan(question, shown, counts, (), lambda: app.memory_service.forget_person(user))
 
 
 # What came of it.
 
 
-def receipt_json(receipt: "Receipt") -> dict[str, Any]:
+def receipt_json(receipt: "ErasureReport") -> dict[str, Any]:
     """Without the words that were searched for: they are what must not be kept."""
     counts = {key: value for key, value in asdict(receipt).items() if isinstance(value, int)}
     return {"dry_run": False, **counts, "left": [{"kind": found.kind, "file": found.file} for found in receipt.left]}
 
 
-def _receipt(receipt: "Receipt") -> list[Block]:
+def _receipt(receipt: "ErasureReport") -> list[Block]:
     erased = [
-        counted(receipt.memories, "memory", "memories"),
-        counted(receipt.versions, "entry of history", "entries of history"),
-        counted(receipt.messages, "message blanked or erased", "messages blanked or erased"),
-        counted(receipt.sessions, "conversation", "conversations") if receipt.sessions else "",
+        pluralize(receipt.memories, "memory", "memories"),
+        pluralize(receipt.versions, "entry of history", "entries of history"),
+        pluralize(receipt.messages, "message blanked or erased", "messages blanked or erased"),
+        pluralize(receipt.sessions, "conversation", "conversations") if receipt.sessions else "",
         f"{receipt.work} waiting to be learned" if receipt.work else "",
     ]
-    searched = f"Searched {counted(receipt.files, 'file', 'files')}, {receipt.bytes:,} bytes"
+    searched = f"Searched {pluralize(receipt.files, 'file', 'files')}, {receipt.bytes:,} bytes"
     lines: list[Block] = [Line(f"Erased: {', '.join(part for part in erased if part)}.")]
     if not receipt.left:
         return [*lines, Line(f"{searched}: nothing of it is left.")]
     traces = Counter((found.file, found.kind) for found in receipt.left)
     lines.append(Line(f"{searched}. Still there:"))
-    lines.append(Facts([(file, counted(count, kind, f"{kind}s")) for (file, kind), count in sorted(traces.items())]))
+    lines.append(
+        KeyValues([(file, pluralize(count, kind, f"{kind}s")) for (file, kind), count in sorted(traces.items())])
+    )
     return [*lines, Line("memchat forget can be run again once no other memchat is open.")]

@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from memchat.cli.output import Block, Facts, Line, Table
+from memchat.cli.output import Block, KeyValues, Line, Table
 from memchat.core.types import Change, Memory, Scope
-from memchat.storage.memory_listing import Listed
+from memchat.storage.memory_listing import MemoryListItem
 from memchat.storage.serialization import moment_json
 
 
-def rows(memories: Iterable[Memory | Listed]) -> Iterator[tuple[str, ...]]:
+def rows(memories: Iterable[Memory | MemoryListItem]) -> Iterator[tuple[str, ...]]:
     """The rows of a list: id, day, category, sentence."""
     for memory in memories:
-        shown = memory if isinstance(memory, Listed) else as_listed(memory)
-        yield shown.id, shown.since, shown.category, sentence(shown)
+        shown = memory if isinstance(memory, MemoryListItem) else as_listed(memory)
+        yield shown.id, shown.since, shown.category, annotated_text(shown)
 
 
-def sentence(memory: Listed) -> str:
+def annotated_text(memory: MemoryListItem) -> str:
     """The words of a memory, and in brackets what must be known about them."""
     marks = []
     if memory.superseded:
@@ -30,8 +30,8 @@ def sentence(memory: Listed) -> str:
     return f"{memory.text} ({', '.join(marks)})" if marks else memory.text
 
 
-def as_listed(memory: Memory) -> Listed:
-    return Listed(
+def as_listed(memory: Memory) -> MemoryListItem:
+    return MemoryListItem(
         memory.id,
         (memory.valid_from or memory.created_at.astimezone().date()).isoformat(),
         memory.category,
@@ -45,8 +45,8 @@ def as_listed(memory: Memory) -> Listed:
     )
 
 
-def portrait(memory: Memory, versions: Sequence[Memory], origin: dict[str, str | None] | None) -> Iterator[Block]:
-    yield Line(sentence(as_listed(memory)), "bold")
+def memory_details(memory: Memory, versions: Sequence[Memory], origin: dict[str, str | None] | None) -> Iterator[Block]:
+    yield Line(annotated_text(as_listed(memory)), "bold")
     about = {
         "id": memory.id,
         "category": memory.category,
@@ -64,7 +64,7 @@ def portrait(memory: Memory, versions: Sequence[Memory], origin: dict[str, str |
         "comes to mind": "; ".join(memory.cues),
         "source": {"said": "said in a conversation", "told": "told by command"}.get(memory.source, str(memory.source)),
     }
-    yield Facts([(name, value) for name, value in about.items() if value])
+    yield KeyValues([(name, value) for name, value in about.items() if value])
     yield from _evidence(memory, origin)
     if versions:
         yield Line("")
@@ -84,7 +84,7 @@ def _evidence(memory: Memory, origin: dict[str, str | None] | None) -> Iterator[
     }
     yield Line("")
     yield Line("Where it comes from", "bold")
-    yield Facts([(name, value) for name, value in facts.items() if value])
+    yield KeyValues([(name, value) for name, value in facts.items() if value])
 
 
 def change_json(change: Change) -> dict[str, str | None]:
@@ -105,7 +105,7 @@ def reason_of(change: Change) -> str:
     return "; ".join(filter(None, (change.reason, planned)))
 
 
-def words_of(change: Change) -> str:
+def change_text(change: Change) -> str:
     if change.old_text and change.new_text and change.old_text != change.new_text:
         return f"{change.old_text} → {change.new_text}"
     return change.new_text or change.old_text or "[forgotten]"
@@ -116,5 +116,5 @@ def local(moment: str | None) -> str:
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
 
 
-def counted(count: int, one: str, more: str | None = None) -> str:
+def pluralize(count: int, one: str, more: str | None = None) -> str:
     return f"{count} {one if count == 1 else more or one}"

@@ -32,10 +32,10 @@ class Group(TyperGroup):
         return [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in self.commands.items()]
 
     def _suggestion(self, ctx: Any, name: str) -> str:
-        from memchat.config import nearest
+        from memchat.config import closest_match
 
         known = self.list_commands(ctx)
-        if (guess := nearest(name, known)) is not None:
+        if (guess := closest_match(name, known)) is not None:
             return f"Did you mean {guess}?"
         groups = [group for group in known if name in getattr(self.get_command(ctx, group), "commands", {})]
         if groups:
@@ -44,7 +44,7 @@ class Group(TyperGroup):
 
 
 @dataclass(frozen=True, slots=True)
-class Lazy:
+class LazyCommand:
     """Where a command is found: a module with a group in `app`, or with a function of its name; and what it does."""
 
     module: str
@@ -54,7 +54,7 @@ class Lazy:
 class LazyGroup(Group):
     """A group whose commands stay unloaded until they are called: help shows what `lazy` says about them."""
 
-    lazy: Mapping[str, Lazy] = {}
+    lazy: Mapping[str, LazyCommand] = {}
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.lazy)
@@ -132,7 +132,7 @@ def group(name: str, about: str) -> typer.Typer:
     return made
 
 
-def misplaced(ctx: Any, option: str) -> str | None:
+def option_hint(ctx: Any, option: str) -> str | None:
     """A hint for an option that a group does not know but its commands do."""
     if not isinstance(ctx.command, Group):
         return None

@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from memchat import __version__
-from memchat.cli.lazy_groups import Lazy, LazyGroup, lightened, misplaced
+from memchat.cli.lazy_groups import LazyCommand, LazyGroup, lightened, option_hint
 from memchat.errors import MemchatError, UsageError
 
 INTERRUPTED = 130
@@ -18,20 +18,20 @@ INTERRUPTED = 130
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)")
 
 COMMANDS = {
-    "chat": Lazy("memchat.cli.chat", "Chat; with piped input every line is a turn."),
-    "ask": Lazy("memchat.cli.chat", "Ask one question; piped input goes with it."),
-    "compare": Lazy("memchat.cli.chat", "Ask the same question without and with memory."),
-    "memories": Lazy("memchat.cli.memories", "List, search, add, correct, export, import memories."),
-    "forget": Lazy("memchat.cli.forget", "Erase memories for good."),
-    "sessions": Lazy("memchat.cli.sessions", "List, read, search, export, forget conversations."),
-    "status": Lazy("memchat.cli.status", "Show how things stand, and what waits to be learned."),
-    "doctor": Lazy("memchat.cli.doctor", "Look for what is wrong, and mend what safely can be."),
-    "reindex": Lazy("memchat.cli.upkeep", "Build the index anew, after a change of embedder the vectors too."),
-    "backup": Lazy("memchat.cli.upkeep", "Copy everything into one file, while chats may be running."),
-    "config": Lazy("memchat.cli.status", "Show every setting and where it comes from."),
-    "models": Lazy("memchat.cli.status", "List the models within reach, and the one in use."),
-    "serve": Lazy("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
-    "mcp": Lazy("memchat.cli.mcp", "Let other assistants search and keep memories (MCP)."),
+    "chat": LazyCommand("memchat.cli.chat", "Chat; with piped input every line is a turn."),
+    "ask": LazyCommand("memchat.cli.chat", "Ask one question; piped input goes with it."),
+    "compare": LazyCommand("memchat.cli.chat", "Ask the same question without and with memory."),
+    "memories": LazyCommand("memchat.cli.memories", "List, search, add, correct, export, import memories."),
+    "forget": LazyCommand("memchat.cli.forget", "Erase memories for good."),
+    "sessions": LazyCommand("memchat.cli.sessions", "List, read, search, export, forget conversations."),
+    "status": LazyCommand("memchat.cli.status", "Show how things stand, and what waits to be learned."),
+    "doctor": LazyCommand("memchat.cli.doctor", "Look for what is wrong, and mend what safely can be."),
+    "reindex": LazyCommand("memchat.cli.upkeep", "Build the index anew, after a change of embedder the vectors too."),
+    "backup": LazyCommand("memchat.cli.upkeep", "Copy everything into one file, while chats may be running."),
+    "config": LazyCommand("memchat.cli.status", "Show every setting and where it comes from."),
+    "models": LazyCommand("memchat.cli.status", "List the models within reach, and the one in use."),
+    "serve": LazyCommand("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
+    "mcp": LazyCommand("memchat.cli.mcp", "Let other assistants search and keep memories (MCP)."),
 }
 
 
@@ -69,11 +69,11 @@ def run(arguments: list[str]) -> int:
     Expected failures are one line on stderr; anything else keeps its traceback.
     """
     try:
-        return _outcome(_invoke([_well_formed(argument) for argument in arguments]))
+        return _exit_code(_invoke([_well_formed(argument) for argument in arguments]))
     except MemchatError as error:
-        from memchat.cli.output import complain
+        from memchat.cli.output import print_error
 
-        complain(error)
+        print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -112,12 +112,12 @@ def _hint(error: Any) -> str | None:
     option = getattr(error, "option_name", None)
     if option is not None and getattr(error, "possibilities", None):
         return f"Did you mean {error.possibilities[0]}?"
-    if option is not None and context is not None and (hint := misplaced(context, option)):
+    if option is not None and context is not None and (hint := option_hint(context, option)):
         return hint
     return f"{context.command_path} --help says what there is." if context is not None else None
 
 
-def _outcome(returned: object) -> int:
+def _exit_code(returned: object) -> int:
     if returned is None or isinstance(returned, int):
         return returned or 0
     from memchat.cli.output import Result, render

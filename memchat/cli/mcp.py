@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from memchat.cli.options import User, extra
-from memchat.cli.output import say
+from memchat.cli.options import User, require_extra
+from memchat.cli.output import print_note
 from memchat.config import load_settings
 
 Agent = Annotated[
@@ -22,8 +22,8 @@ def mcp(*, user: User = None, agent: Agent = None) -> None:
     serves is settled here; the assistant cannot ask for anybody else's.
     """
     settings = load_settings(user=user, agent=agent)
-    with extra("mcp", "mcp"):
+    with require_extra("mcp", "mcp"):
         from memchat.servers.mcp import serve
     if sys.stdin.isatty():
-        say("An assistant is to start this command and talk to it. Ctrl-D or Ctrl-C ends it.")
+        print_note("An assistant is to start this command and talk to it. Ctrl-D or Ctrl-C ends it.")
     serve(settings)

@@ -10,7 +10,17 @@ import typer
 
 from memchat.cli import options
 from memchat.cli.forget import forget
-from memchat.cli.formatting import as_listed, change_json, counted, local, portrait, reason_of, rows, sentence, words_of
+from memchat.cli.formatting import (
+    annotated_text,
+    as_listed,
+    change_json,
+    change_text,
+    local,
+    memory_details,
+    pluralize,
+    reason_of,
+    rows,
+)
 from memchat.cli.lazy_groups import group
 from memchat.cli.options import (
     Category,
@@ -23,19 +33,19 @@ from memchat.cli.options import (
     Until,
     User,
     Where,
-    opened,
+    build_filter,
+    open_app,
     owners,
-    reach,
     within,
 )
-from memchat.cli.output import Encoded, Line, Result, Table, one_line, say
+from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_note
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import MemchatError, UsageError
-from memchat.repl.notifications import told_lines
+from memchat.repl.notifications import remember_lines
 from memchat.storage.memory_listing import Sort, listed, listed_json
-from memchat.storage.serialization import Reader, memory_json, moment_json, record_json
-from memchat.storage.short_ids import beginnings, memory_ids
-from memchat.storage.transfer import Imported, Transfer, reowned
+from memchat.storage.serialization import ImportParser, memory_json, moment_json, record_json
+from memchat.storage.short_ids import memory_ids, shortest_prefixes
+from memchat.storage.transfer import Imported, Transfer, with_owner
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -73,13 +83,13 @@ def list_(
 
     SINCE is the day on which a memory became true or, where it does not say, the day on which it was created.
     """
-    with opened(user) as app:
-        view = reach(app, agent, where, category, session, all_sessions=all_sessions)
-        view = replace(view, superseded=include_superseded, as_of=options.day(as_of, "--as-of"))
+    with open_app(user) as app:
+        view = build_filter(app, agent, where, category, session, all_sessions=all_sessions)
+        view = replace(view, superseded=include_superseded, as_of=options.parse_day(as_of, "--as-of"))
         view = within(view, since, until, scope)
         database, now = app.store.database, app.clock()
         if as_json:
-            return Result([Encoded(text) for text in listed_json(database, view, now, limit, sort)], as_json=True)
+            return Result([RawJson(text) for text in listed_json(database, view, now, limit, sort)], as_json=True)
         found = list(listed(database, view, now, limit, sort))
         notes = [] if found else [f"No memories of {app.settings.user} here."]
         elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
@@ -115,11 +125,11 @@ def search(
     """Search memories by meaning and by words, the best first, as recall does in a chat."""
     from memchat.recall.retriever import Query
 
-    text = options.joined(query, "query")
-    with opened(user) as app:
-        view = reach(app, agent, where, category, session, all_sessions=all_sessions)
+    text = options.join_words(query, "query")
+    with open_app(user) as app:
+        view = build_filter(app, agent, where, category, session, all_sessions=all_sessions)
         view = within(view, since, until, scope)
-        found = app.recall.found(Query(text, view, top_k=top_k))
+        found = app.recall.search_all(Query(text, view, top_k=top_k))
         hits = found[: top_k or app.settings.top_k]
         data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]
         if not hits:
@@ -137,13 +147,13 @@ def _parts(parts: Mapping[str, float]) -> dict[str, float]:
 
 def _found(hit: "Hit", explain: bool) -> str:
     inside = ", ".join(f"{name} {part:+.2f}" for name, part in _parts(hit.parts).items())
-    return sentence(as_listed(hit.memory)) + (f"  [{inside}]" if explain else "")
+    return annotated_text(as_listed(hit.memory)) + (f"  [{inside}]" if explain else "")
 
 
 @app.command()
 def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show a memory with where it comes from: the conversation, the words, every version of it."""
-    with opened(user) as app:
+    with open_app(user) as app:
         memory = find(app, id_, agent)
         versions = _versions(app, memory)
         history = app.store.memories.history(memory)
@@ -154,7 +164,7 @@ def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = F
             "changes": [change_json(change) for change in history],
             "conversation": origin,
         }
-        return Result(data, portrait(memory, versions, origin), as_json=as_json)
+        return Result(data, memory_details(memory, versions, origin), as_json=as_json)
 
 
 @app.command()
@@ -187,9 +197,9 @@ def add(
     It takes the place of what simple English rules see it change; other memories about the same thing are named. More
     than 20 texts at once are kept as they stand.
     """
-    from memchat.memories.remember import Manner
+    from memchat.memories.remember import RememberOptions
 
-    with opened(user) as app:
+    with open_app(user) as app:
         given = list(_texts(texts))
         if replaces and len(given) != 1:
             raise UsageError("With --replaces, give one text.")
@@ -198,19 +208,19 @@ def add(
             "",
             owner,
             scope=owner.kind,
-            category=options.category(app, category, agent),
+            category=options.parse_category(app, category, agent),
             agent=agent,
-            metadata=options.pairs(meta, "--meta"),
-            valid_from=options.day(valid_from, "--valid-from"),
-            expires_at=options.end(expires, "--expires", app.clock()),
+            metadata=options.parse_pairs(meta, "--meta"),
+            valid_from=options.parse_day(valid_from, "--valid-from"),
+            expires_at=options.parse_expiry(expires, "--expires", app.clock()),
             source=Source.TOLD,
         )
-        manner = Manner(standing, _replaced(app, replaces, owner) if replaces else None)
-        told = app.telling.tell(given, draft, manner)
-        short = {} if as_json else beginnings(memory_ids(app.store.database, [owner]))
-        lines = [Line(line) for one in told for line in told_lines(one, short, named=True)]
+        manner = RememberOptions(standing, _replaced(app, replaces, owner) if replaces else None)
+        told = app.rememberer.tell(given, draft, manner)
+        short = {} if as_json else shortest_prefixes(memory_ids(app.store.database, [owner]))
+        lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
         hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
-        notes = [hint] if any(one.close for one in told) else []
+        notes = [hint] if any(one.similar for one in told) else []
         return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
 
 
@@ -242,15 +252,15 @@ def edit(
     as_json: Json = False,
 ) -> Result:
     """Correct the words of a memory. The former words stay in its history."""
-    from memchat.cli.editor import edited
+    from memchat.cli.editor import edit_text
 
-    with opened(user) as app:
+    with open_app(user) as app:
         memory = find(app, id_, agent)
         _refuse_former(memory)
-        words = " ".join(text).strip() if text else edited(memory.text)
+        words = " ".join(text).strip() if text else edit_text(memory.text)
         if not words:
             raise UsageError("The text is empty. Nothing was changed.", hint="memchat forget erases a memory.")
-        changed = app.curator.edit(memory, words)
+        changed = app.memory_service.edit(memory, words)
         line = "Nothing was changed." if changed == memory else f"Now: {one_line(changed.text)}"
         return Result(memory_json(changed), (Line(line),), as_json=as_json)
 
@@ -258,9 +268,9 @@ def edit(
 @app.command()
 def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show what happened to a memory and to those it replaced, the oldest first."""
-    with opened(user) as app:
+    with open_app(user) as app:
         changes = app.store.memories.history(find(app, id_, agent))
-        lines = [(local(moment_json(c.at)), c.event.lower(), reason_of(c), words_of(c)) for c in changes]
+        lines = [(local(moment_json(c.at)), c.event.lower(), reason_of(c), change_text(c)) for c in changes]
         table = Table(("WHEN", "WHAT", "WHY", "WORDS"), lines)
         return Result([change_json(change) for change in changes], (table,), as_json=as_json)
 
@@ -268,8 +278,8 @@ def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json 
 @app.command()
 def undo(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Take back the last change to a memory: an edit, a replacement, its end, or the doubt about it."""
-    with opened(user) as app:
-        memory = app.curator.undo(find(app, id_, agent))
+    with open_app(user) as app:
+        memory = app.memory_service.undo(find(app, id_, agent))
         return Result(memory_json(memory), (Line(f"In force: {one_line(memory.text)}"),), as_json=as_json)
 
 
@@ -288,12 +298,14 @@ def export(
     "old_text", "new_text", "reason", "planned_end"}. `memchat memories import` restores them without a difference.
     Damaged rows are left out and counted on standard error; the exit code is then 1.
     """
-    with opened(user) as app:
-        view = reach(app, agent, where, category, all_sessions=True)
+    with open_app(user) as app:
+        view = build_filter(app, agent, where, category, all_sessions=True)
         lost: list[None] = []
         records = _transfer(app).export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
         if lost:
-            say(f"Left out, as it cannot be read: {counted(len(lost), 'row', 'rows')}. memchat doctor says more.")
+            print_note(
+                f"Left out, as it cannot be read: {pluralize(len(lost), 'row', 'rows')}. memchat doctor says more."
+            )
         data = [record_json(record) for record in records]
         return Result(data, as_json=as_json, lines=not as_json, exit_code=1 if lost else 0)
 
@@ -313,22 +325,22 @@ def import_(
     than yours, --user must say whose they become. What is there already stays.
     """
     text = _read(file)
-    with opened(user) as app:
+    with open_app(user) as app:
         owner = Owner.user(app.settings.user)
-        read = Reader(owner, app.clock(), app.curator.clean).read(text)
+        read = ImportParser(owner, app.clock(), app.memory_service.clean).read(text)
         others = sorted({record.user for record in read if record.user not in {None, owner.name}})
         if others and user is None:
             raise UsageError(
                 f"{file} names another user than {owner.name}: {_some(others)}. Nothing was imported.",
                 hint=f"Say whose the memories become: --user {others[0]}, or --user {owner.name}.",
             )
-        records = [app.curator.masked_record(record) for record in read]
+        records = [app.memory_service.masked_record(record) for record in read]
         if user is not None:
-            records = [reowned(record, owner) for record in records]
+            records = [with_owner(record, owner) for record in records]
         if len(records) > 1_000:
-            say(f"Importing {len(records)} memories…")
+            print_note(f"Importing {len(records)} memories…")
         came = _transfer(app).restore(records, app.embedder) if records else Imported((), 0)
-        lines = (Line(f"{counted(len(came.ids), 'memory', 'memories')} imported, {came.known} were there already."),)
+        lines = (Line(f"{pluralize(len(came.ids), 'memory', 'memories')} imported, {came.known} were there already."),)
         notes = (f"What the file has of {_some(others)} is of {owner.name} here.",) if others else ()
         data = {"imported": len(came.ids), "known": came.known, "ids": list(came.ids)}
         return Result(data, lines, notes, as_json)
@@ -408,4 +420,4 @@ def _short(app: "App", agent: str | None) -> dict[str, str] | None:
     """How short each id may be written, where a terminal will show it."""
     if not sys.stdout.isatty():
         return None
-    return beginnings(memory_ids(app.store.database, owners(app.settings.user, agent)))
+    return shortest_prefixes(memory_ids(app.store.database, owners(app.settings.user, agent)))

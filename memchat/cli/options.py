@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memchat.cli.output import say
-from memchat.config import load_settings, nearest
-from memchat.core.protocols import View
+from memchat.cli.output import print_note
+from memchat.config import closest_match, load_settings
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import CATEGORIES, Metadata, MetadataValue, Owner, Scope
 from memchat.errors import UsageError
 
@@ -66,16 +66,16 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 @contextmanager
-def opened(user: str | None = None) -> "Generator[App]":
+def open_app(user: str | None = None) -> "Generator[App]":
     """The memchat of this home, for one command that needs no index of its own."""
     from memchat.app import App
 
-    with App(load_settings(user=user), on_retry=announce, on_notice=say) as app:
+    with App(load_settings(user=user), on_retry=announce, on_notice=print_note) as app:
         yield app
 
 
 @contextmanager
-def extra(name: str, *packages: str) -> Generator[None]:
+def require_extra(name: str, *packages: str) -> Generator[None]:
     """For a block that imports what the extra `name` installs. Raises UsageError where one of `packages` is missing."""
     try:
         yield
@@ -92,7 +92,7 @@ def announce(notice: "RetryNotice") -> None:
     from memchat.repl.notifications import retry_line
 
     if threading.current_thread() is threading.main_thread():
-        say(retry_line(notice))
+        print_note(retry_line(notice))
 
 
 def owners(user: str, agent: str | None) -> tuple[Owner, ...]:
@@ -100,7 +100,7 @@ def owners(user: str, agent: str | None) -> tuple[Owner, ...]:
     return (Owner.user(user), Owner.agent(agent)) if agent else (Owner.user(user),)
 
 
-def reach(
+def build_filter(
     app: "App",
     agent: str | None = None,
     where: Sequence[str] | None = None,
@@ -108,27 +108,27 @@ def reach(
     session: str | None = None,
     *,
     all_sessions: bool = False,
-) -> View:
+) -> MemoryFilter:
     """The current memories that a command's options name. NotFound for a session that the user does not have."""
     user = app.settings.user
-    return View(
+    return MemoryFilter(
         owners(user, agent),
         session_id=app.store.transcripts.find_session(session, user).id if session else None,
         all_sessions=all_sessions,
         agent=agent,
-        where=pairs(where, "--where"),
-        categories=tuple(category(app, name, agent) for name in categories or ()),
+        where=parse_pairs(where, "--where"),
+        categories=tuple(parse_category(app, name, agent) for name in categories or ()),
     )
 
 
-def within(view: View, since: str | None, until: str | None, scope: Scope | None) -> View:
+def within(view: MemoryFilter, since: str | None, until: str | None, scope: Scope | None) -> MemoryFilter:
     """`view`, narrowed to a period and a scope. Asked for alone, the memories of single conversations are all meant."""
     all_sessions = view.all_sessions or (scope is Scope.SESSION and view.session_id is None)
-    first, last = day(since, "--since"), day(until, "--until")
+    first, last = parse_day(since, "--since"), parse_day(until, "--until")
     return replace(view, since=first, until=last, scope=scope, all_sessions=all_sessions)
 
 
-def pairs(given: Sequence[str] | None, option: str) -> Metadata:
+def parse_pairs(given: Sequence[str] | None, option: str) -> Metadata:
     """`key=value` as metadata. Whole numbers, decimals, true and false are kept as such, all else as text."""
     found: dict[str, MetadataValue] = {}
     for item in given or ():
@@ -152,18 +152,18 @@ def _value(text: str) -> MetadataValue:
     return text
 
 
-def category(app: "App", name: str, agent: str | None = None) -> str:
+def parse_category(app: "App", name: str, agent: str | None = None) -> str:
     """`name` where it is a category, of the agent's where it has its own."""
     profile = app.settings.profile(agent)
     known = profile.categories if profile else CATEGORIES
     if name not in known:
-        guess = nearest(name, list(known))
+        guess = closest_match(name, list(known))
         hint = f"Did you mean {guess}?" if guess else f"There are: {', '.join(known)}."
         raise UsageError(f"There is no category {name!r}.", hint=hint)
     return name
 
 
-def day(text: str | None, option: str) -> date | None:
+def parse_day(text: str | None, option: str) -> date | None:
     """A day like 2026-06-01."""
     if text is None:
         return None
@@ -173,7 +173,7 @@ def day(text: str | None, option: str) -> date | None:
         raise UsageError(f"{option} wants a day, not {text!r}.", hint=f"As in: {option} 2026-06-01") from None
 
 
-def end(text: str | None, option: str, now: datetime) -> datetime | None:
+def parse_expiry(text: str | None, option: str, now: datetime) -> datetime | None:
     """A moment from a day (its beginning, local time), a day and time, or a span like 12h, 30d, 8w."""
     if text is None:
         return None
@@ -186,7 +186,7 @@ def end(text: str | None, option: str, now: datetime) -> datetime | None:
         raise UsageError(f"{option} wants a date or a time span, not {text!r}.", hint=hint) from None
 
 
-def joined(words: Sequence[str], what: str) -> str:
+def join_words(words: Sequence[str], what: str) -> str:
     """Words that were given without quotation marks around them, as one text."""
     text = " ".join(words).strip()
     if not text:

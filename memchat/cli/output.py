@@ -37,7 +37,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class KeyValues:
     """Names and values, one pair a line."""
 
     pairs: Sequence[tuple[str, str]]
@@ -53,18 +53,18 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SideBySide:
     """Two texts with their titles: side by side where there is room, else one below the other."""
 
     titles: tuple[str, str]
     texts: tuple[str, str]
 
 
-Block = Line | Facts | Table | Beside
+Block = Line | KeyValues | Table | SideBySide
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class RawJson:
     """A piece of JSON that is text already."""
 
     text: str
@@ -94,45 +94,45 @@ def render(result: Result) -> int:
     else:
         show(result.shown, sys.stdout)
         for note in result.notes:
-            say(note)
+            print_note(note)
     sys.stdout.flush()
     return result.exit_code
 
 
 def show(blocks: Iterable[Block], out: TextIO) -> None:
     """Print `blocks`, for eyes where `out` is a terminal, else raw."""
-    screen = Screen(out) if out.isatty() else None
+    screen = TerminalLayout(out) if out.isatty() else None
     for block in blocks:
         out.writelines(line + "\n" for line in (_plain(block) if screen is None else screen.lines(block)))
 
 
-def say(text: str, style: str = "dim") -> None:
+def print_note(text: str, style: str = "dim") -> None:
     """A line for people that is no answer: on stderr."""
     if text:
-        sys.stderr.write(styled(visible(text), style, sys.stderr) + "\n")
+        sys.stderr.write(styled(printable(text), style, sys.stderr) + "\n")
         sys.stderr.flush()
 
 
-def complain(error: MemchatError) -> None:
+def print_error(error: MemchatError) -> None:
     """An expected failure: what happened, and below it what to do."""
-    sys.stderr.write(f"memchat: {visible(error.message)}\n")
+    sys.stderr.write(f"memchat: {printable(error.message)}\n")
     if error.hint:
-        sys.stderr.write(f"{visible(error.hint)}\n")
+        sys.stderr.write(f"{printable(error.hint)}\n")
     sys.stderr.flush()
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """`text` without anything that a terminal would obey or hide."""
     if _is_plain(text):
         return text
     from memchat.text import sanitize
 
-    return sanitize.visible(text)
+    return sanitize.strip_control_chars(text)
 
 
 def one_line(text: str) -> str:
     """`text` fit for one line of a screen."""
-    return text if _is_plain(text) else " ".join(visible(text).split())
+    return text if _is_plain(text) else " ".join(printable(text).split())
 
 
 def _is_plain(text: str) -> bool:
@@ -165,7 +165,7 @@ def _json(data: object, *, lines: bool) -> Iterator[str]:
 
 
 def _encoded(item: object) -> str:
-    return _escaped(item.text if isinstance(item, Encoded) else json.dumps(item, ensure_ascii=False))
+    return _escaped(item.text if isinstance(item, RawJson) else json.dumps(item, ensure_ascii=False))
 
 
 def _escaped(text: str) -> str:
@@ -183,28 +183,28 @@ def _escape(match: re.Match[str]) -> str:
 def _plain(block: Block) -> Iterator[str]:
     match block:
         case Line():
-            yield visible(block.text)
-        case Facts():
+            yield printable(block.text)
+        case KeyValues():
             for name, value in block.pairs:
-                yield f"{name}: {visible(value)}"
+                yield f"{name}: {printable(value)}"
         case Table():
             for row in block.rows:
                 yield "\t".join(row if _is_plain("".join(row)) else map(one_line, row))
-        case Beside():
+        case SideBySide():
             yield from _stacked(block)
 
 
-def _stacked(block: Beside) -> Iterator[str]:
+def _stacked(block: SideBySide) -> Iterator[str]:
     for title, text in zip(block.titles, block.texts, strict=True):
         yield title
-        yield visible(text)
+        yield printable(text)
         yield ""
 
 
 # A terminal.
 
 
-class Screen:
+class TerminalLayout:
     """Lays blocks out for a terminal of the width it has now."""
 
     def __init__(self, out: TextIO) -> None:
@@ -214,23 +214,23 @@ class Screen:
     def lines(self, block: Block) -> Iterator[str]:
         match block:
             case Line():
-                for line in visible(block.text).split("\n"):
+                for line in printable(block.text).split("\n"):
                     yield self._styled(line, block.style)
-            case Facts():
+            case KeyValues():
                 yield from self._facts(block)
             case Table():
                 yield from self._table(block)
-            case Beside():
+            case SideBySide():
                 yield from _stacked(block) if self.width < SIDE_BY_SIDE else self._beside(block)
 
     def _styled(self, text: str, style: str) -> str:
         return styled(text, style, self._out)
 
-    def _facts(self, block: Facts) -> Iterator[str]:
+    def _facts(self, block: KeyValues) -> Iterator[str]:
         margin = max((len(name) for name, _ in block.pairs), default=0)
         for name, value in block.pairs:
             label = name
-            for line in fold(visible(value), self.width - margin - len(GAP)):
+            for line in fold(printable(value), self.width - margin - len(GAP)):
                 yield f"{self._styled(label.ljust(margin), 'dim')}{GAP}{line}"
                 label = ""
 
@@ -255,9 +255,9 @@ class Screen:
                 yield f"{head}{line}".rstrip()
                 head = indent
 
-    def _beside(self, block: Beside) -> Iterator[str]:
+    def _beside(self, block: SideBySide) -> Iterator[str]:
         width = (self.width - len(GAP) - 1) // 2
-        left, right = (list(fold(visible(text), width, whole_words=False)) for text in block.texts)
+        left, right = (list(fold(printable(text), width, whole_words=False)) for text in block.texts)
         titles = (_padded(block.titles[0], width), block.titles[1])
         yield self._styled(f"{titles[0]}{GAP} {titles[1]}", "bold")
         for one, other in zip_longest(left, right, fillvalue=""):

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memchat.cli.options import Model, extra
-from memchat.cli.output import say
+from memchat.cli.options import Model, require_extra
+from memchat.cli.output import print_note
 from memchat.config import load_settings
 from memchat.errors import UsageError
-from memchat.signals import ENDING, handling
+from memchat.signals import ENDING, signal_handlers
 
 if TYPE_CHECKING:
     from memchat.config import Settings
-    from memchat.servers.http_server import Listener
+    from memchat.servers.http_server import HTTPServerThread
 
 Host = Annotated[
     str, typer.Option("--host", metavar="NAME", help="Where to listen; MEMCHAT_SERVER_KEY opens it to other machines.")
@@ -44,24 +44,24 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
 
     POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
     """
-    with extra("serve", "fastapi", "starlette", "uvicorn"):
+    with require_extra("serve", "fastapi", "starlette", "uvicorn"):
         from memchat.servers import http, http_server
     from memchat.api import Memory
 
-    settings = settled(load_settings(model=model))
+    settings = freeze_model(load_settings(model=model))
     key = settings.server_key
     if key is not None and without_key:
         raise UsageError("A key is set, so --without-key makes no sense.", hint="Leave one of the two out.")
     with (
-        Ending().handled() as ending,
-        http_server.bound(host, port, guarded=key is not None or without_key) as sock,
+        ShutdownRequests().handled() as ending,
+        http_server.bind_socket(host, port, guarded=key is not None or without_key) as sock,
     ):
         memory = Memory(settings, owns_index=True)
         try:
             memory.warm_up()
-            listener = http_server.Listener(http.application(memory, key, everybody=without_key), sock)
+            listener = http_server.HTTPServerThread(http.create_app(memory, key, everybody=without_key), sock)
             listener.start()
-            say(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
+            print_note(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
             while not ending.asked and listener.serves(http_server.TICK_S):
                 pass
             _stop(listener, ending)
@@ -70,7 +70,7 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
     return 0 if ending.asked else 1
 
 
-class Ending:
+class ShutdownRequests:
     """How often it was asked to end: by Ctrl-C, SIGTERM or SIGHUP, as far as those are not ignored (nohup)."""
 
     def __init__(self) -> None:
@@ -80,15 +80,15 @@ class Ending:
         return self.asked > 1
 
     @contextmanager
-    def handled(self) -> "Generator[Ending]":
-        with handling(dict.fromkeys((signal.SIGINT, *ENDING), self._ask)):
+    def handled(self) -> "Generator[ShutdownRequests]":
+        with signal_handlers(dict.fromkeys((signal.SIGINT, *ENDING), self._ask)):
             yield self
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked += 1
 
 
-def settled(settings: "Settings") -> "Settings":
+def freeze_model(settings: "Settings") -> "Settings":
     """`settings` as they hold for as long as it runs, with the model that answers now."""
     from memchat.llm.providers import choose_model
 
@@ -96,7 +96,7 @@ def settled(settings: "Settings") -> "Settings":
     return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)
 
 
-def _stop(listener: "Listener", ending: Ending) -> None:
+def _stop(listener: "HTTPServerThread", ending: ShutdownRequests) -> None:
     if listener.stop(LONG_S, ending.hurried):
         return
     _tell("Waiting for requests to end. Ctrl-C again cuts them off.")
@@ -107,4 +107,4 @@ def _stop(listener: "Listener", ending: Ending) -> None:
 def _tell(text: str) -> None:
     """The terminal may be gone, whose closing is what ends it; the requests must not go with it."""
     with suppress(OSError):
-        say(text)
+        print_note(text)

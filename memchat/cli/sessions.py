@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli.forget import Plan, carry_out
-from memchat.cli.formatting import counted, local
+from memchat.cli.forget import ErasurePlan, execute
+from memchat.cli.formatting import local, pluralize
 from memchat.cli.lazy_groups import group
-from memchat.cli.options import DryRun, Json, User, Yes, joined, opened
+from memchat.cli.options import DryRun, Json, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
 from memchat.storage.serialization import moment_json
-from memchat.storage.short_ids import beginnings, is_made_here
+from memchat.storage.short_ids import is_generated, shortest_prefixes
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -36,7 +36,7 @@ def list_(
     as_json: Json = False,
 ) -> Result:
     """List conversations, the one last used first."""
-    with opened(user) as app:
+    with open_app(user) as app:
         found = [s for s in app.store.transcripts.sessions(app.settings.user) if agent in {None, s.agent}]
         found = found[:limit]
         notes = () if found else (f"No conversations of {app.settings.user}.",)
@@ -47,10 +47,10 @@ def list_(
 @app.command()
 def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
     """Show a conversation."""
-    with opened(user) as app:
+    with open_app(user) as app:
         session = app.store.transcripts.find_session(id_, app.settings.user)
         messages = app.store.transcripts.messages(session.id)
-        return Result(_whole(session, messages), _spoken(session, messages), as_json=as_json)
+        return Result(_session_with_messages(session, messages), _message_lines(session, messages), as_json=as_json)
 
 
 @app.command()
@@ -63,8 +63,8 @@ def search(
     as_json: Json = False,
 ) -> Result:
     """Find messages by their words."""
-    words = joined(query, "query").casefold().split()
-    with opened(user) as app:
+    words = join_words(query, "query").casefold().split()
+    with open_app(user) as app:
         found = [
             (session, message)
             for session in app.store.transcripts.sessions(app.settings.user)
@@ -92,8 +92,8 @@ def rename(
     as_json: Json = False,
 ) -> Result:
     """Give a conversation another title."""
-    with opened(user) as app:
-        text = app.curator.masked(one_line(joined(title, "title")))
+    with open_app(user) as app:
+        text = app.memory_service.masked(one_line(join_words(title, "title")))
         transcripts = app.store.transcripts
         session = transcripts.find_session(id_, app.settings.user)
         transcripts.rename(session, text)
@@ -114,12 +114,12 @@ def export(
     The keys are those of `sessions list --json`, and "messages": a list of {"id", "role", "text", "created_at",
     "status", "model", "recalled"}, where "recalled" holds the ids of the memories that were in the prompt.
     """
-    with opened(user) as app:
+    with open_app(user) as app:
         transcripts = app.store.transcripts
         whose = app.settings.user
         named = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
-        data = [_whole(session, transcripts.messages(session.id)) for session in found]
+        data = [_session_with_messages(session, transcripts.messages(session.id)) for session in found]
         return Result(data, as_json=as_json, lines=not as_json)
 
 
@@ -133,28 +133,28 @@ def forget(
     as_json: Json = False,
 ) -> Result:
     """Erase conversations for good, with what is known in them alone. What was learned from them otherwise is kept."""
-    with opened(user) as app:
+    with open_app(user) as app:
         whose = app.settings.user
         named = {s.id: s for s in (app.store.transcripts.find_session(one, whose) for one in ids)}
-        return carry_out(_plan(app, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
+        return execute(_plan(app, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-def _plan(app: "App", sessions: Sequence[Session]) -> Plan:
+def _plan(app: "App", sessions: Sequence[Session]) -> ErasurePlan:
     ids = tuple(session.id for session in sessions)
     owner = (Owner.user(app.settings.user),)
-    views = [View(owner, session_id=one, scope=Scope.SESSION, superseded=True, expired=True) for one in ids]
+    views = [MemoryFilter(owner, session_id=one, scope=Scope.SESSION, superseded=True, expired=True) for one in ids]
     counts = {
         "sessions": len(ids),
         "messages": sum(session.messages for session in sessions),
         "memories": sum(app.store.memories.count(view) for view in views),
     }
-    what = counted(counts["sessions"], "conversation", "conversations")
-    within = f"{counted(counts['messages'], 'message', 'messages')}, and {counts['memories']} known in them alone"
+    what = pluralize(counts["sessions"], "conversation", "conversations")
+    within = f"{pluralize(counts['messages'], 'message', 'messages')}, and {counts['memories']} known in them alone"
     shown = (
         Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in sessions]),
         Line(f"{what} would be erased, with {within}. What was learned from them otherwise is kept."),
     )
-    return Plan(f"Erase {what} for good?", shown, counts, ids, lambda: app.curator.forget_sessions(ids))
+    return ErasurePlan(f"Erase {what} for good?", shown, counts, ids, lambda: app.memory_service.forget_sessions(ids))
 
 
 # Shapes.
@@ -185,7 +185,7 @@ def message_json(message: Message) -> dict[str, Any]:
     }
 
 
-def _whole(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
+def _session_with_messages(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
     return {**session_json(session), "messages": [message_json(message) for message in messages]}
 
 
@@ -200,7 +200,7 @@ def _title(session: Session) -> str:
     return f"{title} ({', '.join(marks)})" if marks else title
 
 
-def _spoken(session: Session, messages: Sequence[Message]) -> Iterator[Block]:
+def _message_lines(session: Session, messages: Sequence[Message]) -> Iterator[Block]:
     yield Line(_title(session), "bold")
     for message in messages:
         who = session.user if message.role is Role.USER else message.model or str(message.role)
@@ -220,4 +220,4 @@ def _excerpt(text: str, word: str) -> str:
 def _short(app: "App") -> dict[str, str]:
     """Ids as short as they can be found by; names stay whole."""
     ids = [session.id for session in app.store.transcripts.sessions(app.settings.user)]
-    return beginnings([id_ for id_ in ids if is_made_here(id_)])
+    return shortest_prefixes([id_ for id_ in ids if is_generated(id_)])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli.formatting import counted, local
-from memchat.cli.options import Json, User, opened, reach
-from memchat.cli.output import Block, Facts, Line, Result, Table
+from memchat.cli.formatting import local, pluralize
+from memchat.cli.options import Json, User, build_filter, open_app
+from memchat.cli.output import Block, KeyValues, Line, Result, Table
 from memchat.config import SECRET_SETTINGS, SETTING_NAMES, load_settings
-from memchat.core.types import Work
+from memchat.core.types import LearningJob
 from memchat.errors import NotFound
 from memchat.storage.serialization import moment_json
 
@@ -40,7 +40,7 @@ def status(
     as_json: Json = False,
 ) -> Result:
     """Show where data is, which model answers, how much is remembered, and what still waits to be learned."""
-    with opened(user) as app:
+    with open_app(user) as app:
         notes = [*_dropped(app, drop or ()), *(_retried(app) if retry else ())]
         data = _standing(app, agent)
         failed = retry and any(work["error"] for work in data["pending"])
@@ -96,7 +96,7 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
     settings, store = app.settings, app.store
     choice = app.choice(agent=agent or settings.agent)
     sessions = [one for one in store.transcripts.sessions(settings.user) if agent in {None, one.agent}]
-    view = reach(app, agent, all_sessions=True)
+    view = build_filter(app, agent, all_sessions=True)
     current = store.memories.count(view)
     every = store.memories.count(replace(view, superseded=True))
     return {
@@ -116,13 +116,13 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
 
 def _index(app: "App") -> dict[str, Any]:
     """How the index stands, seen from a process that does not keep it."""
-    from memchat.storage.index.folder import look
+    from memchat.storage.index.folder import inspect_index
 
-    state = look(app.index_place)
+    state = inspect_index(app.index_config)
     return {"state": str(state.phase), "memories": state.indexed}
 
 
-def _work_json(work: Work) -> dict[str, Any]:
+def _work_json(work: LearningJob) -> dict[str, Any]:
     return {
         "number": work.id,
         "session": work.session_id,
@@ -140,14 +140,14 @@ def _dropped(app: "App", numbers: Sequence[int]) -> Iterator[str]:
         if number not in waiting:
             raise NotFound(f"Nothing waits under the number {number}.", hint="memchat status lists what does.")
     for number in numbers:
-        app.store.work.drop(waiting[number])
+        app.store.work.discard(waiting[number])
         yield f"Given up: {number}."
 
 
 def _retried(app: "App") -> list[str]:
     """Learn from all that waits of the person; what was learned, in a line each."""
     from memchat.learning.pipeline import learn
-    from memchat.repl.notifications import lesson_lines
+    from memchat.repl.notifications import learning_lines
 
     user = app.settings.user
     if not app.store.work.retry_all(user):
@@ -157,7 +157,7 @@ def _retried(app: "App") -> list[str]:
     try:
         while (work := desk.claim(user)) is not None:
             lesson = learn(desk, work)
-            lines += lesson_lines(lesson) if lesson.error is None else [f"Still waiting: {lesson.error}"]
+            lines += learning_lines(lesson) if lesson.error is None else [f"Still waiting: {lesson.error}"]
     finally:
         desk.close()
     return lines
@@ -165,7 +165,7 @@ def _retried(app: "App") -> list[str]:
 
 def _shown(data: dict[str, Any]) -> Iterator[Block]:
     memories, model, index, pending = data["memories"], data["model"], data["index"], data["pending"]
-    yield Facts(
+    yield KeyValues(
         [
             ("home", data["home"]),
             ("user", data["user"]),
@@ -173,8 +173,8 @@ def _shown(data: dict[str, Any]) -> Iterator[Block]:
             ("extraction", model["extraction"]),
             ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
             ("conversations", str(data["sessions"])),
-            ("waiting", counted(len(pending), "exchange", "exchanges") if pending else "nothing"),
-            ("index", f"{index['state']}, {counted(index['memories'], 'memory', 'memories')}"),
+            ("waiting", pluralize(len(pending), "exchange", "exchanges") if pending else "nothing"),
+            ("index", f"{index['state']}, {pluralize(index['memories'], 'memory', 'memories')}"),
         ]
     )
     if pending:

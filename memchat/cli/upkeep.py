@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memchat.cli.formatting import counted
-from memchat.cli.options import Json, opened
+from memchat.cli.formatting import pluralize
+from memchat.cli.options import Json, open_app
 from memchat.cli.output import Line, Result
 from memchat.config import load_settings
 from memchat.errors import NotFound, StoreBusy, StoreError, UsageError
 from memchat.storage.database import Database
-from memchat.text.embedding import completed
+from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -31,33 +31,33 @@ def reindex(*, as_json: Json = False) -> Result:
     With --json: {"embedded", "indexed", "elsewhere"}; "elsewhere" says that another memchat has the index and builds
     it anew itself.
     """
-    with opened() as app:
+    with open_app() as app:
         fingerprint, embedded = _embedded(app)
         indexed, elsewhere = _indexed(app, fingerprint)
     data = {"embedded": embedded, "indexed": indexed, "elsewhere": elsewhere}
-    lines = [Line(f"{counted(embedded, 'memory', 'memories')} embedded with {fingerprint}.")] if embedded else []
+    lines = [Line(f"{pluralize(embedded, 'memory', 'memories')} embedded with {fingerprint}.")] if embedded else []
     if elsewhere:
         lines.append(Line("Another memchat is running and has the index: it builds it anew itself."))
     else:
-        lines.append(Line(f"{counted(indexed, 'memory', 'memories')} indexed."))
+        lines.append(Line(f"{pluralize(indexed, 'memory', 'memories')} indexed."))
     return Result(data, lines, as_json=as_json)
 
 
 def _embedded(app: "App") -> tuple[str, int]:
     """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
-    from memchat.storage.vectors.reembedding import Reembedding, faults
+    from memchat.storage.vectors.reembedding import Reembedding, vector_problems
 
     store = app.store
-    embedder = app.embedding.anew()
+    embedder = app.embedder_provider.fresh_embedder()
     # The only command that asks: under the same name it may have become another one.
-    fingerprint = completed(embedder.fingerprint, embedder.dimension)
+    fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
     memories = Reembedding(store.database, app.clock, fingerprint)
-    numbers = [number for number, _ in faults(store.database, fingerprint)]
-    with _bar("Embedding") as progress:
+    numbers = [number for number, _ in vector_problems(store.database, fingerprint)]
+    with progress_bar("Embedding") as progress:
         done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))
     if not done:
         # Whoever has the index open builds it anew all the same; `renew` tells of what it did.
-        memories.announce()
+        memories.invalidate_caches()
     return fingerprint, done
 
 
@@ -66,16 +66,16 @@ def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:
 
     from memchat.storage.index.folder import rebuild_now
 
-    place = replace(app.index_place, fingerprint=fingerprint)
+    place = replace(app.index_config, fingerprint=fingerprint)
     try:
-        with _bar("Indexing") as progress:
+        with progress_bar("Indexing") as progress:
             return rebuild_now(place, progress), False
     except StoreBusy:
         return 0, True
 
 
 @contextmanager
-def _bar(what: str) -> Generator[Progress]:
+def progress_bar(what: str) -> Generator[Progress]:
     """A progress bar on a terminal, and nothing anywhere else."""
     if not sys.stderr.isatty():
         yield lambda done, total: None

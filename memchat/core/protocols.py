@@ -38,7 +38,7 @@ class PromptMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ModelRequest:
     """One call to a language model.
 
     `schema` is a JSON Schema for the reply: an adapter passes it on where the model supports that. `temperature` and
@@ -102,13 +102,13 @@ class LanguageModel(Protocol):
 
     def count_tokens(self, text: str) -> int: ...
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         """The reply as it arrives. Closing the generator ends the connection at once.
 
         A stream that ends before the model was done raises `BadReply` after its last delta.
         """
 
-    def complete(self, request: Request) -> Completion: ...
+    def complete(self, request: ModelRequest) -> Completion: ...
 
 
 class Embedder(Protocol):
@@ -127,7 +127,7 @@ class Embedder(Protocol):
         """Unit vectors, one row a text, in the order given. No texts give shape `(0, dimension)`."""
 
 
-class Lexicon(Protocol):
+class WordPieces(Protocol):
     """The word pieces of a text and how near in meaning two pieces are, from the built-in embedder's own tables."""
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
@@ -141,7 +141,7 @@ class Lexicon(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MemoryFilter:
     """Which memories a reader means. Memories of owners outside `owners` are never returned.
 
     Session memories come only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned with
@@ -205,25 +205,25 @@ class Candidate:
 class RecallStore(Protocol):
     """The reading half of the store, as recall needs it."""
 
-    def lexical(self, view: View, terms: Sequence[str], limit: int) -> list[str]:
+    def keyword_search(self, view: MemoryFilter, terms: Sequence[str], limit: int) -> list[str]:
         """Ids of memories that hold any of the stemmed `terms`, best BM25 first."""
 
-    def frequencies(self, view: View, terms: Sequence[str]) -> dict[str, int]:
+    def frequencies(self, view: MemoryFilter, terms: Sequence[str]) -> dict[str, int]:
         """In how many of the owners' memories each term stands, in the order given; counted up to some thousands."""
 
-    def count(self, view: View) -> int: ...
+    def count(self, view: MemoryFilter) -> int: ...
 
-    def keeps_turns(self, view: View) -> bool:
+    def has_verbatim_turns(self, view: MemoryFilter) -> bool:
         """Whether any memory of the owners is a turn kept verbatim."""
 
-    def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
+    def vector_search(self, view: MemoryFilter, query: "Vectors", limit: int) -> list[str]:
         """Ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""
 
     def candidates(self, ids: Iterable[str]) -> list[Candidate]:
         """What ranking reads of the memories under `ids` that still exist, in no order."""
 
-    def under(self, ids: Sequence[str]) -> dict[str, Memory]:
+    def by_ids(self, ids: Sequence[str]) -> dict[str, Memory]:
         """The memories under `ids` that still exist, by id."""
 
-    def standing(self, view: View) -> list[Memory]:
+    def standing(self, view: MemoryFilter) -> list[Memory]:
         """The wishes about how to be answered, newest first."""

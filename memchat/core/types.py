@@ -225,7 +225,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class MarkOutdated:
     """Something the fact hung on has changed: it is possibly outdated."""
 
     memory_id: str
@@ -240,7 +240,7 @@ class Forget:
     reason: str = ""
 
 
-Decision = Add | Confirm | End | Doubt | Forget
+Decision = Add | Confirm | End | MarkOutdated | Forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,7 @@ class Session:
         return Owner.agent(self.agent) if self.agent else Owner(Scope.SESSION, self.id)
 
 
-class WorkState(StrEnum):
+class JobState(StrEnum):
     """Nobody gives work up but a person: what failed waits again, with its error."""
 
     WAITING = "waiting"
@@ -304,7 +304,7 @@ class WorkState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LearningOptions:
     """What holds for learning from an exchange.
 
     `scope` is that of all that is learned, where it is not for the model to say; at `expires_at` it expires. Without
@@ -318,20 +318,20 @@ class Terms:
     expires_at: datetime | None = None
 
 
-USUAL = Terms()
+DEFAULT_LEARNING_OPTIONS = LearningOptions()
 """Learn what is worth keeping, with nothing said about it beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class LearningJob:
     """One exchange that waits to be learned from. `due_at` is when it may be tried (again)."""
 
     id: int
     session_id: str
     user_message_id: str
-    state: WorkState
+    state: JobState
     attempts: int
     created_at: datetime
     due_at: datetime
     error: str | None = None
-    terms: Terms = field(default_factory=Terms)
+    terms: LearningOptions = field(default_factory=LearningOptions)

@@ -11,18 +11,18 @@ from pathlib import Path
 from shlex import quote
 from sqlite3 import Row
 
-from memchat.core.types import Event, MessageStatus, Role, WorkState
+from memchat.core.types import Event, JobState, MessageStatus, Role
 from memchat.errors import StoreBusy, StoreError
 from memchat.storage.database import Database
 from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import terms
-from memchat.storage.vectors.reembedding import Fault, faults
+from memchat.storage.vectors.reembedding import VectorProblem, vector_problems
 
 FIX = "memchat doctor --fix"
 REINDEX = "memchat reindex"
 ROWS = 500
 """Read at a time."""
-MOST_NAMED = 3
+MAX_NAMED = 3
 STUCK = 3
 """Failures after which waiting work is worth a warning."""
 
@@ -51,7 +51,7 @@ def warning(check: str, message: str, mend: str | None = None) -> Diagnosis:
     return Diagnosis(check, Health.WARNING, message, mend)
 
 
-def wrong(check: str, message: str, mend: str | None = None) -> Diagnosis:
+def problem(check: str, message: str, mend: str | None = None) -> Diagnosis:
     return Diagnosis(check, Health.ERROR, message, mend)
 
 
@@ -60,7 +60,7 @@ def restore(path: Path) -> str:
     return f"put a backup in the place of {path}; memchat memories export may save what is whole"
 
 
-def several(count: int, one: str = "memory", more: str = "memories") -> str:
+def pluralize(count: int, one: str = "memory", more: str = "memories") -> str:
     return f"{count} {one if count == 1 else more}"
 
 
@@ -83,9 +83,9 @@ def examine(database: Database, fingerprint: str) -> Iterator[Diagnosis]:
         except StoreBusy as error:
             yield warning(name, f"{error.message} This could not be checked.", "memchat doctor, in a moment")
         except StoreError as error:
-            yield wrong(name, error.message, error.hint if _from_outside(error) else restore(database.path))
+            yield problem(name, error.message, error.hint if _from_outside(error) else restore(database.path))
         except (sqlite3.Error, LookupError, ValueError, TypeError) as error:
-            yield wrong(name, f"{database.path} is damaged: {error}.", restore(database.path))
+            yield problem(name, f"{database.path} is damaged: {error}.", restore(database.path))
 
 
 def _from_outside(error: StoreError) -> bool:
@@ -114,9 +114,9 @@ def _whole(database: Database) -> Iterator[Diagnosis]:
     if not found:
         yield ok("database", f"{database.path} is whole (version {database.value('PRAGMA user_version')}).")
     elif only_indexes(found):
-        yield wrong("database", f"SQLite's indexes disagree with their tables: {_first(found)}.", FIX)
+        yield problem("database", f"SQLite's indexes disagree with their tables: {_first(found)}.", FIX)
     else:
-        yield wrong("database", f"{database.path} is damaged: {_first(found)}.", restore(database.path))
+        yield problem("database", f"{database.path} is damaged: {_first(found)}.", restore(database.path))
 
 
 def _references(database: Database) -> Iterator[Diagnosis]:
@@ -126,7 +126,7 @@ def _references(database: Database) -> Iterator[Diagnosis]:
         return
     named = ", ".join(f"{count} in {table}" for table, count in sorted(broken.items()))
     mend = FIX if broken.keys() <= {"vectors", "work"} else restore(database.path)
-    yield wrong("references", f"Rows belong to others that are missing: {named}.", mend)
+    yield problem("references", f"Rows belong to others that are missing: {named}.", mend)
 
 
 # The rows.
@@ -159,9 +159,9 @@ def _memories(database: Database) -> Iterator[Diagnosis]:
             lost.append(_id(database, number))
     if lost:
         message = f"{len(lost)} of {count} memories cannot be read: {_first(lost)}."
-        yield wrong("memories", message, restore(database.path))
+        yield problem("memories", message, restore(database.path))
     else:
-        yield ok("memories", f"{several(count)}, superseded ones included, can be read.")
+        yield ok("memories", f"{pluralize(count)}, superseded ones included, can be read.")
 
 
 def _reads(row: Row | None) -> bool:
@@ -183,13 +183,13 @@ def _conversations(database: Database) -> Iterator[Diagnosis]:
         if row is None or not _plausible(row):
             lost.append("?" if row is None else str(row["id"]))
     count = int(database.value("SELECT count(*) FROM messages"))
-    messages = several(count, "message", "messages")
+    messages = pluralize(count, "message", "messages")
     sessions = int(database.value("SELECT count(*) FROM sessions WHERE julianday(last_at) IS NOT NULL"))
     if lost:
         message = f"{len(lost)} of {messages} cannot be read: {_first(lost)}."
-        yield wrong("conversations", message, restore(database.path))
+        yield problem("conversations", message, restore(database.path))
     else:
-        yield ok("conversations", f"{messages} in {several(sessions, 'conversation', 'conversations')} can be read.")
+        yield ok("conversations", f"{messages} in {pluralize(sessions, 'conversation', 'conversations')} can be read.")
 
 
 def _plausible(row: Row) -> bool:
@@ -200,7 +200,7 @@ def _plausible(row: Row) -> bool:
     return row["role"] in set(Role) and row["status"] in set(MessageStatus)
 
 
-def wordless(database: Database) -> list[int]:
+def missing_from_fulltext(database: Database) -> list[int]:
     """The numbers of the memories whose entry in the word index is missing or another than it should be."""
     columns = f"{COLUMNS}, w.terms AS terms"
     tables = f"{TABLES} LEFT JOIN words AS w ON w.rowid = m.number"
@@ -214,31 +214,31 @@ def wordless(database: Database) -> list[int]:
 def _words(database: Database) -> Iterator[Diagnosis]:
     try:
         database.execute("INSERT INTO words (words) VALUES ('integrity-check')")
-        missing = len(wordless(database))
+        missing = len(missing_from_fulltext(database))
         extra = int(database.value("SELECT count(*) FROM words WHERE rowid NOT IN (SELECT number FROM memories)"))
     except StoreError as error:
         if _from_outside(error):
             raise
-        yield wrong("words", "The index of words is damaged: recall may miss memories.", FIX)
+        yield problem("words", "The index of words is damaged: recall may miss memories.", FIX)
         return
     if missing or extra:
-        yield wrong("words", f"The index of words lacks {several(missing)} and has {extra} too many.", FIX)
+        yield problem("words", f"The index of words lacks {pluralize(missing)} and has {extra} too many.", FIX)
     else:
         yield ok("words", "Every memory is found by its words.")
 
 
 def _vectors(database: Database, fingerprint: str) -> Iterator[Diagnosis]:
-    found = Counter(fault for _, fault in faults(database, fingerprint))
+    found = Counter(fault for _, fault in vector_problems(database, fingerprint))
     strangers = int(
         database.value("SELECT count(*) FROM vectors AS v JOIN memories AS m USING (number) WHERE v.owner <> m.owner")
     )
     if strangers:
-        yield wrong("vectors", f"Under somebody else's name are the vectors of {several(strangers)}.", FIX)
-    if found[Fault.MISSING] or found[Fault.UNUSABLE]:
-        without = f"{found[Fault.MISSING]} without vectors, {found[Fault.UNUSABLE]} with useless ones"
-        yield wrong("vectors", f"Memories found by their words alone: {without}.", FIX)
-    if found[Fault.FOREIGN]:
-        foreign = f"{found[Fault.FOREIGN]} with vectors of another embedder than {fingerprint}"
+        yield problem("vectors", f"Under somebody else's name are the vectors of {pluralize(strangers)}.", FIX)
+    if found[VectorProblem.MISSING] or found[VectorProblem.UNUSABLE]:
+        without = f"{found[VectorProblem.MISSING]} without vectors, {found[VectorProblem.UNUSABLE]} with useless ones"
+        yield problem("vectors", f"Memories found by their words alone: {without}.", FIX)
+    if found[VectorProblem.FOREIGN]:
+        foreign = f"{found[VectorProblem.FOREIGN]} with vectors of another embedder than {fingerprint}"
         yield warning("vectors", f"Memories found by their words alone: {foreign}.", REINDEX)
     if not found and not strangers:
         yield ok("vectors", f"Every memory has its vectors ({fingerprint}).")
@@ -252,11 +252,11 @@ def _versions(database: Database) -> Iterator[Diagnosis]:
     )
     events = [row[0] for row in database.rows("SELECT DISTINCT event FROM changes") if row[0] not in set(Event)]
     if events:
-        yield wrong("versions", f"Unknown events in the history: {_first(events)}.", restore(database.path))
+        yield problem("versions", f"Unknown events in the history: {_first(events)}.", restore(database.path))
     if loose:
         yield warning("versions", f"Replaced by a memory that is missing: {_first(loose)}.", _show(loose[0]))
     if orphans:
-        yield warning("versions", f"The history tells of {several(orphans)} missing here.", restore(database.path))
+        yield warning("versions", f"The history tells of {pluralize(orphans)} missing here.", restore(database.path))
     if not (loose or orphans or events):
         yield ok("versions", "Every version leads to the next.")
 
@@ -272,14 +272,14 @@ def _show(memory_id: str) -> str:
 
 
 def _waiting(database: Database) -> Iterator[Diagnosis]:
-    states = {row[0] for row in database.rows("SELECT DISTINCT state FROM work")} - set(WorkState)
+    states = {row[0] for row in database.rows("SELECT DISTINCT state FROM work")} - set(JobState)
     if states:
-        yield wrong("waiting", f"Exchanges wait in an unknown state: {_first(states)}.", restore(database.path))
+        yield problem("waiting", f"Exchanges wait in an unknown state: {_first(states)}.", restore(database.path))
     rows = database.rows("SELECT user, attempts, created_at, error FROM work ORDER BY id")
     if not rows:
         yield ok("waiting", "Everything said has been learned from.")
         return
-    exchanges = several(len(rows), "exchange waits", "exchanges wait")
+    exchanges = pluralize(len(rows), "exchange waits", "exchanges wait")
     since = f"{exchanges} to be learned from, the oldest since {rows[0]['created_at'][:16]} UTC"
     stuck = [row for row in rows if row["error"] and row["attempts"] >= STUCK]
     reasons = Counter(row["error"] for row in stuck)
@@ -303,5 +303,5 @@ def _erasures(database: Database) -> Iterator[Diagnosis]:
 
 def _first(found: Iterable[str]) -> str:
     named = list(found)
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    return "; ".join(named[:MOST_NAMED]) + more
+    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+    return "; ".join(named[:MAX_NAMED]) + more

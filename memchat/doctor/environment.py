@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from memchat import __version__
 from memchat.config import Settings
-from memchat.doctor.database import FIX, Diagnosis, ok, several, warning, wrong
+from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, problem, warning
 from memchat.errors import ConfigError
 from memchat.llm.providers import OFFLINE, PROVIDERS, ollama_address, ollama_models
 
@@ -34,11 +34,11 @@ def program() -> Iterator[Diagnosis]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            yield wrong("program", f"The package {package} is not installed.", _UPGRADE)
+            yield problem("program", f"The package {package} is not installed.", _UPGRADE)
             continue
         if package == "litellm" and found[package] in STOLEN:
             message = f"litellm {found[package]} was reported to steal credentials: change the keys it has seen."
-            yield wrong("program", message, "pip install --upgrade litellm")
+            yield problem("program", message, "pip install --upgrade litellm")
         elif not least <= _numbers(found[package]) < below:
             yield warning("program", f"memchat was not made for {package} {found[package]}.", _UPGRADE)
     packages = ", ".join(f"{package} {number}" for package, number in found.items())
@@ -52,11 +52,11 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
     """What is wrong with the settings, each thing alone: any other command stops at the first."""
-    for problem in problems:
-        yield wrong("settings", problem.message, problem.hint)
+    for found in problems:
+        yield problem("settings", found.message, found.hint)
     if not problems:
         there = settings.config_file if settings.config_file.exists() else "There is no settings file"
-        count = several(len(settings.origins), "setting is", "settings are")
+        count = pluralize(len(settings.origins), "setting is", "settings are")
         yield ok("settings", f"{there}; {count} not the default.")
 
 
@@ -86,25 +86,25 @@ def _model(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
     if address := provider.server(environ):
         return _server(what, name, address)
     if not provider.has_key(environ):
-        return wrong("model", f"The {what} is {name}, and {provider.key} is not set.", f"export {provider.key}=…")
+        return problem("model", f"The {what} is {name}, and {provider.key} is not set.", f"export {provider.key}=…")
     return ok("model", f"The {what} is {name}, and {provider.key} is set. It is not asked: that could cost money.")
 
 
 def _ollama(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
     address = ollama_address(environ)
     if not _answers(address):
-        return wrong("model", f"The {what} is {name}, and Ollama does not answer at {address}.", "ollama serve")
+        return problem("model", f"The {what} is {name}, and Ollama does not answer at {address}.", "ollama serve")
     model = name.partition("/")[2]
     there = ollama_models(address, timeout_s=CONNECT_S)
     if what != "embedding model" and not {model, f"{model}:latest"} & set(there):
-        return wrong("model", f"The {what} is {name}, which Ollama does not have.", f"ollama pull {model}")
+        return problem("model", f"The {what} is {name}, which Ollama does not have.", f"ollama pull {model}")
     return ok("model", f"The {what} is {name}, and Ollama answers at {address}.")
 
 
 def _server(what: str, name: str, address: str) -> Diagnosis:
     if _answers(address):
         return ok("model", f"The {what} is {name}, and something answers at {address}.")
-    return wrong("model", f"The {what} is {name}, and nothing answers at {address}.", "start the server there")
+    return problem("model", f"The {what} is {name}, and nothing answers at {address}.", "start the server there")
 
 
 def _answers(address: str) -> bool:
@@ -127,7 +127,7 @@ def disk(settings: Settings) -> Iterator[Diagnosis]:
     size = settings.database.stat().st_size if settings.database.is_file() else 0
     left = f"{free >> 20:,} MB are free where {settings.home} is"
     if free < LEAST_FREE:
-        yield wrong("disk", f"{left}: soon nothing can be kept any more.", "free some disk space")
+        yield problem("disk", f"{left}: soon nothing can be kept any more.", "free some disk space")
     elif free < max(LITTLE_FREE, 2 * size):
         yield warning("disk", f"{left}. Forgetting rewrites the database, and needs as much as that takes.", None)
     else:
@@ -141,12 +141,12 @@ def permissions(settings: Settings) -> Iterator[Diagnosis]:
         yield ok("permissions", f"{home} does not exist yet: nothing has been kept so far.")
         return
     if not home.is_dir():
-        yield wrong("permissions", f"{home} is not a folder.", "set MEMCHAT_HOME to another place")
+        yield problem("permissions", f"{home} is not a folder.", "set MEMCHAT_HOME to another place")
         return
     barred = [path for path in (home, settings.database) if path.exists() and not os.access(path, os.W_OK)]
     for path in barred:
-        yield wrong("permissions", f"{path} may not be written: nothing new is kept.", f"chmod u+w {path}")
-    open_ones = exposed(settings)
+        yield problem("permissions", f"{path} may not be written: nothing new is kept.", f"chmod u+w {path}")
+    open_ones = world_readable(settings)
     if open_ones:
         named = ", ".join(str(path.relative_to(home.parent)) for path in open_ones[:3])
         more = f" and {len(open_ones) - 3} more" if len(open_ones) > 3 else ""
@@ -155,7 +155,7 @@ def permissions(settings: Settings) -> Iterator[Diagnosis]:
         yield ok("permissions", f"Only you may enter {home}.")
 
 
-def exposed(settings: Settings) -> list[Path]:
+def world_readable(settings: Settings) -> list[Path]:
     """The folder and the files in it that more than their owner may use.
 
     Below the index's folder, which nobody else may enter, Chroma makes its files as it likes.
@@ -167,9 +167,9 @@ def exposed(settings: Settings) -> list[Path]:
     return [path for path in (*folders, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
 
 
-def shut(settings: Settings) -> str | None:
+def restrict_permissions(settings: Settings) -> str | None:
     """Keep others out; what was done, if anything."""
-    found = exposed(settings)
+    found = world_readable(settings)
     for path in found:
         path.chmod(0o700 if path.is_dir() else 0o600)
-    return f"Yours alone now: {several(len(found), 'file or folder', 'files and folders')}." if found else None
+    return f"Yours alone now: {pluralize(len(found), 'file or folder', 'files and folders')}." if found else None

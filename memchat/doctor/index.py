@@ -11,23 +11,23 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from memchat.doctor.database import FIX, Diagnosis, ok, restore, several, warning
+from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, restore, warning
 from memchat.errors import StoreError
 from memchat.storage.database import Database
-from memchat.storage.index.folder import Phase, look
-from memchat.storage.index.manifest import read_marker
-from memchat.storage.index.synced_index import IndexPlace
-from memchat.storage.isolated import run_apart
+from memchat.storage.index.folder import Phase, inspect_index
+from memchat.storage.index.manifest import read_manifest
+from memchat.storage.index.synced_index import IndexConfig
+from memchat.storage.isolated import run_isolated_python
 from memchat.storage.position import position
 
 TIMEOUT_S = 120.0
 BY_ITSELF = "The next chat builds it anew"
 
 
-def examine_index(place: IndexPlace, database: Database) -> Iterator[Diagnosis]:
+def examine_index(place: IndexConfig, database: Database) -> Iterator[Diagnosis]:
     """What is wrong with the index, if anything. Nothing in it is lost when it is: it is made of the database."""
     try:
-        state = look(place)
+        state = inspect_index(place)
     except StoreError as error:
         yield warning("index", f"{error.message} Recall does without the index.", error.hint)
         return
@@ -38,11 +38,11 @@ def examine_index(place: IndexPlace, database: Database) -> Iterator[Diagnosis]:
     elif state.phase is Phase.READY:
         yield _compared(place)
     else:
-        yield _distrusted(place, database)
+        yield _explain_unusable(place, database)
 
 
-def _distrusted(place: IndexPlace, database: Database) -> Diagnosis:
-    found = read_marker(place.index)
+def _explain_unusable(place: IndexConfig, database: Database) -> Diagnosis:
+    found = read_manifest(place.index)
     if found is None and not any(place.index.iterdir()):
         return ok("index", "There is none yet: the next chat builds it.")
     if found is None:
@@ -57,7 +57,7 @@ def _distrusted(place: IndexPlace, database: Database) -> Diagnosis:
     return warning("index", f"It is of another state of the database. {BY_ITSELF}; nothing is lost.", FIX)
 
 
-def _compared(place: IndexPlace) -> Diagnosis:
+def _compared(place: IndexConfig) -> Diagnosis:
     done = _apart(place)
     if done is None or done.returncode:
         how = "in time" if done is None else f"(the process that tried ended with {done.returncode})"
@@ -71,25 +71,25 @@ def _compared(place: IndexPlace) -> Diagnosis:
     if any(surplus.values()):
         counts = ", ".join(f"{count} {name}" for name, count in surplus.items())
         return warning("index", f"Its entries are not those of the database: {counts}.", FIX)
-    return ok("index", f"It holds {several(found['memories'])}, as the database does.")
+    return ok("index", f"It holds {pluralize(found['memories'])}, as the database does.")
 
 
-def _apart(place: IndexPlace) -> "subprocess.CompletedProcess[bytes] | None":
+def _apart(place: IndexConfig) -> "subprocess.CompletedProcess[bytes] | None":
     """What the process that opens the index came to; None where it took too long."""
     given = {name: str(value) for name, value in asdict(place).items()}
     try:
-        return run_apart(["-m", "memchat.doctor.index"], json.dumps(given).encode(), TIMEOUT_S)
+        return run_isolated_python(["-m", "memchat.doctor.index"], json.dumps(given).encode(), TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return None
 
 
 def _main() -> None:
-    from memchat.storage.index.verify import check_now
+    from memchat.storage.index.verify import verify_index
 
     given = json.load(sys.stdin)
     index, lock, database = (Path(given[name]) for name in ("index", "lock", "database"))
     try:
-        found = check_now(IndexPlace(index, lock, database, given["fingerprint"], int(given["index_from"])))
+        found = verify_index(IndexConfig(index, lock, database, given["fingerprint"], int(given["index_from"])))
         print(json.dumps(None if found is None else asdict(found)))  # noqa: T201
     except StoreError as error:
         print(json.dumps({"failed": error.message}))  # noqa: T201

@@ -5,16 +5,16 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
 from memchat.core.protocols import Embedder
-from memchat.doctor.database import complaints, only_indexes, several, wordless
+from memchat.doctor.database import complaints, missing_from_fulltext, only_indexes, pluralize
 from memchat.errors import StoreError
 from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
 from memchat.storage.migrations import MIGRATIONS
-from memchat.storage.vectors.reembedding import Fault, Reembedding, faults
+from memchat.storage.vectors.reembedding import Reembedding, VectorProblem, vector_problems
 
 _WORDS = re.compile(r"CREATE VIRTUAL TABLE words [^;]+")
 
 
-class Mending(Reembedding):
+class Repairs(Reembedding):
     """Works over one connection, with vectors of the fingerprint it was given."""
 
     def all(self, embedder: Callable[[], Embedder]) -> Iterator[str]:
@@ -54,7 +54,7 @@ class Mending(Reembedding):
                 " WHERE owner <> (SELECT owner FROM memories AS m WHERE m.number = vectors.number)"
             )
             if moved:
-                self.announce()
+                self.invalidate_caches()
         return f"Rows that belonged to nothing, removed or given back: {gone + moved}." if gone or moved else None
 
     def _words(self) -> str | None:
@@ -66,9 +66,9 @@ class Mending(Reembedding):
                 self._db.execute("DROP TABLE IF EXISTS words")
                 self._db.execute(_first_schema())
                 extra = 1
-            numbers = wordless(self._db)
+            numbers = missing_from_fulltext(self._db)
             self._index_words(numbers)
-        return f"The index of words was put right, for {several(len(numbers))}." if numbers or extra else None
+        return f"The index of words was put right, for {pluralize(len(numbers))}." if numbers or extra else None
 
     def _index_words(self, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -78,9 +78,13 @@ class Mending(Reembedding):
 
     def _vectors(self, embedder: Callable[[], Embedder]) -> str | None:
         """Vectors of another embedder are left to `memchat reindex`: with a paid one that is for a person to say."""
-        numbers = [number for number, fault in faults(self._db, self._fingerprint) if fault is not Fault.FOREIGN]
+        numbers = [
+            number
+            for number, fault in vector_problems(self._db, self._fingerprint)
+            if fault is not VectorProblem.FOREIGN
+        ]
         done = self.renew(numbers, embedder()) if numbers else 0
-        return f"New vectors for {several(done)}." if done else None
+        return f"New vectors for {pluralize(done)}." if done else None
 
 
 def _first_schema() -> str:

@@ -13,10 +13,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from memchat.core.protocols import PromptMessage, Request
+from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import CATEGORIES, MAX_CUES, MAX_TEXT, Memory, Role, Scope
 from memchat.errors import BadReply
-from memchat.text.sanitize import visible
+from memchat.text.sanitize import strip_control_chars
 
 MAX_FACTS = 200
 ASSISTANT_CHARACTERS = 1_200
@@ -97,7 +97,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class MemoryReference:
     """A known memory, by number, and the words that say what becomes of it."""
 
     number: int
@@ -111,13 +111,13 @@ class Extraction:
 
     facts: tuple[Fact, ...] = ()
     confirmed: tuple[int, ...] = ()
-    ended: tuple[Mention, ...] = ()
+    ended: tuple[MemoryReference, ...] = ()
     outdated: tuple[int, ...] = ()
-    forget: tuple[Mention, ...] = ()
-    faults: tuple[str, ...] = field(default=(), compare=False)
+    forget: tuple[MemoryReference, ...] = ()
+    parse_errors: tuple[str, ...] = field(default=(), compare=False)
 
 
-def request(exchange: Exchange) -> Request:
+def request(exchange: Exchange) -> ModelRequest:
     """The one call that learns from `exchange`: temperature 0, JSON by schema."""
     system = INSTRUCTIONS.substitute(
         categories=", ".join(exchange.categories),
@@ -126,14 +126,14 @@ def request(exchange: Exchange) -> Request:
     )
     if exchange.instructions:
         system += f"\n\nThe operator's own instructions on what to keep: {exchange.instructions.strip()}"
-    return Request(
+    return ModelRequest(
         [PromptMessage(Role.SYSTEM, system), PromptMessage(Role.USER, _inputs(exchange))],
         temperature=0.0,
         schema=SCHEMA,
     )
 
 
-def repair(asked: Request, reply: str, faults: Sequence[str]) -> Request:
+def retry_request(asked: ModelRequest, reply: str, faults: Sequence[str]) -> ModelRequest:
     """The same request once more, with the answer that could not be used and what is wrong with it."""
     complaint = (
         f"That answer cannot be used: {'; '.join(faults[:5])}. Give the whole answer again as one JSON object with the "
@@ -144,7 +144,7 @@ def repair(asked: Request, reply: str, faults: Sequence[str]) -> Request:
         PromptMessage(Role.ASSISTANT, reply[:4_000] or "(nothing)"),
         PromptMessage(Role.USER, complaint),
     ]
-    return Request(messages, temperature=asked.temperature, schema=asked.schema)
+    return ModelRequest(messages, temperature=asked.temperature, schema=asked.schema)
 
 
 def _inputs(exchange: Exchange) -> str:
@@ -185,7 +185,7 @@ def parse(reply: str) -> Extraction:
     if not (value.keys() & _KEYS):
         if value:
             raise BadReply("The extraction model answered with other keys than were asked for.")
-        return Extraction(faults=tuple(faults))
+        return Extraction(parse_errors=tuple(faults))
     return Extraction(
         _facts(value, faults),
         _numbers(value.get("confirmed")),
@@ -333,7 +333,7 @@ def _fact(item: object, faults: list[str]) -> Fact:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(visible(text).split())
+    return " ".join(strip_control_chars(text).split())
 
 
 def _is_true(value: object) -> bool:
@@ -360,7 +360,7 @@ def _numbers(value: object) -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
-def _mentions(value: object, faults: list[str]) -> tuple[Mention, ...]:
+def _mentions(value: object, faults: list[str]) -> tuple[MemoryReference, ...]:
     mentions = []
     given = value if isinstance(value, list) else [] if value is None else [value]
     for item in given:
@@ -368,7 +368,7 @@ def _mentions(value: object, faults: list[str]) -> tuple[Mention, ...]:
         said = item if isinstance(item, dict) else {}
         quote = said.get("quote")
         if number and isinstance(quote, str) and quote.strip():
-            mentions.append(Mention(number[0], quote.strip(), _day(said.get("valid_to"))))
+            mentions.append(MemoryReference(number[0], quote.strip(), _day(said.get("valid_to"))))
         else:
             faults.append("an ended or forgotten memory comes without its number or quote")
     return tuple(dict.fromkeys(mentions))

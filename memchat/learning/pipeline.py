@@ -14,19 +14,19 @@ from memchat.core.types import (
     Draft,
     Evidence,
     Forget,
+    LearningJob,
+    LearningOptions,
     Memory,
     Message,
     Metadata,
     Scope,
     Session,
     Source,
-    Terms,
-    Work,
 )
 from memchat.errors import BadReply, MemchatError, StoreError
 from memchat.learning import extraction, reconcile
 from memchat.learning.extraction import Exchange, Extraction
-from memchat.recall.retriever import Recall
+from memchat.recall.retriever import Retriever
 from memchat.text import embedding
 from memchat.text.own_words import own_words
 
@@ -37,20 +37,20 @@ KNOWN_MEMORIES = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class LearningResult:
     """What one exchange taught, or the reason why it still waits.
 
     `unread` says what could not be read in the model's answer, nor in its repair: something said may not be kept.
     """
 
     applied: tuple[Applied, ...] = ()
-    unread: tuple[str, ...] = ()
+    unparsed: tuple[str, ...] = ()
     error: str | None = None
     cause: MemchatError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class AgentPolicy:
     """What learning needs to know of an agent's profile."""
 
     instructions: str | None = None
@@ -70,26 +70,26 @@ class Desk(Protocol):
     @property
     def embedder(self) -> Embedder: ...
     @property
-    def recall(self) -> Recall: ...
+    def recall(self) -> Retriever: ...
 
-    def agent(self, name: str | None) -> Agent: ...
-    def claim(self, user: str | None) -> Work | None: ...
+    def agent(self, name: str | None) -> AgentPolicy: ...
+    def claim(self, user: str | None) -> LearningJob | None: ...
     def message(self, message_id: str) -> Message | None: ...
     def session(self, session_id: str) -> Session | None: ...
     def reply_to(self, message: Message) -> Message | None: ...
     def before(self, message: Message, limit: int) -> list[Message]: ...
     def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob
     ) -> list[Applied]: ...
     def clean(self) -> None: ...
-    def failed(self, work: Work, reason: str) -> None: ...
-    def release(self, work: Work) -> None: ...
-    def drop(self, work: Work) -> None: ...
+    def failed(self, work: LearningJob, reason: str) -> None: ...
+    def release(self, work: LearningJob) -> None: ...
+    def drop(self, work: LearningJob) -> None: ...
     def due(self, user: str | None) -> int: ...
     def close(self) -> None: ...
 
 
-def learn(desk: Desk, work: Work) -> Lesson:
+def learn(desk: Desk, work: LearningJob) -> LearningResult:
     """Learn from one exchange: extract, check, reconcile, store. A failure leaves the work pending with its reason.
 
     So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
@@ -98,35 +98,35 @@ def learn(desk: Desk, work: Work) -> Lesson:
         return _learn(desk, work)
     except MemchatError as error:
         desk.failed(work, error.message)
-        return Lesson(error=error.message, cause=error)
+        return LearningResult(error=error.message, cause=error)
     except Exception as error:
-        desk.failed(work, bug(error))
+        desk.failed(work, bug_message(error))
         raise
     except BaseException:
         desk.release(work)
         raise
 
 
-def bug(error: Exception) -> str:
+def bug_message(error: Exception) -> str:
     """What a person is told of a bug: nothing of what they wrote."""
     return f"{type(error).__name__}, which is a bug in memchat."
 
 
-def _learn(desk: Desk, work: Work) -> Lesson:
+def _learn(desk: Desk, work: LearningJob) -> LearningResult:
     asked = desk.message(work.user_message_id)
     session = desk.session(work.session_id)
     if asked is None or session is None:
         desk.drop(work)
-        return Lesson()
+        return LearningResult()
     agent = desk.agent(session.agent)
     if not work.terms.infer:
-        return Lesson(tuple(_keep(desk, work, asked, session)))
+        return LearningResult(tuple(_keep(desk, work, asked, session)))
     exchange = _exchange(desk, work, asked, session, agent)
     if not exchange.user.strip():
         desk.drop(work)
-        return Lesson()
+        return LearningResult()
     found = extract(desk.model, exchange)
-    learning = reconcile.Learning(
+    learning = reconcile.LearningSource(
         owner=session.owner,
         session_id=session.id,
         message_id=asked.id,
@@ -141,10 +141,10 @@ def _learn(desk: Desk, work: Work) -> Lesson:
     applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
     if any(isinstance(decision, Forget) for decision in decisions):
         _clean(desk)
-    return Lesson(tuple(applied), found.faults)
+    return LearningResult(tuple(applied), found.parse_errors)
 
 
-def _keep(desk: Desk, work: Work, asked: Message, session: Session) -> list[Applied]:
+def _keep(desk: Desk, work: LearningJob, asked: Message, session: Session) -> list[Applied]:
     """Keep the exchange as it was said: one memory a message."""
     before = desk.before(asked, 1)
     said = [message for message in (asked, desk.reply_to(asked)) if message is not None]
@@ -154,7 +154,7 @@ def _keep(desk: Desk, work: Work, asked: Message, session: Session) -> list[Appl
     return desk.apply([Add(draft, reason="kept as it was said") for draft in drafts], embedded, work)
 
 
-def verbatim(message: Message, session: Session, terms: Terms) -> Draft:
+def verbatim(message: Message, session: Session, terms: LearningOptions) -> Draft:
     """`message` as a memory, word for word."""
     scope = terms.scope or session.owner.kind
     return Draft(
@@ -189,7 +189,7 @@ def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
     first, faults = _read(answer)
     if first is not None and not faults:
         return first
-    second, faults = _read(model.complete(extraction.repair(asked, answer, faults)).text)
+    second, faults = _read(model.complete(extraction.retry_request(asked, answer, faults)).text)
     best = max((one for one in (second, first) if one is not None), key=_size, default=None)
     if best is None or (faults and not _size(best)):
         raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
@@ -202,7 +202,7 @@ def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:
         found = extraction.parse(answer)
     except BadReply as error:
         return None, (error.message.rstrip("."),)
-    return found, found.faults
+    return found, found.parse_errors
 
 
 def _size(found: Extraction) -> int:
@@ -216,7 +216,7 @@ def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embed
     return [next(rows) if isinstance(decision, Add) else None for decision in decisions]
 
 
-def _exchange(desk: Desk, work: Work, asked: Message, session: Session, agent: Agent) -> Exchange:
+def _exchange(desk: Desk, work: LearningJob, asked: Message, session: Session, agent: AgentPolicy) -> Exchange:
     said = own_words(asked.text)
     reply = desk.reply_to(asked)
     return Exchange(

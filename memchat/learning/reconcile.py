@@ -10,11 +10,11 @@ from memchat.core.types import (
     Add,
     Confirm,
     Decision,
-    Doubt,
     Draft,
     End,
     Evidence,
     Forget,
+    MarkOutdated,
     Memory,
     Metadata,
     Owner,
@@ -22,7 +22,7 @@ from memchat.core.types import (
     Scope,
     Source,
 )
-from memchat.learning.extraction import Exchange, Extraction, Fact, Mention
+from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
 from memchat.text.normalize import STOP_WORDS, is_unspaced, words
 
 _ERASE = (
@@ -79,7 +79,7 @@ _SAME = {
 
 
 @dataclass(frozen=True, slots=True)
-class Learning:
+class LearningSource:
     """Who is learned about, and from what: the same for every fact of one exchange."""
 
     owner: Owner
@@ -154,19 +154,19 @@ def _plain(text: str) -> tuple[str, list[int]]:
     return "".join(plain), places
 
 
-def decide(extraction: Extraction, exchange: Exchange, learning: Learning) -> list[Decision]:
+def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource) -> list[Decision]:
     """What `extraction` comes to: what was not said in this exchange is dropped, numbers not given are ignored.
 
     An agent's memories may be replaced by what it learns; nobody who talks to it can end them or have them forgotten.
     """
     known = dict(enumerate(exchange.known, 1))
     own = {number: memory for number, memory in known.items() if memory.owner == learning.owner}
-    message, numbers = _Message(exchange.user), _Numbers(exchange)
+    message, numbers = _Message(exchange.user), _NumberCheck(exchange)
     forgotten, over = _asked_to_forget(extraction, exchange, own, message)
     decisions: list[Decision] = []
     for fact in extraction.facts:
         quote = message.quoted(fact.quote)
-        if quote is not None and _says_something(quote, exchange.user) and numbers.ground(fact):
+        if quote is not None and _is_informative(quote, exchange.user) and numbers.supports(fact):
             replaced = [known[n] for n in fact.replaces if n in known and known[n].id not in forgotten]
             decisions.append(_add(fact, quote, replaced, exchange, learning))
     touched = {m for d in decisions if isinstance(d, Add) for m in d.replaces}
@@ -175,15 +175,15 @@ def decide(extraction: Extraction, exchange: Exchange, learning: Learning) -> li
     # What is outdated can only be so where something else has changed.
     outdated = extraction.outdated if decisions or ended else ()
     rest = replace(extraction, ended=tuple(ended), outdated=outdated)
-    return decisions + _fates(rest, exchange, own, touched.union(forgotten))
+    return decisions + _other_decisions(rest, exchange, own, touched.union(forgotten))
 
 
-def _says_something(quote: str, said: str) -> bool:
+def _is_informative(quote: str, said: str) -> bool:
     """Whether `quote` is more than words like "I am", or all that was said."""
     return any(word not in _SAYS_NOTHING for word in words(quote)) or words(quote) in ([], words(said))
 
 
-class _Numbers:
+class _NumberCheck:
     """The numbers that an exchange says, and those to which it leads."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -191,10 +191,10 @@ class _Numbers:
         self._said = _with_plain_digits("\n".join((exchange.user, *(text for _, text in exchange.earlier), *known)))
         own = (text for role, text in exchange.earlier if role is Role.USER)
         dated = _with_plain_digits("\n".join((exchange.user, *own, *known)))
-        self._years = {*map(int, re.findall(rf"(?<!\d){_YEAR}(?!\d)", dated)), *_reckoned(exchange)}
+        self._years = {*map(int, re.findall(rf"(?<!\d){_YEAR}(?!\d)", dated)), *_derivable_years(exchange)}
         self._in_words = _MAGNITUDE.search(self._said) is not None
 
-    def ground(self, fact: Fact) -> bool:
+    def supports(self, fact: Fact) -> bool:
         """Whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
 
         The number of a case may come from the assistant ("that ticket"), a year may not. Times and dates may have been
@@ -215,7 +215,7 @@ class _Numbers:
         return len(numbers) > 1 and all(len(number) > 2 and self._has(number) for number in numbers)
 
 
-def _reckoned(exchange: Exchange) -> set[int]:
+def _derivable_years(exchange: Exchange) -> set[int]:
     """The years that a message may mean without saying them: those about its own, and so many away from it.
 
     A count may be of years, an age, or of months; "'98", "12.5.24" and "the 90s" name a year or a decade.
@@ -234,7 +234,7 @@ def _with_plain_digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
-def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange, learning: Learning) -> Add:
+def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange, learning: LearningSource) -> Add:
     scope = _scope(fact, replaced, learning)
     owner = Owner.agent(learning.agent) if scope is Scope.AGENT and learning.agent else learning.owner
     draft = Draft(
@@ -257,7 +257,7 @@ def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange,
     return Add(draft, same_reach, mistaken=fact.mistaken, reason="said in conversation")
 
 
-def _scope(fact: Fact, replaced: Sequence[Memory], learning: Learning) -> Scope:
+def _scope(fact: Fact, replaced: Sequence[Memory], learning: LearningSource) -> Scope:
     """A fact reaches as far as what it replaces; agent memory needs the agent's leave, and is of no person."""
     if learning.scope is not None:
         return learning.scope
@@ -275,7 +275,7 @@ def _scope(fact: Fact, replaced: Sequence[Memory], learning: Learning) -> Scope:
 
 def _asked_to_forget(
     extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], message: _Message
-) -> tuple[list[str], list[Mention]]:
+) -> tuple[list[str], list[MemoryReference]]:
     """The ids of what the person asked to forget, and the mentions that only say that something is over.
 
     "Don't forget that I…" is neither.
@@ -286,7 +286,7 @@ def _asked_to_forget(
     return [], [] if _ASKS_NO_FORGETTING.search(exchange.user) else mentioned
 
 
-def _fates(
+def _other_decisions(
     extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], settled: Collection[str]
 ) -> list[Decision]:
     """What becomes of the known memories that are neither replaced nor forgotten, each decided on once."""
@@ -302,5 +302,5 @@ def _fates(
         for memory in fates_of([mention.number]):
             decisions.append(End(memory.id, mention.valid_to or exchange.today, "said to be over"))
     decisions += [Confirm(memory.id, "said again") for memory in fates_of(extraction.confirmed)]
-    decisions += [Doubt(memory.id, "what it hung on has changed") for memory in fates_of(extraction.outdated)]
+    decisions += [MarkOutdated(memory.id, "what it hung on has changed") for memory in fates_of(extraction.outdated)]
     return decisions

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from memchat.errors import MemchatError, StoreBusy, whereabouts
+from memchat.errors import MemchatError, StoreBusy, traceback_without_message
 
 if TYPE_CHECKING:
-    from memchat.learning.pipeline import Desk, Lesson
+    from memchat.learning.pipeline import Desk, LearningResult
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ IDLE_S = 2.0
 """How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
 
 
-class Learner:
+class LearningWorker:
     """One daemon thread that learns from what `user` said, and from nobody else; with None from what anybody said.
 
     It starts when it is first woken, unless it is `idle` for good. `open_desk` is called on it, so that connections are
@@ -27,7 +27,7 @@ class Learner:
     def __init__(
         self,
         open_desk: "Callable[[], Desk]",
-        on_lesson: "Callable[[Lesson], None]",
+        on_lesson: "Callable[[LearningResult], None]",
         *,
         user: str | None,
         idle: bool = False,
@@ -43,7 +43,7 @@ class Learner:
         self._settled = False
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         """There may be work, new or left from another time."""
         with self._news:
             self._awake, self._settled = True, False
@@ -52,13 +52,13 @@ class Learner:
                 self._may_start = False
                 self._thread.start()
 
-    def settle(self, timeout_s: float | None = None) -> bool:
+    def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is left that could be learned here now. False when that takes longer than `timeout_s`.
 
         What another live process is at is not waited for, nor is what must wait for that.
         A learner that has stopped, or is idle, has nothing to wait for.
         """
-        self.wake()
+        self.notify()
         with self._news:
             return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
 
@@ -86,7 +86,7 @@ class Learner:
                 self._step(desk)
         except MemchatError as error:
             log.warning("the learner has stopped: %s", error.message)
-            self._tell_failure(error.message)
+            self._report_failure(error.message)
         finally:
             if desk is not None:
                 desk.close()
@@ -97,36 +97,36 @@ class Learner:
     def _step(self, desk: "Desk") -> None:
         """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
         try:
-            if not self._work_off(desk):
+            if not self._process_next(desk):
                 self._rest(desk)
         except StoreBusy as error:
-            self._tell_failure(error.message)
+            self._report_failure(error.message)
             self._pause()
         except MemchatError:
             raise
         except Exception as error:
-            from memchat.learning.pipeline import bug
+            from memchat.learning.pipeline import bug_message
 
             _log_bug("learning failed", error)
-            self._tell_failure(bug(error))
+            self._report_failure(bug_message(error))
             self._pause()
 
-    def _work_off(self, desk: "Desk") -> bool:
+    def _process_next(self, desk: "Desk") -> bool:
         # Loaded here, for a chat's prompt does not wait for it.
         from memchat.learning.pipeline import learn
 
         work = desk.claim(self._user)
         if work is None:
             return False
-        self._tell(learn(desk, work))
+        self._report(learn(desk, work))
         return True
 
-    def _tell_failure(self, reason: str) -> None:
-        from memchat.learning.pipeline import Lesson
+    def _report_failure(self, reason: str) -> None:
+        from memchat.learning.pipeline import LearningResult
 
-        self._tell(Lesson(error=reason))
+        self._report(LearningResult(error=reason))
 
-    def _tell(self, lesson: "Lesson") -> None:
+    def _report(self, lesson: "LearningResult") -> None:
         """What is learned is learned, whether or not it can be shown."""
         try:
             self._on_lesson(lesson)
@@ -150,4 +150,4 @@ class Learner:
 
 
 def _log_bug(what: str, error: Exception) -> None:
-    log.error("%s: %s", what, whereabouts(error))
+    log.error("%s: %s", what, traceback_without_message(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memchat.text.embedding import load_numpy
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -28,7 +28,7 @@ _THREADS = 2
 
 
 class BuiltinEmbedder:
-    """Implements `memory.ports.Embedder`. Loads on first use, in 0.15 s; safe to share between threads.
+    """Implements `core.protocols.Embedder`. Loads on first use, in 0.15 s; safe to share between threads.
 
     Of a text longer than 256 word pieces only the beginning counts. Texts without any word piece share one vector.
     """
@@ -52,7 +52,7 @@ class BuiltinEmbedder:
 
         if not texts:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        pieces = [_cut(encoding.ids) for encoding in tokenizer().encode_batch([well_formed(text) for text in texts])]
+        pieces = [_cut(encoding.ids) for encoding in tokenizer().encode_batch([fix_surrogates(text) for text in texts])]
         if len(pieces) == 1:
             return self._vector(pieces[0])
         from concurrent.futures import ThreadPoolExecutor

@@ -8,14 +8,14 @@ from memchat.config import Settings
 from memchat.core.protocols import Embedder
 from memchat.errors import ModelError
 from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder
-from memchat.llm.options import ModelAccess
+from memchat.llm.options import ModelOptions
 
 if TYPE_CHECKING:
     from memchat.llm.litellm_embedder import LiteLLMEmbedder
     from memchat.llm.retry import RetryNotice
 
 
-class Embedding:
+class EmbedderProvider:
     """Parts are made when first asked for, and no embedder is asked anything before it has something to embed.
 
     `access` says how to reach a model of LiteLLM's. `on_notice` hears once why memories are recalled by words alone.
@@ -25,7 +25,7 @@ class Embedding:
     def __init__(
         self,
         settings: Settings,
-        access: ModelAccess,
+        access: ModelOptions,
         on_retry: "Callable[[RetryNotice], None] | None",
         on_notice: Callable[[str], None],
         stored_dimension: Callable[[str], int | None],
@@ -49,15 +49,15 @@ class Embedding:
         return BuiltinEmbedder()
 
     @cached_property
-    def requests(self) -> Embedder:
+    def query_embedder(self) -> Embedder:
         """For requests, which are answered by words alone when a model of LiteLLM's fails."""
         if not self._settings.embedding_model:
             return self.embedder
-        from memchat.llm.litellm_embedder import RequestEmbedder
+        from memchat.llm.litellm_embedder import QueryEmbedder
 
-        return RequestEmbedder(self._litellm, self._tell_of_failure)
+        return QueryEmbedder(self._litellm, self._tell_of_failure)
 
-    def anew(self) -> Embedder:
+    def fresh_embedder(self) -> Embedder:
         """Another one, which is not told the dimension that the stored vectors have."""
         return self._new_litellm(None) if self._settings.embedding_model else self.embedder
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memchat.errors import BadReply, ModelError
-from memchat.llm.litellm_errors import Endpoint, translated
+from memchat.llm.litellm_errors import Endpoint, translate_errors
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.retry import RetryNotice, RetryPolicy
 from memchat.text import embedding
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 # The smallest limit among the providers (Cohere's).
 _BATCH_TEXTS = 96
 
-REST_S = 60.0
+COOLDOWN_S = 60.0
 """How long nobody waits again, in seconds, for an embedder that has failed a request."""
 
 
 class LiteLLMEmbedder:
-    """Implements `memory.ports.Embedder`.
+    """Implements `core.protocols.Embedder`.
 
     Without a `dimension` it is learned from the first answer, and asking for it before that costs a call. An answer of
     another dimension is a `ModelError`.
@@ -76,11 +76,11 @@ class LiteLLMEmbedder:
 
     def _embedded_once(self, texts: Sequence[str]) -> "Vectors":
         endpoint = self._endpoint
-        with translated(endpoint):
+        with translate_errors(endpoint):
             answer = litellm().embedding(
                 model=endpoint.model,
                 # Providers refuse an empty string.
-                input=[well_formed(text) or " " for text in texts],
+                input=[fix_surrogates(text) or " " for text in texts],
                 api_key=endpoint.api_key,
                 api_base=endpoint.api_base,
                 timeout=endpoint.timeout_s,
@@ -105,10 +105,10 @@ class LiteLLMEmbedder:
             )
 
 
-class RequestEmbedder:
-    """Implements `memory.ports.Embedder` for requests, which words alone can answer when `embedder` fails.
+class QueryEmbedder:
+    """Implements `core.protocols.Embedder` for requests, which words alone can answer when `embedder` fails.
 
-    It is then left alone for REST_S, the failure being raised at once. `on_failure` hears of the first one only.
+    It is then left alone for COOLDOWN_S, the failure being raised at once. `on_failure` hears of the first one only.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class RequestEmbedder:
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
         """Unit vectors, one row a text, in the order given."""
-        if self._failure is not None and self._clock() - self._failed_at < REST_S:
+        if self._failure is not None and self._clock() - self._failed_at < COOLDOWN_S:
             raise ModelError(self._failure.message, hint=self._failure.hint)
         try:
             return self._embedder.embed_request(texts)

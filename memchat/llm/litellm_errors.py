@@ -77,7 +77,7 @@ class Endpoint:
 
 
 @contextmanager
-def translated(endpoint: Endpoint) -> Iterator[None]:
+def translate_errors(endpoint: Endpoint) -> Iterator[None]:
     """Turn what LiteLLM and the libraries under it raise into `ModelError`s; everything else passes unchanged."""
     try:
         yield
@@ -87,7 +87,7 @@ def translated(endpoint: Endpoint) -> Iterator[None]:
         failure = _Failure(endpoint, _chain(error))
         if not failure.of_a_vendor:
             raise
-        raise _explained(failure) from error
+        raise _classify(failure) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Failure:
         return next((status for status in statuses if isinstance(status, int)), None)
 
     @property
-    def words(self) -> str:
+    def messages(self) -> str:
         """All messages and error codes of the chain, in lower case, to be searched and never shown.
 
         Up to version 2 of OpenAI's client the message repeats the provider's code; since version 3 only `code` has it.
@@ -126,7 +126,7 @@ class _Failure:
         return line if len(line) <= _LONGEST_DETAIL else line[:_LONGEST_DETAIL].rstrip() + "…"
 
     @property
-    def names(self) -> set[str]:
+    def class_names(self) -> set[str]:
         """The names of all classes in the chain and of those they derive from."""
         return {parent.__name__ for link in self.links for parent in type(link).__mro__}
 
@@ -154,7 +154,7 @@ def _chain(error: BaseException) -> tuple[BaseException, ...]:
     return tuple(links)
 
 
-def _explained(failure: _Failure) -> ModelError:
+def _classify(failure: _Failure) -> ModelError:
     for rule in (_no_key, _timeout, _no_connection, _not_a_reply, _broken_connection, _by_words, _by_status):
         if (error := rule(failure)) is not None:
             return error
@@ -163,7 +163,7 @@ def _explained(failure: _Failure) -> ModelError:
 
 
 def _no_key(failure: _Failure) -> ModelError | None:
-    if failure.status != 401 and not _NO_KEY.search(failure.words):
+    if failure.status != 401 and not _NO_KEY.search(failure.messages):
         return None
     variable = _missing_variable(failure.endpoint)
     if variable is None:
@@ -175,14 +175,14 @@ def _no_key(failure: _Failure) -> ModelError | None:
 
 
 def _timeout(failure: _Failure) -> ModelError | None:
-    if not failure.names & {"TimeoutException", "APITimeoutError"}:
+    if not failure.class_names & {"TimeoutException", "APITimeoutError"}:
         return None
     message = f"Nothing came from {failure.endpoint.model} for {failure.endpoint.timeout_s:g} s."
     return ModelTimeout(message, hint="Try again, or allow it more time.")
 
 
 def _no_connection(failure: _Failure) -> ModelError | None:
-    if "ConnectError" not in failure.names:
+    if "ConnectError" not in failure.class_names:
         return None
     lost, place = f"{failure.endpoint.model} cannot be reached", _address(failure)
     if failure.find(socket.gaierror):
@@ -196,7 +196,7 @@ def _no_connection(failure: _Failure) -> ModelError | None:
 
 
 def _not_a_reply(failure: _Failure) -> ModelError | None:
-    if failure.find(JSONDecodeError) or _NO_REPLY.search(failure.words):
+    if failure.find(JSONDecodeError) or _NO_REPLY.search(failure.messages):
         return not_a_reply(failure.endpoint)
     return None
 
@@ -210,7 +210,7 @@ def not_a_reply(endpoint: Endpoint) -> BadReply:
 
 
 def _broken_connection(failure: _Failure) -> ModelError | None:
-    if "TransportError" not in failure.names:
+    if "TransportError" not in failure.class_names:
         return None
     return ModelUnreachable(f"The connection to {failure.endpoint.model} broke.", hint="Try again.")
 
@@ -218,12 +218,16 @@ def _broken_connection(failure: _Failure) -> ModelError | None:
 def _by_words(failure: _Failure) -> ModelError | None:
     """Causes that providers report under various statuses."""
     model, another = failure.endpoint.model, failure.endpoint.another
-    if failure.status == 402 or _NO_CREDIT.search(failure.words):
+    if failure.status == 402 or _NO_CREDIT.search(failure.messages):
         return ModelError(f"The account for {model} has no credit left.", hint=f"Top it up, or {another}.")
-    if failure.status == 413 or "ContextWindowExceededError" in failure.names or _TOO_LONG.search(failure.words):
+    if (
+        failure.status == 413
+        or "ContextWindowExceededError" in failure.class_names
+        or _TOO_LONG.search(failure.messages)
+    ):
         what, shorter = ("text", "Shorten it") if failure.endpoint.embeds else ("prompt", "Start a new session")
         return ContextOverflow(f"The {what} is too long for {model}.", hint=f"{shorter}, or {another}.")
-    if failure.status == 404 or (failure.status == 400 and _NO_SUCH_MODEL.search(failure.words)):
+    if failure.status == 404 or (failure.status == 400 and _NO_SUCH_MODEL.search(failure.messages)):
         return _unknown_model(failure)
     return None
 

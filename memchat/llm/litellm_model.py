@@ -5,18 +5,18 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any
 
-from memchat.core.protocols import Completion, Delta, Request, Usage
+from memchat.core.protocols import Completion, Delta, ModelRequest, Usage
 from memchat.errors import BadReply, ModelError, ModelUnreachable
-from memchat.llm.litellm_errors import Endpoint, not_a_reply, translated
+from memchat.llm.litellm_errors import Endpoint, not_a_reply, translate_errors
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.retry import RetryNotice, RetryPolicy
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 FALLBACK_CONTEXT_TOKENS = 8192
 
 
 class LiteLLMModel:
-    """Implements `memory.ports.LanguageModel`. `on_retry` is told of every wait before it begins.
+    """Implements `core.protocols.LanguageModel`. `on_retry` is told of every wait before it begins.
 
     `temperature` and `max_tokens` hold where a request leaves them open. `context_tokens` overrides what LiteLLM knows
     of the model; it is also the window an Ollama model is asked for.
@@ -55,10 +55,10 @@ class LiteLLMModel:
 
     def count_tokens(self, text: str) -> int:
         """Counted on this machine; for models with a tokenizer of their own it is an estimate with OpenAI's."""
-        count: int = litellm().token_counter(model=self.name, text=well_formed(text))
+        count: int = litellm().token_counter(model=self.name, text=fix_surrogates(text))
         return count
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         """The reply as it arrives; nothing is tried again once text has been yielded."""
         attempt = 0
         while True:
@@ -76,13 +76,13 @@ class LiteLLMModel:
             attempt += 1
             self._retry.pause(failure, attempt)
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         return self._retry.run(lambda: self._completed_once(request))
 
-    def _streamed_once(self, request: Request) -> Generator[Delta, None, None]:
+    def _streamed_once(self, request: ModelRequest) -> Generator[Delta, None, None]:
         spoken = False
         try:
-            with translated(self._endpoint):
+            with translate_errors(self._endpoint):
                 response = self._call(request, stream=True, stream_options={"include_usage": True})
                 with closing(_Connection(response)):
                     for chunk in response:
@@ -96,8 +96,8 @@ class LiteLLMModel:
             raise
         self._check_end(response, spoken)
 
-    def _completed_once(self, request: Request) -> Completion:
-        with translated(self._endpoint):
+    def _completed_once(self, request: ModelRequest) -> Completion:
+        with translate_errors(self._endpoint):
             response = self._call(request)
             text, usage = _text(response, "message"), self._usage(response)
         if not text.strip():
@@ -121,20 +121,20 @@ class LiteLLMModel:
             hint="Ask again, allow longer replies, or pick another model with --model.",
         )
 
-    def _call(self, request: Request, **streaming: Any) -> Any:
+    def _call(self, request: ModelRequest, **streaming: Any) -> Any:
         module = litellm()
         if self._endpoint.is_ollama:
             # For a model that is not in its table LiteLLM would ask Ollama about it after every reply.
             module.model_cost.setdefault(self.name, {"litellm_provider": self._endpoint.provider, "mode": "chat"})
         return module.completion(**self._parameters(request), **streaming)
 
-    def _parameters(self, request: Request) -> dict[str, Any]:
+    def _parameters(self, request: ModelRequest) -> dict[str, Any]:
         """The arguments of one call. Retries are ours alone: LiteLLM's and the OpenAI client's would multiply them."""
         endpoint = self._endpoint
         given = {
             "model": endpoint.model,
             "messages": [
-                {"role": message.role.value, "content": well_formed(message.content)} for message in request.messages
+                {"role": message.role.value, "content": fix_surrogates(message.content)} for message in request.messages
             ],
             "api_key": endpoint.api_key,
             "api_base": endpoint.api_base,

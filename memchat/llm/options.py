@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class ModelAccess:
+class ModelOptions:
     """What goes with one model's name; None leaves it to the environment or to the model. Kept in memory only."""
 
     api_key: str | None = field(default=None, repr=False)

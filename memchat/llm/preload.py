@@ -10,12 +10,12 @@ log = logging.getLogger(__name__)
 
 def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
     """`ahead_of_time` on a daemon thread."""
-    thread = threading.Thread(target=ahead_of_time, args=(name, load), name=name, daemon=True)
+    thread = threading.Thread(target=ignore_failures, args=(name, load), name=name, daemon=True)
     thread.start()
     return thread
 
 
-def ahead_of_time(name: str, load: Callable[[], object]) -> None:
+def ignore_failures(name: str, load: Callable[[], object]) -> None:
     """Do `load`. What fails here fails again, and is told, where it is needed."""
     try:
         load()

@@ -107,7 +107,7 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[st
         with httpx.Client(timeout=timeout_s, trust_env=not local) as client:
             answer = client.get(f"{base_url.rstrip('/')}/api/tags")
         listed = answer.raise_for_status().json()["models"]
-        return [model["name"] for model in listed if not _only_embeds(model)]
+        return [model["name"] for model in listed if not _is_embedding_model(model)]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         log.debug("no Ollama at the configured address: %s", type(error).__name__)
         return []
@@ -122,7 +122,7 @@ def _listens(host: str, port: int, timeout_s: float) -> bool:
         return False
 
 
-def _only_embeds(model: Mapping[str, object]) -> bool:
+def _is_embedding_model(model: Mapping[str, object]) -> bool:
     details = model.get("details")
     family = str(details.get("family", "")) if isinstance(details, Mapping) else ""
     return "bert" in family or "embed" in str(model["name"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memchat.llm.builtin_embedder import DIMENSION, MODEL_FILE, tokenizer
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,8 @@ _WORD = re.compile(rf"[0-9{_LETTERS}]+|[!-/:-@\\-`{{-~{_MARKS}]")
 _MOST_WORDS = 50_000
 
 
-class BuiltinLexicon:
-    """Implements `memory.ports.Lexicon`. The table is mapped, not read: only the rows asked for are touched."""
+class BuiltinWordPieces:
+    """Implements `core.protocols.WordPieces`. The table is mapped, not read: only the rows asked for are touched."""
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
         """The piece ids of each text, in order, without special tokens, however long the text is."""
@@ -54,7 +54,7 @@ def _pieces_of(text: str) -> "NDArray[np.int64]":
     if _PLAIN.fullmatch(text):
         ids = [piece for word in _WORD.findall(text.lower()) for piece in _WORDS[word]]
     else:
-        ids = _encoded(well_formed(text))
+        ids = _encoded(fix_surrogates(text))
     return np.array(ids, dtype=np.int64)
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from memchat.config import Settings, nearest
+from memchat.config import Settings, closest_match
 from memchat.errors import ConfigError
-from memchat.llm.options import ModelAccess
+from memchat.llm.options import ModelOptions
 from memchat.llm.providers import PROVIDERS
 
 log = logging.getLogger(__name__)
@@ -98,19 +98,19 @@ _WITHOUT_EFFECT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class Mem0Config:
     """A configuration in memchat's terms. `holds_index`: this process may hold the Chroma index."""
 
     settings: Settings
-    models: Mapping[str, ModelAccess] = field(default_factory=dict)
+    models: Mapping[str, ModelOptions] = field(default_factory=dict)
     holds_index: bool = False
 
 
-def mapped(config: Mapping[str, Any], settings: Settings) -> Mapped:
+def from_mem0(config: Mapping[str, Any], settings: Settings) -> Mem0Config:
     """`settings` with what `config` says in their place. Raises ConfigError for what is unknown or cannot be done."""
     _check_keys(config)
     changes: dict[str, Any] = {}
-    models: dict[str, ModelAccess] = {}
+    models: dict[str, ModelOptions] = {}
     if (llm := _section(config, "llm")) is not None:
         name, access = _llm(llm)
         changes |= {"model": name, "extraction_model": name}
@@ -126,7 +126,7 @@ def mapped(config: Mapping[str, Any], settings: Settings) -> Mapped:
     if instructions := config.get("custom_instructions") or config.get("custom_fact_extraction_prompt"):
         changes["instructions"] = str(instructions)
     _note("", [key for key in ("history_db_path", "custom_update_memory_prompt", "reranker") if config.get(key)])
-    return Mapped(replace(settings, **changes), models, store is not None and store.provider == "chroma")
+    return Mem0Config(replace(settings, **changes), models, store is not None and store.provider == "chroma")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _section(config: Mapping[str, Any], name: str) -> _Section | None:
     return _Section(name, str(value.get("provider") or default).lower(), value.get("config") or {})
 
 
-def _llm(section: _Section) -> tuple[str, ModelAccess]:
+def _llm(section: _Section) -> tuple[str, ModelOptions]:
     if section.provider not in LLM_PREFIXES:
         hint = "Set MEMCHAT_MODEL to any model LiteLLM knows, or use the provider 'litellm' with such a name."
         _unknown(f"memchat knows no llm provider {section.provider!r}.", section.provider, tuple(LLM_PREFIXES), hint)
@@ -181,7 +181,7 @@ def _llm(section: _Section) -> tuple[str, ModelAccess]:
     return usual, _access(section)
 
 
-def _embedder(section: _Section) -> tuple[str | None, ModelAccess]:
+def _embedder(section: _Section) -> tuple[str | None, ModelOptions]:
     """The embedding model, None for the built-in one."""
     named = section.config.get("model") or _deployment(section) or DEFAULT_EMBEDDERS.get(section.provider)
     if section.provider in LOCAL_EMBEDDERS:
@@ -197,7 +197,7 @@ def _embedder(section: _Section) -> tuple[str | None, ModelAccess]:
     return _prefixed(EMBEDDER_PREFIXES[section.provider], str(named)), _access(section)
 
 
-def _local_embedder(section: _Section, named: object) -> tuple[str | None, ModelAccess]:
+def _local_embedder(section: _Section, named: object) -> tuple[str | None, ModelOptions]:
     access = _access(section)
     if access.api_base and named:
         return _prefixed("huggingface/", str(named)), access
@@ -219,7 +219,7 @@ def _place(section: _Section) -> Path | None:
     return None if not path else Path(str(path)).expanduser().absolute()
 
 
-def _access(section: _Section) -> ModelAccess:
+def _access(section: _Section) -> ModelOptions:
     config = section.config
     azure = config.get("azure_kwargs") or {}
     if azure.get("api_version"):
@@ -227,7 +227,7 @@ def _access(section: _Section) -> ModelAccess:
             f"{section.name}: memchat takes Azure's API version from the environment.", hint="Set AZURE_API_VERSION."
         )
     try:
-        return ModelAccess(
+        return ModelOptions(
             api_key=_text(config.get("api_key") or azure.get("api_key")),
             api_base=_text(next((config[k] for k in _ADDRESSES if config.get(k)), None) or azure.get("azure_endpoint")),
             temperature=None if config.get("temperature") is None else float(config["temperature"]),
@@ -264,5 +264,5 @@ def _note(place: str, keys: list[str]) -> None:
 
 
 def _unknown(message: str, word: str, known: tuple[str, ...], hint: str) -> None:
-    guess = nearest(str(word), known)
+    guess = closest_match(str(word), known)
     raise ConfigError(message, hint=f"Did you mean {guess!r}? {hint}" if guess else hint)

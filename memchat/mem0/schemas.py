@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import (
     Applied,
     Change,
@@ -23,7 +23,7 @@ from memchat.core.types import (
 )
 from memchat.errors import UsageError
 from memchat.recall.retriever import Hit
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     from memchat.chat.conversation import Turn
@@ -39,7 +39,7 @@ _NOBODY = "Say whose memories are meant: give user_id, agent_id or run_id."
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class EntityIds:
     """Whose memories a call means.
 
     `user` alone: the person's. `agent` alone: the agent's own, shared by all its users. `user` and `agent`: the
@@ -70,9 +70,9 @@ class Whose:
             whose = "/" + quote(self.agent, safe="")
         return f"{quote(self.run or '', safe=' :.')}@{whose}"
 
-    def view(self, narrowing: "Narrowing", *, all_sessions: bool = False, expired: bool = False) -> View:
+    def filter(self, narrowing: "Filters", *, all_sessions: bool = False, expired: bool = False) -> MemoryFilter:
         """What of it a reader means. `all_sessions` takes the memories of runs in where no run is named."""
-        return View(
+        return MemoryFilter(
             (self.owner,),
             session_id=None if self.run is None else self.session_name,
             all_sessions=all_sessions and self.run is None,
@@ -85,7 +85,7 @@ class Whose:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
+class Filters:
     """What filters ask for beside the owner: pairs that metadata must have, and categories."""
 
     where: Metadata = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Narrowing:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class InputMessage:
     role: Role
     text: str
 
@@ -101,21 +101,21 @@ class Said:
 # What is handed in.
 
 
-def whose(user_id: str | None, agent_id: str | None, run_id: str | None) -> Whose:
+def entity_ids(user_id: str | None, agent_id: str | None, run_id: str | None) -> EntityIds:
     """The owner that the keywords name. Raises UsageError where none does, or one is empty or no valid Unicode."""
     for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
         if value is not None and (not isinstance(value, str) or not value.strip()):
             raise UsageError(f"{name} must be text that is not empty; it is {value!r}.")
-        if value is not None and well_formed(value) != value:
+        if value is not None and fix_surrogates(value) != value:
             raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
     if user_id is None and agent_id is None and run_id is None:
         raise UsageError("Nobody is named whose memories are meant.", hint=_NOBODY)
-    return Whose(user_id, agent_id, run_id)
+    return EntityIds(user_id, agent_id, run_id)
 
 
-def asked(
+def parse_filters(
     filters: Mapping[str, Any] | None, user_id: str | None, agent_id: str | None, run_id: str | None
-) -> tuple[Whose, Narrowing]:
+) -> tuple[EntityIds, Filters]:
     """The owner and the narrowing of a read, in either spelling: keywords, `filters`, or both where they agree."""
     pairs = _pairs(filters or {})
     for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
@@ -128,7 +128,7 @@ def asked(
     if not isinstance(categories, Collection) or not all(isinstance(name, str) for name in categories):
         raise UsageError("categories must be a name, or a list of names.")
     where = {name: _plain(name, value) for name, value in pairs.items()}
-    return whose(*ids), Narrowing(where, tuple(categories))
+    return entity_ids(*ids), Filters(where, tuple(categories))
 
 
 def _pairs(filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,14 +199,14 @@ def end_of(expiration_date: Day | None) -> datetime | None:
         raise UsageError(f"expiration_date must be a day like 2026-12-31, not {expiration_date!r}.") from None
 
 
-def refuse(**given: object) -> None:
+def reject_unsupported(**given: object) -> None:
     """Raise UsageError for an argument of mem0's with a value that cannot be honoured here."""
     for name, value in given.items():
         if value is not None:
             raise UsageError(f"{name} is not supported.", hint=f"Leave {name} out.")
 
 
-def wanted(top_k: int | None, limit: int | None) -> int | None:
+def parse_limit(top_k: int | None, limit: int | None) -> int | None:
     """How many memories are asked for, in either spelling, up to `MOST`. Raises UsageError for none at all."""
     count = limit if top_k is None else top_k
     if count is not None and count < 1:
@@ -214,7 +214,7 @@ def wanted(top_k: int | None, limit: int | None) -> int | None:
     return None if count is None else min(count, MOST)
 
 
-def said(messages: Messages) -> list[Said]:
+def parse_messages(messages: Messages) -> list[InputMessage]:
     """What people and assistants said, in order. System and tool messages, pictures and empty texts are left out."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
@@ -226,7 +226,7 @@ def said(messages: Messages) -> list[Said]:
             raise UsageError('messages must be text or a list like [{"role": "user", "content": "…"}].')
         text = _text(message.get("content"))
         if message["role"] in {Role.USER, Role.ASSISTANT} and text:
-            spoken.append(Said(Role(message["role"]), text))
+            spoken.append(InputMessage(Role(message["role"]), text))
     return spoken
 
 
@@ -241,7 +241,7 @@ def _text(content: object) -> str:
 # What comes back.
 
 
-def item(memory: Memory, score: float | None = None) -> Row:
+def memory_row(memory: Memory, score: float | None = None) -> Row:
     """One memory as `get`, `get_all` and `search` show it; a search adds the score. Times are ISO 8601 in UTC."""
     row: Row = {"id": memory.id, "memory": memory.text, "hash": _hash(memory.text)}
     if score is not None:
@@ -260,10 +260,10 @@ def item(memory: Memory, score: float | None = None) -> Row:
     return row | _ids_of(memory)
 
 
-def found(hit: Hit, *, explain: bool = False) -> Row:
+def hit_row(hit: Hit, *, explain: bool = False) -> Row:
     """A memory that a search found; `explain` adds the summands of its score by name."""
     details = {name: float(part) for name, part in hit.parts.items()}
-    return item(hit.memory, hit.score) | ({"score_details": details} if explain else {})
+    return memory_row(hit.memory, hit.score) | ({"score_details": details} if explain else {})
 
 
 def _ids_of(memory: Memory) -> Row:
@@ -285,7 +285,7 @@ def _hash(text: str) -> str:
 _EVENTS = {Event.ADD: "ADD", Event.CONFIRM: "NONE", Event.DELETE: "DELETE"}
 
 
-def result(applied: Applied) -> Row:
+def event_row(applied: Applied) -> Row:
     """What became of one memory, in mem0's words: ADD, UPDATE, DELETE, or NONE for what was known already.
 
     What replaces an older memory is a new one, an ADD whose `replaced` names the ids that are no longer current and
@@ -302,7 +302,7 @@ def result(applied: Applied) -> Row:
     return row
 
 
-def change(change: Change) -> Row:
+def change_row(change: Change) -> Row:
     """One row of a memory's history. `memory_id` may be that of an older version it superseded."""
     return {
         "id": str(change.seq),
@@ -317,12 +317,12 @@ def change(change: Change) -> Row:
     }
 
 
-def answer(turn: "Turn", session: Session) -> Row:
+def chat_row(turn: "Turn", session: Session) -> Row:
     """A whole turn, as `Memory.chat` returns it."""
     usage = turn.usage
     return {
         "reply": turn.reply,
-        "memories_used": [item(used.memory, used.score) for used in turn.used],
+        "memories_used": [memory_row(used.memory, used.score) for used in turn.used],
         "session_id": session.id,
         "usage": None
         if usage is None

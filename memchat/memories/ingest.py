@@ -10,51 +10,51 @@ from typing import TYPE_CHECKING
 from memchat.core.types import (
     Applied,
     Draft,
+    LearningJob,
+    LearningOptions,
     Memory,
     Message,
     Owner,
     Role,
     Session,
-    Terms,
-    Work,
 )
-from memchat.learning.pipeline import Lesson, learn, verbatim
-from memchat.storage.job_queue import KEEPS_ORDER
-from memchat.text.redaction import redact, redact_terms
+from memchat.learning.pipeline import LearningResult, learn, verbatim
+from memchat.storage.job_queue import MAX_BLOCKING_ATTEMPTS
+from memchat.text.redaction import redact, redact_options
 
 if TYPE_CHECKING:
     from memchat.desk import StoreDesk
-    from memchat.memories.service import Curator
+    from memchat.memories.service import MemoryService
     from memchat.storage.store import Store
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class IngestSource:
     """Whose words are handed in, with which agent they were spoken, and on what terms they are learned from."""
 
     owner: Owner
     agent: str | None = None
-    terms: Terms = field(default_factory=Terms)
+    terms: LearningOptions = field(default_factory=LearningOptions)
     redacts: bool = True
 
 
-class Intake:
+class Ingest:
     """Writes into one session, over one connection."""
 
-    def __init__(self, store: "Store", session: Session, speaker: Speaker) -> None:
+    def __init__(self, store: "Store", session: Session, speaker: IngestSource) -> None:
         self._store = store
         self._session = session
         self._speaker = speaker
-        self._terms = redact_terms(speaker.terms) if speaker.redacts else speaker.terms
+        self._terms = redact_options(speaker.terms) if speaker.redacts else speaker.terms
 
     def learn(self, spoken: Iterable[tuple[Role, str]], desk: "StoreDesk") -> list[Applied]:
         """Record all that was said, then learn from each message of the person with what was answered.
 
         Raises what kept the first of them from being learned; that one and those after it stay pending.
         """
-        held = deque(self._hold(spoken))
+        held = deque(self._record_and_claim(spoken))
         applied: list[Applied] = []
         try:
             self._catch_up(desk)
@@ -65,13 +65,13 @@ class Intake:
                 self._store.work.release(work)
         return applied
 
-    def keep(self, spoken: Sequence[tuple[Role, str]], curator: "Curator") -> list[Memory]:
+    def keep(self, spoken: Sequence[tuple[Role, str]], curator: "MemoryService") -> list[Memory]:
         """Keep each message as it was said: one memory a message, in order."""
         previous = self._store.memories.last_verbatim(self._session.id)
         messages = [self._record(role, text) for role, text in spoken]
         return curator.add_all([self._verbatim(message) for message in messages], previous)
 
-    def _hold(self, spoken: Iterable[tuple[Role, str]]) -> list[Work]:
+    def _record_and_claim(self, spoken: Iterable[tuple[Role, str]]) -> list[LearningJob]:
         """The work on what was said, oldest first, claimed by this process so that nobody else takes it up."""
         messages = [self._asked(text) if role is Role.USER else self._record(role, text) for role, text in spoken]
         found = [self._store.work.of(message.id) for message in messages if message.role is Role.USER]
@@ -90,10 +90,10 @@ class Intake:
         """Learn first what still waits of the same person, for what is newer may replace it."""
         while (work := self._store.work.claim_of(self._session)) is not None:
             lesson = learn(desk, work)
-            if work.attempts + 1 < KEEPS_ORDER:
+            if work.attempts + 1 < MAX_BLOCKING_ATTEMPTS:
                 self._learned(lesson)
 
-    def _learned(self, lesson: Lesson) -> Lesson:
+    def _learned(self, lesson: LearningResult) -> LearningResult:
         """`lesson`. Raises what it failed with, and says there how it can still be learned."""
         warn_of(lesson)
         if lesson.cause is not None:
@@ -109,7 +109,7 @@ class Intake:
         return replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
 
 
-def warn_of(lesson: Lesson) -> None:
+def warn_of(lesson: LearningResult) -> None:
     """Say in the log, without the words, that something said may not be kept."""
-    if lesson.unread:
-        log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(lesson.unread))
+    if lesson.unparsed:
+        log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(lesson.unparsed))

@@ -4,27 +4,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Draft, Event, Memory, Owner, Scope
-from memchat.text.normalize import normal_form
+from memchat.text.normalize import normalize
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Clock
-    from memchat.memories.service import Curator
-    from memchat.recall.retriever import Hit, Recall
+    from memchat.memories.service import MemoryService
+    from memchat.recall.retriever import Hit, Retriever
 
 NEAREST = 15
 """Against so many of the nearest memories a text is held."""
-CLOSE = 0.5
+SIMILAR_COSINE = 0.5
 """From this score on a memory is about the same thing: "The wifi is called Hawk" gives "The wifi is called Falcon" 1.2,
 and what has nothing to do with it 0.2."""
-MOST_CLOSE = 3
-MANY = 20
+MAX_SIMILAR = 3
+MANY_MEMORIES = 20
 """More texts than this at once are a list: kept in one transaction, each as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RememberResult:
     """What became of a text: the memory that holds it now, known before or new, and what that replaced.
 
     `close` are others about the same thing, for the person to look at.
@@ -33,11 +33,11 @@ class Told:
     memory: Memory
     replaced: tuple[Memory, ...] = ()
     known: bool = False
-    close: tuple[Memory, ...] = ()
+    similar: tuple[Memory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class RememberOptions:
     """How a text is to be kept. None leaves it to the rules, which read English alone.
 
     `standing` makes it a wish for every answer, or not; `replaces` are the memories whose place it takes.
@@ -47,20 +47,20 @@ class Manner:
     replaces: Sequence[Memory] | None = None
 
 
-class Telling:
+class Rememberer:
     """Works on one store, through its curator and recall, which is asked for when it is needed."""
 
-    def __init__(self, curator: "Curator", recall: "Callable[[], Recall]", clock: "Clock") -> None:
+    def __init__(self, curator: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock") -> None:
         self._curator = curator
         self._recall = recall
         self._clock = clock
 
-    def remember(self, text: str, owner: Owner, standing: bool | None = None) -> Told:
+    def remember(self, text: str, owner: Owner, standing: bool | None = None) -> RememberResult:
         """Keep `text` of `owner`, with nothing said about it but whether it is `standing`."""
         agent = owner.name if owner.kind is Scope.AGENT else None
-        return self.tell([text], Draft("", owner, scope=owner.kind, agent=agent), Manner(standing))[0]
+        return self.tell([text], Draft("", owner, scope=owner.kind, agent=agent), RememberOptions(standing))[0]
 
-    def tell(self, texts: Sequence[str], draft: Draft, manner: Manner | None = None) -> list[Told]:
+    def tell(self, texts: Sequence[str], draft: Draft, manner: RememberOptions | None = None) -> list[RememberResult]:
         """Keep each of `texts` as it is, in order, each with all else that `draft` says.
 
         Up to MANY of them are held against what is known. Raises UsageError for a text that cannot be kept, before any
@@ -68,42 +68,44 @@ class Telling:
         """
         clean = [self._curator.clean(text) for text in texts]
         draft = replace(draft, metadata=self._curator.masked_pairs(draft.metadata))
-        if len(clean) > MANY:
+        if len(clean) > MANY_MEMORIES:
             drafts = [replace(draft, text=text, standing=bool(manner and manner.standing)) for text in clean]
-            return [Told(memory) for memory in self._curator.add_all(drafts)]
+            return [RememberResult(memory) for memory in self._curator.add_all(drafts)]
         recall = self._recall()
-        return [self._tell(replace(draft, text=text), manner or Manner(), recall) for text in clean]
+        return [self._tell(replace(draft, text=text), manner or RememberOptions(), recall) for text in clean]
 
-    def _tell(self, draft: Draft, manner: Manner, recall: "Recall") -> Told:
-        from memchat.offline.extraction import told
+    def _tell(self, draft: Draft, manner: RememberOptions, recall: "Retriever") -> RememberResult:
+        from memchat.offline.extraction import compare_with_known
 
         hits = _near(draft, recall)
         held = [hit.memory for hit in hits]
-        ruled = told(draft.text, [memory.text for memory in held], self._clock().astimezone().date())
+        ruled = compare_with_known(draft.text, [memory.text for memory in held], self._clock().astimezone().date())
         draft = replace(draft, standing=ruled.standing if manner.standing is None else manner.standing)
         if manner.replaces is not None:
             return self._kept(draft, manner.replaces, (), ())
         same = None if ruled.says is None else held[ruled.says]
         if same is not None and _adds_nothing(draft, same):
             self._curator.confirm(same)
-            return Told(same, known=True)
+            return RememberResult(same, known=True)
         former = [held[number] for number in ruled.replaces]
-        if same is not None and normal_form(same.text) != normal_form(draft.text):
+        if same is not None and normalize(same.text) != normalize(draft.text):
             former.append(same)
         return self._kept(draft, former, [held[number] for number in ruled.outdates], hits)
 
-    def _kept(self, draft: Draft, former: Sequence[Memory], outdated: Sequence[Memory], near: "Sequence[Hit]") -> Told:
-        kept = self._curator.keep(draft, [memory.id for memory in former], [memory.id for memory in outdated])
+    def _kept(
+        self, draft: Draft, former: Sequence[Memory], outdated: Sequence[Memory], near: "Sequence[Hit]"
+    ) -> RememberResult:
+        kept = self._curator.store_draft(draft, [memory.id for memory in former], [memory.id for memory in outdated])
         settled = {kept.memory.id, *(memory.id for memory in former)}
-        close = [hit.memory for hit in near if hit.score >= CLOSE and hit.memory.id not in settled]
-        return Told(kept.memory, kept.replaced, kept.event is Event.CONFIRM, tuple(close[:MOST_CLOSE]))
+        close = [hit.memory for hit in near if hit.score >= SIMILAR_COSINE and hit.memory.id not in settled]
+        return RememberResult(kept.memory, kept.replaced, kept.event is Event.CONFIRM, tuple(close[:MAX_SIMILAR]))
 
 
-def _near(draft: Draft, recall: "Recall") -> "list[Hit]":
+def _near(draft: Draft, recall: "Retriever") -> "list[Hit]":
     """The nearest memories that `draft` may replace: its owner's, of its reach, none kept word for word."""
     from memchat.recall.retriever import Query
 
-    hits = recall.search(Query(draft.text, View((draft.owner,), scope=draft.scope), top_k=NEAREST, floor=False))
+    hits = recall.search(Query(draft.text, MemoryFilter((draft.owner,), scope=draft.scope), top_k=NEAREST, floor=False))
     return [hit for hit in hits if not hit.memory.verbatim]
 
 

@@ -5,50 +5,50 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from memchat.core.protocols import Embedded, Embedder, View
+from memchat.core.protocols import Embedded, Embedder, MemoryFilter
 from memchat.core.types import (
     Add,
     Applied,
     Change,
     Confirm,
     Decision,
-    Doubt,
     Draft,
     Event,
+    MarkOutdated,
     Memory,
     Metadata,
     Owner,
     Scope,
 )
 from memchat.errors import UsageError
-from memchat.recall.default_cues import cues_for
-from memchat.storage.erasure.eraser import Receipt
+from memchat.recall.default_cues import default_cues
+from memchat.storage.erasure.eraser import ErasureReport
 from memchat.storage.serialization import Record
 from memchat.storage.store import Store
 from memchat.text import embedding
-from memchat.text.normalize import well_formed, words
+from memchat.text.normalize import fix_surrogates, words
 from memchat.text.redaction import redact, redact_pairs
 
 if TYPE_CHECKING:
-    from memchat.recall.retriever import Recall
-    from memchat.storage.erasure.targets import Traces
+    from memchat.recall.retriever import Retriever
+    from memchat.storage.erasure.targets import ErasureTargets
 
 Worded = TypeVar("Worded", Draft, Memory)
 
-LONGEST = 8_000
+MAX_MEMORY_CHARACTERS = 8_000
 """The longest memory, in characters."""
-MOST_FOUND = 5_000
+MAX_FOUND = 5_000
 """So many memories one search may find."""
 
 
-def matching(recall: "Recall", store: Store, text: str, view: View) -> list[Memory]:
+def find_all(recall: "Retriever", store: Store, text: str, view: MemoryFilter) -> list[Memory]:
     """Every memory of `view` that `recall` finds for `text`, best first, then those that say one of them once more.
 
     Recall names each saying once, which for what is to be forgotten is not enough.
     """
     from memchat.recall.retriever import Query
 
-    most = min(store.memories.count(view), MOST_FOUND)
+    most = min(store.memories.count(view), MAX_FOUND)
     found = [hit.memory for hit in recall.search(Query(text, view, top_k=max(most, 1)))]
     ids = {memory.id for memory in found}
     said = {tuple(words(memory.text)) for memory in found} - {()}
@@ -56,7 +56,7 @@ def matching(recall: "Recall", store: Store, text: str, view: View) -> list[Memo
     return [*found, *(m for m in others if m.id not in ids and tuple(words(m.text)) in said)]
 
 
-class Curator:
+class MemoryService:
     """Works on one store. `embedder` is called for when it is needed; `drop_index` as in `Store.clean`."""
 
     def __init__(
@@ -76,14 +76,14 @@ class Curator:
         """Keep `text` as it is; `draft` gives what else there is to say about it. The same said twice is one memory."""
         agent = owner.name if owner.kind is Scope.AGENT else None
         draft = draft or Draft(text, owner, scope=owner.kind, agent=agent)
-        return self.keep(replace(draft, text=self.clean(text))).memory
+        return self.store_draft(replace(draft, text=self.clean(text))).memory
 
-    def keep(self, draft: Draft, replaces: Sequence[str] = (), outdates: Sequence[str] = ()) -> Applied:
+    def store_draft(self, draft: Draft, replaces: Sequence[str] = (), outdates: Sequence[str] = ()) -> Applied:
         """Keep `draft` in the place of the memories under `replaces`; those under `outdates` become doubtful."""
         cued = self._with_cues(draft)
         embedded = embedding.embed(self._embedder(), [cued])
         decisions: list[Decision] = [Add(cued, tuple(replaces), reason="told")]
-        decisions += [Doubt(memory_id, "what it hung on has changed") for memory_id in outdates]
+        decisions += [MarkOutdated(memory_id, "what it hung on has changed") for memory_id in outdates]
         return self._store.apply(decisions, [*embedded, *(None for _ in outdates)])[0]
 
     def confirm(self, memory: Memory) -> None:
@@ -132,33 +132,33 @@ class Curator:
             return store.undo(memory, former, None)
         raise UsageError("There is nothing to undo: this is the first version.", hint="memchat forget erases it.")
 
-    def forget(self, ids: Sequence[str], *, keep_source: bool = False) -> Receipt:
+    def forget(self, ids: Sequence[str], *, keep_source: bool = False) -> ErasureReport:
         """Erase memories with all their versions, down to the bytes; the receipt says what the search found left."""
         return self._finished(self._store.eraser.erase(ids, keep_source=keep_source))
 
-    def forget_person(self, user: str) -> Receipt:
+    def forget_person(self, user: str) -> ErasureReport:
         """Erase everything of `user`: memories, conversations, pending work."""
         return self._finished(self._store.eraser.erase_person(user))
 
-    def forget_everything(self) -> Receipt:
+    def forget_everything(self) -> ErasureReport:
         """Erase everything of everybody."""
         return self._finished(self._store.eraser.erase_everything())
 
-    def forget_sessions(self, ids: Sequence[str]) -> Receipt:
+    def forget_sessions(self, ids: Sequence[str]) -> ErasureReport:
         return self._finished(self._store.eraser.erase_sessions(ids))
 
-    def _finished(self, erased: "tuple[Receipt, Traces]") -> Receipt:
+    def _finished(self, erased: "tuple[ErasureReport, ErasureTargets]") -> ErasureReport:
         receipt, traces = erased
-        self._store.clean(self._drop_index)
-        return self._store.eraser.prove(receipt, traces)
+        self._store.finish_erasures(self._drop_index)
+        return self._store.eraser.verify(receipt, traces)
 
     def clean(self, text: str) -> str:
         """`text` as it may be kept: stripped, secrets masked. Raises UsageError where it is empty or too long."""
-        text = well_formed(text).strip()
+        text = fix_surrogates(text).strip()
         if not text:
             raise UsageError("There is nothing to remember in an empty text.")
-        if len(text) > LONGEST:
-            raise UsageError(f"A memory may hold {LONGEST} characters; this one has {len(text)}.")
+        if len(text) > MAX_MEMORY_CHARACTERS:
+            raise UsageError(f"A memory may hold {MAX_MEMORY_CHARACTERS} characters; this one has {len(text)}.")
         return self.masked(text)
 
     def masked(self, text: str) -> str:
@@ -195,7 +195,7 @@ class Curator:
     def _with_cues(self, draft: Worded) -> Worded:
         if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:
             return draft
-        return replace(draft, cues=cues_for(draft.category, draft.text))
+        return replace(draft, cues=default_cues(draft.category, draft.text))
 
 
 def _keeps_words(change: Change) -> bool:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memchat.offline.grammar import spelled_out
-from memchat.offline.patterns import mark, one_of
+from memchat.offline.grammar import expand_contractions
+from memchat.offline.patterns import pattern, word_list
 from memchat.text.normalize import sentences
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
@@ -23,19 +23,19 @@ class Clause:
     sentence: str
 
 
-def meant(message: str) -> Iterator[str]:
+def literal_sentences(message: str) -> Iterator[str]:
     """The sentences of `message` that are meant as they stand; none after a pretence or a text to work on."""
     for line in _sentences(message):
         sentence = _BULLET.sub("", line)
-        if mark("infects").search(sentence) or mark("task").search(sentence):
+        if pattern("infects").search(sentence) or pattern("task").search(sentence):
             return
-        if not mark("not_meant").search(sentence):
+        if not pattern("not_meant").search(sentence):
             yield sentence
 
 
 def clauses(sentence: str) -> Iterator[Clause]:
     """The clauses of `sentence` that may state something, in order; none of what is only quoted or supposed."""
-    if not mark("only_if").search(sentence) and not _QUOTED.search(sentence):
+    if not pattern("only_if").search(sentence) and not _QUOTED.search(sentence):
         yield from (Clause(quote, words, sentence) for quote, words in _parts(sentence) if _is_stated(words))
 
 
@@ -53,10 +53,10 @@ def _sentences(message: str) -> Iterator[str]:
 
 def _parts(sentence: str) -> Iterator[tuple[str, str]]:
     """Each clause as it stands in the sentence, and its words; of a question, what comes before it."""
-    quotes = [part for part in mark("break").split(sentence) if part and part.strip()]
+    quotes = [part for part in pattern("break").split(sentence) if part and part.strip()]
     if quotes and sentence.endswith("?"):
-        last = mark("filler").sub("", quotes[-1].strip())
-        if not mark("asks").match(last):
+        last = pattern("filler").sub("", quotes[-1].strip())
+        if not pattern("asks").match(last):
             return
         quotes = quotes if re.match(r"(?i)(?:can|could|would|will) you\b", last) else quotes[:-1]
     for quote in quotes:
@@ -67,30 +67,30 @@ def _parts(sentence: str) -> Iterator[tuple[str, str]]:
 
 def _shared_subject(quote: str) -> list[str]:
     """'I love tea, hate olives' comes apart; 'I want to live and work there' stays whole."""
-    pieces = mark("unsaid_i").split(quote)
-    shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not mark("open_ended").search(pieces[0])
+    pieces = pattern("unsaid_i").split(quote)
+    shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not pattern("open_ended").search(pieces[0])
     return pieces if len(pieces) > 1 and shared else [quote]
 
 
 def _cleaned(quote: str) -> str:
-    words = " ".join(spelled_out(_SYMBOLS.sub(" ", quote)).split())
+    words = " ".join(expand_contractions(_SYMBOLS.sub(" ", quote)).split())
     return _without_fillers(_without_tail(_without_fillers(words)))
 
 
 def _without_fillers(words: str) -> str:
-    while (shorter := mark("filler").sub("", words, count=1)) != words and shorter:
+    while (shorter := pattern("filler").sub("", words, count=1)) != words and shorter:
         words = shorter
-    while (shorter := mark("trailing").sub("", words)) != words:
+    while (shorter := pattern("trailing").sub("", words)) != words:
         words = shorter
     return words
 
 
 def _without_tail(words: str) -> str:
     """Without a loose end behind a comma, unless it adds to what was said; the items of a list stay."""
-    is_wish = one_of("lasting").match(words) or mark("whenever").match(words)
-    tail = mark("tail").search(words)
+    is_wish = word_list("lasting").match(words) or pattern("whenever").match(words)
+    tail = pattern("tail").search(words)
     return words[: tail.start()] if tail and not is_wish else words
 
 
 def _is_stated(words: str) -> bool:
-    return bool(words) and not any(mark(doubt).search(words) for doubt in ("unsure", "passing", "second_hand"))
+    return bool(words) and not any(pattern(doubt).search(words) for doubt in ("unsure", "passing", "second_hand"))

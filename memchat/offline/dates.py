@@ -35,7 +35,7 @@ class Dated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _DateMatch:
     """One date in a sentence: its match, the day of the message, and whether it lies behind."""
 
     match: re.Match[str]
@@ -45,10 +45,10 @@ class _Seen:
 
 _Words = tuple[str, date]
 """A date in words and its first day."""
-_Reading = Callable[[_Seen], _Words | None]
+_Reading = Callable[[_DateMatch], _Words | None]
 
 
-def write_out(sentence: str, today: date) -> Dated:
+def resolve_dates(sentence: str, today: date) -> Dated:
     """Resolve what `sentence` says relative to `today`. Repeated days ('on Mondays') and bare years stay."""
     parts: list[str] = []
     day: date | None = None
@@ -69,7 +69,7 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
             if not _PASS_FOR_OTHERS.isdisjoint(match[0]):
                 continue
             past = _looks_back(sentence, match.start()) and (match["prep"] or "").lower() not in _AHEAD
-            if (words := reading(_Seen(match, today, past))) is not None:
+            if (words := reading(_DateMatch(match, today, past))) is not None:
                 found.append((match, words))
                 break
     return min(found, key=lambda pair: (pair[0].start(), -pair[0].end()), default=None)
@@ -114,12 +114,12 @@ def _year(year: int) -> _Words:
     return f"in {year}", date(year, 1, 1)
 
 
-def _named_day(seen: _Seen) -> _Words:
+def _named_day(seen: _DateMatch) -> _Words:
     day = seen.today + timedelta(days=_NAMED.get((seen.match["name"] or "").lower(), 0))
     return _part_of(day, seen.match["part"] or seen.match["this"])
 
 
-def _counted(seen: _Seen) -> _Words | None:
+def _counted(seen: _DateMatch) -> _Words | None:
     ago = seen.match["ago"] is not None
     if not ago and (seen.past or (seen.match["prep"] or "").lower() != "in"):
         return None
@@ -128,7 +128,7 @@ def _counted(seen: _Seen) -> _Words | None:
     return _stepped(seen.today, -count if ago else count, unit)
 
 
-def _period(seen: _Seen) -> _Words:
+def _period(seen: _DateMatch) -> _Words:
     step, unit = _STEPS[seen.match["which"].lower()], seen.match["unit"].lower()
     if unit not in _SEASONS:
         return _stepped(seen.today, step, unit)
@@ -152,7 +152,7 @@ def _part_of(day: date, part: str | None) -> _Words:
     return (f"on the {part.lower()} of {in_words(day)}", day) if part else _on(day)
 
 
-def _weekday(seen: _Seen) -> _Words:
+def _weekday(seen: _DateMatch) -> _Words:
     which = (seen.match["which"] or "").lower()
     ahead = (WEEKDAYS.index(seen.match["weekday"].lower()) - seen.today.weekday()) % 7
     if which in ("last", "past") or (not which and seen.past):
@@ -166,7 +166,7 @@ def _number_of(month: str) -> int:
     return [name[:3] for name in MONTHS].index(month[:3].lower()) + 1
 
 
-def _day_and_month(seen: _Seen) -> _Words | None:
+def _day_and_month(seen: _DateMatch) -> _Words | None:
     month, day, year = _number_of(seen.match["month"]), int(seen.match["day"]), seen.match["year"]
     try:
         found = date(int(year or seen.today.year), month, day)
@@ -179,7 +179,7 @@ def _day_and_month(seen: _Seen) -> _Words | None:
     return _on(found)
 
 
-def _day_of_month(seen: _Seen) -> _Words | None:
+def _day_of_month(seen: _DateMatch) -> _Words | None:
     try:
         found = seen.today.replace(day=int(seen.match["day"]))
         if seen.past and found > seen.today:
@@ -191,7 +191,7 @@ def _day_of_month(seen: _Seen) -> _Words | None:
     return _on(found)
 
 
-def _month_alone(seen: _Seen) -> _Words | None:
+def _month_alone(seen: _DateMatch) -> _Words | None:
     """Only after a word that makes it a month: June, April and May are names and words, too."""
     prep, which = (seen.match["prep"] or "").lower(), (seen.match["which"] or "").lower()
     if not (

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from memchat.offline.grammar import spelled_out
+from memchat.offline.grammar import expand_contractions
 from memchat.offline.instructions import forgettable, to_forget
-from memchat.offline.patterns import about, category_of, mark, one_of
-from memchat.offline.statements import Over, Statement, read, stems, stems_in_order
-from memchat.recall.default_cues import cues_for
-from memchat.text.normalize import normal_form, sentences
+from memchat.offline.patterns import about, category_of, pattern, word_list
+from memchat.offline.statements import Ended, Statement, read, stems, stems_in_order
+from memchat.recall.default_cues import default_cues
+from memchat.text.normalize import normalize, sentences
 
 _NOT = re.compile(
     r"\b(?:not|no longer|never|cannot|hates?|dislikes?|detests?|avoids?|without|stopped|quit|gave up|no)\b"
@@ -40,7 +40,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class _Lesson:
+class _Answer:
     """The answer as it grows; `settled` are the numbers whose fate is decided."""
 
     known: Sequence[Known]
@@ -58,14 +58,16 @@ class _Lesson:
 def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
     """The JSON of `extraction.SCHEMA` for the inputs of one exchange; facts of other than `categories` are left out."""
     today = date.fromisoformat(inputs["today"][:10])
-    lesson = _Lesson([_known(entry) for entry in inputs["known"]])
+    lesson = _Answer([_known(entry) for entry in inputs["known"]])
     message = _forgotten(inputs["user"], lesson)
     message = _corrected(message, lesson)
     taken = [
-        item for item in read(message, today) if isinstance(item, Over) or not categories or item.category in categories
+        item
+        for item in read(message, today)
+        if isinstance(item, Ended) or not categories or item.category in categories
     ]
     for item in taken:
-        if isinstance(item, Over):
+        if isinstance(item, Ended):
             _end(item, lesson)
     facts = [item for item in taken if isinstance(item, Statement)]
     employed = any("employer" in about(fact.text) for fact in facts)
@@ -77,7 +79,7 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Comparison:
     """What a text that is kept as it stands does to the memories held against it, which are counted from 0.
 
     `says` is the one that says the same already; `standing` is true of a wish about how to be answered.
@@ -89,12 +91,12 @@ class Told:
     standing: bool = False
 
 
-def told(text: str, known: Sequence[str], today: date) -> Told:
+def compare_with_known(text: str, known: Sequence[str], today: date) -> Comparison:
     """Hold `text`, which may speak of 'I' or of 'User', against memories; the rules read English alone."""
-    lesson = _Lesson([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
+    lesson = _Answer([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
     items = list(read(text, today)) or [Statement(text, text, category_of(text) or "other")]
     for item in items:
-        if isinstance(item, Over):
+        if isinstance(item, Ended):
             _end(item, lesson)
         else:
             _keep(item, lesson)
@@ -102,7 +104,7 @@ def told(text: str, known: Sequence[str], today: date) -> Told:
     replaces += [ended["n"] for ended in lesson.ended]
     alone = len(items) == 1 and len(sentences(text)) == 1
     same = [memory.number for memory in lesson.known if alone and _says_the_same(memory.text, items[0])]
-    return Told(
+    return Comparison(
         tuple(replaces),
         tuple(lesson.outdated),
         same[0] if same else None,
@@ -122,7 +124,7 @@ def _as_fact(text: str, day: date) -> str:
     return said[0] if len(said) == 1 else text
 
 
-def _forgotten(message: str, lesson: _Lesson) -> str:
+def _forgotten(message: str, lesson: _Answer) -> str:
     """Note what is to be forgotten, and give back the message without the sentences that ask for it."""
     for sentence in sentences(message):
         if (what := to_forget(sentence)) is None:
@@ -136,7 +138,7 @@ def _forgotten(message: str, lesson: _Lesson) -> str:
     return message
 
 
-def _meant(wanted: frozenset[str], all_of: bool, lesson: _Lesson) -> list[int]:
+def _meant(wanted: frozenset[str], all_of: bool, lesson: _Answer) -> list[int]:
     """The memories that share most words with `wanted`, at least half of them; the nearest unless all are meant."""
     shared = {memory.number: len(wanted & memory.stems) for memory in lesson.open()}
     best = max(shared.values(), default=0)
@@ -147,10 +149,10 @@ def _meant(wanted: frozenset[str], all_of: bool, lesson: _Lesson) -> list[int]:
     return [memory.number for memory in found if all_of or len(memory.stems) == shortest]
 
 
-def _corrected(message: str, lesson: _Lesson) -> str:
+def _corrected(message: str, lesson: _Answer) -> str:
     """Put right what 'Lyon, not Lille' names, and give back the message without that sentence."""
     for sentence in sentences(message):
-        if not mark("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
+        if not pattern("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
             continue
         new, old = _slip(sentence, lesson)
         wrong = [memory for memory in lesson.open() if _holds(memory.text, old)]
@@ -168,9 +170,9 @@ def _with(new: str, old: str, text: str) -> str:
     return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: new, text, flags=re.IGNORECASE)
 
 
-def _slip(sentence: str, lesson: _Lesson) -> tuple[str, str]:
+def _slip(sentence: str, lesson: _Answer) -> tuple[str, str]:
     """The right and the wrong word of a correction; empty where there is none."""
-    if said := mark("x_not_y").search(spelled_out(sentence)):
+    if said := pattern("x_not_y").search(expand_contractions(sentence)):
         new, old = said["new"], said["old"]
         if old[0].isdigit():
             new = next((word for word in new.split() if word[0].isdigit()), new)
@@ -192,14 +194,14 @@ def _holds(text: str, word: str) -> bool:
 def _ends(memory: Known, words: frozenset[str], parted: bool) -> int:
     """How many of the words for what is over are in a memory; those about other people count only when one has left."""
     head = _head(memory.text).removeprefix("user's ")
-    if not parted and one_of("kin").match(head) and not stems(head) & words:
+    if not parted and word_list("kin").match(head) and not stems(head) & words:
         return 0
     if words <= {"job", "work", "company"} and about(memory.text).keys() & {"employer", "role"}:
         return 1
     return len(words & memory.stems)
 
 
-def _end(over: Over, lesson: _Lesson) -> None:
+def _end(over: Ended, lesson: _Answer) -> None:
     words = over.words - _LIGHT or over.words
     scores = {memory.number: _ends(memory, words, over.parted) for memory in lesson.open() if not memory.over}
     best = max(scores.values(), default=0)
@@ -212,24 +214,24 @@ def _end(over: Over, lesson: _Lesson) -> None:
         lesson.settled.add(number)
 
 
-def _keep(statement: Statement, lesson: _Lesson) -> None:
+def _keep(statement: Statement, lesson: _Answer) -> None:
     """Confirm what is known already, or add the fact in place of what it changes, corrects or completes."""
     if statement.needs and not any(statement.needs & memory.stems for memory in lesson.open()):
         return
     if said := [memory for memory in lesson.open() if _says(memory.text, statement.text)]:
         _confirm(said[:1], lesson)
         return
-    if not any(normal_form(fact["text"]) == normal_form(statement.text) for fact in lesson.facts):
-        _add(statement, [memory for memory in lesson.open() if _gives_way(memory, statement)], lesson)
+    if not any(normalize(fact["text"]) == normalize(statement.text) for fact in lesson.facts):
+        _add(statement, [memory for memory in lesson.open() if _is_replaced_by(memory, statement)], lesson)
 
 
-def _confirm(memories: Iterable[Known], lesson: _Lesson) -> None:
+def _confirm(memories: Iterable[Known], lesson: _Answer) -> None:
     for memory in memories:
         lesson.confirmed.append(memory.number)
         lesson.settled.add(memory.number)
 
 
-def _add(statement: Statement, replaced: Sequence[Known], lesson: _Lesson) -> None:
+def _add(statement: Statement, replaced: Sequence[Known], lesson: _Answer) -> None:
     lesson.settled.update(memory.number for memory in replaced)
     lesson.facts.append(
         {
@@ -237,7 +239,7 @@ def _add(statement: Statement, replaced: Sequence[Known], lesson: _Lesson) -> No
             "quote": statement.quote,
             "category": statement.category,
             "scope": "session" if statement.session else "user",
-            "cues": list(cues_for(statement.category, statement.text)),
+            "cues": list(default_cues(statement.category, statement.text)),
             "valid_from": statement.valid_from.isoformat() if statement.valid_from else None,
             "valid_to": None,
             "standing": statement.standing,
@@ -248,7 +250,7 @@ def _add(statement: Statement, replaced: Sequence[Known], lesson: _Lesson) -> No
     changed = {name for memory in replaced for name in about(memory.text)} & set(about(statement.text))
     if not statement.corrects:
         for name in changed & set(_HANGS_ON):
-            hanging = [memory.number for memory in lesson.open() if mark(_HANGS_ON[name]).search(memory.text)]
+            hanging = [memory.number for memory in lesson.open() if pattern(_HANGS_ON[name]).search(memory.text)]
             lesson.outdated += hanging
             lesson.settled.update(hanging)
 
@@ -265,7 +267,7 @@ def _negated(text: str) -> bool:
 
 def _says(known: str, new: str) -> bool:
     """Whether `known` already holds all that `new` says, with more words or less, but in their order: who owes whom."""
-    if normal_form(known) == normal_form(new):
+    if normalize(known) == normalize(new):
         return True
     of_same = _head(known) == _head(new) or (
         _head(known) == "user" and category_of(known) == category_of(new) == "relationship"
@@ -275,11 +277,11 @@ def _says(known: str, new: str) -> bool:
     return same and bool(wanted) and all(stem in held for stem in wanted) and about(known).keys() >= about(new).keys()
 
 
-def _says_the_same(known: str, item: Statement | Over) -> bool:
+def _says_the_same(known: str, item: Statement | Ended) -> bool:
     return isinstance(item, Statement) and _says(known, item.text) and _says(item.text, known)
 
 
-def _gives_way(memory: Known, statement: Statement) -> bool:
+def _is_replaced_by(memory: Known, statement: Statement) -> bool:
     """Whether a known memory is changed, corrected or completed by `statement`."""
     if statement.needs:
         return bool(statement.needs & memory.stems)

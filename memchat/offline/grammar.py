@@ -43,7 +43,7 @@ _NOT_POSSESSED = (
 _DAYS = re.compile(r"(?i)\b(mon|tues|wednes|thurs|fri|satur|sun)(days?)\b")
 
 
-def spelled_out(text: str) -> str:
+def expand_contractions(text: str) -> str:
     """`text` without contractions, with 'I' in capitals: what the rules read."""
     for pattern, plain in _SPELLING:
         text = re.sub(pattern, plain, text)

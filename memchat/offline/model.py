@@ -9,7 +9,7 @@ import re
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from memchat.core.protocols import Completion, Delta, PromptMessage, Request, Usage
+from memchat.core.protocols import Completion, Delta, ModelRequest, PromptMessage, Usage
 from memchat.core.types import Role
 
 _ONLY = re.compile(r"(?i)\b(?:only|leave out|ignore|skip|nothing else|nothing but)\b")
@@ -18,7 +18,7 @@ _NOTHING = json.dumps({"facts": [], "confirmed": [], "ended": [], "outdated": []
 
 
 class OfflineModel:
-    """Implements `memory.ports.LanguageModel`. Answers at once, costs nothing and never fails."""
+    """Implements `core.protocols.LanguageModel`. Answers at once, costs nothing and never fails."""
 
     name = "offline"
     context_tokens = 8192
@@ -27,13 +27,13 @@ class OfflineModel:
         """An estimate: four characters a token."""
         return -(-len(text) // 4)
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         completion = self.complete(request)
         for word in re.findall(r"\s*\S+\s*", completion.text):
             yield Delta(word)
         yield Delta(usage=completion.usage)
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         text = _extracted(request.messages) if request.schema is not None else _answered(request.messages)
         asked = sum(self.count_tokens(message.content) for message in request.messages)
         return Completion(text, Usage(asked, self.count_tokens(text), 0.0))

@@ -35,13 +35,13 @@ def about(sentence: str) -> dict[str, str]:
 
 
 @cache
-def one_of(words: str) -> re.Pattern[str]:
+def word_list(words: str) -> re.Pattern[str]:
     """A pattern for any word of the list named `words`."""
     return _compiled(rf"{{{words}}}\b")
 
 
 @cache
-def mark(name: str) -> re.Pattern[str]:
+def pattern(name: str) -> re.Pattern[str]:
     """The pattern of that name in the section `marks`."""
     return _compiled(dict(_sections()["marks"])[name])
 

@@ -7,11 +7,11 @@ from datetime import date
 from memchat.offline.dates import in_words
 from memchat.offline.grammar import second_person
 from memchat.offline.instructions import to_forget
-from memchat.offline.patterns import about, category_of, mark
+from memchat.offline.patterns import about, category_of, pattern
 from memchat.offline.statements import read as read_statements
 from memchat.offline.statements import stems
-from memchat.recall.default_cues import cues_for
-from memchat.recall.memory_block import OPEN, Remembered, read
+from memchat.recall.default_cues import default_cues
+from memchat.recall.memory_block import OPEN, BlockLine, parse
 from memchat.text.normalize import sentences
 
 WHAT_THIS_IS = "This is memchat's built-in offline mode: no language model, only your memories."
@@ -35,18 +35,22 @@ _TOPICS = (
 
 def answer(message: str, system: str) -> str:
     """A reply to `message` from the memories in the prompt `system`."""
-    remembered = [memory for memory in read(system) if not _WISH.match(memory.text)]
+    remembered = [memory for memory in parse(system) if not _WISH.match(memory.text)]
     said = message.strip()
-    if mark("greeting").match(said):
+    if pattern("greeting").match(said):
         return f"Hello! {WHAT_THIS_IS} Tell me about yourself, or ask me what I know about you."
-    if mark("thanks").match(said):
+    if pattern("thanks").match(said):
         return "You're welcome."
-    if not mark("request").search(said):
+    if not pattern("request").search(said):
         return _acknowledged(said, OPEN in system)
-    bearing = _bearing_on(said, remembered)
+    bearing = _relevant(said, remembered)
     if not bearing:
         return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
-    return f"{_opening(said)}\n" + "\n".join(f"- {_told(memory)}" for memory in bearing) + f"\n\n{WHAT_THIS_IS}"
+    return (
+        f"{_opening(said)}\n"
+        + "\n".join(f"- {_second_person_line(memory)}" for memory in bearing)
+        + f"\n\n{WHAT_THIS_IS}"
+    )
 
 
 def _acknowledged(message: str, remembers: bool) -> str:
@@ -64,24 +68,26 @@ def _becomes_of(message: str) -> str:
     said = own_words(message)
     if any(to_forget(sentence) for sentence in sentences(said)):
         return "What you ask to forget is forgotten if I know it, unless this conversation is private."
-    corrects = any(mark("x_not_y").search(sentence) or mark("slip").search(sentence) for sentence in sentences(said))
+    corrects = any(
+        pattern("x_not_y").search(sentence) or pattern("slip").search(sentence) for sentence in sentences(said)
+    )
     if corrects or any(True for _ in read_statements(said, date.today())):
         return "What is worth remembering is kept, unless this conversation is private."
     return "I find nothing in that to remember: I read plain English by rules, and keep what they understand."
 
 
 def _opening(message: str) -> str:
-    if mark("job_for_a_model").search(message):
+    if pattern("job_for_a_model").search(message):
         return "I cannot work that out without a language model, but this is what I know that bears on it:"
     return "From what you told me:"
 
 
-def _bearing_on(message: str, remembered: Sequence[Remembered]) -> list[Remembered]:
+def _relevant(message: str, remembered: Sequence[BlockLine]) -> list[BlockLine]:
     """Those that answer a plain question; else those that share a word with it, themselves or by their cues; else all.
 
     What recall found has a bearing already, though it may share no word with the message.
     """
-    if mark("about_me").search(message):
+    if pattern("about_me").search(message):
         return list(remembered)
     wanted = {name for pattern, names in _TOPICS if re.search(rf"(?i){pattern}", message) for name in names}
     plain_question = re.match(r"(?i)(?:where|who|what|how old|which)\b", message.strip()) is not None
@@ -96,10 +102,10 @@ def _bearing_on(message: str, remembered: Sequence[Remembered]) -> list[Remember
 
 
 def _cue_stems(text: str) -> frozenset[str]:
-    return stems(" ".join(cues_for(category_of(text) or "other", text)))
+    return stems(" ".join(default_cues(category_of(text) or "other", text)))
 
 
-def _told(memory: Remembered) -> str:
+def _second_person_line(memory: BlockLine) -> str:
     """The memory in the second person, with what its notes say of since when it holds and whether it still does."""
     text = second_person(memory.text).rstrip(".")
     given = [note for note in memory.notes.split(", ") if not (note.startswith("since ") and _DATED.search(text))]

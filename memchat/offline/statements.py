@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from memchat.core.types import MAX_TEXT
-from memchat.offline.clauses import Clause, clauses, meant
-from memchat.offline.dates import Dated, write_out
+from memchat.offline.clauses import Clause, clauses, literal_sentences
+from memchat.offline.dates import Dated, resolve_dates
 from memchat.offline.grammar import third_person
-from memchat.offline.instructions import to_third, wish
-from memchat.offline.patterns import category_of, elided, mark, one_of, rephrased
+from memchat.offline.instructions import parse_instruction, to_third
+from memchat.offline.patterns import category_of, elided, pattern, rephrased, word_list
 from memchat.text.normalize import content_words
 
-LONGEST = 240
+MAX_SENTENCE_CHARACTERS = 240
 """A longer sentence, in characters, is a story rather than a fact."""
 
 
@@ -32,7 +32,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class Ended:
     """Something came to an end; `instead` is the fact to keep when nothing known was about it."""
 
     quote: str
@@ -62,13 +62,13 @@ def stems_in_order(text: str) -> list[str]:
     ]
 
 
-def read(message: str, today: date) -> Iterator[Statement | Over]:
+def read(message: str, today: date) -> Iterator[Statement | Ended]:
     """The statements of `message` in the order in which they were made.
 
     What a sentence asks to remember is kept as it was said where no rule reads it.
     """
-    for sentence in meant(message):
-        found: list[Statement | Over] = []
+    for sentence in literal_sentences(message):
+        found: list[Statement | Ended] = []
         unread: list[Clause] = []
         for clause in clauses(sentence):
             read_here = list(_read(clause, today))
@@ -81,39 +81,39 @@ def read(message: str, today: date) -> Iterator[Statement | Over]:
                 if found
                 else [(what, what)]
             )
-            yield from (_as_said(words, quote, today) for words, quote in left)
+            yield from (_verbatim_statement(words, quote, today) for words, quote in left)
 
 
 def _stands_alone(clause: Clause) -> bool:
     """Whether a clause says something without those around it."""
-    return not mark("points_back").match(clause.words) and not mark("asked_to_remember").match(clause.words)
+    return not pattern("points_back").match(clause.words) and not pattern("asked_to_remember").match(clause.words)
 
 
 def _to_remember(sentence: str) -> str:
     """What `sentence` asks to remember, in its own words; nothing where it asks no such thing or does not say what."""
-    asked = mark("asked_to_remember").match(sentence)
+    asked = pattern("asked_to_remember").match(sentence)
     if asked is None or (
         sentence.endswith("?") and not re.match(r"(?i)(?:\w+,? )*?(?:can|could|will|would) you\b", sentence)
     ):
         return ""
     what = asked["what"].strip()
-    return "" if mark("recalls").match(what) or len(what) > MAX_TEXT // 2 else what
+    return "" if pattern("recalls").match(what) or len(what) > MAX_TEXT // 2 else what
 
 
-def _as_said(what: str, quote: str, today: date) -> Statement:
+def _verbatim_statement(what: str, quote: str, today: date) -> Statement:
     """`what` in the words it was said in, but for its dates; what is no sentence as what the person wants."""
-    if bare := mark("to_do_or_thing").match(what):
+    if bare := pattern("to_do_or_thing").match(what):
         doing = bare["doing"] or ""
-        if asked := wish(doing) or wish(f"always {doing}"):
+        if asked := parse_instruction(doing) or parse_instruction(f"always {doing}"):
             return Statement(asked.text, quote, asked.category, standing=asked.standing, session=asked.session)
         what = f"User wants to remember {to_third(what)}"
-    text = _stop(write_out(what, today).text)
+    text = _stop(resolve_dates(what, today).text)
     return Statement(text, quote, category_of(text) or "other")
 
 
-def _read(clause: Clause, today: date) -> Iterator[Statement | Over]:
+def _read(clause: Clause, today: date) -> Iterator[Statement | Ended]:
     words = elided(clause.words)
-    if asked := wish(words):
+    if asked := parse_instruction(words):
         yield Statement(asked.text, clause.quote, asked.category, standing=asked.standing, session=asked.session)
         return
     if re.search(r"(?i)\byou(?:r|rs)?\b", words := _plainly(words, clause.sentence)):
@@ -134,28 +134,28 @@ def _plainly(words: str, sentence: str) -> str:
     return words
 
 
-def _over(words: str, clause: Clause, today: date) -> Over | None:
-    dated = write_out(words, today)
+def _over(words: str, clause: Clause, today: date) -> Ended | None:
+    dated = resolve_dates(words, today)
     day = dated.day if dated.day and dated.day <= today else today
-    if parted := mark("parted").match(words):
+    if parted := pattern("parted").match(words):
         who = stems(parted["who"] or "")
-        return Over(
+        return Ended(
             clause.quote,
             who or frozenset({"boyfriend", "girlfriend", "partner", "husband", "wif", "fianc"}),
             day,
             parted=True,
         )
-    ended = mark("over").match(words)
+    ended = pattern("over").match(words)
     if ended is None:
         return None
-    thing = write_out(ended["what"] or ended["whatever"] or ended["thing"], today).text
+    thing = resolve_dates(ended["what"] or ended["whatever"] or ended["thing"], today).text
     thing = re.sub(r"\b(?:on|in)(?: the \w+ of)? (?:\d+ )?[A-Z]\w+ 20\d\d\b", "", thing)
     statement = _statement(words, clause, today)
-    return Over(clause.quote, stems(re.split(r",| because | instead ", thing)[0]), day, instead=statement)
+    return Ended(clause.quote, stems(re.split(r",| because | instead ", thing)[0]), day, instead=statement)
 
 
 def _statement(words: str, clause: Clause, today: date) -> Statement | None:
-    dated = write_out(words, today)
+    dated = resolve_dates(words, today)
     if re.search(r"(?i)\bbirthday\b", words):
         dated = Dated(re.sub(r"(?<=\d )([A-Z]\w+) 20\d\d", r"\1", dated.text))
     if arrival := _arrival(dated, clause, today):
@@ -164,7 +164,7 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
     if spoken is None:
         return None
     sentence = _settled(_named(spoken))
-    category = category_of(sentence) or ("other" if mark("asked_to_remember").match(clause.sentence) else None)
+    category = category_of(sentence) or ("other" if pattern("asked_to_remember").match(clause.sentence) else None)
     if category is None or not _reads_well(sentence):
         return None
     if sentence.startswith("User was born") and dated.day and (today - dated.day).days < 400:
@@ -176,14 +176,14 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
         clause.quote,
         category,
         _beginning(sentence, dated, today) or _from_now(clause, category, today),
-        session=mark("for_now").match(sentence) is not None,
+        session=pattern("for_now").match(sentence) is not None,
         corrects=re.match(r"(?i)(?:no|nope|sorry|oops|correction|wrong|I meant)\b", clause.sentence) is not None,
     )
 
 
 def _arrival(dated: Dated, clause: Clause, today: date) -> Statement | None:
     """'The refund arrived': worth keeping only where something known waits for it."""
-    arrived = mark("arrived").match(dated.text)
+    arrived = pattern("arrived").match(dated.text)
     sentence = re.sub(r"(?i)\bmy\b", "User's", dated.text)
     needs = stems(arrived["thing"]) if arrived else frozenset()
     if not needs or category_of(sentence) or not _reads_well(sentence):
@@ -214,23 +214,23 @@ def _named(sentence: str) -> str:
     """'User is Rosalind' is a name; so is one said in small letters after 'name is'."""
     said = re.fullmatch(r"User is (?P<name>[A-ZÀ-Þ][\w'-]+)(?: [A-ZÀ-Þ][\w'-]+)?", sentence)
     if said and not category_of(sentence):
-        is_name = not said["name"].isupper() and not mark("mood").fullmatch(said["name"])
+        is_name = not said["name"].isupper() and not pattern("mood").fullmatch(said["name"])
         return sentence.replace("User is", "User's name is") if is_name else sentence
     return re.sub(r"(?<=name is )[a-z]+$", lambda name: name[0].capitalize(), sentence)
 
 
 def _settled(sentence: str) -> str:
     """A move as where someone lives, and without words that hold for the moment or the place of speaking only."""
-    moved = mark("moved").fullmatch(sentence)
-    if moved and not one_of("tech").match(moved["place"]):
+    moved = pattern("moved").fullmatch(sentence)
+    if moved and not word_list("tech").match(moved["place"]):
         since = f"User has lived in {moved['place']} since {moved['since']}"
         return since if moved["since"] else f"User lives in {moved['place']}"
-    return mark("momentary").sub("", sentence)
+    return pattern("momentary").sub("", sentence)
 
 
 def _reads_well(sentence: str) -> bool:
     """Whole, short enough, and without a word that points at something outside of it."""
-    return len(sentence) <= LONGEST and not mark("unclear").search(sentence)
+    return len(sentence) <= MAX_SENTENCE_CHARACTERS and not pattern("unclear").search(sentence)
 
 
 def _stop(sentence: str) -> str:

@@ -48,7 +48,7 @@ _REFINEMENTS = (
 """Words that a memory may hold, and the cues that go before those of its category."""
 
 
-def cues_for(category: str, text: str) -> tuple[str, ...]:
+def default_cues(category: str, text: str) -> tuple[str, ...]:
     """At most `MAX_CUES` situations for a memory of `category` that reads `text`; none where nothing is known."""
     refined = (
         cue

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from memchat.core.types import Memory, Scope
-from memchat.text.sanitize import FENCE_CLOSE, FENCE_OPEN, fenced
+from memchat.text.sanitize import FENCE_CLOSE, FENCE_OPEN, escape_fence
 
 OPEN, CLOSE = FENCE_OPEN, FENCE_CLOSE
 NOTHING = "No relevant memories found."
@@ -15,7 +15,7 @@ _LINE = re.compile(r"^- (?P<text>.*?)(?: \((?P<notes>[^()]*)\))?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class BlockLine:
     """One line of the block, read back."""
 
     text: str
@@ -25,10 +25,10 @@ class Remembered:
 def line(memory: Memory, today: date) -> str:
     """One memory as the model sees it: its words, then since when it holds and whether it still does."""
     since = f"since {memory.valid_from}" if memory.valid_from else f"noted {memory.created_at.date()}"
-    return f"- {fenced(memory.text)} ({', '.join((since, *reservations(memory, today)))})"
+    return f"- {escape_fence(memory.text)} ({', '.join((since, *caveats(memory, today)))})"
 
 
-def reservations(memory: Memory, today: date) -> list[str]:
+def caveats(memory: Memory, today: date) -> list[str]:
     """What to bear in mind about a memory: whether it still holds, and whom it is about."""
     notes = []
     if memory.valid_to is not None:
@@ -46,10 +46,10 @@ def render(memories: Sequence[Memory], today: date) -> str:
     return "\n".join((OPEN, *lines, CLOSE))
 
 
-def read(prompt: str) -> list[Remembered]:
+def parse(prompt: str) -> list[BlockLine]:
     """The memories in the (last) block of `prompt`, in order; none when there is no block."""
     start, end = prompt.rfind(f"{OPEN}\n"), prompt.rfind(f"\n{CLOSE}")
     if start < 0 or end < start:
         return []
     matches = (_LINE.match(row) for row in prompt[start + len(OPEN) + 1 : end].splitlines())
-    return [Remembered(match["text"], match["notes"] or "") for match in matches if match]
+    return [BlockLine(match["text"], match["notes"] or "") for match in matches if match]

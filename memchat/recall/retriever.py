@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Candidate, Clock, Embedder, Lexicon, RecallStore, View
+from memchat.core.protocols import Candidate, Clock, Embedder, MemoryFilter, RecallStore, WordPieces
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
 from memchat.text.embedding import load_numpy
@@ -21,18 +21,18 @@ CANDIDATES = 40
 but for four answers in a thousand among the first ten of raw turns."""
 WORD_BUDGET = 2_500
 """How many memories the words of one request may be looked up in: the rarest words come first."""
-MOST_WORDS = 64
+MAX_QUERY_WORDS = 64
 """How many different words of one request are looked up."""
-USUAL_SHARE = 0.1
+COMMON_NAME_SHARE = 0.1
 """A name that more of the memories hold says nothing about which of them is meant. LoCoMo: 0.03 to 0.25 are alike."""
-FEW_WORDS = 2
+SHORT_MESSAGE_WORDS = 2
 SHORT_REQUEST = 40
 """A request of so few words and characters is read together with the one before it."""
-GONE_BY = 0.05
+ENDED_PENALTY = 0.05
 """What it costs a memory that it has ended or is doubtful."""
-HERE = 0.05
+SAME_SESSION_BONUS = 0.05
 """What it gains a memory to be of this very conversation."""
-SPARE = 2
+OVERSAMPLING = 2
 """For every memory wanted so many are ranked, for one that is too long makes room for the next."""
 WORDS_FLOOR = 0.13
 """The floor for words alone: one unrelated request in ten recalls something, of facts without cues (blind sets)."""
@@ -45,7 +45,7 @@ class Query:
     """A request to recall for. `previous` is the person's message before it; `top_k` and `floor` override the usual."""
 
     text: str
-    view: View = field(default_factory=lambda: View(()))
+    view: MemoryFilter = field(default_factory=lambda: MemoryFilter(()))
     previous: str | None = None
     top_k: int | None = None
     floor: bool = True
@@ -69,7 +69,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _ParsedQuery:
     """A request, read: its vectors by the way a memory is written (None for words alone), its word pieces with their
     weights, and its names.
 
@@ -89,7 +89,7 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
-class _Considered:
+class _Scorable:
     """A candidate with what is worked out once: its own text, the one before and the one after it, each behind the
     memory's day, and which of the names in the request it is about.
     """
@@ -109,17 +109,19 @@ class _Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class _Now:
+class _Context:
     """What a score depends on beside the memory and the request."""
 
-    view: View
+    view: MemoryFilter
     today: date
 
 
-class Recall:
+class Retriever:
     """Reads through one store, on the thread the store belongs to."""
 
-    def __init__(self, store: RecallStore, embedder: Embedder, lexicon: Lexicon, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, store: RecallStore, embedder: Embedder, lexicon: WordPieces, limits: Limits, clock: Clock
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._lexicon = lexicon
@@ -132,27 +134,27 @@ class Recall:
         They are found by words alone when the embedder fails.
         """
         top_k = query.top_k or self._limits.top_k
-        return self._cut(self._ranked(query, SPARE * top_k, words_do=True), top_k)
+        return self._cut(self._ranked(query, OVERSAMPLING * top_k, words_do=True), top_k)
 
-    def found(self, query: Query) -> list[Hit]:
+    def search_all(self, query: Query) -> list[Hit]:
         """What `search` has to choose from, best first: as many as one look at the candidates gives."""
         top_k = query.top_k or self._limits.top_k
-        return self._ranked(query, max(CANDIDATES, SPARE * top_k), words_do=True)
+        return self._ranked(query, max(CANDIDATES, OVERSAMPLING * top_k), words_do=True)
 
-    def for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
+    def recall_for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
-        return tuple(self.search(replace(query, view=view_of(session))))
+        return tuple(self.search(replace(query, view=filter_of(session))))
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against.
 
         Raises ModelError when the embedder fails: by words alone too much would be missed.
         """
-        return [hit.memory for hit in self._ranked(Query(text, view_of(session), floor=False), top_k)]
+        return [hit.memory for hit in self._ranked(Query(text, filter_of(session), floor=False), top_k)]
 
     def standing(self, session: Session) -> list[Memory]:
         """The person's wishes about how to be answered, newest first."""
-        return self._store.standing(view_of(session))
+        return self._store.standing(filter_of(session))
 
     # Steps.
 
@@ -173,36 +175,38 @@ class Recall:
             least = WORDS_FLOOR if read.third_person is None else floor(read.memories)
             scored = [item for item in scored if item.score >= least]
         scored.sort(key=lambda item: (-item.score, item.candidate.id))
-        best = _without_twins(scored, limit)
-        memories = self._store.under([item.candidate.id for item in best])
+        best = _deduplicate(scored, limit)
+        memories = self._store.by_ids([item.candidate.id for item in best])
         known = [(memories.get(item.candidate.id), item) for item in best]
         return [Hit(memory, item.score, item.parts) for memory, item in known if memory]
 
     def _candidates(
-        self, view: View, request: str, limit: int, *, words_do: bool
-    ) -> tuple[list[_Considered], _Read] | None:
+        self, view: MemoryFilter, request: str, limit: int, *, words_do: bool
+    ) -> tuple[list[_Scorable], _ParsedQuery] | None:
         from memchat.recall.scoring import as_first_person, names_in, without_names
 
         memories = self._store.count(view)
         counts = self._store.frequencies(view, _ends(content_words(request)))
-        names, turns = names_in(request), self._store.keeps_turns(view)
-        usual = frozenset(name for name in names if counts.get(name.lower(), 0) > memories * USUAL_SHARE)
+        names, turns = names_in(request), self._store.has_verbatim_turns(view)
+        usual = frozenset(name for name in names if counts.get(name.lower(), 0) > memories * COMMON_NAME_SHARE)
         texts = [without_names(request, usual) or request]
         if turns and names:
             texts.append(as_first_person(request, names))
         question = _question_in(request)
         rows = self._vectors([*texts, *question], words_do=words_do)
         ids = [
-            *(() if rows is None else self._store.dense(view, rows, limit)),
-            *self._store.lexical(view, _rarest(counts), limit),
+            *(() if rows is None else self._store.vector_search(view, rows, limit)),
+            *self._store.keyword_search(view, _rarest(counts), limit),
         ]
-        candidates = [_considered(candidate, names) for candidate in self._store.candidates(ids)]
+        candidates = [_scorable(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
             return None
         pieces, weights = self._weighed(counts, memories)
         named = frozenset[str]().union(*(candidate.named for candidate in candidates))
-        third, first = (None, None) if rows is None else (_beside(rows, at, len(texts)) for at in (0, len(texts) - 1))
-        return candidates, _Read(memories, third, first, pieces, weights, named)
+        third, first = (
+            (None, None) if rows is None else (_neighbouring_texts(rows, at, len(texts)) for at in (0, len(texts) - 1))
+        )
+        return candidates, _ParsedQuery(memories, third, first, pieces, weights, named)
 
     def _vectors(self, texts: Sequence[str], *, words_do: bool) -> "Vectors | None":
         """None where the embedder fails and words alone do."""
@@ -226,17 +230,17 @@ class Recall:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
 
-    def _scored(self, candidates: Sequence[_Considered], read: _Read, view: View) -> list[_Scored]:
+    def _scored(self, candidates: Sequence[_Scorable], read: _ParsedQuery, view: MemoryFilter) -> list[_Scored]:
         soft = self._soft(candidates, read)
         today = self._clock().date()
-        return [_score(candidate, read, soft, _Now(view, today)) for candidate in candidates]
+        return [_score(candidate, read, soft, _Context(view, today)) for candidate in candidates]
 
-    def _soft(self, candidates: Sequence[_Considered], read: _Read) -> dict[str, float]:
+    def _soft(self, candidates: Sequence[_Scorable], read: _ParsedQuery) -> dict[str, float]:
         """The soft words of every text that counts, each looked at once."""
-        from memchat.recall.scoring import soft_words
+        from memchat.recall.scoring import soft_match
 
         texts = list(dict.fromkeys(text for candidate in candidates for text in candidate.texts if text))
-        shares = soft_words(read.pieces, read.weights, self._lexicon.pieces(texts), self._lexicon)
+        shares = soft_match(read.pieces, read.weights, self._lexicon.pieces(texts), self._lexicon)
         return dict(zip(texts, shares.tolist(), strict=True))
 
     def _cut(self, hits: Sequence[Hit], top_k: int) -> list[Hit]:
@@ -252,17 +256,17 @@ class Recall:
         return kept
 
 
-def view_of(session: Session) -> View:
+def filter_of(session: Session) -> MemoryFilter:
     """What a conversation may recall: its person's memories, its own, and its agent's."""
     owners = [session.owner]
     if session.agent:
         owners.append(Owner.agent(session.agent))
-    return View(tuple(owners), session_id=session.id)
+    return MemoryFilter(tuple(owners), session_id=session.id)
 
 
 def _whole_request(query: Query) -> str:
     """The request, with the one before it where it says too little alone ("and the other one?")."""
-    short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= FEW_WORDS
+    short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= SHORT_MESSAGE_WORDS
     return f"{query.previous}\n{query.text}" if query.previous and short else query.text
 
 
@@ -275,14 +279,14 @@ def _question_in(request: str) -> list[str]:
     return [part for part in parts if part.endswith("?")][-1:] if len(parts) > 1 else []
 
 
-def _beside(rows: "Vectors", at: int, further: int) -> "Vectors":
+def _neighbouring_texts(rows: "Vectors", at: int, further: int) -> "Vectors":
     """Row `at` with the rows from `further` on."""
     return rows[[at, *range(further, len(rows))]]
 
 
 def _ends(terms: Sequence[str]) -> Sequence[str]:
     """The first and the last words of a long message: there people say what they want of what they pasted."""
-    return terms if len(terms) <= MOST_WORDS else [*terms[: MOST_WORDS // 2], *terms[-MOST_WORDS // 2 :]]
+    return terms if len(terms) <= MAX_QUERY_WORDS else [*terms[: MAX_QUERY_WORDS // 2], *terms[-MAX_QUERY_WORDS // 2 :]]
 
 
 def _rarest(counts: Mapping[str, int]) -> list[str]:
@@ -298,11 +302,11 @@ def _rarest(counts: Mapping[str, int]) -> list[str]:
     return chosen
 
 
-def _considered(candidate: Candidate, names: frozenset[str]) -> _Considered:
+def _scorable(candidate: Candidate, names: frozenset[str]) -> _Scorable:
     day = _day(candidate.day)
     own = "; ".join((candidate.text, *candidate.cues))
     texts = tuple(text and f"{day} {text}" for text in (own, candidate.previous, candidate.following))
-    return _Considered(candidate, texts, names & _subjects(candidate) if names else names)
+    return _Scorable(candidate, texts, names & _subjects(candidate) if names else names)
 
 
 @lru_cache(maxsize=4_096)
@@ -311,7 +315,7 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _score(considered: _Considered, read: _Read, soft: Mapping[str, float], now: _Now) -> _Scored:
+def _score(considered: _Scorable, read: _ParsedQuery, soft: Mapping[str, float], now: _Context) -> _Scored:
     from memchat.recall import scoring
 
     candidate = considered.candidate
@@ -319,17 +323,17 @@ def _score(considered: _Considered, read: _Read, soft: Mapping[str, float], now:
     own, before, after = (soft[text] if text else 0.0 for text in considered.texts)
     parts = {
         "meaning": 0.0 if vectors is None else scoring.cosine(vectors, candidate.embedded),
-        "words": scoring.SOFT * scoring.evidence(own, bool(candidate.cues)),
+        "words": scoring.WORD_WEIGHT * scoring.word_score(own, bool(candidate.cues)),
     }
     if candidate.verbatim:
-        parts["beside"] = scoring.SOFT * scoring.neighbours(before, after, scoring.asks(candidate.previous))
-        parts["asks"] = -scoring.ASKS * scoring.asks(candidate.text)
+        parts["beside"] = scoring.WORD_WEIGHT * scoring.neighbours(before, after, scoring.asks(candidate.previous))
+        parts["asks"] = -scoring.QUESTION_PENALTY * scoring.asks(candidate.text)
     if considered.named:
-        parts["named"] = scoring.NAMED
+        parts["named"] = scoring.NAMED_WEIGHT
     if candidate.doubtful or has_ended(candidate.valid_to, now.today):
-        parts["gone by"] = -GONE_BY
+        parts["gone by"] = -ENDED_PENALTY
     if candidate.session_id is not None and candidate.session_id == now.view.session_id:
-        parts["here"] = HERE
+        parts["here"] = SAME_SESSION_BONUS
     return _Scored(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
 
 
@@ -340,7 +344,7 @@ def _subjects(candidate: Candidate) -> frozenset[str]:
     return frozenset({said_by}) if said_by else names_in(candidate.text)
 
 
-def _without_twins(scored: Sequence[_Scored], limit: int) -> list[_Scored]:
+def _deduplicate(scored: Sequence[_Scored], limit: int) -> list[_Scored]:
     """The first `limit` that do not say in the same words, one after the other, what a better one says."""
     kept: dict[tuple[str, ...], _Scored] = {}
     for item in scored:

@@ -29,17 +29,17 @@ from memchat.core.protocols import VectorKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from memchat.core.protocols import Embedded, Lexicon, Vectors
+    from memchat.core.protocols import Embedded, Vectors, WordPieces
 
     Floats = NDArray[np.float32]
     Pieces = NDArray[np.int64]
 
-SOFT = 0.6
-BESIDE = 0.5
-ANSWERED = 1.0
-NAMED = 0.2
-ASKS = 0.05
-ALIKE = 0.5
+WORD_WEIGHT = 0.6
+NEIGHBOUR_WEIGHT = 0.5
+ANSWERED_WEIGHT = 1.0
+NAMED_WEIGHT = 0.2
+QUESTION_PENALTY = 0.05
+MIN_SIMILARITY = 0.5
 """Below this cosine two word pieces have nothing to do with each other."""
 PRIOR = 100
 """How many memories' worth of general English stands behind a small store's own word counts."""
@@ -75,7 +75,7 @@ def word_weights(found: Sequence[int], memories: int, rarest: Sequence[int]) -> 
     return np.maximum(weights, np.float32(1e-3))
 
 
-def soft_words(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexicon: Lexicon) -> Floats:
+def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexicon: WordPieces) -> Floats:
     """For each memory 0 to 1: of each query piece the most alike piece there (cosine, cut, squared), by `weights`."""
     if not len(query) or not memories:
         return np.zeros(len(memories), dtype=np.float32)
@@ -84,7 +84,7 @@ def soft_words(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexic
     starts = np.cumsum([0, *(len(pieces) for pieces in filled[:-1])])
     distinct, where = np.unique(np.concatenate(filled), return_inverse=True)
     alike = np.minimum(lexicon.vectors(query) @ lexicon.vectors(distinct).T, 1)
-    alike[alike < ALIKE] = 0
+    alike[alike < MIN_SIMILARITY] = 0
     best = np.maximum.reduceat(alike[:, where], starts, axis=1)
     share: Floats = (weights / weights.sum()) @ best**2
     return share
@@ -107,14 +107,14 @@ def _closeness(cosines: list[float], own: int) -> float:
     return (first + max(cosines, default=first)) / 2
 
 
-def evidence(soft: float, cued: bool) -> float:
+def word_score(soft: float, cued: bool) -> float:
     """What soft words count. With cues the words looked through are many, and a few alike ones prove little."""
     return soft * soft if cued else soft
 
 
 def neighbours(previous: float, following: float, answered: bool) -> float:
     """What the soft words of the turns beside a turn add to its own."""
-    return max((ANSWERED if answered else BESIDE) * previous, BESIDE * following)
+    return max((ANSWERED_WEIGHT if answered else NEIGHBOUR_WEIGHT) * previous, NEIGHBOUR_WEIGHT * following)
 
 
 def asks(text: str | None) -> bool:

@@ -14,7 +14,7 @@ _TAKES_MEMORY = "forget"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Suggestion:
     """A completion: `text` replaces the last `typed` characters before the cursor, `meta` explains it."""
 
     text: str
@@ -23,7 +23,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class CompletionSources:
     """What can be completed: the help of each command by name, the choices some take, the memories by short id."""
 
     commands: Mapping[str, str]
@@ -31,35 +31,35 @@ class Sources:
     memories: Callable[[], Iterable[tuple[str, str]]]
 
 
-def offers(before: str, sources: Sources) -> list[Offer]:
+def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
     """The completions for the text before the cursor, in the order shown; none outside of slash commands."""
     if not before.startswith("/") or "\n" in before:
         return []
     name, space, argument = before[1:].partition(" ")
     if not space:
         fitting = ((known, help_) for known, help_ in sources.commands.items() if known.startswith(name))
-        return [Offer(f"/{known}", len(before), help_) for known, help_ in fitting]
+        return [Suggestion(f"/{known}", len(before), help_) for known, help_ in fitting]
     word = argument.lstrip()
     if name == _TAKES_MEMORY:
         return _memories(word, sources.memories())
-    return [Offer(choice, len(word)) for choice in sources.choices.get(name, ()) if choice.startswith(word)]
+    return [Suggestion(choice, len(word)) for choice in sources.choices.get(name, ()) if choice.startswith(word)]
 
 
-def _memories(word: str, memories: Iterable[tuple[str, str]]) -> list[Offer]:
+def _memories(word: str, memories: Iterable[tuple[str, str]]) -> list[Suggestion]:
     """Memories whose id begins with `word`, else those whose text holds it, whatever the case."""
     known = [(id_, " ".join(text.split())) for id_, text in memories]
     found = [pair for pair in known if pair[0].startswith(word.lower())]
     if not found:
         found = [pair for pair in known if word.casefold() in pair[1].casefold()]
-    return [Offer(id_, len(word), text[:_LONGEST_META]) for id_, text in found]
+    return [Suggestion(id_, len(word), text[:_LONGEST_META]) for id_, text in found]
 
 
 class SlashCompleter(Completer):
     """Prompt-toolkit's view of `offers`."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: CompletionSources) -> None:
         self._sources = sources
 
     def get_completions(self, document: "Document", complete_event: CompleteEvent) -> Iterator[Completion]:
-        for offer in offers(document.text_before_cursor, self._sources):
+        for offer in suggestions(document.text_before_cursor, self._sources):
             yield Completion(offer.text, start_position=-offer.typed, display_meta=offer.meta)

@@ -13,7 +13,7 @@ from prompt_toolkit.keys import Keys
 LEAVE_HINT = "Ctrl-C again, or Ctrl-D, leaves."
 
 
-class FormerMessages(History):
+class PromptHistory(History):
     """What the person said before, newest first, asked for when the prompt is up; the transcript keeps it, no file."""
 
     def __init__(self, former: Callable[[], Iterable[str]]) -> None:
@@ -27,7 +27,7 @@ class FormerMessages(History):
         """Nothing to do: the turn itself is recorded."""
 
 
-class Leaving:
+class ExitGuard:
     """Whether one more Ctrl-C leaves: the last key was Ctrl-C, on an empty line."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Leaving:
         self.armed = False
 
 
-def chat_keys(leaving: Leaving) -> KeyBindings:
+def chat_key_bindings(leaving: ExitGuard) -> KeyBindings:
     """Enter sends; Alt-Enter and Ctrl-J break the line; Ctrl-C clears the line and, twice on an empty one, leaves."""
     keys = KeyBindings()
 
@@ -70,7 +70,7 @@ def _say_how_to_leave() -> None:
 
 
 @contextmanager
-def unechoed(descriptor: int | None = None) -> Iterator[None]:
+def no_echo(descriptor: int | None = None) -> Iterator[None]:
     """Between prompts, keys are not shown and wait for the next prompt as they were typed; Ctrl-C stays a signal.
 
     Without this they would appear in the middle of a reply, and Enter would reach the prompt as a line feed.

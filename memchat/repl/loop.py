@@ -14,13 +14,13 @@ from prompt_toolkit.shortcuts import confirm
 from memchat.errors import MemchatError
 from memchat.llm.preload import in_background
 from memchat.llm.providers import OFFLINE
-from memchat.repl.commands import Call, Room, parse, perform, sources
+from memchat.repl.commands import CommandContext, Invocation, dispatch, parse, sources
 from memchat.repl.completer import SlashCompleter
-from memchat.repl.key_bindings import FormerMessages, Leaving, chat_keys, unechoed
-from memchat.repl.notifications import Notes, error_lines, folded, one_line, quiet
-from memchat.repl.spinner import Waiting
+from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings, no_echo
+from memchat.repl.notifications import NotificationQueue, error_lines, folded, one_line, quiet
+from memchat.repl.spinner import Spinner
 from memchat.signals import Signals
-from memchat.text.sanitize import visible
+from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,14 +39,14 @@ _NO_MODEL = (
 _MENU_LINES = 6
 
 
-def run_chat(chat: "Chat", app: "App", notes: Notes | None = None, console: "Console | None" = None) -> int:
+def run_chat(chat: "Chat", app: "App", notes: NotificationQueue | None = None, console: "Console | None" = None) -> int:
     """Talk until the person leaves; returns the exit code.
 
     `notes` is what the chat was given as `on_learned`. On SIGTERM and SIGHUP the terminal is restored and
     `SystemExit(128 + number)` raised; the caller closes the chat, and what was not learned yet stays pending.
     """
     with Signals().handled() as signals:
-        loop = ChatLoop(Room(chat, app), notes or Notes(), signals, console)
+        loop = ChatLoop(CommandContext(chat, app), notes or NotificationQueue(), signals, console)
         try:
             return loop.run()
         except OSError:
@@ -55,28 +55,30 @@ def run_chat(chat: "Chat", app: "App", notes: Notes | None = None, console: "Con
             raise
 
 
-class _Ended(Exception):
+class _Terminated(Exception):
     """A signal ended the program while the prompt was up."""
 
 
 class ChatLoop:
     """One run of the chat in a terminal, on the main thread."""
 
-    def __init__(self, room: Room, notes: Notes, signals: Signals, console: "Console | None") -> None:
+    def __init__(
+        self, room: CommandContext, notes: NotificationQueue, signals: Signals, console: "Console | None"
+    ) -> None:
         self._room = room
         self._chat = room.chat
         self._notes = notes
         self._signals = signals
         self._console = console
         self._warm = False
-        self._waiting: Waiting | None = None
-        self._leaving = Leaving()
+        self._waiting: Spinner | None = None
+        self._leaving = ExitGuard()
         self._session = self._new_session()
         self._session.default_buffer.on_text_changed += self._leaving.disarm
 
     def run(self) -> int:
         self._say(greeting(self._room))
-        with unechoed():
+        with no_echo():
             return self._talk()
 
     def _talk(self) -> int:
@@ -95,16 +97,16 @@ class ChatLoop:
         return 0
 
     def _new_session(self) -> PromptSession[str]:
-        _ask_nothing_of_the_terminal()
+        _disable_cursor_reports()
         naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
         transcripts = self._room.app.store.transcripts
         return PromptSession(
             prompt_continuation="  ",
-            history=FormerMessages(lambda: transcripts.said_by(self._room.user, _MOST_FORMER)),
+            history=PromptHistory(lambda: transcripts.recent_user_messages(self._room.user, _MOST_FORMER)),
             completer=SlashCompleter(sources(self._room)),
             complete_while_typing=naming_command,
             reserve_space_for_menu=_MENU_LINES,
-            key_bindings=chat_keys(self._leaving),
+            key_bindings=chat_key_bindings(self._leaving),
             mouse_support=False,
         )
 
@@ -116,7 +118,7 @@ class ChatLoop:
             return self._session.prompt(mark, pre_run=self._warm_up)
         except (EOFError, KeyboardInterrupt):
             return None
-        except _Ended:
+        except _Terminated:
             raise SystemExit(self._signals.ended) from None
 
     def _warm_up(self) -> None:
@@ -124,7 +126,7 @@ class ChatLoop:
         self._leaving.disarm()
         if not self._warm:
             self._warm = True
-            self._chat.learner.wake()
+            self._chat.learning_worker.notify()
             in_background("renderer", _load_renderer)
             self._room.app.warm_up(self._chat.conversation.model.name)
 
@@ -144,9 +146,9 @@ class ChatLoop:
             self._say(error_lines(error))
         return True
 
-    def _command(self, call: Call) -> bool:
+    def _command(self, call: Invocation) -> bool:
         with self._signals.interruptible():
-            answer = perform(self._room, call)
+            answer = dispatch(self._room, call)
             self._say(answer.text)
             if answer.question and answer.confirmed:
                 self._say(answer.confirmed() if confirm(answer.question) else "Nothing was forgotten.")
@@ -154,10 +156,10 @@ class ChatLoop:
 
     def _reply(self, text: str) -> None:
         """One turn. Only the waiting for the model can be interrupted, not the recording of what came of it."""
-        from memchat.repl.markdown.renderer import MarkdownReply
+        from memchat.repl.markdown.renderer import StreamingMarkdown
 
-        reply = MarkdownReply(self._rich_console())
-        self._waiting = Waiting(self._write) if sys.stdout.isatty() else None
+        reply = StreamingMarkdown(self._rich_console())
+        self._waiting = Spinner(self._write) if sys.stdout.isatty() else None
         try:
             with self._signals.interruptible():
                 turn = self._chat.conversation.turn(text)
@@ -173,7 +175,7 @@ class ChatLoop:
                     reply.close()
         finally:
             self._stop_waiting()
-            self._chat.learner.wake()
+            self._chat.learning_worker.notify()
         self._write("\n")
 
     def _stop_waiting(self) -> None:
@@ -183,13 +185,13 @@ class ChatLoop:
 
     def _leave(self) -> None:
         """Wait until everything said has been learned from, for as long as the person lets us."""
-        learner = self._chat.learner
+        learner = self._chat.learning_worker
         if not self._chat.conversation.remembers or not self._room.app.store.work.due(self._room.user):
             return
         self._say_quietly("Remembering… Ctrl-C to leave now; it will be finished next time.")
         try:
             with self._signals.interruptible():
-                while not learner.settle(_SETTLE_STEP_S):
+                while not learner.wait_until_idle(_SETTLE_STEP_S):
                     self._show_notes()
         except KeyboardInterrupt:
             self._say_quietly("Left for next time.")
@@ -219,12 +221,12 @@ class ChatLoop:
         app = self._session.app
         if not app.is_running or app.loop is None or app.is_done:
             return False
-        app.loop.call_soon_threadsafe(lambda: None if app.is_done else app.exit(exception=_Ended()))
+        app.loop.call_soon_threadsafe(lambda: None if app.is_done else app.exit(exception=_Terminated()))
         return True
 
     def _say(self, text: str) -> None:
         if text:
-            self._write(f"{folded(visible(text))}\n")
+            self._write(f"{folded(strip_control_chars(text))}\n")
 
     def _say_quietly(self, text: str) -> None:
         self._stop_waiting()
@@ -235,14 +237,14 @@ class ChatLoop:
         sys.stdout.flush()
 
 
-def _ask_nothing_of_the_terminal() -> None:
+def _disable_cursor_reports() -> None:
     """prompt_toolkit warns where a terminal does not say where its cursor is; nothing here needs to know."""
     output = get_app_session().output
     if isinstance(output, Vt100_Output):
         output.enable_cpr = False
 
 
-def greeting(room: Room) -> str:
+def greeting(room: CommandContext) -> str:
     """Who talks to which model, how much is remembered, and what to expect where there is no model."""
     conversation = room.chat.conversation
     count = room.count()
@@ -263,8 +265,8 @@ def _load_renderer() -> None:
 
     from rich.console import Console
 
-    from memchat.repl.markdown.renderer import MarkdownReply
+    from memchat.repl.markdown.renderer import StreamingMarkdown
 
-    reply = MarkdownReply(Console(file=StringIO()))
+    reply = StreamingMarkdown(Console(file=StringIO()))
     reply.feed("ready")
     reply.close()

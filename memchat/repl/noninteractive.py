@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
-from memchat.repl.commands import Call, Room, parse, perform
-from memchat.repl.markdown.renderer import RawReply
-from memchat.repl.notifications import Notes, error_lines
+from memchat.repl.commands import CommandContext, Invocation, dispatch, parse
+from memchat.repl.markdown.renderer import PlainWriter
+from memchat.repl.notifications import NotificationQueue, error_lines
 from memchat.signals import Signals
-from memchat.text.sanitize import visible
+from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
@@ -17,7 +17,7 @@ _INTERRUPTED = 130
 
 
 def run_piped(
-    chat: "Chat", app: "App", lines: Iterable[bytes], out: TextIO, err: TextIO, notes: Notes | None = None
+    chat: "Chat", app: "App", lines: Iterable[bytes], out: TextIO, err: TextIO, notes: NotificationQueue | None = None
 ) -> int:
     """Answer each of `lines` that is not blank, then wait for what they taught. Returns the exit code.
 
@@ -25,17 +25,17 @@ def run_piped(
     and the exit code is that of the first failure. Each reply ends with a newline, also one that was cut off. A slash
     command is answered on `out` like a message; what it would ask about first, it does not do.
     """
-    notes = notes or Notes()
+    notes = notes or NotificationQueue()
     notes.at_once = lambda line: print(line, file=err, flush=True)
     failed = 0
-    chat.learner.wake()
+    chat.learning_worker.notify()
     with Signals().handled() as signals:
         try:
             waiting = iter(lines)
             while (line := _next(waiting, signals)) is not None:
                 text = line.decode("utf-8", errors="replace").strip()
                 try:
-                    if text and not _answer(Room(chat, app), text, out, signals, notes):
+                    if text and not _answer(CommandContext(chat, app), text, out, signals, notes):
                         break
                 except MemchatError as error:
                     print(error_lines(error), file=err, flush=True)
@@ -53,7 +53,7 @@ def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
         return next(lines, None)
 
 
-def _answer(room: Room, text: str, out: TextIO, signals: Signals, notes: Notes) -> bool:
+def _answer(room: CommandContext, text: str, out: TextIO, signals: Signals, notes: NotificationQueue) -> bool:
     """Do what `text` says; False to leave."""
     # Only what begins with a slash: files that are piped in have lines that begin with "# ".
     call = parse(text) if text.startswith("/") else None
@@ -64,10 +64,10 @@ def _answer(room: Room, text: str, out: TextIO, signals: Signals, notes: Notes) 
     return True
 
 
-def _command(room: Room, call: Call, out: TextIO) -> bool:
-    answer = perform(room, call)
+def _command(room: CommandContext, call: Invocation, out: TextIO) -> bool:
+    answer = dispatch(room, call)
     if answer.text:
-        print(visible(answer.text), file=out, flush=True)
+        print(strip_control_chars(answer.text), file=out, flush=True)
     if answer.question:
         raise UsageError(
             f"/{call.name} asks first, and there is no terminal to ask in.",
@@ -76,9 +76,9 @@ def _command(room: Room, call: Call, out: TextIO) -> bool:
     return not answer.leave
 
 
-def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals, notes: Notes) -> None:
+def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals, notes: NotificationQueue) -> None:
     """One turn. Ctrl-C may cut short the reply, but not the recording of it."""
-    reply = RawReply(out)
+    reply = PlainWriter(out)
     try:
         with signals.interruptible():
             turn = chat.conversation.turn(text)
@@ -91,14 +91,14 @@ def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals, notes: Notes) 
             finally:
                 reply.close()
     finally:
-        chat.learner.wake()
+        chat.learning_worker.notify()
 
 
-def _settle(chat: "Chat", notes: Notes, err: TextIO) -> None:
-    chat.learner.settle()
+def _settle(chat: "Chat", notes: NotificationQueue, err: TextIO) -> None:
+    chat.learning_worker.wait_until_idle()
     _say(notes, err)
 
 
-def _say(notes: Notes, err: TextIO) -> None:
+def _say(notes: NotificationQueue, err: TextIO) -> None:
     for line in notes.take():
-        print(visible(line), file=err, flush=True)
+        print(strip_control_chars(line), file=err, flush=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from memchat.core.types import Applied, Event
 from memchat.errors import MemchatError
-from memchat.text.sanitize import visible
+from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
-    from memchat.learning.pipeline import Lesson
-    from memchat.memories.remember import Told
+    from memchat.learning.pipeline import LearningResult
+    from memchat.memories.remember import RememberResult
 
 
 class Wait(Protocol):
@@ -29,7 +29,7 @@ class Wait(Protocol):
     def attempt(self) -> int: ...
 
 
-class Notes:
+class NotificationQueue:
     """Lines from other threads that wait until the screen has a place for them.
 
     Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called, on the thread
@@ -44,8 +44,8 @@ class Notes:
         self._last_error: str | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, lesson: "Lesson") -> None:
-        for line in lesson_lines(lesson):
+    def __call__(self, lesson: "LearningResult") -> None:
+        for line in learning_lines(lesson):
             self.add(line)
         if lesson.error is not None and lesson.error != self._last_error:
             self.add(f"Not learned from yet: {lesson.error} It is kept; memchat status shows it.")
@@ -70,12 +70,12 @@ class Notes:
         return lines
 
 
-def lesson_lines(lesson: "Lesson") -> Iterator[str]:
+def learning_lines(lesson: "LearningResult") -> Iterator[str]:
     """One line that says what was learned, one that says what may be missing; none when there is nothing to say."""
     if line := " · ".join(_parts(lesson.applied)):
         yield line
-    if lesson.unread:
-        faults = "; ".join(dict.fromkeys(lesson.unread))
+    if lesson.unparsed:
+        faults = "; ".join(dict.fromkeys(lesson.unparsed))
         yield f"Something you said may not be kept: in the extraction model's answer {faults}."
 
 
@@ -98,7 +98,7 @@ _WORDS = {
 }
 
 
-def told_lines(told: "Told", short: Mapping[str, str], *, named: bool = False) -> list[str]:
+def remember_lines(told: "RememberResult", short: Mapping[str, str], *, named: bool = False) -> list[str]:
     """What became of a text that was told, with its id where it is to be `named`, and what is close to it.
 
     `short` says how short the ids may be written.
@@ -108,7 +108,7 @@ def told_lines(told: "Told", short: Mapping[str, str], *, named: bool = False) -
     always = " (for every answer)" if told.memory.standing else ""
     was = "; ".join(one_line(memory.text) for memory in told.replaced)
     line = f"{verb}{place}: {one_line(told.memory.text)}{always}{was and f' (was: {was})'}"
-    return [line, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.close)]
+    return [line, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.similar)]
 
 
 def retry_line(notice: Wait) -> str:
@@ -119,12 +119,12 @@ def retry_line(notice: Wait) -> str:
 
 def error_lines(error: MemchatError) -> str:
     """An expected failure: what happened, and on a line of its own what to do."""
-    return visible(error.message if not error.hint else f"{error.message}\n{error.hint}")
+    return strip_control_chars(error.message if not error.hint else f"{error.message}\n{error.hint}")
 
 
 def one_line(text: str) -> str:
     """`text` fit for one line of a screen."""
-    return " ".join(visible(text).split())
+    return " ".join(strip_control_chars(text).split())
 
 
 def folded(text: str) -> str:

@@ -8,7 +8,7 @@ QUIET_S = 0.6
 _MARK, _WIPE = "\x1b[2m…\x1b[0m", "\r\x1b[K"
 
 
-class Waiting:
+class Spinner:
     """Shows the mark after QUIET_S unless `end` comes first; `end` wipes it and may be called more than once."""
 
     def __init__(self, write: Callable[[str], None]) -> None:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memchat.errors import whereabouts
+from memchat.errors import traceback_without_message
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Json(JSONResponse):
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-class Door:
+class AccessMiddleware:
     """Lets requests through to `app`, or answers them itself; what breaks behind it is logged without its text.
 
     With `key` each must bring it but that for `HEALTH`. Without, each must name this machine by a loopback name, unless
@@ -53,13 +53,13 @@ class Door:
         try:
             await self._app(scope, _bounded(receive), send)
         except Exception as error:
-            log.error("%s", whereabouts(error))
+            log.error("%s", traceback_without_message(error))
 
     def _refusal(self, scope: Scope) -> Json | None:
         headers = Headers(scope=scope)
         if not self._any_name and not is_loopback(_name(headers.get("host", ""))):
             return answer(403, "Without a key this server answers to loopback names alone.", "Call it by 127.0.0.1.")
-        if _from_elsewhere(headers):
+        if _is_cross_origin(headers):
             return answer(403, "This server does not answer web pages of another origin.")
         if self._key is not None and scope["path"] != HEALTH and not self._has_key(headers):
             hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
@@ -112,7 +112,7 @@ def _name(host: str) -> str:
         return ""
 
 
-def _from_elsewhere(headers: Headers) -> bool:
+def _is_cross_origin(headers: Headers) -> bool:
     """Whether a browser sends this for a page of another origin. Of the scheme only a proxy before us would know."""
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host"):

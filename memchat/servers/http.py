@@ -20,7 +20,7 @@ from memchat import __version__
 from memchat.api import Memory
 from memchat.errors import MemchatError, ModelError, NotFound, RateLimited, StoreBusy, UsageError
 from memchat.mem0.schemas import Row
-from memchat.servers.access import Door, Json, answer
+from memchat.servers.access import AccessMiddleware, Json, answer
 
 STATUS: tuple[tuple[type[MemchatError], int], ...] = (
     (UsageError, 400),
@@ -54,19 +54,19 @@ class Body(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
-class Whose(Body):
+class EntityIds(Body):
     user_id: str | None = None
     agent_id: str | None = None
     run_id: str | None = None
 
 
-class Listing(Whose):
+class ListRequest(EntityIds):
     limit: int | None = None
     top_k: int | None = None
     show_expired: bool = False
 
 
-class Search(Listing):
+class SearchRequest(ListRequest):
     query: str
     filters: dict[str, Any] | None = None
     threshold: float | None = None
@@ -80,7 +80,7 @@ class Message(BaseModel):
     content: str | list[dict[str, Any]] | None
 
 
-class Added(Whose):
+class AddRequest(EntityIds):
     messages: str | list[Message]
     metadata: dict[str, Any] | None = None
     infer: bool = True
@@ -88,7 +88,7 @@ class Added(Whose):
     expiration_date: str | None = None
 
 
-class Said(Body):
+class ChatRequest(Body):
     message: Annotated[str, Field(min_length=1)]
     user_id: str
     agent_id: str | None = None
@@ -98,7 +98,7 @@ class Said(Body):
     metadata: dict[str, Any] | None = None
 
 
-class Change(Body):
+class UpdateRequest(Body):
     text: str | None = None
     data: str | None = None
     metadata: dict[str, Any] | None = None
@@ -112,8 +112,8 @@ class Failure(BaseModel):
     hint: str | None
 
 
-def application(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
-    """The whole server but for the socket; see `Door` for who may come in."""
+def create_app(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
+    """The whole server but for the socket; see `AccessMiddleware` for who may come in."""
     api = FastAPI(
         title="memchat",
         version=__version__,
@@ -125,7 +125,7 @@ def application(memory: Memory, key: str | None = None, *, everybody: bool = Fal
     )
     api.include_router(_routes(memory))
     _answer_failures(api)
-    return Door(api, key, everybody=everybody)
+    return AccessMiddleware(api, key, everybody=everybody)
 
 
 def _routes(memory: Memory) -> APIRouter:
@@ -138,27 +138,27 @@ def _routes(memory: Memory) -> APIRouter:
         return {"status": "ok"}
 
     @router.post("/chat")
-    def chat(body: Said) -> Row:
+    def chat(body: ChatRequest) -> Row:
         """One whole turn: recall, answer, and learn from it in the background."""
         return memory.chat(**body.keywords())
 
     @router.post("/memories")
-    def add(body: Added) -> Row:
+    def add(body: AddRequest) -> Row:
         """Learn from messages, or with `infer` false keep them as they are."""
         return memory.add(**body.keywords())
 
     @router.get("/memories")
-    def get_all(query: Annotated[Listing, Query()]) -> Row:
+    def get_all(query: Annotated[ListRequest, Query()]) -> Row:
         """Every current memory, newest first."""
         return memory.get_all(**query.keywords())
 
     @router.delete("/memories")
-    def delete_all(query: Annotated[Whose, Query()]) -> Row:
+    def delete_all(query: Annotated[EntityIds, Query()]) -> Row:
         """Erase all that is kept of a user, of an agent, of a user with an agent, or of a run."""
         return memory.delete_all(**query.keywords())
 
     @router.post("/search")
-    def search(body: Search) -> Row:
+    def search(body: SearchRequest) -> Row:
         """The memories that bear on a request, best first."""
         return memory.search(**body.keywords())
 
@@ -168,7 +168,7 @@ def _routes(memory: Memory) -> APIRouter:
         return memory.get(memory_id)
 
     @router.put("/memories/{memory_id}")
-    def update(memory_id: str, body: Change) -> Row:
+    def update(memory_id: str, body: UpdateRequest) -> Row:
         """Put other words in the place of a memory's, or add to its metadata."""
         return memory.update(memory_id, **body.keywords())
 

@@ -16,7 +16,7 @@ TICK_S = 0.1
 """How soon a signal is heard, in seconds."""
 
 
-def bound(host: str, port: int, *, guarded: bool) -> socket.socket:
+def bind_socket(host: str, port: int, *, guarded: bool) -> socket.socket:
     """A socket that listens there, on any free port for 0.
 
     Raises UsageError where that cannot be, or must not: unless it is `guarded`, other machines must not reach it.
@@ -52,7 +52,7 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Listener:
+class HTTPServerThread:
     """Serves `app` on `listening`, which it closes, from `start` to `stop`.
 
     It does so on a daemon thread, and so do the threads that requests run on: whoever stops waiting for them can end

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from memchat.core.protocols import Clock
-from memchat.core.types import USUAL, Message, MessageStatus, Role, Session, Terms
+from memchat.core.types import DEFAULT_LEARNING_OPTIONS, LearningOptions, Message, MessageStatus, Role, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.storage.database import Database
-from memchat.storage.leases import CLAIM_S, claim_of_this_process, letting_go
-from memchat.storage.memory_filter import legible, moment, stamp, to_items
+from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
+from memchat.storage.memory_filter import format_time, parse_time, raises_on_corruption, to_items
 from memchat.storage.memory_writer import new_id
-from memchat.storage.short_ids import SHORTEST_ID, is_made_here
-from memchat.text.normalize import well_formed
+from memchat.storage.short_ids import SHORTEST_ID, is_generated
+from memchat.text.normalize import fix_surrogates
 
 TITLE_LENGTH = 60
 FIRST_READ, MOST_READ = 16, 256
 """How many messages are read at a time, the first time and at most: each may be a page that somebody pasted."""
 
 
-class Transcripts:
+class ConversationRepository:
     """Sessions and their messages, over one connection."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -49,16 +49,16 @@ class Transcripts:
 
         A beginning has at least `shortest` characters, and no other of the person's ids begins so.
         """
-        session = self._meant(given, user, shortest)
+        session = self._resolve(given, user, shortest)
         if session is None:
             raise NotFound(f"There is no session {given!r}.", hint="memchat sessions list shows them.")
         return session
 
     def named_session(self, name: str, user: str) -> Session | None:
         """The session to go on with under `name`; a beginning must be long enough to be no name. AmbiguousId."""
-        return self._meant(name, user, SHORTEST_ID)
+        return self._resolve(name, user, SHORTEST_ID)
 
-    def _meant(self, given: str, user: str, shortest: int) -> Session | None:
+    def _resolve(self, given: str, user: str, shortest: int) -> Session | None:
         for known in (given, _own_name(given, user)):
             session = self.session(known)
             if session is not None and session.user == user:
@@ -74,7 +74,7 @@ class Transcripts:
         rows = self._db.rows(
             "SELECT id FROM sessions WHERE user = ? AND substr(id, 1, ?) = ? ORDER BY id", (user, len(prefix), prefix)
         )
-        return [row["id"] for row in rows if prefix and is_made_here(row["id"])]
+        return [row["id"] for row in rows if prefix and is_generated(row["id"])]
 
     def name_for(self, name: str, user: str) -> str:
         """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""
@@ -136,7 +136,7 @@ class Transcripts:
         )
         return None if row is None else _message(row)
 
-    def said_by(self, user: str, limit: int) -> list[str]:
+    def recent_user_messages(self, user: str, limit: int) -> list[str]:
         """The last messages `user` typed, newest first, whatever the session."""
         rows = self._db.rows(
             """SELECT m.text FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
@@ -145,22 +145,24 @@ class Transcripts:
         )
         return [row["text"] for row in rows]
 
-    def begin_turn(self, session: Session, text: str, terms: Terms | None = USUAL) -> Message:
+    def begin_turn(
+        self, session: Session, text: str, terms: LearningOptions | None = DEFAULT_LEARNING_OPTIONS
+    ) -> Message:
         """Record what the user said. With `terms`, the exchange will be learned from, should this process die too:
 
         its pending work is written in the same transaction, claimed by this turn until `end_turn` lets go of it.
         Without, it is private: neither this exchange is learned from nor is it read where later ones are.
         """
         now = self._clock()
-        message = Message(new_id(), session.id, Role.USER, well_formed(text), now)
+        message = Message(new_id(), session.id, Role.USER, fix_surrogates(text), now)
         with self._db.transaction():
             self._keep_session(session, message.text)
             self._insert(message, private=terms is None)
             if terms is not None:
-                self._plan(session.user, message, terms)
+                self._enqueue(session.user, message, terms)
         return message
 
-    def _plan(self, user: str, message: Message, terms: Terms) -> None:
+    def _enqueue(self, user: str, message: Message, terms: LearningOptions) -> None:
         now = message.created_at
         self._db.execute(
             """INSERT INTO work (user, session_id, user_message_id, state, created_at, due_at, claim, claimed_until,
@@ -170,15 +172,15 @@ class Transcripts:
                 user,
                 message.session_id,
                 message.id,
-                stamp(now),
-                stamp(now),
-                claim_of_this_process(),
-                stamp(now + timedelta(seconds=CLAIM_S)),
-                None if terms.instructions is None else well_formed(terms.instructions),
-                well_formed(json.dumps(dict(terms.metadata), ensure_ascii=False)),
+                format_time(now),
+                format_time(now),
+                process_lease_id(),
+                format_time(now + timedelta(seconds=CLAIM_S)),
+                None if terms.instructions is None else fix_surrogates(terms.instructions),
+                fix_surrogates(json.dumps(dict(terms.metadata), ensure_ascii=False)),
                 terms.scope,
                 terms.infer,
-                None if terms.expires_at is None else stamp(terms.expires_at),
+                None if terms.expires_at is None else format_time(terms.expires_at),
             ),
         )
 
@@ -189,10 +191,10 @@ class Transcripts:
 
         An empty reply leaves no message. None as well when the conversation was erased meanwhile.
         """
-        text, at = well_formed(text), self._clock()
+        text, at = fix_surrogates(text), self._clock()
         reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
-        now = stamp(at)
-        with letting_go(), self._db.transaction():
+        now = format_time(at)
+        with releasing(), self._db.transaction():
             private = self._db.value("SELECT private FROM messages WHERE id = ?", (asked.id,))
             if private is None:
                 return None
@@ -212,7 +214,7 @@ class Transcripts:
 
     def record(self, session: Session, role: Role, text: str) -> Message:
         """Record a message that was said elsewhere; nothing is learned from it by itself."""
-        message = Message(new_id(), session.id, role, well_formed(text), self._clock())
+        message = Message(new_id(), session.id, role, fix_surrogates(text), self._clock())
         with self._db.transaction():
             self._keep_session(session, message.text)
             self._insert(message, private=session.private)
@@ -223,10 +225,10 @@ class Transcripts:
         self._db.execute("UPDATE sessions SET private = ? WHERE id = ?", (private, session.id))
 
     def rename(self, session: Session, title: str) -> None:
-        self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (well_formed(title), session.id))
+        self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (fix_surrogates(title), session.id))
 
     def _keep_session(self, session: Session, first_words: str) -> None:
-        now = stamp(self._clock())
+        now = format_time(self._clock())
         title = " ".join(first_words.split())
         kept = self._db.execute(
             """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -245,7 +247,7 @@ class Transcripts:
                 message.session_id,
                 message.role,
                 message.text,
-                stamp(message.created_at),
+                format_time(message.created_at),
                 message.status,
                 message.model,
                 json.dumps(message.recalled),
@@ -262,28 +264,28 @@ def _own_name(name: str, user: str) -> str:
 _SESSIONS = "SELECT s.*, (SELECT count(*) FROM messages AS m WHERE m.session_id = s.id) AS messages FROM sessions AS s"
 
 
-@legible
+@raises_on_corruption
 def _session(row: sqlite3.Row) -> Session:
     return Session(
         row["id"],
         row["user"],
         row["agent"],
         row["title"],
-        moment(row["started_at"]),
-        moment(row["last_at"]),
+        parse_time(row["started_at"]),
+        parse_time(row["last_at"]),
         bool(row["private"]),
         row["messages"],
     )
 
 
-@legible
+@raises_on_corruption
 def _message(row: sqlite3.Row) -> Message:
     return Message(
         row["id"],
         row["session_id"],
         Role(row["role"]),
         row["text"],
-        moment(row["created_at"]),
+        parse_time(row["created_at"]),
         MessageStatus(row["status"]),
         row["model"],
         to_items(row["recalled"]),

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
-from memchat.storage.metadata_filter import holds
+from memchat.storage.metadata_filter import metadata_contains
 from memchat.storage.migrations import MIGRATIONS
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 10.0
-PATIENCE_S = 30.0
+COMPACT_TIMEOUT_S = 30.0
 """How long `compact` tries to find a moment when nobody reads."""
 RETRY_S = 0.05
 
@@ -33,7 +33,7 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[tuple[str, str]] = MIGRATIONS) -> None:
         self.path = path
         self._migrations = migrations
-        with translated(path):
+        with translate_errors(path):
             private_folder(path.parent)
             self._once_held = path.exists() and _index_beside(path)
             if self._once_held and not path.stat().st_size:
@@ -56,12 +56,12 @@ class Database:
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
-        with translated(self.path):
+        with translate_errors(self.path):
             return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     def row(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        with translated(self.path):
+        with translate_errors(self.path):
             found: sqlite3.Row | None = self._connection.execute(sql, tuple(parameters)).fetchone()
             return found
 
@@ -72,12 +72,12 @@ class Database:
 
     def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
         """Run one statement; returns how many rows it changed."""
-        with translated(self.path):
+        with translate_errors(self.path):
             return self._connection.execute(sql, tuple(parameters)).rowcount
 
     def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
         """Run one INSERT; returns the new row's number."""
-        with translated(self.path):
+        with translate_errors(self.path):
             return int(self._connection.execute(sql, tuple(parameters)).lastrowid or 0)
 
     @contextmanager
@@ -86,7 +86,7 @@ class Database:
         if self._in_transaction():
             yield
             return
-        with translated(self.path):
+        with translate_errors(self.path):
             # Begun within, for a Ctrl-C behind it must not leave it open: all later ones would join it, and be lost.
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -131,14 +131,14 @@ class Database:
 
     def backup(self, destination: Path) -> None:
         """A consistent copy, made while others may read and write. The destination is replaced whole."""
-        with translated(destination):
+        with translate_errors(destination):
             _copy(self._connection, destination)
 
     def former_versions(self) -> list[Path]:
         """The copies that migrations kept, finished or not."""
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.version*"))
 
-    def compact(self, patience_s: float = PATIENCE_S) -> None:
+    def compact(self, patience_s: float = COMPACT_TIMEOUT_S) -> None:
         """Rewrite the file without its free pages and empty the write-ahead log: what was deleted leaves the disk.
 
         Waits for others who read or write; raises StoreBusy when they leave no gap for `patience_s`.
@@ -236,7 +236,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     _make_private(connection, path)
-    connection.create_function("holds", 2, holds, deterministic=True)
+    connection.create_function("holds", 2, metadata_contains, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -267,7 +267,7 @@ def _statements(script: str) -> list[str]:
 
 
 @contextmanager
-def translated(path: Path) -> Generator[None]:
+def translate_errors(path: Path) -> Generator[None]:
     """SQLite's and the file system's errors in our words."""
     try:
         yield

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def run_apart(
+def run_isolated_python(
     arguments: Sequence[str], given: bytes, timeout_s: float | None = None
 ) -> "subprocess.CompletedProcess[bytes]":
     """Python run with `arguments`, `given` on its standard input. Raises TimeoutExpired; a failure is in the result.

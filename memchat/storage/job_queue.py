@@ -7,20 +7,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 from memchat.core.protocols import Clock
-from memchat.core.types import Scope, Session, Terms, Work, WorkState
+from memchat.core.types import JobState, LearningJob, LearningOptions, Scope, Session
 from memchat.storage.database import Database
-from memchat.storage.leases import CLAIM_S, claim_of_this_process, is_dead, letting_go
-from memchat.storage.memory_filter import legible, moment, stamp
-from memchat.text.normalize import well_formed
+from memchat.storage.leases import CLAIM_S, holder_is_dead, process_lease_id, releasing
+from memchat.storage.memory_filter import format_time, parse_time, raises_on_corruption
+from memchat.text.normalize import fix_surrogates
 
 FIRST_WAIT_S = 5
 LONGEST_WAIT_S = 6 * 3600
 PAGE = 200
-KEEPS_ORDER = 3
+MAX_BLOCKING_ATTEMPTS = 3
 """How many failures of an exchange hold back the later exchanges of the same person."""
 
 
-class WorkQueue:
+class JobQueue:
     """The pending work of one database, over one connection.
 
     Work is its person's, the user of its session. Who takes it up says whose: one user's, or with None anybody's, which
@@ -31,11 +31,11 @@ class WorkQueue:
         self._db = database
         self._clock = clock
 
-    def claim(self, user: str | None) -> Work | None:
+    def claim(self, user: str | None) -> LearningJob | None:
         """The oldest work of `user` that is due, claimed for this process; None when nothing is.
 
         A person's exchanges are learned in the order they were said: while one of them waits to be tried again, later
-        ones wait too, until it has failed KEEPS_ORDER times.
+        ones wait too, until it has failed MAX_BLOCKING_ATTEMPTS times.
         """
         if self._next(user) is None:
             return None
@@ -46,10 +46,10 @@ class WorkQueue:
     def _next(self, user: str | None) -> sqlite3.Row | None:
         held: set[str] = set()
         for row in self._oldest_first(user):
-            whose = _whose(row)
+            whose = _ordering_key(row)
             if whose not in held and self._free(row):
                 return row
-            if row["attempts"] < KEEPS_ORDER:
+            if row["attempts"] < MAX_BLOCKING_ATTEMPTS:
                 held.add(whose)
         return None
 
@@ -63,75 +63,75 @@ class WorkQueue:
             yield from rows
             last = rows[-1]["id"]
 
-    def claim_of(self, session: Session) -> Work | None:
+    def claim_of(self, session: Session) -> LearningJob | None:
         """The oldest work of the session's person that nobody is at, claimed for this process, due or not.
 
-        What has failed KEEPS_ORDER times is left to its waiting time. Sessions with nobody belong together where they
-        are with the same agent; else such a session stands for itself.
+        A job that failed MAX_BLOCKING_ATTEMPTS times waits for its time and blocks no other. Sessions without a
+        user belong together where they have the same agent; otherwise each stands for itself.
         """
         with self._db.transaction():
             for row in self._db.rows(_OF_SESSIONS_PERSON, (session.user, session.id, session.agent)):
-                waits = row["state"] == WorkState.WAITING and row["attempts"] < KEEPS_ORDER
+                waits = row["state"] == JobState.WAITING and row["attempts"] < MAX_BLOCKING_ATTEMPTS
                 if waits or self._free(row):
                     return self._take(row)
         return None
 
-    def of(self, message_id: str) -> Work | None:
+    def of(self, message_id: str) -> LearningJob | None:
         """The pending work on what was said in that message."""
         row = self._db.row("SELECT * FROM work WHERE user_message_id = ?", (message_id,))
         return None if row is None else _work(row)
 
     def _free(self, row: sqlite3.Row) -> bool:
-        now = stamp(self._clock())
-        if row["state"] == WorkState.CLAIMED:
-            return is_dead(row["claim"]) or row["claimed_until"] <= now
+        now = format_time(self._clock())
+        if row["state"] == JobState.CLAIMED:
+            return holder_is_dead(row["claim"]) or row["claimed_until"] <= now
         # A clock that was put back must not make a short wait a long one.
-        longest = stamp(self._clock() + timedelta(seconds=_wait_s(row["attempts"] - 1)))
+        longest = format_time(self._clock() + timedelta(seconds=_wait_s(row["attempts"] - 1)))
         return not now < row["due_at"] <= longest
 
-    def _take(self, row: sqlite3.Row) -> Work:
-        until = stamp(self._clock() + timedelta(seconds=CLAIM_S))
+    def _take(self, row: sqlite3.Row) -> LearningJob:
+        until = format_time(self._clock() + timedelta(seconds=CLAIM_S))
         self._db.execute(
             "UPDATE work SET state = 'claimed', claim = ?, claimed_until = ? WHERE id = ?",
-            (claim_of_this_process(), until, row["id"]),
+            (process_lease_id(), until, row["id"]),
         )
-        return replace(_work(row), state=WorkState.CLAIMED)
+        return replace(_work(row), state=JobState.CLAIMED)
 
-    def is_ours(self, work: Work) -> bool:
+    def is_ours(self, work: LearningJob) -> bool:
         """Whether `work` is still there and claimed by this process."""
         claim = self._db.value("SELECT claim FROM work WHERE id = ?", (work.id,))
-        return bool(claim == claim_of_this_process())
+        return bool(claim == process_lease_id())
 
-    def done(self, work: Work) -> None:
+    def done(self, work: LearningJob) -> None:
         self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
 
-    def failed(self, work: Work, reason: str) -> None:
+    def fail(self, work: LearningJob, reason: str) -> None:
         """Let go of `work` with the reason; it is due again after a wait that doubles with each failure."""
-        self._release(work, well_formed(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
+        self._release(work, fix_surrogates(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
 
-    def release(self, work: Work) -> None:
+    def release(self, work: LearningJob) -> None:
         """Let go of `work` as it was, to be taken up at once by whoever comes next."""
         self._release(work, work.error, attempts=work.attempts, wait_s=0)
 
-    def _release(self, work: Work, error: str | None, *, attempts: int, wait_s: float) -> None:
+    def _release(self, work: LearningJob, error: str | None, *, attempts: int, wait_s: float) -> None:
         due = self._clock() + timedelta(seconds=wait_s)
-        with letting_go():
+        with releasing():
             self._db.execute(
                 """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, attempts = ?, due_at = ?,
                     error = ? WHERE id = ? AND claim = ?""",
-                (attempts, stamp(due), error, work.id, claim_of_this_process()),
+                (attempts, format_time(due), error, work.id, process_lease_id()),
             )
 
     def retry_all(self, user: str) -> int:
         """Make all of `user` that waits due now; returns how many."""
         retry = "UPDATE work SET due_at = ? WHERE user = ? AND state = 'waiting'"
-        return self._db.execute(retry, (stamp(self._clock()), user))
+        return self._db.execute(retry, (format_time(self._clock()), user))
 
-    def drop(self, work: Work) -> None:
+    def discard(self, work: LearningJob) -> None:
         """Give `work` up for good: a person's decision."""
         self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
 
-    def pending(self, user: str | None = None) -> list[Work]:
+    def pending(self, user: str | None = None) -> list[LearningJob]:
         """All that waits, oldest first; `user`'s alone where one is given."""
         return [_work(row) for row in self._oldest_first(user)]
 
@@ -143,14 +143,14 @@ class WorkQueue:
         held: set[str] = set()
         count = 0
         for row in self._oldest_first(user):
-            whose, free = _whose(row), self._free(row)
-            count += row["claim"] == claim_of_this_process() or (free and whose not in held)
-            if not free and row["attempts"] < KEEPS_ORDER:
+            whose, free = _ordering_key(row), self._free(row)
+            count += row["claim"] == process_lease_id() or (free and whose not in held)
+            if not free and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
                 held.add(whose)
         return count
 
 
-def _whose(row: sqlite3.Row) -> str:
+def _ordering_key(row: sqlite3.Row) -> str:
     """Whose order is kept: the person's, or the session's where nobody is named."""
     return str(row["user"] or row["session_id"])
 
@@ -167,22 +167,22 @@ _OF_SESSIONS_PERSON = """
 """
 
 
-@legible
-def _work(row: sqlite3.Row) -> Work:
-    return Work(
+@raises_on_corruption
+def _work(row: sqlite3.Row) -> LearningJob:
+    return LearningJob(
         row["id"],
         row["session_id"],
         row["user_message_id"],
-        WorkState(row["state"]),
+        JobState(row["state"]),
         row["attempts"],
-        moment(row["created_at"]),
-        moment(row["due_at"]),
+        parse_time(row["created_at"]),
+        parse_time(row["due_at"]),
         row["error"],
-        Terms(
+        LearningOptions(
             row["instructions"],
             json.loads(row["metadata"]),
             None if row["scope"] is None else Scope(row["scope"]),
             bool(row["infer"]),
-            None if row["expires_at"] is None else moment(row["expires_at"]),
+            None if row["expires_at"] is None else parse_time(row["expires_at"]),
         ),
     )

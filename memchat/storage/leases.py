@@ -14,13 +14,13 @@ CLAIM_S = 900
 
 
 @cache
-def claim_of_this_process() -> str:
+def process_lease_id() -> str:
     """A name for this process that no other has: its id and a random part, for ids are used again."""
     return f"{os.getpid()}.{uuid.uuid4().hex[:12]}"
 
 
 @contextmanager
-def letting_go() -> Generator[None]:
+def releasing() -> Generator[None]:
     """For what writes that a claim has ended: where that fails, as on a full disk, nobody waits for the claim.
 
     This process then takes another name, and all that it has claimed so far is free.
@@ -28,13 +28,13 @@ def letting_go() -> Generator[None]:
     try:
         yield
     except StoreError:
-        claim_of_this_process.cache_clear()
+        process_lease_id.cache_clear()
         raise
 
 
-def is_dead(claim: str) -> bool:
+def holder_is_dead(claim: str) -> bool:
     """Whether the process behind `claim` has surely ended. False where that cannot be known."""
-    if claim == claim_of_this_process() or sys.platform == "win32":
+    if claim == process_lease_id() or sys.platform == "win32":
         return False
     try:
         process = int(claim.split(".", maxsplit=1)[0])

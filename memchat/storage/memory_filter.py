@@ -1,4 +1,4 @@
-"""A `View` as SQL: one table says what each field asks of a memory."""
+"""A `MemoryFilter` as SQL: one table says what each field asks of a memory."""
 
 import json
 import sqlite3
@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Evidence, Memory, Owner, Scope, Source
 from memchat.errors import StoreError
 from memchat.storage.database import Database
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 COLUMNS = """
     m.*, o.kind AS owner_kind, o.name AS owner_name,
@@ -21,12 +21,12 @@ COLUMNS = """
 TABLES = "memories AS m JOIN owners AS o ON o.id = m.owner"
 
 
-def stamp(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """A moment as it is stored: UTC, microseconds, sortable as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
@@ -57,7 +57,7 @@ Clause = tuple[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class FilterField:
-    """What one field of a `View`, or two that only mean something together, ask of a memory.
+    """What one field of a `MemoryFilter`, or two that only mean something together, ask of a memory.
 
     `clause` makes the condition for a view and the present moment; None where the view asks for nothing. With `narrows`
     a value other than the default needs the list of the memories that are shown. The others hide memories of other
@@ -65,41 +65,41 @@ class FilterField:
     """
 
     names: tuple[str, ...]
-    clause: Callable[[View, datetime], Clause | None]
+    clause: Callable[[MemoryFilter, datetime], Clause | None]
     narrows: bool = True
 
 
-def _session(view: View, now: datetime) -> Clause | None:
+def _session(view: MemoryFilter, now: datetime) -> Clause | None:
     return None if view.all_sessions else ("(m.session_id = '' OR m.session_id = ?)", [view.session_id or ""])
 
 
-def _scope(view: View, now: datetime) -> Clause | None:
+def _scope(view: MemoryFilter, now: datetime) -> Clause | None:
     return None if view.scope is None else ("m.scope = ?", [view.scope])
 
 
-def _agent(view: View, now: datetime) -> Clause | None:
+def _agent(view: MemoryFilter, now: datetime) -> Clause | None:
     return None if view.agent is None else ("m.agent = ?", [view.agent])
 
 
-def _categories(view: View, now: datetime) -> Clause | None:
+def _categories(view: MemoryFilter, now: datetime) -> Clause | None:
     marks = ",".join("?" * len(view.categories))
     return (f"m.category IN ({marks})", view.categories) if view.categories else None
 
 
-def _metadata(view: View, now: datetime) -> Clause | None:
-    wanted = well_formed(json.dumps(dict(view.where), ensure_ascii=False))
+def _metadata(view: MemoryFilter, now: datetime) -> Clause | None:
+    wanted = fix_surrogates(json.dumps(dict(view.where), ensure_ascii=False))
     return ("m.metadata <> '{}' AND holds(m.metadata, ?)", [wanted]) if view.where else None
 
 
-def _since(view: View, now: datetime) -> Clause | None:
+def _since(view: MemoryFilter, now: datetime) -> Clause | None:
     return None if view.since is None else (f"{SINCE} >= ?", [view.since.isoformat()])
 
 
-def _until(view: View, now: datetime) -> Clause | None:
+def _until(view: MemoryFilter, now: datetime) -> Clause | None:
     return None if view.until is None else (f"{SINCE} <= ?", [view.until.isoformat()])
 
 
-def _versions(view: View, now: datetime) -> Clause | None:
+def _versions(view: MemoryFilter, now: datetime) -> Clause | None:
     if view.as_of is None:
         return None if view.superseded else ("m.superseded_by IS NULL", [])
     day = view.as_of.isoformat()
@@ -108,8 +108,8 @@ def _versions(view: View, now: datetime) -> Clause | None:
     return held, [day, day]
 
 
-def _expired(view: View, now: datetime) -> Clause | None:
-    return None if view.expired else ("(m.expires_at IS NULL OR m.expires_at > ?)", [stamp(now)])
+def _expired(view: MemoryFilter, now: datetime) -> Clause | None:
+    return None if view.expired else ("(m.expires_at IS NULL OR m.expires_at > ?)", [format_time(now)])
 
 
 FIELDS = (
@@ -123,19 +123,19 @@ FIELDS = (
     FilterField(("superseded", "as_of"), _versions),
     FilterField(("expired",), _expired, narrows=False),
 )
-"""Every field of a `View` but its owners. The SQL, the counts and the vector search are all made from this table."""
+"""Every field of a `MemoryFilter` but its owners. SQL, counts and vector search all read this table."""
 
 
-def condition(view: View, owners: Sequence[int], now: datetime) -> Clause:
+def where_clause(view: MemoryFilter, owners: Sequence[int], now: datetime) -> Clause:
     """The WHERE clause over `memories AS m` for `view`, with its parameters."""
     asked = [clause for field in FIELDS if (clause := field.clause(view, now)) is not None]
     clauses = [(f"m.owner IN ({','.join('?' * len(owners))})", owners), *asked]
     return " AND ".join(sql for sql, _ in clauses), [value for _, values in clauses for value in values]
 
 
-def filters(view: View) -> bool:
+def narrows(view: MemoryFilter) -> bool:
     """Whether `view` chooses among an owner's current memories by more than session and expiry, or shows others too."""
-    everything = View(view.owners)
+    everything = MemoryFilter(view.owners)
     names = (name for field in FIELDS if field.narrows for name in field.names)
     return any(getattr(view, name) != getattr(everything, name) for name in names)
 
@@ -144,7 +144,7 @@ Given = ParamSpec("Given")
 Read = TypeVar("Read")
 
 
-def legible(read: Callable[Given, Read]) -> Callable[Given, Read]:
+def raises_on_corruption(read: Callable[Given, Read]) -> Callable[Given, Read]:
     """`read` with StoreError for a row whose values were damaged on the disk."""
 
     @wraps(read)
@@ -160,7 +160,7 @@ def legible(read: Callable[Given, Read]) -> Callable[Given, Read]:
     return reading
 
 
-@legible
+@raises_on_corruption
 def to_memory(row: sqlite3.Row) -> Memory:
     """A row of COLUMNS as a value."""
     return Memory(
@@ -169,8 +169,8 @@ def to_memory(row: sqlite3.Row) -> Memory:
         text=row["text"],
         scope=Scope(row["scope"]),
         category=row["category"],
-        created_at=moment(row["created_at"]),
-        updated_at=moment(row["updated_at"]),
+        created_at=parse_time(row["created_at"]),
+        updated_at=parse_time(row["updated_at"]),
         session_id=row["session_id"] or None,
         agent=row["agent"],
         metadata={} if row["metadata"] == "{}" else dict(json.loads(row["metadata"])),
@@ -203,7 +203,7 @@ def to_items(text: str) -> tuple[str, ...]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else moment(text)
+    return None if text is None else parse_time(text)
 
 
 def to_day(text: str | None) -> date | None:

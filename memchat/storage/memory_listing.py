@@ -6,12 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import SINCE, TABLES, condition, owner_number
+from memchat.storage.memory_filter import SINCE, TABLES, owner_number, where_clause
 
 
-class Listed(NamedTuple):
+class MemoryListItem(NamedTuple):
     """What a list shows of a memory. `since` and `valid_to` are days; `since` is local where it is that of creation."""
 
     id: str
@@ -79,15 +79,15 @@ _JSON = """json_object(
 
 
 def listed(
-    database: Database, view: View, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
-) -> Iterator[Listed]:
+    database: Database, view: MemoryFilter, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
+) -> Iterator[MemoryListItem]:
     """The memories of `view`, ordered by `sort`."""
     for row in _rows(database, _SHOWN, view, now, limit, sort):
-        yield Listed(*row)
+        yield MemoryListItem(*row)
 
 
 def listed_json(
-    database: Database, view: View, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
+    database: Database, view: MemoryFilter, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
 ) -> Iterator[str]:
     """The same as JSON objects, with the keys of `serialization.memory_json`."""
     for (text,) in _rows(database, _JSON, view, now, limit, sort):
@@ -95,12 +95,12 @@ def listed_json(
 
 
 def _rows(
-    database: Database, columns: str, view: View, now: datetime, limit: int | None, sort: Sort
+    database: Database, columns: str, view: MemoryFilter, now: datetime, limit: int | None, sort: Sort
 ) -> list[sqlite3.Row]:
     numbers = [number for owner in view.owners if (number := owner_number(database, owner)) is not None]
     if not numbers:
         return []
-    where, values = condition(view, numbers, now)
+    where, values = where_clause(view, numbers, now)
     parameters: list[Any] = [*values, -1 if limit is None else limit]
     order = f"{_ORDER[sort]}m.number DESC"
     return database.rows(f"SELECT {columns} FROM {TABLES} WHERE {where} ORDER BY {order} LIMIT ?", parameters)

@@ -6,31 +6,31 @@ from functools import cache
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Candidate, Clock, Embedded, View
+from memchat.core.protocols import Candidate, Clock, Embedded, MemoryFilter
 from memchat.core.types import Change, Event, Memory, Owner
 from memchat.errors import AmbiguousId, NotFound
 from memchat.storage.database import Database
 from memchat.storage.memory_filter import (
     COLUMNS,
     TABLES,
-    condition,
-    filters,
-    legible,
-    moment,
+    narrows,
     owner_number,
+    parse_time,
+    raises_on_corruption,
     to_day,
     to_items,
     to_memory,
+    where_clause,
     with_versions,
 )
 from memchat.storage.position import Position, position
-from memchat.storage.vectors.codec import decoded
-from memchat.text.embedding import completed
-from memchat.text.normalize import well_formed
+from memchat.storage.vectors.codec import decode_vectors
+from memchat.text.embedding import with_dimension
+from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
-    from memchat.storage.vectors.search import Dense
+    from memchat.storage.vectors.search import VectorSearch
 
 COUNTED = 20_000
 """Beyond so many memories a word is just common."""
@@ -45,10 +45,10 @@ class MemoryReader:
         self._db = database
         self._clock = clock
         self._fingerprint = fingerprint
-        self._dense: Dense | None = None
+        self._dense: VectorSearch | None = None
         self._counted: dict[int, tuple[Position, int]] = {}
 
-    def search_with(self, dense: "Dense") -> None:
+    def search_with(self, dense: "VectorSearch") -> None:
         """Let `dense` answer the dense half of recall; before that it finds nothing."""
         self._dense = dense
 
@@ -74,27 +74,27 @@ class MemoryReader:
             raise AmbiguousId(f"{prefix!r} could be any of {some}.", hint="Give more of the id.")
         return to_memory(rows[0])
 
-    def memories(self, view: View, limit: int | None = None) -> list[Memory]:
+    def memories(self, view: MemoryFilter, limit: int | None = None) -> list[Memory]:
         """The memories of `view`, newest first."""
         numbers = self._numbers(view.owners)
         if not numbers:
             return []
-        where, values = condition(view, numbers, self._clock())
+        where, values = where_clause(view, numbers, self._clock())
         sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ?"
         return [to_memory(row) for row in self._db.rows(sql, (*values, -1 if limit is None else limit))]
 
-    def count(self, view: View) -> int:
+    def count(self, view: MemoryFilter) -> int:
         numbers = self._numbers(view.owners)
-        if not filters(view):
-            hidden = [len(self._hidden(view, owner)) for owner in numbers]
+        if not narrows(view):
+            hidden = [len(self._excluded(view, owner)) for owner in numbers]
             if all(count <= FEW_HIDDEN for count in hidden):
-                return sum(map(self._held, numbers)) - sum(hidden)
+                return sum(map(self._current_count, numbers)) - sum(hidden)
         if not numbers:
             return 0
-        where, values = condition(view, numbers, self._clock())
+        where, values = where_clause(view, numbers, self._clock())
         return int(self._db.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
 
-    def _held(self, owner: int) -> int:
+    def _current_count(self, owner: int) -> int:
         """How many current memories the owner has. Recall asks at every turn; they are counted after changes only."""
         now, known = position(self._db, owner), self._counted.get(owner)
         if known is None or known[0] != now:
@@ -102,16 +102,16 @@ class MemoryReader:
             known = self._counted[owner] = (now, int(self._db.value(sql, (owner,))))
         return known[1]
 
-    def keeps_turns(self, view: View) -> bool:
+    def has_verbatim_turns(self, view: MemoryFilter) -> bool:
         """Whether any memory of the owners is a turn kept verbatim."""
         sql = "SELECT 1 FROM memories WHERE verbatim = 1 AND owner = ? LIMIT 1"
         return any(self._db.value(sql, (number,)) for number in self._numbers(view.owners))
 
-    def standing(self, view: View) -> list[Memory]:
+    def standing(self, view: MemoryFilter) -> list[Memory]:
         numbers = self._numbers(view.owners)
         if not numbers:
             return []
-        where, values = condition(view, numbers, self._clock())
+        where, values = where_clause(view, numbers, self._clock())
         sql = f"""SELECT {COLUMNS} FROM memories AS m INDEXED BY memories_standing JOIN owners AS o ON o.id = m.owner
             WHERE m.standing = 1 AND {where} ORDER BY m.number DESC LIMIT 50"""
         return [to_memory(row) for row in self._db.rows(sql, values)]
@@ -124,45 +124,47 @@ class MemoryReader:
 
     # Recall's candidates.
 
-    def lexical(self, view: View, terms: Sequence[str], limit: int) -> list[str]:
+    def keyword_search(self, view: MemoryFilter, terms: Sequence[str], limit: int) -> list[str]:
         numbers = self._numbers(view.owners)
         if not numbers or not terms:
             return []
-        where, values = condition(view, numbers, self._clock())
+        where, values = where_clause(view, numbers, self._clock())
         rows = self._db.rows(
             f"""SELECT m.id FROM words CROSS JOIN memories AS m ON m.number = words.rowid
                 WHERE words MATCH ? AND {where} ORDER BY words.rank LIMIT ?""",
-            (_any_of(terms, numbers), *values, limit),
+            (match_query(terms, numbers), *values, limit),
         )
         return [row["id"] for row in rows]
 
-    def frequencies(self, view: View, terms: Sequence[str]) -> dict[str, int]:
+    def frequencies(self, view: MemoryFilter, terms: Sequence[str]) -> dict[str, int]:
         numbers = self._numbers(view.owners)
         if not numbers:
             return dict.fromkeys(terms, 0)
         sql = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        return {term: int(self._db.value(sql, (_any_of([term], numbers), COUNTED))) for term in terms}
+        return {term: int(self._db.value(sql, (match_query([term], numbers), COUNTED))) for term in terms}
 
-    def dense(self, view: View, query: "Vectors", limit: int) -> list[str]:
+    def vector_search(self, view: MemoryFilter, query: "Vectors", limit: int) -> list[str]:
         if self._dense is None:
             return []
-        self._fingerprint = completed(self._fingerprint, query.shape[1])
+        self._fingerprint = with_dimension(self._fingerprint, query.shape[1])
         nearest: list[tuple[int, float]] = []
         for owner in self._numbers(view.owners):
             nearest += self._nearest(self._dense, view, owner, query, limit)
         nearest.sort(key=lambda pair: -pair[1])
         return self._ids(view, [number for number, _ in nearest[:limit]])
 
-    def _nearest(self, dense: "Dense", view: View, owner: int, query: "Vectors", limit: int) -> list[tuple[int, float]]:
-        hidden = None if filters(view) else self._hidden(view, owner)
+    def _nearest(
+        self, dense: "VectorSearch", view: MemoryFilter, owner: int, query: "Vectors", limit: int
+    ) -> list[tuple[int, float]]:
+        hidden = None if narrows(view) else self._excluded(view, owner)
         if hidden is None or len(hidden) > FEW_HIDDEN:
-            return dense.nearest(owner, query, limit, self._shown(view, owner))
+            return dense.nearest(owner, query, limit, self._included(view, owner))
         found = dense.nearest(owner, query, limit + len(hidden))
         return [(number, score) for number, score in found if number not in hidden][:limit]
 
-    def _hidden(self, view: View, owner: int) -> set[int]:
+    def _excluded(self, view: MemoryFilter, owner: int) -> set[int]:
         """Current memories of the owner that a view without filters leaves out: other sessions', and expired ones."""
-        where, values = condition(view, [owner], self._clock())
+        where, values = where_clause(view, [owner], self._clock())
         rows = self._db.rows(
             f"""SELECT m.number FROM memories AS m INDEXED BY memories_bounded
                 WHERE m.owner = ? AND m.superseded_by IS NULL AND (m.session_id <> '' OR m.expires_at IS NOT NULL)
@@ -171,15 +173,15 @@ class MemoryReader:
         )
         return {row["number"] for row in rows}
 
-    def _shown(self, view: View, owner: int) -> list[int]:
-        where, values = condition(view, [owner], self._clock())
+    def _included(self, view: MemoryFilter, owner: int) -> list[int]:
+        where, values = where_clause(view, [owner], self._clock())
         return [row[0] for row in self._db.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)]
 
-    def _ids(self, view: View, numbers: Sequence[int]) -> list[str]:
+    def _ids(self, view: MemoryFilter, numbers: Sequence[int]) -> list[str]:
         """The ids that go with `numbers`, in order; what `view` does not show is left out."""
         if not numbers:
             return []
-        where, values = condition(view, self._numbers(view.owners), self._clock())
+        where, values = where_clause(view, self._numbers(view.owners), self._clock())
         rows = self._db.rows(
             f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(numbers)}) AND {where}",
             (*numbers, *values),
@@ -202,7 +204,7 @@ class MemoryReader:
             WHERE m.id IN ({_marks(wanted)})"""
         return [to_candidate(row, self._fingerprint) for row in self._db.rows(sql, (self._fingerprint, *wanted))]
 
-    def under(self, ids: Sequence[str]) -> dict[str, Memory]:
+    def by_ids(self, ids: Sequence[str]) -> dict[str, Memory]:
         rows = self._db.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
         return {row["id"]: to_memory(row) for row in rows}
 
@@ -229,14 +231,14 @@ class MemoryReader:
         return [number for owner in owners if (number := owner_number(self._db, owner)) is not None]
 
 
-@legible
+@raises_on_corruption
 def to_change(row: Row) -> Change:
     """A row of `changes` as a value."""
     return Change(
         row["seq"],
         row["memory_id"],
         Event(row["event"]),
-        moment(row["at"]),
+        parse_time(row["at"]),
         row["old_text"],
         row["new_text"],
         row["reason"],
@@ -244,7 +246,7 @@ def to_change(row: Row) -> Change:
     )
 
 
-@legible
+@raises_on_corruption
 def to_candidate(row: Row, fingerprint: str) -> Candidate:
     """A row of `MemoryReader.candidates` as a value, its vectors none where they are missing or no use."""
     return Candidate(
@@ -256,7 +258,7 @@ def to_candidate(row: Row, fingerprint: str) -> Candidate:
         doubtful=bool(row["doubtful"]),
         verbatim=bool(row["verbatim"]),
         session_id=row["session_id"] or None,
-        embedded=decoded(row["kinds"], row["vectors"], fingerprint) or _no_vectors(),
+        embedded=decode_vectors(row["kinds"], row["vectors"], fingerprint) or _no_vectors(),
         previous=row["previous"],
         following=row["following"],
     )
@@ -269,19 +271,19 @@ def _no_vectors() -> Embedded:
     return Embedded((), np.zeros((0, 0), dtype=np.float32))
 
 
-def owned(owner: int, word: str) -> str:
+def owner_term(owner: int, word: str) -> str:
     """`word` as it stands in the index of words: every owner has words of its own, so that others' cost nothing."""
     return f"_{owner}_{word}"
 
 
-def _any_of(terms: Sequence[str], numbers: Sequence[int]) -> str:
+def match_query(terms: Sequence[str], numbers: Sequence[int]) -> str:
     """A full-text query: any of the terms, of any of the owners."""
-    return " OR ".join(_quoted(owned(number, term)) for number in numbers for term in terms)
+    return " OR ".join(_quoted(owner_term(number, term)) for number in numbers for term in terms)
 
 
 def _quoted(term: str) -> str:
     """`term` as a full-text string, in which no character means anything."""
-    return '"' + well_formed(term).replace('"', '""').replace("\0", " ") + '"'
+    return '"' + fix_surrogates(term).replace('"', '""').replace("\0", " ") + '"'
 
 
 def _marks(values: Sequence[object]) -> str:

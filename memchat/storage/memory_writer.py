@@ -12,20 +12,20 @@ from memchat.core.types import (
     Change,
     Confirm,
     Decision,
-    Doubt,
     Draft,
     End,
     Event,
     Forget,
+    MarkOutdated,
     Memory,
     Metadata,
     Owner,
 )
 from memchat.errors import NotFound, UsageError
-from memchat.storage.memory_filter import owner_number, stamp
-from memchat.storage.memory_reader import MemoryReader, owned
-from memchat.text.embedding import completed
-from memchat.text.normalize import normal_form, well_formed, words
+from memchat.storage.memory_filter import format_time, owner_number
+from memchat.storage.memory_reader import MemoryReader, owner_term
+from memchat.text.embedding import with_dimension
+from memchat.text.normalize import fix_surrogates, normalize, words
 
 
 def new_id() -> str:
@@ -35,7 +35,7 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-class Memories(MemoryReader):
+class MemoryRepository(MemoryReader):
     """Reading and changing. Every change is noted with a sequence number, by which indexes and caches follow."""
 
     def apply_all(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None]) -> list[Applied]:
@@ -54,8 +54,8 @@ class Memories(MemoryReader):
                     applied += self._confirm(decision.memory_id, decision.reason)
                 case End():
                     applied += self._end(decision)
-                case Doubt():
-                    applied += self._doubt(decision)
+                case MarkOutdated():
+                    applied += self._mark_outdated(decision)
                 case Forget():
                     pass  # Erased in the same transaction: see Store.apply.
         return applied
@@ -65,29 +65,29 @@ class Memories(MemoryReader):
 
         Raises UsageError when another current memory says the same, NotFound when the memory is gone.
         """
-        text = well_formed(text)
+        text = fix_surrogates(text)
         with self._db.transaction():
             number, former = self._number(memory.id), self._known(memory.id)
             if not former.superseded:
-                self._refuse_twin(former, text)
+                self._refuse_duplicate(former, text)
             self._db.execute(
                 "UPDATE memories SET text = ?, said = ?, cues = ?, updated_at = ?, doubtful = 0 WHERE number = ?",
-                (text, normal_form(text), _json(memory.cues), stamp(self._clock()), number),
+                (text, normalize(text), _json(memory.cues), format_time(self._clock()), number),
             )
             self._write_words(number, replace(memory, text=text))
             self._write_vectors(number, embedded)
-            self._log(memory.id, event, former.text, text, reason)
+            self._record_change(memory.id, event, former.text, text, reason)
         return self._known(memory.id)
 
     def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
         """Give `memory` this metadata and this end of its stay; its words stay. Raises NotFound when it is gone."""
         with self._db.transaction():
-            known, now = self._known(memory.id), stamp(self._clock())
+            known, now = self._known(memory.id), format_time(self._clock())
             self._db.execute(
                 "UPDATE memories SET metadata = ?, expires_at = ?, updated_at = ? WHERE id = ?",
-                (_json(dict(metadata)), None if expires_at is None else stamp(expires_at), now, memory.id),
+                (_json(dict(metadata)), None if expires_at is None else format_time(expires_at), now, memory.id),
             )
-            self._log(memory.id, Event.UPDATE, known.text, known.text, "amended")
+            self._record_change(memory.id, Event.UPDATE, known.text, known.text, "amended")
         return self._known(memory.id)
 
     def undo(self, memory: Memory, former: "Memory | str", embedded: Embedded | None) -> Memory:
@@ -108,21 +108,21 @@ class Memories(MemoryReader):
             periods = [self._period_before(one, successor) for one in back]
             self._withdraw(successor, former, again=again)
             for one, valid_to in zip(back, periods, strict=True):
-                self._refuse_twin(one, one.text)
+                self._refuse_duplicate(one, one.text)
                 self._bring_back(one, valid_to)
         return self._known(former.id)
 
     def unend(self, memory: Memory) -> Memory:
         """Take back the later of the two: that `memory` has ended, or that it is doubtful."""
         with self._db.transaction():
-            known, now = self._known(memory.id), stamp(self._clock())
+            known, now = self._known(memory.id), format_time(self._clock())
             ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
             valid_to = self._planned_end(memory.id) if ended else _iso(known.valid_to)
             self._db.execute(
                 "UPDATE memories SET valid_to = ?, doubtful = ?, updated_at = ? WHERE id = ?",
                 (valid_to, ended and known.doubtful, now, memory.id),
             )
-            self._log(memory.id, Event.UNDO, memory.text, memory.text, "undone")
+            self._record_change(memory.id, Event.UNDO, memory.text, memory.text, "undone")
         return self._known(memory.id)
 
     def _planned_end(self, memory_id: str) -> str | None:
@@ -141,16 +141,16 @@ class Memories(MemoryReader):
             valid_to = valid_to or former.valid_from or self._clock().date()
         self._db.execute(
             "UPDATE memories SET superseded_by = ?, mistaken = ?, valid_to = ?, updated_at = ? WHERE id = ?",
-            (former.id, mistaken, _iso(valid_to), stamp(self._clock()), memory.id),
+            (former.id, mistaken, _iso(valid_to), format_time(self._clock()), memory.id),
         )
-        self._log(memory.id, Event.UNDO, memory.text, former.text, "undone")
+        self._record_change(memory.id, Event.UNDO, memory.text, former.text, "undone")
 
     def _bring_back(self, memory: Memory, valid_to: date | None) -> None:
         self._db.execute(
             "UPDATE memories SET superseded_by = NULL, mistaken = 0, valid_to = ?, updated_at = ? WHERE id = ?",
-            (_iso(valid_to), stamp(self._clock()), memory.id),
+            (_iso(valid_to), format_time(self._clock()), memory.id),
         )
-        self._log(memory.id, Event.UNDO, None, memory.text, "back in force")
+        self._record_change(memory.id, Event.UNDO, None, memory.text, "back in force")
 
     def _period_before(self, memory: Memory, successor: Memory) -> date | None:
         """When `memory` ended before `successor` took its place: never, if it ended by that."""
@@ -177,7 +177,7 @@ class Memories(MemoryReader):
         if draft.evidence is not None and not self._still_said(draft.evidence.message_id, draft.evidence.quote):
             return []
         owner = self._owner(draft.owner)
-        twin = None if draft.verbatim else self._twin(owner, draft)
+        twin = None if draft.verbatim else self._duplicate_of(owner, draft)
         replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != twin)
         former = [memory for memory in replaced if memory is not None]
         if twin is not None:
@@ -191,11 +191,11 @@ class Memories(MemoryReader):
         given = {field.name: getattr(draft, field.name) for field in fields(draft)}
         memory = Memory(id=new_id(), created_at=now, updated_at=now, **given)
         self._supersede(former, memory.id, draft, decision)
-        self._put(memory, embedded)
-        self._log(memory.id, Event.ADD, None, memory.text, decision.reason)
+        self._insert_row(memory, embedded)
+        self._record_change(memory.id, Event.ADD, None, memory.text, decision.reason)
         return memory.id
 
-    def _put(self, memory: Memory, embedded: Embedded | None) -> bool:
+    def _insert_row(self, memory: Memory, embedded: Embedded | None) -> bool:
         """Insert a row as it is; False when its id, or a current memory that says the same, is there already."""
         values = self._row(memory)
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
@@ -219,7 +219,7 @@ class Memories(MemoryReader):
             "session_id": memory.session_id or "",
             "agent": memory.agent,
             "text": memory.text,
-            "said": normal_form(memory.text),
+            "said": normalize(memory.text),
             "category": memory.category,
             "metadata": _json(dict(memory.metadata)),
             "cues": _json(memory.cues),
@@ -233,7 +233,7 @@ class Memories(MemoryReader):
             "evidence_session": evidence and evidence.session_id,
             "quote": evidence and evidence.quote,
             "model": evidence and evidence.model,
-            **{name: at and stamp(at) for name in moments for at in (getattr(memory, name),)},
+            **{name: at and format_time(at) for name in moments for at in (getattr(memory, name),)},
             **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
         }
 
@@ -244,10 +244,10 @@ class Memories(MemoryReader):
             self._db.execute(
                 """UPDATE memories SET superseded_by = ?, valid_to = coalesce(valid_to, ?), mistaken = ?, updated_at = ?
                     WHERE id = ?""",
-                (by, end, decision.mistaken, stamp(now), memory.id),
+                (by, end, decision.mistaken, format_time(now), memory.id),
             )
             event = Event.MISTAKEN if decision.mistaken else Event.SUPERSEDE
-            self._log(memory.id, event, memory.text, draft.text, decision.reason)
+            self._record_change(memory.id, event, memory.text, draft.text, decision.reason)
 
     def _confirm(self, memory_id: str, reason: str, again: Draft | None = None) -> list[Applied]:
         """The fact was said again, in the words of `again`: it holds again, as long and as far as that says."""
@@ -260,9 +260,9 @@ class Memories(MemoryReader):
         self._db.execute(
             """UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ?, standing = ?
                 WHERE id = ?""",
-            (stamp(now), _iso(valid_to), self._expiry(memory, again), standing, memory_id),
+            (format_time(now), _iso(valid_to), self._expiry(memory, again), standing, memory_id),
         )
-        self._log(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
+        self._record_change(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
         return [Applied(Event.CONFIRM, self._known(memory_id))]
 
     def _expiry(self, memory: Memory, again: Draft | None) -> str | None:
@@ -272,7 +272,7 @@ class Memories(MemoryReader):
                 expires_at = again.expires_at
             elif again.expires_at is not None:
                 expires_at = max(expires_at, again.expires_at)
-        return None if expires_at is None else stamp(expires_at)
+        return None if expires_at is None else format_time(expires_at)
 
     def _end(self, decision: End) -> list[Applied]:
         memory = self.get(decision.memory_id)
@@ -280,20 +280,22 @@ class Memories(MemoryReader):
             return []
         self._db.execute(
             "UPDATE memories SET valid_to = ?, updated_at = ? WHERE id = ?",
-            (decision.valid_to.isoformat(), stamp(self._clock()), memory.id),
+            (decision.valid_to.isoformat(), format_time(self._clock()), memory.id),
         )
         at, text = self._clock(), memory.text
-        self._note(Change(0, memory.id, Event.END, at, text, text, decision.reason, planned_end=memory.valid_to))
+        self._insert_change(
+            Change(0, memory.id, Event.END, at, text, text, decision.reason, planned_end=memory.valid_to)
+        )
         return [Applied(Event.END, self._known(memory.id))]
 
-    def _doubt(self, decision: Doubt) -> list[Applied]:
+    def _mark_outdated(self, decision: MarkOutdated) -> list[Applied]:
         memory = self.get(decision.memory_id)
         if memory is None or memory.superseded or memory.doubtful:
             return []
         self._db.execute(
-            "UPDATE memories SET doubtful = 1, updated_at = ? WHERE id = ?", (stamp(self._clock()), memory.id)
+            "UPDATE memories SET doubtful = 1, updated_at = ? WHERE id = ?", (format_time(self._clock()), memory.id)
         )
-        self._log(memory.id, Event.DOUBT, memory.text, memory.text, decision.reason)
+        self._record_change(memory.id, Event.DOUBT, memory.text, memory.text, decision.reason)
         return [Applied(Event.DOUBT, self._known(memory.id))]
 
     # Rows.
@@ -322,12 +324,12 @@ class Memories(MemoryReader):
         )
         return self.get(memory_id) if held else None
 
-    def _twin(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
+    def _duplicate_of(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
         """The id of the current memory, `but` that one, which says what `memory` does."""
         found: str | None = self._db.value(
             """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
                 AND superseded_by IS NULL AND verbatim = 0""",
-            (owner, memory.scope, memory.session_id or "", normal_form(memory.text), but),
+            (owner, memory.scope, memory.session_id or "", normalize(memory.text), but),
         )
         return found
 
@@ -335,9 +337,9 @@ class Memories(MemoryReader):
         text = self._db.value("SELECT text FROM messages WHERE id = ?", (message_id,))
         return text is not None and quote in text
 
-    def _refuse_twin(self, memory: Memory, text: str) -> None:
+    def _refuse_duplicate(self, memory: Memory, text: str) -> None:
         """Raise UsageError when another current memory beside `memory` says `text`."""
-        twin = self._twin(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
+        twin = self._duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
         if twin is not None and not memory.verbatim:
             raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
 
@@ -348,23 +350,23 @@ class Memories(MemoryReader):
 
     def _write_vectors(self, number: int, embedded: Embedded) -> None:
         owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
-        self._fingerprint = completed(self._fingerprint, embedded.rows.shape[1])
+        self._fingerprint = with_dimension(self._fingerprint, embedded.rows.shape[1])
         self._db.execute(
             "INSERT OR REPLACE INTO vectors (number, owner, fingerprint, kinds, rows) VALUES (?, ?, ?, ?, ?)",
             (number, owner, self._fingerprint, json.dumps(embedded.kinds), embedded.rows.astype("<f4").tobytes()),
         )
 
-    def _log(self, memory_id: str, event: Event, old: str | None, new: str | None, reason: str) -> None:
-        self._note(Change(0, memory_id, event, self._clock(), old, new, reason))
+    def _record_change(self, memory_id: str, event: Event, old: str | None, new: str | None, reason: str) -> None:
+        self._insert_change(Change(0, memory_id, event, self._clock(), old, new, reason))
 
-    def _note(self, change: Change) -> None:
+    def _insert_change(self, change: Change) -> None:
         """Write a change down; its `seq` is the next one."""
         self._db.execute(
             """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason, planned_end)
                 SELECT id, owner, ?, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
             (
                 change.event,
-                stamp(change.at),
+                format_time(change.at),
                 change.old_text,
                 change.new_text,
                 change.reason,
@@ -378,18 +380,18 @@ def terms(owner: int, memory: Memory) -> str:
     """The words under which `memory` is found, as its owner's: its own, its cues', and its day's."""
     day = memory.valid_from or memory.created_at
     dated = f"{day.day} {day:%B %Y}"
-    return " ".join(owned(owner, word) for word in words(" ".join((memory.text, *memory.cues, dated))))
+    return " ".join(owner_term(owner, word) for word in words(" ".join((memory.text, *memory.cues, dated))))
 
 
 def _clean(draft: Draft) -> Draft:
     """`draft` with all its words well formed."""
-    evidence = draft.evidence and replace(draft.evidence, quote=well_formed(draft.evidence.quote))
-    cues = tuple(well_formed(cue) for cue in draft.cues)
-    return replace(draft, text=well_formed(draft.text), cues=cues, evidence=evidence)
+    evidence = draft.evidence and replace(draft.evidence, quote=fix_surrogates(draft.evidence.quote))
+    cues = tuple(fix_surrogates(cue) for cue in draft.cues)
+    return replace(draft, text=fix_surrogates(draft.text), cues=cues, evidence=evidence)
 
 
 def _json(value: object) -> str:
-    return well_formed(json.dumps(value, ensure_ascii=False))
+    return fix_surrogates(json.dumps(value, ensure_ascii=False))
 
 
 def _iso(day: date | None) -> str | None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 
-def holds(metadata: str, wanted: str) -> bool:
+def metadata_contains(metadata: str, wanted: str) -> bool:
     """Whether the JSON object `metadata` has every pair of the JSON object `wanted`.
 
     Values are the same when they are equal numbers or read the same as text, for a command line knows only text.

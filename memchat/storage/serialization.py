@@ -35,9 +35,9 @@ from memchat.core.types import (
     is_plain,
 )
 from memchat.errors import UsageError
-from memchat.storage.memory_filter import stamp
+from memchat.storage.memory_filter import format_time
 from memchat.storage.memory_writer import new_id
-from memchat.text.normalize import well_formed
+from memchat.text.normalize import fix_surrogates
 
 Read = TypeVar("Read")
 
@@ -112,14 +112,14 @@ def record_json(record: Record) -> dict[str, Any]:
 
 
 def moment_json(moment: datetime) -> str:
-    return stamp(moment)
+    return format_time(moment)
 
 
 # Reading.
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ImportParser:
     """Reads what is to be imported. `owner` and `now` are for texts that bring none; `clean` goes over their words."""
 
     owner: Owner
@@ -141,7 +141,7 @@ class Reader:
 
     def _line(self, line: str, place: str) -> Record:
         if not line.startswith("{"):
-            return self._foreign({"text": _BULLET.sub("", line)}, place)
+            return self._parse_generic({"text": _BULLET.sub("", line)}, place)
         try:
             return self._record(json.loads(line), place)
         except json.JSONDecodeError as error:
@@ -153,13 +153,13 @@ class Reader:
         if not isinstance(entry, dict):
             raise UsageError(f"{place} is no memory.", hint=_EXPECTED)
         if "owner" not in entry or "created_at" not in entry:
-            return self._foreign(entry, place)
+            return self._parse_generic(entry, place)
         try:
             return Record(_memory(entry), [_change(entry["id"], change) for change in entry.get("changes", ())])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{place} cannot be read: {_reason(error)}.", hint=_EXPECTED) from error
 
-    def _foreign(self, entry: Mapping[str, Any], place: str) -> Record:
+    def _parse_generic(self, entry: Mapping[str, Any], place: str) -> Record:
         text = entry.get("text") or entry.get("memory")
         if not isinstance(text, str) or not text.strip():
             raise UsageError(f"{place} has no text.", hint=_EXPECTED)
@@ -200,38 +200,38 @@ def _whole(text: str) -> list[Any] | None:
 def _memory(entry: Mapping[str, Any]) -> Memory:
     evidence = entry.get("evidence")
     return Memory(
-        id=_word(entry["id"]),
-        owner=Owner(Scope(entry["owner"]["kind"]), _word(entry["owner"]["name"])),
-        text=_word(entry["text"]),
+        id=_required_text(entry["id"]),
+        owner=Owner(Scope(entry["owner"]["kind"]), _required_text(entry["owner"]["name"])),
+        text=_required_text(entry["text"]),
         scope=Scope(entry["scope"]),
-        category=_word(entry["category"]),
+        category=_required_text(entry["category"]),
         created_at=_moment(entry["created_at"]),
         updated_at=_moment(entry["updated_at"]),
-        session_id=_maybe(entry.get("session"), _word),
-        agent=_maybe(entry.get("agent"), _word),
+        session_id=_maybe(entry.get("session"), _required_text),
+        agent=_maybe(entry.get("agent"), _required_text),
         metadata=_plain_metadata(entry.get("metadata")),
         valid_from=_maybe(entry.get("valid_from"), date.fromisoformat),
         valid_to=_maybe(entry.get("valid_to"), date.fromisoformat),
         expires_at=_maybe(entry.get("expires_at"), _moment),
         confirmed_at=_maybe(entry.get("confirmed_at"), _moment),
         last_used_at=_maybe(entry.get("last_used_at"), _moment),
-        supersedes=tuple(_word(former) for former in entry.get("supersedes", ())),
-        superseded_by=_maybe(entry.get("superseded_by"), _word),
+        supersedes=tuple(_required_text(former) for former in entry.get("supersedes", ())),
+        superseded_by=_maybe(entry.get("superseded_by"), _required_text),
         mistaken=entry.get("mistaken", False) is True,
         doubtful=entry.get("doubtful", False) is True,
         standing=entry.get("standing", False) is True,
         verbatim=entry.get("verbatim", False) is True,
         source=Source(entry.get("source", Source.IMPORTED)),
-        cues=tuple(_word(cue) for cue in entry.get("cues", ())),
+        cues=tuple(_required_text(cue) for cue in entry.get("cues", ())),
         evidence=None
         if evidence is None
-        else Evidence(*(_word(evidence[key], empty=True) for key in ("message", "session", "quote", "model"))),
+        else Evidence(*(_required_text(evidence[key], empty=True) for key in ("message", "session", "quote", "model"))),
     )
 
 
 def _change(memory_id: str, entry: Mapping[str, Any]) -> Change:
-    old, new = (_maybe(entry[key], lambda words: _word(words, empty=True)) for key in ("old_text", "new_text"))
-    reason = _word(entry.get("reason", ""), empty=True)
+    old, new = (_maybe(entry[key], lambda words: _required_text(words, empty=True)) for key in ("old_text", "new_text"))
+    reason = _required_text(entry.get("reason", ""), empty=True)
     planned = _maybe(entry.get("planned_end"), date.fromisoformat)
     event = Event(entry["event"])
     if event is Event.END and (former := _PLANNED_END_IN_REASON.search(reason)):
@@ -239,10 +239,10 @@ def _change(memory_id: str, entry: Mapping[str, Any]) -> Change:
     return Change(int(entry["order"]), memory_id, event, _moment(entry["at"]), old, new, reason, planned)
 
 
-def _word(value: object, *, empty: bool = False) -> str:
+def _required_text(value: object, *, empty: bool = False) -> str:
     if not isinstance(value, str) or not (value or empty):
         raise ValueError(f"{value!r} is no text")
-    return well_formed(value)
+    return fix_surrogates(value)
 
 
 def _maybe(value: Any, read: Callable[[Any], Read]) -> Read | None:

@@ -12,7 +12,7 @@ SHORTEST_ID = 8
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-def is_made_here(id_: str) -> bool:
+def is_generated(id_: str) -> bool:
     """Whether `id_` is one of memchat's own rather than a name that a person gave."""
     return _UUID7.fullmatch(id_) is not None
 
@@ -25,7 +25,7 @@ def memory_ids(database: Database, owners: Sequence[Owner]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def beginnings(ids: Sequence[str]) -> dict[str, str]:
+def shortest_prefixes(ids: Sequence[str]) -> dict[str, str]:
     """For each of `ids` its shortest beginning, of at least SHORTEST_ID characters, that no other of them shares."""
     length = dict.fromkeys(sorted(ids), SHORTEST_ID)
     for one, other in pairwise(length):

@@ -5,17 +5,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, Embedded
-from memchat.core.types import Applied, Decision, Forget, Work
-from memchat.storage.conversations import Transcripts
+from memchat.core.types import Applied, Decision, Forget, LearningJob
+from memchat.storage.conversations import ConversationRepository
 from memchat.storage.database import Database
-from memchat.storage.job_queue import WorkQueue
-from memchat.storage.memory_writer import Memories
+from memchat.storage.job_queue import JobQueue
+from memchat.storage.memory_writer import MemoryRepository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from memchat.storage.erasure.eraser import Eraser
-    from memchat.storage.vectors.search import Dense
+    from memchat.storage.vectors.search import VectorSearch
 
 
 class Store:
@@ -28,9 +28,9 @@ class Store:
         self.database = Database(path)
         self.clock = clock
         self.fingerprint = fingerprint
-        self.transcripts = Transcripts(self.database, clock)
-        self.work = WorkQueue(self.database, clock)
-        self.memories = Memories(self.database, clock, fingerprint)
+        self.transcripts = ConversationRepository(self.database, clock)
+        self.work = JobQueue(self.database, clock)
+        self.memories = MemoryRepository(self.database, clock, fingerprint)
 
     @cached_property
     def eraser(self) -> "Eraser":
@@ -38,7 +38,7 @@ class Store:
 
         return Eraser(self.database, self.clock)
 
-    def search_with(self, dense: "Dense") -> None:
+    def search_with(self, dense: "VectorSearch") -> None:
         """Let recall's dense half be answered by `dense`; without one it finds nothing."""
         self.memories.search_with(dense)
 
@@ -52,7 +52,7 @@ class Store:
         self.close()
 
     def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: Work | None = None
+        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob | None = None
     ) -> list[Applied]:
         """Carry out `decisions` and end `work` in one transaction; nothing when the work is no longer ours to do."""
         with self.database.transaction():
@@ -66,7 +66,7 @@ class Store:
                 self.work.done(work)
         return applied
 
-    def clean(self, drop_index: Callable[[int], None]) -> None:
+    def finish_erasures(self, drop_index: Callable[[int], None]) -> None:
         """Make the bytes of all that was erased leave the disk.
 
         `drop_index(erasure)` returns once the index's folder is gone, whoever held it. Safe to run again after a kill

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Any, TypeVar
 
-from memchat.core.protocols import Embedded, Embedder, View
+from memchat.core.protocols import Embedded, Embedder, MemoryFilter
 from memchat.core.types import Change, Event, Memory, Owner, Scope
 from memchat.errors import StoreError
-from memchat.storage.memory_filter import COLUMNS, TABLES, condition, owner_number, to_memory
+from memchat.storage.memory_filter import COLUMNS, TABLES, owner_number, to_memory, where_clause
 from memchat.storage.memory_reader import to_change
-from memchat.storage.memory_writer import Memories, new_id
+from memchat.storage.memory_writer import MemoryRepository, new_id
 from memchat.storage.serialization import Record
 from memchat.text import embedding
-from memchat.text.normalize import normal_form
+from memchat.text.normalize import normalize
 
 Value = TypeVar("Value")
 
@@ -32,10 +32,10 @@ class Imported:
     known: int
 
 
-class Transfer(Memories):
+class Transfer(MemoryRepository):
     """Export and import, over one connection."""
 
-    def export(self, view: View, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
+    def export(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
         """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export.
 
         Raises StoreError at a row that cannot be read. With `on_unreadable` it goes on and calls that for each.
@@ -56,7 +56,7 @@ class Transfer(Memories):
         somebody else's is replaced by a new one, in the chain of versions too. What was written stays written if this
         is interrupted, and can be imported again.
         """
-        fresh, known = self._fresh(records)
+        fresh, known = self._new_records(records)
         kept: list[str] = []
         for start in range(0, len(fresh), AT_ONCE):
             part = fresh[start : start + AT_ONCE]
@@ -71,9 +71,9 @@ class Transfer(Memories):
 
     # Row by row, for of a damaged database the rest can still be read.
 
-    def _memories_of(self, view: View, on_unreadable: Callable[[], None] | None) -> Iterator[Memory]:
+    def _memories_of(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None) -> Iterator[Memory]:
         owners = self._numbers(view.owners)
-        where, values = condition(view, owners, self._clock())
+        where, values = where_clause(view, owners, self._clock())
         sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}"
         for number in self._rows_of("memories", "memories_of_owner", "number", owners):
             yield from self._read(to_memory, sql, (number, *values), on_unreadable)
@@ -112,13 +112,13 @@ class Transfer(Memories):
 
     # What is new, and under which id.
 
-    def _fresh(self, records: Sequence[Record]) -> tuple[list[Record], int]:
+    def _new_records(self, records: Sequence[Record]) -> tuple[list[Record], int]:
         names: dict[str, str] = {}
         seen: dict[tuple[Owner, Scope, str, str], str] = {}
         fresh = []
         for record in records:
             memory = record.memory
-            there = self._there(memory, seen)
+            there = self._existing_id(memory, seen)
             if there is None and memory.id not in names:
                 names[memory.id] = memory.id if self.get(memory.id) is None else new_id()
                 fresh.append(record)
@@ -128,15 +128,15 @@ class Transfer(Memories):
                 names[memory.id] = there
         for memory in (record.memory for record in fresh):
             if memory.superseded_by is not None and memory.superseded_by not in names:
-                names[memory.superseded_by] = self._own(memory.superseded_by, memory.owner)
+                names[memory.superseded_by] = self._available_id(memory.superseded_by, memory.owner)
         return [_renamed(record, names) for record in fresh], len(records) - len(fresh)
 
-    def _own(self, memory_id: str, owner: Owner) -> str:
+    def _available_id(self, memory_id: str, owner: Owner) -> str:
         """`memory_id`, or a new one where it is somebody else's: no chain of versions runs between two owners."""
         held = self.get(memory_id)
         return memory_id if held is None or held.owner == owner else new_id()
 
-    def _there(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
+    def _existing_id(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
         """The id under which `memory` is known already."""
         held = self.get(memory.id)
         if held is not None and held.owner == memory.owner:
@@ -144,7 +144,7 @@ class Transfer(Memories):
         if memory.superseded or memory.verbatim:
             return None
         number = owner_number(self._db, memory.owner)
-        twin = None if number is None else self._twin(number, memory)
+        twin = None if number is None else self._duplicate_of(number, memory)
         return twin or seen.get(_saying(memory))
 
     def _before(self, records: Sequence[Record]) -> list[str | None]:
@@ -167,12 +167,12 @@ class Transfer(Memories):
         with self._db.transaction():
             changes: list[Change] = []
             for record, rows in zip(records, embedded, strict=True):
-                if self._put(record.memory, rows):
+                if self._insert_row(record.memory, rows):
                     kept.append(record.memory.id)
                     changes += record.changes or [self._told(record.memory)]
             changes.sort(key=lambda change: change.seq)
             for change in changes:
-                self._note(change)
+                self._insert_change(change)
         return kept
 
     def _told(self, memory: Memory) -> Change:
@@ -180,7 +180,7 @@ class Transfer(Memories):
         return Change(0, memory.id, Event.ADD, self._clock(), None, memory.text, "imported")
 
 
-def reowned(record: Record, owner: Owner) -> Record:
+def with_owner(record: Record, owner: Owner) -> Record:
     """`record` as a memory of `owner`; what belongs to agents stays theirs."""
     if record.memory.owner.kind is Scope.AGENT:
         return record
@@ -196,4 +196,4 @@ def _renamed(record: Record, names: dict[str, str]) -> Record:
 
 
 def _saying(memory: Memory) -> tuple[Owner, Scope, str, str]:
-    return memory.owner, memory.scope, memory.session_id or "", normal_form(memory.text)
+    return memory.owner, memory.scope, memory.session_id or "", normalize(memory.text)

@@ -12,7 +12,7 @@ from memchat.core.protocols import Embedded, Embedder, VectorKind
 from memchat.core.types import Draft, Memory
 from memchat.text.normalize import sentences, without_speaker
 
-MOST_SENTENCES = 12
+MAX_SENTENCES = 12
 
 _importing = threading.Lock()
 
@@ -28,12 +28,12 @@ def fingerprint(model: str, dimension: int | None) -> str:
     return f"{model}:{'?' if dimension is None else dimension}"
 
 
-def completed(fingerprint: str, dimension: int) -> str:
+def with_dimension(fingerprint: str, dimension: int) -> str:
     """`fingerprint` with the `dimension` of vectors that have come, where it was not known yet."""
     return f"{fingerprint[:-1]}{dimension}" if fingerprint.endswith(":?") else fingerprint
 
 
-def texts_of(draft: Draft | Memory, previous: str | None = None) -> list[tuple[str, str]]:
+def texts_to_embed(draft: Draft | Memory, previous: str | None = None) -> list[tuple[str, str]]:
     """The (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
     if not draft.verbatim:
         joined = [(VectorKind.JOINED, "; ".join((draft.text, *draft.cues)))] if draft.cues else []
@@ -41,7 +41,7 @@ def texts_of(draft: Draft | Memory, previous: str | None = None) -> list[tuple[s
     parts = [(VectorKind.TEXT, without_speaker(draft.text))]
     if previous:
         parts = [(VectorKind.WINDOW, f"{without_speaker(previous)}\n{parts[0][1]}")]
-    several = sentences(without_speaker(draft.text))[:MOST_SENTENCES]
+    several = sentences(without_speaker(draft.text))[:MAX_SENTENCES]
     if several != [parts[0][1]]:
         parts += [(VectorKind.SENTENCE, sentence) for sentence in several]
     return parts
@@ -54,7 +54,7 @@ def embed(
     if not drafts:
         return []
     before = previous or [None] * len(drafts)
-    plans = [texts_of(draft, former) for draft, former in zip(drafts, before, strict=True)]
+    plans = [texts_to_embed(draft, former) for draft, former in zip(drafts, before, strict=True)]
     rows = embedder.embed([text for plan in plans for _, text in plan])
     found, at = [], 0
     for plan in plans:

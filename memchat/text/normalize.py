@@ -28,7 +28,7 @@ STOP_WORDS = frozenset(
 """Few on purpose: on LoCoMo a list of 177 finds a point less than this one of 61."""
 
 
-def well_formed(text: str) -> str:
+def fix_surrogates(text: str) -> str:
     """`text` as a file, a database or a model can be given it: half a surrogate pair, from a broken pipe or paste,
     becomes U+FFFD, and two halves one character.
     """
@@ -37,7 +37,7 @@ def well_formed(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def normal_form(text: str) -> str:
+def normalize(text: str) -> str:
     """`text` without case, punctuation, or extra space: equal for what is the same sentence said twice.
 
     `#` and `+` stay, for C, C# and C++ are three things.
@@ -92,7 +92,7 @@ def without_speaker(text: str) -> str:
     return text[match.end() :] if (match := _SPEAKER.match(text)) else text
 
 
-def restatements(fact: str, text: str) -> list[str]:
+def sentences_restating(fact: str, text: str) -> list[str]:
     """The sentences and lines of `text` that hold every word of `fact`, inflected or not: they say it again."""
     wanted = [word for word in content_words(fact) if word not in {"user", "users"}]
     if not wanted:

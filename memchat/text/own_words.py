@@ -6,20 +6,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from memchat.text.paste_heuristics import Span, chats, lines_of, machine_text, mails, marked_off, pages
+from memchat.text.paste_heuristics import (
+    Span,
+    find_articles,
+    find_chat_logs,
+    find_delimited,
+    find_emails,
+    lines_of,
+    machine_text,
+)
 
 
 def own_words(message: str) -> str:
     """`message` with what is pasted or quoted in it replaced by a line '[…]'."""
     parts: list[str] = []
     at = 0
-    for start, end in quoted_spans(message):
+    for start, end in foreign_spans(message):
         parts += message[at:start], "\n[…]\n"
         at = end
     return "".join([*parts, message[at:]])
 
 
-def quoted_spans(message: str) -> list[Span]:
+def foreign_spans(message: str) -> list[Span]:
     """Where `message` is a pasted or quoted document and not the person's own words: sorted, apart, not empty.
 
     A document that shows its own end (a fenced block, lines quoted with '>', a tagged text) is cut out. So is one that
@@ -29,9 +37,11 @@ def quoted_spans(message: str) -> list[Span]:
     shows its own end. Words in quotation marks are left alone.
     """
     lines = lines_of(message)
-    shown = [*_code_blocks(message), *_tagged(message), *_quoted_lines(message), *marked_off(message)]
-    delimited = _merged([*shown, *machine_text(message, lines), *chats(message, lines), *mails(message)], message)
-    delimited = _merged([*delimited, *pages(message, lines, delimited)], message)
+    shown = [*_code_blocks(message), *_tagged(message), *_quoted_lines(message), *find_delimited(message)]
+    delimited = _merged(
+        [*shown, *machine_text(message, lines), *find_chat_logs(message, lines), *find_emails(message)], message
+    )
+    delimited = _merged([*delimited, *find_articles(message, lines, delimited)], message)
     starts = [start for start, _ in delimited]
 
     def shown_apart(at: int) -> bool:
@@ -105,7 +115,7 @@ def _tagged(message: str) -> Iterator[Span]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Phrases:
+class _AnnouncementPhrases:
     """The words of one language, as alternatives of a pattern.
 
     `shows` presents something ('here is'), `this` points at what follows, `asks` wants something done with it, `says`
@@ -124,7 +134,7 @@ class _Phrases:
 
 
 _LANGUAGES = (
-    _Phrases(  # English
+    _AnnouncementPhrases(  # English
         documents=r"e-?mails?|mails?|letters?|articles?|(?:web ?|home)?pages?|web ?sites?|(?:blog ?)?posts?|messages?"
         r"|sms|texts?|newsletter|documents?|docs|pdf|reports?|(?:log ?)?files?|logs?|errors?|output|stack ?trace"
         r"|traceback|transcript|press release|notice|contract|passage|paragraph|excerpt|chapter|readme|thread|ticket"
@@ -139,7 +149,7 @@ _LANGUAGES = (
         own=r"(?:my|our|for|about|on|in|to|with)\b(?! (?:\w+ )?(?:logs?|errors?|output|traceback|stack))",
         opinion=r"\b(?:i|we) (?:learn|like|love|hate|think|hope)|\b(?:thing|reason|point|problem|address)s?\b",
     ),
-    _Phrases(  # German
+    _AnnouncementPhrases(  # German
         documents=r"e-?mails?|mails?|brief\w{0,2}|(?:zeitungs)?artikels?|(?:web)?seite|nachricht(?:en)?|sms|newsletter|text"
         r"|dokument\w{0,2}|pdf|bericht|logs?|log-?datei|protokoll|(?:fehler)?ausgabe|fehlermeldung|schreiben|beitrag"
         r"|vertrag|absatz|auszug|(?:chat)?verlauf",
@@ -152,7 +162,7 @@ _LANGUAGES = (
         own=r"(?:mein\w{0,2}|unser\w{0,2}|für|über|zu[mr]?|auf|mit)\b(?! (?:\w+ )?(?:log|fehler))",
         opinion=r"\b(?:ich|wir) (?:mag|liebe|will|möchte|brauche|denke|finde|hasse)\b|\b(?:grund|problem|adresse)\b",
     ),
-    _Phrases(  # Spanish
+    _AnnouncementPhrases(  # Spanish
         documents=r"e-?mails?|correos?(?: electrónico)?|cartas?|artículos?|páginas?(?: web)?|mensajes?|sms|boletín"
         r"|documentos?|pdf|informes?|registros?|logs?|salida|error|texto|contrato|párrafo|extracto",
         shows=r"aquí (?:está|están|va|tienes|te dejo)|est[ea] es|a continuación|el siguiente|la siguiente"
@@ -176,7 +186,7 @@ _JAPANESE_REQUEST = re.compile(
 )
 
 
-def _introduction(words: _Phrases) -> str:
+def _introduction(words: _AnnouncementPhrases) -> str:
     """A sentence that says, before a colon, that a document follows."""
     word = r"[^\s.:;!?]{1,40}"
     document = rf"(?:{words.documents})\b"
@@ -189,7 +199,7 @@ def _introduction(words: _Phrases) -> str:
     )
 
 
-def _request(words: _Phrases) -> str:
+def _request(words: _AnnouncementPhrases) -> str:
     """A sentence that wants something done with 'this' document."""
     this = rf"\b(?:{words.this}) (?:\w{{1,40}} )?(?:{words.documents})\b"
     return rf"(?i)\b(?:{words.asks})\b.{{0,30}}?{this}|{this}.{{0,40}}?\b(?:{words.asks})\b"

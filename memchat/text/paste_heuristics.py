@@ -16,7 +16,7 @@ _FILE_LINE = re.compile(
 _FILE_END = re.compile(r"(?im)^[-=*#~_]{3,} ?(?:end|eof|ende|fin)\b.{0,80}$")
 
 
-def marked_off(message: str) -> Iterator[Span]:
+def find_delimited(message: str) -> Iterator[Span]:
     """Between triple quotes, and from a line such as '--- notes.txt ---' to one that says 'end'."""
     yield from (match.span() for match in _TRIPLE_QUOTED.finditer(message))
     at = 0
@@ -66,13 +66,13 @@ def machine_text(message: str, lines: Sequence[Span]) -> Iterator[Span]:
             yield lines[run[0]][0], lines[run[-1]][1]
 
 
-def chats(message: str, lines: Sequence[Span]) -> Iterator[Span]:
+def find_chat_logs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
     """What two and more say in turns; a list of facts ('Name: Ana') names nothing twice."""
     said = {at: match for at, span in enumerate(lines) if (match := _SPEAKER.match(message[slice(*span)]))}
     for run in _runs(list(said), lines, message):
         names = [said[at]["name"] for at in run]
         timed = all(said[at]["time"] for at in run)
-        if any(_own(name) and " " in name for name in names):  # 'my wife: vegan'
+        if any(_first_person_count(name) and " " in name for name in names):  # 'my wife: vegan'
             continue
         if len(set(names)) > 1 and len(names) >= (2 if timed else 4) and (timed or len(set(names)) < len(names)):
             yield lines[run[0]][0], lines[run[-1]][1]
@@ -83,7 +83,9 @@ def _runs(marked: Sequence[int], lines: Sequence[Span], message: str) -> Iterato
     run: list[int] = []
     for at in marked:
         between = range(run[-1] + 1, at) if run else ()
-        if run and (len(between) > _WITHIN or any(_own(message[slice(*lines[other])]) for other in between)):
+        if run and (
+            len(between) > _WITHIN or any(_first_person_count(message[slice(*lines[other])]) for other in between)
+        ):
             yield run
             run = []
         run.append(at)
@@ -107,7 +109,7 @@ _CLOSING = re.compile(
 _SIGNED = re.compile(r"(?P<gap>\s+)(?P<words>\S[^\n?:]{0,58})(?=\n|\Z)")
 
 
-def mails(message: str) -> Iterator[Span]:
+def find_emails(message: str) -> Iterator[Span]:
     """From a greeting by name to the signature. One that is the whole message is written to us."""
     at = 0
     while greeting := _GREETING.search(message, at):
@@ -123,14 +125,14 @@ def _end_of_signature(message: str, at: int) -> int:
     """The end of up to three short lines behind a mail's closing, the first of them after a blank one or none."""
     for breaks in (2, 1, 1):
         line = _SIGNED.match(message, at)
-        if line is None or line["gap"].count("\n") > breaks or _own(line["words"]):
+        if line is None or line["gap"].count("\n") > breaks or _first_person_count(line["words"]):
             break
         at = line.end()
     return at
 
 
 @dataclass(frozen=True, slots=True)
-class _Tongue:
+class _Language:
     """A language by words that few of its texts do without, and how people speak of themselves in it.
 
     `says_i` where it shows in all that people write about themselves.
@@ -141,11 +143,11 @@ class _Tongue:
     says_i: bool = True
 
 
-def _tongue(common: str, own: str, *, says_i: bool = True) -> _Tongue:
-    return _Tongue(frozenset(common.split()), re.compile(rf"(?<![\w’'])(?:{own})(?!\w)"), says_i)
+def _tongue(common: str, own: str, *, says_i: bool = True) -> _Language:
+    return _Language(frozenset(common.split()), re.compile(rf"(?<![\w’'])(?:{own})(?!\w)"), says_i)
 
 
-_TONGUES = {
+_LANGUAGES = {
     "en": _tongue(
         "the and of to is that for was with are this what do a i my you it",
         r"i|i['’](?:m|ve|d|ll)|im|ive|my|me|mine|myself|we(?:['’](?:re|ve))?|our",
@@ -159,7 +161,7 @@ _TONGUES = {
         r"yo|mis?|me|nos|nuestr\w+|soy|estoy|tengo|vivo|trabajo|quiero|puedo|llevo|hago|uso|\w+[éí]",
         says_i=False,
     ),
-    "ja": _Tongue(frozenset(), re.compile("私|僕|俺|わたし|ぼく|うち|自分|我々"), says_i=False),
+    "ja": _Language(frozenset(), re.compile("私|僕|俺|わたし|ぼく|うち|自分|我々"), says_i=False),
 }
 _OURS = re.compile(r"we|our|wir|uns|nous|no[st]|nuestr")
 _YOURS = re.compile(r"\b(?:you|your|sie|ihnen|ihr\w{0,2}|usted|vous|votre|vos)\b")
@@ -173,18 +175,18 @@ def _language(text: str) -> str:
     if _KANA.search(text):
         return "ja"
     words = re.findall(r"[^\W\d_]+", text.lower())
-    hits = {name: sum(word in tongue.common for word in words) for name, tongue in _TONGUES.items()}
+    hits = {name: sum(word in tongue.common for word in words) for name, tongue in _LANGUAGES.items()}
     best = max(hits, key=lambda name: hits[name])
     return best if hits[best] * 20 > len(words) else ""
 
 
-def _own(text: str) -> int:
+def _first_person_count(text: str) -> int:
     """How often the writers of `text` speak of themselves, but for what stands in quotation marks.
 
     'We' and 'our' do not count where a company may say so: beside 'you'.
     """
     text = text.lower()
-    tongue = _TONGUES.get(_language(text), _TONGUES["en"])
+    tongue = _LANGUAGES.get(_language(text), _LANGUAGES["en"])
     found = tongue.own.findall(_IN_QUOTES.sub(" ", text))
     return sum(_OURS.match(word) is None for word in found) if _YOURS.search(text) else len(found)
 
@@ -233,7 +235,7 @@ _POINTS = re.compile(
 """Said of something that stands above or below."""
 
 
-def pages(message: str, lines: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
+def find_articles(message: str, lines: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
     """Paragraphs of somebody else's: long enough, no writer who says 'I', and further signs that they are."""
     paragraphs = [(span, _kind(message, span, taken)) for span in _paragraphs(message, lines)]
     for own, group in groupby(paragraphs, key=lambda paragraph: paragraph[1] == "own"):
@@ -268,7 +270,7 @@ def _kind(message: str, span: Span, taken: Sequence[Span]) -> str:
     if any(start < span[1] and span[0] < end for start, end in taken[max(0, at - 1) : at + 1]):
         return "own"
     text = message[slice(*span)]
-    size, own = _size(text), _own(text)
+    size, own = _size(text), _first_person_count(text)
     if size < _LEAST_WORDS:
         return "own" if own else "theirs" if _ORDERS.search(text) or _OF_A_PAGE.search(text) else "short"
     most = _WORDS_AN_I_WRAPPED if _is_wrapped(text) else _WORDS_AN_I
@@ -281,8 +283,8 @@ def _signs(message: str, paragraphs: Sequence[Span]) -> int:
     text = message[start:end]
     before, behind = message[max(0, start - _AROUND) : start].rstrip(), message[end : end + _AROUND].lstrip()
     language, around = _language(text), _language(f"{before} {behind}")
-    size, own = _size(text), _own(text)
-    says_i = language in _TONGUES and _TONGUES[language].says_i
+    size, own = _size(text), _first_person_count(text)
+    says_i = language in _LANGUAGES and _LANGUAGES[language].says_i
     return (
         (size >= _LONG_WORDS)
         + (len(paragraphs) >= 3)

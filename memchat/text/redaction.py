@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from memchat.core.types import Metadata, MetadataValue, Terms
+from memchat.core.types import LearningOptions, Metadata, MetadataValue
 from memchat.text import redaction_labels as labels
 
 
@@ -47,13 +47,13 @@ def _redacted_value(key: str, value: MetadataValue) -> MetadataValue:
     return value if shown == written else shown
 
 
-def redact_terms(terms: Terms) -> Terms:
+def redact_options(terms: LearningOptions) -> LearningOptions:
     """`terms` as they may be written down: they wait on disk until an exchange is learned."""
     instructions = None if terms.instructions is None else redact(terms.instructions).text
     return replace(terms, instructions=instructions, metadata=redact_pairs(terms.metadata))
 
 
-def _masked(text: str, finds: "list[_Find]") -> str:
+def _masked(text: str, finds: "list[_Match]") -> str:
     parts: list[str] = []
     end = 0
     for find in finds:
@@ -63,25 +63,25 @@ def _masked(text: str, finds: "list[_Find]") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Find:
+class _Match:
     start: int
     end: int
     rank: int
     kind: str
 
 
-def _merged(text: str) -> list[_Find]:
+def _merged(text: str) -> list[_Match]:
     """What the rules find, in order of position, with overlapping finds made one."""
     plain = text.translate(_HALF_WIDTH)
     finds = [
-        _Find(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(rule, plain)
+        _Match(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(rule, plain)
     ]
-    merged: list[_Find] = []
+    merged: list[_Match] = []
     for find in sorted(finds, key=lambda f: (f.start, f.end)):
         if merged and find.start < merged[-1].end:
             last = merged[-1]
             first = min(last, find, key=lambda f: f.rank)
-            merged[-1] = _Find(last.start, max(last.end, find.end), first.rank, first.kind)
+            merged[-1] = _Match(last.start, max(last.end, find.end), first.rank, first.kind)
         else:
             merged.append(find)
     return merged
@@ -112,7 +112,7 @@ def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
             yield match.span("s")
 
 
-def _spoken(rule: _Rule, text: str) -> Iterator[_Span]:
+def _trimmed_spans(rule: _Rule, text: str) -> Iterator[_Span]:
     """As `_exact`, without the signs that end a sentence or a bracket around the secret."""
     for match in rule.pattern.finditer(text):
         if rule.accepts(match):
@@ -316,9 +316,9 @@ _RULES = (
     _Rule("login code", labels.ONE_TIME_BEFORE, _always, _exact),
     _Rule("pin", labels.PIN, labels.is_pin, _exact),
     _Rule("password", labels.PASSPHRASE, _always, _phrases),
-    _Rule("password", labels.PASSWORD_ABROAD, labels.is_password_abroad, _labelled),
-    _Rule("password", labels.PASSWORD_SHORT, labels.is_mixed, _labelled),
+    _Rule("password", labels.PASSWORD_ROMANCE_DUTCH, labels.is_password_romance_dutch, _labelled),
+    _Rule("password", labels.PASSWORD_SHORT, labels.looks_random, _labelled),
     _Rule("password", labels.LOGIN, labels.is_login, _labelled),
-    _Rule("password", labels.PASSWORD_CJK, labels.is_cjk_password, _spoken),
+    _Rule("password", labels.PASSWORD_CJK, labels.is_cjk_password, _trimmed_spans),
     _Rule("secret", labels.SECRET, labels.is_secret, _labelled),
 )

@@ -32,7 +32,7 @@ _IS = (
     rf"{_STILL}:?\s{{1,3}}"
 )
 _WHERE = r"(?:\s(?:wi-?fi|wlan|e?-?mail|gmail|pc))?"
-PASSWORD_ABROAD = re.compile(
+PASSWORD_ROMANCE_DUTCH = re.compile(
     r"(?i)(?P<name>mot de passe|parola d['’]ordine|(?<!\w)senha|palavra[ -]passe|palabra de paso|wachtwoord"
     rf"|password(?=\s(?:di|del|della|do|da|du)\s|{_WHOSE}{_STILL}\s[èé]\s))"
     rf"(?P<sep>{_WHERE}{_WHOSE}(?:{_ASSIGNED}|{_IS})){_VALUE}"
@@ -108,7 +108,7 @@ def is_password(match: re.Match[str]) -> bool:
     return not _is_prose(value) and (not _is_word(value) or "\n" not in match["sep"])
 
 
-def is_password_abroad(match: re.Match[str]) -> bool:
+def is_password_romance_dutch(match: re.Match[str]) -> bool:
     """A plain word is one only where the sentence ends behind it, and where it is none that passwords are called."""
     value = match["s"].rstrip(CLOSERS)
     if not _may_be_secret(match, value):
@@ -120,7 +120,7 @@ def is_password_abroad(match: re.Match[str]) -> bool:
     return ends and not _is_prose(value) and not _SAID_OF_PASSWORDS.fullmatch(value)
 
 
-def is_mixed(match: re.Match[str]) -> bool:
+def looks_random(match: re.Match[str]) -> bool:
     """Letters with digits or signs among them, in no order that a measure, a file or a number plate would have."""
     value = match["s"].rstrip(CLOSERS)
     if not _may_be_secret(match, value):
@@ -133,7 +133,7 @@ def is_mixed(match: re.Match[str]) -> bool:
 
 
 def is_login(match: re.Match[str]) -> bool:
-    return is_mixed(match) and not match["s"].rstrip(CLOSERS).isdigit()
+    return looks_random(match) and not match["s"].rstrip(CLOSERS).isdigit()
 
 
 def _may_be_secret(match: re.Match[str], value: str) -> bool:
@@ -160,7 +160,7 @@ def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
     plain = [word.lower() for word in words]
     if "phrase" in match["name"].lower():
         whole = len(_GOES_ON.sub("", " ".join(plain)).split(" "))
-        if whole >= 3 and not _ON_PASSPHRASES & set(plain[:whole]):
+        if whole >= 3 and not _ABOUT_PASSPHRASES & set(plain[:whole]):
             return whole
     count = next((at for at, word in enumerate(plain) if word in _FUNCTION_WORDS), len(plain))
     if plain[0].isdigit() or _UNIT.search(" ".join(["", *plain[1:count]])):
@@ -282,7 +282,7 @@ _PROSE = _FUNCTION_WORDS | frozenset(
     """.split()
 )
 """How a sentence about a password goes on, in English, German and Spanish."""
-_ON_PASSPHRASES = frozenset(
+_ABOUT_PASSPHRASES = frozenset(
     """
     i you he she it we they me my your this that these those same too not never no very quite must should need needs
     required least minimum long short weak strong characters letters words digits numbers saved stored written kept

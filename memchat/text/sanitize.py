@@ -9,7 +9,7 @@ from functools import cache
 # For the terminal.
 
 
-def visible(text: str) -> str:
+def strip_control_chars(text: str) -> str:
     """`text` without anything a terminal would obey or hide.
 
     Removed are control characters but newline and tab, escape sequences as a whole, bidirectional controls and
@@ -63,7 +63,7 @@ class StreamFilter:
         at = 0
         for match in _UNSEEN.finditer(text):
             yield from self._plain(text[at : match.start()])
-            yield from self._unseen(match[0])
+            yield from self._invisible(match[0])
             at = match.end()
         yield from self._plain(text[at:])
 
@@ -76,7 +76,7 @@ class StreamFilter:
         self._last = run[-1]
         yield run
 
-    def _unseen(self, char: str) -> Iterator[str]:
+    def _invisible(self, char: str) -> Iterator[str]:
         if char == _ZWJ:
             # RFC 5892, A.2: a joiner belongs after a virama; Unicode TR 51: between two emoji, styled or not.
             if self._last and unicodedata.combining(self._last) == _VIRAMA:
@@ -149,13 +149,13 @@ FENCE_OPEN = "<memories>"
 FENCE_CLOSE = "</memories>"
 
 
-def fenced(text: str) -> str:
+def escape_fence(text: str) -> str:
     """`text` on one line and unable to leave the block between `FENCE_OPEN` and `FENCE_CLOSE`.
 
     Brackets around the fence's name, in whatever case, width and spacing, become '‹' and '›'; three backticks and more
     become apostrophes. Other text stays as it is.
     """
-    line = " ".join(visible(text).split())
+    line = " ".join(strip_control_chars(text).split())
     folded = "".join(map(_folded, line))
     chars = list(line)
     for match in _fence().finditer(folded):

@@ -9,12 +9,12 @@ import pytest
 from memchat import Memory
 from memchat.config import load_settings
 from memchat.errors import ConfigError
-from memchat.mem0.config import Mapped, mapped
+from memchat.mem0.config import Mem0Config, from_mem0
 from tests.scripted_server import ScriptedServer
 
 
-def read(**config: Any) -> Mapped:
-    return mapped(config, load_settings())
+def read(**config: Any) -> Mem0Config:
+    return from_mem0(config, load_settings())
 
 
 def section(provider: str | None, **config: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import snowballstemmer
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.core.protocols import Embedder, View
+from memchat.core.protocols import Embedder, MemoryFilter
 from memchat.core.types import Add, Draft, Owner, Source
 from memchat.recall.retriever import Query
 from memchat.recall.scoring import floor
@@ -122,7 +122,7 @@ def whole(app: App, blind: BlindSet) -> Callable[[str], Ranked]:
     ]
     applied = app.store.apply([Add(draft) for draft in drafts], list(embed(app.embedder, drafts)))
     by_id = {one.memory.id: fact["id"] for one, fact in zip(applied, blind.facts, strict=True)}
-    view = View((Owner.user(USER),))
+    view = MemoryFilter((Owner.user(USER),))
 
     def rank(request: str) -> Ranked:
         hits = app.recall.search(Query(request, view, top_k=10, floor=False))

@@ -24,7 +24,7 @@ import numpy as np
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Evidence, Owner, Scope, Source
 from memchat.recall.retriever import Query
 from memchat.storage.store import Store
@@ -207,14 +207,14 @@ def _draft(store: Store, item: Item, session: int) -> Draft:
 
 def rankers(app: App) -> dict[str, Ranker]:
     """The baselines and memchat, over the same store and vectors."""
-    view = View((Owner.user(USER),))
+    view = MemoryFilter((Owner.user(USER),))
     memories = app.store.memories
 
     def dense(question: str, limit: int = DEPTH) -> list[str]:
-        return memories.dense(view, app.embedder.embed([question]), limit)
+        return memories.vector_search(view, app.embedder.embed([question]), limit)
 
     def words(question: str, limit: int = DEPTH) -> list[str]:
-        return memories.lexical(view, content_words(question), limit)
+        return memories.keyword_search(view, content_words(question), limit)
 
     def rrf(question: str) -> list[str]:
         scores: dict[str, float] = {}

@@ -35,7 +35,7 @@ from typing import Any
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.recall.retriever import Query
@@ -228,7 +228,7 @@ def through_the_store(conversation: Conversation, kind: str, result: Result) -> 
     with tempfile.TemporaryDirectory() as home, App(Settings(Path(home), USER, memory_tokens=100_000)) as app:
         stored = fill(app, items, verbatim=kind == "turns")
         for question in questions:
-            query = Query(question.text, View((Owner.user(USER),)), top_k=DEPTH, floor=False)
+            query = Query(question.text, MemoryFilter((Owner.user(USER),)), top_k=DEPTH, floor=False)
             began = time.perf_counter()
             hits = app.recall.search(query)
             result.search_ms.append((time.perf_counter() - began) * 1000)

@@ -59,7 +59,7 @@ def one_user(pool: Pool, home: Path, size: int, runs: int) -> Column:
     with App(Settings(home, USER)) as app:
         filled = _seconds(lambda: pool.fill(app.store, USER, size))
         _say(f"{size} memories filled in {filled:.0f} s")
-        built = _seconds(lambda: rebuild_now(app.index_place, lambda done, total: None))
+        built = _seconds(lambda: rebuild_now(app.index_config, lambda done, total: None))
         _say(f"the index built in {built:.0f} s")
     outside = {"fill": filled, "build": built, "index": disk_mb(home / "index"), **_outside(home, runs)}
     scan = _worker(home, [USER])

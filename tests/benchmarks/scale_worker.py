@@ -17,14 +17,14 @@ from typing import Any
 
 from memchat.app import App, Chat, ChatOptions
 from memchat.config import Settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner
 from memchat.llm.providers import OFFLINE
-from memchat.recall.retriever import Query, Recall
+from memchat.recall.retriever import Query, Retriever
 from memchat.storage.index.folder import Phase
 from memchat.storage.store import Store
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 from memchat.text.embedding import embed
 from tests.benchmarks.measure import milliseconds, resident_mb
 from tests.benchmarks.synthetic import questions, told
@@ -68,7 +68,7 @@ def _measured(app: App, users: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _recalls(recall: Recall, users: Sequence[str]) -> tuple[list[float], list[float]]:
+def _recalls(recall: Retriever, users: Sequence[str]) -> tuple[list[float], list[float]]:
     """Milliseconds of each recall: by the wall, and of CPU on this thread."""
     wall_ms, cpu_ms = [], []
     for user, text in zip(itertools.cycle(users), questions(RECALLS), strict=False):
@@ -90,8 +90,8 @@ def _wait_for_index(app: App) -> float:
     return time.monotonic() - began
 
 
-def _search(recall: Recall, user: str, text: str) -> list[str]:
-    return [hit.memory.id for hit in recall.search(Query(text, View((Owner.user(user),)), floor=False))]
+def _search(recall: Retriever, user: str, text: str) -> list[str]:
+    return [hit.memory.id for hit in recall.search(Query(text, MemoryFilter((Owner.user(user),)), floor=False))]
 
 
 def _storing(app: App, users: Sequence[str]) -> Iterator[float]:
@@ -111,8 +111,8 @@ def _turns(app: App, user: str) -> list[float]:
     with app.chat(ChatOptions(user, model=OFFLINE)) as chat:
         for text in questions(TURNS, seed=3):
             taken.append(milliseconds(partial(_say, chat, text)))
-            chat.learner.wake()
-        chat.learner.settle(60)
+            chat.learning_worker.notify()
+        chat.learning_worker.wait_until_idle(60)
     return taken
 
 
@@ -126,21 +126,21 @@ def _agreement(app: App, user: str) -> dict[str, float]:
     """How far the index and the exact scan of the same memories agree."""
     with Store(app.settings.database, app.clock, app.fingerprint) as store:
         exactly = _exact_recall(app, store)
-        view, asked = View((Owner.user(user),)), questions(RECALLS)
+        view, asked = MemoryFilter((Owner.user(user),)), questions(RECALLS)
         found, same = 0.0, 0.0
         for text in asked:
             query = app.embedder.embed([text])
-            true = set(store.memories.dense(view, query, 10))
-            found += len(true & set(app.store.memories.dense(view, query, 10))) / max(len(true), 1)
+            true = set(store.memories.vector_search(view, query, 10))
+            found += len(true & set(app.store.memories.vector_search(view, query, 10))) / max(len(true), 1)
             top = _search(exactly, user, text)
             same += len(set(top) & set(_search(app.recall, user, text))) / max(len(top), 1)
     return {"recall_at_10": found / len(asked), "same_top_5": same / len(asked)}
 
 
-def _exact_recall(app: App, store: Store) -> Recall:
+def _exact_recall(app: App, store: Store) -> Retriever:
     """The usual recall, over `store` and without the index."""
     recall = app.recall_over(store)
-    store.search_with(Dense(ExactScan(store.database, app.fingerprint)))
+    store.search_with(VectorSearch(ExactSearch(store.database, app.fingerprint)))
     return recall
 
 

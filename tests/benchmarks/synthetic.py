@@ -18,7 +18,7 @@ import numpy as np
 from memchat.core.protocols import Embedded, Embedder
 from memchat.core.types import Add, Draft, Owner, Source
 from memchat.storage.store import Store
-from memchat.text.embedding import texts_of
+from memchat.text.embedding import texts_to_embed
 
 POOL = 1_000
 NAMES = 20_000
@@ -148,7 +148,7 @@ class Pool:
 
     def __init__(self, embedder: Embedder, count: int = POOL) -> None:
         self._facts = facts(count)
-        plans = [texts_of(Draft(fact.text, Owner.user(""), cues=fact.cues)) for fact in self._facts]
+        plans = [texts_to_embed(Draft(fact.text, Owner.user(""), cues=fact.cues)) for fact in self._facts]
         # Cues recur: each text is embedded once.
         places = {text: place for place, text in enumerate(dict.fromkeys(text for plan in plans for _, text in plan))}
         rows = embedder.embed(list(places))

@@ -20,7 +20,7 @@ from statistics import mean, median
 from memchat.app import App
 from memchat.chat.prompt import Persona, system_prompt
 from memchat.config import Settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
 from memchat.llm.litellm_model import LiteLLMModel
 from memchat.recall.memory_block import render
@@ -65,7 +65,7 @@ def measure(conversation: Conversation, kind: str, count: CountTokens, costs: di
     now = datetime.now(UTC)
     whole = count(history(conversation))
     bare = count(system_prompt(Persona(remembers=False), now, (), ()))
-    view = View((Owner.user(USER),))
+    view = MemoryFilter((Owner.user(USER),))
     with tempfile.TemporaryDirectory() as home, App(Settings(Path(home), USER)) as app:
         stored = fill(app, items, verbatim=kind == "turns")
         for question in conversation.questions:

@@ -27,12 +27,12 @@ from typing import Any
 from memchat.app import App, ChatOptions
 from memchat.chat.conversation import Conversation
 from memchat.config import Settings
-from memchat.core.protocols import Request
-from memchat.core.types import Add, Draft, Owner, Work
+from memchat.core.protocols import ModelRequest
+from memchat.core.types import Add, Draft, LearningJob, Owner
 from memchat.desk import StoreDesk
 from memchat.learning.pipeline import learn
 from memchat.llm.litellm_setup import litellm
-from memchat.llm.options import ModelAccess
+from memchat.llm.options import ModelOptions
 from memchat.storage.index.folder import Phase, rebuild_now
 from memchat.text.embedding import embed
 from tests.benchmarks.loopback import PromptServer
@@ -82,7 +82,7 @@ def _lesson(asked: str) -> str:
 def inside(home: Path, server: ScriptedServer, model: Model, turns: int) -> Taken:
     settings = Settings(home, USER, model=MODEL, extraction_model=MODEL)
     taken: Taken = {}
-    with App(settings, owns_index=True, models={MODEL: ModelAccess("sk-scripted", server.base_url)}) as app:
+    with App(settings, owns_index=True, models={MODEL: ModelOptions("sk-scripted", server.base_url)}) as app:
         app.warm_up(MODEL)
         while app.index is not None and app.index.state().phase is not Phase.READY:
             time.sleep(0.05)
@@ -126,7 +126,7 @@ def _turn(conversation: Conversation, text: str, times: Times) -> None:
     times.note("last token to recorded", recorded - last)
 
 
-def _bare(request: Request, times: Times) -> float:
+def _bare(request: ModelRequest, times: Times) -> float:
     """Seconds from calling LiteLLM with the same messages to their arrival."""
     messages = [{"role": message.role.value, "content": message.content} for message in request.messages]
     called = time.perf_counter()
@@ -166,7 +166,7 @@ def _lessons(app: App, conversation: Conversation, drafts: Sequence[Draft]) -> I
         desk.close()
 
 
-def _learn(desk: StoreDesk, work: Work) -> None:
+def _learn(desk: StoreDesk, work: LearningJob) -> None:
     lesson = learn(desk, work)
     if lesson.error or not lesson.applied:
         raise SystemExit(f"nothing was learned: {lesson.error}")
@@ -207,7 +207,7 @@ def main() -> None:
         home = Path(folder)
         with App(Settings(home, USER)) as app:
             Pool(app.embedder).fill(app.store, USER, arguments.memories)
-            rebuild_now(app.index_place, lambda done, total: None)
+            rebuild_now(app.index_config, lambda done, total: None)
         # The terminal comes first: its process takes the index over as the last one left it.
         terminal = _rows(outside(home, server, model, arguments.turns))
         own = _rows(inside(home, server, model, arguments.turns))

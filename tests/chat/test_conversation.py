@@ -5,12 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from memchat.chat.conversation import OUTGROWN, Conversation, Style
-from memchat.core.types import USUAL, Draft, Message, MessageStatus, Role, Session, Terms, WorkState
+from memchat.chat.conversation import HISTORY_TRUNCATED, Conversation, ConversationOptions
+from memchat.core.types import (
+    DEFAULT_LEARNING_OPTIONS,
+    Draft,
+    JobState,
+    LearningOptions,
+    Message,
+    MessageStatus,
+    Role,
+    Session,
+)
 from memchat.errors import BadReply, ContextOverflow, ModelUnreachable, StoreBusy
 from memchat.learning.pipeline import learn
-from memchat.recall.memory_block import read
-from memchat.storage.conversations import Transcripts
+from memchat.recall.memory_block import parse
+from memchat.storage.conversations import ConversationRepository
 from tests.learning import harness as room
 from tests.learning.harness import AL, NOON, Home, ScriptedModel, facts
 
@@ -52,7 +61,7 @@ def test_a_turn_is_recorded_answered_and_handed_to_the_learner(home: Home) -> No
         (Role.ASSISTANT, "Hello, Al!", MessageStatus.COMPLETE),
     ]
     (work,) = home.store.work.pending()
-    assert (work.state, work.user_message_id) == (WorkState.WAITING, turn.asked.id)
+    assert (work.state, work.user_message_id) == (JobState.WAITING, turn.asked.id)
     reply = home.store.transcripts.messages(conversation.session.id)[1]
     assert reply.model == "scripted/model"
 
@@ -93,7 +102,7 @@ def test_a_long_conversation_is_sent_from_its_beginning(home: Home) -> None:
         with conversation.turn("word " * 2_000) as turn:
             list(turn)
         notices.append(turn.notice)
-    assert notices == [None, None, OUTGROWN, None]
+    assert notices == [None, None, HISTORY_TRUNCATED, None]
     assert len(model.asked[-1].messages) == 4
 
 
@@ -105,7 +114,7 @@ def test_what_bears_on_the_message_is_in_the_prompt_and_noted_with_the_reply(hom
         list(turn)
     assert [hit.memory.id for hit in turn.hits] == [tea.id]
     assert conversation.last_turn is turn
-    assert [one.text for one in read(turn.request.messages[0].content)] == [tea.text]
+    assert [one.text for one in parse(turn.request.messages[0].content)] == [tea.text]
     reply = home.store.transcripts.messages(conversation.session.id)[1]
     assert reply.recalled == (tea.id,)
     (used,) = [memory for memory in home.memories() if memory.id == tea.id]
@@ -130,7 +139,7 @@ def test_wishes_are_in_every_prompt_and_not_twice(home: Home) -> None:
     say(home.conversation(model), "How does the user want tea described, in loving detail?")
     system = model.asked[1].messages[0].content
     assert system.count("User wants short answers about tea.") == 1
-    assert [one.text[:24] for one in read(system)] == ["User wants tea described"]
+    assert [one.text[:24] for one in parse(system)] == ["User wants tea described"]
 
 
 def test_a_short_message_is_recalled_for_together_with_the_one_before(home: Home) -> None:
@@ -140,7 +149,7 @@ def test_a_short_message_is_recalled_for_together_with_the_one_before(home: Home
     conversation = home.conversation(model)
     say(conversation, "When is the birthday of my sister Ana?")
     say(conversation, "And Leo's?")
-    assert any("9 July" in one.text for one in read(model.asked[1].messages[0].content))
+    assert any("9 July" in one.text for one in parse(model.asked[1].messages[0].content))
 
 
 # Interrupted and failed turns.
@@ -160,7 +169,7 @@ def test_an_interrupted_reply_is_kept_as_partial_and_its_connection_closed(home:
     assert turn.status is MessageStatus.PARTIAL
     assert recorded(home, conversation.session)[1] == (Role.ASSISTANT, "This", MessageStatus.PARTIAL)
     assert model.closed == 1
-    assert home.store.work.pending()[0].state is WorkState.WAITING
+    assert home.store.work.pending()[0].state is JobState.WAITING
 
 
 def test_leaving_early_without_an_error_is_an_interruption_too(home: Home) -> None:
@@ -195,7 +204,7 @@ def test_a_turn_without_a_reply_has_failed_and_its_message_is_kept(
         list(turn)
     assert turn.status is MessageStatus.FAILED
     assert recorded(home, conversation.session) == [(Role.USER, "I live in Berlin", MessageStatus.FAILED)]
-    assert home.store.work.pending()[0].state is WorkState.WAITING
+    assert home.store.work.pending()[0].state is JobState.WAITING
     say(conversation, "Again?")
     assert [one.content for one in model.asked[1].messages[1:]] == ["Again?"]
 
@@ -208,10 +217,10 @@ def test_a_message_too_long_for_the_window_is_kept_as_failed(home: Home) -> None
         conversation.turn("word " * 500)
     ((role, _, status),) = recorded(home, conversation.session)
     assert (role, status, model.asked) == (Role.USER, MessageStatus.FAILED, [])
-    assert home.store.work.pending()[0].state is WorkState.WAITING
+    assert home.store.work.pending()[0].state is JobState.WAITING
 
 
-class CountingTranscript(Transcripts):
+class CountingTranscript(ConversationRepository):
     """The real one, which counts how turns end and can be too busy to begin them."""
 
     def __init__(self, home: Home) -> None:
@@ -219,7 +228,9 @@ class CountingTranscript(Transcripts):
         self.ended: list[MessageStatus] = []
         self.busy = False
 
-    def begin_turn(self, session: Session, text: str, terms: Terms | None = USUAL) -> Message:
+    def begin_turn(
+        self, session: Session, text: str, terms: LearningOptions | None = DEFAULT_LEARNING_OPTIONS
+    ) -> Message:
         if self.busy:
             raise StoreBusy("Held by another program.")
         return super().begin_turn(session, text, terms)
@@ -235,7 +246,7 @@ def test_every_turn_ends_exactly_once(home: Home) -> None:
     """However it goes, and also where it is closed a second time."""
     transcript = CountingTranscript(home)
     model = ScriptedModel("Yes.", "Half|FAILS|cut", UNREACHABLE, "This is long.")
-    conversation = Conversation(home.session(), model, transcript, home.recall, Style(), home.clock)
+    conversation = Conversation(home.session(), model, transcript, home.recall, ConversationOptions(), home.clock)
     with conversation.turn("one") as turn:
         list(turn)
     turn.record(MessageStatus.FAILED)
@@ -257,7 +268,7 @@ def test_what_cannot_be_recorded_is_not_sent(home: Home) -> None:
     transcript = CountingTranscript(home)
     transcript.busy = True
     model = ScriptedModel("Yes.")
-    conversation = Conversation(home.session(), model, transcript, home.recall, Style(), home.clock)
+    conversation = Conversation(home.session(), model, transcript, home.recall, ConversationOptions(), home.clock)
     with pytest.raises(StoreBusy):
         conversation.turn("Hi")
     assert (model.asked, transcript.ended) == ([], [])
@@ -273,10 +284,10 @@ def test_a_private_conversation_is_recorded_and_teaches_nothing(home: Home) -> N
     conversation = home.conversation(model, home.session(private=True))
     say(conversation, "Which tea do I drink in the morning?")
     assert len(recorded(home, conversation.session)) == 2
-    assert read(model.asked[0].messages[0].content) != []
+    assert parse(model.asked[0].messages[0].content) != []
     later = home.conversation(model)
     say(later, "I live in Berlin")
-    later.keep_private(True)
+    later.set_private(True)
     say(later, "I live in Lyon")
     assert len(home.store.work.pending()) == 1
 
@@ -286,9 +297,9 @@ def test_what_was_said_in_private_is_no_part_of_what_is_read_later(home: Home) -
     model = ScriptedModel(*"abc")
     conversation = home.conversation(model)
     say(conversation, "I have a cat")
-    conversation.keep_private(True)
+    conversation.set_private(True)
     say(conversation, "I live in Berlin")
-    conversation.keep_private(False)
+    conversation.set_private(False)
     say(conversation, "It is called Tom")
     assert "I live in Berlin" in str(model.asked[2])
     reader = ScriptedModel(facts(), facts())
@@ -334,7 +345,7 @@ def test_secrets_reach_neither_disk_nor_model(home: Home) -> None:
 def test_redaction_can_be_switched_off(home: Home) -> None:
     """Then the text is kept and sent as it is."""
     model = ScriptedModel("ok")
-    conversation = home.conversation(model, style=Style(redacts=False))
+    conversation = home.conversation(model, style=ConversationOptions(redacts=False))
     say(conversation, f"My key is {KEY}")
     assert KEY in model.asked[0].messages[-1].content
     assert KEY in recorded(home, conversation.session)[0][1]
@@ -352,7 +363,7 @@ def test_text_that_no_file_can_hold_is_mended_first(home: Home) -> None:
 def test_style_reaches_request_and_work(home: Home) -> None:
     """System prompt and temperature go to the model, instructions and metadata to the learner."""
     model = ScriptedModel("Arr.")
-    style = Style("You are a pirate.", Terms("Only ships.", {"ship": "Pearl"}), temperature=0.5)
+    style = ConversationOptions("You are a pirate.", LearningOptions("Only ships.", {"ship": "Pearl"}), temperature=0.5)
     say(home.conversation(model, style=style), "Ahoy")
     assert model.asked[0].messages[0].content.startswith("You are a pirate.")
     assert model.asked[0].temperature == 0.5

@@ -13,12 +13,12 @@ from memchat.chat.prompt import (
     EARLIER_TOKENS,
     MESSAGE_OVERHEAD_TOKENS,
     PERSONA,
+    SAFE_FRACTION,
     STANDING_TOKENS,
-    SURE_SHARE,
+    ContextWindow,
     Persona,
-    Window,
+    instructions_within_budget,
     system_prompt,
-    wishes_that_fit,
 )
 from memchat.core.protocols import PromptMessage
 from memchat.core.types import Memory, Message, MessageStatus, Owner, Role, Scope
@@ -44,7 +44,7 @@ def message(text: str, role: Role = Role.USER, status: MessageStatus = MessageSt
 
 def conversation(system: str, recent: Sequence[Message], text: str, window: int) -> list[PromptMessage]:
     """The messages to send, `recent` given oldest first."""
-    return Window(window, count).fill(system, reversed(recent), text).messages
+    return ContextWindow(window, count).fill(system, reversed(recent), text).messages
 
 
 # The system message.
@@ -94,7 +94,7 @@ def test_no_memory_and_no_wish_can_leave_its_line(text: str) -> None:
     """One fence opens, one closes, and the block reads back as one memory."""
     prompt = system_prompt(Persona(), NOW, [memory(text)], [memory(text, standing=True)])
     assert prompt.count("<memories>") == prompt.count("</memories>") == 1
-    assert len(block.read(prompt)) == 1
+    assert len(block.parse(prompt)) == 1
     before = system_prompt(Persona(), NOW, [memory("x")], [memory("y", standing=True)])
     assert len(prompt.splitlines()) == len(before.splitlines())
 
@@ -103,12 +103,12 @@ def test_wishes_stand_in_every_prompt_within_their_budget() -> None:
     """Newest first; one that is too long does not keep the others out."""
     wishes = [memory(f"Wish {number} " + "word " * 28) for number in range(5)]
     endless = memory("word " * (STANDING_TOKENS + 1))
-    prompt = system_prompt(Persona(), NOW, [], wishes_that_fit([endless, *wishes], count))
+    prompt = system_prompt(Persona(), NOW, [], instructions_within_budget([endless, *wishes], count))
     assert "How this person wishes to be answered:\n- Wish 0 word" in prompt
     shown = [line for line in prompt.splitlines() if line.startswith("- ")]
     assert [line[:8] for line in shown] == ["- Wish 0", "- Wish 1", "- Wish 2"]
     assert sum(map(count, shown)) <= STANDING_TOKENS
-    assert wishes_that_fit([endless, *wishes], count) == wishes[:3]
+    assert instructions_within_budget([endless, *wishes], count) == wishes[:3]
 
 
 def test_wishes_count_without_memory_too_but_are_not_announced_where_there_are_none() -> None:
@@ -185,25 +185,25 @@ def test_what_is_sent_leaves_room_for_the_reply(sizes: list[int], window: int, n
 
 def test_the_window_is_filled_but_for_what_the_count_may_miss() -> None:
     """Forty messages or four hundred; that older ones are left out is said."""
-    window = Window(8_000, count)
+    window = ContextWindow(8_000, count)
     for number in (40, 300):
         sent = window.fill("system", reversed(turns(number)), "new")
-        assert (len(sent.messages), sent.outgrown) == (number + 2, False)
+        assert (len(sent.messages), sent.truncated) == (number + 2, False)
     sent = window.fill("system", reversed(turns(900)), "new")
-    room = (8_000 - 1_024) * SURE_SHARE
+    room = (8_000 - 1_024) * SAFE_FRACTION
     spent = sum(count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in sent.messages)
-    assert sent.outgrown
+    assert sent.truncated
     assert room - 2 * (10 + MESSAGE_OVERHEAD_TOKENS) < spent <= room
 
 
 def test_a_large_window_is_not_filled_with_all_that_was_ever_said() -> None:
     """A conversation that goes on for months is paid for with every turn."""
-    sent = Window(1_000_000, count).fill("system", reversed(turns(20_000)), "new")
+    sent = ContextWindow(1_000_000, count).fill("system", reversed(turns(20_000)), "new")
     spent = sum(count(one.content) + MESSAGE_OVERHEAD_TOKENS for one in sent.messages[1:-1])
-    assert sent.outgrown
+    assert sent.truncated
     assert EARLIER_TOKENS - 2 * (10 + MESSAGE_OVERHEAD_TOKENS) < spent <= EARLIER_TOKENS
     page = "word " * 300_000
-    assert Window(1_000_000, count).fill("system", reversed(turns(20)), page).messages[-1].content == page
+    assert ContextWindow(1_000_000, count).fill("system", reversed(turns(20)), page).messages[-1].content == page
 
 
 def test_a_long_conversation_costs_what_the_window_holds() -> None:
@@ -220,7 +220,7 @@ def test_a_long_conversation_costs_what_the_window_holds() -> None:
             yield one
 
     recent = turns(5_000)
-    window = Window(2_000, counting)
+    window = ContextWindow(2_000, counting)
     sent = window.fill("system", reading(recent), "new")
     assert len(read) <= len(sent.messages)
     first = len(counted)
@@ -228,7 +228,7 @@ def test_a_long_conversation_costs_what_the_window_holds() -> None:
     window.fill("system", reading(recent), "newer")
     assert len(counted) - first == 4
     counted.clear()
-    Window(8_000, counting).fill("system", reading(turns(20)), "new")
+    ContextWindow(8_000, counting).fill("system", reading(turns(20)), "new")
     assert counted == []
 
 

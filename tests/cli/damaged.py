@@ -15,7 +15,7 @@ from memchat.core.protocols import Embedded, VectorKind
 from memchat.core.types import Add, Draft, Owner, Role
 from memchat.llm.builtin_embedder import DIMENSION, FINGERPRINT
 from memchat.storage.index.folder import rebuild_now
-from memchat.storage.index.synced_index import IndexPlace
+from memchat.storage.index.synced_index import IndexConfig
 from memchat.storage.store import Store
 from tests.cli.conftest import Outcome, Shell
 
@@ -107,7 +107,7 @@ def swapped(path: Path) -> None:
 
 def prepared(home: Path) -> None:
     """A store with conversations, an index, and a write-ahead log as a killed process leaves it."""
-    place = IndexPlace(home / "index", home / "index.lock", home / "memchat.db", FINGERPRINT)
+    place = IndexConfig(home / "index", home / "index.lock", home / "memchat.db", FINGERPRINT)
     with _opened(home) as store:
         _learn(store, range(INDEXED))
         session = store.transcripts.new_session("alice", None)

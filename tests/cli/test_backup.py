@@ -12,7 +12,7 @@ from filelock import FileLock
 from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.database import Database
 from memchat.storage.index.folder import rebuild_now
-from memchat.storage.index.synced_index import IndexPlace
+from memchat.storage.index.synced_index import IndexConfig
 from memchat.storage.position import position
 from tests.cli.conftest import ROOT, Shell
 
@@ -97,7 +97,7 @@ def test_an_index_of_what_came_after_the_backup_is_not_trusted(shell: Shell, tmp
     assert shell.run("backup", str(copy)).code == 0
     shell.add("User plays chess")
     index, lock, database = (shell.home / name for name in ("index", "index.lock", "memchat.db"))
-    rebuild_now(IndexPlace(index, lock, database, FINGERPRINT), lambda done, total: None)
+    rebuild_now(IndexConfig(index, lock, database, FINGERPRINT), lambda done, total: None)
     copy.replace(database)
     shell.add("User sings in a choir")
     (finding,) = [one for one in shell.run("doctor", "--json").json["findings"] if one["check"] == "index"]

@@ -153,15 +153,15 @@ def test_an_index_that_another_memchat_has_is_not_looked_into(shell: Shell) -> N
 
 def test_an_index_that_ends_the_process_is_a_warning(shell: Shell) -> None:
     """Damage under a mark that vouches for it, as no checksum can show, harms the process apart alone."""
-    from memchat.storage.index.manifest import read_marker, write_marker
+    from memchat.storage.index.manifest import read_manifest, write_manifest
 
     shell.add(*FACTS)
     assert shell.run("reindex").code == 0
-    marked = read_marker(shell.home / "index")
+    marked = read_manifest(shell.home / "index")
     assert marked is not None
     for file in (shell.home / "index").rglob("chroma.sqlite3"):
         file.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
-    write_marker(shell.home / "index", marked[0], {})
+    write_manifest(shell.home / "index", marked[0], {})
     found = examined(shell)
     assert found.code == 0
     assert finding(found, "index")["health"] == "warning"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner, Scope
 from memchat.storage.serialization import memory_json
 from memchat.storage.store import Store
@@ -50,8 +50,8 @@ def test_the_list_sqlite_writes_is_the_one_python_would(shell: Shell) -> None:
     shell.add("Opens at nine.", options=("--agent", "desk", "--meta", "a.b=1.5"))
     quick = shell.run("memories", "list", "--json", "--include-superseded", "--all-sessions").json
     with Store(shell.home / "memchat.db", lambda: datetime.now(UTC), FINGERPRINT) as store:
-        plain = store.memories.memories(View((Owner.user("alice"),), all_sessions=True, superseded=True))
-        (desk,) = store.memories.memories(View((Owner.agent("desk"),)))
+        plain = store.memories.memories(MemoryFilter((Owner.user("alice"),), all_sessions=True, superseded=True))
+        (desk,) = store.memories.memories(MemoryFilter((Owner.agent("desk"),)))
     assert quick == [memory_json(memory) for memory in plain]
     assert len(quick) == 3
     assert memory_json(desk) in shell.run("memories", "list", "--json", "--agent", "desk").json

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from memchat.cli.output import Beside, Block, Facts, Line, Table, cells, fold, show
+from memchat.cli.output import Block, KeyValues, Line, SideBySide, Table, cells, fold, show
 
 
 class Terminal(io.StringIO):
@@ -61,7 +61,7 @@ def test_short_ids_on_a_terminal_only(terminal: Terminal) -> None:
 
 def test_two_texts_stand_side_by_side_where_there_is_room(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """From 80 columns on; else one below the other."""
-    block = Beside(("One", "Two"), (LONG, "Short."))
+    block = SideBySide(("One", "Two"), (LONG, "Short."))
     lines = shown(block, terminal)
     assert lines[0].split() == ["One", "Two"]
     assert lines[1].endswith("Short.")
@@ -73,7 +73,12 @@ def test_two_texts_stand_side_by_side_where_there_is_room(terminal: Terminal, mo
 def test_control_characters_never_arrive(terminal: Terminal) -> None:
     """In whatever block they stand."""
     bad = "a\x1b[31mb\x07c\u202ed"
-    for block in (Line(bad), Facts([("x", bad)]), Table(("A", "B"), [(bad, bad)]), Beside(("A", "B"), (bad, bad))):
+    for block in (
+        Line(bad),
+        KeyValues([("x", bad)]),
+        Table(("A", "B"), [(bad, bad)]),
+        SideBySide(("A", "B"), (bad, bad)),
+    ):
         for out in (Terminal(), io.StringIO()):
             show([block], out)
             assert not {"\x1b", "\x07", "\u202e"} & set(out.getvalue())

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from memchat.core.protocols import Embedded, VectorKind, View
+from memchat.core.protocols import Embedded, MemoryFilter, VectorKind
 from memchat.core.types import Add, Draft, Owner
 from memchat.doctor.database import FIX, REINDEX, Diagnosis, Health, examine
-from memchat.doctor.repairs import Mending
+from memchat.doctor.repairs import Repairs
 from memchat.storage.database import Database
 from memchat.storage.store import Store
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.reembedding import Fault, Reembedding, dimension_in, faults, others_notice
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.reembedding import Reembedding, VectorProblem, dimension_in, others_notice, vector_problems
+from memchat.storage.vectors.search import VectorSearch
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -79,7 +79,7 @@ def found(database: Database, fingerprint: str = NAME) -> dict[str, Diagnosis]:
 
 
 def mended(store: Store) -> list[str]:
-    return list(Mending(store.database, store.clock, NAME).all(Letters))
+    return list(Repairs(store.database, store.clock, NAME).all(Letters))
 
 
 def test_a_sound_store_has_nothing_against_it(kept: Store) -> None:
@@ -124,8 +124,8 @@ def test_what_is_made_of_the_memories_is_found_wrong_and_made_anew(kept: Store, 
     assert len(mended(kept)) == 1
     assert found(kept.database) == {}
     assert mended(kept) == []
-    assert kept.memories.lexical(View((ALICE,)), ["berlin"], 5)
-    assert {one.text for one in kept.memories.memories(View((ALICE,)))} == set(FACTS)
+    assert kept.memories.keyword_search(MemoryFilter((ALICE,)), ["berlin"], 5)
+    assert {one.text for one in kept.memories.memories(MemoryFilter((ALICE,)))} == set(FACTS)
 
 
 def test_rows_of_what_is_gone_are_found_and_removed(kept: Store) -> None:
@@ -197,9 +197,9 @@ def _wait(store: Store, session: str) -> None:
 
 def test_an_erasure_that_was_interrupted_is_a_warning(kept: Store) -> None:
     """Rows are gone, but not from every file: that is to be finished."""
-    kept.eraser.erase([kept.memories.memories(View((ALICE,)))[0].id])
+    kept.eraser.erase([kept.memories.memories(MemoryFilter((ALICE,)))[0].id])
     assert found(kept.database)["erasures"].mend == FIX
-    kept.clean(lambda erasure: None)
+    kept.finish_erasures(lambda erasure: None)
     assert "erasures" not in found(kept.database)
 
 
@@ -210,7 +210,7 @@ def test_memories_of_another_embedder_are_told_of_once_and_not_mended(kept: Stor
     """With a paid embedder making them anew is for a person to say: the doctor names reindex."""
     told = found(kept.database, OTHER)["vectors"]
     assert (told.health, told.mend) == (Health.WARNING, REINDEX)
-    assert list(Mending(kept.database, kept.clock, OTHER).all(lambda: Letters(OTHER))) == []
+    assert list(Repairs(kept.database, kept.clock, OTHER).all(lambda: Letters(OTHER))) == []
     notice = others_notice(kept.database, OTHER)
     assert notice is not None
     assert "4 memories" in notice
@@ -221,12 +221,12 @@ def test_memories_of_another_embedder_are_told_of_once_and_not_mended(kept: Stor
 def test_new_vectors_are_found_by_processes_that_have_the_old_ones_in_memory(kept: Store) -> None:
     """What another process keeps in memory is read anew once the vectors are."""
     other = Database(kept.database.path)
-    scan = ExactScan(other, OTHER)
+    scan = ExactSearch(other, OTHER)
     query = Letters(OTHER).embed(["User lives in Berlin"])
-    assert Dense(scan).nearest(1, query, 1) == []
-    numbers = [number for number, fault in faults(kept.database, OTHER) if fault is Fault.FOREIGN]
+    assert VectorSearch(scan).nearest(1, query, 1) == []
+    numbers = [number for number, fault in vector_problems(kept.database, OTHER) if fault is VectorProblem.FOREIGN]
     assert Reembedding(kept.database, kept.clock, OTHER).renew(numbers, Letters(OTHER)) == len(FACTS)
-    assert [number for number, _ in Dense(scan).nearest(1, query, 1)] == [1]
+    assert [number for number, _ in VectorSearch(scan).nearest(1, query, 1)] == [1]
     assert dimension_in(kept.database, "vowels") == 6
     other.close()
 
@@ -234,14 +234,14 @@ def test_new_vectors_are_found_by_processes_that_have_the_old_ones_in_memory(kep
 def test_embedding_anew_goes_on_where_it_was_interrupted(kept: Store) -> None:
     """What one run embedded the next does not embed again."""
     remember(kept, *(f"User knows fact {number}" for number in range(100)))
-    numbers = [number for number, _ in faults(kept.database, OTHER)]
+    numbers = [number for number, _ in vector_problems(kept.database, OTHER)]
     with pytest.raises(ConnectionError):
         Reembedding(kept.database, kept.clock, OTHER).renew(numbers, Broken(1))
-    left = [number for number, _ in faults(kept.database, OTHER)]
+    left = [number for number, _ in vector_problems(kept.database, OTHER)]
     assert 0 < len(left) < len(numbers)
     embedder = Letters(OTHER)
     assert Reembedding(kept.database, kept.clock, OTHER).renew(left, embedder) == len(left) == len(embedder.read)
-    assert list(faults(kept.database, OTHER)) == []
+    assert list(vector_problems(kept.database, OTHER)) == []
 
 
 def test_a_memory_that_was_edited_meanwhile_keeps_its_newer_vectors(kept: Store) -> None:
@@ -256,7 +256,7 @@ def test_a_memory_that_was_edited_meanwhile_keeps_its_newer_vectors(kept: Store)
                     other.memories.edit(memory, "User lives in Rome", Embedded((VectorKind.TEXT,), rows), "moved")
             return super().embed(texts)
 
-    first = next(one for one in kept.memories.memories(View((ALICE,))) if "Berlin" in one.text)
+    first = next(one for one in kept.memories.memories(MemoryFilter((ALICE,))) if "Berlin" in one.text)
     assert Reembedding(kept.database, kept.clock, OTHER).renew([1, 2], Editing(OTHER)) == 1
     stored = kept.database.value("SELECT rows FROM vectors WHERE number = 1")
     assert stored == Letters(OTHER).embed(["User lives in Rome"]).tobytes()

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from memchat.app import App
 from memchat.chat.conversation import Conversation as Talk
-from memchat.chat.conversation import Style
+from memchat.chat.conversation import ConversationOptions
 from memchat.config import Settings
-from memchat.core.protocols import Completion, Delta, LanguageModel, Request, View
-from memchat.core.types import Memory, Message, Owner, Role, Session, Terms
+from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest
+from memchat.core.types import LearningOptions, Memory, Message, Owner, Role, Session
 from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelError, ModelTimeout, RateLimited
 from memchat.learning.pipeline import learn
 from memchat.llm.providers import OFFLINE
 from memchat.storage.index.folder import rebuild_now
-from memchat.storage.job_queue import KEEPS_ORDER
+from memchat.storage.job_queue import MAX_BLOCKING_ATTEMPTS
 from memchat.text.redaction import redact
 from tests.evals.dataset import Conversation, Keep, Turn
 from tests.evals.judge import Failure, Held, Verdict, judge
@@ -76,10 +76,10 @@ class Reciter:
     def count_tokens(self, text: str) -> int:
         return len(text) // 4
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         yield Delta(self.line)
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         return Completion(self.line)
 
 
@@ -109,11 +109,11 @@ class Counted:
     def count_tokens(self, text: str) -> int:
         return self._model.count_tokens(text)
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         self.calls += 1
         return self._model.stream(request)
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         self.calls += 1
         completion = self._model.complete(request)
         counted = sum(self.count_tokens(message.content) for message in request.messages)
@@ -139,7 +139,7 @@ def play(conversation: Conversation, model: LanguageModel, settings: Settings) -
             found = found_in(own.home, secrets)
         if secrets:
             # The index is what memchat writes beside the database; it is built for its files to be searched too.
-            rebuild_now(app.index_place, lambda done, total: None)
+            rebuild_now(app.index_config, lambda done, total: None)
             found |= found_in(own.home, secrets)
     return [*results[:-1], _with_secrets(results[-1], secrets, found)]
 
@@ -155,7 +155,7 @@ class _Play:
     def turns(self) -> Iterator[TurnResult]:
         store, recall = self._app.store, self._app.recall
         session = store.transcripts.new_session(USER, None)
-        style = Style(terms=Terms(self._conversation.instructions))
+        style = ConversationOptions(terms=LearningOptions(self._conversation.instructions))
         talk = Talk(session, self._reciter, store.transcripts, recall, style, self._clock)
         desk = self._app.desk(OFFLINE)
         desk.model = self._model
@@ -189,7 +189,7 @@ class _Play:
     def _learned(self, desk: StoreDesk) -> list[str]:
         """Learn what is due, trying again as the learner would, and why something could not be learned."""
         errors: list[str] = []
-        for _ in range(KEEPS_ORDER):
+        for _ in range(MAX_BLOCKING_ATTEMPTS):
             failed = _worked_off(desk)
             errors += failed
             if not failed:
@@ -199,7 +199,7 @@ class _Play:
 
     def _memories(self) -> dict[str, Memory]:
         """Every version there is, oldest first, by id."""
-        view = View((Owner.user(USER),), all_sessions=True, superseded=True, expired=True)
+        view = MemoryFilter((Owner.user(USER),), all_sessions=True, superseded=True, expired=True)
         return {memory.id: memory for memory in reversed(self._app.store.memories.memories(view))}
 
     def _said(self, session: Session) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from memchat.config import Settings
-from memchat.core.protocols import Completion, Delta, Request, Usage
+from memchat.core.protocols import Completion, Delta, ModelRequest, Usage
 from memchat.errors import BadReply, ModelUnreachable
 from tests.evals import dataset as kit
 from tests.evals.__main__ import choose, main
@@ -103,10 +103,10 @@ class Reader:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         yield Delta(self.complete(request).text)
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         inputs = json.loads(request.messages[-1].content)
         given = next((a for words, a in self.answers.items() if words in inputs["user"]), answer())
         if isinstance(given, Exception):

@@ -8,23 +8,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from memchat.chat.conversation import Conversation, Style
-from memchat.core.protocols import Completion, Delta, LanguageModel, Request, Usage, View
+from memchat.chat.conversation import Conversation, ConversationOptions
+from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest, Usage
 from memchat.core.types import Add, Draft, Memory, Owner, Session
 from memchat.desk import StoreDesk
-from memchat.learning.pipeline import Agent
+from memchat.learning.pipeline import AgentPolicy
 from memchat.llm.builtin_embedder import BuiltinEmbedder
-from memchat.llm.wordpieces import BuiltinLexicon
-from memchat.recall.retriever import Limits, Recall
+from memchat.llm.wordpieces import BuiltinWordPieces
+from memchat.recall.retriever import Limits, Retriever
 from memchat.storage.store import Store
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 from memchat.text import embedding as vectors
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 AL = Owner.user("al")
 EMBEDDER = BuiltinEmbedder()
-LEXICON = BuiltinLexicon()
+LEXICON = BuiltinWordPieces()
 
 
 class FakeClock:
@@ -51,14 +51,14 @@ class ScriptedModel:
     def __init__(self, *answers: str | BaseException, context_tokens: int = 8_000) -> None:
         self.context_tokens = context_tokens
         self.answers = list(answers)
-        self.asked: list[Request] = []
+        self.asked: list[ModelRequest] = []
         self.closed = 0
         self.on_call: Callable[[], None] = lambda: None
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         self.asked.append(request)
         self.on_call()
         answer = self.answers.pop(0)
@@ -74,7 +74,7 @@ class ScriptedModel:
         finally:
             self.closed += 1
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         self.asked.append(request)
         self.on_call()
         answer = self.answers.pop(0)
@@ -104,11 +104,11 @@ class Home:
 
     def open_store(self) -> Store:
         store = Store(self.path, self.clock, EMBEDDER.fingerprint)
-        store.search_with(Dense(ExactScan(store.database, EMBEDDER.fingerprint)))
+        store.search_with(VectorSearch(ExactSearch(store.database, EMBEDDER.fingerprint)))
         return store
 
-    def recall_over(self, store: Store) -> Recall:
-        return Recall(store.memories, EMBEDDER, LEXICON, self.limits, self.clock)
+    def recall_over(self, store: Store) -> Retriever:
+        return Retriever(store.memories, EMBEDDER, LEXICON, self.limits, self.clock)
 
     def __enter__(self) -> "Home":
         return self
@@ -123,7 +123,7 @@ class Home:
         self,
         model: LanguageModel,
         session: Session | None = None,
-        style: Style | None = None,
+        style: ConversationOptions | None = None,
         *,
         remembers: bool = True,
     ) -> Conversation:
@@ -132,14 +132,16 @@ class Home:
             model,
             self.store.transcripts,
             self.recall if remembers else None,
-            style or Style(),
+            style or ConversationOptions(),
             self.clock,
         )
 
-    def desk(self, model: LanguageModel, agent: Agent | None = None, kind: type[StoreDesk] = StoreDesk) -> StoreDesk:
+    def desk(
+        self, model: LanguageModel, agent: AgentPolicy | None = None, kind: type[StoreDesk] = StoreDesk
+    ) -> StoreDesk:
         """A desk over a connection of its own."""
         store = self.open_store()
-        profile = agent or Agent()
+        profile = agent or AgentPolicy()
         return kind(store, model, EMBEDDER, self.recall_over(store), lambda name: profile, lambda erasure: None)
 
     def say(self, text: str, session: Session | None = None, reply: str = "I see.") -> Session:
@@ -159,7 +161,7 @@ class Home:
 
     def memories(self, owner: Owner = AL, **view: Any) -> list[Memory]:
         """All there are, oldest first."""
-        return self.store.memories.memories(View((owner,), all_sessions=True, **view))[::-1]
+        return self.store.memories.memories(MemoryFilter((owner,), all_sessions=True, **view))[::-1]
 
     def texts(self, owner: Owner = AL, **view: Any) -> list[str]:
         return [memory.text for memory in self.memories(owner, **view)]

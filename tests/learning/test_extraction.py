@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
-from memchat.learning.extraction import MAX_FACTS, SCHEMA, Exchange, Extraction, Fact, Mention, parse, repair, request
-from memchat.llm.wordpieces import BuiltinLexicon
+from memchat.learning.extraction import (
+    MAX_FACTS,
+    SCHEMA,
+    Exchange,
+    Extraction,
+    Fact,
+    MemoryReference,
+    parse,
+    request,
+    retry_request,
+)
+from memchat.llm.wordpieces import BuiltinWordPieces
 
 TEA: dict[str, Any] = {"text": "User likes tea.", "quote": "I like tea"}
 CATS: dict[str, Any] = {"text": "User has two cats.", "quote": "my two cats", "cues": ["going away", "pet food"]}
@@ -52,7 +62,7 @@ def test_an_answer_is_read_in_whatever_form_it_comes(reply: str) -> None:
     """Fenced, in prose, as a list, an object a line, under another key, said twice: the same two facts, no fault."""
     found = parse(reply)
     assert [fact.text for fact in found.facts] == BOTH
-    assert found.faults == ()
+    assert found.parse_errors == ()
 
 
 def test_a_single_fact_without_its_list_is_a_fact() -> None:
@@ -66,7 +76,7 @@ def test_nothing_to_remember_is_a_normal_answer(reply: str) -> None:
     """Empty answers have neither facts nor faults."""
     found = parse(reply)
     assert found == Extraction()
-    assert found.faults == ()
+    assert found.parse_errors == ()
 
 
 NO_ANSWER = [
@@ -106,14 +116,14 @@ def test_facts_that_are_only_sentences_ask_for_a_repair_and_may_still_be_quotes_
     """A list of strings has a fault; each string can hold only where it is the person's own words."""
     found = parse(json.dumps(["I like tea", "User has cats"]))
     assert [(fact.text, fact.quote) for fact in found.facts] == [("I like tea",) * 2, ("User has cats",) * 2]
-    assert "a fact has no quote" in found.faults
+    assert "a fact has no quote" in found.parse_errors
 
 
 def test_a_lone_word_in_the_place_of_facts_is_none() -> None:
     """'none' must not become a memory where the person happened to say it."""
     found = parse('{"facts": "none"}')
     assert found.facts == ()
-    assert found.faults
+    assert found.parse_errors
 
 
 BROKEN_FACTS: list[Any] = [
@@ -137,14 +147,14 @@ def test_a_fact_that_cannot_be_read_is_named_and_the_others_are_kept(broken: Any
     """One bad fact costs neither its neighbours nor goes unnoticed."""
     found = parse(answer(TEA, broken, CATS))
     assert [fact.text for fact in found.facts] == BOTH
-    assert len(found.faults) == 1
+    assert len(found.parse_errors) == 1
 
 
 def test_an_empty_answer_before_one_that_is_cut_off_is_a_fault() -> None:
     """The work is not done with it: there was more to come."""
     found = parse('At first: {}. Then {"facts": [{"text": "User lives in Ber')
     assert found.facts == ()
-    assert found.faults
+    assert found.parse_errors
 
 
 def test_a_fact_whose_key_is_given_twice_with_two_values_is_dropped() -> None:
@@ -152,7 +162,7 @@ def test_a_fact_whose_key_is_given_twice_with_two_values_is_dropped() -> None:
     twice = '{"text": "User likes tea.", "quote": "I like tea", "text": "User is rich."}'
     found = parse(f'{{"facts": [{twice}, {json.dumps(CATS)}]}}')
     assert [fact.text for fact in found.facts] == ["User has two cats."]
-    assert found.faults
+    assert found.parse_errors
 
 
 WRONG: list[Any] = [None, 5, -1, 1.5, True, "x", [], {}, [[]], [None], [{}], float("nan"), float("inf"), 10**400]
@@ -186,14 +196,14 @@ def test_two_hundred_facts_are_read() -> None:
     many = [{"text": f"Fact {n}.", "quote": "q"} for n in range(200)]
     found = parse(answer(*many))
     assert len(found.facts) == 200
-    assert found.faults == ()
+    assert found.parse_errors == ()
 
 
 def test_an_endless_list_is_cut_with_a_fault() -> None:
     """Beyond the limit the answer is repaired rather than silently cut."""
     found = parse(answer(*({"text": f"Fact {n}.", "quote": "q"} for n in range(MAX_FACTS + 5))))
     assert len(found.facts) == MAX_FACTS
-    assert found.faults
+    assert found.parse_errors
 
 
 def test_numbers_are_read_as_models_write_them() -> None:
@@ -213,9 +223,9 @@ def test_numbers_of_thousands_of_digits_cost_nothing_else() -> None:
 def test_ended_and_forgotten_need_number_and_quote() -> None:
     """A mention without its words, or of no number, is a fault and nothing else."""
     found = parse(answer(ended=[{"n": 1, "quote": "no longer"}, {"n": 2}, 3], forget={"n": 4, "quote": "forget it"}))
-    assert found.ended == (Mention(1, "no longer"),)
-    assert found.forget == (Mention(4, "forget it"),)
-    assert len(found.faults) == 2
+    assert found.ended == (MemoryReference(1, "no longer"),)
+    assert found.forget == (MemoryReference(4, "forget it"),)
+    assert len(found.parse_errors) == 2
 
 
 DAYS: list[tuple[Any, date | None]] = [
@@ -282,7 +292,7 @@ def test_an_answer_cut_off_anywhere_gives_its_first_facts_and_says_so(escaped: b
             assert '"}' not in good[:end]
             continue
         assert found.facts == whole[: len(found.facts)]
-        assert found.faults
+        assert found.parse_errors
         assert found.ended == found.forget == ()
 
 
@@ -413,7 +423,7 @@ def test_the_request_names_categories_and_instructions_and_offers_agent_scope_on
 def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
     """The second call is the first one with two more messages."""
     asked = request(Exchange(date(2026, 6, 3), "Hi"))
-    again = repair(asked, "z" * 9_000, ["a fact has no quote"])
+    again = retry_request(asked, "z" * 9_000, ["a fact has no quote"])
     assert again.messages[:2] == asked.messages
     assert again.messages[2].role is Role.ASSISTANT
     assert len(again.messages[2].content) == 4_000
@@ -424,5 +434,5 @@ def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
 def test_the_instructions_stay_under_fifteen_hundred_tokens() -> None:
     """Before their inputs, counted in word pieces, which are rather smaller than a model's tokens."""
     asked = request(Exchange(date(2026, 6, 3), "", learns_agent=True))
-    (pieces,) = BuiltinLexicon().pieces([asked.messages[0].content])
+    (pieces,) = BuiltinWordPieces().pieces([asked.messages[0].content])
     assert len(pieces) < 1_500

@@ -12,10 +12,10 @@ from memchat.core.types import (
     Add,
     Confirm,
     Decision,
-    Doubt,
     End,
     Evidence,
     Forget,
+    MarkOutdated,
     Memory,
     Owner,
     Role,
@@ -23,13 +23,13 @@ from memchat.core.types import (
     Session,
     Source,
 )
-from memchat.learning.extraction import Exchange, Extraction, Fact, Mention
-from memchat.learning.reconcile import Learning, decide, find_quote
+from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
+from memchat.learning.reconcile import LearningSource, decide, find_quote
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
 AL = Owner.user("al")
-LEARNING = Learning(AL, session_id="s1", message_id="m1", model="test/model")
+LEARNING = LearningSource(AL, session_id="s1", message_id="m1", model="test/model")
 
 # The quote.
 
@@ -121,11 +121,11 @@ def exchange(said: str, *memories: Memory, **others: Any) -> Exchange:
     return Exchange(TODAY, said, known=memories, **others)
 
 
-def decided(extraction: Extraction, heard: Exchange, learning: Learning = LEARNING) -> list[Decision]:
+def decided(extraction: Extraction, heard: Exchange, learning: LearningSource = LEARNING) -> list[Decision]:
     return decide(extraction, heard, learning)
 
 
-def learned(fact: Fact, heard: Exchange, learning: Learning = LEARNING) -> Add | None:
+def learned(fact: Fact, heard: Exchange, learning: LearningSource = LEARNING) -> Add | None:
     decisions = decided(Extraction((fact,)), heard, learning)
     assert all(isinstance(decision, Add) for decision in decisions)
     return decisions[0] if decisions and isinstance(decisions[0], Add) else None
@@ -309,20 +309,20 @@ def test_agent_memory_needs_the_agents_leave() -> None:
     """Without it a fact about the service is the user's own; with it, everybody's who talks to the agent."""
     fact = Fact("The shop ships to Lyon.", "you ship to Lyon", scope=Scope.AGENT)
     heard = exchange("you ship to Lyon")
-    plain = learned(fact, heard, Learning(AL, "s1", "m1", "x", agent="bot"))
+    plain = learned(fact, heard, LearningSource(AL, "s1", "m1", "x", agent="bot"))
     assert plain is not None
     assert (plain.draft.owner, plain.draft.scope, plain.draft.agent) == (AL, Scope.USER, "bot")
-    shared = learned(fact, heard, Learning(AL, "s1", "m1", "x", agent="bot", learns_agent=True))
+    shared = learned(fact, heard, LearningSource(AL, "s1", "m1", "x", agent="bot", learns_agent=True))
     assert shared is not None
     assert (shared.draft.owner, shared.draft.scope) == (Owner.agent("bot"), Scope.AGENT)
-    nobodys = learned(fact, heard, Learning(AL, "s1", "m1", "x", learns_agent=True))
+    nobodys = learned(fact, heard, LearningSource(AL, "s1", "m1", "x", learns_agent=True))
     assert nobodys is not None
     assert nobodys.draft.owner == AL
 
 
 def test_a_scope_that_is_given_is_not_for_the_model_to_choose() -> None:
     """The library's caller may fix it."""
-    learning = Learning(AL, "s1", "m1", "x", scope=Scope.SESSION)
+    learning = LearningSource(AL, "s1", "m1", "x", scope=Scope.SESSION)
     added = learned(Fact("User likes tea.", "tea"), exchange("tea"), learning)
     assert added is not None
     assert (added.draft.scope, added.draft.session_id) == (Scope.SESSION, "s1")
@@ -336,21 +336,23 @@ def test_what_is_said_again_is_confirmed_and_what_hung_on_a_change_is_doubted() 
         confirmed=(3, 3, 1, 9),
         outdated=(2, 1, 3, 9),
     )
-    assert [type(decision) for decision in decided(found, heard)] == [Add, Confirm, Doubt]
+    assert [type(decision) for decision in decided(found, heard)] == [Add, Confirm, MarkOutdated]
     assert decided(found, heard)[1:] == [
         Confirm("id-3", "said again"),
-        Doubt("id-2", "what it hung on has changed"),
+        MarkOutdated("id-2", "what it hung on has changed"),
     ]
 
 
 def test_a_fact_that_is_over_ends_on_the_day_that_was_said() -> None:
     """Or today; never by the model's word alone."""
     heard = exchange("I quit smoking on Monday", known(1, "User smokes."))
-    said = Extraction(ended=(Mention(1, "I quit smoking", date(2026, 6, 1)),))
+    said = Extraction(ended=(MemoryReference(1, "I quit smoking", date(2026, 6, 1)),))
     assert decided(said, heard) == [End("id-1", date(2026, 6, 1), "said to be over")]
-    undated = Extraction(ended=(Mention(1, "I quit smoking"), Mention(1, "smoking"), Mention(2, "smoking")))
+    undated = Extraction(
+        ended=(MemoryReference(1, "I quit smoking"), MemoryReference(1, "smoking"), MemoryReference(2, "smoking"))
+    )
     assert decided(undated, heard) == [End("id-1", TODAY, "said to be over")]
-    assert decided(Extraction(ended=(Mention(1, "User has quit"),)), heard) == []
+    assert decided(Extraction(ended=(MemoryReference(1, "User has quit"),)), heard) == []
 
 
 def test_what_is_replaced_and_ended_is_handled_once() -> None:
@@ -358,7 +360,7 @@ def test_what_is_replaced_and_ended_is_handled_once() -> None:
     heard = exchange("I moved from Berlin to Lyon", known(1))
     found = Extraction(
         (Fact("User lives in Lyon.", "to Lyon", replaces=(1,)),),
-        ended=(Mention(1, "from Berlin"),),
+        ended=(MemoryReference(1, "from Berlin"),),
         confirmed=(1,),
         outdated=(1,),
     )
@@ -385,7 +387,7 @@ ASKS = [
 @pytest.mark.parametrize("said", ASKS)
 def test_what_a_person_asks_to_forget_is_forgotten(said: str) -> None:
     """In their own words, whatever the language."""
-    assert decided(Extraction(forget=(Mention(1, "Berlin"),)), exchange(said, known(1))) == [
+    assert decided(Extraction(forget=(MemoryReference(1, "Berlin"),)), exchange(said, known(1))) == [
         Forget("id-1", "asked to forget")
     ]
 
@@ -411,14 +413,14 @@ REMINDS = [
 @pytest.mark.parametrize("said", REMINDS)
 def test_a_reminder_erases_nothing(said: str) -> None:
     """A model that misreads "don't forget" costs no memory, and ends none."""
-    assert decided(Extraction(forget=(Mention(1, "Berlin"),)), exchange(said, known(1))) == []
+    assert decided(Extraction(forget=(MemoryReference(1, "Berlin"),)), exchange(said, known(1))) == []
 
 
 def test_without_words_that_ask_for_it_a_memory_ends_at_most() -> None:
     """Erasing takes the person's own asking words; their mention of it must be quoted too."""
-    found = Extraction(forget=(Mention(1, "Berlin"), Mention(5, "Berlin")))
+    found = Extraction(forget=(MemoryReference(1, "Berlin"), MemoryReference(5, "Berlin")))
     assert decided(found, exchange("Berlin is over", known(1))) == [End("id-1", TODAY, "said to be over")]
-    assert decided(Extraction(forget=(Mention(1, "Paris"),)), exchange("Forget Berlin", known(1))) == []
+    assert decided(Extraction(forget=(MemoryReference(1, "Paris"),)), exchange("Forget Berlin", known(1))) == []
 
 
 def test_what_is_to_be_forgotten_is_erased_also_where_something_replaces_it() -> None:
@@ -426,8 +428,8 @@ def test_what_is_to_be_forgotten_is_erased_also_where_something_replaces_it() ->
     heard = exchange("Forget Berlin, I live in Lyon now", known(1))
     found = Extraction(
         (Fact("User lives in Lyon.", "I live in Lyon", replaces=(1,)),),
-        forget=(Mention(1, "Forget Berlin"), Mention(1, "Berlin")),
-        ended=(Mention(1, "Berlin"),),
+        forget=(MemoryReference(1, "Forget Berlin"), MemoryReference(1, "Berlin")),
+        ended=(MemoryReference(1, "Berlin"),),
     )
     added, forgotten = decided(found, heard)
     assert isinstance(added, Add)
@@ -448,6 +450,6 @@ def test_a_conversation_teaches_its_person_else_its_agent_else_itself() -> None:
 def test_where_nobody_is_named_every_fact_has_the_owners_scope() -> None:
     """A model cannot hand it to somebody else."""
     for owner in (Owner.agent("bot"), Owner(Scope.SESSION, "s1")):
-        added = learned(Fact("x y", "tea", scope=Scope.USER), exchange("tea"), Learning(owner, "s1", "m1", "x"))
+        added = learned(Fact("x y", "tea", scope=Scope.USER), exchange("tea"), LearningSource(owner, "s1", "m1", "x"))
         assert added is not None
         assert (added.draft.owner.kind, added.draft.scope) == (owner.kind, owner.kind)

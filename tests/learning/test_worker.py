@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from memchat.chat.conversation import Style
-from memchat.core.types import Event, Owner, Scope, Terms, Work, WorkState
+from memchat.chat.conversation import ConversationOptions
+from memchat.core.types import Event, JobState, LearningJob, LearningOptions, Owner, Scope
 from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelUnreachable, RateLimited, StoreBusy, StoreError
 from memchat.learning.extraction import Exchange
-from memchat.learning.pipeline import Agent, Lesson, extract, learn
-from memchat.learning.worker import Learner
+from memchat.learning.pipeline import AgentPolicy, LearningResult, extract, learn
+from memchat.learning.worker import LearningWorker
 from tests.learning.harness import NOON, Home, ScriptedModel, facts
 
 GARBAGE = "I'd rather not say."
@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
         yield opened
 
 
-def learn_next(home: Home, model: ScriptedModel, agent: Agent | None = None) -> Lesson:
+def learn_next(home: Home, model: ScriptedModel, agent: AgentPolicy | None = None) -> LearningResult:
     """Claim what is due and learn from it."""
     desk = home.desk(model, agent)
     try:
@@ -39,7 +39,7 @@ def learn_next(home: Home, model: ScriptedModel, agent: Agent | None = None) -> 
         desk.close()
 
 
-def pending(home: Home) -> list[Work]:
+def pending(home: Home) -> list[LearningJob]:
     return home.store.work.pending()
 
 
@@ -64,7 +64,7 @@ def test_nothing_to_remember_ends_the_work(home: Home) -> None:
     """An empty answer is an answer."""
     home.say("Thanks!")
     model = ScriptedModel(facts())
-    assert learn_next(home, model) == Lesson()
+    assert learn_next(home, model) == LearningResult()
     assert (len(model.asked), pending(home), home.memories()) == (1, [], [])
 
 
@@ -75,7 +75,7 @@ def test_the_model_sees_the_exchange_and_what_is_known_by_number(home: Home) -> 
     learn_next(home, ScriptedModel(facts()))
     home.say("My cat is called Mia.", session, reply="Cute!")
     model = ScriptedModel(facts())
-    learn_next(home, model, Agent(instructions="Only pets.", categories=("pets",)))
+    learn_next(home, model, AgentPolicy(instructions="Only pets.", categories=("pets",)))
     system, inputs = (message.content for message in model.asked[0].messages)
     assert "Only pets." in system
     assert "one of pets " in system
@@ -137,10 +137,10 @@ def test_session_facts_live_with_their_session(home: Home) -> None:
 def test_an_agents_metadata_and_the_callers_are_put_on_what_is_learned(home: Home) -> None:
     """The caller's win."""
     model = ScriptedModel("Hi.")
-    style = Style(terms=Terms(metadata={"order_id": "4821", "topic": "shipping"}))
+    style = ConversationOptions(terms=LearningOptions(metadata={"order_id": "4821", "topic": "shipping"}))
     with home.conversation(model, home.session(agent="bot"), style).turn("I live in Berlin") as turn:
         list(turn)
-    learn_next(home, ScriptedModel(facts(BERLIN)), Agent(metadata={"topic": "any", "shop": "north"}))
+    learn_next(home, ScriptedModel(facts(BERLIN)), AgentPolicy(metadata={"topic": "any", "shop": "north"}))
     (memory,) = home.memories()
     assert memory.metadata == {"topic": "shipping", "shop": "north", "order_id": "4821"}
     assert memory.agent == "bot"
@@ -165,7 +165,7 @@ def test_an_erased_conversation_leaves_no_work_to_fail(home: Home) -> None:
     work = desk.claim("al")
     assert work is not None
     home.store.eraser.erase_sessions([session.id])
-    assert learn(desk, work) == Lesson()
+    assert learn(desk, work) == LearningResult()
     desk.close()
     assert home.memories() == []
 
@@ -194,7 +194,7 @@ def test_garbage_twice_leaves_the_work_with_its_reason(home: Home) -> None:
     assert len(model.asked) == 2
     assert work.error == lesson.error
     assert "no JSON" in (work.error or "")
-    assert (work.attempts, work.state) == (1, WorkState.WAITING)
+    assert (work.attempts, work.state) == (1, JobState.WAITING)
     assert work.due_at > NOON
     assert isinstance(lesson.cause, BadReply)
     assert home.memories() == []
@@ -259,7 +259,7 @@ def test_what_stays_unread_is_told_beside_what_was_learned(home: Home, repair: s
     home.say("I live in Berlin. I'm allergic to nuts.")
     lesson = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), repair))
     assert home.texts() == ["User lives in Berlin."]
-    assert (lesson.unread, lesson.error, pending(home)) == (("a fact has no quote",), None, [])
+    assert (lesson.unparsed, lesson.error, pending(home)) == (("a fact has no quote",), None, [])
 
 
 def test_what_the_repair_makes_good_is_no_loss(home: Home) -> None:
@@ -267,7 +267,7 @@ def test_what_the_repair_makes_good_is_no_loss(home: Home) -> None:
     home.say("I live in Berlin. I'm allergic to nuts.")
     nuts = {**NUTS, "quote": "allergic to nuts"}
     lesson = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), facts(BERLIN, nuts)))
-    assert (len(lesson.applied), lesson.unread) == (2, ())
+    assert (len(lesson.applied), lesson.unparsed) == (2, ())
 
 
 def test_an_unreadable_repair_does_not_cost_what_was_readable() -> None:
@@ -297,7 +297,7 @@ def test_an_interruption_releases_the_work_as_it_was(home: Home, interruption: B
     with pytest.raises(type(interruption)):
         learn_next(home, ScriptedModel(interruption))
     (work,) = pending(home)
-    assert (work.attempts, work.error, work.state) == (0, None, WorkState.WAITING)
+    assert (work.attempts, work.error, work.state) == (0, None, JobState.WAITING)
     assert learn_next(home, ScriptedModel(facts(BERLIN))).applied
 
 
@@ -316,12 +316,12 @@ def test_a_bug_is_raised_and_its_work_waits(home: Home) -> None:
 # The thread.
 
 
-class Lessons(list[Lesson]):
+class Lessons(list[LearningResult]):
     """Collects what the learner says; `fails` makes the next one raise."""
 
     fails = False
 
-    def __call__(self, lesson: Lesson) -> None:
+    def __call__(self, lesson: LearningResult) -> None:
         self.append(lesson)
         if self.fails:
             raise RuntimeError(f"cannot show {self.texts}")
@@ -332,13 +332,13 @@ class Lessons(list[Lesson]):
 
 
 @pytest.fixture
-def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], Learner]]:
+def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], LearningWorker]]:
     """Start learners that are closed at the end."""
-    started: list[Learner] = []
+    started: list[LearningWorker] = []
 
-    def start(open_desk: Callable[[], StoreDesk], lessons: Lessons) -> Learner:
-        learner = Learner(open_desk, lessons, user=None)
-        learner.wake()
+    def start(open_desk: Callable[[], StoreDesk], lessons: Lessons) -> LearningWorker:
+        learner = LearningWorker(open_desk, lessons, user=None)
+        learner.notify()
         started.append(learner)
         return learner
 
@@ -347,7 +347,7 @@ def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], Learner]]
         learner.close(30)
 
 
-Start = Callable[[Callable[[], StoreDesk], Lessons], Learner]
+Start = Callable[[Callable[[], StoreDesk], Lessons], LearningWorker]
 
 
 def test_the_learner_works_off_what_waits_in_order(home: Home, running: Start) -> None:
@@ -358,11 +358,11 @@ def test_the_learner_works_off_what_waits_in_order(home: Home, running: Start) -
     cat = {"text": "User has a cat.", "quote": "my cat"}
     lessons = Lessons()
     learner = running(lambda: home.desk(ScriptedModel(facts(BERLIN), facts(tea), facts(cat))), lessons)
-    assert learner.settle(30)
+    assert learner.wait_until_idle(30)
     assert lessons.texts == ["User lives in Berlin.", "User likes tea."]
     home.say("This is my cat", session)
-    learner.wake()
-    assert learner.settle(30)
+    learner.notify()
+    assert learner.wait_until_idle(30)
     assert home.texts() == ["User lives in Berlin.", "User likes tea.", "User has a cat."]
 
 
@@ -379,25 +379,25 @@ def test_settling_gives_up_in_time_and_closing_leaves_the_rest_on_disk(home: Hom
     model.on_call = hang
     learner = running(lambda: home.desk(model), Lessons())
     assert asked.wait(30)
-    assert not learner.settle(0.05)
+    assert not learner.wait_until_idle(0.05)
     learner.close(0.05)
-    assert [work.state for work in pending(home)] == [WorkState.CLAIMED, WorkState.WAITING]
+    assert [work.state for work in pending(home)] == [JobState.CLAIMED, JobState.WAITING]
     go_on.set()
     learner.close(30)
     assert home.texts() == ["User lives in Berlin."]
     assert len(pending(home)) == 1
-    assert learner.settle(30)
+    assert learner.wait_until_idle(30)
 
 
 @pytest.mark.parametrize("idle", [True, False])
 def test_a_learner_without_work_to_do_holds_nobody(home: Home, *, idle: bool) -> None:
     """Closing and settling return at once, and what waits goes on waiting, whether it is idle or closed unwoken."""
     home.say("I like tea")
-    learner = Learner(lambda: home.desk(ScriptedModel()), Lessons(), user=None, idle=idle)
+    learner = LearningWorker(lambda: home.desk(ScriptedModel()), Lessons(), user=None, idle=idle)
     if not idle:
         learner.close()
-    assert learner.settle()
-    assert [work.state for work in pending(home)] == [WorkState.WAITING]
+    assert learner.wait_until_idle()
+    assert [work.state for work in pending(home)] == [JobState.WAITING]
     learner.close()
 
 
@@ -412,7 +412,7 @@ def test_a_lesson_that_cannot_be_shown_does_not_end_the_learning(
     tea = {"text": "User likes tea.", "quote": "I like tea"}
     with caplog.at_level(logging.ERROR):
         learner = running(lambda: home.desk(ScriptedModel(facts(BERLIN), facts(tea))), lessons)
-        assert learner.settle(30)
+        assert learner.wait_until_idle(30)
     assert home.texts() == ["User lives in Berlin.", "User likes tea."]
     assert "RuntimeError" in caplog.text
     assert "Berlin" not in caplog.text
@@ -429,7 +429,7 @@ def test_a_bug_in_one_exchange_does_not_end_the_learning_of_others(
     with caplog.at_level(logging.ERROR):
         learner = running(lambda: home.desk(ScriptedModel(ZeroDivisionError("secret words"), facts(tea))), lessons)
         while len(lessons) < 2:
-            learner.settle(30)
+            learner.wait_until_idle(30)
     assert lessons[0].error == "ZeroDivisionError, which is a bug in memchat."
     assert home.texts(Owner.user("bo")) == ["User likes tea."]
     assert len(pending(home)) == 1
@@ -441,7 +441,7 @@ class BusyDesk(StoreDesk):
 
     busy = True
 
-    def claim(self, user: str | None) -> Work | None:
+    def claim(self, user: str | None) -> LearningJob | None:
         if self.busy:
             self.busy = False
             raise StoreBusy("Held by another program.")
@@ -454,7 +454,7 @@ def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:
     lessons = Lessons()
     learner = running(lambda: home.desk(ScriptedModel(facts(BERLIN)), kind=BusyDesk), lessons)
     while len(lessons) < 2:
-        learner.settle(30)
+        learner.wait_until_idle(30)
     assert lessons[0].error == "Held by another program."
     assert home.texts() == ["User lives in Berlin."]
 
@@ -467,7 +467,7 @@ def test_a_store_that_cannot_be_opened_stops_the_learner_with_a_word(home: Home,
 
     lessons = Lessons()
     learner = running(broken, lessons)
-    assert learner.settle(30)
+    assert learner.wait_until_idle(30)
     learner.close(30)
     assert [lesson.error for lesson in lessons] == ["The disk is gone."]
 
@@ -479,6 +479,6 @@ def test_two_learners_share_the_work(home: Home, running: Start) -> None:
     answers = [facts({"text": "User lives in Berlin.", "quote": "I live in Berlin"}) for _ in range(6)]
     lessons = Lessons()
     learners = [running(lambda: home.desk(ScriptedModel(*answers)), lessons) for _ in range(2)]
-    assert all(learner.settle(60) for learner in learners)
+    assert all(learner.wait_until_idle(60) for learner in learners)
     assert len(lessons.texts) == 6
     assert all(home.texts(Owner.user(f"person {number}")) == ["User lives in Berlin."] for number in range(6))

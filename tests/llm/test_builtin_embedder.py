@@ -107,7 +107,7 @@ def test_making_an_embedder_loads_nothing() -> None:
     """Commands that never embed pay nothing for it."""
     code = (
         "import sys; from memchat.llm.builtin_embedder import BuiltinEmbedder;"
-        "from memchat.llm.wordpieces import BuiltinLexicon; BuiltinEmbedder(); BuiltinLexicon();"
+        "from memchat.llm.wordpieces import BuiltinWordPieces; BuiltinEmbedder(); BuiltinWordPieces();"
         "print({'numpy', 'onnxruntime', 'tokenizers'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import pytest
 
 from memchat.errors import BadReply, CredentialsError, ModelError, ModelNotFound, ModelUnreachable
 from memchat.llm.builtin_embedder import BuiltinEmbedder
-from memchat.llm.litellm_embedder import REST_S, LiteLLMEmbedder, RequestEmbedder
+from memchat.llm.litellm_embedder import COOLDOWN_S, LiteLLMEmbedder, QueryEmbedder
 from memchat.llm.retry import RetryNotice
 from tests.scripted_server import EmbedTexts, Reply, ScriptedServer, hashed_vectors
 
@@ -149,15 +149,15 @@ def test_a_request_is_not_tried_again(server: ScriptedServer) -> None:
     told: list[ModelError] = []
     now = [0.0]
     embedder = embedder_on(server)
-    requests = RequestEmbedder(embedder, told.append, lambda: now[0])
+    requests = QueryEmbedder(embedder, told.append, lambda: now[0])
     server.enqueue_embedding(*[Reply(status=503)] * 2)
-    for seconds, sent in ((0.0, 1), (REST_S - 1, 1), (REST_S, 2), (REST_S, 2)):
+    for seconds, sent in ((0.0, 1), (COOLDOWN_S - 1, 1), (COOLDOWN_S, 2), (COOLDOWN_S, 2)):
         now[0] = seconds
         with pytest.raises(ModelError, match="failed"):
             requests.embed(["tea"])
         assert len(server.requests) == sent
     assert len(told) == 1
-    now[0] = 2 * REST_S
+    now[0] = 2 * COOLDOWN_S
     assert requests.embed(["tea"])[0] == pytest.approx(embedder.embed(["tea"])[0])
     assert requests.fingerprint == embedder.fingerprint == f"{NAME}:8"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memchat.core.protocols import PromptMessage, Request, Usage
+from memchat.core.protocols import ModelRequest, PromptMessage, Usage
 from memchat.core.types import Role
 from memchat.errors import (
     BadReply,
@@ -27,7 +27,7 @@ from memchat.llm.retry import RetryNotice
 from tests.scripted_server import Reply, ScriptedServer
 
 KEY = "sk-secret-abcdef123456"
-HELLO = Request([PromptMessage(Role.SYSTEM, "Be brief."), PromptMessage(Role.USER, "Hello there")])
+HELLO = ModelRequest([PromptMessage(Role.SYSTEM, "Be brief."), PromptMessage(Role.USER, "Hello there")])
 SCHEMA = {
     "type": "object",
     "properties": {"facts": {"type": "array", "items": {"type": "string"}}},
@@ -70,7 +70,7 @@ def model_on(server: ScriptedServer, waits: Waits, name: str = "openai/scripted"
     return LiteLLMModel(name, on_retry=waits.notices.append, sleep=waits.slept.append, **settings)
 
 
-def said(model: LiteLLMModel, request: Request = HELLO) -> str:
+def said(model: LiteLLMModel, request: ModelRequest = HELLO) -> str:
     return "".join(delta.text for delta in model.stream(request))
 
 
@@ -101,7 +101,7 @@ def test_messages_and_settings_reach_the_provider(server: ScriptedServer, waits:
     """A request's own settings win over those of the model; what nobody set is not sent."""
     model = model_on(server, waits, temperature=0.7, max_tokens=50)
     model.complete(HELLO)
-    model.complete(Request(HELLO.messages, temperature=0.0, max_tokens=9))
+    model.complete(ModelRequest(HELLO.messages, temperature=0.0, max_tokens=9))
     first, second = (request["json"] for request in server.requests)
     assert first["messages"][1] == {"role": "user", "content": "Hello there"}
     assert (first["temperature"], first["max_tokens"]) == (0.7, 50)
@@ -112,13 +112,13 @@ def test_messages_and_settings_reach_the_provider(server: ScriptedServer, waits:
 
 def test_a_lone_surrogate_does_not_stop_a_message(server: ScriptedServer, waits: Waits) -> None:
     """What UTF-8 cannot hold is replaced before it is sent."""
-    model_on(server, waits).complete(Request([PromptMessage(Role.USER, "a\ud800b")]))
+    model_on(server, waits).complete(ModelRequest([PromptMessage(Role.USER, "a\ud800b")]))
     assert server.requests[0]["json"]["messages"][0]["content"] == "a\ufffdb"
 
 
 def test_a_schema_is_sent_to_models_that_take_one(server: ScriptedServer, waits: Waits) -> None:
     """A schema that is closed throughout is asked for strictly; unknown models are not sent any."""
-    request = Request(HELLO.messages, schema=SCHEMA)
+    request = ModelRequest(HELLO.messages, schema=SCHEMA)
     model_on(server, waits, "openai/gpt-5.4-mini").complete(request)
     model_on(server, waits, "openai/scripted").complete(request)
     known, unknown = (request["json"] for request in server.requests)
@@ -130,7 +130,7 @@ def test_an_open_schema_is_not_asked_for_strictly(server: ScriptedServer, waits:
     """OpenAI refuses strict mode for objects that leave a field optional."""
     nested = {"type": "array", "items": {"type": "object", "properties": {"quote": {"type": "string"}}}}
     schema = {**SCHEMA, "properties": {"facts": nested}}
-    model_on(server, waits, "openai/gpt-5.4-mini").complete(Request(HELLO.messages, schema=schema))
+    model_on(server, waits, "openai/gpt-5.4-mini").complete(ModelRequest(HELLO.messages, schema=schema))
     assert server.requests[0]["json"]["response_format"]["json_schema"]["strict"] is False
 
 
@@ -139,7 +139,7 @@ def test_ollama_is_given_a_window_and_a_schema(server: ScriptedServer, waits: Wa
     answer = {"model": "tiny", "message": {"role": "assistant", "content": "hi"}, "done": True, "done_reason": "stop"}
     server.enqueue(Reply(body=json.dumps(answer).encode()))
     model = model_on(server, waits, "ollama_chat/tiny", context_tokens=4096)
-    assert model.complete(Request(HELLO.messages, schema=SCHEMA)).text == "hi"
+    assert model.complete(ModelRequest(HELLO.messages, schema=SCHEMA)).text == "hi"
     sent = server.requests[0]
     assert sent["path"] == "/api/chat"
     assert sent["json"]["options"]["num_ctx"] == 4096
@@ -436,13 +436,13 @@ def test_stopping_hangs_up_on_other_providers_too(server: ScriptedServer, waits:
 
 INTERRUPTED = """
 import signal, sys
-from memchat.core.protocols import PromptMessage, Request
+from memchat.core.protocols import PromptMessage, ModelRequest
 from memchat.core.types import Role
 from memchat.llm.litellm_model import LiteLLMModel
 
 # Tests that run behind a shell are started with it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-stream = LiteLLMModel("openai/scripted", timeout_s=60).stream(Request([PromptMessage(Role.USER, "hi")]))
+stream = LiteLLMModel("openai/scripted", timeout_s=60).stream(ModelRequest([PromptMessage(Role.USER, "hi")]))
 try:
     for delta in stream:
         print(delta.text, flush=True)

@@ -7,10 +7,10 @@ import pytest
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Draft, Owner
 from memchat.errors import UsageError
-from memchat.memories.remember import MANY, Manner, Told
+from memchat.memories.remember import MANY_MEMORIES, RememberOptions, RememberResult
 from memchat.recall.retriever import Query
 
 AL = Owner.user("al")
@@ -26,8 +26,8 @@ def current(app: App) -> list[str]:
     return [memory.text for memory in reversed(app.memories("al"))]
 
 
-def told(app: App, text: str, manner: Manner | None = None, **draft: object) -> Told:
-    (one,) = app.telling.tell([text], Draft("", AL, **draft), manner)  # type: ignore[arg-type]
+def told(app: App, text: str, manner: RememberOptions | None = None, **draft: object) -> RememberResult:
+    (one,) = app.rememberer.tell([text], Draft("", AL, **draft), manner)  # type: ignore[arg-type]
     return one
 
 
@@ -46,7 +46,7 @@ def test_what_is_told_takes_the_place_of_what_it_changes(app: App, before: str, 
     one = app.remember(after, "al")
     assert [memory.text for memory in one.replaced] == [before]
     assert current(app) == [after]
-    assert app.curator.undo(one.memory).text == before
+    assert app.memory_service.undo(one.memory).text == before
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_same_words_in_another_order_are_something_else(app: App, first: str
     app.remember(first, "al")
     assert not app.remember(second, "al").known
     assert current(app) == [first, second]
-    assert {hit.memory.text for hit in app.recall.search(Query(second, View((AL,))))} == {first, second}
+    assert {hit.memory.text for hit in app.recall.search(Query(second, MemoryFilter((AL,))))} == {first, second}
 
 
 def test_what_a_move_puts_in_doubt_becomes_doubtful(app: App) -> None:
@@ -90,7 +90,7 @@ def test_what_says_less_is_kept_beside_what_says_more(app: App) -> None:
     app.remember("User loves hiking in the Alps.", "al")
     one = app.remember("I love hiking", "al")
     assert not one.known
-    assert [memory.text for memory in one.close] == ["User loves hiking in the Alps."]
+    assert [memory.text for memory in one.similar] == ["User loves hiking in the Alps."]
     assert len(current(app)) == 2
 
 
@@ -99,15 +99,15 @@ def test_what_is_close_is_named_and_what_is_not_is_not(app: App) -> None:
     for text in ("The wifi is called Falcon.", "User has a rabbit.", "User is allergic to nuts."):
         app.remember(text, "al")
     one = app.remember("The wifi is called Hawk.", "al")
-    assert [memory.text for memory in one.close] == ["The wifi is called Falcon."]
-    assert app.remember("My bicycle is red.", "al").close == ()
+    assert [memory.text for memory in one.similar] == ["The wifi is called Falcon."]
+    assert app.remember("My bicycle is red.", "al").similar == ()
 
 
 def test_a_person_may_say_what_it_replaces(app: App) -> None:
     """Also afterwards, with the words that are there already."""
     old = app.remember("The wifi is called Falcon.", "al").memory
     new = app.remember("The wifi is called Hawk.", "al").memory
-    again = told(app, "The wifi is called Hawk.", Manner(replaces=[old]))
+    again = told(app, "The wifi is called Hawk.", RememberOptions(replaces=[old]))
     assert (again.memory.id, [memory.id for memory in again.replaced]) == (new.id, [old.id])
     assert current(app) == ["The wifi is called Hawk."]
 
@@ -127,7 +127,7 @@ def test_a_wish_for_every_answer_is_seen_as_one(app: App, text: str, standing: b
     """In English, which is all that the rules read; the person's word goes before them."""
     assert app.remember(text, "al").memory.standing is standing
     other = Draft("", Owner.user("bo"))
-    assert app.telling.tell([text], other, Manner(standing=not standing))[0].memory.standing is not standing
+    assert app.rememberer.tell([text], other, RememberOptions(standing=not standing))[0].memory.standing is not standing
 
 
 def test_what_is_known_becomes_a_wish_when_told_so(app: App) -> None:
@@ -135,7 +135,7 @@ def test_what_is_known_becomes_a_wish_when_told_so(app: App) -> None:
     app.remember("Réponds-moi en français.", "al")
     assert app.remember("Réponds-moi en français.", "al", standing=True).memory.standing
     app.remember("User is vegetarian.", "al")
-    one = told(app, "I am vegetarian.", Manner(standing=True))
+    one = told(app, "I am vegetarian.", RememberOptions(standing=True))
     assert (one.memory.text, one.memory.standing) == ("I am vegetarian.", True)
     assert current(app) == ["Réponds-moi en français.", "I am vegetarian."]
 
@@ -145,31 +145,35 @@ def test_people_and_agents_are_held_apart(app: App) -> None:
     app.remember("I live in Oslo.", "bo")
     app.remember("I live in Oslo.", "al", agent="shop")
     one = app.remember("I live in Bergen.", "al")
-    assert (one.replaced, one.close, one.known) == ((), (), False)
+    assert (one.replaced, one.similar, one.known) == ((), (), False)
     assert [memory.text for memory in app.memories("bo")] == ["I live in Oslo."]
 
 
 def test_several_texts_are_held_against_each_other(app: App) -> None:
     """The later one counts."""
-    app.telling.tell(["I live in Oslo.", "I live in Bergen."], Draft("", AL))
+    app.rememberer.tell(["I live in Oslo.", "I live in Bergen."], Draft("", AL))
     assert current(app) == ["I live in Bergen."]
 
 
 def test_several_texts_are_refused_together(app: App) -> None:
     """Before anything is stored."""
     with pytest.raises(UsageError):
-        app.telling.tell(["User likes tea", ""], Draft("", AL))
+        app.rememberer.tell(["User likes tea", ""], Draft("", AL))
     assert current(app) == []
 
 
 def test_a_list_is_kept_as_it_stands(app: App) -> None:
     """In order, all of it or nothing, and none of it in the place of another."""
     app.remember("User lives in Berlin.", "al")
-    texts = ["I live in Oslo.", "I live in Bergen now.", *(f"Likes tea number {number}." for number in range(MANY))]
-    kept = app.telling.tell(texts, Draft("", AL), Manner(standing=True))
+    texts = [
+        "I live in Oslo.",
+        "I live in Bergen now.",
+        *(f"Likes tea number {number}." for number in range(MANY_MEMORIES)),
+    ]
+    kept = app.rememberer.tell(texts, Draft("", AL), RememberOptions(standing=True))
     assert [one.memory.text for one in kept] == texts
     assert all(one.memory.standing for one in kept)
     assert current(app) == ["User lives in Berlin.", *texts]
     with pytest.raises(UsageError):
-        app.telling.tell([*texts, " "], Draft("", AL))
+        app.rememberer.tell([*texts, " "], Draft("", AL))
     assert len(current(app)) == len(texts) + 1

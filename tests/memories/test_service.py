@@ -3,9 +3,9 @@ from datetime import date
 import pytest
 
 from memchat.core.protocols import Embedded
-from memchat.core.types import Confirm, Doubt, Draft, End, Evidence, Memory, Role, Source
+from memchat.core.types import Confirm, Draft, End, Evidence, MarkOutdated, Memory, Role, Source
 from memchat.errors import UsageError
-from memchat.memories.service import LONGEST, Curator
+from memchat.memories.service import MAX_MEMORY_CHARACTERS, MemoryService
 from memchat.storage.store import Store
 from tests.conftest import SettableClock
 from tests.storage.memory_factories import ALICE, HashedEmbedder, add, apply, current, holding, replace_with, texts
@@ -15,8 +15,8 @@ PLANNED = date(2026, 9, 1)
 
 
 @pytest.fixture
-def curator(store: Store) -> Curator:
-    return Curator(store, HashedEmbedder, lambda erasure: None)
+def curator(store: Store) -> MemoryService:
+    return MemoryService(store, HashedEmbedder, lambda erasure: None)
 
 
 def vectors_of(store: Store, memory: Memory) -> Embedded:
@@ -24,11 +24,11 @@ def vectors_of(store: Store, memory: Memory) -> Embedded:
     return found.embedded
 
 
-def undo(curator: Curator, store: Store, memory: Memory) -> Memory:
+def undo(curator: MemoryService, store: Store, memory: Memory) -> Memory:
     return curator.undo(current(store, memory))
 
 
-def test_an_edit_is_undone_and_redone(store: Store, curator: Curator) -> None:
+def test_an_edit_is_undone_and_redone(store: Store, curator: MemoryService) -> None:
     """Undoing twice is back where it was."""
     memory = curator.add("User likes tae", ALICE)
     curator.edit(memory, "User likes tea")
@@ -36,7 +36,7 @@ def test_an_edit_is_undone_and_redone(store: Store, curator: Curator) -> None:
     assert undo(curator, store, memory).text == "User likes tea"
 
 
-def test_an_edit_makes_the_cues_anew(store: Store, curator: Curator) -> None:
+def test_an_edit_makes_the_cues_anew(store: Store, curator: MemoryService) -> None:
     """The former ones would bring the new words to mind where they have no place; undo makes those of the old words."""
     memory = curator.add("User is vegetarian", ALICE)
     assert "recipes and groceries" in memory.cues
@@ -47,7 +47,7 @@ def test_an_edit_makes_the_cues_anew(store: Store, curator: Curator) -> None:
     assert undo(curator, store, memory).cues == memory.cues
 
 
-def test_a_message_kept_word_for_word_stays_one_when_edited(store: Store, curator: Curator) -> None:
+def test_a_message_kept_word_for_word_stays_one_when_edited(store: Store, curator: MemoryService) -> None:
     """Its vectors are those that it would have been given at once: with the turn before it, without the speaker."""
     session = store.transcripts.new_session("alice", None)
     said = ("Ana: I have a cat. It is called Tom.", "Bob: I live in Paris. I like it.")
@@ -64,7 +64,7 @@ def test_a_message_kept_word_for_word_stays_one_when_edited(store: Store, curato
     assert (vectors_of(store, undo(curator, store, memory)).rows == before.rows).all()
 
 
-def test_a_replacement_is_undone_from_either_end(store: Store, curator: Curator) -> None:
+def test_a_replacement_is_undone_from_either_end(store: Store, curator: MemoryService) -> None:
     """By the new memory or by the one it replaced, and redone."""
     rome = add(store, "User lives in Rome")
     oslo = replace_with(store, "User lives in Oslo", rome)
@@ -74,7 +74,7 @@ def test_a_replacement_is_undone_from_either_end(store: Store, curator: Curator)
     assert texts(store) == ["User lives in Rome"]
 
 
-def test_what_is_brought_back_days_later_has_no_end(store: Store, curator: Curator, clock: SettableClock) -> None:
+def test_what_is_brought_back_days_later_has_no_end(store: Store, curator: MemoryService, clock: SettableClock) -> None:
     """However often it went and came back in between."""
     rome = add(store, "User lives in Rome")
     oslo = replace_with(store, "User lives in Oslo", rome)
@@ -83,7 +83,9 @@ def test_what_is_brought_back_days_later_has_no_end(store: Store, curator: Curat
         assert undo(curator, store, memory).valid_to is None
 
 
-def test_an_edit_of_what_was_replaced_gives_it_no_end(store: Store, curator: Curator, clock: SettableClock) -> None:
+def test_an_edit_of_what_was_replaced_gives_it_no_end(
+    store: Store, curator: MemoryService, clock: SettableClock
+) -> None:
     """That its words were changed and changed back is not what ended it."""
     rome = add(store, "User lives in Rmoe")
     oslo = replace_with(store, "User lives in Oslo", rome)
@@ -93,17 +95,17 @@ def test_an_edit_of_what_was_replaced_gives_it_no_end(store: Store, curator: Cur
     assert undo(curator, store, oslo).valid_to is None
 
 
-def test_the_last_thing_that_happened_is_what_is_undone(store: Store, curator: Curator) -> None:
+def test_the_last_thing_that_happened_is_what_is_undone(store: Store, curator: MemoryService) -> None:
     """A fact with a planned end that replaced another one and was doubted: the doubt goes, then the replacement."""
     first = add(store, "User is at Acme")
     second = replace_with(store, "User is at Initech", first, valid_to=PLANNED)
-    apply(store, Doubt(second.id), Confirm(second.id), Doubt(second.id))
+    apply(store, MarkOutdated(second.id), Confirm(second.id), MarkOutdated(second.id))
     undone = undo(curator, store, second)
     assert (undone.doubtful, undone.valid_to) == (False, PLANNED)
     assert undo(curator, store, second).id == first.id
 
 
-def test_a_replacement_with_a_planned_end_is_undone_without_losing_it(store: Store, curator: Curator) -> None:
+def test_a_replacement_with_a_planned_end_is_undone_without_losing_it(store: Store, curator: MemoryService) -> None:
     """That a fact will end is no change to take back."""
     first = add(store, "User is at Acme")
     second = replace_with(store, "User is at Initech", first, valid_to=PLANNED)
@@ -111,20 +113,20 @@ def test_a_replacement_with_a_planned_end_is_undone_without_losing_it(store: Sto
     assert current(store, second).valid_to == PLANNED
 
 
-def test_an_end_is_undone(store: Store, curator: Curator) -> None:
+def test_an_end_is_undone(store: Store, curator: MemoryService) -> None:
     """The fact holds again."""
     memory = add(store, "User is at Acme")
     apply(store, End(memory.id, TODAY))
     assert undo(curator, store, memory).valid_to is None
 
 
-def test_with_nothing_to_undo_it_says_so(store: Store, curator: Curator) -> None:
+def test_with_nothing_to_undo_it_says_so(store: Store, curator: MemoryService) -> None:
     """A first version, planned end or not."""
     with pytest.raises(UsageError, match="nothing to undo"):
         undo(curator, store, add(store, "User is at Acme", valid_to=PLANNED))
 
 
-def test_undoing_passes_over_what_was_only_amended(store: Store, curator: Curator) -> None:
+def test_undoing_passes_over_what_was_only_amended(store: Store, curator: MemoryService) -> None:
     """Metadata and an end are no words: the edit before them is taken back, and they stay."""
     memory = curator.edit(curator.add("User likes tee", ALICE), "User likes tea")
     amended = curator.amend(memory, {"shop": "Paris"}, None)
@@ -133,15 +135,15 @@ def test_undoing_passes_over_what_was_only_amended(store: Store, curator: Curato
     assert (back.text, back.metadata) == ("User likes tee", {"shop": "Paris"})
 
 
-def test_what_cannot_be_a_memory_is_refused(store: Store, curator: Curator) -> None:
+def test_what_cannot_be_a_memory_is_refused(store: Store, curator: MemoryService) -> None:
     """Empty and endless texts, before anything is stored."""
-    for text in ("", " \n\t", "x" * (LONGEST + 1)):
+    for text in ("", " \n\t", "x" * (MAX_MEMORY_CHARACTERS + 1)):
         with pytest.raises(UsageError):
             curator.add(text, ALICE)
     assert texts(store) == []
 
 
-def test_forgetting_proves_that_nothing_is_left(store: Store, curator: Curator) -> None:
+def test_forgetting_proves_that_nothing_is_left(store: Store, curator: MemoryService) -> None:
     """The receipt names what was erased, and the files were searched."""
     memory = curator.add("User keeps quokkas", ALICE)
     receipt = curator.forget([memory.id])

@@ -22,7 +22,7 @@ def learned(message: str, known: Sequence[str] = (), instructions: str | None = 
     memories = [memory(text, number) for number, text in enumerate(known, 1)]
     request = extraction.request(Exchange(TODAY, message, known=memories, instructions=instructions))
     found = extraction.parse(OfflineModel().complete(request).text)
-    assert not found.faults
+    assert not found.parse_errors
     assert all(fact.quote in message for fact in found.facts)
     return found
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from memchat.offline.dates import write_out
+from memchat.offline.dates import resolve_dates
 
 WEDNESDAY = date(2026, 3, 18)
 
@@ -35,7 +35,7 @@ WEDNESDAY = date(2026, 3, 18)
 )
 def test_relative_dates_are_resolved_by_the_day_of_the_message(said: str, written: str, day: date) -> None:
     """Verbs tell whether a bare date lies behind or ahead."""
-    found = write_out(said, WEDNESDAY)
+    found = resolve_dates(said, WEDNESDAY)
     assert (found.text, found.day) == (written, day)
 
 
@@ -60,11 +60,11 @@ def test_relative_dates_are_resolved_by_the_day_of_the_message(said: str, writte
 )
 def test_other_words_stay(said: str) -> None:
     """Repeated days, names, durations, bare years and days that do not exist are no dates to resolve."""
-    assert write_out(said, WEDNESDAY).text == said
+    assert resolve_dates(said, WEDNESDAY).text == said
 
 
 @pytest.mark.parametrize("today", [date(2024, 2, 29), date(2026, 12, 31), date(2026, 1, 31), date(2027, 1, 1)])
 def test_any_day_can_be_today(today: date) -> None:
     """Ends of months and years and leap days are no trouble."""
     said = ("yesterday", "next month", "last month", "in a month", "on the 31st", "29 February", "last weekend")
-    assert all("  " not in write_out(f"it is {words}", today).text for words in said)
+    assert all("  " not in resolve_dates(f"it is {words}", today).text for words in said)

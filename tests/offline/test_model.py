@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from memchat.core.protocols import LanguageModel, PromptMessage, Request
+from memchat.core.protocols import LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.learning import extraction
 from memchat.learning.extraction import SCHEMA, Exchange
@@ -17,7 +17,7 @@ from tests.offline.cases import TODAY
 def test_a_stream_is_the_reply_word_by_word_with_its_usage_at_the_end() -> None:
     """Nothing is lost between the words; it costs nothing, which is known."""
     model: LanguageModel = OfflineModel()
-    request = Request([PromptMessage(Role.USER, "What do you know about me?")])
+    request = ModelRequest([PromptMessage(Role.USER, "What do you know about me?")])
     *words, last = model.stream(request)
     assert len(words) > 5
     assert "".join(delta.text for delta in words) == model.complete(request).text
@@ -28,7 +28,7 @@ def test_a_stream_is_the_reply_word_by_word_with_its_usage_at_the_end() -> None:
 
 def test_a_stream_can_be_closed_early() -> None:
     """As with every model."""
-    stream = OfflineModel().stream(Request([PromptMessage(Role.USER, "hello")]))
+    stream = OfflineModel().stream(ModelRequest([PromptMessage(Role.USER, "hello")]))
     next(stream)
     stream.close()
 
@@ -44,14 +44,14 @@ def test_the_answer_to_extraction_has_the_keys_of_its_schema() -> None:
 def test_a_repair_call_reads_the_exchange_again() -> None:
     """The complaint is the last message; the exchange is the one before."""
     asked = extraction.request(Exchange(TODAY, "I'm vegan."))
-    again = extraction.repair(asked, "nonsense", ["no JSON"])
+    again = extraction.retry_request(asked, "nonsense", ["no JSON"])
     assert OfflineModel().complete(again).text == OfflineModel().complete(asked).text
 
 
 @pytest.mark.parametrize("content", ["", "no JSON", "[1]", '{"user": "I am vegan"}'])
 def test_a_request_without_an_exchange_teaches_nothing(content: str) -> None:
     """Whatever is asked in the schema's name gets an answer in its form."""
-    reply = OfflineModel().complete(Request([PromptMessage(Role.USER, content)], schema=SCHEMA))
+    reply = OfflineModel().complete(ModelRequest([PromptMessage(Role.USER, content)], schema=SCHEMA))
     assert extraction.parse(reply.text) == extraction.Extraction()
 
 
@@ -70,9 +70,9 @@ def test_it_needs_nothing_heavy() -> None:
     program = (
         "import sys\n"
         "from memchat.offline.model import OfflineModel\n"
-        "from memchat.core.protocols import PromptMessage, Request\n"
+        "from memchat.core.protocols import PromptMessage, ModelRequest\n"
         "from memchat.core.types import Role\n"
-        "OfflineModel().complete(Request([PromptMessage(Role.USER, 'Where do I live?')]))\n"
+        "OfflineModel().complete(ModelRequest([PromptMessage(Role.USER, 'Where do I live?')]))\n"
         "assert not {'litellm', 'chromadb', 'numpy', 'onnxruntime', 'rich'} & set(sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from memchat.app import App, ChatOptions
-from memchat.config import Remembering, Settings
-from memchat.core.protocols import PromptMessage, Request
+from memchat.config import MemoryMode, Settings
+from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.offline.model import OfflineModel
 from memchat.offline.replies import NOTHING_KNOWN
@@ -16,7 +16,7 @@ def asked(question: str, *lines: str) -> str:
     """The reply to `question` with these lines in the memory block."""
     block = "\n".join(("<memories>", *(lines or ["No relevant memories found."]), "</memories>"))
     messages = [PromptMessage(Role.SYSTEM, f"Be kind.\n\n{block}"), PromptMessage(Role.USER, question)]
-    return OfflineModel().complete(Request(messages)).text
+    return OfflineModel().complete(ModelRequest(messages)).text
 
 
 DIET = "- User is vegetarian. (noted 2026-03-01)"
@@ -112,26 +112,26 @@ def test_what_may_change_a_memory_is_acknowledged_as_before(message: str) -> Non
     assert "What is worth remembering is kept" in asked(message, HOME)
 
 
-@pytest.mark.parametrize("memory", [Remembering.ON, Remembering.PRIVATE])
-def test_what_is_promised_of_a_conversation_holds(home: Path, memory: Remembering) -> None:
+@pytest.mark.parametrize("memory", [MemoryMode.ON, MemoryMode.PRIVATE])
+def test_what_is_promised_of_a_conversation_holds(home: Path, memory: MemoryMode) -> None:
     """The reply is the same in a private one, whose memories are recalled as ever; only the other one teaches."""
     settings = Settings(home, "al", memory=memory)
     with App(settings) as app, app.chat(ChatOptions("al", model="offline")) as chat:
         with chat.conversation.turn("I like tea.") as turn:
             reply = "".join(turn)
-        assert chat.learner.settle(60)
+        assert chat.learning_worker.wait_until_idle(60)
         kept = app.memories("al")
     assert "unless this conversation is private" in reply
-    assert [memory.text for memory in kept] == (["User likes tea."] if memory is Remembering.ON else [])
+    assert [memory.text for memory in kept] == (["User likes tea."] if memory is MemoryMode.ON else [])
 
 
 def test_nothing_is_promised_where_memory_is_off(home: Path) -> None:
     """With --no-memory the prompt has no block, nothing is learned, and the reply says so."""
-    settings = Settings(home, "al", memory=Remembering.OFF)
+    settings = Settings(home, "al", memory=MemoryMode.OFF)
     with App(settings) as app, app.chat(ChatOptions("al", model="offline")) as chat:
         with chat.conversation.turn("I like tea.") as turn:
             reply = "".join(turn)
-        assert chat.learner.settle(60)
+        assert chat.learning_worker.wait_until_idle(60)
         assert app.memories("al") == []
     assert "Memory is off in this conversation." in reply
     assert "kept" not in reply
@@ -139,7 +139,7 @@ def test_nothing_is_promised_where_memory_is_off(home: Path) -> None:
 
 def test_without_a_memory_block_memory_is_said_to_be_off() -> None:
     """No promise is made where nothing is kept."""
-    request = Request([PromptMessage(Role.SYSTEM, "Be kind."), PromptMessage(Role.USER, "I like tea.")])
+    request = ModelRequest([PromptMessage(Role.SYSTEM, "Be kind."), PromptMessage(Role.USER, "I like tea.")])
     assert "Memory is off" in OfflineModel().complete(request).text
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from memchat.core.types import CATEGORIES, MAX_CUES
-from memchat.recall.default_cues import cues_for
+from memchat.recall.default_cues import default_cues
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,16 @@ from memchat.recall.default_cues import cues_for
 )
 def test_category_and_words_give_the_situations(category: str, text: str, cue: str) -> None:
     """Key words go before the category, so that texts of no category have cues, too."""
-    assert cue in cues_for(category, text)
+    assert cue in default_cues(category, text)
 
 
 @pytest.mark.parametrize("category", [*CATEGORIES, "of their own"])
 def test_there_are_never_more_than_are_kept(category: str) -> None:
     """However many words match, and none twice."""
-    cues = cues_for(category, "User's vegan wife drives a car to an order, a dog, a flat, a book and a tea.")
+    cues = default_cues(category, "User's vegan wife drives a car to an order, a dog, a flat, a book and a tea.")
     assert len(cues) == len(set(cues)) == MAX_CUES
 
 
 def test_no_category_and_no_known_word_give_none() -> None:
     """Nothing is guessed."""
-    assert cues_for("other", "User counts clouds.") == ()
+    assert default_cues("other", "User counts clouds.") == ()

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.core.types import Memory, Owner, Scope
-from memchat.recall.memory_block import CLOSE, NOTHING, OPEN, Remembered, line, read, render
-from memchat.text.sanitize import fenced
+from memchat.recall.memory_block import CLOSE, NOTHING, OPEN, BlockLine, line, parse, render
+from memchat.text.sanitize import escape_fence
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -40,25 +40,25 @@ def test_an_empty_block_says_so_and_reads_back_empty() -> None:
     """In the very words that are documented."""
     assert render([], TODAY) == f"{OPEN}\n{NOTHING}\n{CLOSE}"
     assert NOTHING == "No relevant memories found."
-    assert read(render([], TODAY)) == []
+    assert parse(render([], TODAY)) == []
 
 
 def test_the_last_block_of_a_prompt_is_read() -> None:
     """Whatever stands before and after; without a block there is nothing."""
     prompt = f"Example:\n{render([memory('Old.')], TODAY)}\n\n{render([memory()], TODAY)}\nMore words."
-    assert read(prompt) == [Remembered("User likes tea.", "noted 2026-06-03")]
-    assert read("no block") == read("") == read(OPEN) == read(f"{CLOSE}\n{OPEN}\n- x") == []
+    assert parse(prompt) == [BlockLine("User likes tea.", "noted 2026-06-03")]
+    assert parse("no block") == parse("") == parse(OPEN) == parse(f"{CLOSE}\n{OPEN}\n- x") == []
 
 
 def test_brackets_in_a_memory_are_not_taken_for_its_dates() -> None:
     """Only the last ones are the notes."""
-    assert read(render([memory("User likes tea (green).")], TODAY))[0].text == "User likes tea (green)."
-    assert read(render([memory("User likes (tea)")], TODAY))[0] == Remembered("User likes (tea)", "noted 2026-06-03")
+    assert parse(render([memory("User likes tea (green).")], TODAY))[0].text == "User likes tea (green)."
+    assert parse(render([memory("User likes (tea)")], TODAY))[0] == BlockLine("User likes (tea)", "noted 2026-06-03")
 
 
-@given(st.lists(st.text(min_size=1).filter(lambda text: bool(fenced(text))), max_size=4))
+@given(st.lists(st.text(min_size=1).filter(lambda text: bool(escape_fence(text))), max_size=4))
 def test_any_texts_read_back_as_they_were_fenced(texts: list[str]) -> None:
     """Nothing that is stored can add a line, or leave the block."""
     block = render([memory(text) for text in texts], TODAY)
-    assert [remembered.text for remembered in read(block)] == [fenced(text) for text in texts]
+    assert [remembered.text for remembered in parse(block)] == [escape_fence(text) for text in texts]
     assert block.count(OPEN) == block.count(CLOSE) == 1

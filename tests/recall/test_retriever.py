@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from memchat.core.protocols import View
-from memchat.core.types import Add, Doubt, Draft, End, Owner, Scope
+from memchat.core.protocols import MemoryFilter
+from memchat.core.types import Add, Draft, End, MarkOutdated, Owner, Scope
 from memchat.errors import ModelUnreachable
-from memchat.recall.retriever import NOTE_TOKENS, Hit, Limits, Query, Recall
+from memchat.recall.retriever import NOTE_TOKENS, Hit, Limits, Query, Retriever
 from memchat.text import embedding
 from tests.learning.harness import AL, EMBEDDER, LEXICON, NOON, Home
 
@@ -62,7 +62,7 @@ def _pairs(n: int) -> list[tuple[str, str]]:
 
 
 def found(home: Home, text: str, **query: Any) -> list[str]:
-    view = query.pop("view", View((AL,)))
+    view = query.pop("view", MemoryFilter((AL,)))
     return [hit.memory.text for hit in home.recall.search(Query(text, view, **query))]
 
 
@@ -112,7 +112,7 @@ def test_an_unquestioning_follow_up_is_read_with_the_turn_before(home: Home) -> 
 def test_the_person_who_is_named_counts(home: Home) -> None:
     """Of two like facts the one about the named person comes first."""
     home.keep("User's brother Leo plays the cello.", "User's brother Tom plays the piano.")
-    hits = home.recall.search(Query("Which instrument does Tom play?", View((AL,))))
+    hits = home.recall.search(Query("Which instrument does Tom play?", MemoryFilter((AL,))))
     assert hits[0].memory.text == "User's brother Tom plays the piano."
     assert hits[0].parts["named"] > 0
 
@@ -134,10 +134,10 @@ def test_words_alone_do_when_the_embedder_fails(home: Home) -> None:
     """What shares words with the request is recalled, in the same order; what does not, and the unrelated, is not."""
     home.keep_drafts([VEGETARIAN, BERLIN])
     home.keep("User's order is ZX-48213.", "User's order is ZX-77120.", "User's brother Tom plays the piano.")
-    recall = Recall(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
+    recall = Retriever(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
 
     def found_by_words(text: str) -> list[str]:
-        hits = recall.search(Query(text, View((AL,))))
+        hits = recall.search(Query(text, MemoryFilter((AL,))))
         assert all("meaning" not in hit.parts for hit in hits)
         return [hit.memory.text for hit in hits]
 
@@ -151,7 +151,7 @@ def test_words_alone_do_when_the_embedder_fails(home: Home) -> None:
 def test_what_new_facts_are_held_against_is_not_found_by_words_alone(home: Home) -> None:
     """A contradiction may share no word with what it contradicts, so learning waits instead."""
     home.keep_drafts([VEGETARIAN])
-    recall = Recall(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
+    recall = Retriever(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
     with pytest.raises(ModelUnreachable):
         recall.nearest("I am vegetarian.", home.session(), 15)
 
@@ -163,7 +163,7 @@ def test_a_name_that_most_memories_hold_adds_no_meaning(home: Home) -> None:
     """Where everything is about Caroline her name tells nothing apart; a name that stands once does."""
 
     def meaning(text: str) -> list[float]:
-        hits = home.recall.search(Query(text, View((AL,)), floor=False))
+        hits = home.recall.search(Query(text, MemoryFilter((AL,)), floor=False))
         return [hit.parts["meaning"] for hit in hits if "sardines" in hit.memory.text]
 
     home.keep("Caroline eats sardines.", *(f"Caroline took up {one}." for one in PLAIN))
@@ -177,24 +177,24 @@ def test_nobody_recalls_what_is_anothers(home: Home) -> None:
     home.keep("User lives in Berlin.", owner=Owner.user("bo"))
     home.keep("Berlin orders ship from Potsdam.", owner=Owner.agent("bot"))
     assert found(home, "Where in Berlin?") == []
-    assert home.recall.for_turn(Query("Where in Berlin?"), home.session()) == ()
-    (hit,) = home.recall.for_turn(Query("Where do Berlin orders ship from?"), home.session(agent="bot"))
+    assert home.recall.recall_for_turn(Query("Where in Berlin?"), home.session()) == ()
+    (hit,) = home.recall.recall_for_turn(Query("Where do Berlin orders ship from?"), home.session(agent="bot"))
     assert hit.memory.scope is Scope.AGENT
 
 
 def test_a_view_without_owners_finds_nothing(home: Home) -> None:
     """No owner means nobody, not everybody."""
     home.keep("User lives in Berlin.")
-    assert found(home, "Berlin", view=View(())) == []
+    assert found(home, "Berlin", view=MemoryFilter(())) == []
 
 
 def test_session_memories_are_recalled_in_their_session_alone(home: Home) -> None:
     """And count a little more there."""
     here, elsewhere = home.say("Hi"), home.say("Hi")
     home.keep("User's login fails with error 503.", scope=Scope.SESSION, session_id=here.id)
-    (hit,) = home.recall.for_turn(Query("Why does my login fail?"), here)
+    (hit,) = home.recall.recall_for_turn(Query("Why does my login fail?"), here)
     assert hit.parts["here"] > 0
-    assert home.recall.for_turn(Query("Why does my login fail?"), elsewhere) == ()
+    assert home.recall.recall_for_turn(Query("Why does my login fail?"), elsewhere) == ()
 
 
 def test_a_view_filters_by_metadata_category_and_agent(home: Home) -> None:
@@ -203,9 +203,11 @@ def test_a_view_filters_by_metadata_category_and_agent(home: Home) -> None:
     home.keep("User's parcel to Nice is late.", metadata={"order_id": 4822}, category="event")
     request = "Where is my parcel?"
     assert len(found(home, request)) == 2
-    assert found(home, request, view=View((AL,), where={"order_id": "4821"})) == ["User's parcel to Lyon is late."]
-    assert found(home, request, view=View((AL,), categories=("event",))) == ["User's parcel to Nice is late."]
-    assert found(home, request, view=View((AL,), agent="bot")) == ["User's parcel to Lyon is late."]
+    assert found(home, request, view=MemoryFilter((AL,), where={"order_id": "4821"})) == [
+        "User's parcel to Lyon is late."
+    ]
+    assert found(home, request, view=MemoryFilter((AL,), categories=("event",))) == ["User's parcel to Nice is late."]
+    assert found(home, request, view=MemoryFilter((AL,), agent="bot")) == ["User's parcel to Lyon is late."]
 
 
 # What no longer holds.
@@ -220,8 +222,8 @@ def test_superseded_and_expired_memories_stay_out_unless_asked_for(home: Home) -
     home.clock.forward(days=2)
     request = "Where does the user live?"
     assert found(home, request) == ["User lives in Lyon."]
-    assert found(home, request, view=View((AL,), as_of=date(2021, 1, 1))) == ["User lives in Berlin."]
-    assert set(found(home, request, view=View((AL,), superseded=True, expired=True))) == {
+    assert found(home, request, view=MemoryFilter((AL,), as_of=date(2021, 1, 1))) == ["User lives in Berlin."]
+    assert set(found(home, request, view=MemoryFilter((AL,), superseded=True, expired=True))) == {
         "User lives in Lyon.",
         "User lives in Berlin.",
         "User lives in a hotel this week.",
@@ -233,8 +235,8 @@ def test_what_has_ended_or_is_doubtful_comes_after_what_holds(home: Home) -> Non
     ended, doubtful, _ = home.keep(
         "User played the cello in an orchestra.", "User plays the cello on Fridays.", "User plays the cello daily."
     )
-    home.store.apply([End(ended.id, NOON.date()), Doubt(doubtful.id)], [None, None])
-    hits = {hit.memory.text: hit for hit in home.recall.search(Query("cello", View((AL,))))}
+    home.store.apply([End(ended.id, NOON.date()), MarkOutdated(doubtful.id)], [None, None])
+    hits = {hit.memory.text: hit for hit in home.recall.search(Query("cello", MemoryFilter((AL,))))}
     assert len(hits) == 3
     assert hits[ended.text].parts["gone by"] < 0
     assert hits[doubtful.text].parts["gone by"] < 0
@@ -247,7 +249,7 @@ def test_what_has_ended_or_is_doubtful_comes_after_what_holds(home: Home) -> Non
 def test_at_most_top_k_are_recalled_best_first(home: Home) -> None:
     """The query's own number wins over the usual one."""
     home.keep(*(f"User plays the cello with friend number {n} from {place}." for n, place in enumerate(PLAIN)))
-    hits = home.recall.search(Query("Who do I play the cello with?", View((AL,))))
+    hits = home.recall.search(Query("Who do I play the cello with?", MemoryFilter((AL,))))
     assert len(hits) == Limits().top_k
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert len(found(home, "Who do I play the cello with?", top_k=2)) == 2
@@ -267,7 +269,7 @@ def test_the_memories_of_a_prompt_stay_within_their_tokens(tmp_path: Path) -> No
 def test_the_parts_of_a_score_explain_it(home: Home) -> None:
     """They sum up to it, and none of them is nothing."""
     home.keep_drafts([VEGETARIAN, BERLIN, Draft("Ana: Do you like Berlin?", AL, verbatim=True)])
-    hits = home.recall.search(Query("Does Ana like Berlin restaurants?", View((AL,)), floor=False))
+    hits = home.recall.search(Query("Does Ana like Berlin restaurants?", MemoryFilter((AL,)), floor=False))
     assert len(hits) == 3
     for hit in hits:
         assert hit.score == pytest.approx(sum(hit.parts.values()))
@@ -278,7 +280,7 @@ def test_what_says_the_same_is_recalled_once(home: Home) -> None:
     """The user's and the agent's copy, and the same words kept in two conversations."""
     home.keep("User likes green tea.")
     home.keep("user likes green tea!", owner=Owner.agent("bot"))
-    hits: tuple[Hit, ...] = home.recall.for_turn(Query("Which tea do I like?"), home.session(agent="bot"))
+    hits: tuple[Hit, ...] = home.recall.recall_for_turn(Query("Which tea do I like?"), home.session(agent="bot"))
     assert len(hits) == 1
 
 

@@ -9,32 +9,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.core.protocols import Embedded, VectorKind
-from memchat.llm.wordpieces import BuiltinLexicon
+from memchat.llm.wordpieces import BuiltinWordPieces
 from memchat.recall.scoring import (
-    ANSWERED,
-    BESIDE,
+    ANSWERED_WEIGHT,
+    NEIGHBOUR_WEIGHT,
     as_first_person,
     asks,
     cosine,
-    evidence,
     floor,
     names_in,
     neighbours,
-    soft_words,
+    soft_match,
     without_names,
+    word_score,
     word_weights,
 )
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
-LEXICON = BuiltinLexicon()
+LEXICON = BuiltinWordPieces()
 
 
 def shares(request: str, *texts: str, weights: Sequence[float] | None = None) -> list[float]:
     (query,) = LEXICON.pieces([request])
     weighed = np.asarray(weights or [1.0] * len(query), dtype=np.float32)
-    return [float(share) for share in soft_words(query, weighed, LEXICON.pieces(list(texts)), LEXICON)]
+    return [float(share) for share in soft_match(query, weighed, LEXICON.pieces(list(texts)), LEXICON)]
 
 
 def unit(*numbers: float) -> "Vectors":
@@ -80,16 +80,16 @@ def test_weights_are_always_positive_and_finite(words: list[tuple[int, int]], me
 def test_empty_requests_and_memories_share_nothing() -> None:
     """No division by nothing."""
     empty = np.zeros(0, dtype=np.int64)
-    assert soft_words(empty, np.zeros(0, dtype=np.float32), LEXICON.pieces(["a"]), LEXICON).tolist() == [0]
+    assert soft_match(empty, np.zeros(0, dtype=np.float32), LEXICON.pieces(["a"]), LEXICON).tolist() == [0]
     assert shares("dog") == []
     assert shares("dog", "", "dog") == pytest.approx([0, 1], abs=1e-3)
 
 
 def test_few_alike_words_among_many_cues_prove_little() -> None:
     """All words count wholly either way."""
-    assert evidence(0.5, cued=False) == 0.5
-    assert evidence(0.5, cued=True) < 0.5
-    assert evidence(1.0, cued=True) == 1.0
+    assert word_score(0.5, cued=False) == 0.5
+    assert word_score(0.5, cued=True) < 0.5
+    assert word_score(1.0, cued=True) == 1.0
 
 
 # Meaning.
@@ -125,9 +125,9 @@ def test_a_memory_without_vectors_has_no_meaning() -> None:
 
 def test_a_turn_gains_most_from_the_question_it_answers() -> None:
     """Otherwise from the better of the turns beside it, halved."""
-    assert neighbours(0.4, 0.2, answered=True) == pytest.approx(ANSWERED * 0.4)
-    assert neighbours(0.4, 0.2, answered=False) == pytest.approx(BESIDE * 0.4)
-    assert neighbours(0.1, 0.6, answered=False) == pytest.approx(BESIDE * 0.6)
+    assert neighbours(0.4, 0.2, answered=True) == pytest.approx(ANSWERED_WEIGHT * 0.4)
+    assert neighbours(0.4, 0.2, answered=False) == pytest.approx(NEIGHBOUR_WEIGHT * 0.4)
+    assert neighbours(0.1, 0.6, answered=False) == pytest.approx(NEIGHBOUR_WEIGHT * 0.6)
 
 
 def test_a_question_ends_with_its_mark() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from memchat.app import App, ChatOptions
 from memchat.config import Settings
-from memchat.core.protocols import Completion, Delta, LanguageModel, Request
+from memchat.core.protocols import Completion, Delta, LanguageModel, ModelRequest
 from memchat.errors import ModelUnreachable
 from memchat.repl.loop import run_chat
-from memchat.repl.notifications import Notes
+from memchat.repl.notifications import NotificationQueue
 
 SLOW_WORDS = 300
 
@@ -28,7 +28,7 @@ class ScriptedModel:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         asked = request.messages[-1].content
         if asked.startswith("fail"):
             raise ModelUnreachable("Nothing answers there.", hint="Is it running?")
@@ -37,7 +37,7 @@ class ScriptedModel:
             time.sleep(self._pause_s)
             yield Delta(f"{word} ")
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         if "tea" not in request.messages[-1].content:
             return Completion('{"facts": []}')
         time.sleep(self._pause_s * 50)
@@ -64,7 +64,7 @@ def settings(home: Path) -> Settings:
 def main() -> int:
     """Chat in the terminal with the data directory in TEST_HOME; replies come a word every 10 ms."""
     ScriptedApp.pause_s = 0.01
-    notes = Notes()
+    notes = NotificationQueue()
     with ScriptedApp(settings(Path(os.environ["TEST_HOME"]))) as app, app.chat(ChatOptions("al"), notes) as chat:
         return run_chat(chat, app, notes)
 

@@ -8,35 +8,35 @@ from pathlib import Path
 import pytest
 
 from memchat.app import ChatOptions
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner, Scope
 from memchat.errors import AmbiguousId, UsageError
-from memchat.repl.commands import COMMANDS, Answer, Call, Room, parse, perform, sources
-from memchat.repl.completer import offers
+from memchat.repl.commands import COMMANDS, CommandContext, CommandResult, Invocation, dispatch, parse, sources
+from memchat.repl.completer import suggestions
 from tests.repl.harness import ScriptedApp, settings
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
+def room(tmp_path: Path) -> Iterator[CommandContext]:
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
-        yield Room(chat, app)
+        yield CommandContext(chat, app)
 
 
-def do(room: Room, line: str) -> Answer:
+def do(room: CommandContext, line: str) -> CommandResult:
     call = parse(line)
     assert call is not None
-    return perform(room, call)
+    return dispatch(room, call)
 
 
 @pytest.mark.parametrize(
     ("line", "call"),
     [
-        ("/help", Call("help", "")),
-        ("  /HELP  ", Call("help", "")),
-        ("/forget 0198", Call("forget", "0198")),
-        ("/remember two\nlines", Call("remember", "two\nlines")),
-        ("# I like tea", Call("remember", "I like tea")),
-        ("/", Call("", "")),
+        ("/help", Invocation("help", "")),
+        ("  /HELP  ", Invocation("help", "")),
+        ("/forget 0198", Invocation("forget", "0198")),
+        ("/remember two\nlines", Invocation("remember", "two\nlines")),
+        ("# I like tea", Invocation("remember", "I like tea")),
+        ("/", Invocation("", "")),
         ("#tag", None),
         ("# A heading\n\nand a text", None),
         ("/etc/hosts is what?", None),
@@ -50,19 +50,19 @@ def do(room: Room, line: str) -> Answer:
         ("/help me write a letter", None),
         ("/private schools are expensive", None),
         ("/model trains are fun", None),
-        ("/private off", Call("private", "off")),
-        ("/forget about Paris", Call("forget", "about Paris")),
-        ("/xyzzy", Call("xyzzy", "")),
+        ("/private off", Invocation("private", "off")),
+        ("/forget about Paris", Invocation("forget", "about Paris")),
+        ("/xyzzy", Invocation("xyzzy", "")),
         ("what is /help", None),
         ("hello", None),
     ],
 )
-def test_what_is_a_command(line: str, call: Call | None) -> None:
+def test_what_is_a_command(line: str, call: Invocation | None) -> None:
     """A slash and a name, or '# ' and one line; paths, pasted headings and words that no command takes are messages."""
     assert parse(line) == call
 
 
-def test_help_names_every_command(room: Room) -> None:
+def test_help_names_every_command(room: CommandContext) -> None:
     """With its arguments and what it does."""
     text = do(room, "/help").text
     for known in COMMANDS.values():
@@ -70,7 +70,7 @@ def test_help_names_every_command(room: Room) -> None:
         assert known.help in text
 
 
-def test_a_slip_is_answered_with_the_nearest_command(room: Room) -> None:
+def test_a_slip_is_answered_with_the_nearest_command(room: CommandContext) -> None:
     """And with the list where nothing is near."""
     with pytest.raises(UsageError) as slip:
         do(room, "/memries")
@@ -80,7 +80,7 @@ def test_a_slip_is_answered_with_the_nearest_command(room: Room) -> None:
     assert nonsense.value.hint == "/help lists them."
 
 
-def test_what_is_told_is_kept_word_for_word(room: Room) -> None:
+def test_what_is_told_is_kept_word_for_word(room: CommandContext) -> None:
     """By /remember and by '# ', and listed with the id that /forget takes."""
     assert do(room, "/remember I am allergic to peanuts").text == "Remembered: I am allergic to peanuts"
     do(room, "# My cat is called Tom")
@@ -91,7 +91,7 @@ def test_what_is_told_is_kept_word_for_word(room: Room) -> None:
     assert room.app.find(first, "al").text == "My cat is called Tom"
 
 
-def test_what_is_told_says_what_it_replaces_and_what_is_close(room: Room) -> None:
+def test_what_is_told_says_what_it_replaces_and_what_is_close(room: CommandContext) -> None:
     """What is close comes with the id that /forget takes."""
     do(room, "/remember I live in Oslo.")
     assert do(room, "/remember I live in Bergen now.").text == "Updated: I live in Bergen now. (was: I live in Oslo.)"
@@ -102,7 +102,7 @@ def test_what_is_told_says_what_it_replaces_and_what_is_close(room: Room) -> Non
     assert hint == "/forget ID erases one."
 
 
-def test_a_wish_that_is_told_is_for_every_answer(room: Room) -> None:
+def test_a_wish_that_is_told_is_for_every_answer(room: CommandContext) -> None:
     """By its words, or by the flag."""
     assert do(room, "/remember Always answer me in German.").text.endswith("(for every answer)")
     assert do(room, "/remember --standing Réponds-moi brièvement.").text.endswith("brièvement. (for every answer)")
@@ -114,31 +114,31 @@ def test_a_wish_that_is_told_is_for_every_answer(room: Room) -> None:
 def test_an_agents_memory_is_told_with_a_flag(tmp_path: Path) -> None:
     """For all who talk to it; without an agent that makes no sense."""
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
-        told = do(Room(chat, app), "/remember --agent Shipping is free over 50 euros.").text
+        told = do(CommandContext(chat, app), "/remember --agent Shipping is free over 50 euros.").text
         assert told == "Remembered: Shipping is free over 50 euros."
         assert app.memories("al") == []
-        (memory,) = app.store.memories.memories(View((Owner.agent("shop"),)))
+        (memory,) = app.store.memories.memories(MemoryFilter((Owner.agent("shop"),)))
         assert (memory.text, memory.scope, memory.agent) == ("Shipping is free over 50 euros.", Scope.AGENT, "shop")
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
         for line in ("/remember --agent Shipping is free.", "/remember --standing"):
             with pytest.raises(UsageError):
-                do(Room(chat, app), line)
+                do(CommandContext(chat, app), line)
         assert app.memories("al") == []
 
 
-def test_nothing_to_remember_is_a_usage_error(room: Room) -> None:
+def test_nothing_to_remember_is_a_usage_error(room: CommandContext) -> None:
     """As is nothing to forget."""
     for line in ("/remember", "/forget", "/private maybe"):
         with pytest.raises(UsageError):
             do(room, line)
 
 
-def test_no_memories_are_said_to_be_none(room: Room) -> None:
+def test_no_memories_are_said_to_be_none(room: CommandContext) -> None:
     """A new person sees a sentence, not an empty screen."""
     assert do(room, "/memories").text == "Nothing is remembered yet."
 
 
-def test_memories_by_words(room: Room) -> None:
+def test_memories_by_words(room: CommandContext) -> None:
     """Words find what they bring to mind, not everything."""
     do(room, "# I am allergic to peanuts")
     do(room, "# My cat is called Tom")
@@ -147,7 +147,7 @@ def test_memories_by_words(room: Room) -> None:
     assert "Tom" not in found
 
 
-def test_an_id_is_forgotten_at_once(room: Room) -> None:
+def test_an_id_is_forgotten_at_once(room: CommandContext) -> None:
     """It names one memory, so nothing has to be asked."""
     do(room, "# My cat is called Tom")
     (memory,) = room.memories()
@@ -157,7 +157,7 @@ def test_an_id_is_forgotten_at_once(room: Room) -> None:
     assert room.memories() == []
 
 
-def test_an_id_as_it_is_listed_can_be_forgotten(room: Room) -> None:
+def test_an_id_as_it_is_listed_can_be_forgotten(room: CommandContext) -> None:
     """Also where a memory that was replaced in the same minute begins alike."""
     do(room, "# I live in Berlin")
     (berlin,) = room.memories()
@@ -168,7 +168,7 @@ def test_an_id_as_it_is_listed_can_be_forgotten(room: Room) -> None:
     assert do(room, f"/forget {short}").text == "Forgotten: I live in Paris"
 
 
-def test_words_are_forgotten_only_after_a_yes(room: Room) -> None:
+def test_words_are_forgotten_only_after_a_yes(room: CommandContext) -> None:
     """What they found is shown first; the rest stays."""
     do(room, "# My cat is called Tom")
     do(room, "# I am allergic to peanuts")
@@ -183,15 +183,15 @@ def test_words_are_forgotten_only_after_a_yes(room: Room) -> None:
 
 
 @pytest.mark.parametrize("words", ["berlin", "about the flat in the capital of Germany"])
-def test_words_are_forgotten_wherever_they_stand(room: Room, words: str) -> None:
+def test_words_are_forgotten_wherever_they_stand(room: CommandContext, words: str) -> None:
     """However many memories hold them, in whatever conversation, and each of two that say the same; all are counted."""
     owner = Owner.user("al")
     for number in range(7):
-        room.app.curator.add(f"My Berlin flat has {number + 3} windows to the street", owner)
+        room.app.memory_service.add(f"My Berlin flat has {number + 3} windows to the street", owner)
     elsewhere = room.app.store.transcripts.new_session("al", None)
     draft = Draft("", owner, scope=Scope.SESSION, session_id=elsewhere.id)
     for text in ("The Berlin flat floods", "the flat floods, Berlin"):
-        room.app.curator.add(text, owner, replace(draft, text=text))
+        room.app.memory_service.add(text, owner, replace(draft, text=text))
     do(room, "# I am allergic to peanuts")
     answer = do(room, f"/forget {words}")
     assert answer.question == "Forget these 9 memories for good?"
@@ -204,7 +204,7 @@ def test_words_are_forgotten_wherever_they_stand(room: Room, words: str) -> None
 def test_an_agents_memory_is_not_erased_from_a_chat(tmp_path: Path) -> None:
     """It is shared: /why says so and offers nothing, and neither its id nor its words erase it."""
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
-        room = Room(chat, app)
+        room = CommandContext(chat, app)
         do(room, "/remember --agent Refunds take 14 days.")
         with chat.conversation.turn("How many days do refunds take?") as turn:
             list(turn)
@@ -217,7 +217,7 @@ def test_an_agents_memory_is_not_erased_from_a_chat(tmp_path: Path) -> None:
         assert [hit.memory.text for hit in app.recall.search(chat.query("refunds"))] == ["Refunds take 14 days."]
 
 
-def test_an_ambiguous_id_forgets_nothing(room: Room) -> None:
+def test_an_ambiguous_id_forgets_nothing(room: CommandContext) -> None:
     """It is an error that names the candidates."""
     do(room, "# My cat is called Tom")
     do(room, "# I am allergic to peanuts")
@@ -229,13 +229,13 @@ def test_an_ambiguous_id_forgets_nothing(room: Room) -> None:
     assert len(room.memories()) == 2
 
 
-def test_a_word_that_looks_like_an_id_is_still_a_word(room: Room) -> None:
+def test_a_word_that_looks_like_an_id_is_still_a_word(room: CommandContext) -> None:
     """'cafe' is hexadecimal, too."""
     do(room, "# My favourite cafe is Roma")
     assert "Roma" in do(room, "/forget cafe").text
 
 
-def test_why_names_the_memories_of_the_last_answer(room: Room) -> None:
+def test_why_names_the_memories_of_the_last_answer(room: CommandContext) -> None:
     """With their scores, and nothing before the first answer."""
     assert do(room, "/why").text == "The last answer used no memories."
     do(room, "# I am allergic to peanuts")
@@ -248,12 +248,12 @@ def test_why_knows_the_last_answer_of_another_day(tmp_path: Path) -> None:
     """From the transcript, which knows what was used and no scores; what was forgotten since is left out."""
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", session="s")) as chat:
         for text in ("# I am allergic to peanuts", "# My peanuts are in the larder"):
-            do(Room(chat, app), text)
+            do(CommandContext(chat, app), text)
         with chat.conversation.turn("What about my peanuts allergy?") as turn:
             list(turn)
         assert len(turn.hits) == 2
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", session="s")) as chat:
-        room = Room(chat, app)
+        room = CommandContext(chat, app)
         why = do(room, "/why").text
         assert "I am allergic to peanuts" in why
         assert "larder" in why
@@ -262,10 +262,10 @@ def test_why_knows_the_last_answer_of_another_day(tmp_path: Path) -> None:
         assert turn.hits[0].memory.text not in do(room, "/why").text
 
 
-def test_why_names_the_wishes_that_are_always_there(room: Room) -> None:
+def test_why_names_the_wishes_that_are_always_there(room: CommandContext) -> None:
     """They were in the prompt like the others, here and when the chat is taken up."""
     al = Owner.user("al")
-    room.app.curator.add("Answer in German", al, Draft("Answer in German", al, standing=True))
+    room.app.memory_service.add("Answer in German", al, Draft("Answer in German", al, standing=True))
     with room.chat.conversation.turn("What is the capital of France?") as turn:
         list(turn)
     assert re.search(r"always +\S+ +Answer in German", do(room, "/why").text)
@@ -273,7 +273,7 @@ def test_why_names_the_wishes_that_are_always_there(room: Room) -> None:
     assert re.search(r"always +\S+ +Answer in German", do(room, "/why").text)
 
 
-def test_private_is_switched_and_shown(room: Room) -> None:
+def test_private_is_switched_and_shown(room: CommandContext) -> None:
     """The conversation itself obeys."""
     assert do(room, "/private").text.startswith("Not private")
     assert do(room, "/private on").text.startswith("Private")
@@ -282,7 +282,7 @@ def test_private_is_switched_and_shown(room: Room) -> None:
     assert not room.chat.conversation.private
 
 
-def test_status_session_and_model_say_what_they_are(room: Room) -> None:
+def test_status_session_and_model_say_what_they_are(room: CommandContext) -> None:
     """Short answers to what is going on here."""
     status = do(room, "/status").text
     assert "al" in status
@@ -292,23 +292,23 @@ def test_status_session_and_model_say_what_they_are(room: Room) -> None:
     assert do(room, "/model").text == "scripted/model"
 
 
-def test_another_model_needs_another_start(room: Room) -> None:
+def test_another_model_needs_another_start(room: CommandContext) -> None:
     """The error says how to get there."""
     with pytest.raises(UsageError) as error:
         do(room, "/model openai/other")
     assert "--model openai/other" in (error.value.hint or "")
 
 
-def test_quit_leaves(room: Room) -> None:
+def test_quit_leaves(room: CommandContext) -> None:
     """And nothing else does."""
     assert do(room, "/quit").leave
     assert not do(room, "/help").leave
 
 
-def test_completion_knows_the_commands_and_the_memories(room: Room) -> None:
+def test_completion_knows_the_commands_and_the_memories(room: CommandContext) -> None:
     """What is offered can be used as it is."""
     do(room, "# My cat is called Tom")
     known = sources(room)
-    assert [offer.text for offer in offers("/rem", known)] == ["/remember"]
-    (offer,) = offers("/forget tom", known)
+    assert [offer.text for offer in suggestions("/rem", known)] == ["/remember"]
+    (offer,) = suggestions("/forget tom", known)
     assert room.app.find(offer.text, "al").text == "My cat is called Tom"

@@ -4,9 +4,9 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from memchat.repl.completer import SlashCompleter, Sources, offers
+from memchat.repl.completer import CompletionSources, SlashCompleter, suggestions
 
-SOURCES = Sources(
+SOURCES = CompletionSources(
     commands={"help": "what can be typed", "memories": "what is remembered", "model": "which", "forget": "erase"},
     choices={"private": ("on", "off")},
     memories=lambda: [("0198f3c2-1a", "Lives in Berlin"), ("0198f3d0", "Likes\nTea"), ("01aa0000", "Has a dog")],
@@ -14,7 +14,7 @@ SOURCES = Sources(
 
 
 def texts(before: str) -> list[str]:
-    return [offer.text for offer in offers(before, SOURCES)]
+    return [offer.text for offer in suggestions(before, SOURCES)]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_offers(before: str, expected: list[str]) -> None:
 
 def test_an_offer_replaces_exactly_what_was_typed_for_it() -> None:
     """The command stays, the words that found the memory give way to its id."""
-    (offer,) = offers("/forget likes tea", SOURCES)
+    (offer,) = suggestions("/forget likes tea", SOURCES)
     assert offer.typed == len("likes tea")
     assert offer.meta == "Likes Tea"
 
@@ -68,10 +68,10 @@ def test_memories_are_not_asked_for_while_a_command_is_typed() -> None:
         asked.append("asked")
         return []
 
-    sources = Sources(SOURCES.commands, SOURCES.choices, memories)
-    offers("/f", sources)
+    sources = CompletionSources(SOURCES.commands, SOURCES.choices, memories)
+    suggestions("/f", sources)
     assert not asked
-    offers("/forget ", sources)
+    suggestions("/forget ", sources)
     assert asked
 
 

@@ -242,7 +242,7 @@ def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Pa
     person.type("\x03")
     assert person.leave() == 0
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
-        assert chat.learner.settle(PATIENCE_S)
+        assert chat.learning_worker.wait_until_idle(PATIENCE_S)
         assert [memory.text for memory in app.memories("al")] == ["Likes tea."]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from memchat.repl.markdown.renderer import MarkdownReply, RawReply
+from memchat.repl.markdown.renderer import PlainWriter, StreamingMarkdown
 
 REPLY = """# Title here
 
@@ -50,7 +50,7 @@ class Screen:
         self.console = Console(
             file=self.out, width=width, force_terminal=colours, color_system="standard" if colours else None
         )
-        self.reply = MarkdownReply(self.console)
+        self.reply = StreamingMarkdown(self.console)
 
     def feed(self, *pieces: str) -> str:
         for piece in pieces:
@@ -242,7 +242,7 @@ def test_every_letter_of_any_text_is_printed(text: str, seed: int) -> None:
 def test_a_pipe_gets_the_reply_as_it_was_written() -> None:
     """No rendering, no wrapping; only what a terminal would obey is taken out."""
     out = StringIO()
-    reply = RawReply(out)
+    reply = PlainWriter(out)
     for piece in ("**bold** ", "\x1b", "[31mred\n", "| a |"):
         reply.feed(piece)
     reply.close()

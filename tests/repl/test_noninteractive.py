@@ -6,13 +6,13 @@ from pathlib import Path
 
 from memchat.app import ChatOptions
 from memchat.repl.noninteractive import run_piped
-from memchat.repl.notifications import Notes
+from memchat.repl.notifications import NotificationQueue
 from tests.repl.harness import ScriptedApp, settings
 
 
 def talk(home: Path, lines: Sequence[bytes]) -> tuple[int, str, str, list[str]]:
     """Exit code, stdout, stderr, and what is remembered afterwards."""
-    out, err, notes = StringIO(), StringIO(), Notes()
+    out, err, notes = StringIO(), StringIO(), NotificationQueue()
     with ScriptedApp(settings(home)) as app, app.chat(ChatOptions("al"), notes) as chat:
         code = run_piped(chat, app, lines, out, err, notes)
         return code, out.getvalue(), err.getvalue(), [memory.text for memory in app.memories("al")]

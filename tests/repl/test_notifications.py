@@ -8,9 +8,9 @@ import pytest
 
 from memchat.core.types import Applied, Event, Memory, Owner, Scope
 from memchat.errors import ModelError
-from memchat.learning.pipeline import Lesson
+from memchat.learning.pipeline import LearningResult
 from memchat.llm.retry import RetryNotice
-from memchat.repl.notifications import Notes, error_lines, lesson_lines, one_line, quiet, retry_line
+from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, one_line, quiet, retry_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -50,25 +50,25 @@ AMSTERDAM = memory("Lives in Amsterdam.")
 )
 def test_a_lesson_is_told_in_one_line(applied: tuple[Applied, ...], line: str) -> None:
     """What is new, changed, ended or gone; what was only said again is not worth a line."""
-    assert list(lesson_lines(Lesson(applied))) == [line][: len(line)]
+    assert list(learning_lines(LearningResult(applied))) == [line][: len(line)]
 
 
 def test_what_could_not_be_read_is_told_on_a_line_of_its_own() -> None:
     """Each reason once, whether or not something else was learned."""
     lost = "Something you said may not be kept: in the extraction model's answer a fact has no quote; a fact is int."
     unread = ("a fact has no quote", "a fact has no quote", "a fact is int")
-    assert list(lesson_lines(Lesson(unread=unread))) == [lost]
-    notes = Notes()
-    notes(Lesson((Applied(Event.ADD, BERLIN),), unread))
+    assert list(learning_lines(LearningResult(unparsed=unread))) == [lost]
+    notes = NotificationQueue()
+    notes(LearningResult((Applied(Event.ADD, BERLIN),), unread))
     assert notes.take() == ["Remembered: Lives in Berlin.", lost]
 
 
 def test_notes_wait_until_they_are_taken_and_announce_themselves() -> None:
     """A line brought by another thread is kept for whoever owns the screen."""
-    notes = Notes()
+    notes = NotificationQueue()
     calls: list[int] = []
     notes.arrived = lambda: calls.append(1)
-    notes(Lesson((Applied(Event.ADD, BERLIN),)))
+    notes(LearningResult((Applied(Event.ADD, BERLIN),)))
     assert calls == [1]
     assert notes.take() == ["Remembered: Lives in Berlin."]
     assert notes.take() == []
@@ -76,19 +76,19 @@ def test_notes_wait_until_they_are_taken_and_announce_themselves() -> None:
 
 def test_a_lesson_of_nothing_says_nothing() -> None:
     """Small talk leaves the screen alone."""
-    notes = Notes()
-    notes(Lesson())
+    notes = NotificationQueue()
+    notes(LearningResult())
     assert notes.take() == []
 
 
 def test_a_failure_that_keeps_coming_back_is_said_once() -> None:
     """Until learning has worked again."""
-    notes = Notes()
+    notes = NotificationQueue()
     for _ in range(3):
-        notes(Lesson(error="The key was rejected."))
+        notes(LearningResult(error="The key was rejected."))
     assert len(notes.take()) == 1
-    notes(Lesson())
-    notes(Lesson(error="The key was rejected."))
+    notes(LearningResult())
+    notes(LearningResult(error="The key was rejected."))
     assert len(notes.take()) == 1
 
 

@@ -12,7 +12,7 @@ def test_the_mark_is_shown_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while one mark appears; ending wipes it once and for all."""
     monkeypatch.setattr(spinner, "QUIET_S", 0.01)
     written: list[str] = []
-    sign = spinner.Waiting(written.append)
+    sign = spinner.Spinner(written.append)
     deadline = time.monotonic() + 10
     while not written and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -26,7 +26,7 @@ def test_the_mark_is_shown_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_written_where_the_answer_is_quick() -> None:
     """Ended in time, the sign never shows, and there is nothing to wipe."""
     written: list[str] = []
-    spinner.Waiting(written.append).end()
+    spinner.Spinner(written.append).end()
     assert written == []
 
 

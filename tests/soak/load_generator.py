@@ -15,8 +15,8 @@ from pathlib import Path
 
 from memchat.app import App, ChatOptions
 from memchat.config import Settings
-from memchat.core.protocols import Completion, Delta, LanguageModel, Request
-from memchat.learning.worker import Learner
+from memchat.core.protocols import Completion, Delta, LanguageModel, ModelRequest
+from memchat.learning.worker import LearningWorker
 
 PARROT = "parrot"
 PAUSES_S = (0.0, 0.005, 0.02)
@@ -50,12 +50,12 @@ class Parrot:
     def count_tokens(self, text: str) -> int:
         return len(text) // 4
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         for piece in ("A lamp, ", "how ", "nice."):
             time.sleep(random.choice(PAUSES_S))
             yield Delta(piece)
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         time.sleep(random.choice(PAUSES_S))
         return Completion(lesson(request.messages[-1].content))
 
@@ -81,15 +81,15 @@ def talk(app: App, options: ChatOptions, numbers: range) -> None:
                 for _ in turn:
                     pass
             tell(f"ended {number}")
-            chat.learner.wake()
-        tell("settled" if learned(app, chat.learner) else "still learning")
+            chat.learning_worker.notify()
+        tell("settled" if learned(app, chat.learning_worker) else "still learning")
 
 
-def learned(app: App, learner: Learner) -> bool:
+def learned(app: App, learner: LearningWorker) -> bool:
     """Wait until no work is left, whatever it had failed on before. False when that takes too long."""
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline:
-        learner.settle(deadline - time.monotonic())
+        learner.wait_until_idle(deadline - time.monotonic())
         if not app.store.work.pending(app.settings.user):
             return True
         app.store.work.retry_all(app.settings.user)

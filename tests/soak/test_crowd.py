@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from memchat.app import utc_now
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Event, Owner
 from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.store import Store
@@ -17,12 +17,12 @@ import sys
 from pathlib import Path
 from memchat.app import App
 from memchat.config import Settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.recall.retriever import Query
 from memchat.core.types import Owner
 home, user, number = sys.argv[1:]
 with App(Settings(Path(home), user)) as app:
-    hits = app.recall.search(Query(f"Which lamp is numbered {number}?", View((Owner.user(user),))))
+    hits = app.recall.search(Query(f"Which lamp is numbered {number}?", MemoryFilter((Owner.user(user),))))
     print("\\n".join(hit.memory.text for hit in hits))
 """
 
@@ -52,9 +52,9 @@ def test_several_processes_learn_for_two_people_side_by_side(home: Path, process
         assert store.work.pending() == []
         for number, user in enumerate(PEOPLE):
             own = range(number * half, (number + 1) * half)
-            known = [memory.text for memory in store.memories.memories(View((Owner.user(user),)))]
+            known = [memory.text for memory in store.memories.memories(MemoryFilter((Owner.user(user),)))]
             assert sorted(known) == sorted(fact(n) for n in own)
-            assert sorted(store.transcripts.said_by(user, 10_000)) == sorted(message(n) for n in own)
+            assert sorted(store.transcripts.recent_user_messages(user, 10_000)) == sorted(message(n) for n in own)
         events = {row["event"] for row in store.database.rows("SELECT event FROM changes")}
         assert events == {Event.ADD}
     for user, wanted, unwanted in (("alice", half - 1, half), ("bob", half, half - 1)):

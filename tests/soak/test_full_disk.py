@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from memchat.app import utc_now
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
 from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.store import Store
@@ -163,9 +163,9 @@ def check(shell: Shell, ledger: Ledger) -> None:
     assert ill == []
     assert holding(shell.home, *ledger.forgotten) == {}
     with Store(shell.home / "memchat.db", utc_now, FINGERPRINT) as store:
-        said = store.transcripts.said_by("alice", 10_000)
+        said = store.transcripts.recent_user_messages("alice", 10_000)
         assert ledger.said <= set(said) <= ledger.tried
-        told = [m.text for m in store.memories.memories(View((ALICE,))) if m.source == "told"]
+        told = [m.text for m in store.memories.memories(MemoryFilter((ALICE,))) if m.source == "told"]
         assert len(told) == len(set(told))
         assert set(told) <= ledger.tried
 

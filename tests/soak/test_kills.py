@@ -16,7 +16,7 @@ import pytest
 from memchat.app import utc_now
 from memchat.cli.doctor import doctor
 from memchat.config import load_settings
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Event, Owner
 from memchat.doctor.database import Health
 from memchat.doctor.index import BY_ITSELF
@@ -72,9 +72,9 @@ def check(home: Path, acknowledged: set[int], possible: set[int]) -> None:
     with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
         assert store.database.value("PRAGMA integrity_check") == "ok"
         assert store.database.rows("PRAGMA foreign_key_check") == []
-        said = Counter(store.transcripts.said_by("alice", MANY))
+        said = Counter(store.transcripts.recent_user_messages("alice", MANY))
         assert {message(number) for number in acknowledged} <= set(said) <= {message(number) for number in possible}
-        known = Counter(memory.text for memory in store.memories.memories(View((ALICE,), superseded=True)))
+        known = Counter(memory.text for memory in store.memories.memories(MemoryFilter((ALICE,), superseded=True)))
         assert known == {fact(number): 1 for number in possible if message(number) in said}
         events = Counter(row["event"] for row in store.database.rows("SELECT event FROM changes"))
         assert events == {Event.ADD: len(said)}

@@ -18,21 +18,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from memchat.core.protocols import View
-from memchat.core.types import Add, Memory, MessageStatus, Owner, Scope, Work
+from memchat.core.protocols import MemoryFilter
+from memchat.core.types import Add, LearningJob, Memory, MessageStatus, Owner, Scope
 from memchat.errors import StoreBusy, UsageError
 from memchat.learning import reconcile
 from memchat.learning.extraction import Exchange, Extraction, Fact
-from memchat.memories.service import Curator
+from memchat.memories.service import MemoryService
 from memchat.storage.database import Database
 from memchat.storage.index.folder import Phase, rebuild_now, wait_until_dropped
-from memchat.storage.index.indexer import IndexKeeper
-from memchat.storage.serialization import Reader, record_json
+from memchat.storage.index.indexer import Indexer
+from memchat.storage.serialization import ImportParser, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.reembedding import Reembedding, faults
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.reembedding import Reembedding, vector_problems
+from memchat.storage.vectors.search import VectorSearch
 from memchat.text import embedding as vectors
 from tests.storage.memory_factories import ALICE, BOB, HashedEmbedder
 from tests.storage.vector_factories import FINGERPRINT, place_in, until
@@ -67,10 +67,10 @@ class Hands:
     def __init__(self, home: Path, *, index: bool = False) -> None:
         self.place = place_in(home)
         self.store = Store(home / "memchat.db", utc_now, FINGERPRINT)
-        self.curator = Curator(self.store, HashedEmbedder, self._drop_index)
-        self.scan = ExactScan(self.store.database, FINGERPRINT)
-        self.keeper: IndexKeeper | None = None
-        self.store.search_with(Dense(self.scan))
+        self.curator = MemoryService(self.store, HashedEmbedder, self._drop_index)
+        self.scan = ExactSearch(self.store.database, FINGERPRINT)
+        self.keeper: Indexer | None = None
+        self.store.search_with(VectorSearch(self.scan))
         self.recover()
         if index:
             self.open_index()
@@ -81,20 +81,20 @@ class Hands:
 
     def recover(self) -> None:
         """What every start does: finish an erasure, learn what waits."""
-        self.store.clean(self._drop_index)
+        self.store.finish_erasures(self._drop_index)
         while (work := self.store.work.claim(None)) is not None:
             self._learn(work, (), mistaken=False)
 
     def open_index(self) -> None:
-        self.keeper = IndexKeeper(self.place)
+        self.keeper = Indexer(self.place)
         self.keeper.start()
-        self.store.search_with(Dense(self.scan, self.keeper))
+        self.store.search_with(VectorSearch(self.scan, self.keeper))
 
     def close_index(self) -> None:
         keeper, self.keeper = self.keeper, None
         if keeper is not None:
             keeper.close()
-        self.store.search_with(Dense(self.scan))
+        self.store.search_with(VectorSearch(self.scan))
 
     def settle_index(self) -> None:
         """Wait until the index, if it is this process's, is as far as the database."""
@@ -131,21 +131,21 @@ class Hands:
     def reindex(self) -> None:
         """As `memchat reindex` does it."""
         memories = Reembedding(self.store.database, utc_now, FINGERPRINT)
-        memories.renew([number for number, _ in faults(self.store.database, FINGERPRINT)], HashedEmbedder())
-        memories.announce()
+        memories.renew([number for number, _ in vector_problems(self.store.database, FINGERPRINT)], HashedEmbedder())
+        memories.invalidate_caches()
         with suppress(StoreBusy):
             rebuild_now(self.place, lambda done, total: None)
 
     def export(self) -> str:
-        view = View(EVERYBODY, all_sessions=True, superseded=True, expired=True)
+        view = MemoryFilter(EVERYBODY, all_sessions=True, superseded=True, expired=True)
         records = Transfer(self.store.database, utc_now, FINGERPRINT).export(view)
         return "\n".join(json.dumps(record_json(record)) for record in records)
 
     def restore(self, exported: str) -> None:
-        records = Reader(ALICE, utc_now(), str.strip).read(exported)
+        records = ImportParser(ALICE, utc_now(), str.strip).read(exported)
         Transfer(self.store.database, utc_now, FINGERPRINT).restore(records, HashedEmbedder())
 
-    def _learn(self, work: Work, replaces: Sequence[str], *, mistaken: bool) -> None:
+    def _learn(self, work: LearningJob, replaces: Sequence[str], *, mistaken: bool) -> None:
         store = self.store
         asked, session = store.transcripts.message(work.user_message_id), store.transcripts.session(work.session_id)
         assert asked is not None
@@ -156,7 +156,7 @@ class Hands:
         numbers = tuple(range(1, len(known) + 1))
         found = Fact(fact(word), quote(word), cues=cues, replaces=numbers, mistaken=mistaken)
         exchange = Exchange(asked.created_at.date(), asked.text, known=known)
-        learning = reconcile.Learning(session.owner, session.id, asked.id, "test")
+        learning = reconcile.LearningSource(session.owner, session.id, asked.id, "test")
         decisions = reconcile.decide(Extraction((found,)), exchange, learning)
         drafts = [decision.draft for decision in decisions if isinstance(decision, Add)]
         store.apply(decisions, vectors.embed(HashedEmbedder(), drafts), work)

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from memchat.storage.database import Database
-from memchat.storage.index.indexer import IndexKeeper
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.index.indexer import Indexer
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 from tests.storage.vector_factories import FINGERPRINT, Rows, directions, place_in, until_ready
 
 
 def main() -> None:
     home, task = Path(sys.argv[1]), sys.argv[2]
-    keeper = IndexKeeper(place_in(home))
+    keeper = Indexer(place_in(home))
     keeper.start()
     with Database(home / "memchat.db") as database:
         if task == "learn":
@@ -29,7 +29,7 @@ def main() -> None:
     keeper.close()
 
 
-def _learn(database: Database, count: int, keeper: IndexKeeper) -> None:
+def _learn(database: Database, count: int, keeper: Indexer) -> None:
     rows = Rows(database)
     for vector in directions(count, seed=77):
         (number,) = rows.learn(1, [vector])
@@ -38,9 +38,9 @@ def _learn(database: Database, count: int, keeper: IndexKeeper) -> None:
         print(number, flush=True)
 
 
-def _answer(database: Database, keeper: IndexKeeper) -> None:
-    scan = ExactScan(database, FINGERPRINT)
-    dense = Dense(scan, keeper)
+def _answer(database: Database, keeper: Indexer) -> None:
+    scan = ExactSearch(database, FINGERPRINT)
+    dense = VectorSearch(scan, keeper)
     for line in sys.stdin:
         match line.split():
             case ["state"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memchat.core.protocols import Embedded, View
+from memchat.core.protocols import Embedded, MemoryFilter
 from memchat.core.types import Add, Applied, Decision, Draft, Evidence, Memory, Message, MessageStatus, Owner, Session
 from memchat.storage.store import Store
 
@@ -53,9 +53,9 @@ def replace_with(store: Store, text: str, *former: Memory, mistaken: bool = Fals
     return applied.memory
 
 
-def texts(store: Store, view: View | None = None, owner: Owner = ALICE) -> list[str]:
+def texts(store: Store, view: MemoryFilter | None = None, owner: Owner = ALICE) -> list[str]:
     """What a view shows, oldest first."""
-    return [memory.text for memory in reversed(store.memories.memories(view or View((owner,))))]
+    return [memory.text for memory in reversed(store.memories.memories(view or MemoryFilter((owner,))))]
 
 
 def current(store: Store, memory: Memory) -> Memory:

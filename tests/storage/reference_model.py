@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memchat.core.types import Event
-from memchat.recall.default_cues import cues_for
+from memchat.recall.default_cues import default_cues
 from tests.storage.memory_factories import embedded
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Model:
         if self.twin(memory.owner, text, memory_id) is not None:
             raise Refused
         self._tell(memory_id, event, memory.text, text)
-        memory.text, memory.cues = text, cues_for("other", text)
+        memory.text, memory.cues = text, default_cues("other", text)
 
     def undo(self, memory_id: str) -> None:
         memory = self.memories[memory_id]

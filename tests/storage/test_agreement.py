@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
 from memchat.doctor.database import Health, examine
-from memchat.storage.index.verify import check_now
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.index.verify import verify_index
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 from tests.storage.crash_driver import DONE, REFUSED, Hands, Mortals, fact, perform, quote, said
 from tests.storage.memory_factories import embedded, holding
 from tests.storage.reference_model import Kept, Model, Refused, observed, scores
@@ -152,7 +152,7 @@ class Homes(RuleBasedStateMachine):
 
     def close_index(self) -> None:
         self.hands.close_index()
-        found = check_now(self.hands.place)
+        found = verify_index(self.hands.place)
         assert found is None or found.sound, found
 
     # What should come of it.
@@ -223,15 +223,15 @@ class Homes(RuleBasedStateMachine):
 
     def check_recall(self, owner: str) -> None:
         """Both halves of recall, and the dense one with the index and without it."""
-        view, store = View((Owner.user(owner),)), self.hands.store
+        view, store = MemoryFilter((Owner.user(owner),)), self.hands.store
         current = self.model.current(owner)
         assert [m.id for m in store.memories.memories(view)] == list(reversed(current))
         for word in WORDS:
-            found = store.memories.lexical(view, [word], FOUND)
+            found = store.memories.keyword_search(view, [word], FOUND)
             assert set(found) == {i for i, m in current.items() if word in f"{m.text} {m.cues}".casefold()}
         for query in [fact(WORDS[0]), *(m.text for m in current.values())]:
             rows, right = embedded(query).rows, scores(self.model, owner, query)
-            found = store.memories.dense(view, rows, NEAREST)
+            found = store.memories.vector_search(view, rows, NEAREST)
             assert [right[i] for i in found] == pytest.approx(sorted(right.values())[: -NEAREST - 1 : -1], abs=CLOSE)
             self.check_scores(owner, rows, right)
 
@@ -241,10 +241,10 @@ class Homes(RuleBasedStateMachine):
         known = self.hands.store.database.rows("SELECT m.id, m.number, m.owner FROM memories AS m")
         ids = {row["number"]: row["id"] for row in known}
         whose = next((row["owner"] for row in known if row["id"] in right), 0)
-        searches: list[ExactScan | Dense] = [scan]
+        searches: list[ExactSearch | VectorSearch] = [scan]
         if right and keeper is not None:
             until(lambda: keeper.nearest(whose, rows, FOUND, scan.position(whose)) is not None)
-            searches.append(Dense(scan, keeper))
+            searches.append(VectorSearch(scan, keeper))
         for search in searches:
             found = {ids[number]: score for number, score in search.nearest(whose, rows, FOUND)}
             assert found == pytest.approx(right, abs=CLOSE)

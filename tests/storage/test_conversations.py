@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from memchat.chat.conversation import Conversation, Style
-from memchat.core.protocols import Completion, Delta, Request
-from memchat.core.types import MessageStatus, Role, Session, Terms, WorkState
+from memchat.chat.conversation import Conversation, ConversationOptions
+from memchat.core.protocols import Completion, Delta, ModelRequest
+from memchat.core.types import JobState, LearningOptions, MessageStatus, Role, Session
 from memchat.errors import AmbiguousId, ModelUnreachable, NotFound, UsageError
 from memchat.storage.conversations import FIRST_READ
 from memchat.storage.store import Store
@@ -28,10 +28,10 @@ class Looking:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def complete(self, request: Request) -> Completion:
+    def complete(self, request: ModelRequest) -> Completion:
         raise NotImplementedError
 
-    def stream(self, request: Request) -> Generator[Delta, None, None]:
+    def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         with Store(self.path, self.clock, FINGERPRINT) as other:
             self.seen = [row["text"] for row in other.database.rows("SELECT text FROM messages ORDER BY number")]
             self.states = [work.state for work in other.work.pending()]
@@ -43,7 +43,7 @@ class Looking:
 
 def conversation(store: Store, model: Looking) -> Conversation:
     session = store.transcripts.new_session("alice", None)
-    return Conversation(session, model, store.transcripts, None, Style(), store.clock)
+    return Conversation(session, model, store.transcripts, None, ConversationOptions(), store.clock)
 
 
 def messages(store: Store, session: Session) -> list[tuple[str, str, str]]:
@@ -74,13 +74,13 @@ def test_a_reply_that_was_cut_off_is_kept_and_marked(store: Store) -> None:
 def test_pending_work_is_written_with_the_message(store: Store) -> None:
     """It is claimed while the reply is under way, and free once that has ended, reply or no reply."""
     session = store.transcripts.new_session("alice", None)
-    asked = store.transcripts.begin_turn(session, "I like tea", Terms("only food", {"a": 1}))
+    asked = store.transcripts.begin_turn(session, "I like tea", LearningOptions("only food", {"a": 1}))
     (work,) = store.work.pending("alice")
-    assert (work.state, work.user_message_id) == (WorkState.CLAIMED, asked.id)
+    assert (work.state, work.user_message_id) == (JobState.CLAIMED, asked.id)
     assert (work.terms.instructions, dict(work.terms.metadata)) == ("only food", {"a": 1})
     assert store.work.claim(None) is None
     assert store.transcripts.end_turn(asked, "", MessageStatus.FAILED, "test", []) is None
-    assert [work.state for work in store.work.pending()] == [WorkState.WAITING]
+    assert [work.state for work in store.work.pending()] == [JobState.WAITING]
     assert messages(store, session) == [(Role.USER, "I like tea", MessageStatus.FAILED)]
 
 
@@ -92,7 +92,7 @@ def test_a_turn_ends_in_one_transaction(store: Store) -> None:
         store.transcripts.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
     store.database.execute("DROP TRIGGER full")
     assert [message.role for message in store.transcripts.messages(asked.session_id)] == [Role.USER]
-    assert [work.state for work in store.work.pending()] == [WorkState.CLAIMED]
+    assert [work.state for work in store.work.pending()] == [JobState.CLAIMED]
 
 
 def test_a_turn_whose_conversation_was_erased_meanwhile_leaves_nothing(store: Store) -> None:
@@ -150,7 +150,7 @@ def test_sessions_are_listed_by_when_they_were_last_used(store: Store, clock: Se
     latest = store.transcripts.latest_session("alice", "cook")
     assert latest is not None
     assert latest.title == "second"
-    assert store.transcripts.said_by("alice", 2) == ["again", "second"]
+    assert store.transcripts.recent_user_messages("alice", 2) == ["again", "second"]
 
 
 def test_a_session_that_was_given_a_name_is_found_by_that_alone(store: Store) -> None:
@@ -229,7 +229,7 @@ def test_what_was_said_before_is_read_backwards_to_its_beginning(store: Store) -
 def test_broken_characters_in_what_is_said_are_replaced(store: Store) -> None:
     """A pipe can deliver anything: the message says what was stored, and the model gets the same."""
     session = store.transcripts.new_session("alice", None)
-    asked = store.transcripts.begin_turn(session, "tea \udcff\0", Terms("\ud800", {"k": "\udc00"}))
+    asked = store.transcripts.begin_turn(session, "tea \udcff\0", LearningOptions("\ud800", {"k": "\udc00"}))
     assert asked.text == "tea \ufffd\0"
     reply = store.transcripts.end_turn(asked, "\ud83d", MessageStatus.COMPLETE, "test", [])
     assert reply is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import End
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
 from memchat.storage.database import Database
@@ -113,7 +113,7 @@ def test_words_written_by_the_first_version_are_found(home: Path) -> None:
     with opened(then) as store:
         assert [row["terms"] for row in store.database.rows("SELECT terms FROM words ORDER BY rowid")] == [*terms, ""]
         for word, memory in (("teas", memories[0]), ("日本", memories[2])):
-            assert store.memories.lexical(View((ALICE,)), [word], 5) == [memory.id]
+            assert store.memories.keyword_search(MemoryFilter((ALICE,)), [word], 5) == [memory.id]
 
 
 def test_work_left_by_a_former_version_is_its_persons(home: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_backup_is_complete_while_others_write(home: Path) -> None:
     for number in range(3):
         with opened(home / f"{number}.db") as copy:
             assert copy.database.value("PRAGMA integrity_check") == "ok"
-            assert copy.transcripts.said_by("alice", 100_000)[-1] == "before"
+            assert copy.transcripts.recent_user_messages("alice", 100_000)[-1] == "before"
 
 
 def write_until(path: Path, stop: threading.Event) -> None:
@@ -247,7 +247,7 @@ def overwritten(path: Path) -> None:
 
 def use(path: Path) -> None:
     with opened(path) as store:
-        store.memories.memories(View((ALICE,)))
+        store.memories.memories(MemoryFilter((ALICE,)))
         store.transcripts.sessions("alice")
         add(store, "one more")
 
@@ -357,7 +357,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(home: Path, kilobytes: 
     assert all("No room left" in failure for failure in failures)
     with opened(path) as store:
         assert store.database.value("PRAGMA integrity_check") == "ok"
-        said = {text.split(" x")[0] for text in store.transcripts.said_by("alice", 10_000)}
+        said = {text.split(" x")[0] for text in store.transcripts.recent_user_messages("alice", 10_000)}
         assert {f"message {rest}" for kind, rest in words if kind == "said"} <= said
         assert {f"fact {rest}" for kind, rest in words if kind == "known"} <= set(texts(store))
         say(store, "room again")
@@ -404,7 +404,7 @@ def read_until(path: Path, stop: threading.Event, failures: list[BaseException])
     try:
         with opened(path) as store:
             while not stop.is_set():
-                assert len(store.memories.memories(View((ALICE,)))) >= 200
+                assert len(store.memories.memories(MemoryFilter((ALICE,)))) >= 200
     except BaseException as error:
         failures.append(error)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from memchat.core.protocols import View
-from memchat.core.types import Add, Doubt, Draft, Evidence, Memory, MessageStatus, Owner, Role, Scope
-from memchat.storage.erasure.eraser import BLANK, Receipt
-from memchat.storage.erasure.targets import Traces
+from memchat.core.protocols import MemoryFilter
+from memchat.core.types import Add, Draft, Evidence, MarkOutdated, Memory, MessageStatus, Owner, Role, Scope
+from memchat.storage.erasure.eraser import BLANK, ErasureReport
+from memchat.storage.erasure.targets import ErasureTargets
 from memchat.storage.store import Store
 from tests.conftest import FINGERPRINT
 from tests.storage.memory_factories import (
@@ -39,13 +39,13 @@ def no_index(erasure: int) -> None:
     """There is no index in these homes."""
 
 
-def forget(store: Store, *memories: Memory, keep_source: bool = False) -> Receipt:
+def forget(store: Store, *memories: Memory, keep_source: bool = False) -> ErasureReport:
     return cleaned(store, store.eraser.erase([memory.id for memory in memories], keep_source=keep_source))
 
 
-def cleaned(store: Store, erased: tuple[Receipt, Traces]) -> Receipt:
-    store.clean(no_index)
-    return store.eraser.prove(*erased)
+def cleaned(store: Store, erased: tuple[ErasureReport, ErasureTargets]) -> ErasureReport:
+    store.finish_erasures(no_index)
+    return store.eraser.verify(*erased)
 
 
 def marked(store: Store, owner: Owner = ALICE) -> Memory:
@@ -69,7 +69,7 @@ def vector_bytes(memory: Memory) -> list[bytes]:
     return [row.tobytes() for row in embedded(memory.text, memory.cues).rows]
 
 
-def check_gone(home: Path, receipt: Receipt, *memories: Memory) -> None:
+def check_gone(home: Path, receipt: ErasureReport, *memories: Memory) -> None:
     """No file holds any mark, id or vector, and the receipt has looked for them and says the same."""
     vectors = [row for memory in memories for row in vector_bytes(memory)]
     assert vectors
@@ -93,7 +93,7 @@ def test_a_forgotten_memory_leaves_no_byte(home: Path, store: Store, others_ther
     check_gone(home, receipt, memory)
     assert (receipt.memories, receipt.versions, receipt.messages, receipt.work) == (1, 1, 1, 1)
     assert len(texts(store)) == len(texts(store, owner=BOB)) == others_there
-    assert store.transcripts.said_by("alice", 1) == [f"You know, {BLANK}, next to the river."]
+    assert store.transcripts.recent_user_messages("alice", 1) == [f"You know, {BLANK}, next to the river."]
 
 
 @pytest.mark.parametrize("others_there", SIZES)
@@ -110,7 +110,7 @@ def test_a_forgotten_person_leaves_no_byte(home: Path, store: Store, others_ther
     assert holding(home, eve.name) == {}
     assert (receipt.memories, receipt.sessions, receipt.messages, receipt.work) == (1, 2, 3, 1)
     assert len(texts(store)) == others_there
-    assert store.memories.memories(View((eve,), superseded=True)) == []
+    assert store.memories.memories(MemoryFilter((eve,), superseded=True)) == []
 
 
 @pytest.mark.parametrize("others_there", SIZES)
@@ -196,7 +196,7 @@ def test_a_damaged_memory_can_be_forgotten(home: Path, store: Store) -> None:
 def test_the_source_can_be_kept(home: Path, store: Store) -> None:
     """With `keep_source` the conversation stays as it was, and the search knows it is there by right."""
     receipt = forget(store, marked(store), keep_source=True)
-    assert store.transcripts.said_by("alice", 1) == [f"You know, {QUOTE}, next to the river."]
+    assert store.transcripts.recent_user_messages("alice", 1) == [f"You know, {QUOTE}, next to the river."]
     assert holding(home, FACT, "setonix", *CUES) == {}
     assert (receipt.messages, receipt.left) == (0, ())
 
@@ -212,7 +212,7 @@ def test_what_somebody_else_says_too_is_left_to_them(home: Path, store: Store) -
     assert receipt.left == ()
     assert texts(store, owner=BOB) == [FACT]
     assert current(store, bobs).evidence == bobs.evidence
-    assert store.transcripts.said_by("bob", 1) == [f"You know, {QUOTE}, next to the river."]
+    assert store.transcripts.recent_user_messages("bob", 1) == [f"You know, {QUOTE}, next to the river."]
     assert holding(home, memory.id) == {}
 
 
@@ -221,7 +221,7 @@ def test_imported_evidence_does_not_reach_into_another_persons_conversation(stor
     message = say(store, f"You know, {QUOTE}.")
     evidence = Evidence(message.id, message.session_id, QUOTE, "test")
     forget(store, add(store, FACT, BOB, evidence=evidence))
-    assert store.transcripts.said_by("alice", 1) == [f"You know, {QUOTE}."]
+    assert store.transcripts.recent_user_messages("alice", 1) == [f"You know, {QUOTE}."]
 
 
 def test_the_words_are_blanked_in_all_that_quotes_them(home: Path, store: Store) -> None:
@@ -263,7 +263,7 @@ def test_agent_memory_is_blanked_where_it_was_said(home: Path, store: Store) -> 
     memory = add(store, FACT, Owner.agent("shop"), evidence=evidence)
     receipt = forget(store, memory)
     check_gone(home, receipt, memory)
-    assert store.transcripts.said_by("alice", 1) == [f"Note: {BLANK}."]
+    assert store.transcripts.recent_user_messages("alice", 1) == [f"Note: {BLANK}."]
 
 
 def test_an_agent_keeps_its_memory_without_the_words_of_a_forgotten_person(home: Path, store: Store) -> None:
@@ -288,10 +288,10 @@ def test_pending_work_on_forgotten_words_is_dropped_and_other_work_is_not(store:
 
 def test_forgetting_nothing_and_the_unknown_is_no_error(store: Store) -> None:
     """A receipt of zeros."""
-    assert store.eraser.erase([])[0] == Receipt()
-    assert store.eraser.erase(["no such id"])[0] == Receipt()
-    assert store.eraser.erase_person("nobody")[0] == Receipt()
-    assert store.eraser.erase_sessions([])[0] == Receipt()
+    assert store.eraser.erase([])[0] == ErasureReport()
+    assert store.eraser.erase(["no such id"])[0] == ErasureReport()
+    assert store.eraser.erase_person("nobody")[0] == ErasureReport()
+    assert store.eraser.erase_sessions([])[0] == ErasureReport()
 
 
 def test_the_reading_stays_with_the_people_concerned(store: Store) -> None:
@@ -332,9 +332,9 @@ def test_what_is_left_somewhere_is_found_and_named(home: Path, store: Store) -> 
 def test_the_search_finds_what_cleaning_would_have_removed(home: Path, store: Store) -> None:
     """Without the cleaning the bytes are there, and the proof says so: it can fail."""
     memory = marked(store)
-    receipt = store.eraser.prove(*store.eraser.erase([memory.id]))
+    receipt = store.eraser.verify(*store.eraser.erase([memory.id]))
     assert {"text", "id", "vector", "cue", "metadata"} == {found.kind for found in receipt.left}
-    store.clean(no_index)
+    store.finish_erasures(no_index)
 
 
 def test_copies_that_migrations_kept_go_with_the_cleaning(home: Path, store: Store) -> None:
@@ -350,9 +350,9 @@ def test_a_megabyte_text_is_searched_for_too(home: Path, store: Store) -> None:
     """A text that a database spreads over many pages is found by its pieces, and gone after cleaning."""
     text = " ".join(f"quokka{number}" for number in range(90_000))
     memory = add(store, text)
-    receipt = store.eraser.prove(*store.eraser.erase([memory.id]))
+    receipt = store.eraser.verify(*store.eraser.erase([memory.id]))
     assert "text" in {found.kind for found in receipt.left}
-    store.clean(no_index)
+    store.finish_erasures(no_index)
     assert holding(home, "quokka12", "quokka89999") == {}
 
 
@@ -375,9 +375,9 @@ store.eraser.erase([memory_id])
 if where == "after the transaction":
     die()
 if where == "before compacting":
-    store.clean(die)
+    store.finish_erasures(die)
 store.database._connection.set_progress_handler(die, int(where))
-store.clean(lambda erasure: None)
+store.finish_erasures(lambda erasure: None)
 print("finished")
 """
 
@@ -401,7 +401,7 @@ def test_an_erasure_cut_off_by_a_kill_is_finished_at_the_next_start(home: Path, 
             assert store.memories.get(memory.id) == memory
             return
         assert store.memories.get(memory.id) is None
-        store.clean(no_index)
+        store.finish_erasures(no_index)
         assert holding(home, *MARKS, memory.id, *vector_bytes(memory)) == {}
         assert store.database.value("SELECT count(*) FROM erasures WHERE finished = 0") == 0
         assert len(texts(store)) == 300
@@ -410,11 +410,11 @@ def test_an_erasure_cut_off_by_a_kill_is_finished_at_the_next_start(home: Path, 
 def test_cleaning_with_nothing_to_clean_touches_nothing(store: Store) -> None:
     """The index is asked to go only when something was erased, and only once."""
     asked: list[int] = []
-    store.clean(asked.append)
+    store.finish_erasures(asked.append)
     assert asked == []
     store.eraser.erase([marked(store).id])
-    store.clean(asked.append)
-    store.clean(asked.append)
+    store.finish_erasures(asked.append)
+    store.finish_erasures(asked.append)
     assert len(asked) == 1
 
 
@@ -428,7 +428,7 @@ def test_two_who_clean_at_once_both_finish(home: Path, store: Store) -> None:
     def clean() -> None:
         try:
             with Store(store.database.path, store.clock, FINGERPRINT) as other:
-                other.clean(no_index)
+                other.finish_erasures(no_index)
         except BaseException as error:
             failures.append(error)
 
@@ -444,9 +444,9 @@ def test_two_who_clean_at_once_both_finish(home: Path, store: Store) -> None:
 def test_erased_rows_leave_the_search_by_words_too(store: Store) -> None:
     """The full-text index does not know the words any more."""
     memory = marked(store)
-    assert store.memories.lexical(View((ALICE,)), ["quokka"], 5) == [memory.id]
+    assert store.memories.keyword_search(MemoryFilter((ALICE,)), ["quokka"], 5) == [memory.id]
     forget(store, memory)
-    assert store.memories.lexical(View((ALICE,)), ["quokka"], 5) == []
+    assert store.memories.keyword_search(MemoryFilter((ALICE,)), ["quokka"], 5) == []
     assert store.database.value("SELECT count(*) FROM words WHERE words MATCH 'quokka'") == 0
 
 
@@ -454,7 +454,7 @@ def test_forgetting_a_former_version_leaves_its_successor(home: Path, store: Sto
     """Only what came before it goes with it."""
     first = marked(store)
     second = replace_with(store, "User keeps dogs", first, valid_from=date(2026, 1, 1))
-    apply(store, Doubt(second.id))
+    apply(store, MarkOutdated(second.id))
     receipt = forget(store, first)
     check_gone(home, receipt, first)
     assert texts(store) == ["User keeps dogs"]

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from memchat.errors import StoreError
-from memchat.storage.erasure.byte_search import FEW, Needles
-from memchat.storage.erasure.targets import CHUNK_BYTES, Traces, scan
+from memchat.storage.erasure.byte_search import FEW, ByteSearcher
+from memchat.storage.erasure.targets import CHUNK_BYTES, ErasureTargets, search_files_isolated
 
 
 def naive(data: bytes, needles: list[bytes]) -> set[tuple[int, bytes]]:
@@ -24,29 +24,29 @@ def test_many_needles_are_found_exactly_where_they_are(seed: int) -> None:
         start = chance.randrange(len(letters) - 40)
         needles.add(letters[start : start + chance.randint(4, 40)])
     chosen = sorted(needles)
-    assert set(Needles(chosen).within(letters)) == naive(letters, chosen)
+    assert set(ByteSearcher(chosen).within(letters)) == naive(letters, chosen)
 
 
 def test_needles_that_differ_only_at_their_end_cost_no_more(tmp_path: Path) -> None:
     """Twenty thousand sentences with the same beginning in a file that holds each of the even ones."""
-    traces = Traces()
+    traces = ErasureTargets()
     sentences = [f"User likes the item with the number {number:06d}" for number in range(20_000)]
     for sentence in sentences:
         traces.add_text(sentence)
     (tmp_path / "file").write_text("\n".join(sentences[::2]))
-    searched = scan(tmp_path, traces)
+    searched = search_files_isolated(tmp_path, traces)
     assert {found.needle.decode() for found in searched.findings} == set(sentences[::2])
 
 
 def test_a_needle_across_two_pieces_of_a_file_is_found(tmp_path: Path) -> None:
     """Files are read in pieces, which overlap."""
-    traces = Traces()
+    traces = ErasureTargets()
     traces.add_text("an unmistakable sentence")
     content = bytearray(CHUNK_BYTES + 1000)
     content[CHUNK_BYTES - 10 : CHUNK_BYTES + 14] = b"an unmistakable sentence"
     (tmp_path / "large").write_bytes(content)
     (tmp_path / "empty").write_bytes(b"")
-    searched = scan(tmp_path, traces)
+    searched = search_files_isolated(tmp_path, traces)
     assert [found.file for found in searched.findings] == ["large"]
     assert (searched.files, searched.bytes) == (2, len(content))
 
@@ -56,12 +56,12 @@ def test_a_search_that_fails_is_an_error_of_the_store(tmp_path: Path, monkeypatc
     (tmp_path / "bisect.py").write_text("raise RuntimeError")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(StoreError, match="It is erased"):
-        scan(tmp_path, Traces())
+        search_files_isolated(tmp_path, ErasureTargets())
 
 
 def test_texts_are_blanked_the_longest_first() -> None:
     """So that no half of a longer one is left; what is too short to mean anything stays."""
-    traces = Traces()
+    traces = ErasureTargets()
     for text in ("I like tea", "I like tea with milk", "yes", "日本茶が好き"):
         traces.add_text(text)
     given = ["Well, I like tea with milk. I like tea!", "yes", "日本茶が好きです", "", "I like", "tea"]
@@ -70,7 +70,7 @@ def test_texts_are_blanked_the_longest_first() -> None:
 
 def test_words_are_not_found_across_two_texts() -> None:
     """Texts are searched as one, but are not one."""
-    traces = Traces()
+    traces = ErasureTargets()
     traces.add_text("tea with milk")
     assert traces.blank(["I like tea", " with milk", "tea with", " milk"], "[x]") == [
         "I like tea",
@@ -82,7 +82,7 @@ def test_words_are_not_found_across_two_texts() -> None:
 
 def test_ten_thousand_texts_are_blanked_in_twenty_thousand_messages() -> None:
     """Each where it stands and nowhere else: the cost is that of one search."""
-    traces = Traces()
+    traces = ErasureTargets()
     for number in range(10_000):
         traces.add_text(f"I like the thing {number:05d}.")
     messages = [f"Well, I like the thing {number:05d}. And more." for number in range(20_000)]
@@ -93,7 +93,7 @@ def test_ten_thousand_texts_are_blanked_in_twenty_thousand_messages() -> None:
 
 def test_cues_and_metadata_are_searched_for_and_blanked_nowhere() -> None:
     """They are nobody's words."""
-    traces = Traces()
+    traces = ErasureTargets()
     traces.add_cue("choosing a restaurant")
     traces.add_metadata("kind", "shipping")
     traces.add_metadata("order", 482113)
@@ -108,7 +108,7 @@ def test_cues_and_metadata_are_searched_for_and_blanked_nowhere() -> None:
 
 def test_vectors_are_known_by_the_beginning_of_each_row() -> None:
     """Whatever their length; rows of nothing but zeros are everywhere."""
-    traces = Traces()
+    traces = ErasureTargets()
     rows = bytes(range(256)) * 3 + bytes(256)
     traces.add_vectors(rows, 4)
     traces.add_vectors(b"", 0)

@@ -12,9 +12,9 @@ from filelock import FileLock
 
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import ChromaIndex, IndexBroken
-from memchat.storage.index.folder import Phase, look, rebuild_now
-from memchat.storage.index.manifest import MARKER
-from memchat.storage.vectors.exact_search import ExactScan
+from memchat.storage.index.folder import Phase, inspect_index, rebuild_now
+from memchat.storage.index.manifest import MANIFEST_FILE
+from memchat.storage.vectors.exact_search import ExactSearch
 from tests.storage.vector_factories import (
     DIM,
     FINGERPRINT,
@@ -45,12 +45,12 @@ def rows(database: Database) -> Rows:
 
 
 @pytest.fixture
-def scan(database: Database) -> ExactScan:
-    return ExactScan(database, FINGERPRINT)
+def scan(database: Database) -> ExactSearch:
+    return ExactSearch(database, FINGERPRINT)
 
 
 def data_files(index: Path) -> list[Path]:
-    return sorted(path for path in index.rglob("*") if path.is_file() and path.name != MARKER)
+    return sorted(path for path in index.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
 
 
 def delete(path: Path) -> None:
@@ -103,11 +103,11 @@ def test_a_damaged_index_is_rebuilt_and_never_opened(
         damage(path)
         if path.exists() and path.read_bytes() == before:
             continue
-        assert look(place_in(home)).phase is Phase.UNCLEAN, path.name
+        assert inspect_index(place_in(home)).phase is Phase.UNCLEAN, path.name
     with kept(place_in(home)) as keeper, Database(home / "memchat.db") as database:
         until_ready(keeper)
         assert keeper.state().reason is None
-        assert right(keeper, ExactScan(database, FINGERPRINT), 1, ASKED)
+        assert right(keeper, ExactSearch(database, FINGERPRINT), 1, ASKED)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 1}', b"\xff\x00", b"null"])
@@ -115,18 +115,18 @@ def test_a_marker_that_makes_no_sense_is_no_marker(tmp_path: Path, persisted: Pa
     """Nothing in that file can do more harm than a rebuild."""
     home = tmp_path / "home"
     shutil.copytree(persisted, home)
-    (home / "index" / MARKER).write_bytes(content)
-    assert look(place_in(home)).phase is Phase.UNCLEAN
+    (home / "index" / MANIFEST_FILE).write_bytes(content)
+    assert inspect_index(place_in(home)).phase is Phase.UNCLEAN
 
 
 def test_a_marker_cannot_lead_out_of_the_index(tmp_path: Path, persisted: Path) -> None:
     """A folder named with a path is refused."""
     home = tmp_path / "home"
     shutil.copytree(persisted, home)
-    marker = home / "index" / MARKER
+    marker = home / "index" / MANIFEST_FILE
     (folder,) = [path.name for path in (home / "index").iterdir() if path.is_dir()]
     marker.write_text(marker.read_text().replace(f'"{folder}"', f'"../index/{folder}"'))
-    assert look(place_in(home)).phase is Phase.UNCLEAN
+    assert inspect_index(place_in(home)).phase is Phase.UNCLEAN
 
 
 def test_an_extra_file_means_a_rebuild(tmp_path: Path, persisted: Path) -> None:
@@ -134,10 +134,10 @@ def test_an_extra_file_means_a_rebuild(tmp_path: Path, persisted: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(persisted, home)
     (data_files(home / "index")[0].parent / "chroma.sqlite3-wal").write_bytes(b"odd")
-    assert look(place_in(home)).phase is Phase.UNCLEAN
+    assert inspect_index(place_in(home)).phase is Phase.UNCLEAN
 
 
-def test_damage_under_a_running_index_does_not_reach_recall(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_damage_under_a_running_index_does_not_reach_recall(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """The database under it is overwritten: questions are answered by the scan until it has been built anew."""
     known = rows.learn(1, list(VECTORS[:200]))
     place = place_in(tmp_path)
@@ -216,7 +216,7 @@ def test_damaged_vectors_of_one_memory_cost_that_memory_alone(tmp_path: Path, da
     with kept(place_in(tmp_path, fingerprint)) as keeper:
         until(lambda: keeper.state().phase in {Phase.READY, Phase.OFF})
         assert (keeper.state().phase, keeper.state().reason) == (Phase.READY, None)
-        scan = ExactScan(database, fingerprint)
+        scan = ExactSearch(database, fingerprint)
         assert [answers(keeper, scan, 1, VECTORS[i : i + 1], 1) for i in range(1, 50)] == [
             [number] for number in others
         ]

@@ -9,11 +9,11 @@ from filelock import FileLock
 from memchat.errors import StoreBusy
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import ChromaIndex, Entry
-from memchat.storage.index.folder import Phase, drop_index_now, look, rebuild_now, wait_until_dropped
-from memchat.storage.index.manifest import MARKER, read_marker, write_marker
-from memchat.storage.index.synced_index import OpenIndex
-from memchat.storage.index.verify import check_now
-from memchat.storage.vectors.exact_search import ExactScan
+from memchat.storage.index.folder import Phase, drop_index_now, inspect_index, rebuild_now, wait_until_dropped
+from memchat.storage.index.manifest import MANIFEST_FILE, read_manifest, write_manifest
+from memchat.storage.index.synced_index import SyncedIndex
+from memchat.storage.index.verify import verify_index
+from memchat.storage.vectors.exact_search import ExactSearch
 from tests.storage.vector_factories import (
     DIM,
     FINGERPRINT,
@@ -44,11 +44,11 @@ def rows(database: Database) -> Rows:
 
 
 @pytest.fixture
-def scan(database: Database) -> ExactScan:
-    return ExactScan(database, FINGERPRINT)
+def scan(database: Database) -> ExactSearch:
+    return ExactSearch(database, FINGERPRINT)
 
 
-def test_answers_are_those_of_the_scan(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_answers_are_those_of_the_scan(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """Several vectors a memory, several query rows, two owners, as many memories as asked for."""
     rows.learn(1, list(VECTORS[:300].reshape(100, 3, DIM)))
     rows.learn(2, list(VECTORS[300:]))
@@ -67,7 +67,7 @@ def test_filling_the_index_for_one_person_reads_nobody_elses_vectors(
 ) -> None:
     """Each small batch finds its memories by their owner, however many others there are."""
     rows.learn(1, list(VECTORS[:3]))
-    index = OpenIndex(place_in(tmp_path), database)
+    index = SyncedIndex(place_in(tmp_path), database)
     seen: list[str] = []
     database._connection.set_trace_callback(seen.append)
     while index.step():
@@ -80,7 +80,7 @@ def test_filling_the_index_for_one_person_reads_nobody_elses_vectors(
     assert {plan[0].partition(" (")[0] for plan in plans} == {"SEARCH m USING INDEX memories_of_owner"}
 
 
-def test_scores_are_cosines(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_scores_are_cosines(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """The index and the scan give the same number for the same memory."""
     rows.learn(1, list(VECTORS[:50]))
     query = directions(1, seed=4)
@@ -91,7 +91,7 @@ def test_scores_are_cosines(tmp_path: Path, rows: Rows, scan: ExactScan) -> None
         assert [score for _, score in found] == pytest.approx([s for _, s in scan.nearest(1, query, 5)], abs=1e-5)
 
 
-def test_a_change_is_found_by_the_very_next_question(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_a_change_is_found_by_the_very_next_question(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """The index answers only as of the newest change: learned, superseded, restored, rewritten with fewer vectors."""
     known = rows.learn(1, list(VECTORS[:90].reshape(30, 3, DIM)))
     with kept(place_in(tmp_path)) as keeper:
@@ -109,30 +109,30 @@ def test_a_change_is_found_by_the_very_next_question(tmp_path: Path, rows: Rows,
         assert keeper.state().indexed == 31
 
 
-def test_a_clean_close_is_opened_again_without_a_rebuild(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_a_clean_close_is_opened_again_without_a_rebuild(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """The folder stays, and what was learned meanwhile is added."""
     rows.learn(1, list(VECTORS[:100]))
     place = place_in(tmp_path)
     with kept(place) as keeper:
         until_ready(keeper)
     (folder,) = [path for path in place.index.iterdir() if path.is_dir()]
-    assert look(place).phase is Phase.READY
+    assert inspect_index(place).phase is Phase.READY
     (new,) = rows.learn(1, [VECTORS[150]])
     with kept(place) as keeper:
         until(lambda: answers(keeper, scan, 1, VECTORS[150:151], 1) == [new])
         assert folder.is_dir()
-        assert not (place.index / MARKER).exists()
+        assert not (place.index / MANIFEST_FILE).exists()
         assert keeper.state().indexed == 101
         assert right(keeper, scan, 1, ASKED)
 
 
-def test_a_rebuild_that_was_interrupted_is_continued(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_a_rebuild_that_was_interrupted_is_continued(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """Closing in the middle of it loses nothing of what had been done."""
     rows.learn(1, list(directions(2000, seed=3)))
     place = place_in(tmp_path)
     with kept(place) as keeper:
         until(lambda: 0 < keeper.state().indexed < 2000)
-    done = look(place).indexed
+    done = inspect_index(place).indexed
     assert 0 < done < 2000
     with kept(place) as keeper:
         until(lambda: keeper.state().indexed >= done)
@@ -141,7 +141,7 @@ def test_a_rebuild_that_was_interrupted_is_continued(tmp_path: Path, rows: Rows,
         assert right(keeper, scan, 1, ASKED)
 
 
-def test_small_owners_are_left_to_the_scan(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_small_owners_are_left_to_the_scan(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """An owner gets a collection with the memory that makes them large enough."""
     rows.learn(1, list(VECTORS[:50]))
     rows.learn(2, list(VECTORS[50:59]))
@@ -153,7 +153,7 @@ def test_small_owners_are_left_to_the_scan(tmp_path: Path, rows: Rows, scan: Exa
         until(lambda: right(keeper, scan, 2, ASKED))
 
 
-def test_with_nothing_to_index_chroma_is_not_even_opened(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_with_nothing_to_index_chroma_is_not_even_opened(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """No folder is made until the first memory is there."""
     place = place_in(tmp_path)
     with kept(place) as keeper:
@@ -183,10 +183,10 @@ def test_another_embedder_means_another_index(tmp_path: Path, rows: Rows, databa
     with kept(place_in(tmp_path, "other/8")) as keeper:
         until_ready(keeper)
         assert keeper.state().indexed == 7
-        assert answers(keeper, ExactScan(database, "other/8"), 1, other[3:4], 1) == [known[3]]
+        assert answers(keeper, ExactSearch(database, "other/8"), 1, other[3:4], 1) == [known[3]]
 
 
-def test_many_owners_do_not_keep_many_collections_loaded(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_many_owners_do_not_keep_many_collections_loaded(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """Beyond the limit the scan answers, and what had not been persisted is not lost when Chroma is opened anew."""
     for owner in range(1, 41):
         rows.learn(owner, list(VECTORS[owner * 5 : owner * 5 + 5]))
@@ -206,7 +206,7 @@ def test_an_erasure_removes_the_folder(tmp_path: Path, rows: Rows, database: Dat
     marker = "the-words-to-forget"
     known = rows.learn(1, list(VECTORS[:60]), [f"{marker} {i}" if i == 7 else f"fact {i}" for i in range(60)])
     place = place_in(tmp_path)
-    scan = ExactScan(database, FINGERPRINT)
+    scan = ExactSearch(database, FINGERPRINT)
     with kept(place) as keeper:
         until_ready(keeper)
         (old,) = [path for path in place.index.iterdir() if path.is_dir()]
@@ -258,7 +258,7 @@ def test_waiting_for_an_owner_that_says_nothing_ends(tmp_path: Path, rows: Rows,
 # Rebuilding on demand.
 
 
-def test_rebuilding_tells_how_far_it_is(tmp_path: Path, rows: Rows, scan: ExactScan) -> None:
+def test_rebuilding_tells_how_far_it_is(tmp_path: Path, rows: Rows, scan: ExactSearch) -> None:
     """The counts grow to the total, and the index is there afterwards."""
     rows.learn(1, list(VECTORS))
     rows.learn(2, list(VECTORS[:10]))
@@ -267,7 +267,7 @@ def test_rebuilding_tells_how_far_it_is(tmp_path: Path, rows: Rows, scan: ExactS
     assert rebuild_now(place, lambda done, total: told.append((done, total))) == 410
     assert told == sorted(told)
     assert told[-1] == (410, 410)
-    assert look(place).indexed == 410
+    assert inspect_index(place).indexed == 410
     with kept(place) as keeper:
         until_ready(keeper)
         assert right(keeper, scan, 1, ASKED)
@@ -290,11 +290,11 @@ def test_an_index_that_agrees_with_the_database_is_sound(tmp_path: Path, rows: R
     place = place_in(tmp_path)
     rebuild_now(place, lambda done, total: None)
     rows.supersede(known[0])
-    found = check_now(place)
+    found = verify_index(place)
     assert found is not None
     assert found.sound
     assert found.memories == 29
-    assert look(place).phase is Phase.READY
+    assert inspect_index(place).phase is Phase.READY
 
 
 def test_what_differs_from_the_database_is_named(tmp_path: Path, rows: Rows, database: Database) -> None:
@@ -302,18 +302,18 @@ def test_what_differs_from_the_database_is_named(tmp_path: Path, rows: Rows, dat
     known = rows.learn(1, list(VECTORS[:10]))
     place = place_in(tmp_path)
     rebuild_now(place, lambda done, total: None)
-    marked = read_marker(place.index)
+    marked = read_manifest(place.index)
     assert marked is not None
     gone, changed = (
         database.value("SELECT id FROM memories WHERE number = ?", (number,)) for number in (known[2], known[5])
     )
     chroma = ChromaIndex(place.index / marked[0].folder)
-    chroma.prune(1, [gone], [])
-    chroma.put(1, [Entry(99, "nobody", "", ("text",), VECTORS[50:51], {"scope": "user"})])
-    chroma.put(1, [Entry(known[5], changed, "", ("text",), VECTORS[60:61], {"scope": "user"})])
+    chroma.delete_stale(1, [gone], [])
+    chroma.upsert(1, [Entry(99, "nobody", "", ("text",), VECTORS[50:51], {"scope": "user"})])
+    chroma.upsert(1, [Entry(known[5], changed, "", ("text",), VECTORS[60:61], {"scope": "user"})])
     chroma.close()
-    write_marker(place.index, marked[0], {})
-    found = check_now(place)
+    write_manifest(place.index, marked[0], {})
+    found = verify_index(place)
     assert found is not None
     assert (found.missing, found.extra, found.wrong) == ((f"{gone}:0",), ("nobody:0",), (f"{changed}:0",))
 
@@ -322,7 +322,7 @@ def test_an_index_in_use_or_unclean_is_not_compared(tmp_path: Path, rows: Rows) 
     """There is nothing that could be said about it."""
     rows.learn(1, list(VECTORS[:10]))
     place = place_in(tmp_path)
-    assert check_now(place) is None
+    assert verify_index(place) is None
     rebuild_now(place, lambda done, total: None)
     with FileLock(place.lock):
-        assert check_now(place) is None
+        assert verify_index(place) is None

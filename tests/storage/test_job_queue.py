@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from memchat.core.types import Add, Confirm, Draft, Event, Forget, MessageStatus, Work, WorkState
+from memchat.core.types import Add, Confirm, Draft, Event, Forget, JobState, LearningJob, MessageStatus
 from memchat.errors import StoreError
-from memchat.storage.job_queue import FIRST_WAIT_S, KEEPS_ORDER, LONGEST_WAIT_S
-from memchat.storage.leases import CLAIM_S, claim_of_this_process, is_dead
+from memchat.storage.job_queue import FIRST_WAIT_S, LONGEST_WAIT_S, MAX_BLOCKING_ATTEMPTS
+from memchat.storage.leases import CLAIM_S, holder_is_dead, process_lease_id
 from memchat.storage.store import Store
 from tests.conftest import FINGERPRINT, SettableClock
 from tests.storage.memory_factories import ALICE, add, embedded, say, texts
 
 
-def claimed(store: Store) -> Work:
+def claimed(store: Store) -> LearningJob:
     work = store.work.claim(None)
     assert work is not None
     return work
@@ -31,7 +31,7 @@ def ended_process() -> int:
     return process.pid
 
 
-def pretend(store: Store, work: Work, claim: str) -> None:
+def pretend(store: Store, work: LearningJob, claim: str) -> None:
     """Let another process have the claim."""
     store.database.execute("UPDATE work SET claim = ? WHERE id = ?", (claim, work.id))
 
@@ -57,7 +57,7 @@ def test_work_whose_failure_found_no_room_can_be_taken_again(store: Store) -> No
     work = claimed(store)
     no_more_room(store)
     with pytest.raises(StoreError, match="No room"):
-        store.work.failed(work, "x" * 100_000)
+        store.work.fail(work, "x" * 100_000)
     assert not store.work.is_ours(work)
     assert claimed(store).id == work.id
     assert store.work.is_ours(work)
@@ -87,7 +87,7 @@ def test_one_persons_exchanges_wait_for_each_other(store: Store) -> None:
 def test_a_persons_work_is_taken_by_those_who_serve_them_alone(store: Store) -> None:
     """Neither taken nor counted nor hurried for somebody else."""
     say(store, "one", user="bob")
-    store.work.failed(claimed(store), "no")
+    store.work.fail(claimed(store), "no")
     (waiting,) = store.work.pending("bob")
     assert store.work.retry_all("alice") == 0
     assert store.work.pending("bob") == [waiting]
@@ -134,7 +134,7 @@ def test_failed_work_waits_longer_each_time(store: Store, clock: SettableClock) 
     for failures in range(20):
         work = claimed(store)
         assert work.attempts == failures
-        store.work.failed(work, f"reason {failures}")
+        store.work.fail(work, f"reason {failures}")
         (waiting,) = store.work.pending("alice")
         assert waiting.error == f"reason {failures}"
         wait_s = (waiting.due_at - clock()).total_seconds()
@@ -147,12 +147,12 @@ def test_failed_work_waits_longer_each_time(store: Store, clock: SettableClock) 
 
 
 def test_work_that_keeps_failing_stops_holding_up_the_later_ones(store: Store, clock: SettableClock) -> None:
-    """After KEEPS_ORDER failures the person's next exchange has its turn."""
+    """After MAX_BLOCKING_ATTEMPTS failures the person's next exchange has its turn."""
     say(store, "bad")
     good = say(store, "good")
-    for _ in range(KEEPS_ORDER):
-        store.work.failed(claimed(store), "no")
-        if store.work.pending()[0].attempts < KEEPS_ORDER:
+    for _ in range(MAX_BLOCKING_ATTEMPTS):
+        store.work.fail(claimed(store), "no")
+        if store.work.pending()[0].attempts < MAX_BLOCKING_ATTEMPTS:
             assert store.work.claim(None) is None
             clock.forward(hours=6)
     assert claimed(store).user_message_id == good.id
@@ -161,7 +161,7 @@ def test_work_that_keeps_failing_stops_holding_up_the_later_ones(store: Store, c
 def test_a_person_can_make_all_work_due(store: Store) -> None:
     """`status --retry` does not wait for the clock."""
     say(store, "one")
-    store.work.failed(claimed(store), "no")
+    store.work.fail(claimed(store), "no")
     assert store.work.claim(None) is None
     assert store.work.retry_all("alice") == 1
     assert claimed(store).attempts == 1
@@ -171,7 +171,7 @@ def test_a_clock_that_is_put_back_does_not_make_work_wait(store: Store, clock: S
     """A year back: what is due stays due, and a wait of five seconds is no wait of a year."""
     say(store, "one", user="alice")
     say(store, "two", user="bob")
-    store.work.failed(claimed(store), "no")
+    store.work.fail(claimed(store), "no")
     clock.forward(days=-365)
     assert store.work.due(None) == 2
     claimed(store)
@@ -204,14 +204,14 @@ def test_a_claim_ends_even_when_its_process_lives(store: Store, clock: SettableC
 
 def test_a_claim_names_its_process() -> None:
     """The same within a process, and alive as long as that is."""
-    assert claim_of_this_process() == claim_of_this_process()
-    assert not is_dead(claim_of_this_process())
+    assert process_lease_id() == process_lease_id()
+    assert not holder_is_dead(process_lease_id())
 
 
 # Applying.
 
 
-def tea(store: Store, work: Work) -> list[Event]:
+def tea(store: Store, work: LearningJob) -> list[Event]:
     return [one.event for one in store.apply([Add(Draft("User likes tea", ALICE))], [embedded("tea")], work)]
 
 
@@ -242,8 +242,8 @@ def test_work_that_is_somebody_elses_by_now_applies_nothing(store: Store, clock:
     work = claimed(store)
     pretend(store, work, f"{os.getppid()}.parent")
     assert tea(store, work) == []
-    store.work.failed(work, "late")
-    assert store.work.pending()[0].state is WorkState.CLAIMED
+    store.work.fail(work, "late")
+    assert store.work.pending()[0].state is JobState.CLAIMED
     assert texts(store) == []
 
 
@@ -263,8 +263,8 @@ def test_work_erased_meanwhile_is_never_taken_for_later_work(store: Store) -> No
     store.eraser.erase_person("alice")
     asked = store.transcripts.begin_turn(store.transcripts.new_session("alice", None), "I like plums")
     assert tea(store, old) == []
-    store.work.failed(old, "late")
-    store.work.drop(old)
+    store.work.fail(old, "late")
+    store.work.discard(old)
     store.transcripts.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
     assert claimed(store).user_message_id == asked.id
 

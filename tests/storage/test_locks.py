@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from memchat.storage.database import Database
-from memchat.storage.erasure.targets import Traces, scan
+from memchat.storage.erasure.targets import ErasureTargets, search_files_isolated
 
 ELSEWHERE = """
 import json, sqlite3, sys
@@ -43,9 +43,9 @@ def test_searching_the_files_does_not_take_the_locks(home: Path) -> None:
     path = home / "memchat.db"
     with Database(path) as database:
         add(database, "alice")
-        traces = Traces()
+        traces = ErasureTargets()
         traces.add_text("nowhere to be found")
-        assert scan(home, traces).findings == ()
+        assert search_files_isolated(home, traces).findings == ()
         seen_elsewhere(path)
         add(database, "bob")
         assert seen_elsewhere(path) == ["alice", "bob"]

@@ -12,13 +12,13 @@ BUILD = """
 import sys
 from pathlib import Path
 from memchat.storage.database import Database
-from memchat.storage.index.synced_index import OpenIndex
+from memchat.storage.index.synced_index import SyncedIndex
 from tests.storage.vector_factories import FINGERPRINT, Rows, directions, place_in
 
 home, vectors = Path(sys.argv[1]), directions(40, seed=5, dim=384)
 
 def index(database):
-    index = OpenIndex(place_in(home), database)
+    index = SyncedIndex(place_in(home), database)
     while index.step():
         index.nearest(1, vectors[:1], 5)
     return index

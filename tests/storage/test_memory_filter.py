@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner, Scope
-from memchat.storage.memory_filter import FIELDS, filters, moment, owner_number, stamp
+from memchat.storage.memory_filter import FIELDS, format_time, narrows, owner_number, parse_time
 from memchat.storage.memory_listing import listed, listed_json
-from memchat.storage.metadata_filter import holds
+from memchat.storage.metadata_filter import metadata_contains
 from memchat.storage.store import Store
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 from tests.conftest import SettableClock
 from tests.storage.memory_factories import ALICE, add, embedded, replace_with
 
@@ -20,38 +20,38 @@ def test_moments_are_stored_in_utc_and_sort_as_text() -> None:
     """Whatever zone they came in, to the microsecond, and back without a difference."""
     base = datetime(2026, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))
     moments = [base + timedelta(microseconds=n) for n in (0, 1, 999_999, 1_000_000)]
-    assert stamp(base) == "2026-02-28T22:30:00.000000Z"
-    assert sorted(map(stamp, moments)) == [stamp(m) for m in moments]
-    assert [moment(stamp(m)) for m in moments] == moments
-    assert moment(stamp(base)).tzinfo == UTC
+    assert format_time(base) == "2026-02-28T22:30:00.000000Z"
+    assert sorted(map(format_time, moments)) == [format_time(m) for m in moments]
+    assert [parse_time(format_time(m)) for m in moments] == moments
+    assert parse_time(format_time(base)).tzinfo == UTC
 
 
 def test_a_moment_of_the_first_thousand_years_is_one_like_others() -> None:
     """Its year has four digits too: an expiry somebody mistyped must not look like damage."""
     early = datetime(26, 12, 31, tzinfo=UTC)
-    assert stamp(early) == "0026-12-31T00:00:00.000000Z"
-    assert moment(stamp(early)) == early
+    assert format_time(early) == "0026-12-31T00:00:00.000000Z"
+    assert parse_time(format_time(early)) == early
 
 
 @pytest.mark.parametrize(
     ("view", "chooses"),
     [
-        (View((ALICE,)), False),
-        (View((ALICE,), session_id="s"), False),
-        (View((ALICE,), all_sessions=True, expired=True), False),
-        (View((ALICE,), scope=Scope.USER), True),
-        (View((ALICE,), agent=""), True),
-        (View((ALICE,), where={"a": 1}), True),
-        (View((ALICE,), categories=("work",)), True),
-        (View((ALICE,), since=date(2026, 1, 1)), True),
-        (View((ALICE,), until=date(2026, 1, 1)), True),
-        (View((ALICE,), superseded=True), True),
-        (View((ALICE,), as_of=datetime(2026, 1, 1, tzinfo=UTC).date()), True),
+        (MemoryFilter((ALICE,)), False),
+        (MemoryFilter((ALICE,), session_id="s"), False),
+        (MemoryFilter((ALICE,), all_sessions=True, expired=True), False),
+        (MemoryFilter((ALICE,), scope=Scope.USER), True),
+        (MemoryFilter((ALICE,), agent=""), True),
+        (MemoryFilter((ALICE,), where={"a": 1}), True),
+        (MemoryFilter((ALICE,), categories=("work",)), True),
+        (MemoryFilter((ALICE,), since=date(2026, 1, 1)), True),
+        (MemoryFilter((ALICE,), until=date(2026, 1, 1)), True),
+        (MemoryFilter((ALICE,), superseded=True), True),
+        (MemoryFilter((ALICE,), as_of=datetime(2026, 1, 1, tzinfo=UTC).date()), True),
     ],
 )
-def test_a_view_chooses_or_shows_all_that_is_current(view: View, chooses: bool) -> None:
+def test_a_view_chooses_or_shows_all_that_is_current(view: MemoryFilter, chooses: bool) -> None:
     """Only what chooses needs the list of what it shows."""
-    assert filters(view) is chooses
+    assert narrows(view) is chooses
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_a_view_chooses_or_shows_all_that_is_current(view: View, chooses: bool) 
 )
 def test_pairs_are_compared_as_numbers_or_as_text(metadata: str, wanted: str, held: bool) -> None:
     """A truth value is no number."""
-    assert holds(metadata, wanted) is held
+    assert metadata_contains(metadata, wanted) is held
 
 
 def test_owners_have_numbers_once_something_is_theirs(store: Store) -> None:
     """Kind and name together; reading makes nobody known."""
     assert owner_number(store.database, ALICE) is None
-    store.memories.memories(View((ALICE,)))
+    store.memories.memories(MemoryFilter((ALICE,)))
     assert owner_number(store.database, ALICE) is None
     add(store, "User likes tea")
     assert owner_number(store.database, ALICE) is not None
@@ -111,7 +111,7 @@ def assorted(store: Store, clock: SettableClock) -> None:
 
 def test_every_field_of_a_filter_is_in_the_table() -> None:
     """A field that is added to the filter alone would be ignored; one without a case below would be untested."""
-    names = {field.name for field in fields(View)} - {"owners"}
+    names = {field.name for field in fields(MemoryFilter)} - {"owners"}
     assert {name for field in FIELDS for name in field.names} == names
     assert set(CHOSEN) == names
 
@@ -121,23 +121,26 @@ def test_every_reader_means_the_same_by_a_filter(store: Store, clock: SettableCl
     """The list, its JSON, the count, the words and the vectors agree on what each field leaves."""
     assorted(store, clock)
     asked, chosen = CHOSEN[field]
-    view, memories, now = View((ALICE,), **asked), store.memories, clock()
-    store.search_with(Dense(ExactScan(store.database, store.fingerprint)))
-    by_words, by_vectors = memories.lexical(view, ["plum"], 50), memories.dense(view, embedded("plum").rows, 50)
+    view, memories, now = MemoryFilter((ALICE,), **asked), store.memories, clock()
+    store.search_with(VectorSearch(ExactSearch(store.database, store.fingerprint)))
+    by_words, by_vectors = (
+        memories.keyword_search(view, ["plum"], 50),
+        memories.vector_search(view, embedded("plum").rows, 50),
+    )
     assert {memory.text for memory in memories.memories(view)} == chosen
     assert {item.text for item in listed(store.database, view, now)} == chosen
     assert len(list(listed_json(store.database, view, now))) == memories.count(view) == len(chosen)
     for ids in (by_words, by_vectors):
-        assert {memory.text for memory in memories.under(ids).values()} == chosen
-    assert chosen != {memory.text for memory in memories.memories(View((ALICE,)))}, "the case chooses nothing"
+        assert {memory.text for memory in memories.by_ids(ids).values()} == chosen
+    assert chosen != {memory.text for memory in memories.memories(MemoryFilter((ALICE,)))}, "the case chooses nothing"
 
 
 def test_a_day_without_its_own_is_the_local_day_of_creation(store: Store) -> None:
     """SINCE in a list, and what --since and --until compare, are the same day."""
     add(store, "User likes tea")
-    (item,) = listed(store.database, View((ALICE,)), store.clock())
+    (item,) = listed(store.database, MemoryFilter((ALICE,)), store.clock())
     day = date.fromisoformat(item.since)
-    on_that_day = View((ALICE,), since=day, until=day)
+    on_that_day = MemoryFilter((ALICE,), since=day, until=day)
     assert store.memories.count(on_that_day) == 1
     assert store.memories.count(replace(on_that_day, since=day + timedelta(days=1), until=None)) == 0
     assert store.memories.count(replace(on_that_day, since=None, until=day - timedelta(days=1))) == 0

@@ -5,26 +5,26 @@ from datetime import date, timedelta
 
 import pytest
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import (
     Add,
     Confirm,
     Decision,
-    Doubt,
     Draft,
     End,
     Event,
     Evidence,
     Forget,
+    MarkOutdated,
     Message,
     Owner,
     Scope,
 )
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.storage.store import Store
-from memchat.storage.vectors.exact_search import ExactScan
+from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.reembedding import others_notice
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.search import VectorSearch
 from tests.conftest import SettableClock
 from tests.storage.memory_factories import (
     ALICE,
@@ -79,7 +79,7 @@ def test_the_same_words_of_another_owner_are_another_memory(store: Store) -> Non
 def test_a_fact_said_again_after_it_ended_holds_again(store: Store) -> None:
     """Saying it once more takes back its end and the doubt about it."""
     memory = add(store, "User lives in Rome")
-    apply(store, End(memory.id, TODAY), Doubt(memory.id))
+    apply(store, End(memory.id, TODAY), MarkOutdated(memory.id))
     apply(store, Confirm(memory.id))
     assert current(store, memory).valid_to is None
     assert not current(store, memory).doubtful
@@ -134,7 +134,7 @@ def test_a_superseded_fact_ends_where_the_new_one_begins(store: Store) -> None:
     assert current(store, oslo).valid_to == TODAY
     assert current(store, oslo).superseded_by == bonn.id
     assert bonn.supersedes == (oslo.id,)
-    assert [memory.text for memory in store.memories.memories(View((ALICE,), superseded=True))] == [
+    assert [memory.text for memory in store.memories.memories(MemoryFilter((ALICE,), superseded=True))] == [
         "User lives in Bonn",
         "User lives in Oslo",
         "User lives in Rome",
@@ -149,7 +149,7 @@ def test_the_past_is_shown_as_it_was(store: Store) -> None:
     replace_with(store, "User lives in a flat", wrong, mistaken=True, valid_from=date(2024, 3, 1))
 
     def as_of(*day: int) -> list[str]:
-        return texts(store, View((ALICE,), as_of=date(*day)))
+        return texts(store, MemoryFilter((ALICE,), as_of=date(*day)))
 
     assert as_of(2019, 6, 1) == []
     assert as_of(2020, 5, 1) == ["User lives in Rome"]
@@ -180,8 +180,8 @@ def test_decisions_about_what_is_gone_are_passed_over(store: Store) -> None:
     """Unknown and superseded memories change nothing and raise nothing."""
     rome = add(store, "User lives in Rome")
     replace_with(store, "User lives in Oslo", rome)
-    decisions: list[Decision] = [Confirm(rome.id), End(rome.id, TODAY), Doubt(rome.id)]
-    decisions += [Confirm("?"), End("?", TODAY), Doubt("?")]
+    decisions: list[Decision] = [Confirm(rome.id), End(rome.id, TODAY), MarkOutdated(rome.id)]
+    decisions += [Confirm("?"), End("?", TODAY), MarkOutdated("?")]
     assert apply(store, *decisions, Forget("?")) == []
 
 
@@ -197,9 +197,9 @@ def test_an_edit_keeps_the_former_words_in_the_history(store: Store) -> None:
         ("ADD", None, "User likes tae"),
         ("UPDATE", "User likes tae", "User likes tea"),
     ]
-    view = View((ALICE,))
-    assert store.memories.lexical(view, ["tea"], 5) == [memory.id]
-    assert store.memories.lexical(view, ["tae"], 5) == []
+    view = MemoryFilter((ALICE,))
+    assert store.memories.keyword_search(view, ["tea"], 5) == [memory.id]
+    assert store.memories.keyword_search(view, ["tae"], 5) == []
     (candidate,) = store.memories.candidates([memory.id])
     assert candidate.embedded.rows.tolist() == embedded("User likes tea").rows.tolist()
 
@@ -241,7 +241,7 @@ def test_undoing_an_undo_restores_the_replacement(store: Store) -> None:
     assert texts(store) == ["User lives in Oslo"]
     assert not current(store, rome).mistaken
     assert current(store, rome).valid_to == date(2024, 1, 1)
-    assert texts(store, View((ALICE,), as_of=date(2021, 1, 1))) == ["User lives in Rome"]
+    assert texts(store, MemoryFilter((ALICE,), as_of=date(2021, 1, 1))) == ["User lives in Rome"]
 
 
 def test_undoing_keeps_an_end_that_the_fact_had_of_its_own(store: Store) -> None:
@@ -277,10 +277,10 @@ def test_undoing_what_has_changed_meanwhile_is_refused(store: Store) -> None:
 def test_an_end_and_a_doubt_can_be_taken_back_one_by_one(store: Store) -> None:
     """The later of the two goes first; an end given from the start stays."""
     memory = add(store, "User lives in Rome")
-    apply(store, End(memory.id, TODAY), Doubt(memory.id))
+    apply(store, End(memory.id, TODAY), MarkOutdated(memory.id))
     assert store.memories.unend(memory).valid_to == TODAY
     planned = add(store, "User is in Paris", valid_to=TODAY + timedelta(days=3))
-    apply(store, Doubt(planned.id))
+    apply(store, MarkOutdated(planned.id))
     taken_back = store.memories.unend(planned)
     assert taken_back.valid_to == TODAY + timedelta(days=3)
     assert not taken_back.doubtful
@@ -305,7 +305,7 @@ def test_the_history_follows_the_chain_in_the_order_things_happened(store: Store
     """Oldest first, over all versions, with times."""
     rome = add(store, "User lives in Rome")
     clock.forward(days=1)
-    apply(store, Doubt(rome.id, "moved?"))
+    apply(store, MarkOutdated(rome.id, "moved?"))
     clock.forward(days=1)
     oslo = replace_with(store, "User lives in Oslo", rome)
     history = store.memories.history(oslo)
@@ -344,14 +344,14 @@ def test_metadata_filters_whatever_the_key_and_the_type(store: Store, key: str, 
     add(store, "other value", metadata={key: "something else"})
     add(store, "without", metadata={"x": value})
     add(store, "bare")
-    assert texts(store, View((ALICE,), where={key: asked})) == ["with"]  # type: ignore[dict-item]
-    assert texts(store, View((ALICE,), where={key: asked, "no": "such"})) == []  # type: ignore[dict-item]
+    assert texts(store, MemoryFilter((ALICE,), where={key: asked})) == ["with"]  # type: ignore[dict-item]
+    assert texts(store, MemoryFilter((ALICE,), where={key: asked, "no": "such"})) == []  # type: ignore[dict-item]
 
 
 def test_a_filter_on_nan_finds_nothing_and_raises_nothing(store: Store) -> None:
     """Numbers that are none do no harm."""
     add(store, "odd", metadata={"n": math.nan})
-    assert texts(store, View((ALICE,), where={"n": 1})) == []
+    assert texts(store, MemoryFilter((ALICE,), where={"n": 1})) == []
 
 
 def test_session_memories_stay_in_their_session(store: Store) -> None:
@@ -359,10 +359,10 @@ def test_session_memories_stay_in_their_session(store: Store) -> None:
     add(store, "for all")
     add(store, "for one", scope=Scope.SESSION, session_id="s1")
     assert texts(store) == ["for all"]
-    assert texts(store, View((ALICE,), session_id="s1")) == ["for all", "for one"]
-    assert texts(store, View((ALICE,), session_id="s2")) == ["for all"]
-    assert texts(store, View((ALICE,), all_sessions=True)) == ["for all", "for one"]
-    assert texts(store, View((ALICE,), all_sessions=True, scope=Scope.SESSION)) == ["for one"]
+    assert texts(store, MemoryFilter((ALICE,), session_id="s1")) == ["for all", "for one"]
+    assert texts(store, MemoryFilter((ALICE,), session_id="s2")) == ["for all"]
+    assert texts(store, MemoryFilter((ALICE,), all_sessions=True)) == ["for all", "for one"]
+    assert texts(store, MemoryFilter((ALICE,), all_sessions=True, scope=Scope.SESSION)) == ["for one"]
 
 
 def test_expired_memories_are_shown_only_when_asked_for(store: Store, clock: SettableClock) -> None:
@@ -371,7 +371,7 @@ def test_expired_memories_are_shown_only_when_asked_for(store: Store, clock: Set
     assert texts(store) == ["short"]
     clock.forward(minutes=1)
     assert texts(store) == []
-    assert texts(store, View((ALICE,), expired=True)) == ["short"]
+    assert texts(store, MemoryFilter((ALICE,), expired=True)) == ["short"]
 
 
 def test_a_view_of_many_owners_shows_all_of_them_and_nobody_else(store: Store) -> None:
@@ -379,11 +379,11 @@ def test_a_view_of_many_owners_shows_all_of_them_and_nobody_else(store: Store) -
     people = [Owner.user(f"person {number}") for number in range(600)]
     apply(store, *(Add(Draft(f"{person.name} likes plums", person)) for person in people))
     add(store, "alice likes plums")
-    view = View((*people, Owner.user("nobody at all")))
+    view = MemoryFilter((*people, Owner.user("nobody at all")))
     assert len(store.memories.memories(view)) == store.memories.count(view) == 600
-    assert len(store.memories.lexical(view, ["plum"], 1000)) == 600
+    assert len(store.memories.keyword_search(view, ["plum"], 1000)) == 600
     assert store.memories.frequencies(view, ["plum", "alic"]) == {"plum": 600, "alic": 0}
-    assert store.memories.memories(View(())) == []
+    assert store.memories.memories(MemoryFilter(())) == []
 
 
 ODD_NAMES = [
@@ -409,9 +409,9 @@ def test_odd_names_are_people_like_others(store: Store) -> None:
         add(store, f"I am {name!r}", Owner.user(name))
     for name in ODD_NAMES:
         owner = Owner.user(name)
-        (memory,) = store.memories.memories(View((owner,)))
+        (memory,) = store.memories.memories(MemoryFilter((owner,)))
         assert (memory.owner, memory.text) == (owner, f"I am {name!r}")
-        assert store.memories.lexical(View((owner,)), ["am"], 50) == [memory.id]
+        assert store.memories.keyword_search(MemoryFilter((owner,)), ["am"], 50) == [memory.id]
     store.eraser.erase_person("al")
     assert texts(store, owner=Owner.user("Al")) == ["I am 'Al'"]
 
@@ -451,9 +451,9 @@ def test_odd_and_huge_texts_come_back_as_they_were(store: Store, text: str) -> N
 def test_no_search_term_can_break_a_search(store: Store, term: str) -> None:
     """Operators and quotes are words like any others."""
     memory = add(store, "User likes tea near and or not")
-    view = View((ALICE,))
+    view = MemoryFilter((ALICE,))
     assert set(store.memories.frequencies(view, [term, "tea"])) == {term, "tea"}
-    assert store.memories.lexical(view, [term, "tea"], 5) == [memory.id]
+    assert store.memories.keyword_search(view, [term, "tea"], 5) == [memory.id]
 
 
 def test_a_search_term_cannot_name_another_owner(store: Store) -> None:
@@ -462,8 +462,8 @@ def test_a_search_term_cannot_name_another_owner(store: Store) -> None:
     add(store, "tea")
     marked = [f"{before}_{number}_plums" for number in range(5) for before in ("", "tea ", "-", "tea-")]
     for term in ("plums", *marked):
-        assert store.memories.lexical(View((ALICE,)), [term], 5) == []
-        assert store.memories.frequencies(View((ALICE,)), [term]) == {term: 0}
+        assert store.memories.keyword_search(MemoryFilter((ALICE,)), [term], 5) == []
+        assert store.memories.frequencies(MemoryFilter((ALICE,)), [term]) == {term: 0}
 
 
 def test_the_words_of_two_owners_are_never_the_same(store: Store) -> None:
@@ -473,7 +473,7 @@ def test_the_words_of_two_owners_are_never_the_same(store: Store) -> None:
         add(store, "2 2plums plums", owner)
     for owner in owners:
         for word in ("2", "2plums", "plums"):
-            assert store.memories.frequencies(View((owner,)), [word]) == {word: 1}
+            assert store.memories.frequencies(MemoryFilter((owner,)), [word]) == {word: 1}
 
 
 # Ids.
@@ -510,9 +510,9 @@ def test_an_id_given_in_full_wins_over_a_longer_one(store: Store) -> None:
 # The dense half.
 
 
-def nearest(store: Store, view: View, text: str = "plum", limit: int = 5) -> list[str]:
-    store.search_with(Dense(ExactScan(store.database, store.fingerprint)))
-    ids = store.memories.dense(view, embedded(text).rows, limit)
+def nearest(store: Store, view: MemoryFilter, text: str = "plum", limit: int = 5) -> list[str]:
+    store.search_with(VectorSearch(ExactSearch(store.database, store.fingerprint)))
+    ids = store.memories.vector_search(view, embedded(text).rows, limit)
     return [memory.text for i in ids if (memory := store.memories.get(i)) is not None]
 
 
@@ -520,10 +520,10 @@ def test_a_filter_holds_for_what_is_near_too(store: Store) -> None:
     """Memories without the metadata or the agent asked for do not come in by their meaning."""
     add(store, "plum")
     add(store, "plum cake", metadata={"kind": "cake"}, agent="cook")
-    assert nearest(store, View((ALICE,), where={"kind": "cake"})) == ["plum cake"]
-    assert nearest(store, View((ALICE,), agent="cook")) == ["plum cake"]
-    assert nearest(store, View((ALICE,), categories=("work",))) == []
-    assert nearest(store, View((ALICE,))) == ["plum", "plum cake"]
+    assert nearest(store, MemoryFilter((ALICE,), where={"kind": "cake"})) == ["plum cake"]
+    assert nearest(store, MemoryFilter((ALICE,), agent="cook")) == ["plum cake"]
+    assert nearest(store, MemoryFilter((ALICE,), categories=("work",))) == []
+    assert nearest(store, MemoryFilter((ALICE,))) == ["plum", "plum cake"]
 
 
 def test_a_store_that_did_not_know_the_dimension_learns_it(store: Store) -> None:
@@ -532,12 +532,12 @@ def test_a_store_that_did_not_know_the_dimension_learns_it(store: Store) -> None
         Store(store.database.path, store.clock, "letters:?") as writing,
         Store(store.database.path, store.clock, "letters:?") as asking,
     ):
-        scan = ExactScan(asking.database, "letters:?")
-        asking.search_with(Dense(scan))
+        scan = ExactSearch(asking.database, "letters:?")
+        asking.search_with(VectorSearch(scan))
         memory = add(writing, "plum")
         assert store.database.value("SELECT fingerprint FROM vectors") == "letters:24"
         assert asking.memories.candidates([memory.id])[0].embedded.kinds == ()
-        assert asking.memories.dense(View((ALICE,)), embedded("plum").rows, 5) == [memory.id]
+        assert asking.memories.vector_search(MemoryFilter((ALICE,)), embedded("plum").rows, 5) == [memory.id]
         assert asking.memories.candidates([memory.id])[0].embedded.kinds == ("text",)
         assert scan.fingerprint == "letters:24"
 
@@ -549,9 +549,9 @@ def test_what_is_near_but_hidden_makes_room_for_what_is_not(store: Store, clock:
         add(store, f"plum {number}", expires_at=clock() + timedelta(hours=1))
     add_many(store, [f"far {number}" for number in range(3)])
     clock.forward(hours=2)
-    assert len(nearest(store, View((ALICE,)), limit=3)) == 3
-    assert nearest(store, View((ALICE,), session_id="s1"), limit=1) == ["plum"]
-    assert "plum" not in nearest(store, View((ALICE,), session_id="s2"), limit=50)
+    assert len(nearest(store, MemoryFilter((ALICE,)), limit=3)) == 3
+    assert nearest(store, MemoryFilter((ALICE,), session_id="s1"), limit=1) == ["plum"]
+    assert "plum" not in nearest(store, MemoryFilter((ALICE,), session_id="s2"), limit=50)
 
 
 def test_very_many_hidden_memories_hide_no_others(store: Store) -> None:
@@ -559,16 +559,16 @@ def test_very_many_hidden_memories_hide_no_others(store: Store) -> None:
     drafts = (Draft(f"plum {n}", ALICE, scope=Scope.SESSION, session_id="s1") for n in range(300))
     apply(store, *(Add(draft) for draft in drafts))
     add(store, "far away")
-    assert nearest(store, View((ALICE,)), limit=3) == ["far away"]
+    assert nearest(store, MemoryFilter((ALICE,)), limit=3) == ["far away"]
 
 
 def test_near_memories_of_the_past_are_found_as_of_their_day(store: Store) -> None:
     """Superseded memories are searched where the view asks for them."""
     rome = add(store, "plum", valid_from=date(2020, 1, 1))
     replace_with(store, "cherry", rome, valid_from=date(2024, 1, 1))
-    assert nearest(store, View((ALICE,))) == ["cherry"]
-    assert nearest(store, View((ALICE,), as_of=date(2021, 1, 1))) == ["plum"]
-    assert nearest(store, View((ALICE,), superseded=True)) == ["plum", "cherry"]
+    assert nearest(store, MemoryFilter((ALICE,))) == ["cherry"]
+    assert nearest(store, MemoryFilter((ALICE,), as_of=date(2021, 1, 1))) == ["plum"]
+    assert nearest(store, MemoryFilter((ALICE,), superseded=True)) == ["plum", "cherry"]
 
 
 # What is read.
@@ -608,21 +608,21 @@ def test_no_read_for_one_person_goes_through_other_peoples_rows(store: Store) ->
     add_many(store, [f"fact {number}" for number in range(50)])
     add(store, "for one", scope=Scope.SESSION, session_id="s1")
     own, _ = say(store, "I like tea"), say(store, "I like plums", user="bob")
-    view = View((ALICE, BOB), session_id="s1")
+    view = MemoryFilter((ALICE, BOB), session_id="s1")
     with statements(store) as seen:
         found = store.memories.memories(view, 10)
         store.memories.count(view)
         store.memories.standing(view)
-        store.memories.lexical(view, ["fact"], 10)
+        store.memories.keyword_search(view, ["fact"], 10)
         store.memories.history(found[0])
         store.memories.candidates([memory.id for memory in found])
-        store.memories.under([memory.id for memory in found])
+        store.memories.by_ids([memory.id for memory in found])
         store.memories.find(found[0].id, [ALICE])
         nearest(store, view)
-        nearest(store, View((ALICE,), where={"a": 1}))
+        nearest(store, MemoryFilter((ALICE,), where={"a": 1}))
         others_notice(store.database, "another/24")
         store.transcripts.sessions("alice")
-        store.transcripts.said_by("alice", 10)
+        store.transcripts.recent_user_messages("alice", 10)
         read_work(store, own)
     assert len(seen) > 30
     assert [(sql, scans(store, sql)) for sql in seen if scans(store, sql)] == []
@@ -632,7 +632,7 @@ def test_wishes_are_found_without_reading_all_memories(store: Store) -> None:
     """Every turn asks for them."""
     add(store, "one")
     with statements(store) as seen:
-        store.memories.standing(View((ALICE,)))
+        store.memories.standing(MemoryFilter((ALICE,)))
     steps = [row["detail"] for row in store.database.rows(f"EXPLAIN QUERY PLAN {seen[-1]}")]
     assert any("memories_standing" in step for step in steps)
 
@@ -641,6 +641,6 @@ def test_counting_a_persons_memories_reads_an_index_alone(store: Store) -> None:
     """Recall counts on every turn; a hundred thousand rows must not be read for it."""
     add(store, "one")
     with statements(store) as seen:
-        store.memories.count(View((ALICE,)))
+        store.memories.count(MemoryFilter((ALICE,)))
     steps = [row["detail"] for row in store.database.rows(f"EXPLAIN QUERY PLAN {seen[-1]}")]
     assert "COVERING INDEX memories_of_owner" in steps[0]

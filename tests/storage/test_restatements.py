@@ -5,16 +5,18 @@ from pathlib import Path
 from memchat.app import App
 from memchat.config import Settings
 from memchat.core.types import MessageStatus
-from memchat.text.normalize import restatements
+from memchat.text.normalize import sentences_restating
 
 
 def test_sentences_that_say_it_again_are_found() -> None:
     """Every word of the fact must be there, inflected or not; what shares only some of them stays."""
     fact = "User is allergic to peanuts."
     answer = "Sure.\n- You are allergic to peanuts, a peanut allergy.\n- Peanuts grow underground."
-    assert restatements(fact, answer) == ["- You are allergic to peanuts, a peanut allergy."]
-    assert restatements("User lives in Berlin.", "You live in Berlin. Berlin is large.") == ["You live in Berlin."]
-    assert restatements("User is vegetarian.", "Try the vegetable stall.") == []
+    assert sentences_restating(fact, answer) == ["- You are allergic to peanuts, a peanut allergy."]
+    assert sentences_restating("User lives in Berlin.", "You live in Berlin. Berlin is large.") == [
+        "You live in Berlin."
+    ]
+    assert sentences_restating("User is vegetarian.", "Try the vegetable stall.") == []
 
 
 def test_an_answer_that_used_a_memory_no_longer_repeats_it(home: Path) -> None:

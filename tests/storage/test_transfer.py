@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from memchat.core.protocols import View
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import End
 from memchat.errors import StoreError
-from memchat.storage.serialization import Reader, record_json
+from memchat.storage.serialization import ImportParser, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer
 from tests.conftest import FINGERPRINT
@@ -24,7 +24,7 @@ with open(sys.argv[1], "r+b") as file:
     file.seek(int(sys.argv[2]))
     file.write(bytes(int(sys.argv[3])))
 """
-EVERYTHING = View((ALICE,), all_sessions=True, superseded=True, expired=True)
+EVERYTHING = MemoryFilter((ALICE,), all_sessions=True, superseded=True, expired=True)
 
 
 def transfer(store: Store) -> Transfer:
@@ -77,7 +77,7 @@ def test_a_planned_end_survives_an_export(home: Path, store: Store) -> None:
     former = lines[1]["changes"][1]
     assert former.pop("planned_end") == "2027-05-01"
     former["reason"] += "; it was to end on 2027-05-01"
-    read = Reader(ALICE, store.clock(), str).read("\n".join(map(json.dumps, lines)))
+    read = ImportParser(ALICE, store.clock(), str).read("\n".join(map(json.dumps, lines)))
     with Store(home / "other.db", store.clock, FINGERPRINT) as other:
         transfer(other).restore(read, HashedEmbedder())
         for memory in (paris, rome):
@@ -91,7 +91,7 @@ def test_of_a_whole_database_everything_is_exported_either_way(store: Store) -> 
     add(store, "User likes tea 5", metadata={"n": 1})
     careful = transfer(store).export(EVERYTHING, lambda: pytest.fail("all of it can be read"))
     assert careful == transfer(store).export(EVERYTHING)
-    some = View((ALICE,), where={"n": 1}, superseded=True)
+    some = MemoryFilter((ALICE,), where={"n": 1}, superseded=True)
     assert transfer(store).export(some, lambda: pytest.fail("all of it can be read")) == transfer(store).export(some)
 
 

@@ -11,9 +11,9 @@ import pytest
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.storage.database import Database
 from memchat.storage.index.folder import Phase, rebuild_now
-from memchat.storage.index.indexer import IndexKeeper
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.index.indexer import Indexer
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 from tests.storage.vector_factories import (
     FINGERPRINT,
     Rows,
@@ -112,7 +112,7 @@ def test_the_index_finds_what_the_scan_finds_among_real_sentences(tmp_path: Path
     Rows(database, embedder.fingerprint).learn(1, list(embedder.embed(SENTENCES)), SENTENCES)
     place = place_in(tmp_path, embedder.fingerprint)
     rebuild_now(place, lambda done, total: None)
-    scan, keeper = ExactScan(database, embedder.fingerprint), IndexKeeper(place)
+    scan, keeper = ExactSearch(database, embedder.fingerprint), Indexer(place)
     keeper.start()
     until_ready(keeper)
     asked = embedder.embed(QUESTIONS)
@@ -128,16 +128,16 @@ def test_the_index_finds_what_the_scan_finds_among_real_sentences(tmp_path: Path
 def test_without_a_keeper_the_scan_answers(database: Database, rows: Rows) -> None:
     """Recall does not need an index."""
     known = rows.learn(1, list(VECTORS[:30]))
-    assert numbers(Dense(ExactScan(database, FINGERPRINT)), 1, VECTORS[4:5], 1) == [known[4]]
+    assert numbers(VectorSearch(ExactSearch(database, FINGERPRINT)), 1, VECTORS[4:5], 1) == [known[4]]
 
 
 def test_answers_stay_right_while_the_index_comes_and_goes(tmp_path: Path, database: Database, rows: Rows) -> None:
     """Before, during and after the building, during an erasure, and once it is closed."""
     known = rows.learn(1, list(directions(500, seed=3)))
-    scan = ExactScan(database, FINGERPRINT)
+    scan = ExactSearch(database, FINGERPRINT)
     place = place_in(tmp_path)
-    keeper = IndexKeeper(place)
-    dense = Dense(ExactScan(database, FINGERPRINT), keeper)
+    keeper = Indexer(place)
+    dense = VectorSearch(ExactSearch(database, FINGERPRINT), keeper)
     query = directions(1, seed=5)
 
     def same() -> bool:
@@ -164,8 +164,8 @@ def test_what_may_be_returned_can_be_named(tmp_path: Path, database: Database, r
     """Superseded memories are found by number, with an index as without."""
     known = rows.learn(1, list(VECTORS[:30]))
     rows.supersede(known[4])
-    keeper = IndexKeeper(place_in(tmp_path))
-    dense = Dense(ExactScan(database, FINGERPRINT), keeper)
+    keeper = Indexer(place_in(tmp_path))
+    dense = VectorSearch(ExactSearch(database, FINGERPRINT), keeper)
     keeper.start()
     until_ready(keeper)
     assert known[4] not in numbers(dense, 1, VECTORS[4:5], 30)
@@ -223,7 +223,7 @@ def survives_a_kill(home: Path, rows: Rows, after: int) -> None:
     assert (home / "index").is_dir(), "it was not open yet"
     stored = rows.database.value("SELECT count(*) FROM memories")
     assert stored >= len(said)
-    scan, keeper = ExactScan(rows.database, FINGERPRINT), IndexKeeper(place_in(home))
+    scan, keeper = ExactSearch(rows.database, FINGERPRINT), Indexer(place_in(home))
     keeper.start()
     until(lambda: keeper.state().indexed == stored and keeper.state().phase is Phase.READY)
     vectors = directions(5000, seed=77)

@@ -12,11 +12,11 @@ import numpy as np
 
 from memchat.storage.database import Database
 from memchat.storage.index.folder import Phase
-from memchat.storage.index.indexer import IndexKeeper
-from memchat.storage.index.synced_index import IndexPlace
+from memchat.storage.index.indexer import Indexer
+from memchat.storage.index.synced_index import IndexConfig
 from memchat.storage.position import begin_epoch
-from memchat.storage.vectors.exact_search import ExactScan
-from memchat.storage.vectors.search import Dense
+from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.search import VectorSearch
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -26,8 +26,8 @@ FINGERPRINT = "test/24"
 NOW = "2026-03-01T12:00:00.000000+00:00"
 
 
-def place_in(home: Path, fingerprint: str = FINGERPRINT, index_from: int = 0) -> IndexPlace:
-    return IndexPlace(home / "index", home / "index.lock", home / "memchat.db", fingerprint, index_from)
+def place_in(home: Path, fingerprint: str = FINGERPRINT, index_from: int = 0) -> IndexConfig:
+    return IndexConfig(home / "index", home / "index.lock", home / "memchat.db", fingerprint, index_from)
 
 
 def directions(count: int, seed: int = 0, dim: int = DIM) -> "Vectors":
@@ -111,7 +111,7 @@ class Rows:
         )
 
 
-def answers(keeper: IndexKeeper, scan: ExactScan, owner: int, query: "Vectors", limit: int = 5) -> list[int] | None:
+def answers(keeper: Indexer, scan: ExactSearch, owner: int, query: "Vectors", limit: int = 5) -> list[int] | None:
     """Numbers from the index alone, or None where it does not answer."""
     found = keeper.nearest(owner, query, limit, scan.position(owner))
     if found is None:
@@ -120,7 +120,7 @@ def answers(keeper: IndexKeeper, scan: ExactScan, owner: int, query: "Vectors", 
     return [known[memory_id] for memory_id, _ in found]
 
 
-def numbers(dense: Dense | ExactScan, owner: int, query: "Vectors", limit: int = 5) -> list[int]:
+def numbers(dense: VectorSearch | ExactSearch, owner: int, query: "Vectors", limit: int = 5) -> list[int]:
     return [number for number, _ in dense.nearest(owner, query, limit)]
 
 
@@ -132,14 +132,14 @@ def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def until_ready(keeper: IndexKeeper) -> None:
+def until_ready(keeper: Indexer) -> None:
     until(lambda: keeper.state().phase is Phase.READY)
 
 
 @contextmanager
-def kept(place: IndexPlace) -> Iterator[IndexKeeper]:
+def kept(place: IndexConfig) -> Iterator[Indexer]:
     """A keeper at work, closed at the end."""
-    keeper = IndexKeeper(place)
+    keeper = Indexer(place)
     keeper.start()
     try:
         yield keeper
@@ -147,7 +147,7 @@ def kept(place: IndexPlace) -> Iterator[IndexKeeper]:
         keeper.close()
 
 
-def right(keeper: IndexKeeper, scan: ExactScan, owner: int, queries: "Vectors") -> bool:
+def right(keeper: Indexer, scan: ExactSearch, owner: int, queries: "Vectors") -> bool:
     """Whether the index answers, and as the scan does."""
     return all(
         answers(keeper, scan, owner, queries[i : i + 1]) == numbers(scan, owner, queries[i : i + 1])

@@ -7,7 +7,7 @@ import numpy as np
 
 from memchat.core.protocols import VectorKind
 from memchat.core.types import Draft, Owner
-from memchat.text.embedding import MOST_SENTENCES, embed, texts_of
+from memchat.text.embedding import MAX_SENTENCES, embed, texts_to_embed
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -31,8 +31,8 @@ class CountingEmbedder:
 
 def test_a_memory_is_embedded_by_text_joined_and_cues() -> None:
     """Without cues its text is all there is."""
-    assert texts_of(Draft("User is vegan.", AL)) == [(VectorKind.TEXT, "User is vegan.")]
-    assert texts_of(Draft("User is vegan.", AL, cues=("eating out", "recipes"))) == [
+    assert texts_to_embed(Draft("User is vegan.", AL)) == [(VectorKind.TEXT, "User is vegan.")]
+    assert texts_to_embed(Draft("User is vegan.", AL, cues=("eating out", "recipes"))) == [
         (VectorKind.TEXT, "User is vegan."),
         (VectorKind.JOINED, "User is vegan.; eating out; recipes"),
         (VectorKind.CUE, "eating out"),
@@ -42,13 +42,13 @@ def test_a_memory_is_embedded_by_text_joined_and_cues() -> None:
 
 def test_a_turn_is_embedded_with_the_one_before_and_by_its_sentences() -> None:
     """The speaker's name is left out of all of them; a lone sentence is not said twice."""
-    assert texts_of(Draft("Ana: Yes.", AL, verbatim=True)) == [(VectorKind.TEXT, "Yes.")]
-    assert texts_of(Draft("Ana: Yes. In May.", AL, verbatim=True), "Leo: Are you moving?") == [
+    assert texts_to_embed(Draft("Ana: Yes.", AL, verbatim=True)) == [(VectorKind.TEXT, "Yes.")]
+    assert texts_to_embed(Draft("Ana: Yes. In May.", AL, verbatim=True), "Leo: Are you moving?") == [
         (VectorKind.WINDOW, "Are you moving?\nYes. In May."),
         (VectorKind.SENTENCE, "Yes."),
         (VectorKind.SENTENCE, "In May."),
     ]
-    assert texts_of(Draft("Ana: Yes.", AL, verbatim=True), "Leo: Are you moving?") == [
+    assert texts_to_embed(Draft("Ana: Yes.", AL, verbatim=True), "Leo: Are you moving?") == [
         (VectorKind.WINDOW, "Are you moving?\nYes."),
         (VectorKind.SENTENCE, "Yes."),
     ]
@@ -57,8 +57,8 @@ def test_a_turn_is_embedded_with_the_one_before_and_by_its_sentences() -> None:
 def test_a_long_turn_has_a_bounded_number_of_vectors() -> None:
     """Its first sentences; the rest is in its own vector."""
     long = "Word one. " * 100
-    kinds = [kind for kind, _ in texts_of(Draft(long, AL, verbatim=True))]
-    assert kinds == [VectorKind.TEXT, *[VectorKind.SENTENCE] * MOST_SENTENCES]
+    kinds = [kind for kind, _ in texts_to_embed(Draft(long, AL, verbatim=True))]
+    assert kinds == [VectorKind.TEXT, *[VectorKind.SENTENCE] * MAX_SENTENCES]
 
 
 def test_a_batch_is_one_call_and_every_draft_gets_its_own_rows() -> None:

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from memchat.text.normalize import (
     STOP_WORDS,
     content_words,
+    fix_surrogates,
     is_unspaced,
-    normal_form,
+    normalize,
     sentences,
     speaker,
-    well_formed,
     without_speaker,
     words,
 )
@@ -38,20 +38,20 @@ DIFFERENT = [
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_the_same_sentence_has_one_normal_form(one: str, other: str) -> None:
     """Whatever its case, punctuation, width and spacing."""
-    assert normal_form(one) == normal_form(other)
+    assert normalize(one) == normalize(other)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_different_sentences_have_different_normal_forms(one: str, other: str) -> None:
     """Numbers, emoji and the names of languages tell them apart."""
-    assert normal_form(one) != normal_form(other)
+    assert normalize(one) != normalize(other)
 
 
 @given(st.text())
 def test_a_normal_form_is_its_own(text: str) -> None:
     """Comparing twice changes nothing, and no line break or double space is left."""
-    form = normal_form(text)
-    assert normal_form(form) == form
+    form = normalize(text)
+    assert normalize(form) == form
     assert form == " ".join(form.split())
 
 
@@ -113,15 +113,15 @@ def test_a_speaker_is_a_name_before_a_colon() -> None:
 
 def test_halves_of_pairs_are_replaced_and_pairs_put_together() -> None:
     """What no encoder takes becomes U+FFFD; everything else stays as it is."""
-    assert well_formed("a\ud83db\udcff 😀") == "a\ufffdb\ufffd 😀"
-    assert well_formed("tea \ud83d\ude00 \0 é 日本") == "tea 😀 \0 é 日本"
+    assert fix_surrogates("a\ud83db\udcff 😀") == "a\ufffdb\ufffd 😀"
+    assert fix_surrogates("tea \ud83d\ude00 \0 é 日本") == "tea 😀 \0 é 日本"
 
 
 @given(st.text())
 def test_a_well_formed_text_can_be_encoded(text: str) -> None:
     """And one that could be is as it was."""
-    encoded = well_formed(text).encode().decode()
-    assert encoded == well_formed(encoded)
+    encoded = fix_surrogates(text).encode().decode()
+    assert encoded == fix_surrogates(encoded)
     assert (encoded == text) is not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memchat.text.own_words import own_words, quoted_spans
-from memchat.text.sanitize import FENCE_CLOSE, FENCE_OPEN, StreamFilter, fenced, visible
+from memchat.text.own_words import foreign_spans, own_words
+from memchat.text.sanitize import FENCE_CLOSE, FENCE_OPEN, StreamFilter, escape_fence, strip_control_chars
 
 SHOWN = [
     ("\x1b[31mred\x1b[0m", "red"),
@@ -40,7 +40,7 @@ SHOWN = [
 @pytest.mark.parametrize(("text", "shown"), SHOWN)
 def test_what_a_terminal_would_obey_or_hide_is_removed(text: str, shown: str) -> None:
     """Sequences go as a whole, the text around them stays."""
-    assert visible(text) == shown
+    assert strip_control_chars(text) == shown
 
 
 UNTOUCHED = [
@@ -57,7 +57,7 @@ UNTOUCHED = [
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_what_people_write_is_shown_as_it_is(text: str) -> None:
     """Languages and emoji that need joiners keep them."""
-    assert visible(text) == text
+    assert strip_control_chars(text) == text
 
 
 ODD = st.sampled_from(
@@ -86,15 +86,15 @@ def test_a_streamed_text_comes_out_as_the_whole(text: str, cuts: list[int]) -> N
 
     pieces = [stream.feed(text[start:end]) for start, end in pairwise(bounds)]
 
-    assert "".join(pieces) == visible(text)
+    assert "".join(pieces) == strip_control_chars(text)
 
 
 @given(ODD_TEXT)
 def test_nothing_a_terminal_obeys_is_left(text: str) -> None:
     """No control character, bidirectional control or surrogate survives, and a second pass changes nothing."""
-    shown = visible(text)
+    shown = strip_control_chars(text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown)
-    assert visible(shown) == shown
+    assert strip_control_chars(shown) == shown
 
 
 FENCES = [
@@ -114,7 +114,7 @@ FENCES = [
 @pytest.mark.parametrize(("text", "line"), FENCES)
 def test_a_stored_text_cannot_leave_its_fence(text: str, line: str) -> None:
     """The fence's own marks lose their brackets, and newlines become spaces."""
-    assert fenced(text) == line
+    assert escape_fence(text) == line
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_stored_text_cannot_leave_its_fence(text: str, line: str) -> None:
 )
 def test_ordinary_text_is_fenced_unchanged(text: str) -> None:
     """Brackets and backticks of another use stay."""
-    assert fenced(text) == text
+    assert escape_fence(text) == text
 
 
 MARKUP = st.sampled_from(
@@ -158,19 +158,19 @@ MARKUP = st.sampled_from(
 @given(st.lists(MARKUP | st.characters(), max_size=20).map("".join))
 def test_no_stored_text_holds_a_fence(text: str) -> None:
     """Whatever was stored becomes one line without the delimiters, and stays so."""
-    line = fenced(text)
+    line = escape_fence(text)
     assert len(line.splitlines()) <= 1
     assert not re.search(r"[<＜﹤]\s*[/／]?\s*(?:memories|ｍemories)\s*[>＞﹥]?", line, re.I)
     assert FENCE_OPEN not in line.lower()
     assert FENCE_CLOSE not in line.lower()
     assert "```" not in line
-    assert fenced(line) == line
+    assert escape_fence(line) == line
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1))
 def test_a_word_is_fenced_unchanged(text: str) -> None:
     """Letters and digits of any script pass, but for those that are invisible."""
-    assert fenced(text) == visible(text)
+    assert escape_fence(text) == strip_control_chars(text)
 
 
 PASTED = [
@@ -269,7 +269,7 @@ OWN = [
 @pytest.mark.parametrize("message", OWN)
 def test_ones_own_words_are_not_cut(message: str) -> None:
     """A colon, a link, a header alone or words in quotation marks make no document."""
-    assert quoted_spans(message) == []
+    assert foreign_spans(message) == []
     assert own_words(message) == message
 
 
@@ -390,14 +390,14 @@ def test_a_document_alone_is_cut_where_its_signs_suffice(document: str) -> None:
 
 def test_a_line_of_signs_opens_no_document() -> None:
     """What is drawn between two paragraphs swallows neither."""
-    assert quoted_spans("I live in Rome\n~~~\nI work in Ostia") == []
-    assert quoted_spans("I live in Rome\n----------\nI work in Ostia\n=== me ===\nI like tea") == []
+    assert foreign_spans("I live in Rome\n~~~\nI work in Ostia") == []
+    assert foreign_spans("I live in Rome\n----------\nI work in Ostia\n=== me ===\nI like tea") == []
 
 
 def test_nothing_but_the_signs_of_a_document_makes_it_one() -> None:
     """The same paragraphs with 'I' in each are the person's own."""
     own = "\n\n".join(f"{paragraph} I was there and saw it, and I like it." for paragraph in ARTICLE.split("\n\n"))
-    assert quoted_spans(own) == []
+    assert foreign_spans(own) == []
 
 
 LONG_AND_OWN = {
@@ -545,7 +545,7 @@ BLOCKS = st.sampled_from(
 @given(st.lists(BLOCKS | st.text(max_size=4), max_size=15).map("".join))
 def test_spans_are_sorted_apart_and_within_the_message(message: str) -> None:
     """Spans can be cut out one after the other, and what is left is what lies between them."""
-    spans = quoted_spans(message)
+    spans = foreign_spans(message)
     assert all(0 <= start < end <= len(message) for start, end in spans)
     assert all(left[1] < right[0] for left, right in pairwise(spans))
     assert own_words(message).count("\n[…]\n") >= len(spans)

@@ -17,7 +17,7 @@ _LONGEST_LINE = 2_000
 _LANGUAGE = re.compile(r"[\w+#.-]+")
 
 
-class CodeLines:
+class LineHighlighter:
     """Colours the lines of one block of code in the order they come.
 
     A line is coloured in the light of the lines before it, of which a bounded number is kept: a text in quotes that

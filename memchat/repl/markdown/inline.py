@@ -27,7 +27,7 @@ _STYLES = {"em_open": "italic", "strong_open": "bold", "s_open": "strike", "link
 _CODE = "cyan"
 
 
-class Inline:
+class InlineParser:
     """One paragraph (or heading, or list item) in pieces.
 
     `feed` returns what is certain: whole words outside of anything still open. What it holds back is bounded, so text

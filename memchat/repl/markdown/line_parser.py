@@ -60,20 +60,20 @@ class Line:
         return self.kind is Kind.ITEM or bool(self.lead.strip(" >"))
 
 
-def settled(start: str) -> bool:
+def is_decided(start: str) -> bool:
     """Whether `start`, the beginning of a line still arriving, already says what kind of line it is.
 
     Lines that open code or belong to a table never do: they are read whole.
     """
     if "|" not in start and len(start) > _SURE_AFTER:
         return True
-    rest, _ = _leads(start)
+    rest, _ = _split_prefix(start)
     return not _UNSURE.match(rest)
 
 
-def read(line: str) -> Line:
+def parse_line(line: str) -> Line:
     """Take apart a line (without its newline) or the settled start of one."""
-    rest, lead = _leads(line)
+    rest, lead = _split_prefix(line)
     indent = len(lead) - len(lead.lstrip())
     if not rest.strip():
         return Line(Kind.BLANK, lead, "", indent)
@@ -104,7 +104,7 @@ def closes(line: str, mark: str) -> bool:
     return len(line) >= len(mark) and line == mark[0] * len(line)
 
 
-def _leads(line: str) -> tuple[str, str]:
+def _split_prefix(line: str) -> tuple[str, str]:
     """The rest of `line` and the lead in front of it, tabs as blanks, quote marks and one space apart."""
     body = line.lstrip(" \t")
     lead = line[: len(line) - len(body)].expandtabs(4)

@@ -9,11 +9,11 @@ copied as it is.
 
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from memchat.repl.markdown.highlight import CodeLines
-from memchat.repl.markdown.inline import Inline
-from memchat.repl.markdown.line_parser import Kind, Line, closes, is_delimiter_row, read, settled
-from memchat.repl.markdown.tables import TableRows
-from memchat.repl.markdown.wrap import Flow, Span
+from memchat.repl.markdown.highlight import LineHighlighter
+from memchat.repl.markdown.inline import InlineParser
+from memchat.repl.markdown.line_parser import Kind, Line, closes, is_decided, is_delimiter_row, parse_line
+from memchat.repl.markdown.tables import StreamingTable
+from memchat.repl.markdown.wrap import Span, WordWrapper
 from memchat.text.sanitize import StreamFilter
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ReplyWriter(Protocol):
         """Write what was held back and end the last line. Also called for a reply that was cut off."""
 
 
-class RawReply:
+class PlainWriter:
     """The reply as the model wrote it, but for control characters: for files, pipes and programs."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -53,18 +53,18 @@ class RawReply:
             self._stream.flush()
 
 
-class MarkdownReply:
+class StreamingMarkdown:
     """The reply as text to read, for a terminal. One for each reply."""
 
     def __init__(self, console: "Console") -> None:
         self._filter = StreamFilter()
-        self._flow = Flow(console)
+        self._flow = WordWrapper(console)
         self._start = ""
-        self._text: Inline | None = None
+        self._text: InlineParser | None = None
         self._flowing = False
         self._heading = False
-        self._code: tuple[CodeLines, Line] | None = None
-        self._table: TableRows | None = None
+        self._code: tuple[LineHighlighter, Line] | None = None
+        self._table: StreamingTable | None = None
         self._maybe_header: Line | None = None
         self._gap = False
         self._in_list = False
@@ -98,8 +98,8 @@ class MarkdownReply:
             if len(self._start) > _LONGEST_CODE_WAIT:
                 self._flow.verbatim([Span(self._start)])
                 self._start = ""
-        elif self._start and not self._read_whole() and settled(self._start):
-            self._begin(read(self._start))
+        elif self._start and not self._read_whole() and is_decided(self._start):
+            self._begin(parse_line(self._start))
 
     def _read_whole(self) -> bool:
         """Whether the current line says what it is only when it has ended: a table's, or code by its indentation."""
@@ -124,7 +124,7 @@ class MarkdownReply:
             self._rows(self._table.row(line))
         else:
             self._end_table()
-            self._begin(read(line))
+            self._begin(parse_line(line))
 
     def _begin(self, line: Line) -> None:
         """Start printing a line whose kind is known."""
@@ -160,16 +160,16 @@ class MarkdownReply:
         self._flow.begin(line.lead, line.margin)
         self._heading = line.kind is Kind.HEADING
         style = _HEADING_STYLES.get(line.level, "bold") if self._heading else ""
-        self._text = Inline(style)
+        self._text = InlineParser(style)
         self._flow.words(self._text.feed(line.text))
         self._flowing = True
 
     def _begin_code(self, line: Line) -> None:
         self._gap = self._printed
         self._space()
-        self._code = (CodeLines(line.text), line)
+        self._code = (LineHighlighter(line.text), line)
 
-    def _code_line(self, line: str, code: CodeLines, fence: Line) -> None:
+    def _code_line(self, line: str, code: LineHighlighter, fence: Line) -> None:
         if fence.quoted:
             line = line.lstrip().removeprefix(">").removeprefix(" ")
         if closes(line, fence.mark):
@@ -182,7 +182,7 @@ class MarkdownReply:
         self._maybe_header = None
         self._gap = self._printed
         self._space()
-        self._table = TableRows(header, self._flow.width)
+        self._table = StreamingTable(header, self._flow.width)
 
     def _end_table(self) -> None:
         if self._table and self._table.empty:

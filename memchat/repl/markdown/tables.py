@@ -16,7 +16,7 @@ _NARROWEST = 4
 _CELL_END = re.compile(r"(?<!\\)\|")
 
 
-class TableRows:
+class StreamingTable:
     """Lays out the rows of one table.
 
     The widths are settled by the header and the first row, the room left over shared out, so that every later row can

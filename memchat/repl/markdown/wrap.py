@@ -29,7 +29,7 @@ class Span:
     style: str = ""
 
 
-class Flow:
+class WordWrapper:
     """Writes spans to a console, breaking lines between words at the width the console has at that moment.
 
     Nothing written is touched again and lines get no trailing spaces. A word wider than the screen is written whole:
@@ -74,7 +74,7 @@ class Flow:
         """Write `spans` in words. A word is kept together across spans, and across calls as far as it goes."""
         self._width = self.width
         word: list[Span] = []
-        for kind, span in _atoms(spans):
+        for kind, span in _tokens(spans):
             if kind == "word":
                 word.append(span)
                 continue
@@ -145,7 +145,7 @@ class Flow:
         return len(text) if text.isascii() else cell_len(text)
 
 
-def _atoms(spans: Iterable[Span]) -> Iterator[tuple[str, Span]]:
+def _tokens(spans: Iterable[Span]) -> Iterator[tuple[str, Span]]:
     for span in spans:
         for match in _ATOM.finditer(span.text):
             yield match.lastgroup or "word", Span(match.group(), span.style)

@@ -17,7 +17,7 @@ _PLACES_TRIED = 8
 _SLOT_BITS = 20
 
 
-class Needles:
+class ByteSearcher:
     """A set of byte strings to find, none shorter than SHORTEST."""
 
     def __init__(self, needles: Iterable[bytes]) -> None:

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from memchat.core.protocols import Clock
 from memchat.core.types import Applied, Event, Owner, Scope
 from memchat.storage.database import Database
-from memchat.storage.erasure.targets import Finding, Traces, scan
-from memchat.storage.erasure.verification import not_rightly_there
-from memchat.storage.memory_filter import owner_number, stamp, with_versions
-from memchat.storage.memory_writer import Memories
+from memchat.storage.erasure.targets import ErasureTargets, Finding, search_files_isolated
+from memchat.storage.erasure.verification import exclude_legitimate
+from memchat.storage.memory_filter import format_time, owner_number, with_versions
+from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
-from memchat.text.normalize import restatements
+from memchat.text.normalize import sentences_restating
 
 BLANK = "[forgotten]"
 
@@ -21,7 +21,7 @@ Json = TypeVar("Json", list[Any], dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class ErasureReport:
     """What an erasure came to. `left` names what the scan still found: it must be empty."""
 
     memories: int = 0
@@ -54,7 +54,7 @@ class Eraser:
         self._db = database
         self._clock = clock
 
-    def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[Receipt, Traces]:
+    def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[ErasureReport, ErasureTargets]:
         """Erase these memories with all their versions. The files still have to be cleaned: see `Store.clean`."""
         with self._db.transaction():
             chain = with_versions(self._db, ids)
@@ -63,7 +63,7 @@ class Eraser:
             self._note_erasure()
         return _receipt(erased), traces
 
-    def erase_rows(self, memories: Memories, ids: Sequence[str]) -> list[Applied]:
+    def erase_rows(self, memories: MemoryRepository, ids: Sequence[str]) -> list[Applied]:
         """The same inside the caller's transaction, for what a person asked to forget in a conversation."""
         gone = [memory for memory_id in ids if (memory := memories.get(memory_id)) is not None]
         if not gone:
@@ -73,7 +73,7 @@ class Eraser:
         self._note_erasure()
         return [Applied(Event.DELETE, memory) for memory in gone]
 
-    def erase_person(self, user: str) -> tuple[Receipt, Traces]:
+    def erase_person(self, user: str) -> tuple[ErasureReport, ErasureTargets]:
         """Erase everything of `user`: memories, conversations, pending work, and the name."""
         with self._db.transaction():
             owner = owner_number(self._db, Owner.user(user))
@@ -83,7 +83,7 @@ class Eraser:
             self._db.execute("DELETE FROM owners WHERE id = ?", (owner,))
         return _receipt(erased), traces
 
-    def erase_everything(self) -> tuple[Receipt, Traces]:
+    def erase_everything(self) -> tuple[ErasureReport, ErasureTargets]:
         """Erase every memory, conversation and pending work of everybody."""
         with self._db.transaction():
             traces = self._traces([row["id"] for row in self._db.rows("SELECT id FROM memories")])
@@ -95,7 +95,7 @@ class Eraser:
             self._note_erasure()
         return _receipt(erased), traces
 
-    def erase_sessions(self, ids: Sequence[str]) -> tuple[Receipt, Traces]:
+    def erase_sessions(self, ids: Sequence[str]) -> tuple[ErasureReport, ErasureTargets]:
         """Erase these conversations whole, and the session memories that live in them."""
         with self._db.transaction():
             rows = self._db.rows(
@@ -105,7 +105,7 @@ class Eraser:
             erased, traces = self._erase_whole([row["id"] for row in rows], ids)
         return _receipt(erased), traces
 
-    def _erase_whole(self, memories: Sequence[str], sessions: Sequence[str]) -> "tuple[_Erased, Traces]":
+    def _erase_whole(self, memories: Sequence[str], sessions: Sequence[str]) -> "tuple[_Erased, ErasureTargets]":
         """Erase memories, conversations with all that is in them, and the words that other memories quote from them."""
         chain, listed = with_versions(self._db, memories), _listed(sessions)
         traces = self._traces(chain)
@@ -120,19 +120,19 @@ class Eraser:
         self._note_erasure()
         return erased, traces
 
-    def prove(self, receipt: Receipt, traces: Traces) -> Receipt:
+    def verify(self, receipt: ErasureReport, traces: ErasureTargets) -> ErasureReport:
         """Search every file beside the database for what was erased; returns the receipt with what that found.
 
         Words that somebody else's rows rightly hold too are no finding.
         """
-        searched = scan(self._db.path.parent, traces)
-        left = not_rightly_there(self._db, searched.findings, traces)
+        searched = search_files_isolated(self._db.path.parent, traces)
+        left = exclude_legitimate(self._db, searched.findings, traces)
         return replace(receipt, files=searched.files, bytes=searched.bytes, left=left)
 
     # Steps.
 
-    def _traces(self, chain: Sequence[str]) -> Traces:
-        traces = Traces()
+    def _traces(self, chain: Sequence[str]) -> ErasureTargets:
+        traces = ErasureTargets()
         for memory_id in chain:
             row = self._db.row(
                 """SELECT m.owner, m.text, m.quote, m.cues, m.metadata, v.kinds, v.rows FROM memories AS m
@@ -154,13 +154,13 @@ class Eraser:
                 traces.add_text(change["old_text"] or "")
         return traces
 
-    def _erase_chain(self, chain: Sequence[str], traces: Traces, *, keep_source: bool) -> _Erased:
+    def _erase_chain(self, chain: Sequence[str], traces: ErasureTargets, *, keep_source: bool) -> _Erased:
         erased = _Erased()
         people = self._people(traces.people)
         if not keep_source:
             self._add_restatements(chain, traces, [person.recalled for person in people])
             erased.messages, erased.work = self._blank_words(traces, [person.said for person in people])
-        self._unmention(set(chain), [person.recalled for person in people])
+        self._remove_from_recalled(set(chain), [person.recalled for person in people])
         for memory_id in chain:
             erased.versions += self._db.execute("DELETE FROM changes WHERE memory_id = ?", (memory_id,))
             self._db.execute("DELETE FROM words WHERE rowid = (SELECT number FROM memories WHERE id = ?)", (memory_id,))
@@ -168,7 +168,9 @@ class Eraser:
         self._blank_versions(traces)
         return erased
 
-    def _add_restatements(self, chain: Sequence[str], traces: Traces, recalled_in: Sequence["_Sessions"]) -> None:
+    def _add_restatements(
+        self, chain: Sequence[str], traces: ErasureTargets, recalled_in: Sequence["_Sessions"]
+    ) -> None:
         """What answers repeat of an erased memory that they used, or whose words they replied to, goes with it."""
         listed = _listed(chain)
         texts = {row["id"]: row["text"] for row in self._db.rows(_TEXTS, (listed,))}
@@ -180,11 +182,11 @@ class Eraser:
             )
             for row in rows:
                 for memory_id in texts.keys() & set(json.loads(row["recalled"])):
-                    traces.add_texts(restatements(texts[memory_id], row["text"]))
+                    traces.add_texts(sentences_restating(texts[memory_id], row["text"]))
         for row in self._db.rows(_REPLIES, (listed,)):
-            traces.add_texts(restatements(texts[row["id"]], row["reply"] or ""))
+            traces.add_texts(sentences_restating(texts[row["id"]], row["reply"] or ""))
 
-    def _blank_words(self, traces: Traces, said: Sequence["_Sessions"]) -> tuple[int, int]:
+    def _blank_words(self, traces: ErasureTargets, said: Sequence["_Sessions"]) -> tuple[int, int]:
         """Blank the erased words in the conversations they may come from; drop pending work on such messages."""
         blanked = work = 0
         for sessions in said:
@@ -206,13 +208,13 @@ class Eraser:
             self._blank_titles(traces, sessions)
         return blanked, work
 
-    def _blank_titles(self, traces: Traces, sessions: "_Sessions") -> None:
+    def _blank_titles(self, traces: ErasureTargets, sessions: "_Sessions") -> None:
         rows = self._db.rows(f"SELECT s.id, s.title FROM sessions AS s WHERE {sessions.where}", sessions.values)
         for row, clean in zip(rows, traces.blank([row["title"] for row in rows], BLANK), strict=True):
             if clean != row["title"]:
                 self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (clean, row["id"]))
 
-    def _blank_versions(self, traces: Traces) -> None:
+    def _blank_versions(self, traces: ErasureTargets) -> None:
         """Blank the erased words where other memories of the same owners quote them or had them before."""
         for owner in traces.people:
             quoting = self._db.rows("SELECT number, quote FROM memories WHERE owner = ? AND quote <> ''", (owner,))
@@ -224,7 +226,7 @@ class Eraser:
                     if row["words"] and row["words"] in traces.texts:
                         self._db.execute(f"UPDATE changes SET {column} = NULL WHERE seq = ?", (row["seq"],))
 
-    def _unmention(self, gone: set[str], recalled_in: Sequence["_Sessions"]) -> None:
+    def _remove_from_recalled(self, gone: set[str], recalled_in: Sequence["_Sessions"]) -> None:
         """Take the ids out of the lists of what answers had recalled."""
         for sessions in recalled_in:
             rows = self._db.rows(
@@ -243,13 +245,13 @@ class Eraser:
         for owner in sorted(owners):
             row = self._db.row("SELECT kind, name FROM owners WHERE id = ?", (owner,))
             if row is not None:
-                found.append(_person(owner, Scope(row["kind"]), row["name"]))
+                found.append(_owner_sessions(owner, Scope(row["kind"]), row["name"]))
         return found
 
     def _note_erasure(self) -> None:
         """Have caches and the index give up what they hold; the erasure is numbered by the epoch that it begins."""
         epoch = begin_epoch(self._db)
-        self._db.execute("INSERT INTO erasures (id, asked_at) VALUES (?, ?)", (epoch, stamp(self._clock())))
+        self._db.execute("INSERT INTO erasures (id, asked_at) VALUES (?, ?)", (epoch, format_time(self._clock())))
 
 
 _TEXTS = "SELECT id, text FROM memories WHERE id IN (SELECT value FROM json_each(?))"
@@ -291,7 +293,7 @@ class _Person:
     recalled: _Sessions
 
 
-def _person(owner: int, kind: Scope, name: str) -> _Person:
+def _owner_sessions(owner: int, kind: Scope, name: str) -> _Person:
     if kind is Scope.AGENT:
         # Said by whoever taught the agent, or by nobody named; recalled by all who talk to it.
         taught = "s.id IN (SELECT evidence_session FROM memories WHERE owner = ?)"
@@ -302,5 +304,5 @@ def _person(owner: int, kind: Scope, name: str) -> _Person:
     return _Person(sessions, sessions)
 
 
-def _receipt(erased: _Erased) -> Receipt:
-    return Receipt(**asdict(erased))
+def _receipt(erased: _Erased) -> ErasureReport:
+    return ErasureReport(**asdict(erased))

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from memchat.core.types import MetadataValue
 from memchat.errors import StoreError
-from memchat.storage.erasure.byte_search import Needles
-from memchat.storage.isolated import run_apart
+from memchat.storage.erasure.byte_search import ByteSearcher
+from memchat.storage.isolated import run_isolated_python
 
 CHUNK_BYTES = 8 << 20
 SHORTEST_TEXT = 4
@@ -40,7 +40,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Traces:
+class ErasureTargets:
     """What was erased: `texts` to blank where they were said, `needles` to search for with the kind of each.
 
     `people` are the numbers of the owners it was of.
@@ -90,7 +90,7 @@ class Traces:
 
     def blank(self, texts: Sequence[str], blank: str) -> list[str]:
         """`texts` with every erased text in them replaced by `blank`, the longest first."""
-        erased = Needles(text.encode("utf-8", "surrogatepass") for text in self.texts)
+        erased = ByteSearcher(text.encode("utf-8", "surrogatepass") for text in self.texts)
         return [
             _replaced(text, found, blank) if found else text
             for batch in _batches(texts)
@@ -115,7 +115,7 @@ def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start:]
 
 
-def _found_in(texts: Sequence[str], erased: Needles) -> list[set[bytes]]:
+def _found_in(texts: Sequence[str], erased: ByteSearcher) -> list[set[bytes]]:
     """Which of `erased` stand in each of `texts`: all are searched as one."""
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     ends = list(accumulate(map(len, encoded)))
@@ -141,14 +141,14 @@ class Searched:
     bytes: int
 
 
-def scan(folder: Path, traces: Traces) -> Searched:
+def search_files_isolated(folder: Path, traces: ErasureTargets) -> Searched:
     """Search every file below `folder` for every needle, byte by byte, in a process of its own.
 
     POSIX takes all of a process's locks on a file away when the process closes any descriptor of it: to read the
     database here would take SQLite's locks from under its open connections.
     """
     command = ["-c", "from memchat.storage.erasure.targets import search_files; search_files()", str(folder)]
-    ran = run_apart(command, pickle.dumps(list(traces.needles)))
+    ran = run_isolated_python(command, pickle.dumps(list(traces.needles)))
     if ran.returncode:
         raise StoreError(
             f"It is erased, but {folder} could not be searched for what might be left of it.",
@@ -164,12 +164,12 @@ def search_files() -> None:
     Where whoever asked is killed meanwhile, nobody is left to be told, nor to be shown a traceback.
     """
     with suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
-        needles = Needles(pickle.load(sys.stdin.buffer))
+        needles = ByteSearcher(pickle.load(sys.stdin.buffer))
         sys.stdout.buffer.write(pickle.dumps(_search_files(Path(sys.argv[1]), needles)))
         sys.stdout.buffer.flush()
 
 
-def _search_files(folder: Path, needles: Needles) -> tuple[list[tuple[str, bytes]], int, int]:
+def _search_files(folder: Path, needles: ByteSearcher) -> tuple[list[tuple[str, bytes]], int, int]:
     findings: list[tuple[str, bytes]] = []
     files = size = 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
@@ -185,7 +185,7 @@ def _search_files(folder: Path, needles: Needles) -> tuple[list[tuple[str, bytes
     return findings, files, size
 
 
-def search(chunks: Iterable[bytes], needles: Needles) -> set[bytes]:
+def search(chunks: Iterable[bytes], needles: ByteSearcher) -> set[bytes]:
     """Which of `needles` stand in any of `chunks`."""
     return {needle for chunk in chunks for _, needle in needles.within(chunk)}
 

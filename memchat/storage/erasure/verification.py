@@ -4,15 +4,15 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from memchat.storage.database import Database
-from memchat.storage.erasure.byte_search import Needles
-from memchat.storage.erasure.targets import DETAILS, Finding, Traces, search
+from memchat.storage.erasure.byte_search import ByteSearcher
+from memchat.storage.erasure.targets import DETAILS, ErasureTargets, Finding, search
 
 ROWS = 500
 """Rows read at a time."""
 _TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "words")
 
 
-def not_rightly_there(database: Database, findings: Sequence[Finding], traces: Traces) -> tuple[Finding, ...]:
+def exclude_legitimate(database: Database, findings: Sequence[Finding], traces: ErasureTargets) -> tuple[Finding, ...]:
     """What is left of `findings` without the words and vectors that a living row holds too.
 
     Ids are never there by right. Cues and metadata are words like any others: in a file that is neither the database
@@ -31,10 +31,10 @@ def not_rightly_there(database: Database, findings: Sequence[Finding], traces: T
     return tuple(found for found in findings if counts(found))
 
 
-def _living(database: Database, wanted: set[bytes], traces: Traces) -> set[bytes]:
+def _living(database: Database, wanted: set[bytes], traces: ErasureTargets) -> set[bytes]:
     """Which of `wanted` some row holds."""
-    vectors = Needles(needle for needle in wanted if traces.needles[needle] == "vector")
-    words = Needles(needle for needle in wanted if traces.needles[needle] != "vector")
+    vectors = ByteSearcher(needle for needle in wanted if traces.needles[needle] == "vector")
+    words = ByteSearcher(needle for needle in wanted if traces.needles[needle] != "vector")
     found = search(_values(database, "vectors"), vectors) if vectors.longest else set()
     if words.longest:
         for table in _TABLES:

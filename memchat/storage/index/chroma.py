@@ -73,7 +73,7 @@ class ChromaIndex:
         with _translated("loading the index"):
             self._collection(owner)
 
-    def put(self, owner: int, entries: Sequence[Entry]) -> None:
+    def upsert(self, owner: int, entries: Sequence[Entry]) -> None:
         """Write the entries whole. Holds the interpreter lock throughout: keep them few."""
         import numpy as np
 
@@ -87,7 +87,7 @@ class ChromaIndex:
                 metadatas=[told for entry in entries for told in (_metadata(entry), *_nothing(entry))],
             )
 
-    def prune(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
+    def delete_stale(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
         """Remove the records of `memory_ids` whose ids are not in `keep`; returns how many of the memories it held."""
         with _translated("removing from the index"):
             collection = self._collection(owner)
@@ -112,7 +112,7 @@ class ChromaIndex:
                     return _best(found["ids"], found["distances"], limit)
                 wanted *= PER_MEMORY
 
-    def contents(self, owner: int) -> dict[str, "Vectors"]:
+    def all_records(self, owner: int) -> dict[str, "Vectors"]:
         """Every record and its vector, for checking."""
         with _translated("reading the index"):
             found = self._collection(owner).get(include=["embeddings"])

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memchat.errors import StoreBusy, StoreError
-from memchat.storage.database import Database, private_folder, remove_folder, translated
+from memchat.storage.database import Database, private_folder, remove_folder, translate_errors
 from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.manifest import marked
-from memchat.storage.index.synced_index import IndexPlace, OpenIndex, owners_to_index, usable
+from memchat.storage.index.synced_index import IndexConfig, SyncedIndex, owners_to_index, usable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -41,18 +41,18 @@ class IndexState:
     reason: str | None = None
 
 
-def index_lock(place: IndexPlace) -> "BaseFileLock":
+def index_lock(place: IndexConfig) -> "BaseFileLock":
     """The lock that goes with the folder. It belongs to the thread that takes it."""
     from filelock import FileLock
 
     return FileLock(place.lock, mode=0o600)
 
 
-def acquired(lock: "BaseFileLock") -> bool:
+def try_acquire(lock: "BaseFileLock") -> bool:
     """Take the lock if nobody has it, without waiting. StoreError where there can be none."""
     from filelock import Timeout
 
-    with translated(Path(lock.lock_file)):
+    with translate_errors(Path(lock.lock_file)):
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -62,18 +62,18 @@ def acquired(lock: "BaseFileLock") -> bool:
     return True
 
 
-def remove_index(place: IndexPlace) -> None:
+def remove_index(place: IndexConfig) -> None:
     """Remove the folder and all that is in it, which is only for the holder of the lock."""
-    with translated(place.index):
+    with translate_errors(place.index):
         if place.index.exists():
             remove_folder(place.index)
 
 
-def drop_index_now(place: IndexPlace) -> bool:
+def drop_index_now(place: IndexConfig) -> bool:
     """Remove the index from disk if no process has it; False when one does."""
     private_folder(place.lock.parent)
     lock = index_lock(place)
-    if not acquired(lock):
+    if not try_acquire(lock):
         return False
     try:
         remove_index(place)
@@ -82,7 +82,7 @@ def drop_index_now(place: IndexPlace) -> bool:
     return True
 
 
-def wait_until_dropped(place: IndexPlace, database: Database, erasure: int, timeout_s: float) -> bool:
+def wait_until_dropped(place: IndexConfig, database: Database, erasure: int, timeout_s: float) -> bool:
     """Wait until the index is gone that may hold what `erasure` erased; whoever had it. False when time runs out.
 
     The index is removed here as soon as nobody has it, so that an owner that dies is not waited for.
@@ -92,14 +92,14 @@ def wait_until_dropped(place: IndexPlace, database: Database, erasure: int, time
         if database.value("SELECT index_dropped FROM erasures WHERE id = ?", (erasure,)):
             return True
         if drop_index_now(place):
-            settle(database, erasure)
+            mark_index_dropped(database, erasure)
             return True
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.05)
 
 
-def rebuild_now(place: IndexPlace, progress: Callable[[int, int], None]) -> int:
+def rebuild_now(place: IndexConfig, progress: Callable[[int, int], None]) -> int:
     """Build the index from the vectors in the database and leave it closed; returns how many memories are in it.
 
     `progress(done, total)` is called along the way, in memories. Raises StoreBusy while another process has the index,
@@ -107,7 +107,7 @@ def rebuild_now(place: IndexPlace, progress: Callable[[int, int], None]) -> int:
     """
     with Database(place.database) as database:
         lock = index_lock(place)
-        if not acquired(lock):
+        if not try_acquire(lock):
             raise StoreBusy(
                 "Another memchat is running and has the index.", hint="Close it, then run memchat reindex again."
             )
@@ -121,12 +121,12 @@ def rebuild_now(place: IndexPlace, progress: Callable[[int, int], None]) -> int:
             lock.release()
 
 
-def look(place: IndexPlace) -> IndexState:
+def inspect_index(place: IndexConfig) -> IndexState:
     """How the index stands, for a process that does not keep it. Loads nothing and changes nothing."""
     if not place.index.exists():
         return IndexState(False, Phase.ABSENT)
     lock = index_lock(place)
-    if not acquired(lock):
+    if not try_acquire(lock):
         return IndexState(False, Phase.ELSEWHERE)
     try:
         with Database(place.database) as database:
@@ -138,7 +138,7 @@ def look(place: IndexPlace) -> IndexState:
     return IndexState(False, Phase.READY, sum(found[0].memories.values()))
 
 
-def _built(place: IndexPlace, database: Database, progress: Callable[[int, int], None]) -> int:
+def _built(place: IndexConfig, database: Database, progress: Callable[[int, int], None]) -> int:
     owners = owners_to_index(place, database)
     if not owners:
         progress(0, 0)
@@ -146,7 +146,7 @@ def _built(place: IndexPlace, database: Database, progress: Callable[[int, int],
     marks = ",".join("?" * len(owners))
     sql = f"SELECT count(*) FROM memories WHERE superseded_by IS NULL AND owner IN ({marks})"
     total = int(database.value(sql, owners))
-    index = OpenIndex(place, database, batch=1024)
+    index = SyncedIndex(place, database, batch=1024)
     while index.step():
         progress(index.indexed, total)
     indexed = index.indexed
@@ -154,6 +154,6 @@ def _built(place: IndexPlace, database: Database, progress: Callable[[int, int],
     return indexed
 
 
-def settle(database: Database, erasure: int) -> None:
+def mark_index_dropped(database: Database, erasure: int) -> None:
     """Tell whoever erased, up to `erasure`, that no index of before is left."""
     database.execute("UPDATE erasures SET index_dropped = 1 WHERE index_dropped = 0 AND id <= ?", (erasure,))

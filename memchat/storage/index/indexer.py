@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from memchat.errors import MemchatError, StoreBusy
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import IndexBroken
-from memchat.storage.index.folder import IndexState, Phase, acquired, index_lock, remove_index, settle
-from memchat.storage.index.synced_index import IndexPlace, OpenIndex, owners_to_index
+from memchat.storage.index.folder import IndexState, Phase, index_lock, mark_index_dropped, remove_index, try_acquire
+from memchat.storage.index.synced_index import IndexConfig, SyncedIndex, owners_to_index
 from memchat.storage.position import Position, position
 from memchat.text.embedding import load_numpy
 
@@ -29,23 +29,23 @@ PACE_S = 0.01
 WAIT_S = 0.1
 """How long a question may wait for the last few changes to be indexed."""
 FEW_CHANGES = 16
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 REOPEN_EVERY_S = 60.0
 
 
-class IndexKeeper:
+class Indexer:
     """Start it, ask it, close it. A process that ends without `close` costs a rebuild and nothing else.
 
     The first question starts it as well, and is answered None.
     """
 
-    def __init__(self, place: IndexPlace) -> None:
+    def __init__(self, place: IndexConfig) -> None:
         self._place = place
         self._owned = False
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
         self._news = threading.Condition()
         self._stop = False
-        self._index: OpenIndex | None = None
+        self._index: SyncedIndex | None = None
         self._state = IndexState(False, Phase.STARTING)
         self._broken: str | None = None
         self._failures = 0
@@ -94,7 +94,7 @@ class IndexKeeper:
             self.wake()
             return None
 
-    def _ready_for(self, index: OpenIndex, owner: int, asked_at: Position) -> bool:
+    def _ready_for(self, index: SyncedIndex, owner: int, asked_at: Position) -> bool:
         if index.epoch != asked_at.epoch or not index.holds(owner):
             return False
         if index.seq < asked_at.seq and not index.filling and asked_at.seq - index.seq <= FEW_CHANGES:
@@ -107,8 +107,8 @@ class IndexKeeper:
         load_numpy()
         try:
             with Database(self._place.database) as database:
-                while not self._stop and self._failures < MOST_FAILURES:
-                    self._hold(database)
+                while not self._stop and self._failures < MAX_FAILURES:
+                    self._run_while_locked(database)
                     self._pause(LOCK_EVERY_S)
         except MemchatError as error:
             self._set(Phase.OFF, str(error))
@@ -116,32 +116,32 @@ class IndexKeeper:
         if self._state.phase is not Phase.OFF:
             self._set(Phase.CLOSED if self._stop else Phase.OFF)
 
-    def _hold(self, database: Database) -> None:
+    def _run_while_locked(self, database: Database) -> None:
         """Take the lock, if it is free, and keep the index until told to stop or until it breaks."""
         lock = index_lock(self._place)
-        if not acquired(lock):
+        if not try_acquire(lock):
             self._set(Phase.ELSEWHERE)
             return
         try:
             self._owned = True
             while not self._stop:
-                self._look(database)
+                self._step(database)
             if self._broken is not None:
                 raise IndexBroken(self._broken)
             if self._index is not None:
                 index, self._index = self._index, None
                 index.close()
         except (IndexBroken, MemchatError) as error:
-            self._throw_away(str(error))
+            self._discard_broken(str(error))
         except Exception as error:
             # Whatever it was: recall goes on without the index, and the folder must not be left half written.
             log.debug("in the index's thread", exc_info=True)
-            self._throw_away(type(error).__name__)
+            self._discard_broken(type(error).__name__)
         finally:
             self._owned = False
             lock.release()
 
-    def _look(self, database: Database) -> None:
+    def _step(self, database: Database) -> None:
         try:
             if self._index is None:
                 self._open(database)
@@ -150,7 +150,7 @@ class IndexKeeper:
             elif position(database).epoch != self._index.epoch:
                 self._drop()
             else:
-                self._tend(self._index, database)
+                self._sync_step(self._index, database)
         except StoreBusy:
             self._pause(LOCK_EVERY_S)
 
@@ -159,20 +159,20 @@ class IndexKeeper:
         now = position(database)
         if now != self._nothing_at and not owners_to_index(self._place, database):
             remove_index(self._place)
-            settle(database, now.epoch)
+            mark_index_dropped(database, now.epoch)
             self._set(Phase.EMPTY)
             self._nothing_at = now
         if now == self._nothing_at:
             self._pause(LOOK_EVERY_S)
             return
         self._set(Phase.FILLING)
-        self._index = OpenIndex(self._place, database)
+        self._index = SyncedIndex(self._place, database)
         self._opened_at = time.monotonic()
         self._index.warm()
 
-    def _tend(self, index: OpenIndex, database: Database) -> None:
+    def _sync_step(self, index: SyncedIndex, database: Database) -> None:
         if self._settled < index.epoch:
-            settle(database, index.epoch)
+            mark_index_dropped(database, index.epoch)
             self._settled = index.epoch
         worked = index.step()
         if self._wanted_room and time.monotonic() - self._opened_at > REOPEN_EVERY_S:
@@ -189,7 +189,7 @@ class IndexKeeper:
         if index is not None:
             index.discard()
 
-    def _throw_away(self, reason: str) -> None:
+    def _discard_broken(self, reason: str) -> None:
         self._failures += 1
         log.warning("the index failed (%s); it is thrown away and built anew from the database", reason)
         try:
@@ -198,7 +198,7 @@ class IndexKeeper:
             log.warning("closing the broken index: %s", error)
         self._index, self._broken = None, None
         remove_index(self._place)
-        self._set(Phase.OFF if self._failures >= MOST_FAILURES else Phase.FILLING, reason)
+        self._set(Phase.OFF if self._failures >= MAX_FAILURES else Phase.FILLING, reason)
 
     def _set(self, phase: Phase, reason: str | None = None) -> None:
         index = self._index

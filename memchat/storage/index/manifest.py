@@ -13,13 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-MARKER = "clean.json"
+MANIFEST_FILE = "clean.json"
 FORMAT = 1
 BLOCK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class IndexManifest:
     """What an index holds: all changes up to `seq`, as of an epoch, which an erasure ends.
 
     `memories` counts those indexed of each owner; `filling` names the owners that are not complete yet with the last
@@ -37,7 +37,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileChecksum:
     """A file as it was: size in bytes, time of the last change, checksum of the content."""
 
     size: int
@@ -45,10 +45,10 @@ class Stamp:
     crc: int
 
 
-Stamps = dict[str, Stamp]
+Stamps = dict[str, FileChecksum]
 
 
-def write_marker(index: Path, coverage: Coverage, known: Mapping[str, Stamp]) -> None:
+def write_manifest(index: Path, coverage: IndexManifest, known: Mapping[str, FileChecksum]) -> None:
     """Mark `index` as closed cleanly, durably. Files unchanged since `known` are not read again."""
     stamps = {name: _stamp(path, known.get(name)) for name, path in _files(index / coverage.folder).items()}
     content = {
@@ -57,20 +57,20 @@ def write_marker(index: Path, coverage: Coverage, known: Mapping[str, Stamp]) ->
         "coverage": _renamed(asdict(coverage), "epoch", "erasure"),
         "files": {name: [stamp.size, stamp.changed_ns, stamp.crc] for name, stamp in stamps.items()},
     }
-    part = index / (MARKER + ".part")
+    part = index / (MANIFEST_FILE + ".part")
     with part.open("w", encoding="ascii") as file:
         json.dump(content, file)
         file.flush()
         os.fsync(file.fileno())
     part.chmod(0o600)
-    part.replace(index / MARKER)
+    part.replace(index / MANIFEST_FILE)
     _sync_folder(index)
 
 
-def read_marker(index: Path) -> tuple[Coverage, Stamps] | None:
+def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
     """What the mark says, when the index is byte for byte what it was; None when it must not be opened."""
     try:
-        content = json.loads((index / MARKER).read_text(encoding="ascii"))
+        content = json.loads((index / MANIFEST_FILE).read_text(encoding="ascii"))
         coverage, stamps = _parsed(content)
         files = _files(index / coverage.folder)
         sound = files.keys() == stamps.keys() and all(_same(files[name], stamps[name]) for name in files)
@@ -81,16 +81,16 @@ def read_marker(index: Path) -> tuple[Coverage, Stamps] | None:
 
 def marked(index: Path) -> bool:
     """Whether the mark is there, its truth not looked at."""
-    return (index / MARKER).is_file()
+    return (index / MANIFEST_FILE).is_file()
 
 
-def remove_marker(index: Path) -> None:
+def remove_manifest(index: Path) -> None:
     """Take the mark away so that it stays away."""
-    (index / MARKER).unlink(missing_ok=True)
+    (index / MANIFEST_FILE).unlink(missing_ok=True)
     _sync_folder(index)
 
 
-def _parsed(content: dict[str, object]) -> tuple[Coverage, Stamps]:
+def _parsed(content: dict[str, object]) -> tuple[IndexManifest, Stamps]:
     if content["format"] != FORMAT or content["chromadb"] != version("chromadb"):
         raise ValueError("written by another version")
     coverage, files = content["coverage"], content["files"]
@@ -100,7 +100,9 @@ def _parsed(content: dict[str, object]) -> tuple[Coverage, Stamps]:
         raise ValueError("not a folder of the index")
     for part in ("memories", "filling"):
         coverage[part] = {int(owner): int(number) for owner, number in coverage[part].items()}
-    return Coverage(**_renamed(coverage, "erasure", "epoch")), {name: Stamp(*stamp) for name, stamp in files.items()}
+    return IndexManifest(**_renamed(coverage, "erasure", "epoch")), {
+        name: FileChecksum(*stamp) for name, stamp in files.items()
+    }
 
 
 def _renamed(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:
@@ -112,14 +114,14 @@ def _files(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
 
 
-def _stamp(path: Path, known: Stamp | None) -> Stamp:
+def _stamp(path: Path, known: FileChecksum | None) -> FileChecksum:
     found = path.stat()
     if known is not None and (known.size, known.changed_ns) == (found.st_size, found.st_mtime_ns):
         return known
-    return Stamp(found.st_size, found.st_mtime_ns, _checksum(path))
+    return FileChecksum(found.st_size, found.st_mtime_ns, _checksum(path))
 
 
-def _same(path: Path, stamp: Stamp) -> bool:
+def _same(path: Path, stamp: FileChecksum) -> bool:
     return path.is_file() and path.stat().st_size == stamp.size and _checksum(path) == stamp.crc
 
 

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 
-class Gate:
+class ReadWriteLock:
     """Open from the start. Shutting it waits until everybody who is in has left."""
 
     def __init__(self) -> None:
@@ -14,7 +14,7 @@ class Gate:
         self._open = True
 
     @contextmanager
-    def entered(self) -> Generator[bool]:
+    def read(self) -> Generator[bool]:
         """Yields whether the gate is open; while the block runs, it then cannot be shut."""
         with self._changed:
             entered = self._open
@@ -27,7 +27,7 @@ class Gate:
                 self._changed.notify_all()
 
     @contextmanager
-    def shut(self) -> Generator[None]:
+    def write(self) -> Generator[None]:
         """Keep everybody out while the block runs; it stays shut if the block fails."""
         self.close()
         yield

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from memchat.storage.database import Database, private_folder, remove_folder
 from memchat.storage.index.chroma import ChromaIndex, Entry
 from memchat.storage.index.malloc import overwrite_freed_memory
-from memchat.storage.index.manifest import Coverage, Stamps, read_marker, remove_marker, write_marker
-from memchat.storage.index.rwlock import Gate
+from memchat.storage.index.manifest import IndexManifest, Stamps, read_manifest, remove_manifest, write_manifest
+from memchat.storage.index.rwlock import ReadWriteLock
 from memchat.storage.position import position
-from memchat.storage.vectors.codec import decoded
+from memchat.storage.vectors.codec import decode_vectors
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 BATCH_RECORDS = 32
 """Records a write: it holds the interpreter lock for about a millisecond each."""
 CHANGES = 32
-MOST_OPEN = 32
+MAX_OPEN = 32
 """Collections kept loaded at a time."""
 
-_TOLD = ("scope", "category", "created_at", "valid_from", "valid_to", "expires_at")
+_METADATA_FIELDS = ("scope", "category", "created_at", "valid_from", "valid_to", "expires_at")
 # A memory is found by its owner: the plus keeps SQLite from going through everybody's vectors by their embedder.
 _CURRENT = """
     SELECT m.number, m.id, m.text, m.scope, m.category, m.created_at, m.valid_from, m.valid_to, m.expires_at,
@@ -40,7 +40,7 @@ _CURRENT = """
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPlace:
+class IndexConfig:
     """Where the index lies, which database it is of, and what goes into it."""
 
     index: Path
@@ -51,14 +51,14 @@ class IndexPlace:
     """An owner with fewer current memories than this is not indexed."""
 
 
-class OpenIndex:
+class SyncedIndex:
     """The index of `place`, which the caller holds the lock of, brought to life: the one on disk if it can be
     trusted, else an empty one.
 
     Raises IndexBroken, OSError and StoreError; after any of them only `discard` makes sense.
     """
 
-    def __init__(self, place: IndexPlace, database: Database, batch: int = BATCH_RECORDS) -> None:
+    def __init__(self, place: IndexConfig, database: Database, batch: int = BATCH_RECORDS) -> None:
         self._place = place
         self._db = database
         self._batch = batch
@@ -74,8 +74,8 @@ class OpenIndex:
         # Chroma makes its files with the process's umask; behind a folder nobody else may enter that does not matter.
         place.index.chmod(0o700)
         self._folder.mkdir(exist_ok=True)
-        remove_marker(place.index)
-        self._gate = Gate()
+        remove_manifest(place.index)
+        self._gate = ReadWriteLock()
         overwrite_freed_memory()
         self._chroma = ChromaIndex(self._folder)
 
@@ -95,11 +95,11 @@ class OpenIndex:
 
     def has_room_for(self, owner: int) -> bool:
         """Whether a question about the owner loads no collection beyond those that may be."""
-        return owner in self._chroma.opened or len(self._chroma.opened) < MOST_OPEN
+        return owner in self._chroma.opened or len(self._chroma.opened) < MAX_OPEN
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]] | None:
         """Ids of the owner's memories nearest to any row of `query`, best first; None while it is being closed."""
-        with self._gate.entered() as open_now:
+        with self._gate.read() as open_now:
             return self._chroma.nearest(owner, query, limit) if open_now else None
 
     def step(self) -> bool:
@@ -117,7 +117,7 @@ class OpenIndex:
 
     def reopen(self) -> None:
         """Close and open Chroma, which unloads every collection."""
-        with self._gate.shut():
+        with self._gate.write():
             self._chroma.close()
             self._chroma = ChromaIndex(self._folder)
 
@@ -125,7 +125,7 @@ class OpenIndex:
         """Close Chroma and mark what it leaves as clean."""
         self._gate.close()
         self._chroma.close()
-        coverage = Coverage(
+        coverage = IndexManifest(
             self._folder.name,
             self._place.fingerprint,
             self.seq,
@@ -134,7 +134,7 @@ class OpenIndex:
             self._filling,
             change_at(self._db, self.seq),
         )
-        write_marker(self._place.index, coverage, self._stamps)
+        write_manifest(self._place.index, coverage, self._stamps)
 
     def discard(self) -> None:
         """Close Chroma and remove all that is on disk."""
@@ -148,7 +148,7 @@ class OpenIndex:
         """Records that are missing, that should not be there, and whose vector is another, by their ids."""
         import numpy as np
 
-        held = self._chroma.contents(owner)
+        held = self._chroma.all_records(owner)
         sql = f"{_CURRENT} m.owner = ? ORDER BY m.number"
         entries = self._entries(sql, owner)
         right = {record: row for entry in entries for record, row in zip(entry.ids(), entry.rows, strict=True)}
@@ -172,7 +172,7 @@ class OpenIndex:
             return
         entries = _first_records(_entries(rows, self._place.fingerprint), self._batch)
         self._make_space(owner)
-        self._chroma.put(owner, entries)
+        self._chroma.upsert(owner, entries)
         self._memories[owner] = self._memories.get(owner, 0) + len(entries)
         self._filling[owner] = entries[-1].number if entries else int(rows[-1]["number"])
 
@@ -196,11 +196,11 @@ class OpenIndex:
         sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
         entries = self._entries(sql, owner, *memory_ids)
         self._make_space(owner)
-        held = self._chroma.prune(owner, memory_ids, {record for entry in entries for record in entry.ids()})
+        held = self._chroma.delete_stale(owner, memory_ids, {record for entry in entries for record in entry.ids()})
         self._memories[owner] += len(entries) - held
         while entries:
             now = _first_records(entries, self._batch)
-            self._chroma.put(owner, now)
+            self._chroma.upsert(owner, now)
             entries = entries[len(now) :]
 
     def _entries(self, sql: str, *values: object) -> list[Entry]:
@@ -212,9 +212,9 @@ class OpenIndex:
             self.reopen()
 
 
-def usable(place: IndexPlace, database: Database) -> tuple[Coverage, Stamps] | None:
+def usable(place: IndexConfig, database: Database) -> tuple[IndexManifest, Stamps] | None:
     """The index on disk, if it was closed cleanly, is undamaged, and no other epoch has begun since."""
-    found = read_marker(place.index)
+    found = read_manifest(place.index)
     if found is None:
         return None
     coverage = found[0]
@@ -229,7 +229,7 @@ def change_at(database: Database, seq: int) -> str:
     return str(database.value("SELECT memory_id || ' ' || at FROM changes WHERE seq = ?", (seq,)) or "")
 
 
-def owners_to_index(place: IndexPlace, database: Database) -> list[int]:
+def owners_to_index(place: IndexConfig, database: Database) -> list[int]:
     """The owners with enough memories, the one last active first."""
     rows = database.rows(
         "SELECT owner FROM memories WHERE superseded_by IS NULL GROUP BY owner HAVING count(*) >= ?"
@@ -239,25 +239,25 @@ def owners_to_index(place: IndexPlace, database: Database) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _worth_indexing(place: IndexPlace, database: Database, owner: int) -> bool:
+def _worth_indexing(place: IndexConfig, database: Database, owner: int) -> bool:
     sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
     return int(database.value(sql, (owner,))) >= max(place.index_from, 1)
 
 
-def _nothing_yet(place: IndexPlace, database: Database) -> Coverage:
+def _nothing_yet(place: IndexConfig, database: Database) -> IndexManifest:
     now = position(database)
     # A folder of another name each time: Chroma keeps what it knows of a folder for the life of the process.
     name = secrets.token_hex(4)
     filling = dict.fromkeys(owners_to_index(place, database), 0)
-    return Coverage(name, place.fingerprint, now.seq, now.epoch, {}, filling, change_at(database, now.seq))
+    return IndexManifest(name, place.fingerprint, now.seq, now.epoch, {}, filling, change_at(database, now.seq))
 
 
 def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:
     """What goes into the index of these rows; memories whose vectors cannot be those of `fingerprint` are left out."""
     found = []
     for row in rows:
-        if (embedded := decoded(row["kinds"], row["vectors"], fingerprint)) is not None:
-            metadata = {name: row[name] for name in _TOLD if row[name] is not None}
+        if (embedded := decode_vectors(row["kinds"], row["vectors"], fingerprint)) is not None:
+            metadata = {name: row[name] for name in _METADATA_FIELDS if row[name] is not None}
             found.append(Entry(row["number"], row["id"], row["text"], embedded.kinds, embedded.rows, metadata))
     return found
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import IndexBroken
-from memchat.storage.index.folder import acquired, index_lock, remove_index
-from memchat.storage.index.synced_index import IndexPlace, OpenIndex, usable
+from memchat.storage.index.folder import index_lock, remove_index, try_acquire
+from memchat.storage.index.synced_index import IndexConfig, SyncedIndex, usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class IndexCheck:
         return not (self.missing or self.extra or self.wrong)
 
 
-def check_now(place: IndexPlace) -> IndexCheck | None:
+def verify_index(place: IndexConfig) -> IndexCheck | None:
     """Open the index, bring it up to date and compare every record with the database.
 
     None when there is no index that may be opened, or another process has it. An index that fails while it is looked
     at is removed, and StoreError says so.
     """
     lock = index_lock(place)
-    if not acquired(lock):
+    if not try_acquire(lock):
         return None
     try:
         with Database(place.database) as database:
@@ -42,8 +42,8 @@ def check_now(place: IndexPlace) -> IndexCheck | None:
         lock.release()
 
 
-def _compared(place: IndexPlace, database: Database) -> IndexCheck:
-    index = OpenIndex(place, database)
+def _compared(place: IndexConfig, database: Database) -> IndexCheck:
+    index = SyncedIndex(place, database)
     while index.step():
         pass
     missing, extra, wrong = [], [], []

@@ -9,7 +9,7 @@ _KINDS = frozenset({VectorKind.TEXT, VectorKind.JOINED, VectorKind.CUE, VectorKi
 _OWN = frozenset({VectorKind.TEXT, VectorKind.JOINED, VectorKind.WINDOW})
 
 
-def decoded(kinds: str | None, rows: bytes | None, fingerprint: str) -> Embedded | None:
+def decode_vectors(kinds: str | None, rows: bytes | None, fingerprint: str) -> Embedded | None:
     """The vectors of a row of `fingerprint`; None where they cannot be that."""
     import numpy as np
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from memchat.storage.database import Database
 from memchat.storage.position import Position, position
-from memchat.text.embedding import completed
+from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
-    from memchat.storage.vectors.matrix import OwnerVectors
+    from memchat.storage.vectors.matrix import VectorMatrix
 
 CACHE_BYTES = 256 * 2**20
 """What the vectors of all owners but the one asked for last may take together."""
@@ -27,7 +27,7 @@ CHUNK = 2_000
 
 @dataclass(slots=True)
 class _Entry:
-    vectors: "OwnerVectors"
+    vectors: "VectorMatrix"
     position: Position
 
 
@@ -68,7 +68,7 @@ class VectorCache:
         return self.size_bytes - last.vectors.size_bytes
 
 
-class ExactScan:
+class ExactSearch:
     """Nearest memories by comparing with all of them, through one thread's `database`.
 
     Vectors of another fingerprint than `fingerprint` do not compare and are passed over.
@@ -89,7 +89,7 @@ class ExactScan:
         """
         if limit <= 0 or len(query) == 0 or (allowed is not None and not allowed):
             return []
-        self.fingerprint = completed(self.fingerprint, query.shape[1])
+        self.fingerprint = with_dimension(self.fingerprint, query.shape[1])
         with self._cache.lock:
             entry = self._up_to_date(owner, query.shape[1])
             if entry is not None:
@@ -111,7 +111,7 @@ class ExactScan:
 
     def _up_to_date(self, owner: int, dim: int) -> _Entry | None:
         """The owner's cached vectors as they are now; None where they are too many to keep."""
-        from memchat.storage.vectors.matrix import OwnerVectors
+        from memchat.storage.vectors.matrix import VectorMatrix
 
         key = (owner, self.fingerprint)
         entry, now = self._cache.get(key), self.position(owner)
@@ -121,7 +121,7 @@ class ExactScan:
         memories, size = self._extent(owner)
         if size > self._cache.largest_bytes:
             return None
-        entry = _Entry(OwnerVectors(dim, memories, size // (4 * dim)), now)
+        entry = _Entry(VectorMatrix(dim, memories, size // (4 * dim)), now)
         for rows in self._chunks(owner):
             entry.vectors.extend(rows)
         self._cache.put(key, entry)
@@ -174,11 +174,11 @@ class ExactScan:
     def _streamed(
         self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None
     ) -> list[tuple[int, float]]:
-        from memchat.storage.vectors.matrix import OwnerVectors
+        from memchat.storage.vectors.matrix import VectorMatrix
 
         best: list[tuple[int, float]] = []
         for rows in self._chunks(owner):
-            vectors = OwnerVectors(query.shape[1])
+            vectors = VectorMatrix(query.shape[1])
             vectors.extend(rows)
             best += vectors.nearest(query, limit, allowed)
             best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
     from memchat.core.protocols import Vectors
 
-GONE = -1
+DELETED = -1
 """In place of a memory's number: its rows are no longer valid."""
-ROOM = 1.25
+GROWTH_FACTOR = 1.25
 """How much larger the block gets than it has to be, when it grows."""
 
 
-class OwnerVectors:
+class VectorMatrix:
     """Memories in slots, each with consecutive rows of one float32 matrix `(rows, dim)`.
 
     A changed memory gets a new slot at the end and its old one is given up; the block is packed anew once a quarter
@@ -56,7 +56,7 @@ class OwnerVectors:
         """The memory `number` as it is now; None takes it out."""
         slot = self._slots.pop(number, None)
         if slot is not None:
-            self._numbers[slot], self._current[slot] = GONE, False
+            self._numbers[slot], self._current[slot] = DELETED, False
         if vectors:
             self.extend([(number, current, vectors)])
         if self._used - len(self._slots) > max(64, self._used // 4):
@@ -104,17 +104,17 @@ class OwnerVectors:
 
     def _make_room(self, memories: int, rows: int) -> None:
         if self._rows + rows > len(self._matrix):
-            larger = np.empty((int((self._rows + rows) * ROOM), self.dim), np.float32)
+            larger = np.empty((int((self._rows + rows) * GROWTH_FACTOR), self.dim), np.float32)
             larger[: self._rows] = self._matrix[: self._rows]
             self._matrix = larger
         if self._used + memories > len(self._numbers):
-            more = int((self._used + memories) * ROOM) + 16
+            more = int((self._used + memories) * GROWTH_FACTOR) + 16
             self._numbers = np.resize(self._numbers, more)
             self._current = np.resize(self._current, more)
             self._starts = np.resize(self._starts, more + 1)
 
     def _pack(self) -> None:
-        kept = OwnerVectors(self.dim, len(self._slots), self._rows)
+        kept = VectorMatrix(self.dim, len(self._slots), self._rows)
         for number, slot in self._slots.items():
             rows = self._matrix[self._starts[slot] : self._starts[slot + 1]]
             kept._append(number, bool(self._current[slot]), rows)

@@ -11,9 +11,9 @@ from memchat.core.types import Memory
 from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
-from memchat.storage.memory_writer import Memories
+from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
-from memchat.storage.vectors.codec import decoded, dimension_of
+from memchat.storage.vectors.codec import decode_vectors, dimension_of
 from memchat.text import embedding
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SLACK = 0.01
 """How far from 1 the length of a vector may be."""
 
 
-class Fault(StrEnum):
+class VectorProblem(StrEnum):
     """Why a memory cannot be found by its meaning."""
 
     MISSING = "no vectors"
@@ -85,7 +85,7 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
     )
 
 
-def faults(database: Database, fingerprint: str) -> Generator[tuple[int, Fault]]:
+def vector_problems(database: Database, fingerprint: str) -> Generator[tuple[int, VectorProblem]]:
     """The numbers of the memories that cannot be found by their meaning, and why, in order."""
     last = -1
     while rows := database.rows(
@@ -99,13 +99,13 @@ def faults(database: Database, fingerprint: str) -> Generator[tuple[int, Fault]]
                 yield row["number"], fault
 
 
-def _fault(row: Row, fingerprint: str) -> Fault | None:
+def _fault(row: Row, fingerprint: str) -> VectorProblem | None:
     if row["fingerprint"] is None:
-        return Fault.MISSING
+        return VectorProblem.MISSING
     if row["fingerprint"] != fingerprint:
-        return Fault.FOREIGN
-    embedded = decoded(row["kinds"], row["rows"], fingerprint)
-    return None if embedded is not None and _unit(embedded.rows) else Fault.UNUSABLE
+        return VectorProblem.FOREIGN
+    embedded = decode_vectors(row["kinds"], row["rows"], fingerprint)
+    return None if embedded is not None and _unit(embedded.rows) else VectorProblem.UNUSABLE
 
 
 def _unit(rows: "np.ndarray") -> bool:
@@ -116,7 +116,7 @@ def _unit(rows: "np.ndarray") -> bool:
     return bool(np.isfinite(lengths).all() and (abs(lengths - 1) < SLACK).all())
 
 
-class Reembedding(Memories):
+class Reembedding(MemoryRepository):
     """Makes vectors anew, over one connection. Interrupted at any point, the rest can be done later."""
 
     def renew(
@@ -133,10 +133,10 @@ class Reembedding(Memories):
                 on_progress(min(start + BATCH, len(numbers)))
         finally:
             if done:
-                self.announce()
+                self.invalidate_caches()
         return done
 
-    def announce(self) -> None:
+    def invalidate_caches(self) -> None:
         """Have every process read all vectors again: no row of `changes` says that they are new."""
         with self._db.transaction():
             begin_epoch(self._db)

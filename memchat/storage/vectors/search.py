@@ -3,17 +3,17 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from memchat.storage.vectors.exact_search import ExactScan
+from memchat.storage.vectors.exact_search import ExactSearch
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
-    from memchat.storage.index.indexer import IndexKeeper
+    from memchat.storage.index.indexer import Indexer
 
 
-class Dense:
+class VectorSearch:
     """Nearest memories of an owner, through one thread's database. The answer is the same whichever way it goes."""
 
-    def __init__(self, scan: ExactScan, keeper: "IndexKeeper | None" = None) -> None:
+    def __init__(self, scan: ExactSearch, keeper: "Indexer | None" = None) -> None:
         self._scan = scan
         self._keeper = keeper
         self._indexed: set[int] = set()

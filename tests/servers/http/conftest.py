@@ -8,8 +8,8 @@ import pytest
 
 from memchat import Memory
 from memchat.config import Settings
-from memchat.servers.http import application
-from memchat.servers.http_server import Listener, bound, url_of
+from memchat.servers.http import create_app
+from memchat.servers.http_server import HTTPServerThread, bind_socket, url_of
 from tests.api.conftest import home, memory, server
 from tests.cli.conftest import shell
 
@@ -24,9 +24,9 @@ def opened() -> Iterator[Open]:
     with ExitStack() as open_ones:
 
         def open_one(memory: Memory, key: str | None = None, *, everybody: bool = False) -> httpx.Client:
-            sock = open_ones.enter_context(bound("127.0.0.1", 0, guarded=key is not None))
+            sock = open_ones.enter_context(bind_socket("127.0.0.1", 0, guarded=key is not None))
             url = url_of(sock)
-            listener = Listener(application(memory, key, everybody=everybody), sock)
+            listener = HTTPServerThread(create_app(memory, key, everybody=everybody), sock)
             listener.start()
             open_ones.callback(lambda: listener.stop(20))
             return open_ones.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=20))

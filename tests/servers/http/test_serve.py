@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from memchat.cli.serve import INDEX_FROM, LONG_S, Ending, settled
+from memchat.cli.serve import INDEX_FROM, LONG_S, ShutdownRequests, freeze_model
 from memchat.config import load_settings
 from memchat.signals import Signals
 from tests.cli.conftest import Shell
@@ -154,9 +154,9 @@ def test_the_key_is_never_shown(shell: Shell) -> None:
 def test_people_with_few_memories_get_no_index_of_their_own_unless_it_is_set_so(tmp_path: Path) -> None:
     """Thousands of them may share one store."""
     environ = {"MEMCHAT_HOME": str(tmp_path)}
-    assert settled(load_settings(environ)).index_from == INDEX_FROM
-    assert settled(load_settings({**environ, "MEMCHAT_INDEX_FROM": "0"})).index_from == 0
-    assert settled(load_settings(environ, model="offline")).model == "offline"
+    assert freeze_model(load_settings(environ)).index_from == INDEX_FROM
+    assert freeze_model(load_settings({**environ, "MEMCHAT_INDEX_FROM": "0"})).index_from == 0
+    assert freeze_model(load_settings(environ, model="offline")).model == "offline"
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
@@ -164,7 +164,7 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with Ending().handled() as ending:
+        with ShutdownRequests().handled() as ending:
             signal.raise_signal(signal.SIGHUP)
             signal.raise_signal(signal.SIGTERM)
             assert ending.asked == 1

@@ -12,9 +12,9 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from memchat.config import Settings, load_settings
-from memchat.servers.mcp import Keeper, server
+from memchat.servers.mcp import MemoryTools, create_server
 
-Opened = Callable[..., Keeper]
+Opened = Callable[..., MemoryTools]
 Answer = TypeVar("Answer")
 
 
@@ -29,14 +29,16 @@ def opened(home: Path) -> Iterator[Opened]:
     """Opens a keeper with settings of the command line; alice's unless they name another."""
     with ExitStack() as stack:
 
-        def open_(**given: object) -> Keeper:
-            return stack.enter_context(Keeper(load_settings({"MEMCHAT_HOME": str(home)}, **{"user": "alice", **given})))
+        def open_(**given: object) -> MemoryTools:
+            return stack.enter_context(
+                MemoryTools(load_settings({"MEMCHAT_HOME": str(home)}, **{"user": "alice", **given}))
+            )
 
         yield open_
 
 
 @pytest.fixture
-def keeper(opened: Opened) -> Keeper:
+def keeper(opened: Opened) -> MemoryTools:
     return opened()
 
 
@@ -46,17 +48,17 @@ def run(main: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
         return threads.submit(anyio.run, main).result()
 
 
-def call(keeper: Keeper, tool: str, **arguments: object) -> CallToolResult:
+def call(keeper: MemoryTools, tool: str, **arguments: object) -> CallToolResult:
     """What a client gets from calling `tool`."""
 
     async def calling() -> CallToolResult:
-        async with Client(server(keeper)) as client:
+        async with Client(create_server(keeper)) as client:
             return await client.call_tool(tool, arguments)
 
     return run(calling)
 
 
-def done(keeper: Keeper, tool: str, **arguments: object) -> dict[str, Any]:
+def done(keeper: MemoryTools, tool: str, **arguments: object) -> dict[str, Any]:
     """The structured result of a call that succeeds."""
     result = call(keeper, tool, **arguments)
     assert not result.is_error, words(result)
@@ -65,7 +67,7 @@ def done(keeper: Keeper, tool: str, **arguments: object) -> dict[str, Any]:
     return structured
 
 
-def refused(keeper: Keeper, tool: str, **arguments: object) -> str:
+def refused(keeper: MemoryTools, tool: str, **arguments: object) -> str:
     """The words of a call that fails."""
     result = call(keeper, tool, **arguments)
     assert result.is_error, words(result)
