@@ -52,7 +52,9 @@ Until = Annotated[
 ]
 InScope = Annotated[
     Scope | None,
-    typer.Option("--scope", help="Only memories that hold everywhere, for an agent, or in single conversations."),
+    typer.Option(
+        "--scope", metavar="SCOPE", help="Only memories that hold everywhere, for an agent, or in single conversations."
+    ),
 ]
 Meta = Annotated[
     list[str] | None,
