@@ -44,7 +44,7 @@ from memchat.errors import MemchatError, UsageError
 from memchat.repl.notifications import remember_lines
 from memchat.storage.memory_listing import Sort, listed, listed_json
 from memchat.storage.serialization import ImportParser, memory_json, moment_json, record_json
-from memchat.storage.short_ids import memory_ids, shortest_prefixes
+from memchat.storage.short_ids import memory_ids, short_ids
 from memchat.storage.transfer import Imported, Transfer, with_owner
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def add(
         )
         manner = RememberOptions(standing, _replaced(app, replaces, owner) if replaces else None)
         told = app.rememberer.tell(given, draft, manner)
-        short = {} if as_json else shortest_prefixes(memory_ids(app.store.database, [owner]))
+        short = {} if as_json else short_ids(memory_ids(app.store.database, [owner]))
         lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
         hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
         notes = [hint] if any(one.similar for one in told) else []
@@ -420,4 +420,4 @@ def _short(app: "App", agent: str | None) -> dict[str, str] | None:
     """How short each id may be written, where a terminal will show it."""
     if not sys.stdout.isatty():
         return None
-    return shortest_prefixes(memory_ids(app.store.database, owners(app.settings.user, agent)))
+    return short_ids(memory_ids(app.store.database, owners(app.settings.user, agent)))

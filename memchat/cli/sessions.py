@@ -13,7 +13,7 @@ from memchat.cli.output import Block, Line, Result, Table, one_line
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
 from memchat.storage.serialization import moment_json
-from memchat.storage.short_ids import is_generated, shortest_prefixes
+from memchat.storage.short_ids import is_generated, short_ids
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -220,4 +220,4 @@ def _excerpt(text: str, word: str) -> str:
 def _short(app: "App") -> dict[str, str]:
     """Ids as short as they can be found by; names stay whole."""
     ids = [session.id for session in app.store.transcripts.sessions(app.settings.user)]
-    return shortest_prefixes([id_ for id_ in ids if is_generated(id_)])
+    return short_ids([id_ for id_ in ids if is_generated(id_)])

@@ -1,4 +1,4 @@
-"""What Tab offers: slash commands, and the ids of memories behind /forget."""
+"""What Tab suggestions: slash commands and their arguments, ids by the words behind them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from prompt_toolkit.document import Document
 
 _LONGEST_META = 60
-_TAKES_MEMORY = "forget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +23,15 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class CompletionSources:
-    """What can be completed: the help of each command by name, the choices some take, the memories by short id."""
+    """What can be completed: the help of each command by name, and the choices, or the kind of values, that some take.
+
+    `values` gives for each kind what may be chosen, each with the words that describe it.
+    """
 
     commands: Mapping[str, str]
     choices: Mapping[str, tuple[str, ...]]
-    memories: Callable[[], Iterable[tuple[str, str]]]
+    takes: Mapping[str, str]
+    values: Mapping[str, Callable[[], Iterable[tuple[str, str]]]]
 
 
 def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
@@ -40,14 +43,14 @@ def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
         fitting = ((known, help_) for known, help_ in sources.commands.items() if known.startswith(name))
         return [Suggestion(f"/{known}", len(before), help_) for known, help_ in fitting]
     word = argument.lstrip()
-    if name == _TAKES_MEMORY:
-        return _memories(word, sources.memories())
+    if (kind := sources.takes.get(name)) is not None:
+        return _values(word, sources.values[kind]()) if kind in sources.values else []
     return [Suggestion(choice, len(word)) for choice in sources.choices.get(name, ()) if choice.startswith(word)]
 
 
-def _memories(word: str, memories: Iterable[tuple[str, str]]) -> list[Suggestion]:
-    """Memories whose id begins with `word`, else those whose text holds it, whatever the case."""
-    known = [(id_, " ".join(text.split())) for id_, text in memories]
+def _values(word: str, values: Iterable[tuple[str, str]]) -> list[Suggestion]:
+    """The values that begin with `word`, else those whose description holds it, whatever the case."""
+    known = [(id_, " ".join(text.split())) for id_, text in values]
     found = [pair for pair in known if pair[0].startswith(word.lower())]
     if not found:
         found = [pair for pair in known if word.casefold() in pair[1].casefold()]
@@ -55,7 +58,7 @@ def _memories(word: str, memories: Iterable[tuple[str, str]]) -> list[Suggestion
 
 
 class SlashCompleter(Completer):
-    """Prompt-toolkit's view of `offers`."""
+    """Prompt-toolkit's view of `suggestions`."""
 
     def __init__(self, sources: CompletionSources) -> None:
         self._sources = sources

@@ -14,10 +14,13 @@ from prompt_toolkit.shortcuts import confirm
 from memchat.errors import MemchatError
 from memchat.llm.preload import in_background
 from memchat.llm.providers import OFFLINE
-from memchat.repl.commands import CommandContext, Invocation, dispatch, parse, sources
+from memchat.repl.commands.dispatch import dispatch, literal, parse
+from memchat.repl.commands.registry import CommandContext, Invocation
+from memchat.repl.commands.sources import sources
 from memchat.repl.completer import SlashCompleter
 from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings, no_echo
-from memchat.repl.notifications import NotificationQueue, error_lines, folded, one_line, quiet
+from memchat.repl.layout import folded, one_line, quiet
+from memchat.repl.notifications import NotificationQueue, error_lines
 from memchat.repl.spinner import Spinner
 from memchat.signals import Signals
 from memchat.text.sanitize import strip_control_chars
@@ -63,13 +66,13 @@ class ChatLoop:
     """One run of the chat in a terminal, on the main thread."""
 
     def __init__(
-        self, room: CommandContext, notes: NotificationQueue, signals: Signals, console: "Console | None"
+        self, context: CommandContext, notes: NotificationQueue, signals: Signals, console: "Console | None"
     ) -> None:
-        self._room = room
-        self._chat = room.chat
+        self._context = context
         self._notes = notes
         self._signals = signals
         self._console = console
+        self._draft = ""
         self._warm = False
         self._waiting: Spinner | None = None
         self._leaving = ExitGuard()
@@ -77,7 +80,7 @@ class ChatLoop:
         self._session.default_buffer.on_text_changed += self._leaving.disarm
 
     def run(self) -> int:
-        self._say(greeting(self._room))
+        self._say(greeting(self._context))
         with no_echo():
             return self._talk()
 
@@ -99,11 +102,11 @@ class ChatLoop:
     def _new_session(self) -> PromptSession[str]:
         _disable_cursor_reports()
         naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
-        transcripts = self._room.app.store.transcripts
+        transcripts = self._context.app.store.transcripts
         return PromptSession(
             prompt_continuation="  ",
-            history=PromptHistory(lambda: transcripts.recent_user_messages(self._room.user, _MOST_FORMER)),
-            completer=SlashCompleter(sources(self._room)),
+            history=PromptHistory(lambda: transcripts.recent_user_messages(self._context.user, _MOST_FORMER)),
+            completer=SlashCompleter(sources(self._context)),
             complete_while_typing=naming_command,
             reserve_space_for_menu=_MENU_LINES,
             key_bindings=chat_key_bindings(self._leaving),
@@ -113,9 +116,10 @@ class ChatLoop:
     def _ask(self) -> str | None:
         """What the person typed, None when they want to leave."""
         self._show_notes()
-        mark = "(private) > " if self._chat.conversation.private else "> "
+        mark = "(private) > " if self._context.chat.conversation.private else "> "
+        draft, self._draft = self._draft, ""
         try:
-            return self._session.prompt(mark, pre_run=self._warm_up)
+            return self._session.prompt(mark, default=draft, pre_run=self._warm_up)
         except (EOFError, KeyboardInterrupt):
             return None
         except _Terminated:
@@ -126,9 +130,9 @@ class ChatLoop:
         self._leaving.disarm()
         if not self._warm:
             self._warm = True
-            self._chat.learning_worker.notify()
+            self._context.chat.learning_worker.notify()
             in_background("renderer", _load_renderer)
-            self._room.app.warm_up(self._chat.conversation.model.name)
+            self._context.app.warm_up(self._context.chat.conversation.model.name)
 
     def _handle(self, text: str) -> bool:
         """Do what was typed; False to leave. An expected failure is said, and the chat goes on."""
@@ -139,7 +143,7 @@ class ChatLoop:
         try:
             if call is not None:
                 return self._command(call)
-            self._reply(text)
+            self._reply(literal(text))
         except KeyboardInterrupt:
             self._say_quietly("Cancelled.")
         except MemchatError as error:
@@ -148,10 +152,11 @@ class ChatLoop:
 
     def _command(self, call: Invocation) -> bool:
         with self._signals.interruptible():
-            answer = dispatch(self._room, call)
+            answer = dispatch(self._context, call)
             self._say(answer.text)
             if answer.question and answer.confirmed:
                 self._say(answer.confirmed() if confirm(answer.question) else "Nothing was forgotten.")
+            self._draft = answer.draft
         return not answer.leave
 
     def _reply(self, text: str) -> None:
@@ -162,7 +167,7 @@ class ChatLoop:
         self._waiting = Spinner(self._write) if sys.stdout.isatty() else None
         try:
             with self._signals.interruptible():
-                turn = self._chat.conversation.turn(text)
+                turn = self._context.chat.conversation.turn(text)
             if turn.notice:
                 self._notes.add(turn.notice)
             with turn as pieces, self._signals.interruptible():
@@ -175,7 +180,7 @@ class ChatLoop:
                     reply.close()
         finally:
             self._stop_waiting()
-            self._chat.learning_worker.notify()
+            self._context.chat.learning_worker.notify()
         self._write("\n")
 
     def _stop_waiting(self) -> None:
@@ -185,8 +190,8 @@ class ChatLoop:
 
     def _leave(self) -> None:
         """Wait until everything said has been learned from, for as long as the person lets us."""
-        learner = self._chat.learning_worker
-        if not self._chat.conversation.remembers or not self._room.app.store.work.due(self._room.user):
+        learner = self._context.chat.learning_worker
+        if not self._context.chat.conversation.remembers or not self._context.app.store.work.due(self._context.user):
             return
         self._say_quietly("Remembering… Ctrl-C to leave now; it will be finished next time.")
         try:
@@ -244,12 +249,12 @@ def _disable_cursor_reports() -> None:
         output.enable_cpr = False
 
 
-def greeting(room: CommandContext) -> str:
+def greeting(context: CommandContext) -> str:
     """Who talks to which model, how much is remembered, and what to expect where there is no model."""
-    conversation = room.chat.conversation
-    count = room.count()
+    conversation = context.chat.conversation
+    count = context.count()
     remembered = f"{count} {'memory' if count == 1 else 'memories'}" if conversation.remembers else "no memory"
-    parts = [one_line(room.user), one_line(conversation.model.name), remembered, "/help for help"]
+    parts = [one_line(context.user), one_line(conversation.model.name), remembered, "/help for help"]
     lines = [" · ".join(parts)]
     if conversation.session.messages:
         title = one_line(conversation.session.title)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
-from memchat.repl.commands import CommandContext, Invocation, dispatch, parse
+from memchat.repl.commands.dispatch import dispatch, literal, parse
+from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
 from memchat.signals import Signals
@@ -28,6 +29,7 @@ def run_piped(
     notes = notes or NotificationQueue()
     notes.at_once = lambda line: print(line, file=err, flush=True)
     failed = 0
+    context = CommandContext(chat, app)
     chat.learning_worker.notify()
     with Signals().handled() as signals:
         try:
@@ -35,7 +37,7 @@ def run_piped(
             while (line := _next(waiting, signals)) is not None:
                 text = line.decode("utf-8", errors="replace").strip()
                 try:
-                    if text and not _answer(CommandContext(chat, app), text, out, signals, notes):
+                    if text and not _answer(context, text, out, signals, notes):
                         break
                 except MemchatError as error:
                     print(error_lines(error), file=err, flush=True)
@@ -53,19 +55,21 @@ def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
         return next(lines, None)
 
 
-def _answer(room: CommandContext, text: str, out: TextIO, signals: Signals, notes: NotificationQueue) -> bool:
+def _answer(context: CommandContext, text: str, out: TextIO, signals: Signals, notes: NotificationQueue) -> bool:
     """Do what `text` says; False to leave."""
     # Only what begins with a slash: files that are piped in have lines that begin with "# ".
-    call = parse(text) if text.startswith("/") else None
+    call = None if text.startswith("#") else parse(text)
     if call is not None:
         with signals.interruptible():
-            return _command(room, call, out)
-    _turn(room.chat, text, out, signals, notes)
+            return _command(context, call, out)
+    _turn(context.chat, literal(text), out, signals, notes)
     return True
 
 
-def _command(room: CommandContext, call: Invocation, out: TextIO) -> bool:
-    answer = dispatch(room, call)
+def _command(context: CommandContext, call: Invocation, out: TextIO) -> bool:
+    answer = dispatch(context, call)
+    if answer.draft:
+        raise UsageError(f"/{call.name} wants the new text behind it here.", hint="/edit ID TEXT")
     if answer.text:
         print(strip_control_chars(answer.text), file=out, flush=True)
     if answer.question:

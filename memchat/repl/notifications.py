@@ -1,14 +1,12 @@
 """Quiet lines about what goes on behind the prompt: what was learned, what is tried again."""
 
-import os
-import shutil
-import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 from memchat.core.types import Applied, Event
 from memchat.errors import MemchatError
+from memchat.repl.layout import one_line
 from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
@@ -120,25 +118,3 @@ def retry_line(notice: Wait) -> str:
 def error_lines(error: MemchatError) -> str:
     """An expected failure: what happened, and on a line of its own what to do."""
     return strip_control_chars(error.message if not error.hint else f"{error.message}\n{error.hint}")
-
-
-def one_line(text: str) -> str:
-    """`text` fit for one line of a screen."""
-    return " ".join(strip_control_chars(text).split())
-
-
-def folded(text: str) -> str:
-    """`text` broken between words where the terminal would break it anywhere, its lines' indentation kept."""
-    width = max(shutil.get_terminal_size().columns, 20)
-    lines: list[str] = []
-    for line in text.split("\n"):
-        indent = line[: len(line) - len(line.lstrip())]
-        more = f"{indent}  " if indent else ""
-        lines += textwrap.wrap(line, width, subsequent_indent=more, break_on_hyphens=False) or [line]
-    return "\n".join(lines)
-
-
-def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
-    """`text` dimmed where `stream` is a terminal that can, for what is not part of the conversation."""
-    plain = not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb"
-    return text if plain else f"\x1b[2m{text}\x1b[0m"

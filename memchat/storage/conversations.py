@@ -1,6 +1,7 @@
 """Conversations in SQLite. What was said is on disk before anything is done with it."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -12,10 +13,14 @@ from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
 from memchat.storage.memory_filter import format_time, parse_time, raises_on_corruption, to_items
 from memchat.storage.memory_writer import new_id
-from memchat.storage.short_ids import SHORTEST_ID, is_generated
+from memchat.storage.short_ids import SHORTEST_TAIL, is_generated
 from memchat.text.normalize import fix_surrogates
 
 TITLE_LENGTH = 60
+MEANS_ID = 4
+"""From how many characters on the beginning of an id is taken for one, where it could be a new name."""
+_PART_OF_ID = re.compile(r"01[0-9a-f]{2,6}(-[0-9a-f-]*)?|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,12}")
+"""The beginning of an id, which begins with 01 until 2039, or its end."""
 FIRST_READ, MOST_READ = 16, 256
 """How many messages are read at a time, the first time and at most: each may be a page that somebody pasted."""
 
@@ -45,36 +50,59 @@ class ConversationRepository:
         return None if row is None else _session(row)
 
     def find_session(self, given: str, user: str, *, shortest: int = 1) -> Session:
-        """The session that `user` means by `given`: its whole id or name, or the beginning of an id made here.
+        """The session that `user` means by `given`: its whole id or name, or the beginning or end of an id made here.
 
-        A beginning has at least `shortest` characters, and no other of the person's ids begins so.
+        A beginning has at least `shortest` characters, an end SHORTEST_TAIL. Raises NotFound, or AmbiguousId where
+        several of the person's ids are like that.
         """
         session = self._resolve(given, user, shortest)
         if session is None:
-            raise NotFound(f"There is no session {given!r}.", hint="memchat sessions list shows them.")
+            raise NotFound(f"There is no conversation {given!r}.", hint="memchat sessions list shows them.")
         return session
 
     def named_session(self, name: str, user: str) -> Session | None:
-        """The session to go on with under `name`; a beginning must be long enough to be no name. AmbiguousId."""
-        return self._resolve(name, user, SHORTEST_ID)
+        """The session to go on with under `name`; None where it is the name of a new one.
+
+        Raises NotFound for what looks like an id and is none of the person's, AmbiguousId where several are like that.
+        """
+        looks_like_id = _PART_OF_ID.fullmatch(name.lower()) is not None
+        session = self._resolve(name, user, shortest=MEANS_ID if looks_like_id else len(name) + 1)
+        if session is None and looks_like_id:
+            recent = _candidates(self.sessions(user, limit=5))
+            raise NotFound(
+                f"No conversation has the id {name!r}." + (f" The last ones are:\n{recent}" if recent else ""),
+                hint="A name for a new conversation must not look like an id.",
+            )
+        return session
 
     def _resolve(self, given: str, user: str, shortest: int) -> Session | None:
         for known in (given, _own_name(given, user)):
             session = self.session(known)
             if session is not None and session.user == user:
                 return session
-        found = self._beginning_with(given.lower(), user) if len(given) >= shortest else []
+        found = self._with_part(given.lower(), user, shortest)
         if len(found) > 1:
-            some = ", ".join(found[:5])
-            raise AmbiguousId(f"{given!r} could be any of {some}.", hint="Give more of the id.")
-        return self.session(found[0]) if found else None
+            raise AmbiguousId(
+                f"{given!r} matches several conversations:\n{_candidates(found[:5])}", hint="Type more of the id."
+            )
+        return found[0] if found else None
 
-    def _beginning_with(self, prefix: str, user: str) -> list[str]:
-        """The ids of `user`'s sessions, other than names, that begin with `prefix`."""
+    def _with_part(self, part: str, user: str, shortest: int) -> list[Session]:
+        """The sessions of `user`, not those with a name, whose ids begin or end with a `part` that is long enough."""
         rows = self._db.rows(
-            "SELECT id FROM sessions WHERE user = ? AND substr(id, 1, ?) = ? ORDER BY id", (user, len(prefix), prefix)
+            f"""{_SESSIONS} WHERE s.user = ? AND ((? AND substr(s.id, 1, ?) = ?) OR (? AND substr(s.id, -?) = ?))
+                ORDER BY s.last_at DESC""",
+            (
+                user,
+                len(part) >= max(shortest, 1),
+                len(part),
+                part,
+                len(part) >= SHORTEST_TAIL,
+                max(len(part), 1),
+                part,
+            ),
         )
-        return [row["id"] for row in rows if prefix and is_generated(row["id"])]
+        return [_session(row) for row in rows if is_generated(row["id"])]
 
     def name_for(self, name: str, user: str) -> str:
         """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""
@@ -254,6 +282,10 @@ class ConversationRepository:
                 private,
             ),
         )
+
+
+def _candidates(sessions: Sequence[Session]) -> str:
+    return "\n".join(f"  {session.id}  {session.title or '(no title)'}" for session in sessions)
 
 
 def _own_name(name: str, user: str) -> str:

@@ -24,6 +24,7 @@ from memchat.storage.memory_filter import (
     with_versions,
 )
 from memchat.storage.position import Position, position
+from memchat.storage.short_ids import SHORTEST_TAIL
 from memchat.storage.vectors.codec import decode_vectors
 from memchat.text.embedding import with_dimension
 from memchat.text.normalize import fix_surrogates
@@ -56,22 +57,24 @@ class MemoryReader:
         row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id = ?", (memory_id,))
         return None if row is None else to_memory(row)
 
-    def find(self, prefix: str, owners: Sequence[Owner]) -> Memory:
-        """The one memory of `owners` whose id begins with `prefix`, superseded ones included.
+    def find(self, given: str, owners: Sequence[Owner]) -> Memory:
+        """The one memory of `owners` whose id begins with `given`, or ends with it, superseded ones included.
 
-        An id given in full wins over longer ones. Raises NotFound, or AmbiguousId that names the candidates.
+        An id given in full wins over longer ones. An end has at least SHORTEST_TAIL characters. Raises NotFound, or
+        AmbiguousId that names the candidates.
         """
         numbers = self._numbers(owners)
         rows = self._db.rows(
             f"""SELECT {COLUMNS} FROM {TABLES} WHERE m.owner IN ({_marks(numbers)})
-                AND substr(m.id, 1, ?) = ? COLLATE NOCASE ORDER BY m.id <> ?, m.id LIMIT 6""",
-            (*numbers, len(prefix), prefix, prefix),
+                AND (substr(m.id, 1, ?) = ? COLLATE NOCASE OR (? AND substr(m.id, -?) = ? COLLATE NOCASE))
+                ORDER BY m.id <> ?, m.id LIMIT 6""",
+            (*numbers, len(given), given, len(given) >= SHORTEST_TAIL, max(len(given), 1), given, given),
         )
-        if not rows or not prefix:
-            raise NotFound(f"There is no memory {prefix!r}.", hint="memchat memories list shows the ids.")
-        if len(rows) > 1 and rows[0]["id"] != prefix:
-            some = ", ".join(row["id"] for row in rows[:5])
-            raise AmbiguousId(f"{prefix!r} could be any of {some}.", hint="Give more of the id.")
+        if not rows or not given:
+            raise NotFound(f"There is no memory {given!r}.", hint="memchat memories list shows the ids.")
+        if len(rows) > 1 and rows[0]["id"] != given:
+            some = "\n".join(f"  {row['id']}  {' '.join(row['text'].split())}" for row in rows[:5])
+            raise AmbiguousId(f"{given!r} matches several memories:\n{some}", hint="Type more of the id.")
         return to_memory(rows[0])
 
     def memories(self, view: MemoryFilter, limit: int | None = None) -> list[Memory]:

@@ -1,14 +1,17 @@
 """The ids there are, and how short one may be written."""
 
 import re
-from collections.abc import Sequence
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from memchat.core.types import Owner
 from memchat.storage.database import Database
 from memchat.storage.memory_filter import owner_number
 
-SHORTEST_ID = 8
+SHORT_ID = 8
+"""How many of its last characters stand for an id wherever one is shown."""
+SHORTEST_TAIL = 7
+"""How many of its last characters are taken for an id at least; the beginning may be shorter."""
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -25,11 +28,16 @@ def memory_ids(database: Database, owners: Sequence[Owner]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def shortest_prefixes(ids: Sequence[str]) -> dict[str, str]:
-    """For each of `ids` its shortest beginning, of at least SHORTEST_ID characters, that no other of them shares."""
-    length = dict.fromkeys(sorted(ids), SHORTEST_ID)
-    for one, other in pairwise(length):
-        same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-        length[one] = max(length[one], same + 1)
-        length[other] = max(length[other], same + 1)
-    return {full: full[:needed] for full, needed in length.items()}
+def short_ids(ids: Iterable[str]) -> dict[str, str]:
+    """For each of `ids` its end, of SHORT_ID characters: the beginning of an id is a clock, its end is random.
+
+    Where two of them end alike, as one pair among a hundred thousand may, more characters are shown for both.
+    """
+    every = dict.fromkeys(ids)
+    length = SHORT_ID
+    shown: dict[str, str] = {}
+    while len(shown) < len(every):
+        tails = Counter(id_[-length:] for id_ in every if id_ not in shown)
+        shown |= {id_: id_[-length:] for id_ in every if id_ not in shown and tails[id_[-length:]] == 1}
+        length += 1
+    return shown

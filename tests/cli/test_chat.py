@@ -230,11 +230,12 @@ def test_a_conversation_is_continued(shell: Shell) -> None:
 
 
 def test_a_name_is_no_beginning_of_another(shell: Shell) -> None:
-    """Whatever conversations there are that begin so; an id that memchat made may be cut short."""
+    """Whatever conversations there are that begin so; an id that memchat made may be cut short at either end."""
     made = shell.run("ask", "Hello.", "--json").json["session"]
-    for name in ("work-2", "work", "w", made[:4]):
+    for name in ("work-2", "work", "w", "2026-11-27", "20261127", "4821", "cafe"):
         assert shell.run("ask", "Hello.", "--session", name, "--json").json["session"] == name
-    assert shell.run("ask", "Hello.", "--session", made[:8], "--json").json["session"] == made
+    for part in (made[:4], made[:8], made[-8:], made[-7:].upper()):
+        assert shell.run("ask", "Hello.", "--session", part, "--json").json["session"] == made
     listed = shell.run("sessions", "list", "--json").json
     assert {session["id"]: session["message_count"] for session in listed}["work-2"] == 2
     assert shell.run("sessions", "show", "wor").code == 1
@@ -282,7 +283,18 @@ def test_the_beginning_of_several_ids_is_no_conversation(shell: Shell) -> None:
     done = shell.run("ask", "Again.", "--session", shared)
     assert done.code == 1
     assert all(id_ in done.err for id_ in ids)
+    assert shell.run("ask", "Again.", "--session", ids[0][:4]).code == 1
     assert len(shell.run("sessions", "list").lines) == 2
+
+
+@pytest.mark.parametrize("mistyped", ["01a2ffff", "01a2", "01a2ffff-de83-7259", "73a1d9c2"])
+def test_what_looks_like_an_id_and_is_none_begins_nothing(shell: Shell, mistyped: str) -> None:
+    """The error names the last conversations, by title."""
+    shell.program("ask", "Where is Oslo?")
+    done = shell.run("ask", "Again.", "--session", mistyped.replace("01a2", "01ff"))
+    assert done.code == 1
+    assert "Where is Oslo?" in done.err
+    assert len(shell.run("sessions", "list").lines) == 1
 
 
 def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedServer) -> None:

@@ -99,5 +99,5 @@ def test_a_terminal_shows_names_whole_and_ids_short(shell: Shell) -> None:
     )
     assert status == 0
     assert "holidays-in-2026 " in shown
-    assert made[:8] in shown
+    assert made[-8:] in shown
     assert made not in shown

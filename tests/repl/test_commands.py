@@ -10,22 +10,24 @@ import pytest
 from memchat.app import ChatOptions
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner, Scope
-from memchat.errors import AmbiguousId, UsageError
-from memchat.repl.commands import COMMANDS, CommandContext, CommandResult, Invocation, dispatch, parse, sources
+from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.repl.commands.dispatch import COMMANDS, dispatch, literal, parse
+from memchat.repl.commands.registry import CommandContext, CommandResult, Invocation
+from memchat.repl.commands.sources import sources
 from memchat.repl.completer import suggestions
 from tests.repl.harness import ScriptedApp, settings
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[CommandContext]:
+def context(tmp_path: Path) -> Iterator[CommandContext]:
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
         yield CommandContext(chat, app)
 
 
-def do(room: CommandContext, line: str) -> CommandResult:
+def do(context: CommandContext, line: str) -> CommandResult:
     call = parse(line)
     assert call is not None
-    return dispatch(room, call)
+    return dispatch(context, call)
 
 
 @pytest.mark.parametrize(
@@ -41,15 +43,25 @@ def do(room: CommandContext, line: str) -> CommandResult:
         ("# A heading\n\nand a text", None),
         ("/etc/hosts is what?", None),
         ("/usr/bin", None),
-        ("/tmp is full, what now?", None),
+        ("/tmp is full, what now?", Invocation("tmp", "is full, what now?")),
         ("/ hello", None),
         ("//", None),
-        ("/quit smoking is hard", None),
-        ("/quit\nsmoking", None),
-        ("/why is the sky blue?", None),
-        ("/help me write a letter", None),
-        ("/private schools are expensive", None),
-        ("/model trains are fun", None),
+        ("/quit smoking is hard", Invocation("quit", "smoking is hard")),
+        ("/quit\nsmoking", Invocation("quit", "smoking")),
+        ("/why is the sky blue?", Invocation("why", "is the sky blue?")),
+        ("/privat on", Invocation("privat", "on")),
+        ("/Forgt peanuts", Invocation("forgt", "peanuts")),
+        ("/remembr I have a secret", Invocation("remembr", "I have a secret")),
+        ("/forget2", Invocation("forget2", "")),
+        ("/forget: peanuts", Invocation("forget:", "peanuts")),
+        ("/забудь орехи", Invocation("забудь", "орехи")),
+        ("／ｐｒｉｖａｔｅ on", Invocation("private", "on")),
+        ("/?", Invocation("?", "")),
+        ("/private/tmp/x", None),
+        ("/notes.txt says what?", None),
+        ("/1 of them", None),
+        ("// a comment\nint x;", None),
+        ("//private on", None),
         ("/private off", Invocation("private", "off")),
         ("/forget about Paris", Invocation("forget", "about Paris")),
         ("/xyzzy", Invocation("xyzzy", "")),
@@ -58,55 +70,91 @@ def do(room: CommandContext, line: str) -> CommandResult:
     ],
 )
 def test_what_is_a_command(line: str, call: Invocation | None) -> None:
-    """A slash and a name, or '# ' and one line; paths, pasted headings and words that no command takes are messages."""
+    """A slash and a name, whatever follows, whether it exists or not; or '# ' and one line. A path is a message."""
     assert parse(line) == call
 
 
-def test_help_names_every_command(room: CommandContext) -> None:
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ("//private on", "/private on"),
+        ("//xyzzy", "/xyzzy"),
+        ("// a comment\nint x;", "// a comment\nint x;"),
+        ("//", "/"),
+        ("///etc", "///etc"),
+        ("hello //private", "hello //private"),
+    ],
+)
+def test_a_second_slash_sends_the_line(line: str, sent: str) -> None:
+    """Without it; nothing else that begins with slashes loses one."""
+    assert literal(line) == sent
+
+
+@pytest.mark.parametrize(
+    "line", ["/privat on", "/forgt peanuts", "/remembr I have a secret affair", "/private schools"]
+)
+def test_a_slip_with_words_behind_it_is_a_slip(context: CommandContext, line: str) -> None:
+    """Nothing is sent or stored, and the error says how to send it."""
+    with pytest.raises(UsageError):
+        do(context, line)
+    assert context.session.messages == 0
+
+
+def test_words_that_no_command_takes_are_refused(context: CommandContext) -> None:
+    """The usage is shown, and how to send the line all the same."""
+    with pytest.raises(UsageError, match="Usage: /why") as error:
+        do(context, "/why is the sky blue today?")
+    assert error.value.hint == "To send the line as a message: //why is the sky …"
+
+
+def test_help_names_every_command(context: CommandContext) -> None:
     """With its arguments and what it does."""
-    text = do(room, "/help").text
+    text = do(context, "/help").text
     for known in COMMANDS.values():
         assert known.usage in text
         assert known.help in text
 
 
-def test_a_slip_is_answered_with_the_nearest_command(room: CommandContext) -> None:
+def test_a_slip_is_answered_with_the_nearest_command(context: CommandContext) -> None:
     """And with the list where nothing is near."""
     with pytest.raises(UsageError) as slip:
-        do(room, "/memries")
-    assert slip.value.hint == "Did you mean /memories?"
+        do(context, "/memries")
+    assert slip.value.hint == "Did you mean /memories? To send it as a message: //memries"
     with pytest.raises(UsageError) as nonsense:
-        do(room, "/xyzzy")
-    assert nonsense.value.hint == "/help lists them."
+        do(context, "/xyzzy")
+    assert nonsense.value.hint == "/help lists the commands. To send it as a message: //xyzzy"
 
 
-def test_what_is_told_is_kept_word_for_word(room: CommandContext) -> None:
+def test_what_is_told_is_kept_word_for_word(context: CommandContext) -> None:
     """By /remember and by '# ', and listed with the id that /forget takes."""
-    assert do(room, "/remember I am allergic to peanuts").text == "Remembered: I am allergic to peanuts"
-    do(room, "# My cat is called Tom")
-    listed = do(room, "/memories").text
+    assert do(context, "/remember I am allergic to peanuts").text == "Remembered: I am allergic to peanuts"
+    do(context, "# My cat is called Tom")
+    listed = do(context, "/memories").text
     assert "I am allergic to peanuts" in listed
     assert "My cat is called Tom" in listed
-    first = listed.split()[0]
-    assert room.app.find(first, "al").text == "My cat is called Tom"
+    number, short, *_ = listed.split()
+    assert (number, len(short)) == ("1", 8)
+    assert context.app.find(short, "al").text == "My cat is called Tom"
 
 
-def test_what_is_told_says_what_it_replaces_and_what_is_close(room: CommandContext) -> None:
+def test_what_is_told_says_what_it_replaces_and_what_is_close(context: CommandContext) -> None:
     """What is close comes with the id that /forget takes."""
-    do(room, "/remember I live in Oslo.")
-    assert do(room, "/remember I live in Bergen now.").text == "Updated: I live in Bergen now. (was: I live in Oslo.)"
-    do(room, "/remember The wifi is called Falcon.")
-    line, close, hint = do(room, "/remember The wifi is called Hawk.").text.splitlines()
+    do(context, "/remember I live in Oslo.")
+    assert (
+        do(context, "/remember I live in Bergen now.").text == "Updated: I live in Bergen now. (was: I live in Oslo.)"
+    )
+    do(context, "/remember The wifi is called Falcon.")
+    line, close, hint = do(context, "/remember The wifi is called Hawk.").text.splitlines()
     assert line == "Remembered: The wifi is called Hawk."
-    assert do(room, f"/forget {close.split()[3]}").text == "Forgotten: The wifi is called Falcon."
-    assert hint == "/forget ID erases one."
+    assert do(context, f"/forget {close.split()[3]}").text == "Forgotten: The wifi is called Falcon."
+    assert hint == "/forget ID deletes one."
 
 
-def test_a_wish_that_is_told_is_for_every_answer(room: CommandContext) -> None:
+def test_a_wish_that_is_told_is_for_every_answer(context: CommandContext) -> None:
     """By its words, or by the flag."""
-    assert do(room, "/remember Always answer me in German.").text.endswith("(for every answer)")
-    assert do(room, "/remember --standing Réponds-moi brièvement.").text.endswith("brièvement. (for every answer)")
-    with room.chat.conversation.turn("What is the capital of France?") as turn:
+    assert do(context, "/remember Always answer me in German.").text.endswith("(for every answer)")
+    assert do(context, "/remember --standing Réponds-moi brièvement.").text.endswith("brièvement. (for every answer)")
+    with context.chat.conversation.turn("What is the capital of France?") as turn:
         assert "Always answer me in German." in turn.request.messages[0].content
         assert "Réponds-moi brièvement." in turn.request.messages[0].content
 
@@ -126,122 +174,122 @@ def test_an_agents_memory_is_told_with_a_flag(tmp_path: Path) -> None:
         assert app.memories("al") == []
 
 
-def test_nothing_to_remember_is_a_usage_error(room: CommandContext) -> None:
+def test_nothing_to_remember_is_a_usage_error(context: CommandContext) -> None:
     """As is nothing to forget."""
     for line in ("/remember", "/forget", "/private maybe"):
         with pytest.raises(UsageError):
-            do(room, line)
+            do(context, line)
 
 
-def test_no_memories_are_said_to_be_none(room: CommandContext) -> None:
+def test_no_memories_are_said_to_be_none(context: CommandContext) -> None:
     """A new person sees a sentence, not an empty screen."""
-    assert do(room, "/memories").text == "Nothing is remembered yet."
+    assert do(context, "/memories").text == "Nothing is remembered yet."
 
 
-def test_memories_by_words(room: CommandContext) -> None:
+def test_memories_by_words(context: CommandContext) -> None:
     """Words find what they bring to mind, not everything."""
-    do(room, "# I am allergic to peanuts")
-    do(room, "# My cat is called Tom")
-    found = do(room, "/memories peanuts allergy").text
+    do(context, "# I am allergic to peanuts")
+    do(context, "# My cat is called Tom")
+    found = do(context, "/memories peanuts allergy").text
     assert "peanuts" in found
     assert "Tom" not in found
 
 
-def test_an_id_is_forgotten_at_once(room: CommandContext) -> None:
+def test_an_id_is_forgotten_at_once(context: CommandContext) -> None:
     """It names one memory, so nothing has to be asked."""
-    do(room, "# My cat is called Tom")
-    (memory,) = room.memories()
-    answer = do(room, f"/forget {memory.id}")
+    do(context, "# My cat is called Tom")
+    (memory,) = context.memories()
+    answer = do(context, f"/forget {memory.id}")
     assert answer.text == "Forgotten: My cat is called Tom"
     assert answer.question is None
-    assert room.memories() == []
+    assert context.memories() == []
 
 
-def test_an_id_as_it_is_listed_can_be_forgotten(room: CommandContext) -> None:
+def test_an_id_as_it_is_listed_can_be_forgotten(context: CommandContext) -> None:
     """Also where a memory that was replaced in the same minute begins alike."""
-    do(room, "# I live in Berlin")
-    (berlin,) = room.memories()
-    room.app.store.apply([Add(Draft("I live in Paris", berlin.owner), (berlin.id,))], [None])
+    do(context, "# I live in Berlin")
+    (berlin,) = context.memories()
+    context.app.store.apply([Add(Draft("I live in Paris", berlin.owner), (berlin.id,))], [None])
     for listing in ("/memories", "/memories where I live"):
-        short = do(room, listing).text.split()[0]
-        assert room.app.find(short, "al").text == "I live in Paris"
-    assert do(room, f"/forget {short}").text == "Forgotten: I live in Paris"
+        short = do(context, listing).text.split()[1]
+        assert context.app.find(short, "al").text == "I live in Paris"
+    assert do(context, f"/forget {short}").text == "Forgotten: I live in Paris"
 
 
-def test_words_are_forgotten_only_after_a_yes(room: CommandContext) -> None:
+def test_words_are_forgotten_only_after_a_yes(context: CommandContext) -> None:
     """What they found is shown first; the rest stays."""
-    do(room, "# My cat is called Tom")
-    do(room, "# I am allergic to peanuts")
-    answer = do(room, "/forget peanuts")
+    do(context, "# My cat is called Tom")
+    do(context, "# I am allergic to peanuts")
+    answer = do(context, "/forget peanuts")
     assert "I am allergic to peanuts" in answer.text
     assert "Tom" not in answer.text
     assert answer.question == "Forget this memory for good?"
-    assert len(room.memories()) == 2
+    assert len(context.memories()) == 2
     assert answer.confirmed is not None
     assert answer.confirmed() == "Forgotten: I am allergic to peanuts"
-    assert [memory.text for memory in room.memories()] == ["My cat is called Tom"]
+    assert [memory.text for memory in context.memories()] == ["My cat is called Tom"]
 
 
 @pytest.mark.parametrize("words", ["berlin", "about the flat in the capital of Germany"])
-def test_words_are_forgotten_wherever_they_stand(room: CommandContext, words: str) -> None:
+def test_words_are_forgotten_wherever_they_stand(context: CommandContext, words: str) -> None:
     """However many memories hold them, in whatever conversation, and each of two that say the same; all are counted."""
     owner = Owner.user("al")
     for number in range(7):
-        room.app.memory_service.add(f"My Berlin flat has {number + 3} windows to the street", owner)
-    elsewhere = room.app.store.transcripts.new_session("al", None)
+        context.app.memory_service.add(f"My Berlin flat has {number + 3} windows to the street", owner)
+    elsewhere = context.app.store.transcripts.new_session("al", None)
     draft = Draft("", owner, scope=Scope.SESSION, session_id=elsewhere.id)
     for text in ("The Berlin flat floods", "the flat floods, Berlin"):
-        room.app.memory_service.add(text, owner, replace(draft, text=text))
-    do(room, "# I am allergic to peanuts")
-    answer = do(room, f"/forget {words}")
+        context.app.memory_service.add(text, owner, replace(draft, text=text))
+    do(context, "# I am allergic to peanuts")
+    answer = do(context, f"/forget {words}")
     assert answer.question == "Forget these 9 memories for good?"
     assert answer.text.count("Berlin") == 9
     assert answer.confirmed is not None
     answer.confirmed()
-    assert [memory.text for memory in room.memories()] == ["I am allergic to peanuts"]
+    assert [memory.text for memory in context.memories()] == ["I am allergic to peanuts"]
 
 
 def test_an_agents_memory_is_not_erased_from_a_chat(tmp_path: Path) -> None:
-    """It is shared: /why says so and offers nothing, and neither its id nor its words erase it."""
+    """It is shared: /why says so and suggestions nothing, and neither its id nor its words erase it."""
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
-        room = CommandContext(chat, app)
-        do(room, "/remember --agent Refunds take 14 days.")
+        context = CommandContext(chat, app)
+        do(context, "/remember --agent Refunds take 14 days.")
         with chat.conversation.turn("How many days do refunds take?") as turn:
             list(turn)
-        why = do(room, "/why").text
+        why = do(context, "/why").text
         assert "Refunds take 14 days. (of shop, shared by all its users)" in why
         assert "/forget" not in why
         with pytest.raises(UsageError, match="shared by all its users"):
-            do(room, f"/forget {why.split()[1]}")
-        assert do(room, "/forget refunds").question is None
+            do(context, f"/forget {why.split()[2]}")
+        assert do(context, "/forget refunds").question is None
         assert [hit.memory.text for hit in app.recall.search(chat.query("refunds"))] == ["Refunds take 14 days."]
 
 
-def test_an_ambiguous_id_forgets_nothing(room: CommandContext) -> None:
+def test_an_ambiguous_id_forgets_nothing(context: CommandContext) -> None:
     """It is an error that names the candidates."""
-    do(room, "# My cat is called Tom")
-    do(room, "# I am allergic to peanuts")
-    one, other = (memory.id for memory in room.memories())
+    do(context, "# My cat is called Tom")
+    do(context, "# I am allergic to peanuts")
+    one, other = (memory.id for memory in context.memories())
     shared = next(one[:i] for i in range(len(one), 0, -1) if other.startswith(one[:i]))
     assert len(shared) >= 4
     with pytest.raises(AmbiguousId):
-        do(room, f"/forget {shared}")
-    assert len(room.memories()) == 2
+        do(context, f"/forget {shared}")
+    assert len(context.memories()) == 2
 
 
-def test_a_word_that_looks_like_an_id_is_still_a_word(room: CommandContext) -> None:
+def test_a_word_that_looks_like_an_id_is_still_a_word(context: CommandContext) -> None:
     """'cafe' is hexadecimal, too."""
-    do(room, "# My favourite cafe is Roma")
-    assert "Roma" in do(room, "/forget cafe").text
+    do(context, "# My favourite cafe is Roma")
+    assert "Roma" in do(context, "/forget cafe").text
 
 
-def test_why_names_the_memories_of_the_last_answer(room: CommandContext) -> None:
+def test_why_names_the_memories_of_the_last_answer(context: CommandContext) -> None:
     """With their scores, and nothing before the first answer."""
-    assert do(room, "/why").text == "The last answer used no memories."
-    do(room, "# I am allergic to peanuts")
-    with room.chat.conversation.turn("What about my peanuts allergy?") as turn:
+    assert do(context, "/why").text == "The last answer used no memories."
+    do(context, "# I am allergic to peanuts")
+    with context.chat.conversation.turn("What about my peanuts allergy?") as turn:
         list(turn)
-    assert "I am allergic to peanuts" in do(room, "/why").text
+    assert "I am allergic to peanuts" in do(context, "/why").text
 
 
 def test_why_knows_the_last_answer_of_another_day(tmp_path: Path) -> None:
@@ -253,62 +301,139 @@ def test_why_knows_the_last_answer_of_another_day(tmp_path: Path) -> None:
             list(turn)
         assert len(turn.hits) == 2
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", session="s")) as chat:
-        room = CommandContext(chat, app)
-        why = do(room, "/why").text
+        context = CommandContext(chat, app)
+        why = do(context, "/why").text
         assert "I am allergic to peanuts" in why
         assert "larder" in why
         assert "0." not in why
-        do(room, f"/forget {turn.hits[0].memory.id}")
-        assert turn.hits[0].memory.text not in do(room, "/why").text
+        do(context, f"/forget {turn.hits[0].memory.id}")
+        assert turn.hits[0].memory.text not in do(context, "/why").text
 
 
-def test_why_names_the_wishes_that_are_always_there(room: CommandContext) -> None:
+def test_why_names_the_wishes_that_are_always_there(context: CommandContext) -> None:
     """They were in the prompt like the others, here and when the chat is taken up."""
     al = Owner.user("al")
-    room.app.memory_service.add("Answer in German", al, Draft("Answer in German", al, standing=True))
-    with room.chat.conversation.turn("What is the capital of France?") as turn:
+    context.app.memory_service.add("Answer in German", al, Draft("Answer in German", al, standing=True))
+    with context.chat.conversation.turn("What is the capital of France?") as turn:
         list(turn)
-    assert re.search(r"always +\S+ +Answer in German", do(room, "/why").text)
-    room.chat.conversation.last_turn = None
-    assert re.search(r"always +\S+ +Answer in German", do(room, "/why").text)
+    assert re.search(r"always +\S+ +Answer in German", do(context, "/why").text)
+    context.chat.conversation.last_turn = None
+    assert re.search(r"always +\S+ +Answer in German", do(context, "/why").text)
 
 
-def test_private_is_switched_and_shown(room: CommandContext) -> None:
+def test_private_is_switched_and_shown(context: CommandContext) -> None:
     """The conversation itself obeys."""
-    assert do(room, "/private").text.startswith("Not private")
-    assert do(room, "/private on").text.startswith("Private")
-    assert room.chat.conversation.private
-    do(room, "/private off")
-    assert not room.chat.conversation.private
+    assert do(context, "/private").text.startswith("Private mode is off")
+    assert do(context, "/private on").text.startswith("Private mode is on")
+    assert context.chat.conversation.private
+    do(context, "/private off")
+    assert not context.chat.conversation.private
 
 
-def test_status_session_and_model_say_what_they_are(room: CommandContext) -> None:
+def test_status_session_and_model_say_what_they_are(context: CommandContext) -> None:
     """Short answers to what is going on here."""
-    status = do(room, "/status").text
+    status = do(context, "/status").text
     assert "al" in status
     assert "scripted/model" in status
-    assert "0 exchanges waiting" in status
-    assert room.chat.conversation.session.id in do(room, "/session").text
-    assert do(room, "/model").text == "scripted/model"
+    assert "nothing waiting" in status
+    assert context.chat.conversation.session.id in do(context, "/session").text
+    assert do(context, "/model").text == "scripted/model"
 
 
-def test_another_model_needs_another_start(room: CommandContext) -> None:
+def test_another_model_needs_another_start(context: CommandContext) -> None:
     """The error says how to get there."""
     with pytest.raises(UsageError) as error:
-        do(room, "/model openai/other")
+        do(context, "/model openai/other")
     assert "--model openai/other" in (error.value.hint or "")
 
 
-def test_quit_leaves(room: CommandContext) -> None:
+def test_quit_leaves(context: CommandContext) -> None:
     """And nothing else does."""
-    assert do(room, "/quit").leave
-    assert not do(room, "/help").leave
+    assert do(context, "/quit").leave
+    assert not do(context, "/help").leave
 
 
-def test_completion_knows_the_commands_and_the_memories(room: CommandContext) -> None:
+def test_completion_knows_the_commands_and_the_memories(context: CommandContext) -> None:
     """What is offered can be used as it is."""
-    do(room, "# My cat is called Tom")
-    known = sources(room)
+    do(context, "# My cat is called Tom")
+    known = sources(context)
     assert [offer.text for offer in suggestions("/rem", known)] == ["/remember"]
     (offer,) = suggestions("/forget tom", known)
-    assert room.app.find(offer.text, "al").text == "My cat is called Tom"
+    assert context.app.find(offer.text, "al").text == "My cat is called Tom"
+
+
+def three_memories(context: CommandContext) -> None:
+    """Listed as 1 figs, 2 tea, 3 Tom."""
+    for text in ("My cat is called Tom", "I like tea", "I like figs"):
+        do(context, f"/remember {text}")
+    assert [line.split()[0] for line in do(context, "/memories").text.splitlines()[:3]] == ["1", "2", "3"]
+
+
+def texts(context: CommandContext) -> list[str]:
+    return [memory.text for memory in context.memories()]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "left"),
+    [("2", ["I like figs", "My cat is called Tom"]), ("1 3", ["I like tea"]), ("1,3", ["I like tea"]), ("1-3", [])],
+)
+def test_rows_of_the_last_list_are_forgotten_by_number(context: CommandContext, numbers: str, left: list[str]) -> None:
+    """One, several, or a range."""
+    three_memories(context)
+    assert do(context, f"/forget {numbers}").question is None
+    assert texts(context) == left
+
+
+def test_a_row_keeps_its_number_until_the_next_list(context: CommandContext) -> None:
+    """After row 1 is gone, row 2 is still what it was, and row 1 is nothing."""
+    three_memories(context)
+    do(context, "/forget 1")
+    with pytest.raises(NotFound, match="row 1 was forgotten already"):
+        do(context, "/forget 1")
+    assert do(context, "/forget 2").text == "Forgotten: I like tea"
+
+
+@pytest.mark.parametrize("numbers", ["4", "0", "2 7"])
+def test_a_number_that_is_no_row_forgets_nothing(context: CommandContext, numbers: str) -> None:
+    """Nor does any number before a list was shown."""
+    three_memories(context)
+    with pytest.raises(UsageError, match="last list has no row"):
+        do(context, f"/forget {numbers}")
+    context.memory_rows = ()
+    with pytest.raises(UsageError, match="No list was shown"):
+        do(context, "/forget 1")
+    assert len(texts(context)) == 3
+
+
+def test_a_year_is_a_word(context: CommandContext) -> None:
+    """Numbers of four digits search, as words do."""
+    do(context, "/remember I moved in 2019")
+    assert do(context, "/forget 2019").question == "Forget this memory for good?"
+
+
+def test_several_short_ids_are_forgotten_at_once(context: CommandContext) -> None:
+    """As they are listed, without a question."""
+    three_memories(context)
+    short = [line.split()[1] for line in do(context, "/memories").text.splitlines()[:2]]
+    assert do(context, f"/forget {' '.join(short)}").text == "Forgotten: I like figs\nForgotten: I like tea"
+
+
+def test_a_memory_is_corrected_by_number(context: CommandContext) -> None:
+    """With the new words at once; without them, the old ones are put into the prompt to be changed."""
+    three_memories(context)
+    assert do(context, "/edit 2").draft == "/edit 2 I like tea"
+    assert do(context, "/edit 2 I like green tea").text == "Now: I like green tea"
+    assert texts(context) == ["I like figs", "I like green tea", "My cat is called Tom"]
+    for line in ("/edit", "/edit 9 x", "/edit 1-2 x", "/edit tea x"):
+        with pytest.raises(UsageError):
+            do(context, line)
+
+
+def test_memories_with_words_lists_all_that_match(context: CommandContext) -> None:
+    """Every one, as /forget does with the same words, and says how many."""
+    for number in range(12):
+        context.app.memory_service.add(f"I have visited city number {number} in {1990 + number}", Owner.user("al"))
+    lines = do(context, "/memories city").text.splitlines()
+    assert len(lines) == 13
+    assert lines[-1].startswith("12 memories match.")
+    assert do(context, "/forget city").question == "Forget these 12 memories for good?"

@@ -1,4 +1,4 @@
-"""What Tab offers for the text before the cursor."""
+"""What Tab suggestions for the text before the cursor."""
 
 import pytest
 from prompt_toolkit.completion import CompleteEvent
@@ -9,7 +9,10 @@ from memchat.repl.completer import CompletionSources, SlashCompleter, suggestion
 SOURCES = CompletionSources(
     commands={"help": "what can be typed", "memories": "what is remembered", "model": "which", "forget": "erase"},
     choices={"private": ("on", "off")},
-    memories=lambda: [("0198f3c2-1a", "Lives in Berlin"), ("0198f3d0", "Likes\nTea"), ("01aa0000", "Has a dog")],
+    takes={"forget": "memory"},
+    values={
+        "memory": lambda: [("0198f3c2-1a", "Lives in Berlin"), ("0198f3d0", "Likes\nTea"), ("01aa0000", "Has a dog")]
+    },
 )
 
 
@@ -68,7 +71,7 @@ def test_memories_are_not_asked_for_while_a_command_is_typed() -> None:
         asked.append("asked")
         return []
 
-    sources = CompletionSources(SOURCES.commands, SOURCES.choices, memories)
+    sources = CompletionSources(SOURCES.commands, SOURCES.choices, SOURCES.takes, {"memory": memories})
     suggestions("/f", sources)
     assert not asked
     suggestions("/forget ", sources)

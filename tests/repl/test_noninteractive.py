@@ -54,7 +54,8 @@ def test_commands_are_carried_out_and_answered_in_their_place(tmp_path: Path) ->
     )
     assert (code, err) == (0, "")
     assert memories == ["I like figs"]
-    first, reply, listed = out.splitlines()
+    first, reply, listed, counted = out.splitlines()
+    assert counted.startswith("1 memory.")
     assert first == "Remembered: I like figs"
     assert reply.startswith("You **said** 'one'")
     assert listed.endswith("  I like figs")
@@ -62,7 +63,7 @@ def test_commands_are_carried_out_and_answered_in_their_place(tmp_path: Path) ->
 
 def test_a_heading_in_a_pipe_is_a_message(tmp_path: Path) -> None:
     """Files are piped in, and those have lines like that."""
-    _, out, _, memories = talk(tmp_path, [b"# I like figs\n", b"/tmp is full\n"])
+    _, out, _, memories = talk(tmp_path, [b"# I like figs\n", b"/tmp/x is full\n"])
     assert out.count("You **said**") == 2
     assert memories == []
 
@@ -71,8 +72,20 @@ def test_a_command_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     """A slip is named with its hint, and the exit code tells of it."""
     code, out, err, _ = talk(tmp_path, [b"/sattus\n", b"two\n"])
     assert code == 2
-    assert err == "There is no command /sattus.\nDid you mean /status?\n"
+    assert (
+        err
+        == "There is no command /sattus. Nothing was sent.\nDid you mean /status? To send it as a message: //sattus\n"
+    )
     assert out.startswith("You **said** 'two'")
+
+
+def test_a_mistyped_command_is_never_sent(tmp_path: Path) -> None:
+    """Not to the model, not to the disk, and nothing is learned from it."""
+    code, out, err, memories = talk(tmp_path, [b"/privat on\n", b"/remembr I like tea\n", b"//remembr I like tea\n"])
+    assert (code, memories) == (2, ["Likes tea."])
+    assert out.count("You **said**") == 1
+    assert "'/remembr I like tea'" in out
+    assert err.count("Nothing was sent.") == 2
 
 
 def test_nothing_is_erased_that_would_be_asked_about(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from memchat.core.types import Applied, Event, Memory, Owner, Scope
 from memchat.errors import ModelError
 from memchat.learning.pipeline import LearningResult
 from memchat.llm.retry import RetryNotice
-from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, one_line, quiet, retry_line
+from memchat.repl.layout import one_line, quiet
+from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, retry_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -56,10 +57,10 @@ def test_a_lesson_is_told_in_one_line(applied: tuple[Applied, ...], line: str) -
 def test_what_could_not_be_read_is_told_on_a_line_of_its_own() -> None:
     """Each reason once, whether or not something else was learned."""
     lost = "Something you said may not be kept: in the extraction model's answer a fact has no quote; a fact is int."
-    unread = ("a fact has no quote", "a fact has no quote", "a fact is int")
-    assert list(learning_lines(LearningResult(unparsed=unread))) == [lost]
+    unparsed = ("a fact has no quote", "a fact has no quote", "a fact is int")
+    assert list(learning_lines(LearningResult(unparsed=unparsed))) == [lost]
     notes = NotificationQueue()
-    notes(LearningResult((Applied(Event.ADD, BERLIN),), unread))
+    notes(LearningResult((Applied(Event.ADD, BERLIN),), unparsed))
     assert notes.take() == ["Remembered: Lives in Berlin.", lost]
 
 

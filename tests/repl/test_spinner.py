@@ -5,7 +5,7 @@ import time
 import pytest
 
 from memchat.repl import spinner
-from memchat.repl.notifications import folded
+from memchat.repl.layout import folded
 
 
 def test_the_mark_is_shown_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:

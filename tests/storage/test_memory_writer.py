@@ -484,6 +484,10 @@ def test_a_memory_is_found_by_any_unique_beginning_of_its_id(store: Store, clock
     first, second = add_many(store, ["one", "two"])
     assert store.memories.find(first.id, [ALICE]).id == first.id
     assert store.memories.find(first.id[:-1].upper(), [ALICE]).id == first.id
+    assert store.memories.find(first.id[-8:].upper(), [ALICE]).id == first.id
+    assert store.memories.find(first.id[-7:], [ALICE]).id == first.id
+    with pytest.raises(NotFound):
+        store.memories.find(first.id[-6:], [ALICE])
     with pytest.raises(AmbiguousId, match=second.id):
         store.memories.find(first.id[:4], [ALICE])
     with pytest.raises(NotFound):

@@ -1,0 +1,153 @@
+"""Commands about what is remembered: list, forget, correct, keep, explain, switch off."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+from memchat.core.protocols import MemoryFilter
+from memchat.core.types import Memory, Owner, Scope
+from memchat.errors import NotFound, UsageError
+from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
+from memchat.repl.commands.rows import memories_named, numbered_memories
+from memchat.repl.layout import one_line
+from memchat.repl.notifications import remember_lines
+from memchat.storage.short_ids import memory_ids, short_ids
+
+_FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
+_MOST_LISTED = 50
+
+
+@command(Group.MEMORY, "memories [WORDS]", "list what I remember about you; with WORDS, everything that matches")
+def _memories(context: CommandContext, argument: str) -> CommandResult:
+    found = _matching(context, argument) if argument else context.memories()
+    if not found:
+        return CommandResult("No memories match that." if argument else "Nothing is remembered yet.")
+    what = f"{len(found)} {'memory' if len(found) == 1 else 'memories'}"
+    if argument:
+        what = f"{what} match{'es' if len(found) == 1 else ''}"
+    return CommandResult(f"{_listing(context, found)}\n{what}. /forget N and /edit N take these numbers.")
+
+
+@command(
+    Group.MEMORY,
+    "forget N|ID|WORDS",
+    "permanently delete memories; with WORDS, all that match (asks first)",
+    takes=Takes.MEMORY,
+)
+def _forget(context: CommandContext, argument: str) -> CommandResult:
+    if not argument:
+        raise UsageError(
+            "Forget what?", hint="/forget 2, /forget 1 3, /forget ID or /forget WORDS; /memories lists them."
+        )
+    if (named := memories_named(context, argument)) is not None:
+        _refuse_shared(context, named)
+        return CommandResult(_erase(context, named))
+    _refuse_shared_id(context, argument.lower())
+    found = _matching(context, argument)
+    if not found:
+        return CommandResult("No memory of yours matches that. /memories lists them.")
+    what = "this memory" if len(found) == 1 else f"these {len(found)} memories"
+    return CommandResult(_listing(context, found), f"Forget {what} for good?", lambda: _erase(context, found))
+
+
+@command(
+    Group.MEMORY,
+    "edit N|ID [TEXT]",
+    "correct a memory: with TEXT at once, else its words are put into the prompt",
+    takes=Takes.MEMORY,
+)
+def _edit(context: CommandContext, argument: str) -> CommandResult:
+    first, _, text = argument.partition(" ")
+    named = memories_named(context, first)
+    if named is None or len(named) != 1:
+        raise UsageError("Edit which memory?", hint="/edit 2, or /edit ID; /memories lists them.")
+    _refuse_shared(context, named)
+    (memory,) = named
+    if not text.strip():
+        return CommandResult(draft=f"/edit {first} {memory.text}")
+    changed = context.app.memory_service.edit(memory, text)
+    return CommandResult("Nothing was changed." if changed == memory else f"Now: {one_line(changed.text)}")
+
+
+@command(Group.MEMORY, "remember TEXT", "save TEXT as a memory, word for word (short: a line that begins with '# ')")
+def _remember(context: CommandContext, argument: str) -> CommandResult:
+    flags, text = _flagged(argument)
+    if not text:
+        raise UsageError("Remember what?", hint="/remember I am allergic to peanuts.")
+    agent = context.chat.conversation.agent
+    if "--agent" in flags and agent is None:
+        raise UsageError("This chat has no agent to remember it for.", hint="memchat chat --agent NAME")
+    agent = agent if "--agent" in flags else None
+    told = context.app.remember(text, context.user, agent, True if "--standing" in flags else None)
+    lines = remember_lines(told, short_ids(memory_ids(context.app.store.database, [told.memory.owner])))
+    if told.similar:
+        lines.append("/forget ID deletes one." if agent is None else f"memchat forget ID --agent {agent} deletes one.")
+    return CommandResult("\n".join(lines))
+
+
+def _flagged(argument: str) -> tuple[set[str], str]:
+    """The flags that /remember begins with, and the text behind them."""
+    found = _FLAGS.match(argument)
+    flags = found[0] if found else ""
+    return set(flags.split()), argument[len(flags) :]
+
+
+@command(Group.MEMORY, "why", "show the memories that the last answer was given, with their match scores", words=0)
+def _why(context: CommandContext, argument: str) -> CommandResult:
+    used = context.last_used()
+    if not used:
+        return CommandResult("The last answer used no memories.")
+    marks = [f"{s:.2f}" if s is not None else "always" if memory.standing else "–" for memory, s in used]
+    text = numbered_memories(context, [memory for memory, _ in used], marks)
+    erasable = any(memory.scope is not Scope.AGENT for memory, _ in used)
+    return CommandResult(text + ("\n/forget N deletes one of yours." if erasable else ""))
+
+
+@command(
+    Group.MEMORY, "private [on|off]", "stop (or resume) learning from this conversation", choices=("on", "off"), words=1
+)
+def _private(context: CommandContext, argument: str) -> CommandResult:
+    conversation = context.chat.conversation
+    if argument.lower() not in {"", "on", "off"}:
+        raise UsageError("Use /private on or /private off.")
+    if argument:
+        conversation.set_private(argument.lower() == "on")
+    if conversation.private:
+        return CommandResult("Private mode is on: nothing from now on will be remembered. /private off turns it off.")
+    return CommandResult("Private mode is off: new messages are remembered.")
+
+
+def _matching(context: CommandContext, words: str) -> list[Memory]:
+    """Every memory of the user that holds `words`, else every one that a search finds, best first."""
+    found = [memory for memory in context.memories() if words.casefold() in memory.text.casefold()]
+    return found or context.app.matching(words, MemoryFilter((Owner.user(context.user),), all_sessions=True))
+
+
+def _listing(context: CommandContext, memories: Sequence[Memory]) -> str:
+    return numbered_memories(context, memories)
+
+
+def _refuse_shared(context: CommandContext, memories: Sequence[Memory]) -> None:
+    """Raise UsageError for a memory of the chat's agent: it is not this user's alone to change."""
+    for memory in memories:
+        if memory.scope is Scope.AGENT:
+            name = one_line(memory.owner.name)
+            raise UsageError(
+                f"That is a memory of {name}, shared by all its users.",
+                hint=f"Outside the chat it can be deleted: memchat forget {memory.id} --agent {name}",
+            )
+
+
+def _refuse_shared_id(context: CommandContext, id_: str) -> None:
+    agent = context.chat.conversation.agent
+    if agent is not None and " " not in id_:
+        with suppress(NotFound):
+            _refuse_shared(context, [context.app.store.memories.find(id_, [Owner.agent(agent)])])
+
+
+def _erase(context: CommandContext, memories: Sequence[Memory]) -> str:
+    receipt = context.app.forget([memory.id for memory in memories])
+    lines = [f"Forgotten: {one_line(memory.text)}" for memory in memories]
+    if receipt.left:
+        lines.append("Traces of it are still in the data folder. memchat doctor says where.")
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""Numbered rows: how memories and conversations are listed, and which one a number or a short id means."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from memchat.core.types import Memory, Scope
+from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.repl.commands.registry import CommandContext
+from memchat.repl.layout import columns, one_line
+from memchat.storage.short_ids import short_ids
+
+_NUMBERS = re.compile(r"\d{1,3}(?:-\d{1,3})?(?:[,\s]+\d{1,3}(?:-\d{1,3})?)*")
+_ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
+
+
+def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks: Sequence[str] = ()) -> str:
+    """A row for each memory: its number, `marks`, its short id, its words. The numbers hold until the next list."""
+    context.memory_rows = tuple(memory.id for memory in memories)
+    short = short_ids(context.memory_rows)
+    table = [
+        (f"{number:>2}", *marks[number - 1 : number], short[memory.id], one_line(memory.text) + mark(memory))
+        for number, memory in enumerate(memories, 1)
+    ]
+    return columns(table)
+
+
+def mark(memory: Memory) -> str:
+    """What must be known about a memory besides its words."""
+    shared = f" (of {one_line(memory.owner.name)}, shared by all its users)" if memory.scope is Scope.AGENT else ""
+    return shared + (" (possibly outdated)" if memory.doubtful else "")
+
+
+def numbers_in(argument: str, rows: Sequence[str], listing: str) -> list[int] | None:
+    """The row numbers in `argument`, as `2`, `1 3` or `2-4`; None where it is something else.
+
+    Raises UsageError for numbers that the last list does not have; `listing` is the command that shows one.
+    """
+    if not _NUMBERS.fullmatch(argument):
+        return None
+    numbers = list(dict.fromkeys(_spelled_out(argument)))
+    if not rows:
+        raise UsageError("No list was shown yet that these numbers could mean.", hint=f"{listing} shows one.")
+    if missing := [number for number in numbers if not 1 <= number <= len(rows)]:
+        raise UsageError(f"The last list has no row {missing[0]}, only 1 to {len(rows)}.", hint=f"{listing} shows it.")
+    return numbers
+
+
+def _spelled_out(argument: str) -> Iterator[int]:
+    for part in re.split(r"[,\s]+", argument):
+        first, dash, last = part.partition("-")
+        yield from range(int(first), int(last) + 1) if dash else (int(first),)
+
+
+def memories_named(context: CommandContext, argument: str) -> list[Memory] | None:
+    """The memories that `argument` names by number or by id, several apart from each other; None where it is words."""
+    if (numbers := numbers_in(argument, context.memory_rows, "/memories")) is not None:
+        return [_row(context, number) for number in numbers]
+    words = argument.lower().split()
+    if not words or not all(map(_ID.fullmatch, words)):
+        return None
+    found: list[Memory] = []
+    for word in words:
+        try:
+            found.append(context.app.find(word, context.user))
+        except AmbiguousId:
+            raise
+        except NotFound:
+            return None
+    return list({memory.id: memory for memory in found}.values())
+
+
+def _row(context: CommandContext, number: int) -> Memory:
+    memory = context.app.store.memories.get(context.memory_rows[number - 1])
+    if memory is None:
+        raise NotFound(f"The memory in row {number} was forgotten already.", hint="/memories lists what there is.")
+    return memory

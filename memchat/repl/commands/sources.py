@@ -1,0 +1,24 @@
+"""What Tab can offer in a chat, read when it is asked for."""
+
+from collections.abc import Iterable
+
+from memchat.repl.commands.dispatch import COMMANDS
+from memchat.repl.commands.registry import CommandContext, Takes
+from memchat.repl.completer import CompletionSources
+from memchat.storage.short_ids import short_ids
+
+
+def sources(context: CommandContext) -> CompletionSources:
+    """The commands, and the values that their arguments may have."""
+
+    def memories() -> Iterable[tuple[str, str]]:
+        current = context.memories()
+        short = short_ids(memory.id for memory in current)
+        return [(short[memory.id], memory.text) for memory in current]
+
+    return CompletionSources(
+        commands={name: known.help for name, known in COMMANDS.items()},
+        choices={name: known.choices for name, known in COMMANDS.items()},
+        takes={name: known.takes for name, known in COMMANDS.items() if known.takes is not None},
+        values={Takes.MEMORY: memories},
+    )

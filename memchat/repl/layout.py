@@ -1,0 +1,98 @@
+"""Lines of the chat that are no reply: broken between words, in columns, dim or coloured where a terminal can."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TextIO
+
+from memchat.text.sanitize import strip_control_chars
+
+NARROWEST = 24
+"""A last column with less room than this is continued under the first one."""
+_CODES = {"dim": "2", "red": "31", "yellow": "33", "bold": "1"}
+
+
+def one_line(text: str) -> str:
+    """`text` fit for one line of a screen."""
+    return " ".join(strip_control_chars(text).split())
+
+
+def cells(text: str) -> int:
+    """How many columns `text`, which is one line, takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def folded(text: str) -> str:
+    """`text` broken between words where the terminal would break it anywhere, its lines' indentation kept."""
+    width = max(shutil.get_terminal_size().columns, 20)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += wrapped(line, width, f"{indent}  " if indent else "")
+    return "\n".join(lines)
+
+
+def wrapped(line: str, width: int, indent: str) -> list[str]:
+    """`line` in lines of `width` columns, all but the first after `indent`; blanks at a break are dropped.
+
+    A word that is wider than a line is broken where the line ends.
+    """
+    if cells(line) <= width:
+        return [line]
+    lines: list[str] = []
+    current, used = "", 0
+    for piece in _pieces(line, width - len(indent)):
+        if used + cells(piece.rstrip()) > width and current.strip():
+            lines.append(current.rstrip())
+            current = indent + piece.lstrip()
+            used = cells(current)
+        else:
+            current += piece
+            used += cells(piece)
+    return [*lines, current.rstrip()]
+
+
+def _pieces(line: str, width: int) -> Iterator[str]:
+    """The words of `line` with the blanks after them; what is wider than `width` in parts that are not."""
+    for token in re.findall(r"\s*\S+\s*?(?=\s|$)|\s+$", line):
+        part, used = "", 0
+        for char in token:
+            if used + cells(char) > width and part.strip():
+                yield part
+                part, used = "", 0
+            part += char
+            used += cells(char)
+        yield part
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """`rows` of one-line texts with their columns aligned; the last one wraps where standard output is a terminal."""
+    if not rows:
+        return ""
+    widths = [max(cells(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    screen = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    lines: list[str] = []
+    for row in rows:
+        padded = (f"{cell}{' ' * (width - cells(cell))}" for cell, width in zip(row, widths, strict=False))
+        head = f"  {'  '.join(padded)}  "
+        indent = " " * (cells(head) if screen - cells(head) >= NARROWEST else 6)
+        text = head + row[-1]
+        lines += wrapped(text, screen, indent) if screen else [text]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def styled(text: str, style: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
+    """`text` dim, red or yellow where `stream` is a terminal that can."""
+    plain = not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb"
+    return text if plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+
+def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
+    """`text` dimmed, for what is not part of the conversation."""
+    return styled(text, "dim", stream, environ)
