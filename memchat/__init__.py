@@ -1,17 +1,75 @@
-"""memchat: a chat assistant that remembers people across conversations."""
+"""memchat: a chat assistant that remembers people across conversations.
 
+Everything in `__all__` is public and keeps its name and meaning within a major version; all else may change. The
+names are imported when they are first used, so that `import memchat` stays quick.
+"""
+
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memchat.api import Memory as Memory
+    from memchat.config import Settings as Settings
+    from memchat.config import load_settings as load_settings
+    from memchat.errors import AmbiguousId as AmbiguousId
+    from memchat.errors import BadReply as BadReply
+    from memchat.errors import ConfigError as ConfigError
+    from memchat.errors import ContextOverflow as ContextOverflow
+    from memchat.errors import CredentialsError as CredentialsError
+    from memchat.errors import MemchatError as MemchatError
+    from memchat.errors import ModelError as ModelError
+    from memchat.errors import ModelNotFound as ModelNotFound
+    from memchat.errors import ModelTimeout as ModelTimeout
+    from memchat.errors import ModelUnreachable as ModelUnreachable
+    from memchat.errors import NotFound as NotFound
+    from memchat.errors import RateLimited as RateLimited
+    from memchat.errors import StoreBusy as StoreBusy
+    from memchat.errors import StoreError as StoreError
+    from memchat.errors import StoreTooNew as StoreTooNew
+    from memchat.errors import UsageError as UsageError
+    from memchat.llm.options import ModelOptions as ModelOptions
 
 __version__ = "0.1.0"
-__all__ = ["Memory", "__version__"]
+
+_MODULES = {
+    "Memory": "memchat.api",
+    "ModelOptions": "memchat.llm.options",
+    "Settings": "memchat.config",
+    "load_settings": "memchat.config",
+}
+"""Where each public name is defined; the errors, which are not listed here, are in `memchat.errors`."""
+
+__all__ = [
+    "AmbiguousId",
+    "BadReply",
+    "ConfigError",
+    "ContextOverflow",
+    "CredentialsError",
+    "MemchatError",
+    "Memory",
+    "ModelError",
+    "ModelNotFound",
+    "ModelOptions",
+    "ModelTimeout",
+    "ModelUnreachable",
+    "NotFound",
+    "RateLimited",
+    "Settings",
+    "StoreBusy",
+    "StoreError",
+    "StoreTooNew",
+    "UsageError",
+    "__version__",
+    "load_settings",
+]
 
 
 def __getattr__(name: str) -> object:
-    if name == "Memory":
-        from memchat.api import Memory
+    """Import a public name on first use. Raises AttributeError for any other."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES.get(name, "memchat.errors")), name)
 
-        return Memory
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
