@@ -1,21 +1,60 @@
 """Command groups that load a command when it is called, and answer a slip with the nearest right word."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from memchat.errors import UsageError
 
 _WHOLE = 500
+_TYPE = re.compile(r" <[^>]+>$")
+_BOUND = re.compile(r"  \[x>=\d+\]|; x>=\d+")
+
+
+class Command(TyperCommand):
+    """A command whose help names what to type by the metavar, without Python's types and the bounds of a number."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [_without_conversion_of_nothing(param) for param in super().get_params(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            if (record := param.get_help_record(ctx)) is not None:
+                name, about = record
+                sections[f"{param.param_type_name.title()}s"].append((_TYPE.sub("", name), _BOUND.sub("", about)))
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def _without_conversion_of_nothing(param: Any) -> Any:
+    """`param`, converting only what was given: Typer would load pydantic (0.1 s) for what was not given, too."""
+    if not isinstance(param.process_value, partial):
+        param.process_value = partial(_given, param, param.process_value)
+    return param
+
+
+def _given(param: Any, convert: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
+    if value is not None or param.required:
+        return convert(ctx, value)
+    nothing = () if param.multiple or param.nargs == -1 else None
+    return nothing if param.callback is None else param.callback(ctx, param, nothing)
 
 
 class Group(TyperGroup):
     """A group of commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [_without_conversion_of_nothing(param) for param in super().get_params(ctx)]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
@@ -63,7 +102,7 @@ class LazyGroup(Group):
         if cmd_name not in self.lazy:
             return None
         if cmd_name not in self.commands:
-            self.commands[cmd_name] = lightened(_loaded(cmd_name, self.lazy[cmd_name].module))
+            self.commands[cmd_name] = _loaded(cmd_name, self.lazy[cmd_name].module)
         return self.commands[cmd_name]
 
     def _about(self, ctx: Any) -> list[tuple[str, str]]:
@@ -74,48 +113,11 @@ def _loaded(name: str, module_name: str) -> Any:
     module = import_module(module_name)
     if not hasattr(module, "app"):
         alone = typer.Typer(rich_markup_mode=None, add_completion=False)
-        alone.command(name)(getattr(module, name))
+        alone.command(name, cls=Command)(getattr(module, name))
         return get_command(alone)
     command = get_command(module.app)
     command.name = name
     return command
-
-
-class _Given:
-    """Takes what was typed for a text option as it is, and all else to Typer, which loads pydantic for it (0.1 s)."""
-
-    def __init__(self, parameter: Any) -> None:
-        self._parameter = parameter
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        several = param.multiple or param.nargs == -1
-        if value is None:
-            return () if several else None
-        if self._parameter.type_descriptor.annotation in (str, list[str]) and (several or isinstance(value, str)):
-            return list(value) if several else value
-        self._parameter._runtime_param = None
-        return self._parameter.get_runtime_param().coerce(value, param=param, ctx=ctx)
-
-
-def lightened(command: Any) -> Any:
-    """`command` with text taken as it is, where this Typer has the hook for it; another Typer does it its own way."""
-    made = command.get_help_option
-    command.get_help_option = lambda ctx: _light(made(ctx))
-    for parameter in command.params:
-        _light(parameter)
-    for below in getattr(command, "commands", {}).values():
-        lightened(below)
-    return command
-
-
-def _light(parameter: Any) -> Any:
-    """Help is to name what is meant, by the metavar, not the type of Python's or the bounds that a value has."""
-    parameter._get_number_range_help_str = lambda: None
-    if parameter.param_type_name == "argument":
-        parameter.display_type_rich = lambda ctx: None
-    if getattr(parameter, "_runtime_param", parameter) is None and hasattr(parameter, "type_descriptor"):
-        parameter._runtime_param = _Given(parameter)
-    return parameter
 
 
 def group(name: str, about: str) -> typer.Typer:

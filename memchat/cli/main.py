@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from memchat import __version__
-from memchat.cli.lazy_groups import LazyCommand, LazyGroup, lightened, option_hint
+from memchat.cli.lazy_groups import LazyCommand, LazyGroup, option_hint
 from memchat.errors import MemchatError, UsageError
 
 INTERRUPTED = 130
@@ -85,7 +85,7 @@ def run(arguments: list[str]) -> int:
 
 def _invoke(arguments: list[str]) -> object:
     """What the command returned. Typer's complaints about the command line come as UsageError."""
-    command: Any = lightened(get_command(app))
+    command: Any = get_command(app)
     try:
         return command.main(arguments, prog_name="memchat", standalone_mode=False)
     except typer.Abort:

@@ -21,7 +21,7 @@ from memchat.cli.formatting import (
     reason_of,
     rows,
 )
-from memchat.cli.lazy_groups import group
+from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import (
     Category,
     InScope,
@@ -61,7 +61,7 @@ Session = Annotated[
 AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Also what is known in single conversations alone.")]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(
     *,
     user: User = None,
@@ -75,7 +75,9 @@ def list_(
     until: Until = None,
     as_of: Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")] = None,
     include_superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")] = False,
-    sort: Annotated[Sort, typer.Option(help="What to order the list by.")] = Sort.CREATED,
+    sort: Annotated[
+        Sort | None, typer.Option(metavar="ORDER", help="Order by created (usual), updated, since, category or text.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="List at most NUMBER memories.")] = None,
     as_json: Json = False,
 ) -> Result:
@@ -89,8 +91,10 @@ def list_(
         view = within(view, since, until, scope)
         database, now = app.store.database, app.clock()
         if as_json:
-            return Result([RawJson(text) for text in listed_json(database, view, now, limit, sort)], as_json=True)
-        found = list(listed(database, view, now, limit, sort))
+            return Result(
+                [RawJson(text) for text in listed_json(database, view, now, limit, sort or Sort.CREATED)], as_json=True
+            )
+        found = list(listed(database, view, now, limit, sort or Sort.CREATED))
         notes = [] if found else [f"No memories of {app.settings.user} here."]
         elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
         if (
@@ -103,7 +107,7 @@ def list_(
         return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), _short(app, agent)),), notes)
 
 
-@app.command()
+@app.command(cls=Command)
 def search(
     query: Words,
     *,
@@ -150,7 +154,7 @@ def _found(hit: "Hit", explain: bool) -> str:
     return annotated_text(as_listed(hit.memory)) + (f"  [{inside}]" if explain else "")
 
 
-@app.command()
+@app.command(cls=Command)
 def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show a memory with where it comes from: the conversation, the words, every version of it."""
     with open_app(user) as app:
@@ -167,7 +171,7 @@ def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = F
         return Result(data, memory_details(memory, versions, origin), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def add(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="What to remember; - reads a line for each.")],
     *,
@@ -242,7 +246,7 @@ def _texts(given: Sequence[str]) -> Iterator[str]:
                 yield line
 
 
-@app.command()
+@app.command(cls=Command)
 def edit(
     id_: Id,
     text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The new words; else EDITOR opens.")] = None,
@@ -265,7 +269,7 @@ def edit(
         return Result(memory_json(changed), (Line(line),), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Show what happened to a memory and to those it replaced, the oldest first."""
     with open_app(user) as app:
@@ -275,7 +279,7 @@ def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json 
         return Result([change_json(change) for change in changes], (table,), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def undo(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
     """Take back the last change to a memory: an edit, a replacement, its end, or the doubt about it."""
     with open_app(user) as app:
@@ -283,7 +287,7 @@ def undo(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = F
         return Result(memory_json(memory), (Line(f"In force: {one_line(memory.text)}"),), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     *,
     user: User = None,
@@ -310,7 +314,7 @@ def export(
         return Result(data, as_json=as_json, lines=not as_json, exit_code=1 if lost else 0)
 
 
-@app.command("import")
+@app.command("import", cls=Command)
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is standard input.")],
     *,
@@ -351,7 +355,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-app.command("forget")(forget)
+app.command("forget", cls=Command)(forget)
 
 
 # Finding.

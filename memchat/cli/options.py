@@ -52,9 +52,7 @@ Until = Annotated[
 ]
 InScope = Annotated[
     Scope | None,
-    typer.Option(
-        "--scope", metavar="SCOPE", help="Only memories that hold everywhere, for an agent, or in single conversations."
-    ),
+    typer.Option("--scope", metavar="SCOPE", help="Only memories of this scope: user, agent or session."),
 ]
 Meta = Annotated[
     list[str] | None,

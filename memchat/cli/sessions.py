@@ -7,7 +7,7 @@ import typer
 
 from memchat.cli.forget import ErasurePlan, execute
 from memchat.cli.formatting import local, pluralize
-from memchat.cli.lazy_groups import group
+from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import DryRun, Json, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
 from memchat.core.protocols import MemoryFilter
@@ -27,7 +27,7 @@ _EXCERPT = 60
 """Characters of a message shown before and after what was searched for."""
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(
     *,
     user: User = None,
@@ -44,7 +44,7 @@ def list_(
         return Result([session_json(session) for session in found], (table,), notes, as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
     """Show a conversation."""
     with open_app(user) as app:
@@ -53,7 +53,7 @@ def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
         return Result(_session_with_messages(session, messages), _message_lines(session, messages), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def search(
     query: Annotated[list[str], typer.Argument(metavar="TEXT", help="Words that a message holds, all of them.")],
     *,
@@ -83,7 +83,7 @@ def search(
         return Result(data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(app)),), notes, as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def rename(
     id_: Id,
     title: Annotated[list[str], typer.Argument(metavar="TITLE")],
@@ -101,7 +101,7 @@ def rename(
         return Result(session_json(renamed), (Line(f"Now: {text}"),), as_json=as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def export(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Which; else all.")] = None,
     *,
@@ -123,7 +123,7 @@ def export(
         return Result(data, as_json=as_json, lines=not as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def forget(
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="Conversations, by id, its beginning, or name.")],
     *,
