@@ -24,6 +24,7 @@ from memchat.config import Settings, load_settings
 from memchat.core.types import LearningOptions, Session
 from memchat.core.types import Memory as Kept
 from memchat.errors import NotFound, UsageError
+from memchat.library_warnings import ignore_library_warnings
 from memchat.llm.options import ModelOptions
 from memchat.mem0 import schemas
 from memchat.mem0.config import from_mem0
@@ -132,9 +133,10 @@ class Memory:
             learner, places = self._learner, self._places
         if learner is not None:
             learner.wait_until_idle(timeout_s)
-        self._app.close()
-        for place in places:
-            place.store.close()
+        with ignore_library_warnings():
+            self._app.close()
+            for place in places:
+                place.store.close()
 
     # Adding.
 
@@ -343,15 +345,16 @@ class Memory:
     @contextmanager
     def _place(self) -> Generator[_Connection]:
         """A connection for the calling thread, as long as the block lasts. Parts are made under the lock."""
-        with self._lock:
-            if self._closed:
-                raise UsageError("This Memory is closed.")
-            place = self._idle.pop() if self._idle else self._new_place()
-        try:
-            yield place
-        finally:
+        with ignore_library_warnings():
             with self._lock:
-                self._idle.append(place)
+                if self._closed:
+                    raise UsageError("This Memory is closed.")
+                place = self._idle.pop() if self._idle else self._new_place()
+            try:
+                yield place
+            finally:
+                with self._lock:
+                    self._idle.append(place)
 
     def _new_place(self) -> _Connection:
         first = not self._places

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError, StoreBusy, traceback_without_message
+from memchat.library_warnings import ignore_library_warnings
 
 if TYPE_CHECKING:
     from memchat.learning.pipeline import Desk, LearningResult
@@ -75,6 +76,7 @@ class LearningWorker:
             self._thread.join(max(timeout_s - self._waited_s, 0.0))
             self._waited_s += time.monotonic() - began
 
+    @ignore_library_warnings()
     def _run(self) -> None:
         from memchat.text.embedding import load_numpy
 

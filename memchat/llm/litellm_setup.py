@@ -4,8 +4,9 @@ import functools
 import importlib
 import logging
 import os
-import warnings
 from typing import Any
+
+from memchat.library_warnings import ignore_library_warnings
 
 _ENVIRONMENT = {
     # Prices and request headers would otherwise be fetched from GitHub during the import.
@@ -19,11 +20,10 @@ _LOGGERS = ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "openai")
 
 
 @functools.cache
+@ignore_library_warnings()
 def litellm() -> Any:
     """The module, set up. The first call takes 2 to 4 s, needs no network, and may be made from any thread."""
     os.environ.update(_ENVIRONMENT)
-    # LiteLLM's use of pydantic warns about itself in the middle of a reply.
-    warnings.filterwarnings("ignore", module=r"(litellm|pydantic)\b")
     module: Any = importlib.import_module("litellm")
     module.suppress_debug_info = True
     module.disable_hf_tokenizer_download = True

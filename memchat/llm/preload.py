@@ -5,16 +5,19 @@ import logging
 import threading
 from collections.abc import Callable
 
+from memchat.library_warnings import ignore_library_warnings
+
 log = logging.getLogger(__name__)
 
 
 def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
-    """`ahead_of_time` on a daemon thread."""
+    """`ignore_failures` on a daemon thread."""
     thread = threading.Thread(target=ignore_failures, args=(name, load), name=name, daemon=True)
     thread.start()
     return thread
 
 
+@ignore_library_warnings()
 def ignore_failures(name: str, load: Callable[[], object]) -> None:
     """Do `load`. What fails here fails again, and is told, where it is needed."""
     try:

@@ -16,7 +16,7 @@ def run_isolated_python(
     """
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return subprocess.run(
-        [sys.executable, "-P", *arguments],
+        [sys.executable, "-P", "-W", "ignore", *arguments],
         input=given,
         capture_output=True,
         env={**os.environ, "PYTHONPATH": path},

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError, StoreBusy
+from memchat.library_warnings import ignore_library_warnings
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.folder import IndexState, Phase, index_lock, mark_index_dropped, remove_index, try_acquire
@@ -103,6 +104,7 @@ class Indexer:
                 self._news.wait_for(lambda: index.seq >= asked_at.seq or self._stop or bool(self._broken), WAIT_S)
         return index.seq >= asked_at.seq
 
+    @ignore_library_warnings()
     def _run(self) -> None:
         load_numpy()
         try:
