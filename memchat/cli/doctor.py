@@ -136,10 +136,11 @@ def _index_dropped(settings: Settings) -> Iterator[str]:
 
 def _rows_mended(app: "App") -> Iterator[str]:
     from memchat.doctor.repairs import Repairs
+    from memchat.storage.memory_writer import MemoryRepository
 
     with Database(app.settings.database) as database:
         try:
-            yield from Repairs(database, app.clock, app.fingerprint).all(lambda: app.embedder)
+            yield from Repairs(MemoryRepository(database, app.clock, app.fingerprint)).all(lambda: app.embedder)
         except MemchatError as error:
             if isinstance(error, StoreError):
                 raise

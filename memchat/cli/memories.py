@@ -376,7 +376,7 @@ def _refuse_former(memory: Memory) -> None:
 
 
 def _transfer(app: "App") -> Transfer:
-    return Transfer(app.store.database, app.clock, app.fingerprint)
+    return Transfer(app.store.memories)
 
 
 def _read(file: str) -> str:

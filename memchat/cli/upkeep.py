@@ -45,13 +45,14 @@ def reindex(*, as_json: Json = False) -> Result:
 
 def _embedded(app: "App") -> tuple[str, int]:
     """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
+    from memchat.storage.memory_writer import MemoryRepository
     from memchat.storage.vectors.reembedding import Reembedding, vector_problems
 
     store = app.store
     embedder = app.embedder_provider.fresh_embedder()
     # The only command that asks: under the same name it may have become another one.
     fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
-    memories = Reembedding(store.database, app.clock, fingerprint)
+    memories = Reembedding(MemoryRepository(store.database, app.clock, fingerprint))
     numbers = [number for number, _ in vector_problems(store.database, fingerprint)]
     with progress_bar("Embedding") as progress:
         done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))

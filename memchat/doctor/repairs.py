@@ -8,14 +8,20 @@ from memchat.core.protocols import Embedder
 from memchat.doctor.database import complaints, missing_from_fulltext, only_indexes, pluralize
 from memchat.errors import StoreError
 from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
+from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.migrations import MIGRATIONS
 from memchat.storage.vectors.reembedding import Reembedding, VectorProblem, vector_problems
 
 _WORDS = re.compile(r"CREATE VIRTUAL TABLE words [^;]+")
 
 
-class Repairs(Reembedding):
-    """Works over one connection, with vectors of the fingerprint it was given."""
+class Repairs:
+    """Repairs the rows of `memories`, with vectors of its fingerprint."""
+
+    def __init__(self, memories: MemoryRepository) -> None:
+        self._memories = memories
+        self._db = memories.database
+        self._reembedding = Reembedding(memories)
 
     def all(self, embedder: Callable[[], Embedder]) -> Iterator[str]:
         """Put right what can be, one thing after the other; what was done, in a sentence each.
@@ -54,7 +60,7 @@ class Repairs(Reembedding):
                 " WHERE owner <> (SELECT owner FROM memories AS m WHERE m.number = vectors.number)"
             )
             if moved:
-                self.invalidate_caches()
+                self._reembedding.invalidate_caches()
         return f"Rows that belonged to nothing, removed or given back: {gone + moved}." if gone or moved else None
 
     def _words(self) -> str | None:
@@ -74,16 +80,16 @@ class Repairs(Reembedding):
         for number in numbers:
             row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
             if row is not None:
-                self._write_words(number, to_memory(row))
+                self._memories.write_words(number, to_memory(row))
 
     def _vectors(self, embedder: Callable[[], Embedder]) -> str | None:
         """Vectors of another embedder are left to `memchat reindex`: with a paid one that is for a person to say."""
         numbers = [
             number
-            for number, fault in vector_problems(self._db, self._fingerprint)
+            for number, fault in vector_problems(self._db, self._memories.fingerprint)
             if fault is not VectorProblem.FOREIGN
         ]
-        done = self.renew(numbers, embedder()) if numbers else 0
+        done = self._reembedding.renew(numbers, embedder()) if numbers else 0
         return f"New vectors for {pluralize(done)}." if done else None
 
 

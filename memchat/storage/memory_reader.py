@@ -43,9 +43,9 @@ class MemoryReader:
     """The memories of one database, over one connection. Implements `RecallStore`."""
 
     def __init__(self, database: Database, clock: Clock, fingerprint: str) -> None:
-        self._db = database
-        self._clock = clock
-        self._fingerprint = fingerprint
+        self.database = database
+        self.clock = clock
+        self.fingerprint = fingerprint
         self._dense: VectorSearch | None = None
         self._counted: dict[int, tuple[Position, int]] = {}
 
@@ -54,7 +54,7 @@ class MemoryReader:
         self._dense = dense
 
     def get(self, memory_id: str) -> Memory | None:
-        row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id = ?", (memory_id,))
+        row = self.database.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id = ?", (memory_id,))
         return None if row is None else to_memory(row)
 
     def find(self, given: str, owners: Sequence[Owner]) -> Memory:
@@ -63,8 +63,8 @@ class MemoryReader:
         An id given in full wins over longer ones. An end has at least SHORTEST_TAIL characters. Raises NotFound, or
         AmbiguousId that names the candidates.
         """
-        numbers = self._numbers(owners)
-        rows = self._db.rows(
+        numbers = self.owner_numbers(owners)
+        rows = self.database.rows(
             f"""SELECT {COLUMNS} FROM {TABLES} WHERE m.owner IN ({_marks(numbers)})
                 AND (substr(m.id, 1, ?) = ? COLLATE NOCASE OR (? AND substr(m.id, -?) = ? COLLATE NOCASE))
                 ORDER BY m.id <> ?, m.id LIMIT 6""",
@@ -79,60 +79,60 @@ class MemoryReader:
 
     def memories(self, view: MemoryFilter, limit: int | None = None) -> list[Memory]:
         """The memories of `view`, newest first."""
-        numbers = self._numbers(view.owners)
+        numbers = self.owner_numbers(view.owners)
         if not numbers:
             return []
-        where, values = where_clause(view, numbers, self._clock())
+        where, values = where_clause(view, numbers, self.clock())
         sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ?"
-        return [to_memory(row) for row in self._db.rows(sql, (*values, -1 if limit is None else limit))]
+        return [to_memory(row) for row in self.database.rows(sql, (*values, -1 if limit is None else limit))]
 
     def count(self, view: MemoryFilter) -> int:
-        numbers = self._numbers(view.owners)
+        numbers = self.owner_numbers(view.owners)
         if not narrows(view):
             hidden = [len(self._excluded(view, owner)) for owner in numbers]
             if all(count <= FEW_HIDDEN for count in hidden):
                 return sum(map(self._current_count, numbers)) - sum(hidden)
         if not numbers:
             return 0
-        where, values = where_clause(view, numbers, self._clock())
-        return int(self._db.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
+        where, values = where_clause(view, numbers, self.clock())
+        return int(self.database.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
 
     def _current_count(self, owner: int) -> int:
         """How many current memories the owner has. Recall asks at every turn; they are counted after changes only."""
-        now, known = position(self._db, owner), self._counted.get(owner)
+        now, known = position(self.database, owner), self._counted.get(owner)
         if known is None or known[0] != now:
             sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
-            known = self._counted[owner] = (now, int(self._db.value(sql, (owner,))))
+            known = self._counted[owner] = (now, int(self.database.value(sql, (owner,))))
         return known[1]
 
     def has_verbatim_turns(self, view: MemoryFilter) -> bool:
         """Whether any memory of the owners is a turn kept verbatim."""
         sql = "SELECT 1 FROM memories WHERE verbatim = 1 AND owner = ? LIMIT 1"
-        return any(self._db.value(sql, (number,)) for number in self._numbers(view.owners))
+        return any(self.database.value(sql, (number,)) for number in self.owner_numbers(view.owners))
 
     def standing(self, view: MemoryFilter) -> list[Memory]:
-        numbers = self._numbers(view.owners)
+        numbers = self.owner_numbers(view.owners)
         if not numbers:
             return []
-        where, values = where_clause(view, numbers, self._clock())
+        where, values = where_clause(view, numbers, self.clock())
         sql = f"""SELECT {COLUMNS} FROM memories AS m INDEXED BY memories_standing JOIN owners AS o ON o.id = m.owner
             WHERE m.standing = 1 AND {where} ORDER BY m.number DESC LIMIT 50"""
-        return [to_memory(row) for row in self._db.rows(sql, values)]
+        return [to_memory(row) for row in self.database.rows(sql, values)]
 
     def history(self, memory: Memory) -> list[Change]:
         """Every change to `memory` and to the versions it superseded, oldest first."""
-        chain = with_versions(self._db, [memory.id])
-        rows = self._db.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
+        chain = with_versions(self.database, [memory.id])
+        rows = self.database.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
         return [to_change(row) for row in rows]
 
     # Recall's candidates.
 
     def keyword_search(self, view: MemoryFilter, terms: Sequence[str], limit: int) -> list[str]:
-        numbers = self._numbers(view.owners)
+        numbers = self.owner_numbers(view.owners)
         if not numbers or not terms:
             return []
-        where, values = where_clause(view, numbers, self._clock())
-        rows = self._db.rows(
+        where, values = where_clause(view, numbers, self.clock())
+        rows = self.database.rows(
             f"""SELECT m.id FROM words CROSS JOIN memories AS m ON m.number = words.rowid
                 WHERE words MATCH ? AND {where} ORDER BY words.rank LIMIT ?""",
             (match_query(terms, numbers), *values, limit),
@@ -140,18 +140,18 @@ class MemoryReader:
         return [row["id"] for row in rows]
 
     def frequencies(self, view: MemoryFilter, terms: Sequence[str]) -> dict[str, int]:
-        numbers = self._numbers(view.owners)
+        numbers = self.owner_numbers(view.owners)
         if not numbers:
             return dict.fromkeys(terms, 0)
         sql = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        return {term: int(self._db.value(sql, (match_query([term], numbers), COUNTED))) for term in terms}
+        return {term: int(self.database.value(sql, (match_query([term], numbers), COUNTED))) for term in terms}
 
     def vector_search(self, view: MemoryFilter, query: "Vectors", limit: int) -> list[str]:
         if self._dense is None:
             return []
-        self._fingerprint = with_dimension(self._fingerprint, query.shape[1])
+        self.fingerprint = with_dimension(self.fingerprint, query.shape[1])
         nearest: list[tuple[int, float]] = []
-        for owner in self._numbers(view.owners):
+        for owner in self.owner_numbers(view.owners):
             nearest += self._nearest(self._dense, view, owner, query, limit)
         nearest.sort(key=lambda pair: -pair[1])
         return self._ids(view, [number for number, _ in nearest[:limit]])
@@ -167,8 +167,8 @@ class MemoryReader:
 
     def _excluded(self, view: MemoryFilter, owner: int) -> set[int]:
         """Current memories of the owner that a view without filters leaves out: other sessions', and expired ones."""
-        where, values = where_clause(view, [owner], self._clock())
-        rows = self._db.rows(
+        where, values = where_clause(view, [owner], self.clock())
+        rows = self.database.rows(
             f"""SELECT m.number FROM memories AS m INDEXED BY memories_bounded
                 WHERE m.owner = ? AND m.superseded_by IS NULL AND (m.session_id <> '' OR m.expires_at IS NOT NULL)
                 AND ({where}) IS NOT TRUE LIMIT ?""",
@@ -177,15 +177,15 @@ class MemoryReader:
         return {row["number"] for row in rows}
 
     def _included(self, view: MemoryFilter, owner: int) -> list[int]:
-        where, values = where_clause(view, [owner], self._clock())
-        return [row[0] for row in self._db.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)]
+        where, values = where_clause(view, [owner], self.clock())
+        return [row[0] for row in self.database.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)]
 
     def _ids(self, view: MemoryFilter, numbers: Sequence[int]) -> list[str]:
         """The ids that go with `numbers`, in order; what `view` does not show is left out."""
         if not numbers:
             return []
-        where, values = where_clause(view, self._numbers(view.owners), self._clock())
-        rows = self._db.rows(
+        where, values = where_clause(view, self.owner_numbers(view.owners), self.clock())
+        rows = self.database.rows(
             f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(numbers)}) AND {where}",
             (*numbers, *values),
         )
@@ -205,17 +205,17 @@ class MemoryReader:
                     ORDER BY n.number LIMIT 1) END AS following
             FROM memories AS m LEFT JOIN vectors AS v ON v.number = m.number AND v.fingerprint = ?
             WHERE m.id IN ({_marks(wanted)})"""
-        return [to_candidate(row, self._fingerprint) for row in self._db.rows(sql, (self._fingerprint, *wanted))]
+        return [to_candidate(row, self.fingerprint) for row in self.database.rows(sql, (self.fingerprint, *wanted))]
 
     def by_ids(self, ids: Sequence[str]) -> dict[str, Memory]:
-        rows = self._db.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
+        rows = self.database.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
         return {row["id"]: to_memory(row) for row in rows}
 
     def turn_before(self, memory: Memory) -> str | None:
         """The turn before one that was kept word for word."""
         if not memory.verbatim or memory.evidence is None:
             return None
-        found: str | None = self._db.value(
+        found: str | None = self.database.value(
             """SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ?
                 AND number < (SELECT number FROM memories WHERE id = ?) ORDER BY number DESC LIMIT 1""",
             (memory.evidence.session_id, memory.id),
@@ -224,14 +224,15 @@ class MemoryReader:
 
     def last_verbatim(self, session_id: str) -> str | None:
         """The text of the newest message kept as it was said in that conversation."""
-        found: str | None = self._db.value(
+        found: str | None = self.database.value(
             "SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ? ORDER BY number DESC LIMIT 1",
             (session_id,),
         )
         return found
 
-    def _numbers(self, owners: Sequence[Owner]) -> list[int]:
-        return [number for owner in owners if (number := owner_number(self._db, owner)) is not None]
+    def owner_numbers(self, owners: Sequence[Owner]) -> list[int]:
+        """The numbers of those owners that the database knows."""
+        return [number for owner in owners if (number := owner_number(self.database, owner)) is not None]
 
 
 @raises_on_corruption

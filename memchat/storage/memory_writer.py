@@ -66,24 +66,24 @@ class MemoryRepository(MemoryReader):
         Raises UsageError when another current memory says the same, NotFound when the memory is gone.
         """
         text = fix_surrogates(text)
-        with self._db.transaction():
+        with self.database.transaction():
             number, former = self._number(memory.id), self._known(memory.id)
             if not former.superseded:
                 self._refuse_duplicate(former, text)
-            self._db.execute(
+            self.database.execute(
                 "UPDATE memories SET text = ?, said = ?, cues = ?, updated_at = ?, doubtful = 0 WHERE number = ?",
-                (text, normalize(text), _json(memory.cues), format_time(self._clock()), number),
+                (text, normalize(text), _json(memory.cues), format_time(self.clock()), number),
             )
-            self._write_words(number, replace(memory, text=text))
-            self._write_vectors(number, embedded)
+            self.write_words(number, replace(memory, text=text))
+            self.write_vectors(number, embedded)
             self._record_change(memory.id, event, former.text, text, reason)
         return self._known(memory.id)
 
     def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
         """Give `memory` this metadata and this end of its stay; its words stay. Raises NotFound when it is gone."""
-        with self._db.transaction():
-            known, now = self._known(memory.id), format_time(self._clock())
-            self._db.execute(
+        with self.database.transaction():
+            known, now = self._known(memory.id), format_time(self.clock())
+            self.database.execute(
                 "UPDATE memories SET metadata = ?, expires_at = ?, updated_at = ? WHERE id = ?",
                 (_json(dict(metadata)), None if expires_at is None else format_time(expires_at), now, memory.id),
             )
@@ -99,7 +99,7 @@ class MemoryRepository(MemoryReader):
         if isinstance(former, str):
             assert embedded is not None
             return self.edit(memory, former, embedded, "undone", Event.UNDO)
-        with self._db.transaction():
+        with self.database.transaction():
             successor = self._known(memory.id)
             if former.id not in successor.supersedes:
                 raise UsageError("It has changed meanwhile.", hint="memchat memories history shows how.")
@@ -114,11 +114,11 @@ class MemoryRepository(MemoryReader):
 
     def unend(self, memory: Memory) -> Memory:
         """Take back the later of the two: that `memory` has ended, or that it is doubtful."""
-        with self._db.transaction():
-            known, now = self._known(memory.id), format_time(self._clock())
+        with self.database.transaction():
+            known, now = self._known(memory.id), format_time(self.clock())
             ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
             valid_to = self._planned_end(memory.id) if ended else _iso(known.valid_to)
-            self._db.execute(
+            self.database.execute(
                 "UPDATE memories SET valid_to = ?, doubtful = ?, updated_at = ? WHERE id = ?",
                 (valid_to, ended and known.doubtful, now, memory.id),
             )
@@ -127,7 +127,7 @@ class MemoryRepository(MemoryReader):
 
     def _planned_end(self, memory_id: str) -> str | None:
         """The day on which the memory was to end before it was said to be over, where there was one."""
-        found: str | None = self._db.value(
+        found: str | None = self.database.value(
             "SELECT planned_end FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
             (memory_id, Event.END),
         )
@@ -138,17 +138,17 @@ class MemoryRepository(MemoryReader):
         mistaken, valid_to = True, memory.valid_to
         if again:
             mistaken = self._last_event(memory.id, Event.SUPERSEDE, Event.MISTAKEN) is Event.MISTAKEN
-            valid_to = valid_to or former.valid_from or self._clock().date()
-        self._db.execute(
+            valid_to = valid_to or former.valid_from or self.clock().date()
+        self.database.execute(
             "UPDATE memories SET superseded_by = ?, mistaken = ?, valid_to = ?, updated_at = ? WHERE id = ?",
-            (former.id, mistaken, _iso(valid_to), format_time(self._clock()), memory.id),
+            (former.id, mistaken, _iso(valid_to), format_time(self.clock()), memory.id),
         )
         self._record_change(memory.id, Event.UNDO, memory.text, former.text, "undone")
 
     def _bring_back(self, memory: Memory, valid_to: date | None) -> None:
-        self._db.execute(
+        self.database.execute(
             "UPDATE memories SET superseded_by = NULL, mistaken = 0, valid_to = ?, updated_at = ? WHERE id = ?",
-            (_iso(valid_to), format_time(self._clock()), memory.id),
+            (_iso(valid_to), format_time(self.clock()), memory.id),
         )
         self._record_change(memory.id, Event.UNDO, None, memory.text, "back in force")
 
@@ -156,7 +156,7 @@ class MemoryRepository(MemoryReader):
         """When `memory` ended before `successor` took its place: never, if it ended by that."""
         if successor.valid_from is not None:
             return None if memory.valid_to == successor.valid_from else memory.valid_to
-        by_successor = self._db.value(
+        by_successor = self.database.value(
             "SELECT 1 FROM changes WHERE memory_id = ? AND event IN (?, ?, ?) AND substr(at, 1, 10) = ?",
             (memory.id, Event.SUPERSEDE, Event.MISTAKEN, Event.UNDO, _iso(memory.valid_to)),
         )
@@ -165,7 +165,7 @@ class MemoryRepository(MemoryReader):
     def _last_event(self, memory_id: str, *among: Event) -> Event | None:
         """The last change to a memory, of those `among` which are asked for."""
         events = among or tuple(Event)
-        event = self._db.value(
+        event = self.database.value(
             f"""SELECT event FROM changes WHERE memory_id = ? AND event IN ({",".join("?" * len(events))})
                 ORDER BY seq DESC LIMIT 1""",
             (memory_id, *events),
@@ -177,7 +177,7 @@ class MemoryRepository(MemoryReader):
         if draft.evidence is not None and not self._still_said(draft.evidence.message_id, draft.evidence.quote):
             return []
         owner = self._owner(draft.owner)
-        twin = None if draft.verbatim else self._duplicate_of(owner, draft)
+        twin = None if draft.verbatim else self.duplicate_of(owner, draft)
         replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != twin)
         former = [memory for memory in replaced if memory is not None]
         if twin is not None:
@@ -187,25 +187,25 @@ class MemoryRepository(MemoryReader):
         return [Applied(Event.ADD, self._known(kept), tuple(former))]
 
     def _insert(self, draft: Draft, embedded: Embedded | None, former: Sequence[Memory], decision: Add) -> str:
-        now = self._clock()
+        now = self.clock()
         given = {field.name: getattr(draft, field.name) for field in fields(draft)}
         memory = Memory(id=new_id(), created_at=now, updated_at=now, **given)
         self._supersede(former, memory.id, draft, decision)
-        self._insert_row(memory, embedded)
+        self.insert_row(memory, embedded)
         self._record_change(memory.id, Event.ADD, None, memory.text, decision.reason)
         return memory.id
 
-    def _insert_row(self, memory: Memory, embedded: Embedded | None) -> bool:
+    def insert_row(self, memory: Memory, embedded: Embedded | None) -> bool:
         """Insert a row as it is; False when its id, or a current memory that says the same, is there already."""
         values = self._row(memory)
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-        if not self._db.execute(sql, values.values()):
+        if not self.database.execute(sql, values.values()):
             return False
         number = self._number(memory.id)
-        self._write_words(number, memory)
+        self.write_words(number, memory)
         if embedded is not None:
-            self._write_vectors(number, embedded)
+            self.write_vectors(number, embedded)
         return True
 
     def _row(self, memory: Memory) -> dict[str, object]:
@@ -238,10 +238,10 @@ class MemoryRepository(MemoryReader):
         }
 
     def _supersede(self, former: Sequence[Memory], by: str, draft: Draft, decision: Add) -> None:
-        now = self._clock()
+        now = self.clock()
         end = _iso(draft.valid_from or now.date())
         for memory in former:
-            self._db.execute(
+            self.database.execute(
                 """UPDATE memories SET superseded_by = ?, valid_to = coalesce(valid_to, ?), mistaken = ?, updated_at = ?
                     WHERE id = ?""",
                 (by, end, decision.mistaken, format_time(now), memory.id),
@@ -254,10 +254,10 @@ class MemoryRepository(MemoryReader):
         memory = self.get(memory_id)
         if memory is None or memory.superseded:
             return []
-        now = self._clock()
+        now = self.clock()
         standing = memory.standing or (again is not None and again.standing)
         valid_to = (again and again.valid_to) or (None if memory.ended(now.date()) else memory.valid_to)
-        self._db.execute(
+        self.database.execute(
             """UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ?, standing = ?
                 WHERE id = ?""",
             (format_time(now), _iso(valid_to), self._expiry(memory, again), standing, memory_id),
@@ -268,7 +268,7 @@ class MemoryRepository(MemoryReader):
     def _expiry(self, memory: Memory, again: Draft | None) -> str | None:
         expires_at = memory.expires_at
         if again is not None and expires_at is not None:
-            if memory.expired(self._clock()):
+            if memory.expired(self.clock()):
                 expires_at = again.expires_at
             elif again.expires_at is not None:
                 expires_at = max(expires_at, again.expires_at)
@@ -278,12 +278,12 @@ class MemoryRepository(MemoryReader):
         memory = self.get(decision.memory_id)
         if memory is None or memory.superseded or (memory.valid_to or date.max) <= decision.valid_to:
             return []
-        self._db.execute(
+        self.database.execute(
             "UPDATE memories SET valid_to = ?, updated_at = ? WHERE id = ?",
-            (decision.valid_to.isoformat(), format_time(self._clock()), memory.id),
+            (decision.valid_to.isoformat(), format_time(self.clock()), memory.id),
         )
-        at, text = self._clock(), memory.text
-        self._insert_change(
+        at, text = self.clock(), memory.text
+        self.insert_change(
             Change(0, memory.id, Event.END, at, text, text, decision.reason, planned_end=memory.valid_to)
         )
         return [Applied(Event.END, self._known(memory.id))]
@@ -292,8 +292,8 @@ class MemoryRepository(MemoryReader):
         memory = self.get(decision.memory_id)
         if memory is None or memory.superseded or memory.doubtful:
             return []
-        self._db.execute(
-            "UPDATE memories SET doubtful = 1, updated_at = ? WHERE id = ?", (format_time(self._clock()), memory.id)
+        self.database.execute(
+            "UPDATE memories SET doubtful = 1, updated_at = ? WHERE id = ?", (format_time(self.clock()), memory.id)
         )
         self._record_change(memory.id, Event.DOUBT, memory.text, memory.text, decision.reason)
         return [Applied(Event.DOUBT, self._known(memory.id))]
@@ -301,13 +301,13 @@ class MemoryRepository(MemoryReader):
     # Rows.
 
     def _owner(self, owner: Owner) -> int:
-        number = owner_number(self._db, owner)
+        number = owner_number(self.database, owner)
         if number is None:
-            number = self._db.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
+            number = self.database.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
         return number
 
     def _number(self, memory_id: str) -> int:
-        number = self._db.value("SELECT number FROM memories WHERE id = ?", (memory_id,))
+        number = self.database.value("SELECT number FROM memories WHERE id = ?", (memory_id,))
         if number is None:
             raise NotFound(f"The memory {memory_id} is gone.")
         return int(number)
@@ -319,14 +319,14 @@ class MemoryRepository(MemoryReader):
         return memory
 
     def _current(self, memory_id: str, owner: int) -> Memory | None:
-        held = self._db.value(
+        held = self.database.value(
             "SELECT 1 FROM memories WHERE id = ? AND owner = ? AND superseded_by IS NULL", (memory_id, owner)
         )
         return self.get(memory_id) if held else None
 
-    def _duplicate_of(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
+    def duplicate_of(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
         """The id of the current memory, `but` that one, which says what `memory` does."""
-        found: str | None = self._db.value(
+        found: str | None = self.database.value(
             """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
                 AND superseded_by IS NULL AND verbatim = 0""",
             (owner, memory.scope, memory.session_id or "", normalize(memory.text), but),
@@ -334,34 +334,36 @@ class MemoryRepository(MemoryReader):
         return found
 
     def _still_said(self, message_id: str, quote: str) -> bool:
-        text = self._db.value("SELECT text FROM messages WHERE id = ?", (message_id,))
+        text = self.database.value("SELECT text FROM messages WHERE id = ?", (message_id,))
         return text is not None and quote in text
 
     def _refuse_duplicate(self, memory: Memory, text: str) -> None:
         """Raise UsageError when another current memory beside `memory` says `text`."""
-        twin = self._duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
+        twin = self.duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
         if twin is not None and not memory.verbatim:
             raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
 
-    def _write_words(self, number: int, memory: Memory) -> None:
-        owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
-        self._db.execute("DELETE FROM words WHERE rowid = ?", (number,))
-        self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms(owner, memory)))
+    def write_words(self, number: int, memory: Memory) -> None:
+        """Index the words of the memory `number` in place of those it had."""
+        owner = self.database.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        self.database.execute("DELETE FROM words WHERE rowid = ?", (number,))
+        self.database.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms(owner, memory)))
 
-    def _write_vectors(self, number: int, embedded: Embedded) -> None:
-        owner = self._db.value("SELECT owner FROM memories WHERE number = ?", (number,))
-        self._fingerprint = with_dimension(self._fingerprint, embedded.rows.shape[1])
-        self._db.execute(
+    def write_vectors(self, number: int, embedded: Embedded) -> None:
+        """Store the vectors of the memory `number` in place of those it had."""
+        owner = self.database.value("SELECT owner FROM memories WHERE number = ?", (number,))
+        self.fingerprint = with_dimension(self.fingerprint, embedded.rows.shape[1])
+        self.database.execute(
             "INSERT OR REPLACE INTO vectors (number, owner, fingerprint, kinds, rows) VALUES (?, ?, ?, ?, ?)",
-            (number, owner, self._fingerprint, json.dumps(embedded.kinds), embedded.rows.astype("<f4").tobytes()),
+            (number, owner, self.fingerprint, json.dumps(embedded.kinds), embedded.rows.astype("<f4").tobytes()),
         )
 
     def _record_change(self, memory_id: str, event: Event, old: str | None, new: str | None, reason: str) -> None:
-        self._insert_change(Change(0, memory_id, event, self._clock(), old, new, reason))
+        self.insert_change(Change(0, memory_id, event, self.clock(), old, new, reason))
 
-    def _insert_change(self, change: Change) -> None:
+    def insert_change(self, change: Change) -> None:
         """Write a change down; its `seq` is the next one."""
-        self._db.execute(
+        self.database.execute(
             """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason, planned_end)
                 SELECT id, owner, ?, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
             (

@@ -32,8 +32,12 @@ class Imported:
     known: int
 
 
-class Transfer(MemoryRepository):
-    """Export and import, over one connection."""
+class Transfer:
+    """Exports `memories`, and imports into them."""
+
+    def __init__(self, memories: MemoryRepository) -> None:
+        self._memories = memories
+        self._db = memories.database
 
     def export(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
         """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export.
@@ -72,15 +76,15 @@ class Transfer(MemoryRepository):
     # Row by row, for of a damaged database the rest can still be read.
 
     def _memories_of(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None) -> Iterator[Memory]:
-        owners = self._numbers(view.owners)
-        where, values = where_clause(view, owners, self._clock())
+        owners = self._memories.owner_numbers(view.owners)
+        where, values = where_clause(view, owners, self._memories.clock())
         sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}"
         for number in self._rows_of("memories", "memories_of_owner", "number", owners):
             yield from self._read(to_memory, sql, (number, *values), on_unreadable)
 
     def _changes_to(self, found: Sequence[Memory], on_unreadable: Callable[[], None] | None) -> Iterator[Change]:
         ids = {memory.id for memory in found}
-        owners = self._numbers(list({memory.owner for memory in found}))
+        owners = self._memories.owner_numbers(list({memory.owner for memory in found}))
         for seq in self._rows_of("changes", "changes_of_owner", "seq", owners):
             changes = self._read(to_change, "SELECT * FROM changes WHERE seq = ?", (seq,), on_unreadable)
             yield from (change for change in changes if change.memory_id in ids)
@@ -120,7 +124,7 @@ class Transfer(MemoryRepository):
             memory = record.memory
             there = self._existing_id(memory, seen)
             if there is None and memory.id not in names:
-                names[memory.id] = memory.id if self.get(memory.id) is None else new_id()
+                names[memory.id] = memory.id if self._memories.get(memory.id) is None else new_id()
                 fresh.append(record)
                 if not memory.superseded and not memory.verbatim:
                     seen[_saying(memory)] = names[memory.id]
@@ -133,18 +137,18 @@ class Transfer(MemoryRepository):
 
     def _available_id(self, memory_id: str, owner: Owner) -> str:
         """`memory_id`, or a new one where it is somebody else's: no chain of versions runs between two owners."""
-        held = self.get(memory_id)
+        held = self._memories.get(memory_id)
         return memory_id if held is None or held.owner == owner else new_id()
 
     def _existing_id(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
         """The id under which `memory` is known already."""
-        held = self.get(memory.id)
+        held = self._memories.get(memory.id)
         if held is not None and held.owner == memory.owner:
             return held.id
         if memory.superseded or memory.verbatim:
             return None
         number = owner_number(self._db, memory.owner)
-        twin = None if number is None else self._duplicate_of(number, memory)
+        twin = None if number is None else self._memories.duplicate_of(number, memory)
         return twin or seen.get(_saying(memory))
 
     def _before(self, records: Sequence[Record]) -> list[str | None]:
@@ -156,7 +160,7 @@ class Transfer(MemoryRepository):
                 found.append(None)
                 continue
             session = memory.evidence.session_id
-            found.append(last[session] if session in last else self.last_verbatim(session))
+            found.append(last[session] if session in last else self._memories.last_verbatim(session))
             last[session] = memory.text
         return found
 
@@ -167,17 +171,17 @@ class Transfer(MemoryRepository):
         with self._db.transaction():
             changes: list[Change] = []
             for record, rows in zip(records, embedded, strict=True):
-                if self._insert_row(record.memory, rows):
+                if self._memories.insert_row(record.memory, rows):
                     kept.append(record.memory.id)
                     changes += record.changes or [self._told(record.memory)]
             changes.sort(key=lambda change: change.seq)
             for change in changes:
-                self._insert_change(change)
+                self._memories.insert_change(change)
         return kept
 
     def _told(self, memory: Memory) -> Change:
         """The index follows the table of changes: a memory without a history gets the beginning of one."""
-        return Change(0, memory.id, Event.ADD, self._clock(), None, memory.text, "imported")
+        return Change(0, memory.id, Event.ADD, self._memories.clock(), None, memory.text, "imported")
 
 
 def with_owner(record: Record, owner: Owner) -> Record:

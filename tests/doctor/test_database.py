@@ -11,6 +11,7 @@ from memchat.core.types import Add, Draft, Owner
 from memchat.doctor.database import FIX, REINDEX, Diagnosis, Health, examine
 from memchat.doctor.repairs import Repairs
 from memchat.storage.database import Database
+from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.reembedding import Reembedding, VectorProblem, dimension_in, others_notice, vector_problems
@@ -79,7 +80,7 @@ def found(database: Database, fingerprint: str = NAME) -> dict[str, Diagnosis]:
 
 
 def mended(store: Store) -> list[str]:
-    return list(Repairs(store.database, store.clock, NAME).all(Letters))
+    return list(Repairs(MemoryRepository(store.database, store.clock, NAME)).all(Letters))
 
 
 def test_a_sound_store_has_nothing_against_it(kept: Store) -> None:
@@ -210,7 +211,7 @@ def test_memories_of_another_embedder_are_told_of_once_and_not_mended(kept: Stor
     """With a paid embedder making them anew is for a person to say: the doctor names reindex."""
     told = found(kept.database, OTHER)["vectors"]
     assert (told.health, told.mend) == (Health.WARNING, REINDEX)
-    assert list(Repairs(kept.database, kept.clock, OTHER).all(lambda: Letters(OTHER))) == []
+    assert list(Repairs(MemoryRepository(kept.database, kept.clock, OTHER)).all(lambda: Letters(OTHER))) == []
     notice = others_notice(kept.database, OTHER)
     assert notice is not None
     assert "4 memories" in notice
@@ -225,7 +226,7 @@ def test_new_vectors_are_found_by_processes_that_have_the_old_ones_in_memory(kep
     query = Letters(OTHER).embed(["User lives in Berlin"])
     assert VectorSearch(scan).nearest(1, query, 1) == []
     numbers = [number for number, fault in vector_problems(kept.database, OTHER) if fault is VectorProblem.FOREIGN]
-    assert Reembedding(kept.database, kept.clock, OTHER).renew(numbers, Letters(OTHER)) == len(FACTS)
+    assert Reembedding(MemoryRepository(kept.database, kept.clock, OTHER)).renew(numbers, Letters(OTHER)) == len(FACTS)
     assert [number for number, _ in VectorSearch(scan).nearest(1, query, 1)] == [1]
     assert dimension_in(kept.database, "vowels") == 6
     other.close()
@@ -236,11 +237,15 @@ def test_embedding_anew_goes_on_where_it_was_interrupted(kept: Store) -> None:
     remember(kept, *(f"User knows fact {number}" for number in range(100)))
     numbers = [number for number, _ in vector_problems(kept.database, OTHER)]
     with pytest.raises(ConnectionError):
-        Reembedding(kept.database, kept.clock, OTHER).renew(numbers, Broken(1))
+        Reembedding(MemoryRepository(kept.database, kept.clock, OTHER)).renew(numbers, Broken(1))
     left = [number for number, _ in vector_problems(kept.database, OTHER)]
     assert 0 < len(left) < len(numbers)
     embedder = Letters(OTHER)
-    assert Reembedding(kept.database, kept.clock, OTHER).renew(left, embedder) == len(left) == len(embedder.read)
+    assert (
+        Reembedding(MemoryRepository(kept.database, kept.clock, OTHER)).renew(left, embedder)
+        == len(left)
+        == len(embedder.read)
+    )
     assert list(vector_problems(kept.database, OTHER)) == []
 
 
@@ -257,6 +262,6 @@ def test_a_memory_that_was_edited_meanwhile_keeps_its_newer_vectors(kept: Store)
             return super().embed(texts)
 
     first = next(one for one in kept.memories.memories(MemoryFilter((ALICE,))) if "Berlin" in one.text)
-    assert Reembedding(kept.database, kept.clock, OTHER).renew([1, 2], Editing(OTHER)) == 1
+    assert Reembedding(MemoryRepository(kept.database, kept.clock, OTHER)).renew([1, 2], Editing(OTHER)) == 1
     stored = kept.database.value("SELECT rows FROM vectors WHERE number = 1")
     assert stored == Letters(OTHER).embed(["User lives in Rome"]).tobytes()

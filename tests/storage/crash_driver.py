@@ -130,7 +130,7 @@ class Hands:
 
     def reindex(self) -> None:
         """As `memchat reindex` does it."""
-        memories = Reembedding(self.store.database, utc_now, FINGERPRINT)
+        memories = Reembedding(self.store.memories)
         memories.renew([number for number, _ in vector_problems(self.store.database, FINGERPRINT)], HashedEmbedder())
         memories.invalidate_caches()
         with suppress(StoreBusy):
@@ -138,12 +138,12 @@ class Hands:
 
     def export(self) -> str:
         view = MemoryFilter(EVERYBODY, all_sessions=True, superseded=True, expired=True)
-        records = Transfer(self.store.database, utc_now, FINGERPRINT).export(view)
+        records = Transfer(self.store.memories).export(view)
         return "\n".join(json.dumps(record_json(record)) for record in records)
 
     def restore(self, exported: str) -> None:
         records = ImportParser(ALICE, utc_now(), str.strip).read(exported)
-        Transfer(self.store.database, utc_now, FINGERPRINT).restore(records, HashedEmbedder())
+        Transfer(self.store.memories).restore(records, HashedEmbedder())
 
     def _learn(self, work: LearningJob, replaces: Sequence[str], *, mistaken: bool) -> None:
         store = self.store

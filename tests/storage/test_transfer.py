@@ -28,7 +28,7 @@ EVERYTHING = MemoryFilter((ALICE,), all_sessions=True, superseded=True, expired=
 
 
 def transfer(store: Store) -> Transfer:
-    return Transfer(store.database, store.clock, FINGERPRINT)
+    return Transfer(store.memories)
 
 
 def filled(store: Store) -> None:

@@ -116,8 +116,12 @@ def _unit(rows: "np.ndarray") -> bool:
     return bool(np.isfinite(lengths).all() and (abs(lengths - 1) < SLACK).all())
 
 
-class Reembedding(MemoryRepository):
-    """Makes vectors anew, over one connection. Interrupted at any point, the rest can be done later."""
+class Reembedding:
+    """Makes the vectors of `memories` again. Interrupted at any point, the rest can be done later."""
+
+    def __init__(self, memories: MemoryRepository) -> None:
+        self._memories = memories
+        self._db = memories.database
 
     def renew(
         self, numbers: Sequence[int], embedder: Embedder, on_progress: Callable[[int], None] = lambda done: None
@@ -144,7 +148,7 @@ class Reembedding(MemoryRepository):
     def _renew(self, numbers: Sequence[int], embedder: Embedder) -> int:
         read = list(self._read(numbers))
         memories = [memory for _, memory in read]
-        embedded = embedding.embed(embedder, memories, [self.turn_before(memory) for memory in memories])
+        embedded = embedding.embed(embedder, memories, [self._memories.turn_before(memory) for memory in memories])
         with self._db.transaction():
             return sum(self._write(*one, rows) for one, rows in zip(read, embedded, strict=True))
 
@@ -160,5 +164,5 @@ class Reembedding(MemoryRepository):
         row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
         if row is None or (row["id"], row["text"]) != (memory.id, memory.text):
             return False
-        self._write_vectors(number, embedded)
+        self._memories.write_vectors(number, embedded)
         return True
