@@ -14,7 +14,7 @@ from memchat.cli.output import Block, KeyValues, Line, Result, Table
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
-from memchat.storage.memory_filter import with_versions
+from memchat.storage.memory_rows import with_versions
 
 if TYPE_CHECKING:
     from memchat.app import App

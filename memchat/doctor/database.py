@@ -14,8 +14,8 @@ from sqlite3 import Row
 from memchat.core.types import Event, JobState, MessageStatus, Role
 from memchat.errors import StoreBusy, StoreError
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
-from memchat.storage.memory_writer import terms
+from memchat.storage.fulltext import terms
+from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.vectors.reembedding import VectorProblem, vector_problems
 
 FIX = "memchat doctor --fix"

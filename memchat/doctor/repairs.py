@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from memchat.core.protocols import Embedder
 from memchat.doctor.database import complaints, missing_from_fulltext, only_indexes, pluralize
 from memchat.errors import StoreError
-from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
+from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.migrations import MIGRATIONS
 from memchat.storage.vectors.reembedding import Reembedding, VectorProblem, vector_problems

@@ -11,7 +11,7 @@ from memchat.core.types import DEFAULT_LEARNING_OPTIONS, LearningOptions, Messag
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
-from memchat.storage.memory_filter import format_time, parse_time, raises_on_corruption, to_items
+from memchat.storage.memory_rows import format_time, parse_time, raises_on_corruption, to_items
 from memchat.storage.memory_writer import new_id
 from memchat.storage.short_ids import SHORTEST_TAIL, is_generated
 from memchat.text.normalize import fix_surrogates

@@ -10,7 +10,7 @@ from memchat.core.protocols import Clock
 from memchat.core.types import JobState, LearningJob, LearningOptions, Scope, Session
 from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, holder_is_dead, process_lease_id, releasing
-from memchat.storage.memory_filter import format_time, parse_time, raises_on_corruption
+from memchat.storage.memory_rows import format_time, parse_time, raises_on_corruption
 from memchat.text.normalize import fix_surrogates
 
 FIRST_WAIT_S = 5

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from memchat.core.protocols import MemoryFilter
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import SINCE, TABLES, owner_number, where_clause
+from memchat.storage.memory_filter import SINCE, where_clause
+from memchat.storage.memory_rows import TABLES, owner_number
 
 
 class MemoryListItem(NamedTuple):

@@ -1,33 +1,26 @@
 """Reading memories from SQLite: by id, by view, by their words, and what ranking needs of them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
-from functools import cache
-from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Candidate, Clock, Embedded, MemoryFilter
-from memchat.core.types import Change, Event, Memory, Owner
+from memchat.core.protocols import Candidate, Clock, MemoryFilter
+from memchat.core.types import Change, Memory, Owner
 from memchat.errors import AmbiguousId, NotFound
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import (
+from memchat.storage.fulltext import match_query
+from memchat.storage.memory_filter import narrows, where_clause
+from memchat.storage.memory_rows import (
     COLUMNS,
     TABLES,
-    narrows,
     owner_number,
-    parse_time,
-    raises_on_corruption,
-    to_day,
-    to_items,
+    to_candidate,
+    to_change,
     to_memory,
-    where_clause,
     with_versions,
 )
 from memchat.storage.position import Position, position
 from memchat.storage.short_ids import SHORTEST_TAIL
-from memchat.storage.vectors.codec import decode_vectors
 from memchat.text.embedding import with_dimension
-from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -233,61 +226,6 @@ class MemoryReader:
     def owner_numbers(self, owners: Sequence[Owner]) -> list[int]:
         """The numbers of those owners that the database knows."""
         return [number for owner in owners if (number := owner_number(self.database, owner)) is not None]
-
-
-@raises_on_corruption
-def to_change(row: Row) -> Change:
-    """A row of `changes` as a value."""
-    return Change(
-        row["seq"],
-        row["memory_id"],
-        Event(row["event"]),
-        parse_time(row["at"]),
-        row["old_text"],
-        row["new_text"],
-        row["reason"],
-        to_day(row["planned_end"]),
-    )
-
-
-@raises_on_corruption
-def to_candidate(row: Row, fingerprint: str) -> Candidate:
-    """A row of `MemoryReader.candidates` as a value, its vectors none where they are missing or no use."""
-    return Candidate(
-        id=row["id"],
-        text=row["text"],
-        cues=to_items(row["cues"]),
-        day=date.fromisoformat(row["day"]),
-        valid_to=to_day(row["valid_to"]),
-        doubtful=bool(row["doubtful"]),
-        verbatim=bool(row["verbatim"]),
-        session_id=row["session_id"] or None,
-        embedded=decode_vectors(row["kinds"], row["vectors"], fingerprint) or _no_vectors(),
-        previous=row["previous"],
-        following=row["following"],
-    )
-
-
-@cache
-def _no_vectors() -> Embedded:
-    import numpy as np
-
-    return Embedded((), np.zeros((0, 0), dtype=np.float32))
-
-
-def owner_term(owner: int, word: str) -> str:
-    """`word` as it stands in the index of words: every owner has words of its own, so that others' cost nothing."""
-    return f"_{owner}_{word}"
-
-
-def match_query(terms: Sequence[str], numbers: Sequence[int]) -> str:
-    """A full-text query: any of the terms, of any of the owners."""
-    return " OR ".join(_quoted(owner_term(number, term)) for number in numbers for term in terms)
-
-
-def _quoted(term: str) -> str:
-    """`term` as a full-text string, in which no character means anything."""
-    return '"' + fix_surrogates(term).replace('"', '""').replace("\0", " ") + '"'
 
 
 def _marks(values: Sequence[object]) -> str:

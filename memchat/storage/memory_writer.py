@@ -22,10 +22,11 @@ from memchat.core.types import (
     Owner,
 )
 from memchat.errors import NotFound, UsageError
-from memchat.storage.memory_filter import format_time, owner_number
-from memchat.storage.memory_reader import MemoryReader, owner_term
+from memchat.storage.fulltext import terms
+from memchat.storage.memory_reader import MemoryReader
+from memchat.storage.memory_rows import format_time, owner_number
 from memchat.text.embedding import with_dimension
-from memchat.text.normalize import fix_surrogates, normalize, words
+from memchat.text.normalize import fix_surrogates, normalize
 
 
 def new_id() -> str:
@@ -376,13 +377,6 @@ class MemoryRepository(MemoryReader):
                 change.memory_id,
             ),
         )
-
-
-def terms(owner: int, memory: Memory) -> str:
-    """The words under which `memory` is found, as its owner's: its own, its cues', and its day's."""
-    day = memory.valid_from or memory.created_at
-    dated = f"{day.day} {day:%B %Y}"
-    return " ".join(owner_term(owner, word) for word in words(" ".join((memory.text, *memory.cues, dated))))
 
 
 def _clean(draft: Draft) -> Draft:

@@ -35,7 +35,7 @@ from memchat.core.types import (
     is_plain,
 )
 from memchat.errors import UsageError
-from memchat.storage.memory_filter import format_time
+from memchat.storage.memory_rows import format_time
 from memchat.storage.memory_writer import new_id
 from memchat.text.normalize import fix_surrogates
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from memchat.core.types import Owner
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import owner_number
+from memchat.storage.memory_rows import owner_number
 
 SHORT_ID = 8
 """How many of its last characters stand for an id wherever one is shown."""

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from memchat.core.protocols import Embedded, Embedder, MemoryFilter
 from memchat.core.types import Change, Event, Memory, Owner, Scope
 from memchat.errors import StoreError
-from memchat.storage.memory_filter import COLUMNS, TABLES, owner_number, to_memory, where_clause
-from memchat.storage.memory_reader import to_change
+from memchat.storage.memory_filter import where_clause
+from memchat.storage.memory_rows import COLUMNS, TABLES, owner_number, to_change, to_memory
 from memchat.storage.memory_writer import MemoryRepository, new_id
 from memchat.storage.serialization import Record
 from memchat.text import embedding

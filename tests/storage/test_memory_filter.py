@@ -6,8 +6,9 @@ import pytest
 
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner, Scope
-from memchat.storage.memory_filter import FIELDS, format_time, narrows, owner_number, parse_time
+from memchat.storage.memory_filter import FIELDS, narrows
 from memchat.storage.memory_listing import listed, listed_json
+from memchat.storage.memory_rows import format_time, owner_number, parse_time
 from memchat.storage.metadata_filter import metadata_contains
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch

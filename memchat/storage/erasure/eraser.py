@@ -10,7 +10,7 @@ from memchat.core.types import Applied, Event, Owner, Scope
 from memchat.storage.database import Database
 from memchat.storage.erasure.targets import ErasureTargets, Finding, search_files_isolated
 from memchat.storage.erasure.verification import exclude_legitimate
-from memchat.storage.memory_filter import format_time, owner_number, with_versions
+from memchat.storage.memory_rows import format_time, owner_number, with_versions
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
 from memchat.text.normalize import sentences_restating

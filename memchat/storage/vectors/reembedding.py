@@ -10,7 +10,7 @@ from memchat.core.protocols import Embedded, Embedder
 from memchat.core.types import Memory
 from memchat.errors import StoreError
 from memchat.storage.database import Database
-from memchat.storage.memory_filter import COLUMNS, TABLES, to_memory
+from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
 from memchat.storage.vectors.codec import decode_vectors, dimension_of
