@@ -278,7 +278,7 @@ def test_search_says_its_scores(shell: Shell) -> None:
         (("add", "x", "--expires", "soon"), "--expires wants a date or a time span"),
         (("add", ""), "empty"),
         (("add", "x" * 8001), "8000 characters"),
-        (("list", "--session", "ffff"), "There is no session"),
+        (("list", "--session", "ffff"), "There is no conversation"),
         (("list", "--limit", "0"), "--limit"),
     ],
 )
