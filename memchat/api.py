@@ -34,7 +34,7 @@ from memchat.recall.retriever import Query
 from memchat.storage.erasure.eraser import ErasureReport
 
 if TYPE_CHECKING:
-    from memchat.desk import StoreDesk
+    from memchat.learning.pipeline import LearningContext
     from memchat.learning.worker import LearningWorker
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Retriever
@@ -59,8 +59,8 @@ class _Connection:
     def curator(self) -> "MemoryService":
         return self._app.memory_service_over(self.store)
 
-    def desk(self, extraction_model: str) -> "StoreDesk":
-        return self._app.learning_context(self.store, extraction_model)
+    def learning_context(self, extraction_model: str) -> "LearningContext":
+        return self._app.learning_context_over(self.store, extraction_model)
 
     def known(self, memory_id: str) -> Kept:
         """The memory under a whole id. Raises NotFound."""
@@ -171,7 +171,7 @@ class Memory:
         with self._place() as place:
             intake = Ingest(place.store, self._session(place, whose), speaker)
             if infer:
-                applied = intake.learn(spoken, place.desk(self._extraction_model))
+                applied = intake.learn(spoken, place.learning_context(self._extraction_model))
                 return {"results": [schemas.event_row(one) for one in applied]}
             kept = intake.keep(spoken, place.curator)
         rows = zip(kept, spoken, strict=True)

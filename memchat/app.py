@@ -21,8 +21,7 @@ from memchat.storage.store import Store
 if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
     from memchat.chat.conversation import Conversation, ConversationOptions
-    from memchat.desk import StoreDesk
-    from memchat.learning.pipeline import AgentPolicy, LearningResult
+    from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
     from memchat.learning.worker import LearningWorker
     from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.retry import RetryNotice
@@ -30,13 +29,12 @@ if TYPE_CHECKING:
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Query, Retriever
     from memchat.storage.erasure.eraser import ErasureReport
+    from memchat.storage.index.config import IndexConfig
     from memchat.storage.index.indexer import Indexer
-    from memchat.storage.index.synced_index import IndexConfig
     from memchat.storage.vectors.exact_search import VectorCache
 
 log = logging.getLogger(__name__)
 
-DROP_TIMEOUT_S = 30.0
 UNBOUNDED = 10_000_000
 """Tokens of memory, where what recall finds goes into no prompt."""
 
@@ -134,12 +132,12 @@ class App:
         store = self.open_store()
         self._opened.append(store.close)
         with suppress(StoreBusy):
-            store.finish_erasures(lambda erasure: self.drop_index(erasure, timeout_s=0.0))
+            store.finish_erasures(timeout_s=0.0)
         return store
 
     def open_store(self) -> Store:
         """Another connection, for another thread; the caller closes it."""
-        return Store(self.settings.database, self.clock, self.fingerprint)
+        return Store(self.settings.database, self.clock, self.fingerprint, self.settings.index_from)
 
     @cached_property
     def embedder_provider(self) -> "EmbedderProvider":
@@ -149,7 +147,6 @@ class App:
         return EmbedderProvider(self.settings, access, self._on_retry, self._on_notice, self._stored_dimension)
 
     def _stored_dimension(self, model: str) -> int | None:
-        from memchat.storage.database import Database
         from memchat.storage.vectors.reembedding import dimension_in
 
         with Database(self.settings.database) as database:
@@ -166,7 +163,7 @@ class App:
 
     @property
     def index_config(self) -> "IndexConfig":
-        from memchat.storage.index.synced_index import IndexConfig
+        from memchat.storage.index.config import IndexConfig
 
         settings = self.settings
         return IndexConfig(
@@ -247,7 +244,7 @@ class App:
     def memory_service_over(self, store: Store) -> "MemoryService":
         from memchat.memories.service import MemoryService
 
-        return MemoryService(store, lambda: self.embedder, self.drop_index, redacts=self.settings.redact)
+        return MemoryService(store, lambda: self.embedder, redacts=self.settings.redact)
 
     # Models.
 
@@ -336,22 +333,22 @@ class App:
 
         name = self.settings.extraction_model or extraction_model
         idle = self.settings.memory is MemoryMode.OFF
-        learner = LearningWorker(lambda: self.desk(name), on_learned, user=user, idle=idle)
+        learner = LearningWorker(lambda: self.learning_context(name), on_learned, user=user, idle=idle)
         self._opened.append(learner.close)
         return learner
 
-    def desk(self, extraction_model: str | None = None) -> "StoreDesk":
-        """A worker's desk on the calling thread, over a connection of its own."""
+    def learning_context(self, extraction_model: str | None = None) -> "LearningContext":
+        """What learning works with on the calling thread, over a connection of its own; the caller closes it."""
         store = self.open_store()
         name = extraction_model or self.settings.extraction_model or self.choice().extraction
-        return self.learning_context(store, name)
+        return self.learning_context_over(store, name)
 
-    def learning_context(self, store: Store, extraction_model: str) -> "StoreDesk":
-        from memchat.desk import StoreDesk
+    def learning_context_over(self, store: Store, extraction_model: str) -> "LearningContext":
+        from memchat.learning.pipeline import LearningContext
 
         recall = self._recall(store, self.embedder)
         model = self.model(extraction_model)
-        return StoreDesk(store, model, self.embedder, recall, self._agent, self.drop_index)
+        return LearningContext(store, model, self.embedder, recall, self._agent)
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
@@ -423,17 +420,6 @@ class App:
             return AgentPolicy()
         metadata = redact_pairs(profile.metadata) if self.settings.redact else profile.metadata
         return AgentPolicy(profile.instructions, profile.categories, metadata, profile.learn)
-
-    def drop_index(self, erasure: int, timeout_s: float = DROP_TIMEOUT_S) -> None:
-        """Return once the index that may hold what was erased is gone, whoever has it. Raises StoreBusy."""
-        from memchat.storage.index.folder import wait_until_dropped
-
-        with Database(self.settings.database) as database:
-            if not wait_until_dropped(self.index_config, database, erasure, timeout_s):
-                raise StoreBusy(
-                    "What was erased may still be in the index, which another memchat has and does not let go of.",
-                    hint="Close it; the next memchat clears the index away.",
-                )
 
     # What the chat loop asks for.
 

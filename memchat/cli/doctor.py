@@ -19,7 +19,7 @@ from memchat.storage.database import Database
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.storage.index.synced_index import IndexConfig
+    from memchat.storage.index.config import IndexConfig
 
 Fix = Annotated[
     bool,
@@ -94,7 +94,7 @@ def _missing(settings: Settings) -> Diagnosis:
 def _place(settings: Settings, database: Database) -> "IndexConfig":
     """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
     from memchat.llm.builtin_embedder import FINGERPRINT
-    from memchat.storage.index.synced_index import IndexConfig
+    from memchat.storage.index.config import IndexConfig
     from memchat.storage.vectors.reembedding import fingerprint_of
 
     model = settings.embedding_model
@@ -118,7 +118,7 @@ def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
     # A damaged file may let none of it be done, which the next look says better.
     with suppress(StoreError), App(replace(settings, agents={}), on_retry=announce) as app:
         if "erasures" in ill:
-            app.store.finish_erasures(app.drop_index)
+            app.store.finish_erasures()
             yield "The erasure that was interrupted is finished."
         if "index" in ill:
             yield from _index_dropped(settings)

@@ -153,13 +153,13 @@ def _retried(app: "App") -> list[str]:
     if not app.store.work.retry_all(user):
         return ["Nothing is waiting."]
     lines: list[str] = []
-    desk = app.desk()
+    context = app.learning_context()
     try:
-        while (work := desk.claim(user)) is not None:
-            lesson = learn(desk, work)
+        while (work := context.store.work.claim(user)) is not None:
+            lesson = learn(context, work)
             lines += learning_lines(lesson) if lesson.error is None else [f"Still waiting: {lesson.error}"]
     finally:
-        desk.close()
+        context.close()
     return lines
 
 

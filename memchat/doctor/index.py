@@ -14,9 +14,9 @@ from pathlib import Path
 from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, restore, warning
 from memchat.errors import StoreError
 from memchat.storage.database import Database
+from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import Phase, inspect_index
 from memchat.storage.index.manifest import read_manifest
-from memchat.storage.index.synced_index import IndexConfig
 from memchat.storage.isolated import run_isolated_python
 from memchat.storage.position import position
 

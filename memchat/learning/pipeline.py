@@ -1,9 +1,9 @@
 """Learning from one exchange: extract, check, reconcile, store."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Embedded, Embedder, LanguageModel
 from memchat.core.types import (
@@ -29,6 +29,9 @@ from memchat.learning.extraction import Exchange, Extraction
 from memchat.recall.retriever import Retriever
 from memchat.text import embedding
 from memchat.text.own_words import own_words
+
+if TYPE_CHECKING:
+    from memchat.storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -59,51 +62,38 @@ class AgentPolicy:
     learns: bool = False
 
 
-class Desk(Protocol):
-    """All that the worker needs, opened on its own thread: a connection to the store, the models, the profiles.
+@dataclass(frozen=True, slots=True)
+class LearningContext:
+    """What learning works with on one thread: the store's connection, the models, recall.
 
-    It is asked for the work of one user, or with None for anybody's.
+    `policy` gives what learning needs to know of an agent, by its name.
     """
 
-    @property
-    def model(self) -> LanguageModel: ...
-    @property
-    def embedder(self) -> Embedder: ...
-    @property
-    def recall(self) -> Retriever: ...
+    store: "Store"
+    model: LanguageModel
+    embedder: Embedder
+    recall: Retriever
+    policy: Callable[[str | None], AgentPolicy]
 
-    def agent(self, name: str | None) -> AgentPolicy: ...
-    def claim(self, user: str | None) -> LearningJob | None: ...
-    def message(self, message_id: str) -> Message | None: ...
-    def session(self, session_id: str) -> Session | None: ...
-    def reply_to(self, message: Message) -> Message | None: ...
-    def before(self, message: Message, limit: int) -> list[Message]: ...
-    def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob
-    ) -> list[Applied]: ...
-    def clean(self) -> None: ...
-    def failed(self, work: LearningJob, reason: str) -> None: ...
-    def release(self, work: LearningJob) -> None: ...
-    def drop(self, work: LearningJob) -> None: ...
-    def due(self, user: str | None) -> int: ...
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.store.close()
 
 
-def learn(desk: Desk, work: LearningJob) -> LearningResult:
+def learn(context: LearningContext, work: LearningJob) -> LearningResult:
     """Learn from one exchange: extract, check, reconcile, store. A failure leaves the work pending with its reason.
 
     So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
     """
     try:
-        return _learn(desk, work)
+        return _learn(context, work)
     except MemchatError as error:
-        desk.failed(work, error.message)
+        context.store.work.fail(work, error.message)
         return LearningResult(error=error.message, cause=error)
     except Exception as error:
-        desk.failed(work, bug_message(error))
+        context.store.work.fail(work, bug_message(error))
         raise
     except BaseException:
-        desk.release(work)
+        context.store.work.release(work)
         raise
 
 
@@ -112,25 +102,25 @@ def bug_message(error: Exception) -> str:
     return f"{type(error).__name__}, which is a bug in memchat."
 
 
-def _learn(desk: Desk, work: LearningJob) -> LearningResult:
-    asked = desk.message(work.user_message_id)
-    session = desk.session(work.session_id)
+def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
+    asked = context.store.transcripts.message(work.user_message_id)
+    session = context.store.transcripts.session(work.session_id)
     if asked is None or session is None:
-        desk.drop(work)
+        context.store.work.discard(work)
         return LearningResult()
-    agent = desk.agent(session.agent)
+    agent = context.policy(session.agent)
     if not work.terms.infer:
-        return LearningResult(tuple(_keep(desk, work, asked, session)))
-    exchange = _exchange(desk, work, asked, session, agent)
+        return LearningResult(tuple(_keep(context, work, asked, session)))
+    exchange = _exchange(context, work, asked, session, agent)
     if not exchange.user.strip():
-        desk.drop(work)
+        context.store.work.discard(work)
         return LearningResult()
-    found = extract(desk.model, exchange)
+    found = extract(context.model, exchange)
     learning = reconcile.LearningSource(
         owner=session.owner,
         session_id=session.id,
         message_id=asked.id,
-        model=desk.model.name,
+        model=context.model.name,
         agent=session.agent,
         metadata={**(agent.metadata or {}), **work.terms.metadata},
         learns_agent=agent.learns,
@@ -138,20 +128,20 @@ def _learn(desk: Desk, work: LearningJob) -> LearningResult:
         expires_at=work.terms.expires_at,
     )
     decisions = reconcile.decide(found, exchange, learning)
-    applied = desk.apply(decisions, embed_added(desk.embedder, decisions), work)
+    applied = context.store.apply(decisions, embed_added(context.embedder, decisions), work)
     if any(isinstance(decision, Forget) for decision in decisions):
-        _clean(desk)
+        _clean(context)
     return LearningResult(tuple(applied), found.parse_errors)
 
 
-def _keep(desk: Desk, work: LearningJob, asked: Message, session: Session) -> list[Applied]:
+def _keep(context: LearningContext, work: LearningJob, asked: Message, session: Session) -> list[Applied]:
     """Keep the exchange as it was said: one memory a message."""
-    before = desk.before(asked, 1)
-    said = [message for message in (asked, desk.reply_to(asked)) if message is not None]
+    before = context.store.transcripts.before(asked, 1)
+    said = [message for message in (asked, context.store.transcripts.reply_to(asked)) if message is not None]
     drafts = [verbatim(message, session, work.terms) for message in said]
     former = [before[-1].text if before else None, asked.text][: len(said)]
-    embedded = embedding.embed(desk.embedder, drafts, former)
-    return desk.apply([Add(draft, reason="kept as it was said") for draft in drafts], embedded, work)
+    embedded = embedding.embed(context.embedder, drafts, former)
+    return context.store.apply([Add(draft, reason="kept as it was said") for draft in drafts], embedded, work)
 
 
 def verbatim(message: Message, session: Session, terms: LearningOptions) -> Draft:
@@ -171,10 +161,10 @@ def verbatim(message: Message, session: Session, terms: LearningOptions) -> Draf
     )
 
 
-def _clean(desk: Desk) -> None:
+def _clean(context: LearningContext) -> None:
     """Take what was forgotten out of the files; what cannot be done now is done when the store is next opened."""
     try:
-        desk.clean()
+        context.store.finish_erasures()
     except StoreError as error:
         log.warning("what was forgotten is not out of all files yet: %s", error.message)
 
@@ -216,20 +206,22 @@ def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embed
     return [next(rows) if isinstance(decision, Add) else None for decision in decisions]
 
 
-def _exchange(desk: Desk, work: LearningJob, asked: Message, session: Session, agent: AgentPolicy) -> Exchange:
+def _exchange(
+    context: LearningContext, work: LearningJob, asked: Message, session: Session, agent: AgentPolicy
+) -> Exchange:
     said = own_words(asked.text)
-    reply = desk.reply_to(asked)
+    reply = context.store.transcripts.reply_to(asked)
     return Exchange(
         today=asked.created_at.astimezone().date(),
         user=said,
         assistant=reply.text if reply else "",
-        earlier=[(message.role, message.text) for message in desk.before(asked, EARLIER_MESSAGES)],
-        known=_known(desk, said, session),
+        earlier=[(message.role, message.text) for message in context.store.transcripts.before(asked, EARLIER_MESSAGES)],
+        known=_known(context, said, session),
         instructions=work.terms.instructions or agent.instructions,
         categories=agent.categories,
         learns_agent=agent.learns or session.owner.kind is Scope.AGENT,
     )
 
 
-def _known(desk: Desk, said: str, session: Session) -> list[Memory]:
-    return desk.recall.nearest(said, session, KNOWN_MEMORIES)
+def _known(context: LearningContext, said: str, session: Session) -> list[Memory]:
+    return context.recall.nearest(said, session, KNOWN_MEMORIES)

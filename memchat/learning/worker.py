@@ -10,7 +10,7 @@ from memchat.errors import MemchatError, StoreBusy, traceback_without_message
 from memchat.library_warnings import ignore_library_warnings
 
 if TYPE_CHECKING:
-    from memchat.learning.pipeline import Desk, LearningResult
+    from memchat.learning.pipeline import LearningContext, LearningResult
 
 log = logging.getLogger(__name__)
 
@@ -21,19 +21,19 @@ IDLE_S = 2.0
 class LearningWorker:
     """One daemon thread that learns from what `user` said, and from nobody else; with None from what anybody said.
 
-    It starts when it is first woken, unless it is `idle` for good. `open_desk` is called on it, so that connections are
-    not shared between threads.
+    It starts when it is first woken, unless it is `idle` for good. `open_context` is called on it, so that connections
+    are not shared between threads.
     """
 
     def __init__(
         self,
-        open_desk: "Callable[[], Desk]",
+        open_context: "Callable[[], LearningContext]",
         on_lesson: "Callable[[LearningResult], None]",
         *,
         user: str | None,
         idle: bool = False,
     ) -> None:
-        self._open_desk = open_desk
+        self._open_context = open_context
         self._on_lesson = on_lesson
         self._user = user
         self._may_start = not idle
@@ -80,27 +80,27 @@ class LearningWorker:
     def _run(self) -> None:
         from memchat.text.embedding import load_numpy
 
-        desk: Desk | None = None
+        context: LearningContext | None = None
         try:
             load_numpy()
-            desk = self._open_desk()
+            context = self._open_context()
             while not self._stopping:
-                self._step(desk)
+                self._step(context)
         except MemchatError as error:
             log.warning("the learner has stopped: %s", error.message)
             self._report_failure(error.message)
         finally:
-            if desk is not None:
-                desk.close()
+            if context is not None:
+                context.close()
             with self._news:
                 self._settled = True
                 self._news.notify_all()
 
-    def _step(self, desk: "Desk") -> None:
+    def _step(self, context: "LearningContext") -> None:
         """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
         try:
-            if not self._process_next(desk):
-                self._rest(desk)
+            if not self._process_next(context):
+                self._rest(context)
         except StoreBusy as error:
             self._report_failure(error.message)
             self._pause()
@@ -113,14 +113,14 @@ class LearningWorker:
             self._report_failure(bug_message(error))
             self._pause()
 
-    def _process_next(self, desk: "Desk") -> bool:
+    def _process_next(self, context: "LearningContext") -> bool:
         # Loaded here, for a chat's prompt does not wait for it.
         from memchat.learning.pipeline import learn
 
-        work = desk.claim(self._user)
+        work = context.store.work.claim(self._user)
         if work is None:
             return False
-        self._report(learn(desk, work))
+        self._report(learn(context, work))
         return True
 
     def _report_failure(self, reason: str) -> None:
@@ -135,10 +135,10 @@ class LearningWorker:
         except Exception as error:
             _log_bug("a lesson could not be shown", error)
 
-    def _rest(self, desk: "Desk") -> None:
+    def _rest(self, context: "LearningContext") -> None:
         with self._news:
             if not self._awake:
-                self._settled = desk.due(self._user) == 0
+                self._settled = context.store.work.due(self._user) == 0
                 self._news.notify_all()
                 self._news.wait_for(lambda: self._awake or self._stopping, IDLE_S)
             self._awake = False

@@ -23,7 +23,7 @@ from memchat.storage.job_queue import MAX_BLOCKING_ATTEMPTS
 from memchat.text.redaction import redact, redact_options
 
 if TYPE_CHECKING:
-    from memchat.desk import StoreDesk
+    from memchat.learning.pipeline import LearningContext
     from memchat.memories.service import MemoryService
     from memchat.storage.store import Store
 
@@ -49,7 +49,7 @@ class Ingest:
         self._speaker = speaker
         self._terms = redact_options(speaker.terms) if speaker.redacts else speaker.terms
 
-    def learn(self, spoken: Iterable[tuple[Role, str]], desk: "StoreDesk") -> list[Applied]:
+    def learn(self, spoken: Iterable[tuple[Role, str]], context: "LearningContext") -> list[Applied]:
         """Record all that was said, then learn from each message of the person with what was answered.
 
         Raises what kept the first of them from being learned; that one and those after it stay pending.
@@ -57,9 +57,9 @@ class Ingest:
         held = deque(self._record_and_claim(spoken))
         applied: list[Applied] = []
         try:
-            self._catch_up(desk)
+            self._catch_up(context)
             while held:
-                applied += self._learned(learn(desk, held.popleft())).applied
+                applied += self._learned(learn(context, held.popleft())).applied
         finally:
             for work in held:
                 self._store.work.release(work)
@@ -86,10 +86,10 @@ class Ingest:
     def _clean(self, text: str) -> str:
         return redact(text).text if self._speaker.redacts else text
 
-    def _catch_up(self, desk: "StoreDesk") -> None:
+    def _catch_up(self, context: "LearningContext") -> None:
         """Learn first what still waits of the same person, for what is newer may replace it."""
         while (work := self._store.work.claim_of(self._session)) is not None:
-            lesson = learn(desk, work)
+            lesson = learn(context, work)
             if work.attempts + 1 < MAX_BLOCKING_ATTEMPTS:
                 self._learned(lesson)
 

@@ -57,19 +57,17 @@ def find_all(recall: "Retriever", store: Store, text: str, view: MemoryFilter) -
 
 
 class MemoryService:
-    """Works on one store. `embedder` is called for when it is needed; `drop_index` as in `Store.clean`."""
+    """Works on one store. `embedder` is called for when it is needed."""
 
     def __init__(
         self,
         store: Store,
         embedder: Callable[[], Embedder],
-        drop_index: Callable[[int], None],
         *,
         redacts: bool = True,
     ) -> None:
         self._store = store
         self._embedder = embedder
-        self._drop_index = drop_index
         self._redacts = redacts
 
     def add(self, text: str, owner: Owner, draft: Draft | None = None) -> Memory:
@@ -149,7 +147,7 @@ class MemoryService:
 
     def _finished(self, erased: "tuple[ErasureReport, ErasureTargets]") -> ErasureReport:
         receipt, traces = erased
-        self._store.finish_erasures(self._drop_index)
+        self._store.finish_erasures()
         return self._store.eraser.verify(receipt, traces)
 
     def clean(self, text: str) -> str:

@@ -1,13 +1,15 @@
 """All that is kept, behind one door: memories, conversations, pending work, over one connection of one thread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, Embedded
 from memchat.core.types import Applied, Decision, Forget, LearningJob
+from memchat.errors import StoreBusy
 from memchat.storage.conversations import ConversationRepository
 from memchat.storage.database import Database
+from memchat.storage.index.config import IndexConfig
 from memchat.storage.job_queue import JobQueue
 from memchat.storage.memory_writer import MemoryRepository
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from memchat.storage.erasure.eraser import Eraser
     from memchat.storage.vectors.search import VectorSearch
 
+DROP_TIMEOUT_S = 30.0
+"""How long an erasure waits for the process that has the index."""
+
 
 class Store:
     """Opens the database at `path` and makes it if it is missing. Close it, or use it in a `with` block.
@@ -24,7 +29,8 @@ class Store:
     `fingerprint` is that of the vectors read and written; one without its dimension gets that of the first vectors.
     """
 
-    def __init__(self, path: "Path", clock: Clock, fingerprint: str) -> None:
+    def __init__(self, path: "Path", clock: Clock, fingerprint: str, index_from: int = 0) -> None:
+        self.index = IndexConfig.beside(path, fingerprint, index_from)
         self.database = Database(path)
         self.clock = clock
         self.fingerprint = fingerprint
@@ -66,18 +72,27 @@ class Store:
                 self.work.done(work)
         return applied
 
-    def finish_erasures(self, drop_index: Callable[[int], None]) -> None:
-        """Make the bytes of all that was erased leave the disk.
+    def finish_erasures(self, timeout_s: float = DROP_TIMEOUT_S) -> None:
+        """Make the bytes of all that was erased leave the disk, with the index that may hold them.
 
-        `drop_index(erasure)` returns once the index's folder is gone, whoever held it. Safe to run again after a kill
-        at any point; it does nothing when nothing waits.
+        Safe to run again after a kill at any point; it does nothing when nothing waits. Raises StoreBusy when another
+        process does not let go of the index within `timeout_s`.
         """
         waiting = [row["id"] for row in self.database.rows("SELECT id FROM erasures WHERE finished = 0 ORDER BY id")]
         if not waiting:
             return
-        drop_index(waiting[-1])
+        self._drop_index(waiting[-1], timeout_s)
         for copy in self.database.former_versions():
             copy.unlink(missing_ok=True)
         self.database.compact()
         marks = ",".join("?" * len(waiting))
         self.database.execute(f"UPDATE erasures SET finished = 1, index_dropped = 1 WHERE id IN ({marks})", waiting)
+
+    def _drop_index(self, erasure: int, timeout_s: float) -> None:
+        from memchat.storage.index.folder import wait_until_dropped
+
+        if not wait_until_dropped(self.index, self.database, erasure, timeout_s):
+            raise StoreBusy(
+                "What was erased may still be in the index, which another memchat has and does not let go of.",
+                hint="Close it; the next memchat clears the index away.",
+            )

@@ -29,8 +29,7 @@ from memchat.chat.conversation import Conversation
 from memchat.config import Settings
 from memchat.core.protocols import ModelRequest
 from memchat.core.types import Add, Draft, LearningJob, Owner
-from memchat.desk import StoreDesk
-from memchat.learning.pipeline import learn
+from memchat.learning.pipeline import LearningContext, learn
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.options import ModelOptions
 from memchat.storage.index.folder import Phase, rebuild_now
@@ -151,23 +150,23 @@ def _store(app: App, draft: Draft) -> None:
 
 def _lessons(app: App, conversation: Conversation, drafts: Sequence[Draft]) -> Iterator[float]:
     """Say something worth learning, learn it; milliseconds of the learning."""
-    desk = app.desk(MODEL)
+    context = app.learning_context(MODEL)
     try:
-        while (work := desk.claim(USER)) is not None:
-            desk.drop(work)
+        while (work := context.store.work.claim(USER)) is not None:
+            context.store.work.discard(work)
         for draft in drafts:
             with conversation.turn(draft.text) as turn:
                 for _ in turn:
                     pass
-            work = desk.claim(USER)
+            work = context.store.work.claim(USER)
             assert work is not None
-            yield milliseconds(partial(_learn, desk, work))
+            yield milliseconds(partial(_learn, context, work))
     finally:
-        desk.close()
+        context.close()
 
 
-def _learn(desk: StoreDesk, work: LearningJob) -> None:
-    lesson = learn(desk, work)
+def _learn(context: LearningContext, work: LearningJob) -> None:
+    lesson = learn(context, work)
     if lesson.error or not lesson.applied:
         raise SystemExit(f"nothing was learned: {lesson.error}")
 

@@ -303,10 +303,10 @@ def test_what_was_said_in_private_is_no_part_of_what_is_read_later(home: Home) -
     say(conversation, "It is called Tom")
     assert "I live in Berlin" in str(model.asked[2])
     reader = ScriptedModel(facts(), facts())
-    desk = home.desk(reader)
-    while (work := desk.claim("al")) is not None:
-        assert learn(desk, work).error is None
-    desk.close()
+    context = home.context(reader)
+    while (work := context.store.work.claim("al")) is not None:
+        assert learn(context, work).error is None
+    context.store.close()
     assert len(reader.asked) == 2
     assert "I have a cat" in str(reader.asked[1])
     assert "Berlin" not in str(reader.asked)
@@ -376,9 +376,9 @@ def test_the_agent_and_the_models_own_words_teach_nothing_about_the_person(home:
     home.keep("User drinks green tea every morning.")
     say(home.conversation(ScriptedModel("You drink green tea every morning.")), "Which tea do I drink in the morning?")
     echo = {"text": "User loves green tea.", "quote": "You drink green tea every morning"}
-    desk = home.desk(ScriptedModel(facts(echo)))
-    work = desk.claim("al")
+    context = home.context(ScriptedModel(facts(echo)))
+    work = context.store.work.claim("al")
     assert work is not None
-    assert learn(desk, work).applied == ()
-    desk.close()
+    assert learn(context, work).applied == ()
+    context.store.close()
     assert home.texts() == ["User drinks green tea every morning."]

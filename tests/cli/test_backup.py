@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.database import Database
+from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import rebuild_now
-from memchat.storage.index.synced_index import IndexConfig
 from memchat.storage.position import position
 from tests.cli.conftest import ROOT, Shell
 

@@ -200,7 +200,7 @@ def test_an_erasure_that_was_interrupted_is_a_warning(kept: Store) -> None:
     """Rows are gone, but not from every file: that is to be finished."""
     kept.eraser.erase([kept.memories.memories(MemoryFilter((ALICE,)))[0].id])
     assert found(kept.database)["erasures"].mend == FIX
-    kept.finish_erasures(lambda erasure: None)
+    kept.finish_erasures()
     assert "erasures" not in found(kept.database)
 
 

@@ -15,9 +15,8 @@ from memchat.chat.conversation import ConversationOptions
 from memchat.config import Settings
 from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest
 from memchat.core.types import LearningOptions, Memory, Message, Owner, Role, Session
-from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelError, ModelTimeout, RateLimited
-from memchat.learning.pipeline import learn
+from memchat.learning.pipeline import LearningContext, learn
 from memchat.llm.providers import OFFLINE
 from memchat.storage.index.folder import rebuild_now
 from memchat.storage.job_queue import MAX_BLOCKING_ATTEMPTS
@@ -157,21 +156,20 @@ class _Play:
         session = store.transcripts.new_session(USER, None)
         style = ConversationOptions(terms=LearningOptions(self._conversation.instructions))
         talk = Talk(session, self._reciter, store.transcripts, recall, style, self._clock)
-        desk = self._app.desk(OFFLINE)
-        desk.model = self._model
+        context = replace(self._app.learning_context(OFFLINE), model=self._model)
         try:
-            yield from self._exchanges(talk, desk, session)
+            yield from self._exchanges(talk, context, session)
         finally:
-            desk.close()
+            context.close()
 
-    def _exchanges(self, talk: Talk, desk: StoreDesk, session: Session) -> Iterator[TurnResult]:
+    def _exchanges(self, talk: Talk, context: LearningContext, session: Session) -> Iterator[TurnResult]:
         expected: list[Keep] = []
         before: dict[str, Memory] = {}
         for number, turn in enumerate(self._conversation.turns, 1):
             expected += turn.keep
             self._model.reset()
             self._say(talk, turn)
-            errors = self._learned(desk)
+            errors = self._learned(context)
             after = self._memories()
             verdict = judge(turn, expected, Held(before, after), self._said(session))
             for error in errors:
@@ -186,11 +184,11 @@ class _Play:
             for _ in exchange:
                 pass
 
-    def _learned(self, desk: StoreDesk) -> list[str]:
+    def _learned(self, context: LearningContext) -> list[str]:
         """Learn what is due, trying again as the learner would, and why something could not be learned."""
         errors: list[str] = []
         for _ in range(MAX_BLOCKING_ATTEMPTS):
-            failed = _worked_off(desk)
+            failed = _worked_off(context)
             errors += failed
             if not failed:
                 break
@@ -221,11 +219,11 @@ class _Play:
         )
 
 
-def _worked_off(desk: StoreDesk) -> list[str]:
+def _worked_off(context: LearningContext) -> list[str]:
     """Learn what is due now. The errors it ended in; raises those after which no other call would fare better."""
     errors = []
-    while (work := desk.claim(USER)) is not None:
-        lesson = learn(desk, work)
+    while (work := context.store.work.claim(USER)) is not None:
+        lesson = learn(context, work)
         if isinstance(lesson.cause, ModelError) and not isinstance(lesson.cause, PASSING):
             raise lesson.cause
         if lesson.error is not None:

@@ -11,8 +11,7 @@ from typing import Any
 from memchat.chat.conversation import Conversation, ConversationOptions
 from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest, Usage
 from memchat.core.types import Add, Draft, Memory, Owner, Session
-from memchat.desk import StoreDesk
-from memchat.learning.pipeline import AgentPolicy
+from memchat.learning.pipeline import AgentPolicy, LearningContext
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.llm.wordpieces import BuiltinWordPieces
 from memchat.recall.retriever import Limits, Retriever
@@ -136,13 +135,11 @@ class Home:
             self.clock,
         )
 
-    def desk(
-        self, model: LanguageModel, agent: AgentPolicy | None = None, kind: type[StoreDesk] = StoreDesk
-    ) -> StoreDesk:
-        """A desk over a connection of its own."""
+    def context(self, model: LanguageModel, agent: AgentPolicy | None = None) -> LearningContext:
+        """What learning works with, over a connection of its own."""
         store = self.open_store()
         profile = agent or AgentPolicy()
-        return kind(store, model, EMBEDDER, self.recall_over(store), lambda name: profile, lambda erasure: None)
+        return LearningContext(store, model, EMBEDDER, self.recall_over(store), lambda name: profile)
 
     def say(self, text: str, session: Session | None = None, reply: str = "I see.") -> Session:
         """One exchange, recorded and waiting to be learned from."""

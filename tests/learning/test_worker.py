@@ -10,11 +10,11 @@ import pytest
 
 from memchat.chat.conversation import ConversationOptions
 from memchat.core.types import Event, JobState, LearningJob, LearningOptions, Owner, Scope
-from memchat.desk import StoreDesk
 from memchat.errors import BadReply, ModelUnreachable, RateLimited, StoreBusy, StoreError
 from memchat.learning.extraction import Exchange
-from memchat.learning.pipeline import AgentPolicy, LearningResult, extract, learn
+from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult, extract, learn
 from memchat.learning.worker import LearningWorker
+from memchat.storage.job_queue import JobQueue
 from tests.learning.harness import NOON, Home, ScriptedModel, facts
 
 GARBAGE = "I'd rather not say."
@@ -30,13 +30,13 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def learn_next(home: Home, model: ScriptedModel, agent: AgentPolicy | None = None) -> LearningResult:
     """Claim what is due and learn from it."""
-    desk = home.desk(model, agent)
+    context = home.context(model, agent)
     try:
-        work = desk.claim("al")
+        work = context.store.work.claim("al")
         assert work is not None
-        return learn(desk, work)
+        return learn(context, work)
     finally:
-        desk.close()
+        context.store.close()
 
 
 def pending(home: Home) -> list[LearningJob]:
@@ -161,24 +161,24 @@ def test_pasted_documents_teach_nothing_and_cost_no_call(home: Home) -> None:
 def test_an_erased_conversation_leaves_no_work_to_fail(home: Home) -> None:
     """Work claimed before its conversation went is dropped."""
     session = home.say("I live in Berlin")
-    desk = home.desk(ScriptedModel(facts(BERLIN)))
-    work = desk.claim("al")
+    context = home.context(ScriptedModel(facts(BERLIN)))
+    work = context.store.work.claim("al")
     assert work is not None
     home.store.eraser.erase_sessions([session.id])
-    assert learn(desk, work) == LearningResult()
-    desk.close()
+    assert learn(context, work) == LearningResult()
+    context.store.close()
     assert home.memories() == []
 
 
 def test_work_is_applied_once_even_where_two_claim_it(home: Home) -> None:
     """Whoever comes second finds that the work is gone, and changes nothing."""
     home.say("I live in Berlin")
-    desk = home.desk(ScriptedModel(facts(BERLIN), facts({**BERLIN, "text": "User's home is Berlin."})))
-    work = desk.claim("al")
+    context = home.context(ScriptedModel(facts(BERLIN), facts({**BERLIN, "text": "User's home is Berlin."})))
+    work = context.store.work.claim("al")
     assert work is not None
-    assert len(learn(desk, work).applied) == 1
-    assert learn(desk, work).applied == ()
-    desk.close()
+    assert len(learn(context, work).applied) == 1
+    assert learn(context, work).applied == ()
+    context.store.close()
     assert home.texts() == ["User lives in Berlin."]
 
 
@@ -222,13 +222,13 @@ def test_a_model_that_fails_leaves_the_work_pending(home: Home, failure: Excepti
     (work,) = pending(home)
     assert lesson.cause is failure
     assert work.error == str(failure)
-    desk = home.desk(ScriptedModel(facts(BERLIN)))
-    assert desk.claim("al") is None
+    context = home.context(ScriptedModel(facts(BERLIN)))
+    assert context.store.work.claim("al") is None
     home.clock.forward(hours=1)
-    again = desk.claim("al")
+    again = context.store.work.claim("al")
     assert again is not None
-    assert len(learn(desk, again).applied) == 1
-    desk.close()
+    assert len(learn(context, again).applied) == 1
+    context.store.close()
     assert pending(home) == []
 
 
@@ -332,12 +332,12 @@ class Lessons(list[LearningResult]):
 
 
 @pytest.fixture
-def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], LearningWorker]]:
+def running() -> Iterator[Callable[[Callable[[], LearningContext], Lessons], LearningWorker]]:
     """Start learners that are closed at the end."""
     started: list[LearningWorker] = []
 
-    def start(open_desk: Callable[[], StoreDesk], lessons: Lessons) -> LearningWorker:
-        learner = LearningWorker(open_desk, lessons, user=None)
+    def start(open_context: Callable[[], LearningContext], lessons: Lessons) -> LearningWorker:
+        learner = LearningWorker(open_context, lessons, user=None)
         learner.notify()
         started.append(learner)
         return learner
@@ -347,7 +347,7 @@ def running() -> Iterator[Callable[[Callable[[], StoreDesk], Lessons], LearningW
         learner.close(30)
 
 
-Start = Callable[[Callable[[], StoreDesk], Lessons], LearningWorker]
+Start = Callable[[Callable[[], LearningContext], Lessons], LearningWorker]
 
 
 def test_the_learner_works_off_what_waits_in_order(home: Home, running: Start) -> None:
@@ -357,7 +357,7 @@ def test_the_learner_works_off_what_waits_in_order(home: Home, running: Start) -
     tea = {"text": "User likes tea.", "quote": "I like tea"}
     cat = {"text": "User has a cat.", "quote": "my cat"}
     lessons = Lessons()
-    learner = running(lambda: home.desk(ScriptedModel(facts(BERLIN), facts(tea), facts(cat))), lessons)
+    learner = running(lambda: home.context(ScriptedModel(facts(BERLIN), facts(tea), facts(cat))), lessons)
     assert learner.wait_until_idle(30)
     assert lessons.texts == ["User lives in Berlin.", "User likes tea."]
     home.say("This is my cat", session)
@@ -377,7 +377,7 @@ def test_settling_gives_up_in_time_and_closing_leaves_the_rest_on_disk(home: Hom
         go_on.wait(30)
 
     model.on_call = hang
-    learner = running(lambda: home.desk(model), Lessons())
+    learner = running(lambda: home.context(model), Lessons())
     assert asked.wait(30)
     assert not learner.wait_until_idle(0.05)
     learner.close(0.05)
@@ -393,7 +393,7 @@ def test_settling_gives_up_in_time_and_closing_leaves_the_rest_on_disk(home: Hom
 def test_a_learner_without_work_to_do_holds_nobody(home: Home, *, idle: bool) -> None:
     """Closing and settling return at once, and what waits goes on waiting, whether it is idle or closed unwoken."""
     home.say("I like tea")
-    learner = LearningWorker(lambda: home.desk(ScriptedModel()), Lessons(), user=None, idle=idle)
+    learner = LearningWorker(lambda: home.context(ScriptedModel()), Lessons(), user=None, idle=idle)
     if not idle:
         learner.close()
     assert learner.wait_until_idle()
@@ -411,7 +411,7 @@ def test_a_lesson_that_cannot_be_shown_does_not_end_the_learning(
     lessons.fails = True
     tea = {"text": "User likes tea.", "quote": "I like tea"}
     with caplog.at_level(logging.ERROR):
-        learner = running(lambda: home.desk(ScriptedModel(facts(BERLIN), facts(tea))), lessons)
+        learner = running(lambda: home.context(ScriptedModel(facts(BERLIN), facts(tea))), lessons)
         assert learner.wait_until_idle(30)
     assert home.texts() == ["User lives in Berlin.", "User likes tea."]
     assert "RuntimeError" in caplog.text
@@ -427,7 +427,7 @@ def test_a_bug_in_one_exchange_does_not_end_the_learning_of_others(
     tea = {"text": "User likes tea.", "quote": "I like tea"}
     lessons = Lessons()
     with caplog.at_level(logging.ERROR):
-        learner = running(lambda: home.desk(ScriptedModel(ZeroDivisionError("secret words"), facts(tea))), lessons)
+        learner = running(lambda: home.context(ScriptedModel(ZeroDivisionError("secret words"), facts(tea))), lessons)
         while len(lessons) < 2:
             learner.wait_until_idle(30)
     assert lessons[0].error == "ZeroDivisionError, which is a bug in memchat."
@@ -436,7 +436,7 @@ def test_a_bug_in_one_exchange_does_not_end_the_learning_of_others(
     assert "secret" not in caplog.text
 
 
-class BusyDesk(StoreDesk):
+class BusyQueue(JobQueue):
     """The store is busy at the first claim, as when another process holds it."""
 
     busy = True
@@ -452,7 +452,13 @@ def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:
     """The learner says so and looks again."""
     home.say("I live in Berlin")
     lessons = Lessons()
-    learner = running(lambda: home.desk(ScriptedModel(facts(BERLIN)), kind=BusyDesk), lessons)
+
+    def busy() -> LearningContext:
+        context = home.context(ScriptedModel(facts(BERLIN)))
+        context.store.work = BusyQueue(context.store.database, home.clock)
+        return context
+
+    learner = running(busy, lessons)
     while len(lessons) < 2:
         learner.wait_until_idle(30)
     assert lessons[0].error == "Held by another program."
@@ -462,7 +468,7 @@ def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:
 def test_a_store_that_cannot_be_opened_stops_the_learner_with_a_word(home: Home, running: Start) -> None:
     """Once, and nobody waits for it."""
 
-    def broken() -> StoreDesk:
+    def broken() -> LearningContext:
         raise StoreError("The disk is gone.")
 
     lessons = Lessons()
@@ -478,7 +484,7 @@ def test_two_learners_share_the_work(home: Home, running: Start) -> None:
         home.say(f"I live in Berlin {number}", home.session(f"person {number}"))
     answers = [facts({"text": "User lives in Berlin.", "quote": "I live in Berlin"}) for _ in range(6)]
     lessons = Lessons()
-    learners = [running(lambda: home.desk(ScriptedModel(*answers)), lessons) for _ in range(2)]
+    learners = [running(lambda: home.context(ScriptedModel(*answers)), lessons) for _ in range(2)]
     assert all(learner.wait_until_idle(60) for learner in learners)
     assert len(lessons.texts) == 6
     assert all(home.texts(Owner.user(f"person {number}")) == ["User lives in Berlin."] for number in range(6))

@@ -16,7 +16,7 @@ PLANNED = date(2026, 9, 1)
 
 @pytest.fixture
 def curator(store: Store) -> MemoryService:
-    return MemoryService(store, HashedEmbedder, lambda erasure: None)
+    return MemoryService(store, HashedEmbedder)
 
 
 def vectors_of(store: Store, memory: Memory) -> Embedded:

@@ -24,8 +24,7 @@ from memchat.errors import StoreBusy, UsageError
 from memchat.learning import reconcile
 from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.memories.service import MemoryService
-from memchat.storage.database import Database
-from memchat.storage.index.folder import Phase, rebuild_now, wait_until_dropped
+from memchat.storage.index.folder import Phase, rebuild_now
 from memchat.storage.index.indexer import Indexer
 from memchat.storage.serialization import ImportParser, record_json
 from memchat.storage.store import Store
@@ -67,7 +66,7 @@ class Hands:
     def __init__(self, home: Path, *, index: bool = False) -> None:
         self.place = place_in(home)
         self.store = Store(home / "memchat.db", utc_now, FINGERPRINT)
-        self.curator = MemoryService(self.store, HashedEmbedder, self._drop_index)
+        self.curator = MemoryService(self.store, HashedEmbedder)
         self.scan = ExactSearch(self.store.database, FINGERPRINT)
         self.keeper: Indexer | None = None
         self.store.search_with(VectorSearch(self.scan))
@@ -81,7 +80,7 @@ class Hands:
 
     def recover(self) -> None:
         """What every start does: finish an erasure, learn what waits."""
-        self.store.finish_erasures(self._drop_index)
+        self.store.finish_erasures()
         while (work := self.store.work.claim(None)) is not None:
             self._learn(work, (), mistaken=False)
 
@@ -166,10 +165,6 @@ class Hands:
         assert memory is not None
         assert memory.owner.kind is Scope.USER
         return memory
-
-    def _drop_index(self, erasure: int) -> None:
-        with Database(self.place.database) as database:
-            assert wait_until_dropped(self.place, database, erasure, timeout_s=30.0)
 
 
 def perform(hands: Hands, deed: str, arguments: Sequence[Any]) -> str:

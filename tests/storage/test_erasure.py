@@ -35,16 +35,12 @@ METADATA = {"breed": "setonix", "licence": 48211907}
 MARKS = (FACT, QUOTE, *CUES, "setonix", "48211907", "quokka", "zwolle", "Zwolle")
 
 
-def no_index(erasure: int) -> None:
-    """There is no index in these homes."""
-
-
 def forget(store: Store, *memories: Memory, keep_source: bool = False) -> ErasureReport:
     return cleaned(store, store.eraser.erase([memory.id for memory in memories], keep_source=keep_source))
 
 
 def cleaned(store: Store, erased: tuple[ErasureReport, ErasureTargets]) -> ErasureReport:
-    store.finish_erasures(no_index)
+    store.finish_erasures()
     return store.eraser.verify(*erased)
 
 
@@ -318,14 +314,14 @@ def test_what_is_left_somewhere_is_found_and_named(home: Path, store: Store) -> 
     memory = marked(store)
     (home / "notes.txt").write_text(f"...{FACT}...setonix...{memory.id}")
     (home / "config.toml").write_text("# setonix is a word like others")
-    (home / "index").mkdir()
-    (home / "index" / "data.bin").write_bytes(b"\0\0" + vector_bytes(memory)[0] + b"\0")
+    (home / "copy").mkdir()
+    (home / "copy" / "data.bin").write_bytes(b"\0\0" + vector_bytes(memory)[0] + b"\0")
     receipt = forget(store, memory)
     assert {(found.file, found.kind) for found in receipt.left} == {
         ("notes.txt", "text"),
         ("notes.txt", "metadata"),
         ("notes.txt", "id"),
-        ("index/data.bin", "vector"),
+        ("copy/data.bin", "vector"),
     }
 
 
@@ -334,7 +330,7 @@ def test_the_search_finds_what_cleaning_would_have_removed(home: Path, store: St
     memory = marked(store)
     receipt = store.eraser.verify(*store.eraser.erase([memory.id]))
     assert {"text", "id", "vector", "cue", "metadata"} == {found.kind for found in receipt.left}
-    store.finish_erasures(no_index)
+    store.finish_erasures()
 
 
 def test_copies_that_migrations_kept_go_with_the_cleaning(home: Path, store: Store) -> None:
@@ -352,7 +348,7 @@ def test_a_megabyte_text_is_searched_for_too(home: Path, store: Store) -> None:
     memory = add(store, text)
     receipt = store.eraser.verify(*store.eraser.erase([memory.id]))
     assert "text" in {found.kind for found in receipt.left}
-    store.finish_erasures(no_index)
+    store.finish_erasures()
     assert holding(home, "quokka12", "quokka89999") == {}
 
 
@@ -375,9 +371,9 @@ store.eraser.erase([memory_id])
 if where == "after the transaction":
     die()
 if where == "before compacting":
-    store.finish_erasures(die)
+    store.database.former_versions = die
 store.database._connection.set_progress_handler(die, int(where))
-store.finish_erasures(lambda erasure: None)
+store.finish_erasures()
 print("finished")
 """
 
@@ -401,21 +397,24 @@ def test_an_erasure_cut_off_by_a_kill_is_finished_at_the_next_start(home: Path, 
             assert store.memories.get(memory.id) == memory
             return
         assert store.memories.get(memory.id) is None
-        store.finish_erasures(no_index)
+        store.finish_erasures()
         assert holding(home, *MARKS, memory.id, *vector_bytes(memory)) == {}
         assert store.database.value("SELECT count(*) FROM erasures WHERE finished = 0") == 0
         assert len(texts(store)) == 300
 
 
-def test_cleaning_with_nothing_to_clean_touches_nothing(store: Store) -> None:
-    """The index is asked to go only when something was erased, and only once."""
-    asked: list[int] = []
-    store.finish_erasures(asked.append)
-    assert asked == []
+def test_cleaning_with_nothing_to_clean_touches_nothing(home: Path, store: Store) -> None:
+    """The index goes only when something was erased, and only once."""
+    index = home / "index"
+    index.mkdir()
+    store.finish_erasures()
+    assert index.exists()
     store.eraser.erase([marked(store).id])
-    store.finish_erasures(asked.append)
-    store.finish_erasures(asked.append)
-    assert len(asked) == 1
+    store.finish_erasures()
+    assert not index.exists()
+    index.mkdir()
+    store.finish_erasures()
+    assert index.exists()
 
 
 def test_two_who_clean_at_once_both_finish(home: Path, store: Store) -> None:
@@ -428,7 +427,7 @@ def test_two_who_clean_at_once_both_finish(home: Path, store: Store) -> None:
     def clean() -> None:
         try:
             with Store(store.database.path, store.clock, FINGERPRINT) as other:
-                other.finish_erasures(no_index)
+                other.finish_erasures()
         except BaseException as error:
             failures.append(error)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from memchat.errors import StoreBusy, StoreError
 from memchat.storage.database import Database, private_folder, remove_folder, translate_errors
 from memchat.storage.index.chroma import IndexBroken
+from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.manifest import marked
-from memchat.storage.index.synced_index import IndexConfig, SyncedIndex, owners_to_index, usable
+from memchat.storage.index.synced_index import SyncedIndex, owners_to_index, usable
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

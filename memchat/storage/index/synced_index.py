@@ -6,13 +6,12 @@ One thread fills and closes it; `nearest` may be called from others meanwhile.
 import logging
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from memchat.storage.database import Database, private_folder, remove_folder
 from memchat.storage.index.chroma import ChromaIndex, Entry
+from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.malloc import overwrite_freed_memory
 from memchat.storage.index.manifest import IndexManifest, Stamps, read_manifest, remove_manifest, write_manifest
 from memchat.storage.index.rwlock import ReadWriteLock
@@ -37,18 +36,6 @@ _CURRENT = """
         v.kinds, v.rows AS vectors
     FROM memories AS m JOIN vectors AS v ON v.number = m.number
     WHERE m.superseded_by IS NULL AND +v.fingerprint = ? AND """
-
-
-@dataclass(frozen=True, slots=True)
-class IndexConfig:
-    """Where the index lies, which database it is of, and what goes into it."""
-
-    index: Path
-    lock: Path
-    database: Path
-    fingerprint: str
-    index_from: int = 0
-    """An owner with fewer current memories than this is not indexed."""
 
 
 class SyncedIndex:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import IndexBroken
+from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import index_lock, remove_index, try_acquire
-from memchat.storage.index.synced_index import IndexConfig, SyncedIndex, usable
+from memchat.storage.index.synced_index import SyncedIndex, usable
 
 
 @dataclass(frozen=True, slots=True)

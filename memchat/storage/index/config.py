@@ -1,0 +1,22 @@
+"""Where the index of a database lies, and what goes into it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """Where the index lies, which database it is of, and what goes into it."""
+
+    index: Path
+    lock: Path
+    database: Path
+    fingerprint: str
+    index_from: int = 0
+    """An owner with fewer current memories than this is not indexed."""
+
+    @classmethod
+    def beside(cls, database: Path, fingerprint: str, index_from: int = 0) -> "IndexConfig":
+        """The index of `database`, which lies in the same folder."""
+        index, lock = database.with_name("index"), database.with_name("index.lock")
+        return cls(index, lock, database, fingerprint, index_from)
