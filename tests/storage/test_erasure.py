@@ -372,6 +372,7 @@ if where == "after the transaction":
     die()
 if where == "before compacting":
     store.database.former_versions = die
+    store.finish_erasures()
 store.database._connection.set_progress_handler(die, int(where))
 store.finish_erasures()
 print("finished")
