@@ -22,7 +22,7 @@ LEAST_FREE = 50 << 20
 LITTLE_FREE = 500 << 20
 CONNECT_S = 2.0
 _UPGRADE = "pip install --upgrade memchat"
-_WANTED = {"chromadb": ((1, 5, 9), (1, 6)), "litellm": ((1, 106, 2), (1, 111))}
+RANGES = {"chromadb": ((1, 5, 9), (1, 6)), "litellm": ((1, 106, 2), (1, 111))}
 """As in pyproject.toml: from the first, below the second."""
 
 
@@ -30,7 +30,7 @@ def program() -> Iterator[Diagnosis]:
     """The versions of what memchat stands on."""
     python = ".".join(map(str, sys.version_info[:3]))
     found = {}
-    for package, (least, below) in _WANTED.items():
+    for package, (least, below) in RANGES.items():
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -41,7 +41,12 @@ def preload() -> None:
     """Load what the first call would otherwise wait a second for: it touches no network.
 
     That is OpenAI's client, by which most providers are reached, what speaks HTTP, and the table tokens are counted by.
+    A reply that LiteLLM makes up itself loads the rest, which differs from release to release.
     """
     for name in ("openai.resources.chat", "openai.resources.embeddings", "httpcore"):
         importlib.import_module(name)
-    litellm().token_counter(model="", text="ready")
+    module = litellm()
+    module.token_counter(model="", text="ready")
+    hello = [{"role": "user", "content": "hello"}]
+    for _ in module.completion(model="openai/ready", messages=hello, mock_response="ready", stream=True):
+        pass

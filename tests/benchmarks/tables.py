@@ -17,7 +17,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine() -> str:
-    """What the figures were measured on, in one line."""
+    """What the figures were measured on, in one line.
+
+    Recall depends on the release of onnxruntime, which computes the int8 embedder a little differently: with 1.32
+    single figures differ from those of 1.31 by up to .03.
+    """
     packages = ", ".join(f"{name} {version(name)}" for name in ("chromadb", "litellm", "onnxruntime", "numpy"))
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"{os.cpu_count()} cores, {system}; {packages}"
