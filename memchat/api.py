@@ -19,7 +19,8 @@ from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from memchat.app import UNBOUNDED, App, ChatOptions
+from memchat.app import UNBOUNDED, App
+from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings, load_settings
 from memchat.core.types import LearningOptions, Session
 from memchat.core.types import Memory as Kept

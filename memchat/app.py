@@ -2,17 +2,18 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from memchat.config import AgentProfile, MemoryMode, Settings
+from memchat.chat.sessions import ChatOptions, conversation_options, open_session
+from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import Clock, Embedder, LanguageModel, MemoryFilter
-from memchat.core.types import LearningOptions, Memory, Metadata, Owner, Session
-from memchat.errors import StoreBusy, UsageError
+from memchat.core.types import Memory, Session
+from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
 from memchat.llm.providers import OFFLINE, ModelChoice, choose_model
 from memchat.storage.database import Database
@@ -20,15 +21,14 @@ from memchat.storage.store import Store
 
 if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
-    from memchat.chat.conversation import Conversation, ConversationOptions
+    from memchat.chat.conversation import Conversation
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
     from memchat.learning.worker import LearningWorker
     from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.retry import RetryNotice
-    from memchat.memories.remember import Rememberer, RememberResult
+    from memchat.memories.remember import Rememberer
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Query, Retriever
-    from memchat.storage.erasure.eraser import ErasureReport
     from memchat.storage.index.config import IndexConfig
     from memchat.storage.index.indexer import Indexer
     from memchat.storage.vectors.exact_search import VectorCache
@@ -42,26 +42,6 @@ UNBOUNDED = 10_000_000
 def utc_now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class ChatOptions:
-    """How a conversation is to be held. `session` is one, its name, or its id or the beginning of that.
-
-    `resume` takes up the last one. Without `agent` that is one with whatever agent, and one that begins is with the
-    agent of the settings.
-    """
-
-    user: str
-    agent: str | None = None
-    session: str | Session | None = None
-    continue_last: bool = False
-    model: str | None = None
-    top_k: int | None = None
-    system: str | None = None
-    instructions: str | None = None
-    metadata: Metadata = field(default_factory=dict)
-    infer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +259,7 @@ class App:
 
     def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda lesson: None) -> Chat:
         """Begin or take up a conversation, its learner not woken yet. Raises UsageError for one with another agent."""
-        session = self._session(options)
+        session = open_session(options, self.store.transcripts, self.settings)
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
@@ -289,13 +269,13 @@ class App:
         """A conversation with `model` over `store`, no learner behind it."""
         from memchat.chat.conversation import Conversation
 
-        session = self._session(options)
+        session = open_session(options, self.store.transcripts, self.settings)
         return Conversation(
             session,
             self.model(model),
             store.transcripts,
             None if self.settings.memory is MemoryMode.OFF else recall,
-            self._style(options, self.settings.profile(session.agent)),
+            conversation_options(options, self.settings, session.agent),
             self.clock,
         )
 
@@ -304,10 +284,10 @@ class App:
         from memchat.chat.comparison import Comparison, NullTranscript, ask
         from memchat.chat.conversation import Conversation
 
-        session = self._session(options)
+        session = open_session(options, self.store.transcripts, self.settings)
         choice, recall = self._model_and_recall(session, options)
         model = self.model(choice.name)
-        style = self._style(options, self.settings.profile(session.agent))
+        style = conversation_options(options, self.settings, session.agent)
         nothing = NullTranscript(self.clock)
         stateless, remembering = (
             ask(Conversation(session, model, nothing, memory, style, self.clock), question) for memory in (None, recall)
@@ -364,53 +344,6 @@ class App:
         if model != OFFLINE or self.settings.embedding_model:
             in_background("import-litellm", load_litellm)
 
-    def _session(self, options: ChatOptions) -> Session:
-        if isinstance(options.session, Session):
-            return options.session
-        if options.session and options.continue_last:
-            raise UsageError("Give --session or --continue, not both.")
-        user, name, transcripts = options.user, options.session, self.store.transcripts
-        former = transcripts.named_session(name, user) if name else None
-        if options.continue_last:
-            former = transcripts.latest_session(user, options.agent)
-        if former is None:
-            if name:
-                self._refuse_secret(name)
-            stored_as = transcripts.name_for(name, user) if name else None
-            agent = options.agent or self.settings.agent
-            private = self.settings.memory is MemoryMode.PRIVATE
-            return transcripts.new_session(user, agent, private=private, name=stored_as)
-        if options.agent not in {None, former.agent}:
-            whom = f"the agent {former.agent!r}" if former.agent else "no agent"
-            hint = "Leave --agent out, or begin another conversation."
-            raise UsageError(f"The conversation {former.id} is with {whom}.", hint=hint)
-        return former
-
-    def _refuse_secret(self, name: str) -> None:
-        """A masked name would not be this name: another could come to the same, and find this conversation."""
-        from memchat.text.redaction import redact
-
-        if self.settings.redact and (kinds := redact(name).kinds):
-            raise UsageError(
-                f"A conversation's name is stored as it is, and this one looks like a secret ({kinds[0]}).",
-                hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
-            )
-
-    def _style(self, options: ChatOptions, profile: AgentProfile | None) -> "ConversationOptions":
-        from memchat.chat.conversation import ConversationOptions
-
-        settings = self.settings
-        return ConversationOptions(
-            system=options.system or (profile.system if profile else None) or settings.system,
-            terms=LearningOptions(
-                options.instructions or (profile.instructions if profile else None) or settings.instructions,
-                options.metadata,
-                infer=options.infer,
-            ),
-            private=settings.memory is MemoryMode.PRIVATE,
-            redacts=settings.redact,
-        )
-
     def _agent(self, name: str | None) -> "AgentPolicy":
         from memchat.learning.pipeline import AgentPolicy
         from memchat.text.redaction import redact_pairs
@@ -421,27 +354,9 @@ class App:
         metadata = redact_pairs(profile.metadata) if self.settings.redact else profile.metadata
         return AgentPolicy(profile.instructions, profile.categories, metadata, profile.learn)
 
-    # What the chat loop asks for.
-
-    def memories(self, user: str) -> list[Memory]:
-        """The current memories of `user`, of all sessions, newest first."""
-        return self.store.memories.memories(MemoryFilter((Owner.user(user),), all_sessions=True))
-
-    def find(self, prefix: str, user: str) -> Memory:
-        return self.store.memories.find(prefix, [Owner.user(user)])
-
-    def remember(
-        self, text: str, user: str, agent: str | None = None, standing: bool | None = None
-    ) -> "RememberResult":
-        """Keep exactly `text`, for the user or, with `agent`, for everyone who talks to it; see `RememberOptions`."""
-        return self.rememberer.remember(text, Owner.agent(agent) if agent else Owner.user(user), standing)
-
     def matching(self, text: str, view: MemoryFilter) -> list[Memory]:
         """Every memory of `view` that a search finds, best first. By exact scan: so many are nothing for an index."""
         from memchat.memories.service import find_all
 
         with self.open_store() as store:
             return find_all(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)
-
-    def forget(self, ids: Sequence[str]) -> "ErasureReport":
-        return self.memory_service.forget(ids)

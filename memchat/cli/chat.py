@@ -15,9 +15,10 @@ from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
 
 if TYPE_CHECKING:
-    from memchat.app import App, Chat, ChatOptions
+    from memchat.app import App, Chat
     from memchat.chat.comparison import Answer, Comparison
     from memchat.chat.conversation import Turn, UsedMemory
+    from memchat.chat.sessions import ChatOptions
     from memchat.config import Settings
     from memchat.core.protocols import Usage
     from memchat.repl.markdown.renderer import ReplyWriter
@@ -67,7 +68,7 @@ def chat(
     meta: Meta = None,
 ) -> int:
     """Chat. With piped input every line is a turn or a slash command, and the replies come out raw."""
-    from memchat.app import ChatOptions
+    from memchat.chat.sessions import ChatOptions
 
     settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
     wanted = ChatOptions(
@@ -113,7 +114,7 @@ def ask(
 
     With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt.
     """
-    from memchat.app import ChatOptions
+    from memchat.chat.sessions import ChatOptions
 
     text = _asked(question)
     settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
@@ -150,7 +151,8 @@ def compare(
     as_json: Json = False,
 ) -> Result:
     """Ask the same question without and with memory. Nothing of it is recorded or learned."""
-    from memchat.app import App, ChatOptions
+    from memchat.app import App
+    from memchat.chat.sessions import ChatOptions
 
     text = options.join_words(question, "question")
     settings = load_settings(user=user, agent=agent)

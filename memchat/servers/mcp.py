@@ -218,7 +218,7 @@ class MemoryTools:
         """
         self._refuse_unless_written()
         # A wish is in every prompt: only the person makes one, for a model may have it from a page it has read.
-        told = self._app.remember(text, self._person.name, standing=False)
+        told = self._app.rememberer.remember(text, self._person, standing=False)
         return AddResult(
             **self._shown(told.memory),
             known_before=told.known,
@@ -245,7 +245,7 @@ class MemoryTools:
         """
         self._refuse_unless_read()
         memory = self._own(id)
-        left = self._app.forget([memory.id]).left
+        left = self._app.memory_service.forget([memory.id]).left
         note = "Traces of it are still in memchat's files; memchat doctor says where." if left else ""
         return Forgotten(id=memory.id, text=strip_control_chars(memory.text), note=note)
 

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from memchat.app import App, Chat, ChatOptions
+from memchat.app import App, Chat
+from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner

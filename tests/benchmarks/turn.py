@@ -24,8 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from memchat.app import App, ChatOptions
+from memchat.app import App
 from memchat.chat.conversation import Conversation
+from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
 from memchat.core.protocols import ModelRequest
 from memchat.core.types import Add, Draft, LearningJob, Owner

@@ -8,7 +8,8 @@ from collections.abc import Generator
 import pexpect
 import pytest
 
-from memchat.app import App, ChatOptions, utc_now
+from memchat.app import App, utc_now
+from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
 from memchat.core.types import MessageStatus
 from memchat.llm.builtin_embedder import FINGERPRINT

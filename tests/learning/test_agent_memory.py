@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from memchat.app import App, ChatOptions
+from memchat.app import App
+from memchat.chat.sessions import ChatOptions
 from memchat.config import load_settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Owner, Scope

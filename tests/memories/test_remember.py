@@ -12,6 +12,7 @@ from memchat.core.types import Draft, Owner
 from memchat.errors import UsageError
 from memchat.memories.remember import MANY_MEMORIES, RememberOptions, RememberResult
 from memchat.recall.retriever import Query
+from tests.storage.memory_factories import memories_of
 
 AL = Owner.user("al")
 
@@ -23,7 +24,7 @@ def app(tmp_path: Path) -> Iterator[App]:
 
 
 def current(app: App) -> list[str]:
-    return [memory.text for memory in reversed(app.memories("al"))]
+    return [memory.text for memory in reversed(memories_of(app.store, "al"))]
 
 
 def told(app: App, text: str, manner: RememberOptions | None = None, **draft: object) -> RememberResult:
@@ -42,8 +43,8 @@ def told(app: App, text: str, manner: RememberOptions | None = None, **draft: ob
 )
 def test_what_is_told_takes_the_place_of_what_it_changes(app: App, before: str, after: str) -> None:
     """Whoever wrote the former; the words are kept as they are, and undo brings the former back."""
-    app.remember(before, "al")
-    one = app.remember(after, "al")
+    app.rememberer.remember(before, Owner.user("al"))
+    one = app.rememberer.remember(after, Owner.user("al"))
     assert [memory.text for memory in one.replaced] == [before]
     assert current(app) == [after]
     assert app.memory_service.undo(one.memory).text == before
@@ -59,18 +60,18 @@ def test_what_is_told_takes_the_place_of_what_it_changes(app: App, before: str, 
 )
 def test_the_same_words_in_another_order_are_something_else(app: App, first: str, second: str) -> None:
     """Both are kept, and a search shows both."""
-    app.remember(first, "al")
-    assert not app.remember(second, "al").known
+    app.rememberer.remember(first, Owner.user("al"))
+    assert not app.rememberer.remember(second, Owner.user("al")).known
     assert current(app) == [first, second]
     assert {hit.memory.text for hit in app.recall.search(Query(second, MemoryFilter((AL,))))} == {first, second}
 
 
 def test_what_a_move_puts_in_doubt_becomes_doubtful(app: App) -> None:
     """As when it is learned."""
-    app.remember("User lives in Berlin.", "al")
-    app.remember("User's commute takes 20 minutes.", "al")
-    app.remember("I moved to Lyon", "al")
-    assert {m.text: m.doubtful for m in app.memories("al")} == {
+    app.rememberer.remember("User lives in Berlin.", Owner.user("al"))
+    app.rememberer.remember("User's commute takes 20 minutes.", Owner.user("al"))
+    app.rememberer.remember("I moved to Lyon", Owner.user("al"))
+    assert {m.text: m.doubtful for m in memories_of(app.store, "al")} == {
         "I moved to Lyon": False,
         "User's commute takes 20 minutes.": True,
     }
@@ -79,16 +80,16 @@ def test_what_a_move_puts_in_doubt_becomes_doubtful(app: App) -> None:
 @pytest.mark.parametrize("again", ["I am vegetarian.", "user is VEGETARIAN", "I'm a vegetarian"])
 def test_what_is_known_is_not_kept_twice(app: App, again: str) -> None:
     """In these words or in others."""
-    first = app.remember("User is vegetarian.", "al").memory
-    one = app.remember(again, "al")
+    first = app.rememberer.remember("User is vegetarian.", Owner.user("al")).memory
+    one = app.rememberer.remember(again, Owner.user("al"))
     assert (one.known, one.memory.id) == (True, first.id)
     assert current(app) == ["User is vegetarian."]
 
 
 def test_what_says_less_is_kept_beside_what_says_more(app: App) -> None:
     """A sentence told is never lost for being shorter."""
-    app.remember("User loves hiking in the Alps.", "al")
-    one = app.remember("I love hiking", "al")
+    app.rememberer.remember("User loves hiking in the Alps.", Owner.user("al"))
+    one = app.rememberer.remember("I love hiking", Owner.user("al"))
     assert not one.known
     assert [memory.text for memory in one.similar] == ["User loves hiking in the Alps."]
     assert len(current(app)) == 2
@@ -97,16 +98,16 @@ def test_what_says_less_is_kept_beside_what_says_more(app: App) -> None:
 def test_what_is_close_is_named_and_what_is_not_is_not(app: App) -> None:
     """No rule says that one wifi takes the place of another."""
     for text in ("The wifi is called Falcon.", "User has a rabbit.", "User is allergic to nuts."):
-        app.remember(text, "al")
-    one = app.remember("The wifi is called Hawk.", "al")
+        app.rememberer.remember(text, Owner.user("al"))
+    one = app.rememberer.remember("The wifi is called Hawk.", Owner.user("al"))
     assert [memory.text for memory in one.similar] == ["The wifi is called Falcon."]
-    assert app.remember("My bicycle is red.", "al").similar == ()
+    assert app.rememberer.remember("My bicycle is red.", Owner.user("al")).similar == ()
 
 
 def test_a_person_may_say_what_it_replaces(app: App) -> None:
     """Also afterwards, with the words that are there already."""
-    old = app.remember("The wifi is called Falcon.", "al").memory
-    new = app.remember("The wifi is called Hawk.", "al").memory
+    old = app.rememberer.remember("The wifi is called Falcon.", Owner.user("al")).memory
+    new = app.rememberer.remember("The wifi is called Hawk.", Owner.user("al")).memory
     again = told(app, "The wifi is called Hawk.", RememberOptions(replaces=[old]))
     assert (again.memory.id, [memory.id for memory in again.replaced]) == (new.id, [old.id])
     assert current(app) == ["The wifi is called Hawk."]
@@ -125,16 +126,16 @@ def test_a_person_may_say_what_it_replaces(app: App) -> None:
 )
 def test_a_wish_for_every_answer_is_seen_as_one(app: App, text: str, standing: bool) -> None:
     """In English, which is all that the rules read; the person's word goes before them."""
-    assert app.remember(text, "al").memory.standing is standing
+    assert app.rememberer.remember(text, Owner.user("al")).memory.standing is standing
     other = Draft("", Owner.user("bo"))
     assert app.rememberer.tell([text], other, RememberOptions(standing=not standing))[0].memory.standing is not standing
 
 
 def test_what_is_known_becomes_a_wish_when_told_so(app: App) -> None:
     """The same sentence told once more, for every answer."""
-    app.remember("Réponds-moi en français.", "al")
-    assert app.remember("Réponds-moi en français.", "al", standing=True).memory.standing
-    app.remember("User is vegetarian.", "al")
+    app.rememberer.remember("Réponds-moi en français.", Owner.user("al"))
+    assert app.rememberer.remember("Réponds-moi en français.", Owner.user("al"), standing=True).memory.standing
+    app.rememberer.remember("User is vegetarian.", Owner.user("al"))
     one = told(app, "I am vegetarian.", RememberOptions(standing=True))
     assert (one.memory.text, one.memory.standing) == ("I am vegetarian.", True)
     assert current(app) == ["Réponds-moi en français.", "I am vegetarian."]
@@ -142,11 +143,11 @@ def test_what_is_known_becomes_a_wish_when_told_so(app: App) -> None:
 
 def test_people_and_agents_are_held_apart(app: App) -> None:
     """Nothing of one is replaced, confirmed or shown by what another is told."""
-    app.remember("I live in Oslo.", "bo")
-    app.remember("I live in Oslo.", "al", agent="shop")
-    one = app.remember("I live in Bergen.", "al")
+    app.rememberer.remember("I live in Oslo.", Owner.user("bo"))
+    app.rememberer.remember("I live in Oslo.", Owner.agent("shop"))
+    one = app.rememberer.remember("I live in Bergen.", Owner.user("al"))
     assert (one.replaced, one.similar, one.known) == ((), (), False)
-    assert [memory.text for memory in app.memories("bo")] == ["I live in Oslo."]
+    assert [memory.text for memory in memories_of(app.store, "bo")] == ["I live in Oslo."]
 
 
 def test_several_texts_are_held_against_each_other(app: App) -> None:
@@ -164,7 +165,7 @@ def test_several_texts_are_refused_together(app: App) -> None:
 
 def test_a_list_is_kept_as_it_stands(app: App) -> None:
     """In order, all of it or nothing, and none of it in the place of another."""
-    app.remember("User lives in Berlin.", "al")
+    app.rememberer.remember("User lives in Berlin.", Owner.user("al"))
     texts = [
         "I live in Oslo.",
         "I live in Bergen now.",

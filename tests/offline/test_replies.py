@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from memchat.app import App, ChatOptions
+from memchat.app import App
+from memchat.chat.sessions import ChatOptions
 from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.offline.model import OfflineModel
 from memchat.offline.replies import NOTHING_KNOWN
+from tests.storage.memory_factories import memories_of
 
 
 def asked(question: str, *lines: str) -> str:
@@ -120,7 +122,7 @@ def test_what_is_promised_of_a_conversation_holds(home: Path, memory: MemoryMode
         with chat.conversation.turn("I like tea.") as turn:
             reply = "".join(turn)
         assert chat.learning_worker.wait_until_idle(60)
-        kept = app.memories("al")
+        kept = memories_of(app.store, "al")
     assert "unless this conversation is private" in reply
     assert [memory.text for memory in kept] == (["User likes tea."] if memory is MemoryMode.ON else [])
 
@@ -132,7 +134,7 @@ def test_nothing_is_promised_where_memory_is_off(home: Path) -> None:
         with chat.conversation.turn("I like tea.") as turn:
             reply = "".join(turn)
         assert chat.learning_worker.wait_until_idle(60)
-        assert app.memories("al") == []
+        assert memories_of(app.store, "al") == []
     assert "Memory is off in this conversation." in reply
     assert "kept" not in reply
 

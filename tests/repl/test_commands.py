@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memchat.app import ChatOptions
+from memchat.chat.sessions import ChatOptions
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner, Scope
 from memchat.errors import AmbiguousId, NotFound, UsageError
@@ -16,6 +16,7 @@ from memchat.repl.commands.registry import CommandContext, CommandResult, Invoca
 from memchat.repl.commands.sources import sources
 from memchat.repl.completer import suggestions
 from tests.repl.harness import ScriptedApp, settings
+from tests.storage.memory_factories import memories_of
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_what_is_told_is_kept_word_for_word(context: CommandContext) -> None:
     assert "My cat is called Tom" in listed
     number, short, *_ = listed.split()
     assert (number, len(short)) == ("1", 8)
-    assert context.app.find(short, "al").text == "My cat is called Tom"
+    assert context.app.store.memories.find(short, [Owner.user("al")]).text == "My cat is called Tom"
 
 
 def test_what_is_told_says_what_it_replaces_and_what_is_close(context: CommandContext) -> None:
@@ -164,14 +165,14 @@ def test_an_agents_memory_is_told_with_a_flag(tmp_path: Path) -> None:
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
         told = do(CommandContext(chat, app), "/remember --agent Shipping is free over 50 euros.").text
         assert told == "Remembered: Shipping is free over 50 euros."
-        assert app.memories("al") == []
+        assert memories_of(app.store, "al") == []
         (memory,) = app.store.memories.memories(MemoryFilter((Owner.agent("shop"),)))
         assert (memory.text, memory.scope, memory.agent) == ("Shipping is free over 50 euros.", Scope.AGENT, "shop")
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
         for line in ("/remember --agent Shipping is free.", "/remember --standing"):
             with pytest.raises(UsageError):
                 do(CommandContext(chat, app), line)
-        assert app.memories("al") == []
+        assert memories_of(app.store, "al") == []
 
 
 def test_nothing_to_remember_is_a_usage_error(context: CommandContext) -> None:
@@ -212,7 +213,7 @@ def test_an_id_as_it_is_listed_can_be_forgotten(context: CommandContext) -> None
     context.app.store.apply([Add(Draft("I live in Paris", berlin.owner), (berlin.id,))], [None])
     for listing in ("/memories", "/memories where I live"):
         short = do(context, listing).text.split()[1]
-        assert context.app.find(short, "al").text == "I live in Paris"
+        assert context.app.store.memories.find(short, [Owner.user("al")]).text == "I live in Paris"
     assert do(context, f"/forget {short}").text == "Forgotten: I live in Paris"
 
 
@@ -359,7 +360,7 @@ def test_completion_knows_the_commands_and_the_memories(context: CommandContext)
     known = sources(context)
     assert [offer.text for offer in suggestions("/rem", known)] == ["/remember"]
     (offer,) = suggestions("/forget tom", known)
-    assert context.app.find(offer.text, "al").text == "My cat is called Tom"
+    assert context.app.store.memories.find(offer.text, [Owner.user("al")]).text == "My cat is called Tom"
 
 
 def three_memories(context: CommandContext) -> None:

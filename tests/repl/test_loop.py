@@ -12,9 +12,10 @@ import pexpect
 import pyte
 import pytest
 
-from memchat.app import ChatOptions
+from memchat.chat.sessions import ChatOptions
 from memchat.core.types import MessageStatus, Role
 from tests.repl.harness import SLOW_WORDS, ScriptedApp, settings
+from tests.storage.memory_factories import memories_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
@@ -232,7 +233,7 @@ def test_leaving_waits_until_everything_is_learned(person: Person, tmp_path: Pat
     person.see("Remembering")
     assert person.leave() == 0
     with ScriptedApp(settings(tmp_path)) as app:
-        assert [memory.text for memory in app.memories("al")] == ["Likes tea."]
+        assert [memory.text for memory in memories_of(app.store, "al")] == ["Likes tea."]
 
 
 def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Pa
     assert person.leave() == 0
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
         assert chat.learning_worker.wait_until_idle(PATIENCE_S)
-        assert [memory.text for memory in app.memories("al")] == ["Likes tea."]
+        assert [memory.text for memory in memories_of(app.store, "al")] == ["Likes tea."]
 
 
 @pytest.mark.parametrize("user", ["al", "bo"])

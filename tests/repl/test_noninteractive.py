@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
-from memchat.app import ChatOptions
+from memchat.chat.sessions import ChatOptions
 from memchat.repl.noninteractive import run_piped
 from memchat.repl.notifications import NotificationQueue
 from tests.repl.harness import ScriptedApp, settings
+from tests.storage.memory_factories import memories_of
 
 
 def talk(home: Path, lines: Sequence[bytes]) -> tuple[int, str, str, list[str]]:
@@ -15,7 +16,7 @@ def talk(home: Path, lines: Sequence[bytes]) -> tuple[int, str, str, list[str]]:
     out, err, notes = StringIO(), StringIO(), NotificationQueue()
     with ScriptedApp(settings(home)) as app, app.chat(ChatOptions("al"), notes) as chat:
         code = run_piped(chat, app, lines, out, err, notes)
-        return code, out.getvalue(), err.getvalue(), [memory.text for memory in app.memories("al")]
+        return code, out.getvalue(), err.getvalue(), [memory.text for memory in memories_of(app.store, "al")]
 
 
 def test_each_line_is_a_turn_with_a_raw_reply(tmp_path: Path) -> None:

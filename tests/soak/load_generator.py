@@ -13,7 +13,8 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from memchat.app import App, ChatOptions
+from memchat.app import App
+from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
 from memchat.core.protocols import Completion, Delta, LanguageModel, ModelRequest
 from memchat.learning.worker import LearningWorker

@@ -58,6 +58,11 @@ def texts(store: Store, view: MemoryFilter | None = None, owner: Owner = ALICE) 
     return [memory.text for memory in reversed(store.memories.memories(view or MemoryFilter((owner,))))]
 
 
+def memories_of(store: Store, user: str) -> list[Memory]:
+    """All current memories of `user`, the newest first."""
+    return store.memories.memories(MemoryFilter((Owner.user(user),), all_sessions=True))
+
+
 def current(store: Store, memory: Memory) -> Memory:
     found = store.memories.get(memory.id)
     assert found is not None

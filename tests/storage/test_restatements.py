@@ -4,7 +4,7 @@ from pathlib import Path
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.core.types import MessageStatus
+from memchat.core.types import MessageStatus, Owner
 from memchat.text.normalize import sentences_restating
 
 
@@ -22,12 +22,12 @@ def test_sentences_that_say_it_again_are_found() -> None:
 def test_an_answer_that_used_a_memory_no_longer_repeats_it(home: Path) -> None:
     """The sentence of the answer is blanked and nothing of it is left in any file; the rest of the answer stays."""
     with App(Settings(home, "alice")) as app:
-        memory = app.remember("User is allergic to peanuts.", "alice").memory
+        memory = app.rememberer.remember("User is allergic to peanuts.", Owner.user("alice")).memory
         transcripts = app.store.transcripts
         asked = transcripts.begin_turn(transcripts.new_session("alice", None), "What should I avoid?", None)
         answer = "Here is what I know.\nYou are allergic to peanuts."
         transcripts.end_turn(asked, answer, MessageStatus.COMPLETE, "test", [memory.id])
-        receipt = app.forget([memory.id])
+        receipt = app.memory_service.forget([memory.id])
         assert receipt.left == ()
         assert [message.text for message in transcripts.messages(asked.session_id)] == [
             "What should I avoid?",

@@ -78,7 +78,8 @@ def _remember(context: CommandContext, argument: str) -> CommandResult:
     if "--agent" in flags and agent is None:
         raise UsageError("This chat has no agent to remember it for.", hint="memchat chat --agent NAME")
     agent = agent if "--agent" in flags else None
-    told = context.app.remember(text, context.user, agent, True if "--standing" in flags else None)
+    owner = Owner.agent(agent) if agent else Owner.user(context.user)
+    told = context.app.rememberer.remember(text, owner, True if "--standing" in flags else None)
     lines = remember_lines(told, short_ids(memory_ids(context.app.store.database, [told.memory.owner])))
     if told.similar:
         lines.append("/forget ID deletes one." if agent is None else f"memchat forget ID --agent {agent} deletes one.")
@@ -146,7 +147,7 @@ def _refuse_shared_id(context: CommandContext, id_: str) -> None:
 
 
 def _erase(context: CommandContext, memories: Sequence[Memory]) -> str:
-    receipt = context.app.forget([memory.id for memory in memories])
+    receipt = context.app.memory_service.forget([memory.id for memory in memories])
     lines = [f"Forgotten: {one_line(memory.text)}" for memory in memories]
     if receipt.left:
         lines.append("Traces of it are still in the data folder. memchat doctor says where.")

@@ -37,7 +37,7 @@ class CommandContext:
 
     def memories(self) -> list[Memory]:
         """The user's current memories, newest first."""
-        return self.app.memories(self.user)
+        return self.app.store.memories.memories(MemoryFilter((Owner.user(self.user),), all_sessions=True))
 
     def count(self) -> int:
         """How many current memories the user has."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from memchat.core.types import Memory, Scope
+from memchat.core.types import Memory, Owner, Scope
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import columns, one_line
@@ -61,7 +61,7 @@ def memories_named(context: CommandContext, argument: str) -> list[Memory] | Non
     found: list[Memory] = []
     for word in words:
         try:
-            found.append(context.app.find(word, context.user))
+            found.append(context.app.store.memories.find(word, [Owner.user(context.user)]))
         except AmbiguousId:
             raise
         except NotFound:

@@ -16,6 +16,7 @@ from mcp.types import CallToolResult, ListToolsResult
 
 from memchat.app import App
 from memchat.config import MemoryMode, Settings
+from memchat.core.types import Owner
 from memchat.servers.mcp import Listing, MemoryTools, create_server
 from tests.cli.conftest import Shell, shell
 from tests.servers.mcp.conftest import Opened, call, done, refused, run, words
@@ -107,7 +108,7 @@ def test_a_search_gives_no_more_than_it_is_asked_for(keeper: MemoryTools, settin
     for number in range(4):
         done(keeper, "add_memory", text=f"User's locker number {number} is green.")
     with App(settings) as app:
-        app.remember("Always answer in metric units.", "alice")
+        app.rememberer.remember("Always answer in metric units.", Owner.user("alice"))
     found = done(keeper, "search_memories", query="Always answer in metric units. Which locker is green?", limit=3)
     assert len(found["memories"]) == 3
     assert texts(found["wishes"]) == ["Always answer in metric units."]
@@ -137,7 +138,7 @@ def test_a_correction_keeps_the_former_words_in_the_history(keeper: MemoryTools,
         "User likes tee.",
     )
     with App(settings) as app:
-        app.memory_service.undo(app.find(kept["id"], "alice"))
+        app.memory_service.undo(app.store.memories.find(kept["id"], [Owner.user("alice")]))
     assert every_text(keeper) == ["User likes tee."]
 
 
@@ -194,7 +195,7 @@ def test_the_beginning_of_an_id_forgets_nothing(keeper: MemoryTools, part: str) 
 def test_an_agents_memories_can_only_be_read(opened: Opened, settings: Settings) -> None:
     """They are everybody's; and only a server with that agent finds them."""
     with App(settings) as app:
-        shared = app.remember("Orders ship within two days.", "alice", "shop").memory.id
+        shared = app.rememberer.remember("Orders ship within two days.", Owner.agent("shop")).memory.id
     with_agent, without = opened(agent="shop"), opened()
     (found,) = done(with_agent, "search_memories", query="How long until orders ship?")["memories"]
     assert (found["id"], found["note"]) == (shared, "about the service")

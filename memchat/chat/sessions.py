@@ -1,0 +1,92 @@
+"""Opening a conversation: a new one, a named one, the last one; and how it is held."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from memchat.config import MemoryMode, Settings
+from memchat.core.types import LearningOptions, Metadata, Session
+from memchat.errors import UsageError
+
+if TYPE_CHECKING:
+    from memchat.chat.conversation import ConversationOptions
+    from memchat.storage.conversations import ConversationRepository
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """How a conversation is to be held. `session` is one, its name, or its id or the beginning of that.
+
+    `continue_last` takes up the last one, with `agent` the last one with that agent. A new one without `agent` is with
+    the agent of the settings.
+    """
+
+    user: str
+    agent: str | None = None
+    session: str | Session | None = None
+    continue_last: bool = False
+    model: str | None = None
+    top_k: int | None = None
+    system: str | None = None
+    instructions: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    infer: bool = True
+
+
+def open_session(options: ChatOptions, transcripts: "ConversationRepository", settings: Settings) -> Session:
+    """The conversation that `options` name, or a new one. Raises UsageError for one with another agent."""
+    if isinstance(options.session, Session):
+        return options.session
+    if options.session and options.continue_last:
+        raise UsageError("Give --session or --continue, not both.")
+    user, name = options.user, options.session
+    former = transcripts.named_session(name, user) if name else None
+    if options.continue_last:
+        former = transcripts.latest_session(user, options.agent)
+    if former is None:
+        return _new_session(options, name, transcripts, settings)
+    if options.agent not in {None, former.agent}:
+        whom = f"the agent {former.agent!r}" if former.agent else "no agent"
+        hint = "Leave --agent out, or begin another conversation."
+        raise UsageError(f"The conversation {former.id} is with {whom}.", hint=hint)
+    return former
+
+
+def _new_session(
+    options: ChatOptions, name: str | None, transcripts: "ConversationRepository", settings: Settings
+) -> Session:
+    if name and settings.redact:
+        _refuse_secret(name)
+    return transcripts.new_session(
+        options.user,
+        options.agent or settings.agent,
+        private=settings.memory is MemoryMode.PRIVATE,
+        name=transcripts.name_for(name, options.user) if name else None,
+    )
+
+
+def _refuse_secret(name: str) -> None:
+    """A masked name would not be this name: another could come to the same, and find this conversation."""
+    from memchat.text.redaction import redact
+
+    if kinds := redact(name).kinds:
+        raise UsageError(
+            f"A conversation's name is stored as it is, and this one looks like a secret ({kinds[0]}).",
+            hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
+        )
+
+
+def conversation_options(options: ChatOptions, settings: Settings, agent: str | None) -> "ConversationOptions":
+    """How a conversation with `agent` is held: what `options` say, else its profile, else the settings."""
+    from memchat.chat.conversation import ConversationOptions
+
+    profile = settings.profile(agent)
+    return ConversationOptions(
+        system=options.system or (profile.system if profile else None) or settings.system,
+        terms=LearningOptions(
+            options.instructions or (profile.instructions if profile else None) or settings.instructions,
+            options.metadata,
+            infer=options.infer,
+        ),
+        private=settings.memory is MemoryMode.PRIVATE,
+        redacts=settings.redact,
+    )
