@@ -14,7 +14,7 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from memchat.library_warnings import ignore_library_warnings
 from memchat.llm.options import ModelOptions
 from memchat.mem0 import schemas
 from memchat.mem0.config import from_mem0
-from memchat.mem0.schemas import Day, EntityIds, Filters, Messages, Row
+from memchat.mem0.schemas import Day, EntityIds, Filters, Id, Messages, Row
 from memchat.memories.ingest import Ingest, IngestSource, warn_of
 from memchat.recall.retriever import Query
 from memchat.storage.erasure.eraser import ErasureReport
@@ -39,10 +39,15 @@ if TYPE_CHECKING:
     from memchat.learning.worker import LearningWorker
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Retriever
+    from memchat.storage.conversations import ConversationRepository
     from memchat.storage.store import Store
 
 
 log = logging.getLogger(__name__)
+
+IDLE = timedelta(hours=1)
+"""A conversation without a run_id ends once nothing was said in it for so long."""
+ORIGIN = "library"
 
 
 class _Connection:
@@ -63,11 +68,11 @@ class _Connection:
     def learning_context(self, extraction_model: str) -> "LearningContext":
         return self._app.learning_context_over(self.store, extraction_model)
 
-    def known(self, memory_id: str) -> Kept:
+    def known(self, memory_id: Id) -> Kept:
         """The memory under a whole id. Raises NotFound."""
-        memory = self.store.memories.get(memory_id)
+        memory = self.store.memories.get(schemas.memory_key(memory_id))
         if memory is None:
-            raise NotFound(f"There is no memory {memory_id!r}.", hint="get_all shows the ids.")
+            raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all shows the ids.")
         return memory
 
 
@@ -125,6 +130,11 @@ class Memory:
             self._app.warm_up(choice.name)
             self._common_learner(choice.extraction).notify()
 
+    @property
+    def ready(self) -> bool:
+        """Whether what `warm_up` began to load is there."""
+        return self._app.warm
+
     def close(self, timeout_s: float | None = None) -> None:
         """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
         with self._lock:
@@ -145,9 +155,9 @@ class Memory:
         self,
         messages: Messages,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
+        user_id: Id | None = None,
+        agent_id: Id | None = None,
+        run_id: Id | None = None,
         metadata: Mapping[str, Any] | None = None,
         timestamp: Any = None,
         expiration_date: Day | None = None,
@@ -168,6 +178,7 @@ class Memory:
         whose = schemas.entity_ids(user_id, agent_id, run_id)
         spoken = [(one.role, one.text) for one in schemas.parse_messages(messages)]
         schemas.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
+        prompt = schemas.text_or_none("prompt", prompt)
         speaker = self._speaker(whose, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
         with self._place() as place:
             intake = Ingest(place.store, self._session(place, whose), speaker)
@@ -183,10 +194,10 @@ class Memory:
     def chat(
         self,
         message: str,
-        user_id: str,
+        user_id: Id,
         *,
-        agent_id: str | None = None,
-        run_id: str | None = None,
+        agent_id: Id | None = None,
+        run_id: Id | None = None,
         system: str | None = None,
         prompt: str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -199,20 +210,23 @@ class Memory:
         `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
         about how to be answered first and without a score.
         """
+        if user_id is None:
+            raise UsageError("user_id is missing: say who is speaking.")
         whose = schemas.entity_ids(user_id, agent_id, run_id)
+        message = schemas.text("message", message)
         with self._place() as place:
             session = self._session(place, whose)
             options = ChatOptions(
-                user_id,
-                agent_id,
+                whose.user or "",
+                whose.agent,
                 session=session,
-                system=system,
-                instructions=prompt,
+                system=schemas.text_or_none("system", system),
+                instructions=schemas.text_or_none("prompt", prompt),
                 metadata=schemas.plain_metadata(metadata),
             )
-            choice = self._app.choice(agent=agent_id)
+            choice = self._app.choice(agent=whose.agent)
             learner = self._common_learner(choice.extraction)
-            profile = self.settings.profile(agent_id)
+            profile = self.settings.profile(whose.agent)
             recall = place.recall(profile.top_k if profile else None)
             with self._app.conversation(options, choice.name, place.store, recall).turn(message) as turn:
                 for _ in turn:
@@ -226,9 +240,9 @@ class Memory:
         self,
         query: str,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
+        user_id: Id | None = None,
+        agent_id: Id | None = None,
+        run_id: Id | None = None,
         filters: Mapping[str, Any] | None = None,
         top_k: int | None = None,
         limit: int | None = None,
@@ -246,43 +260,44 @@ class Memory:
         """
         schemas.reject_unsupported(reference_date=reference_date)
         whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
-        wanted = schemas.parse_limit(top_k, limit)
+        wanted, least = schemas.parse_limit(top_k, limit), schemas.least_score(threshold)
+        query = schemas.text("query", query)
         view = whose.filter(narrowing, expired=show_expired)
-        request = Query(query, view, top_k=wanted, floor=threshold is None)
+        request = Query(query, view, top_k=wanted, floor=least is None)
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
-        near = (hit for hit in hits if threshold is None or hit.score >= threshold)
+        near = (hit for hit in hits if least is None or hit.score >= least)
         return {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
 
     def get_all(
         self,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
+        user_id: Id | None = None,
+        agent_id: Id | None = None,
+        run_id: Id | None = None,
         filters: Mapping[str, Any] | None = None,
         top_k: int | None = None,
         limit: int | None = None,
+        offset: int | None = None,
         show_expired: bool = False,
     ) -> Row:
         """Every current memory, newest first, as `{"results": […]}`; at most `limit` (or `top_k`) where one is given.
 
-        Those of the person's runs are among them.
+        `offset` leaves out the newest so many, for paging. Those of the person's runs are among them.
         """
         whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
         wanted = schemas.parse_limit(top_k, limit)
         with self._place() as place:
-            kept = place.store.memories.memories(
-                whose.filter(narrowing, all_sessions=True, expired=show_expired), wanted
-            )
+            view = whose.filter(narrowing, all_sessions=True, expired=show_expired)
+            kept = place.store.memories.memories(view, wanted, schemas.parse_offset(offset))
         return {"results": [schemas.memory_row(memory) for memory in kept]}
 
-    def get(self, memory_id: str) -> Row:
+    def get(self, memory_id: Id) -> Row:
         """One memory, superseded or not. Raises NotFound."""
         with self._place() as place:
             return schemas.memory_row(place.known(memory_id))
 
-    def history(self, memory_id: str) -> list[Row]:
+    def history(self, memory_id: Id) -> list[Row]:
         """Every change to a memory and to the versions it superseded, oldest first. Raises NotFound."""
         with self._place() as place:
             changes = place.store.memories.history(place.known(memory_id))
@@ -292,7 +307,7 @@ class Memory:
 
     def update(
         self,
-        memory_id: str,
+        memory_id: Id,
         text: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         expiration_date: Day | EllipsisType | None = ...,
@@ -303,7 +318,7 @@ class Memory:
         `metadata` is added to what it has; `expiration_date` is the last day (UTC) on which it is shown, None takes
         that back. Raises NotFound.
         """
-        words = data if text is None else text
+        words = schemas.text_or_none("text", data if text is None else text)
         if words is None and metadata is None and expiration_date is ...:
             raise UsageError("There is nothing to change: give text, metadata or expiration_date.")
         pairs = schemas.plain_metadata(metadata)
@@ -316,23 +331,29 @@ class Memory:
                 place.curator.amend(memory, pairs, memory.expires_at if expiration_date is ... else end)
         return {"message": "Memory updated successfully!"}
 
-    def delete(self, memory_id: str) -> Row:
+    def delete(self, memory_id: Id) -> Row:
         """Erase a memory with all its versions, down to the bytes on the disk. Raises NotFound."""
         with self._place() as place:
             _warn_of(place.curator.forget([place.known(memory_id).id]))
         return {"message": "Memory deleted successfully!"}
 
-    def delete_all(self, user_id: str | None = None, agent_id: str | None = None, run_id: str | None = None) -> Row:
-        """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run."""
+    def delete_all(self, user_id: Id | None = None, agent_id: Id | None = None, run_id: Id | None = None) -> Row:
+        """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run.
+
+        `{"message", "erased"}` says how many memories, former versions not counted. A run or an agent of a user is
+        named together with that user: where nothing is found, a "hint" says so.
+        """
         whose = schemas.entity_ids(user_id, agent_id, run_id)
         with self._place() as place:
             if whose.user is not None and whose == EntityIds(whose.user):
-                _warn_of(place.curator.forget_person(whose.user))
+                receipts = [place.curator.forget_person(whose.user)]
             else:
-                self._forget_part(place, whose)
+                receipts = self._forget_part(place, whose)
         with self._lock:
             self._sessions.clear()
-        return {"message": "Memories deleted successfully!"}
+        for receipt in receipts:
+            _warn_of(receipt)
+        return schemas.deleted(receipts)
 
     def reset(self) -> None:
         """Erase everything of everybody in this store."""
@@ -391,11 +412,10 @@ class Memory:
         return IngestSource(whose.owner, whose.agent, terms, redacts=self.settings.redact)
 
     def _session(self, place: _Connection, whose: EntityIds) -> Session:
-        """The conversation that a call belongs to: its run's, else one for each owner as long as this object lives."""
+        """The conversation that a call belongs to: its run's, else the owner's last one that is not idle for IDLE."""
         transcripts = place.store.transcripts
         if whose.run is None:
-            with self._lock:
-                return self._sessions.setdefault(whose, transcripts.new_session(whose.user or "", whose.agent))
+            return self._unnamed_session(transcripts, whose)
         session = transcripts.session(whose.session_name)
         if session is None:
             return transcripts.new_session(whose.user or "", whose.agent, name=whose.session_name)
@@ -408,19 +428,33 @@ class Memory:
             )
         return session
 
-    def _forget_part(self, place: _Connection, whose: EntityIds) -> None:
+    def _unnamed_session(self, transcripts: "ConversationRepository", whose: EntityIds) -> Session:
+        since = self._app.clock() - IDLE
+        with self._lock:
+            session = transcripts.open_session(whose.user or "", whose.agent, ORIGIN, since)
+            if session is None:
+                # One that was begun a moment ago is stored with its first message only.
+                session = self._sessions.get(whose)
+            if session is None or session.last_at < since:
+                session = transcripts.new_session(whose.user or "", whose.agent, origin=ORIGIN)
+            self._sessions[whose] = session
+            return session
+
+    def _forget_part(self, place: _Connection, whose: EntityIds) -> list[ErasureReport]:
         """Erase what `whose` names but a whole person, and the conversations that hold nothing else."""
+        receipts = []
         view = replace(whose.filter(Filters(), all_sessions=True), superseded=True, expired=True)
         ids = [memory.id for memory in place.store.memories.memories(view)]
         if ids:
-            _warn_of(place.curator.forget(ids))
+            receipts.append(place.curator.forget(ids))
         if whose.run is not None:
             sessions = [whose.session_name]
         else:
             of_person = place.store.transcripts.sessions(whose.user or "")
             sessions = [session.id for session in of_person if session.agent == whose.agent]
         if sessions:
-            _warn_of(place.curator.forget_sessions(sessions))
+            receipts.append(place.curator.forget_sessions(sessions))
+        return receipts
 
 
 def _warn_of(receipt: ErasureReport) -> None:

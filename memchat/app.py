@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from memchat.chat.sessions import ChatOptions, conversation_options, open_session
@@ -93,6 +94,7 @@ class App:
         self._on_notice = on_notice
         self._looked_for_others = False
         self._opened: list[Callable[[], None]] = []
+        self._loading: tuple[Thread, ...] = ()
 
     def __enter__(self) -> "App":
         return self
@@ -334,15 +336,22 @@ class App:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
         from memchat.llm.preload import in_background, load_litellm, load_redaction
 
-        in_background("redaction", load_redaction)
+        loading = [in_background("redaction", load_redaction)]
         if self.index is not None:
             self.index.start()
         if self.settings.embedding_model is None:
             embedding = in_background("warm-up", lambda: self.embedder.embed(["warm"]))
             # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
             self._opened.append(embedding.join)
+            loading.append(embedding)
         if model != OFFLINE or self.settings.embedding_model:
-            in_background("import-litellm", load_litellm)
+            loading.append(in_background("import-litellm", load_litellm))
+        self._loading = tuple(loading)
+
+    @property
+    def warm(self) -> bool:
+        """Whether all that `warm_up` began to load is there."""
+        return not any(thread.is_alive() for thread in self._loading)
 
     def _agent(self, name: str | None) -> "AgentPolicy":
         from memchat.learning.pipeline import AgentPolicy

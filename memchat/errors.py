@@ -1,9 +1,9 @@
 """One tree of errors. What a person can act on is a `MemchatError`; anything else is a bug and keeps its traceback.
 
 MemchatError                 exit 1
-├── UsageError               exit 2   what was typed or configured does not make sense
+├── UsageError               exit 2   what was typed or configured does not make sense; also a ValueError
 │   └── ConfigError
-├── NotFound                 exit 1   no such memory, session, person
+├── NotFound                 exit 1   no such memory, session, person; also a LookupError and a ValueError
 │   └── AmbiguousId
 ├── ModelError               exit 4   the model or the way to it
 │   ├── CredentialsError     exit 3   missing or rejected key
@@ -32,7 +32,7 @@ class MemchatError(Exception):
         self.hint = hint
 
 
-class UsageError(MemchatError):
+class UsageError(MemchatError, ValueError):
     """A command, option or call that does not make sense as given."""
 
     exit_code = 2
@@ -42,7 +42,7 @@ class ConfigError(UsageError):
     """A setting with an unknown name or a value that cannot be used."""
 
 
-class NotFound(MemchatError):
+class NotFound(MemchatError, LookupError, ValueError):
     """No record under the given id."""
 
 

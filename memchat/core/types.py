@@ -277,7 +277,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One conversation. A `private` one is recorded but nothing of it is learned."""
+    """One conversation. A `private` one is recorded but nothing of it is learned.
+
+    `origin` names the program that holds it, where that is not the terminal.
+    """
 
     id: str
     user: str
@@ -287,6 +290,7 @@ class Session:
     last_at: datetime
     private: bool = False
     messages: int = 0
+    origin: str = ""
 
     @property
     def owner(self) -> Owner:

@@ -1,11 +1,13 @@
 """The shapes that mem0's users know: what they hand in and what they get back, as plain dictionaries."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
+from uuid import UUID
 
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import (
@@ -23,11 +25,13 @@ from memchat.core.types import (
 )
 from memchat.errors import UsageError
 from memchat.recall.retriever import Hit
+from memchat.storage.erasure.eraser import ErasureReport
 from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
     from memchat.chat.conversation import Turn
 
+Id = str | int | UUID
 Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Row = dict[str, Any]
 
@@ -40,7 +44,7 @@ _NOBODY = "Say whose memories are meant: give user_id, agent_id or run_id."
 
 @dataclass(frozen=True, slots=True)
 class EntityIds:
-    """Whose memories a call means.
+    """EntityIds memories a call means.
 
     `user` alone: the person's. `agent` alone: the agent's own, shared by all its users. `user` and `agent`: the
     person's, learned with that agent. With `run`: of that run only, of the person or agent where one is named.
@@ -101,20 +105,61 @@ class InputMessage:
 # What is handed in.
 
 
-def entity_ids(user_id: str | None, agent_id: str | None, run_id: str | None) -> EntityIds:
-    """The owner that the keywords name. Raises UsageError where none does, or one is empty or no valid Unicode."""
-    for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
-        if value is not None and (not isinstance(value, str) or not value.strip()):
-            raise UsageError(f"{name} must be text that is not empty; it is {value!r}.")
-        if value is not None and fix_surrogates(value) != value:
-            raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
-    if user_id is None and agent_id is None and run_id is None:
+def entity_ids(user_id: Id | None, agent_id: Id | None, run_id: Id | None) -> EntityIds:
+    """The owner that the keywords name. Raises UsageError where none does, or one cannot be an id."""
+    ids = [_id(name, value) for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True)]
+    if ids == [None, None, None]:
         raise UsageError("Nobody is named whose memories are meant.", hint=_NOBODY)
-    return EntityIds(user_id, agent_id, run_id)
+    return EntityIds(*ids)
+
+
+def _id(name: str, value: object) -> str | None:
+    """An id as text; a database's whole numbers and UUIDs are ids as well."""
+    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise UsageError(f"{name} must be text that is not empty, a whole number or a UUID; it is {value!r}.")
+    if value is not None and fix_surrogates(value) != value:
+        raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
+    return value
+
+
+def memory_key(memory_id: object) -> str:
+    """The id of a memory. Raises UsageError for what is neither text nor a UUID."""
+    if not isinstance(memory_id, str | UUID):
+        raise UsageError(f"memory_id must be text, not {type(memory_id).__name__}.", hint="get_all shows the ids.")
+    return fix_surrogates(str(memory_id))
+
+
+def text(name: str, value: object) -> str:
+    """`value`, which must be text that is not blank. Raises UsageError that names the argument."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name} must be text, not {type(value).__name__}.")
+    if not value.strip():
+        raise UsageError(f"{name} must not be empty.")
+    return value
+
+
+def text_or_none(name: str, value: object) -> str | None:
+    """`value`, which must be text, empty or not, or None."""
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{name} must be text, not {type(value).__name__}.")
+    return value
+
+
+def least_score(threshold: object) -> float | None:
+    """The least score of a search: any number, for scores are not bounded."""
+    if threshold is None:
+        return None
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise UsageError(f"threshold must be a number, not {type(threshold).__name__}.")
+    if not math.isfinite(threshold):
+        raise UsageError(f"threshold must be a finite number; it is {threshold}.")
+    return float(threshold)
 
 
 def parse_filters(
-    filters: Mapping[str, Any] | None, user_id: str | None, agent_id: str | None, run_id: str | None
+    filters: Mapping[str, Any] | None, user_id: Id | None, agent_id: Id | None, run_id: Id | None
 ) -> tuple[EntityIds, Filters]:
     """The owner and the narrowing of a read, in either spelling: keywords, `filters`, or both where they agree."""
     pairs = _pairs(filters or {})
@@ -182,6 +227,8 @@ def _plain(name: str, value: Any) -> MetadataValue:
 
 def plain_metadata(metadata: Mapping[str, Any] | None) -> Metadata:
     """The caller's pairs; those without a value are left out. Raises UsageError for nested values."""
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise UsageError(f"metadata must be a dictionary, not {type(metadata).__name__}.")
     return {str(name): _plain(f"metadata[{name!r}]", v) for name, v in (metadata or {}).items() if v is not None}
 
 
@@ -208,10 +255,22 @@ def reject_unsupported(**given: object) -> None:
 
 def parse_limit(top_k: int | None, limit: int | None) -> int | None:
     """How many memories are asked for, in either spelling, up to `MOST`. Raises UsageError for none at all."""
-    count = limit if top_k is None else top_k
+    name, count = ("limit", limit) if top_k is None else ("top_k", top_k)
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
+        raise UsageError(f"{name} must be a whole number; it is {count!r}.")
     if count is not None and count < 1:
         raise UsageError(f"At least one memory must be asked for, not {count}.")
     return None if count is None else min(count, MOST)
+
+
+def parse_offset(offset: int | None) -> int:
+    """How many memories a page leaves out. Raises UsageError for what is no count."""
+    if offset is not None and (isinstance(offset, bool) or not isinstance(offset, int) or offset < 0):
+        raise UsageError(f"offset must be a whole number from 0 on; it is {offset!r}.")
+    return min(offset or 0, MOST)
+
+
+_MESSAGES = 'messages must be text or a list like [{"role": "user", "content": "…"}].'
 
 
 def parse_messages(messages: Messages) -> list[InputMessage]:
@@ -220,10 +279,12 @@ def parse_messages(messages: Messages) -> list[InputMessage]:
         messages = [{"role": "user", "content": messages}]
     elif isinstance(messages, Mapping):
         messages = [messages]
+    if not isinstance(messages, Iterable):
+        raise UsageError(_MESSAGES)
     spoken = []
     for message in messages:
-        if not isinstance(message, Mapping) or "role" not in message:
-            raise UsageError('messages must be text or a list like [{"role": "user", "content": "…"}].')
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            raise UsageError(_MESSAGES)
         text = _text(message.get("content"))
         if message["role"] in {Role.USER, Role.ASSISTANT} and text:
             spoken.append(InputMessage(Role(message["role"]), text))
@@ -315,6 +376,15 @@ def change_row(change: Change) -> Row:
         "is_deleted": change.event is Event.DELETE,
         "reason": change.reason,
     }
+
+
+def deleted(receipts: Sequence[ErasureReport]) -> Row:
+    """What `delete_all` came to; a word about it where nothing was there to erase."""
+    erased = sum(receipt.memories for receipt in receipts)
+    if erased or any(receipt.messages or receipt.sessions for receipt in receipts):
+        return {"message": "Memories deleted successfully!", "erased": erased}
+    hint = "A user's run, and what an agent learned with a user, are named together with the user_id."
+    return {"message": "There were no memories to delete.", "erased": 0, "hint": hint}
 
 
 def chat_row(turn: "Turn", session: Session) -> Row:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -21,7 +21,7 @@ from memchat.errors import traceback_without_message
 
 log = logging.getLogger(__name__)
 
-HEALTH = "/health"
+HEALTH = ("/health", "/ready")
 MAX_BODY = 256 << 10
 """Bytes. What is sent is read by rules several times over, and a megabyte can keep them busy for a minute."""
 
@@ -36,8 +36,8 @@ class Json(JSONResponse):
 class AccessMiddleware:
     """Lets requests through to `app`, or answers them itself; what breaks behind it is logged without its text.
 
-    With `key` each must bring it but that for `HEALTH`. Without, each must name this machine by a loopback name, unless
-    `everybody` is served: a page whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
+    With `key` each must bring it, those for `HEALTH` excepted. Without, each must name this machine by a loopback name,
+    unless `everybody` is served: a page whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
     """
 
     def __init__(self, app: ASGIApp, key: str | None, *, everybody: bool = False) -> None:
@@ -46,6 +46,8 @@ class AccessMiddleware:
         self._any_name = everybody or key is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            _use_path_alone(scope)
         refusal = self._refusal(scope) if scope["type"] == "http" else None
         if refusal is not None:
             await refusal(scope, receive, send)
@@ -57,15 +59,17 @@ class AccessMiddleware:
 
     def _refusal(self, scope: Scope) -> Json | None:
         headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            return answer(400, "The request names two lengths of its body.", headers={"Connection": "close"})
         if not self._any_name and not is_loopback(_name(headers.get("host", ""))):
             return answer(403, "Without a key this server answers to loopback names alone.", "Call it by 127.0.0.1.")
         if _is_cross_origin(headers):
             return answer(403, "This server does not answer web pages of another origin.")
-        if self._key is not None and scope["path"] != HEALTH and not self._has_key(headers):
+        if self._key is not None and scope["path"] not in HEALTH and not self._has_key(headers):
             hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
             return answer(401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
-        if _has_body(scope, headers) and _media_type(headers) != "application/json":
-            return answer(415, "A body must be JSON.", "Send it with Content-Type: application/json.")
+        if _repeats(scope["query_string"]):
+            return answer(400, "A name stands twice in the query.", "Give each one once.")
         return None
 
     def _has_key(self, headers: Headers) -> bool:
@@ -120,13 +124,13 @@ def _is_cross_origin(headers: Headers) -> bool:
     return headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
 
 
-def _has_body(scope: Scope, headers: Headers) -> bool:
-    return (
-        scope["method"] in {"POST", "PUT"}
-        or "transfer-encoding" in headers
-        or headers.get("content-length", "0") != "0"
-    )
+def _use_path_alone(scope: Scope) -> None:
+    """Take the host out of a request target in absolute form, as clients send it to proxies."""
+    if str(scope["path"]).startswith(("http://", "https://")):
+        scope["path"] = urlsplit(scope["path"]).path or "/"
+        scope["raw_path"] = urlsplit(scope["raw_path"]).path or b"/"
 
 
-def _media_type(headers: Headers) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+def _repeats(query: bytes) -> bool:
+    names = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+    return len(set(names)) < len(names)

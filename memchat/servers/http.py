@@ -1,36 +1,41 @@
 """`Memory` over HTTP: `POST /chat`, and the paths of mem0's own server. Every route is one call.
 
 A body's fields are the keywords of the call, and one that it does not know is refused: a misspelt name must not widen
-what is meant. What fails is answered with `{"detail": sentence, "hint": sentence or null}`.
+what is meant.
 """
 
-import math
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Query
 from fastapi.telemetry import TelemetryConfig
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from memchat import __version__
 from memchat.api import Memory
-from memchat.errors import MemchatError, ModelError, NotFound, RateLimited, StoreBusy, UsageError
-from memchat.mem0.schemas import Row
-from memchat.servers.access import AccessMiddleware, Json, answer
-
-STATUS: tuple[tuple[type[MemchatError], int], ...] = (
-    (UsageError, 400),
-    (NotFound, 404),
-    (RateLimited, 429),
-    (ModelError, 502),
-    (StoreBusy, 503),
-    (MemchatError, 500),
+from memchat.servers.access import AccessMiddleware, Json
+from memchat.servers.bodies import (
+    AddRequest,
+    AddResults,
+    ChangeRow,
+    ChatAnswer,
+    ChatRequest,
+    Deleted,
+    Done,
+    EntityIds,
+    Failure,
+    ListRequest,
+    MemoryRow,
+    Results,
+    SearchRequest,
+    Status,
+    UpdateRequest,
+    document,
 )
-"""Of an error by the first class that it is of."""
+from memchat.servers.failures import add_handlers
+from memchat.servers.model_calls import ModelCalls
+from memchat.servers.strict_json import StrictRoute
+
 SILENT: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -39,77 +44,6 @@ SILENT: TelemetryConfig = {
     "auto_configure": False,
 }
 """FastAPI would hand what people wrote to whatever OpenTelemetry is set up in this process."""
-
-_SHOWN = 3
-_LONGEST = 100
-
-
-class Body(BaseModel):
-    """What a request may hold."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    def keywords(self) -> dict[str, Any]:
-        """What was given, under its own names."""
-        return self.model_dump(exclude_unset=True)
-
-
-class EntityIds(Body):
-    user_id: str | None = None
-    agent_id: str | None = None
-    run_id: str | None = None
-
-
-class ListRequest(EntityIds):
-    limit: int | None = None
-    top_k: int | None = None
-    show_expired: bool = False
-
-
-class SearchRequest(ListRequest):
-    query: str
-    filters: dict[str, Any] | None = None
-    threshold: float | None = None
-    explain: bool = False
-
-
-class Message(BaseModel):
-    """As OpenAI's clients send it; of its fields these two are read."""
-
-    role: str
-    content: str | list[dict[str, Any]] | None
-
-
-class AddRequest(EntityIds):
-    messages: str | list[Message]
-    metadata: dict[str, Any] | None = None
-    infer: bool = True
-    prompt: str | None = None
-    expiration_date: str | None = None
-
-
-class ChatRequest(Body):
-    message: Annotated[str, Field(min_length=1)]
-    user_id: str
-    agent_id: str | None = None
-    run_id: str | None = None
-    system: str | None = None
-    prompt: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class UpdateRequest(Body):
-    text: str | None = None
-    data: str | None = None
-    metadata: dict[str, Any] | None = None
-    expiration_date: str | None = None
-
-
-class Failure(BaseModel):
-    """What happened, and what to do next."""
-
-    detail: str
-    hint: str | None
 
 
 def create_app(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
@@ -123,95 +57,81 @@ def create_app(memory: Memory, key: str | None = None, *, everybody: bool = Fals
         telemetry=SILENT,
         responses={"default": {"model": Failure}},
     )
-    api.include_router(_routes(memory))
-    _answer_failures(api)
+    calls = ModelCalls()
+    # Not by routers of their own: what a path allows is then known from the application's routes.
+    api.router.route_class = StrictRoute
+    _add_health(api, memory)
+    _add_turns(api, memory, calls)
+    _add_memories(api, memory)
+    add_handlers(api)
     return AccessMiddleware(api, key, everybody=everybody)
 
 
-def _routes(memory: Memory) -> APIRouter:
-    """They are synchronous: each runs on a thread of its own, to its end even where the client has hung up."""
-    router = APIRouter()
+def _add_health(api: FastAPI, memory: Memory) -> None:
+    """Whether the process lives and whether it can answer, on no thread of those that others wait for."""
 
-    @router.get("/health")
-    async def health() -> dict[str, str]:
-        """Says ok, on no thread of those that others wait for."""
-        return {"status": "ok"}
+    @api.api_route("/health", methods=["GET", "HEAD"], responses={**document(Status)})
+    async def health() -> Json:
+        """Says ok as long as the process lives."""
+        return Json({"status": "ok"})
 
-    @router.post("/chat")
-    def chat(body: ChatRequest) -> Row:
+    @api.api_route("/ready", methods=["GET", "HEAD"], responses={**document(Status), **document(Status, 503)})
+    async def ready() -> Json:
+        """Says ready once the models' libraries are loaded: before, a first answer takes long."""
+        return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})
+
+
+def _add_turns(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+    """What waits for a model, on threads of its own."""
+
+    @api.post("/chat", responses={**document(ChatAnswer)})
+    async def chat(body: ChatRequest) -> Json:
         """One whole turn: recall, answer, and learn from it in the background."""
-        return memory.chat(**body.keywords())
+        return Json(await calls.run(memory.chat, **body.keywords()))
 
-    @router.post("/memories")
-    def add(body: AddRequest) -> Row:
+    @api.post("/memories", responses={**document(AddResults)})
+    async def add(body: AddRequest) -> Json:
         """Learn from messages, or with `infer` false keep them as they are."""
-        return memory.add(**body.keywords())
+        given = body.keywords()
+        if body.infer is False:
+            return Json(await run_in_threadpool(memory.add, **given))
+        return Json(await calls.run(memory.add, **given))
 
-    @router.get("/memories")
-    def get_all(query: Annotated[ListRequest, Query()]) -> Row:
-        """Every current memory, newest first."""
-        return memory.get_all(**query.keywords())
 
-    @router.delete("/memories")
-    def delete_all(query: Annotated[EntityIds, Query()]) -> Row:
+def _add_memories(api: FastAPI, memory: Memory) -> None:
+    """Reads and changes. Each runs on a thread of the common ones, to its end even where the client has hung up."""
+
+    @api.get("/memories", responses={**document(Results)})
+    def get_all(query: Annotated[ListRequest, Query()]) -> Json:
+        """Every current memory, newest first; with `limit` and `offset` a page of them."""
+        return Json(memory.get_all(**query.keywords()))
+
+    @api.delete("/memories", responses={**document(Deleted)})
+    def delete_all(query: Annotated[EntityIds, Query()]) -> Json:
         """Erase all that is kept of a user, of an agent, of a user with an agent, or of a run."""
-        return memory.delete_all(**query.keywords())
+        return Json(memory.delete_all(**query.keywords()))
 
-    @router.post("/search")
-    def search(body: SearchRequest) -> Row:
+    @api.post("/search", responses={**document(Results)})
+    def search(body: SearchRequest) -> Json:
         """The memories that bear on a request, best first."""
-        return memory.search(**body.keywords())
+        return Json(memory.search(**body.keywords()))
 
-    @router.get("/memories/{memory_id}")
-    def get(memory_id: str) -> Row:
+    @api.get("/memories/{memory_id}", responses={**document(MemoryRow)})
+    def get(memory_id: str) -> Json:
         """One memory, superseded or not."""
-        return memory.get(memory_id)
+        return Json(memory.get(memory_id))
 
-    @router.put("/memories/{memory_id}")
-    def update(memory_id: str, body: UpdateRequest) -> Row:
+    @api.put("/memories/{memory_id}", responses={**document(Done)})
+    def update(memory_id: str, body: UpdateRequest) -> Json:
         """Put other words in the place of a memory's, or add to its metadata."""
-        return memory.update(memory_id, **body.keywords())
+        return Json(memory.update(memory_id, **body.keywords()))
 
-    @router.delete("/memories/{memory_id}")
-    def delete(memory_id: str) -> Row:
+    @api.delete("/memories/{memory_id}", responses={**document(Done)})
+    def delete(memory_id: str) -> Json:
         """Erase a memory with all its versions."""
-        return memory.delete(memory_id)
+        return Json(memory.delete(memory_id))
 
-    @router.get("/memories/{memory_id}/history")
-    def history(memory_id: str) -> list[Row]:
+    @api.get("/memories/{memory_id}/history", responses={**document(list[ChangeRow])})
+    def history(memory_id: str) -> Json:
         """Every change to a memory and to the versions it superseded, oldest first."""
-        return memory.history(memory_id)
-
-    return router
-
-
-def _answer_failures(api: FastAPI) -> None:
-    @api.exception_handler(MemchatError)
-    async def failed(request: Request, error: MemchatError) -> Json:
-        status = next(status for kind, status in STATUS if isinstance(error, kind))
-        wait_s = getattr(error, "retry_after_s", None)
-        headers = {} if wait_s is None else {"Retry-After": str(math.ceil(wait_s))}
-        return answer(status, error.message, error.hint, headers)
-
-    @api.exception_handler(RequestValidationError)
-    async def unfit(request: Request, error: RequestValidationError) -> Json:
-        detail = f"The request cannot be used: {_faults(error.errors())}."
-        return answer(422, detail, "GET /openapi.json says what each path takes.")
-
-    @api.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Json:
-        return answer(error.status_code, f"{error.detail.rstrip('.')}.", headers=error.headers)
-
-    @api.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Json:
-        return answer(500, "This is a bug in memchat.", "The server's own output says where it is.")
-
-
-def _faults(errors: Iterable[Any]) -> str:
-    """What is wrong by the names of the fields, without what is in them."""
-    found = dict.fromkeys(f"{_place(error['loc'])}: {error['msg']}" for error in errors)
-    return "; ".join(list(found)[:_SHOWN])
-
-
-def _place(parts: Iterable[object]) -> str:
-    return ".".join(map(str, parts))[:_LONGEST]
+        return Json(memory.history(memory_id))

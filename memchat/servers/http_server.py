@@ -1,5 +1,6 @@
 """An application on a socket: bound before anything else is opened, served on a thread, stopped in good order."""
 
+import asyncio
 import os
 import socket
 import threading
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp
 
 from memchat.errors import UsageError
 from memchat.servers.access import is_loopback
+from memchat.servers.connections import BoundedConnection, QuietErrors, most_connections
 
 TICK_S = 0.1
 """How soon a signal is heard, in seconds."""
@@ -30,10 +32,14 @@ def bind_socket(host: str, port: int, *, guarded: bool) -> socket.socket:
             hint="Set MEMCHAT_SERVER_KEY to one, or leave --host out; --without-key serves all who reach it.",
         )
     try:
-        return socket.create_server((address, port), family=family)
+        listening = socket.create_server((address, port), family=family)
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
         raise UsageError(f"Nothing can listen on {host}, port {port}: {reason}.", hint="Try another --port.") from error
+    # Accepted sockets inherit it. Without it the body of an answer waits up to 40 ms for the client's acknowledgement
+    # of the head, and asyncio sets it only on sockets that name their protocol.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:
@@ -62,7 +68,8 @@ class HTTPServerThread:
     def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
         config = uvicorn.Config(
             app,
-            http="h11",  # Of its parsers this one bounds what a request may have before its body.
+            # h11 is the parser that bounds what a request may have before its body.
+            http=type("Connection", (BoundedConnection,), {"most": most_connections()}),
             loop="asyncio",
             ws="none",
             lifespan="off",
@@ -73,7 +80,7 @@ class HTTPServerThread:
             server_header=False,
             headers=[("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")],
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="http", daemon=True)
 
     def start(self) -> None:
@@ -91,3 +98,9 @@ class HTTPServerThread:
         while self.serves(TICK_S) and time.monotonic() < until and not hurried():
             pass
         return not self._thread.is_alive()
+
+
+class _Server(uvicorn.Server):
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(QuietErrors())
+        await super().serve(sockets)

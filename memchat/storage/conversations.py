@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from memchat.core.protocols import Clock
 from memchat.core.types import DEFAULT_LEARNING_OPTIONS, LearningOptions, Message, MessageStatus, Role, Session
@@ -32,10 +32,21 @@ class ConversationRepository:
         self._db = database
         self._clock = clock
 
-    def new_session(self, user: str, agent: str | None, *, private: bool = False, name: str | None = None) -> Session:
+    def new_session(
+        self, user: str, agent: str | None, *, private: bool = False, name: str | None = None, origin: str = ""
+    ) -> Session:
         """A session that is stored with its first message. `name` is an id of the caller's choosing."""
         now = self._clock()
-        return Session(name or new_id(), user, agent, "", now, now, private)
+        return Session(name or new_id(), user, agent, "", now, now, private, origin=origin)
+
+    def open_session(self, user: str, agent: str | None, origin: str, since: datetime) -> Session | None:
+        """The unnamed session that `user` last used with `agent`, held by `origin`, unless it is idle since before."""
+        rows = self._db.rows(
+            f"""{_SESSIONS} WHERE s.user = ? AND s.agent IS ? AND s.origin = ? AND s.last_at >= ?
+                ORDER BY s.last_at DESC LIMIT 1""",
+            (user, agent, origin, format_time(since)),
+        )
+        return _session(rows[0]) if rows else None
 
     def latest_session(self, user: str, agent: str | None = None) -> Session | None:
         """The session that `user` last used, with `agent` where one is given."""
@@ -259,9 +270,10 @@ class ConversationRepository:
         now = format_time(self._clock())
         title = " ".join(first_words.split())
         kept = self._db.execute(
-            """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+            """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at, origin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at WHERE user = excluded.user""",
-            (session.id, session.user, session.agent, title[:TITLE_LENGTH], session.private, now, now),
+            (session.id, session.user, session.agent, title[:TITLE_LENGTH], session.private, now, now, session.origin),
         )
         if not kept:
             raise UsageError(f"The session {session.id} is somebody else's.", hint="Choose another --session.")
@@ -307,6 +319,7 @@ def _session(row: sqlite3.Row) -> Session:
         parse_time(row["last_at"]),
         bool(row["private"]),
         row["messages"],
+        row["origin"],
     )
 
 

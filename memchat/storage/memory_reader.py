@@ -70,14 +70,14 @@ class MemoryReader:
             raise AmbiguousId(f"{given!r} matches several memories:\n{some}", hint="Type more of the id.")
         return to_memory(rows[0])
 
-    def memories(self, view: MemoryFilter, limit: int | None = None) -> list[Memory]:
-        """The memories of `view`, newest first."""
+    def memories(self, view: MemoryFilter, limit: int | None = None, offset: int = 0) -> list[Memory]:
+        """The memories of `view`, newest first, without the first `offset`."""
         numbers = self.owner_numbers(view.owners)
         if not numbers:
             return []
         where, values = where_clause(view, numbers, self.clock())
-        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ?"
-        return [to_memory(row) for row in self.database.rows(sql, (*values, -1 if limit is None else limit))]
+        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ? OFFSET ?"
+        return [to_memory(row) for row in self.database.rows(sql, (*values, -1 if limit is None else limit, offset))]
 
     def count(self, view: MemoryFilter) -> int:
         numbers = self.owner_numbers(view.owners)

@@ -188,4 +188,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         DROP TABLE facts_about_store;
         """,
     ),
+    ("where a conversation was held", "ALTER TABLE sessions ADD COLUMN origin TEXT NOT NULL DEFAULT '';"),
 )

@@ -169,7 +169,7 @@ class TestSupportBot:
         assert len(memory.get_all(filters={"user_id": customer_id})["results"]) == 1
 
         # Irreversible: deletes all memories for this user
-        assert memory.delete_all(user_id=customer_id) == {"message": "Memories deleted successfully!"}
+        assert memory.delete_all(user_id=customer_id)["message"] == "Memories deleted successfully!"
         assert memory.get_all(filters={"user_id": customer_id}) == {"results": []}
         memory.close()
 
@@ -278,7 +278,7 @@ Do not ask for information you already know.""",
         assert memory.delete(memory_id=mem_abc) == {"message": "Memory deleted successfully!"}
 
         # Delete all memories for a user (GDPR compliance)
-        assert memory.delete_all(user_id="user_123") == {"message": "Memories deleted successfully!"}
+        assert memory.delete_all(user_id="user_123")["message"] == "Memories deleted successfully!"
         assert memory.get_all(user_id="user_123") == {"results": []}
         memory.close()
         openai_client.close()

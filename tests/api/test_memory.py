@@ -166,7 +166,7 @@ class TestAdd:
         assert caught.value.hint is not None
         assert "user_id" in caught.value.hint
 
-    @pytest.mark.parametrize("wrong", ["", "  ", 17])
+    @pytest.mark.parametrize("wrong", ["", "  ", True, 1.5, b"alice"])
     def test_an_empty_or_odd_id_is_refused(self, memory: Memory, wrong: Any) -> None:
         """Nothing is filed under no name."""
         with pytest.raises(UsageError, match="user_id"):
@@ -479,7 +479,7 @@ class TestDeleteAll:
         memory.add("I have a cat called Momo", user_id="alice")
         memory.add("The printer is on fire", user_id="alice", run_id="7")
         memory.add("I live in Berlin", user_id="bob")
-        assert memory.delete_all(user_id="alice") == {"message": "Memories deleted successfully!"}
+        assert memory.delete_all(user_id="alice")["message"] == "Memories deleted successfully!"
         assert memory.get_all(user_id="alice") == {"results": []}
         assert texts(memory.get_all(user_id="bob")) == ["User lives in Berlin."]
         memory.close()

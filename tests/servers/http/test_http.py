@@ -24,6 +24,7 @@ from memchat.errors import (
     StoreError,
     UsageError,
 )
+from memchat.mem0.schemas import Id
 from memchat.servers.access import MAX_BODY
 from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.http.conftest import Open
@@ -251,6 +252,7 @@ def test_no_page_loads_scripts_from_other_hosts(offline: httpx.Client) -> None:
         "/memories",
         "/memories/{memory_id}",
         "/memories/{memory_id}/history",
+        "/ready",
         "/search",
     }
 
@@ -276,8 +278,8 @@ ERRORS: list[tuple[Exception, int]] = [
 class Failing(Memory):
     """Getting a memory fails with the error of that number."""
 
-    def get(self, memory_id: str) -> dict[str, Any]:
-        raise ERRORS[int(memory_id)][0]
+    def get(self, memory_id: Id) -> dict[str, Any]:
+        raise ERRORS[int(str(memory_id))][0]
 
 
 def test_each_kind_of_error_has_its_status_and_a_bug_no_words(opened: Open, caplog: pytest.LogCaptureFixture) -> None:

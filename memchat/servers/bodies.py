@@ -1,0 +1,201 @@
+"""What requests may hold, and what they are answered with, as the OpenAPI document describes it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+
+
+def _none_if_blank(value: object) -> object:
+    return None if value == "" else value
+
+
+def _mapping(value: object) -> object:
+    """PHP writes an empty dictionary as an empty list."""
+    return {} if value == [] else value
+
+
+Id = Annotated[str, Field(min_length=1)] | StrictInt
+"""An id may be a number, as databases have them."""
+QueryId = Annotated[Id | None, BeforeValidator(_none_if_blank)]
+"""In a query: an empty form field names nobody."""
+Pairs = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+Count = Annotated[int, Field(ge=1)]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Body(BaseModel):
+    """What a request may hold. A null is the same as leaving the field out."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    def keywords(self) -> dict[str, Any]:
+        """What was given, under its own names."""
+        given = self.model_dump(exclude_unset=True)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class EntityIds(Body):
+    user_id: Id | None = None
+    agent_id: Id | None = None
+    run_id: Id | None = None
+
+
+class ListRequest(Body):
+    user_id: QueryId = None
+    agent_id: QueryId = None
+    run_id: QueryId = None
+    limit: Count | None = None
+    top_k: Count | None = None
+    offset: Annotated[int, Field(ge=0)] | None = None
+    show_expired: bool | None = None
+
+
+class SearchRequest(EntityIds):
+    query: Words
+    filters: Pairs | None = None
+    limit: Count | None = None
+    top_k: Count | None = None
+    threshold: float | None = None
+    rerank: bool | None = None
+    explain: bool | None = None
+    show_expired: bool | None = None
+
+
+class Message(BaseModel):
+    """As OpenAI's clients send it; of its fields these are read."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None
+    name: str | None = None
+
+
+class AddRequest(EntityIds):
+    messages: Words | list[Message] | Message
+    metadata: Pairs | None = None
+    infer: bool | None = None
+    memory_type: str | None = None
+    prompt: str | None = None
+    expiration_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = None
+
+
+class ChatRequest(Body):
+    message: Words
+    user_id: Id
+    agent_id: Id | None = None
+    run_id: Id | None = None
+    system: str | None = None
+    prompt: str | None = None
+    metadata: Pairs | None = None
+
+
+class UpdateRequest(Body):
+    text: Words | None = None
+    data: Words | None = None
+    metadata: Pairs | None = None
+    expiration_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = None
+
+    def keywords(self) -> dict[str, Any]:
+        """As they are; here a null `expiration_date` takes back the one that there is."""
+        given = super().keywords()
+        if "expiration_date" in self.model_fields_set:
+            given["expiration_date"] = self.expiration_date
+        return given
+
+
+# Answers.
+
+
+class Failure(BaseModel):
+    """What happened, and what to do next."""
+
+    detail: str
+    hint: str | None
+
+
+class MemoryRow(BaseModel):
+    """One memory. Times are ISO 8601 in UTC, validity is in days."""
+
+    id: str
+    memory: str
+    hash: str
+    score: float | None = None
+    metadata: dict[str, str | int | float | bool]
+    categories: list[str]
+    created_at: str
+    updated_at: str
+    valid_from: str | None
+    valid_to: str | None
+    superseded_by: str | None
+    expiration_date: str | None = None
+    user_id: str | None = None
+    agent_id: str | None = None
+    run_id: str | None = None
+    actor_id: str | None = None
+    role: str | None = None
+    score_details: dict[str, float] | None = None
+
+
+class Results(BaseModel):
+    results: list[MemoryRow]
+
+
+class EventRow(BaseModel):
+    """What became of one memory: ADD, UPDATE, DELETE, or NONE for what was known already."""
+
+    id: str
+    memory: str
+    event: str
+    role: str | None = None
+    actor_id: str | None = None
+    previous_memory: str | None = None
+    replaced: list[str] | None = None
+
+
+class AddResults(BaseModel):
+    results: list[EventRow]
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class ChatAnswer(BaseModel):
+    reply: str
+    memories_used: list[MemoryRow]
+    session_id: str
+    usage: Usage | None
+
+
+class Done(BaseModel):
+    message: str
+
+
+class Deleted(BaseModel):
+    """`erased` counts memories without their former versions."""
+
+    message: str
+    erased: int
+    hint: str | None = None
+
+
+class ChangeRow(BaseModel):
+    id: str
+    memory_id: str
+    old_memory: str | None
+    new_memory: str | None
+    event: str
+    created_at: str
+    updated_at: str
+    is_deleted: bool
+    reason: str
+
+
+class Status(BaseModel):
+    status: str
+
+
+def document(model: Any, status: int = 200) -> Mapping[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers with `model`; they go out as they are, not through it."""
+    return {status: {"model": model}}

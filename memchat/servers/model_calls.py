@@ -1,0 +1,38 @@
+"""Threads of their own for requests that wait for a model, so that reads never queue behind them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import anyio
+from starlette.exceptions import HTTPException
+
+RUNNING = 200
+"""Requests that may wait for a model at once; each holds a thread and a connection to the store."""
+WAITING = 400
+"""Requests that may wait for one of these threads."""
+RETRY_AFTER_S = 10
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+class ModelCalls:
+    """Runs blocking calls on at most `running` threads; refuses more than `waiting` beyond them with 503."""
+
+    def __init__(self, running: int = RUNNING, waiting: int = WAITING) -> None:
+        self._limiter = anyio.CapacityLimiter(running)
+        self._most = running + waiting
+        self._pending = 0
+
+    async def run(self, call: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        """The result of `call`, which runs to its end even where the client has hung up."""
+        if self._pending >= self._most:
+            raise HTTPException(
+                503, "Too many requests wait for the model.", headers={"Retry-After": str(RETRY_AFTER_S)}
+            )
+        self._pending += 1
+        try:
+            return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
+        finally:
+            self._pending -= 1
