@@ -13,7 +13,9 @@ from typer.main import get_command
 
 from memchat.cli.main import COMMANDS, app
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+JSON_PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -103,9 +105,9 @@ def test_the_filters_are_where_the_readme_says() -> None:
 
 
 def keys_documented() -> dict[str, set[str]]:
-    """The keys of the README's table by the command that adds them, and of the objects within by their key."""
+    """The keys of the page's table by the command that adds them, and of the objects within by their key."""
     found: dict[str, set[str]] = {"list": set(), "search": set(), "show": set()}
-    table = README.partition("| keys | |")[2].partition("## Models")[0]
+    table = JSON_PAGE.partition("| keys | |")[2]
     for names, about in re.findall(r"^\| (`.*?) \| (.*) \|$", table, re.MULTILINE):
         keys = re.findall(r"`(\w+)`", names)
         adds = re.match(r"`(search|show)`:", about)
@@ -115,7 +117,7 @@ def keys_documented() -> dict[str, set[str]]:
     return found
 
 
-def test_the_json_keys_are_those_the_readme_names(environment: dict[str, str], tmp_path: Path) -> None:
+def test_the_json_keys_are_those_the_page_names(environment: dict[str, str], tmp_path: Path) -> None:
     """Of list, search and show, and of the objects within them."""
 
     def memchat(*arguments: str) -> Any:
