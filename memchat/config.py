@@ -30,6 +30,14 @@ class MemoryMode(StrEnum):
     OFF = "off"
 
 
+class Thinking(StrEnum):
+    """How a chat shows what a model thinks before it answers: all of it, one line that says how long, or nothing."""
+
+    SHOWN = "shown"
+    FOLDED = "folded"
+    HIDDEN = "hidden"
+
+
 @dataclass(frozen=True, slots=True)
 class AgentProfile:
     """How one agent behaves: `[agents.NAME]` in `config.toml`."""
@@ -65,6 +73,8 @@ class Settings:
     instructions: str | None = None
     memory: MemoryMode = MemoryMode.ON
     """Whether conversations are recalled into and learned from."""
+    thinking: Thinking = Thinking.FOLDED
+    """How a chat shows what the model thinks before it answers."""
     top_k: int = 5
     """How many memories a prompt may hold."""
     memory_tokens: int = 700
@@ -140,6 +150,13 @@ def _remembering(value: object) -> MemoryMode:
         raise ValueError("it must be on, private or off") from None
 
 
+def _thinking(value: object) -> Thinking:
+    try:
+        return Thinking(str(value).strip().lower())
+    except ValueError:
+        raise ValueError("it must be shown, folded or hidden") from None
+
+
 def _count(least: int) -> Callable[[object], int]:
     def convert(value: object) -> int:
         try:
@@ -172,6 +189,7 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "system": _text,
     "instructions": _text,
     "memory": _remembering,
+    "thinking": _thinking,
     "top_k": _count(1),
     "memory_tokens": _count(0),
     "context_tokens": _count(256),

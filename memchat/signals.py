@@ -1,6 +1,8 @@
 """What signals do to a chat: Ctrl-C stops one thing at a time, SIGTERM and SIGHUP end everything in good order."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -21,6 +23,10 @@ def signal_handlers(handlers: Mapping[int, Handler]) -> Iterator[None]:
     finally:
         for number, before in former.items():
             signal.signal(number, signal.SIG_DFL if before is None else before)
+
+
+AGAIN_S = 0.02
+"""How soon Ctrl-C is tried again, in seconds, that came at the wrong moment."""
 
 
 class Signals:
@@ -50,7 +56,10 @@ class Signals:
             self._armed = False
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._armed:
+        if self._armed and _is_importing(frame):
+            # A library that is broken off while it loads cannot be loaded again in this process.
+            threading.Timer(AGAIN_S, os.kill, (os.getpid(), number)).start()
+        elif self._armed:
             self._armed = False
             raise KeyboardInterrupt
 
@@ -60,3 +69,11 @@ class Signals:
         self.ended = 128 + number
         if self.deliver is None or not self.deliver(self.ended):
             raise SystemExit(self.ended)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

@@ -8,11 +8,12 @@ from types import TracebackType
 from typing import Protocol
 
 from memchat.chat import prompt
-from memchat.core.protocols import Clock, Delta, LanguageModel, ModelRequest, Usage
+from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
+from memchat.text.thinking import Part, ThinkingSplitter, split_thinking
 
 HISTORY_TRUNCATED = (
     "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
@@ -113,8 +114,8 @@ class Conversation:
         turn = self.last_turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
         try:
             self._prepare(turn, said)
-        except BaseException:
-            turn.record(MessageStatus.FAILED)
+        except BaseException as error:
+            turn.record(_status_without_reply(error))
             raise
         return turn
 
@@ -143,7 +144,8 @@ class Conversation:
 class Turn:
     """One exchange under way. Leaving its `with` block records the reply and hands the exchange to the learner.
 
-    `notice` is what the person should be told about it, once for each conversation.
+    `notice` is what the person should be told about it, once for each conversation. What the model thought on the way
+    to its answer is in `thinking`, and never part of `reply`. `cut` says why the model did not finish.
     """
 
     def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
@@ -153,6 +155,8 @@ class Turn:
         self.notice: str | None = None
         self.request = ModelRequest(())
         self.reply = ""
+        self.thinking = ""
+        self.cut: Cut | None = None
         self.usage: Usage | None = None
         self.status = MessageStatus.PARTIAL
         self._model = model
@@ -168,15 +172,34 @@ class Turn:
 
     def __iter__(self) -> Iterator[str]:
         """The pieces of the reply as they arrive. Raises ModelError; what came before it stays in `reply`."""
+        return (part.text for part in self.parts() if not part.thinking)
+
+    def parts(self) -> Iterator[Part]:
+        """The pieces of the reply, and of the thinking before it, as they arrive. Raises as iterating the turn does."""
+        splitter = ThinkingSplitter()
         self._stream = self._model.stream(self.request)
         for delta in self._stream:
             self.usage = delta.usage or self.usage
-            if delta.text:
-                self.reply += delta.text
-                yield delta.text
+            self.cut = delta.cut or self.cut
+            if delta.thinking:
+                yield self._taken(Part(delta.thinking, thinking=True))
+            yield from map(self._taken, splitter.feed(delta.text))
+        yield from map(self._taken, splitter.close())
+        self.reply, unopened = split_thinking(self.reply)
+        self.thinking += unopened
         if not self.reply.strip():
-            raise BadReply("The model answered with nothing.", hint="Try again, or another model with --model.")
-        self.status = MessageStatus.COMPLETE
+            raise _no_reply(self)
+        self.status = MessageStatus.COMPLETE if self.cut is None else MessageStatus.PARTIAL
+
+    def _taken(self, part: Part) -> Part:
+        """Note what comes. Line breaks between thinking and answer belong to neither."""
+        if part.thinking:
+            self.thinking += part.text
+        elif self.thinking and not self.reply:
+            part = Part(part.text.lstrip("\n"))
+        if not part.thinking:
+            self.reply += part.text
+        return part
 
     def __enter__(self) -> "Turn":
         return self
@@ -188,7 +211,7 @@ class Turn:
             if self._stream is not None:
                 self._stream.close()
         finally:
-            self.record(self.status if self.reply.strip() else MessageStatus.FAILED)
+            self.record(self.status if self.reply.strip() else _status_without_reply(error))
 
     def record(self, status: MessageStatus) -> None:
         """Write the reply and let the learner have the exchange, once."""
@@ -200,6 +223,22 @@ class Turn:
         reply = fix_surrogates(self.reply) if self.reply.strip() else ""
         reply = _masked(reply) if self._redacts else reply
         self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled)
+
+
+def _status_without_reply(error: BaseException | None) -> MessageStatus:
+    """Stopped by the person before a word came, or failed by itself."""
+    return MessageStatus.STOPPED if isinstance(error, KeyboardInterrupt) else MessageStatus.FAILED
+
+
+def _no_reply(turn: Turn) -> BadReply:
+    again = "/retry asks again; or pick another model (/model in a chat, else --model)."
+    if turn.cut is Cut.FILTER:
+        return BadReply(
+            "The provider's content filter held the reply back.", hint="Say it in other words, or " + again[17:]
+        )
+    if turn.thinking and turn.cut is Cut.LENGTH:
+        return BadReply("The model used up its length limit by thinking, and gave no answer.", hint=again)
+    return BadReply("The model returned an empty reply.", hint=again)
 
 
 def _masked(text: str) -> str:

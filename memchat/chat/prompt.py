@@ -94,7 +94,7 @@ class ContextWindow:
         kept, outgrown = self._newest(spoken, room, given)
         while kept and kept[0].role is not Role.USER:
             kept = kept[1:]
-        return PackedMessages([given[0], *(PromptMessage(one.role, one.text) for one in kept), given[1]], outgrown)
+        return PackedMessages([given[0], *_in_turns(kept, given[1])], outgrown)
 
     def _newest(
         self, spoken: Iterator[Message], room: int, given: tuple[PromptMessage, PromptMessage]
@@ -128,6 +128,21 @@ class ContextWindow:
         if known not in self._counted:
             self._counted[known] = self._count(message.text) + MESSAGE_OVERHEAD_TOKENS
         return self._counted[known]
+
+
+def _in_turns(earlier: Sequence[Message], last: PromptMessage) -> Iterator[PromptMessage]:
+    """`earlier` and `last`, a message that was stopped before its answer as one with the message after it.
+
+    Many models refuse a prompt in which the roles do not alternate.
+    """
+    unanswered = ""
+    for message in earlier:
+        if message.status is MessageStatus.STOPPED:
+            unanswered += f"{message.text}\n\n"
+        else:
+            yield PromptMessage(message.role, unanswered + message.text)
+            unanswered = ""
+    yield PromptMessage(last.role, unanswered + last.content)
 
 
 def _most(text: str) -> int:

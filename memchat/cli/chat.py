@@ -13,6 +13,7 @@ from memchat.cli.options import Json, Meta, Model, User, announce
 from memchat.cli.output import Block, Line, Result, SideBySide, Table, one_line, print_note
 from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
+from memchat.storage.short_ids import new_conversation
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
@@ -68,20 +69,19 @@ def chat(
     meta: Meta = None,
 ) -> int:
     """Chat. With piped input every line is a turn or a slash command, and the replies come out raw."""
-    from memchat.chat.sessions import ChatOptions
-
-    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
-    wanted = ChatOptions(
-        settings.user,
-        agent,
-        session,
-        continue_,
-        model,
-        infer=not no_infer,
+    settings, wanted = _requested(
+        user=user,
+        agent=agent,
+        session=session,
+        continue_=continue_,
+        model=model,
+        memory=memory,
+        private=private,
+        no_infer=no_infer,
         top_k=top_k,
         system=system,
         instructions=instructions,
-        metadata=options.parse_pairs(meta, "--meta"),
+        meta=meta,
     )
     with _open_chat(settings, wanted, owns_index=True) as (app, chat_, notes, _):
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -112,30 +112,35 @@ def ask(
 ) -> Result:
     """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself.
 
-    With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt.
+    With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt. "cut"
+    is "length" or "filter" where the model ended its reply early, else null.
     """
-    from memchat.chat.sessions import ChatOptions
-
     text = _asked(question)
-    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
-    wanted = ChatOptions(
-        settings.user,
-        agent,
-        session,
-        continue_,
-        model,
-        infer=not no_infer,
+    settings, wanted = _requested(
+        user=user,
+        agent=agent,
+        session=session,
+        continue_=continue_,
+        model=model,
+        memory=memory,
+        private=private,
+        no_infer=no_infer,
         top_k=top_k,
         system=system,
         instructions=instructions,
-        metadata=options.parse_pairs(meta, "--meta"),
+        meta=meta,
     )
+    from memchat.repl.turn import AnswerWriter, notices, run_turn
+
     with _open_chat(settings, wanted) as (_, chat_, notes, signals):
+        if started := new_conversation(chat_.conversation.session):
+            print_note(started)
         chat_.learning_worker.notify()
-        turn = _turn(chat_, text, _Silent() if as_json else _writer(), signals)
+        writer = _Silent() if as_json else AnswerWriter(_writer())
+        turn = run_turn(chat_, lambda: chat_.conversation.turn(text), writer, signals)
         with signals.interruptible():
-            if turn.notice:
-                notes.add(turn.notice)
+            for notice in notices(turn):
+                notes.add(notice)
             _wait_for_learning(chat_, notes)
         return Result(_turn_json(chat_, turn), as_json=as_json)
 
@@ -188,6 +193,39 @@ def _open_chat(
         yield app, chat_, notes, signals
 
 
+def _requested(
+    *,
+    user: str | None,
+    agent: str | None,
+    session: str | None,
+    continue_: bool,
+    model: str | None,
+    memory: bool | None,
+    private: bool,
+    no_infer: bool,
+    top_k: int | None,
+    system: str | None,
+    instructions: str | None,
+    meta: list[str] | None,
+) -> "tuple[Settings, ChatOptions]":
+    """What the options of `chat` and `ask` ask for."""
+    from memchat.chat.sessions import ChatOptions
+
+    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
+    return settings, ChatOptions(
+        settings.user,
+        agent,
+        session,
+        continue_,
+        model,
+        infer=not no_infer,
+        top_k=top_k,
+        system=system,
+        instructions=instructions,
+        metadata=options.parse_pairs(meta, "--meta"),
+    )
+
+
 def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
     """What the options make of the setting; None where they leave it alone."""
     if memory is False:
@@ -209,28 +247,11 @@ def _asked(words: list[str] | None) -> str:
     return f"{question}\n\n<attachment>\n{_CLOSING.sub('‹', piped)}\n</attachment>"
 
 
-def _turn(chat_: "Chat", text: str, writer: "ReplyWriter", signals: "Signals") -> "Turn":
-    """One turn, of which Ctrl-C may cut short the reply, but not the recording of it."""
-    try:
-        with signals.interruptible():
-            turn = chat_.conversation.turn(text)
-        with turn as pieces, signals.interruptible():
-            try:
-                for piece in pieces:
-                    writer.feed(piece)
-            finally:
-                if turn.reply:
-                    writer.close()
-    finally:
-        chat_.learning_worker.notify()
-    return turn
-
-
 def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
     """Wait until the exchange has been learned from; Ctrl-C leaves it for next time."""
     learns = chat_.conversation.remembers and not chat_.conversation.private
     if learns and not chat_.learning_worker.wait_until_idle(_LONG_S):
-        print_note("Remembering… Ctrl-C to leave now; it will be finished next time.")
+        print_note("Saving what I learned… (Ctrl-C to quit now and finish next time)")
         chat_.learning_worker.wait_until_idle()
     for line in notes.take():
         print_note(line)
@@ -252,6 +273,9 @@ class _Silent:
     def feed(self, piece: str) -> None:
         pass
 
+    def think(self, piece: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -266,6 +290,7 @@ def _turn_json(chat_: "Chat", turn: "Turn") -> dict[str, Any]:
         "session": chat_.conversation.session.id,
         "memories": [_used_json(used) for used in turn.used],
         "usage": None if turn.usage is None else _usage_json(turn.usage),
+        "cut": None if turn.cut is None else str(turn.cut),
     }
 
 

@@ -256,9 +256,12 @@ class Applied:
 
 
 class MessageStatus(StrEnum):
+    """How a message ended. A message of the user is `stopped` when they stopped the turn before a word was answered."""
+
     COMPLETE = "complete"
     PARTIAL = "partial"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,10 +304,14 @@ class Session:
 
 
 class JobState(StrEnum):
-    """Nobody gives work up but a person: what failed waits again, with its error."""
+    """Failed jobs wait again, with their error, until a user discards them.
+
+    A held one, of a turn that was stopped before a word was answered, waits until its conversation goes on.
+    """
 
     WAITING = "waiting"
     CLAIMED = "claimed"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)

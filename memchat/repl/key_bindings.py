@@ -1,8 +1,7 @@
-"""The keys of the prompt, the history behind it, and the terminal's state between prompts."""
+"""The keys of the prompt and the history behind it."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.filters import is_searching
@@ -10,7 +9,7 @@ from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
-LEAVE_HINT = "Ctrl-C again, or Ctrl-D, leaves."
+LEAVE_HINT = "Press Ctrl-C again or Ctrl-D to quit."
 
 
 class PromptHistory(History):
@@ -67,31 +66,3 @@ def chat_key_bindings(leaving: ExitGuard) -> KeyBindings:
 def _say_how_to_leave() -> None:
     sys.stdout.write(f"{LEAVE_HINT}\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def no_echo(descriptor: int | None = None) -> Iterator[None]:
-    """Between prompts, keys are not shown and wait for the next prompt as they were typed; Ctrl-C stays a signal.
-
-    Without this they would appear in the middle of a reply, and Enter would reach the prompt as a line feed.
-    """
-    try:
-        import termios
-    except ImportError:
-        yield
-        return
-    try:
-        terminal = sys.stdin.fileno() if descriptor is None else descriptor
-        former = termios.tcgetattr(terminal)
-    except (termios.error, OSError, ValueError):
-        yield
-        return
-    changed = list(former)
-    changed[0] &= ~termios.ICRNL
-    changed[3] &= ~(termios.ECHO | termios.ICANON)
-    try:
-        termios.tcsetattr(terminal, termios.TCSANOW, changed)
-        yield
-    finally:
-        with suppress(termios.error):  # A terminal that is gone needs no restoring.
-            termios.tcsetattr(terminal, termios.TCSANOW, former)

@@ -96,3 +96,15 @@ def styled(text: str, style: str, stream: TextIO, environ: Mapping[str, str] = o
 def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
     """`text` dimmed, for what is not part of the conversation."""
     return styled(text, "dim", stream, environ)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the largest units that say enough of it: 6 s, 2 min, 1 h 30 min."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest_s = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min" + (f" {rest_s} s" if rest_s and minutes < 5 else "")
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h" + (f" {minutes} min" if minutes else "")

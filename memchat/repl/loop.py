@@ -2,44 +2,51 @@
 
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app_session, run_in_terminal
+from prompt_toolkit.application import create_app_session, get_app_session, run_in_terminal
 from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.output.plain_text import PlainTextOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import confirm
+from prompt_toolkit.styles import Style
 
 from memchat.errors import MemchatError
 from memchat.llm.preload import in_background
-from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.commands.sources import sources
 from memchat.repl.completer import SlashCompleter
-from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings, no_echo
-from memchat.repl.layout import folded, one_line, quiet
-from memchat.repl.notifications import NotificationQueue, error_lines
-from memchat.repl.spinner import Spinner
+from memchat.repl.greeting import greeting
+from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings
+from memchat.repl.notifications import NotificationQueue, Wait
+from memchat.repl.reply_screen import ReplyScreen
+from memchat.repl.screen import Screen, is_dumb
+from memchat.repl.spinner import countdown_label, waiting_label
+from memchat.repl.terminal_modes import no_echo, take_early_keys
+from memchat.repl.turn import notices, run_turn
 from memchat.signals import Signals
-from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from memchat.app import App, Chat
+    from memchat.chat.conversation import Turn
 
 _MOST_FORMER = 1_000
 _SETTLE_STEP_S = 0.5
 _NAMING = re.compile(r"/\w*")
-"""A command's name being typed: offered without Tab, unlike memories, which take a look into the store."""
-
-_NO_MODEL = (
-    "This is the built-in offline model: no language model, it keeps what you tell it and answers from that alone.\n"
-    "For a real conversation set a key such as OPENAI_API_KEY, or start Ollama; memchat models lists what there is."
-)
+"""A command's name being typed: suggested without Tab, unlike memories, which take a look into the store."""
 _MENU_LINES = 6
+_LEAVING_WORDS = frozenset({"exit", "quit"})
+STYLE = Style.from_dict({"mark": "bold ansicyan", "private": "ansimagenta"})
 
 
 def run_chat(chat: "Chat", app: "App", notes: NotificationQueue | None = None, console: "Console | None" = None) -> int:
@@ -48,8 +55,8 @@ def run_chat(chat: "Chat", app: "App", notes: NotificationQueue | None = None, c
     `notes` is what the chat was given as `on_learned`. On SIGTERM and SIGHUP the terminal is restored and
     `SystemExit(128 + number)` raised; the caller closes the chat, and what was not learned yet stays pending.
     """
-    with Signals().handled() as signals:
-        loop = ChatLoop(CommandContext(chat, app), notes or NotificationQueue(), signals, console)
+    with Signals().handled() as signals, _terminal():
+        loop = ChatLoop(CommandContext(chat, app), notes or NotificationQueue(), signals, Screen(console))
         try:
             return loop.run()
         except OSError:
@@ -65,28 +72,27 @@ class _Terminated(Exception):
 class ChatLoop:
     """One run of the chat in a terminal, on the main thread."""
 
-    def __init__(
-        self, context: CommandContext, notes: NotificationQueue, signals: Signals, console: "Console | None"
-    ) -> None:
+    def __init__(self, context: CommandContext, notes: NotificationQueue, signals: Signals, screen: Screen) -> None:
         self._context = context
         self._notes = notes
         self._signals = signals
-        self._console = console
+        self._screen = screen
         self._draft = ""
         self._warm = False
-        self._waiting: Spinner | None = None
         self._leaving = ExitGuard()
         self._session = self._new_session()
         self._session.default_buffer.on_text_changed += self._leaving.disarm
 
     def run(self) -> int:
-        self._say(greeting(self._context))
+        self._screen.say(greeting(self._context))
         with no_echo():
+            self._take_up_early_keys()
             return self._talk()
 
     def _talk(self) -> int:
         self._notes.arrived = self._show_notes_above_prompt
-        self._notes.at_once = self._say_quietly
+        self._notes.at_once = self._screen.say_quietly
+        self._notes.on_wait = self._wait_for_retry
         self._signals.deliver = self._end_prompt
         try:
             while (text := self._ask()) is not None:
@@ -96,11 +102,11 @@ class ChatLoop:
         finally:
             self._notes.arrived = None
             self._notes.at_once = None
+            self._notes.on_wait = None
             self._signals.deliver = None
         return 0
 
     def _new_session(self) -> PromptSession[str]:
-        _disable_cursor_reports()
         naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
         transcripts = self._context.app.store.transcripts
         return PromptSession(
@@ -110,20 +116,36 @@ class ChatLoop:
             complete_while_typing=naming_command,
             reserve_space_for_menu=_MENU_LINES,
             key_bindings=chat_key_bindings(self._leaving),
+            enable_suspend=True,
             mouse_support=False,
+            style=STYLE,
         )
+
+    def _take_up_early_keys(self) -> None:
+        """Let the first prompt have what was typed before it was up."""
+        keys: list[KeyPress] = []
+        parser = Vt100Parser(keys.append)
+        parser.feed(take_early_keys())
+        parser.flush()
+        if keys:
+            store_typeahead(self._session.app.input, keys)
 
     def _ask(self) -> str | None:
         """What the person typed, None when they want to leave."""
         self._show_notes()
-        mark = "(private) > " if self._context.chat.conversation.private else "> "
         draft, self._draft = self._draft, ""
         try:
-            return self._session.prompt(mark, default=draft, pre_run=self._warm_up)
+            return self._session.prompt(self._mark(), default=draft, pre_run=self._warm_up)
         except (EOFError, KeyboardInterrupt):
             return None
         except _Terminated:
             raise SystemExit(self._signals.ended) from None
+
+    def _mark(self) -> StyleAndTextTuples:
+        """The prompt, unlike anything in a reply."""
+        plain = is_dumb() or not sys.stdout.encoding.lower().startswith("utf")
+        mark: StyleAndTextTuples = [("class:mark", "> " if plain else "❯ ")]
+        return [("class:private", "(private) "), *mark] if self._context.chat.conversation.private else mark
 
     def _warm_up(self) -> None:
         """Once the first prompt is up, load the rest while the person types."""
@@ -139,79 +161,87 @@ class ChatLoop:
         text = text.strip()
         if not text:
             return True
+        if text.lower() in _LEAVING_WORDS:
+            return False
         call = parse(text)
         try:
             if call is not None:
                 return self._command(call)
-            self._reply(literal(text))
+            message = literal(text)
+            self._reply(lambda: self._context.chat.conversation.turn(message))
         except KeyboardInterrupt:
-            self._say_quietly("Cancelled.")
+            self._screen.say_quietly("Stopped.")
         except MemchatError as error:
-            self._say(error_lines(error))
+            self._screen.complain(error)
         return True
 
     def _command(self, call: Invocation) -> bool:
         with self._signals.interruptible():
             answer = dispatch(self._context, call)
-            self._say(answer.text)
+            self._screen.say(answer.text)
             if answer.question and answer.confirmed:
-                self._say(answer.confirmed() if confirm(answer.question) else "Nothing was forgotten.")
+                self._screen.say(answer.confirmed() if confirm(answer.question) else "Nothing was forgotten.")
             self._draft = answer.draft
+        if answer.turn is not None:
+            self._reply(answer.turn)
         return not answer.leave
 
-    def _reply(self, text: str) -> None:
-        """One turn. Only the waiting for the model can be interrupted, not the recording of what came of it."""
+    def _reply(self, begin: "Callable[[], Turn]") -> None:
+        """One turn, and what the person should know of it. Stopping it is no failure."""
         from memchat.repl.markdown.renderer import StreamingMarkdown
 
-        reply = StreamingMarkdown(self._rich_console())
-        self._waiting = Spinner(self._write) if sys.stdout.isatty() else None
+        screen = self._screen
+        writer = ReplyScreen(
+            StreamingMarkdown(screen.console),
+            self._context.thinking,
+            screen.write,
+            screen.dim,
+            screen.waiting,
+        )
+        screen.waiting.begin(self._waiting_label)
         try:
-            with self._signals.interruptible():
-                turn = self._context.chat.conversation.turn(text)
-            if turn.notice:
-                self._notes.add(turn.notice)
-            with turn as pieces, self._signals.interruptible():
-                try:
-                    for piece in pieces:
-                        self._stop_waiting()
-                        reply.feed(piece)
-                finally:
-                    self._stop_waiting()
-                    reply.close()
+            turn = run_turn(self._context.chat, begin, writer, self._signals)
+        except KeyboardInterrupt:
+            self._say_stopped()
+            return
         finally:
-            self._stop_waiting()
-            self._context.chat.learning_worker.notify()
-        self._write("\n")
+            screen.waiting.end()
+        for notice in notices(turn):
+            screen.warn(notice)
+        screen.write("\n")
 
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.end()
-            self._waiting = None
+    def _waiting_label(self, waited_s: float) -> str:
+        """That the library loads is not the model's fault."""
+        return waiting_label("" if self._context.app.warm else "loading")(waited_s)
+
+    def _wait_for_retry(self, notice: Wait) -> None:
+        self._screen.say_quietly(notice.reason)
+        self._screen.waiting.begin(countdown_label("trying again", notice.wait_s))
+
+    def _say_stopped(self) -> None:
+        turn = self._context.chat.conversation.last_turn
+        if turn is not None and turn.reply.strip():
+            self._screen.say_quietly("Stopped. What came so far is kept. /retry asks again, /undo takes it back.")
+        else:
+            self._screen.say_quietly("Stopped. /retry asks again, /undo takes it back.")
 
     def _leave(self) -> None:
         """Wait until everything said has been learned from, for as long as the person lets us."""
         learner = self._context.chat.learning_worker
         if not self._context.chat.conversation.remembers or not self._context.app.store.work.due(self._context.user):
             return
-        self._say_quietly("Remembering… Ctrl-C to leave now; it will be finished next time.")
+        self._screen.say_quietly("Saving what I learned… (Ctrl-C to quit now and finish next time)")
         try:
             with self._signals.interruptible():
                 while not learner.wait_until_idle(_SETTLE_STEP_S):
                     self._show_notes()
         except KeyboardInterrupt:
-            self._say_quietly("Left for next time.")
+            self._screen.say_quietly("Not finished; it continues the next time you start memchat.")
         self._show_notes()
-
-    def _rich_console(self) -> "Console":
-        if self._console is None:
-            from rich.console import Console
-
-            self._console = Console(highlight=False)
-        return self._console
 
     def _show_notes(self) -> None:
         for line in self._notes.take():
-            self._say_quietly(line)
+            self._screen.say_quietly(line)
 
     def _show_notes_above_prompt(self) -> None:
         """Called on any thread: while the prompt is up, print what waits above it; else the next prompt does."""
@@ -229,39 +259,19 @@ class ChatLoop:
         app.loop.call_soon_threadsafe(lambda: None if app.is_done else app.exit(exception=_Terminated()))
         return True
 
-    def _say(self, text: str) -> None:
-        if text:
-            self._write(f"{folded(strip_control_chars(text))}\n")
 
-    def _say_quietly(self, text: str) -> None:
-        self._stop_waiting()
-        self._write(f"{quiet(folded(one_line(text)), sys.stdout)}\n")
-
-    def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-
-def _disable_cursor_reports() -> None:
-    """prompt_toolkit warns where a terminal does not say where its cursor is; nothing here needs to know."""
+@contextmanager
+def _terminal() -> Iterator[None]:
+    """prompt_toolkit's view of the terminal, without what it would ask of it or could not do."""
+    if is_dumb():
+        with create_app_session(output=PlainTextOutput(sys.stdout)):
+            yield
+        return
     output = get_app_session().output
     if isinstance(output, Vt100_Output):
+        # prompt_toolkit warns where a terminal does not say where its cursor is; nothing here needs to know.
         output.enable_cpr = False
-
-
-def greeting(context: CommandContext) -> str:
-    """Who talks to which model, how much is remembered, and what to expect where there is no model."""
-    conversation = context.chat.conversation
-    count = context.count()
-    remembered = f"{count} {'memory' if count == 1 else 'memories'}" if conversation.remembers else "no memory"
-    parts = [one_line(context.user), one_line(conversation.model.name), remembered, "/help for help"]
-    lines = [" · ".join(parts)]
-    if conversation.session.messages:
-        title = one_line(conversation.session.title)
-        lines.append(f"Continuing {title!r}, {conversation.session.messages} messages.")
-    if conversation.model.name == OFFLINE:
-        lines.append(_NO_MODEL)
-    return "\n".join(lines)
+    yield
 
 
 def _load_renderer() -> None:

@@ -1,6 +1,6 @@
 """A chat without a terminal: one turn, or one command, for each line of input, raw replies out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
@@ -8,17 +8,24 @@ from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
+from memchat.repl.turn import AnswerWriter, notices, run_turn
 from memchat.signals import Signals
 from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
+    from memchat.chat.conversation import Turn
 
 _INTERRUPTED = 130
 
 
 def run_piped(
-    chat: "Chat", app: "App", lines: Iterable[bytes], out: TextIO, err: TextIO, notes: NotificationQueue | None = None
+    chat: "Chat",
+    app: "App",
+    lines: Iterable[bytes],
+    out: TextIO,
+    err: TextIO,
+    notes: NotificationQueue | None = None,
 ) -> int:
     """Answer each of `lines` that is not blank, then wait for what they taught. Returns the exit code.
 
@@ -26,28 +33,75 @@ def run_piped(
     and the exit code is that of the first failure. Each reply ends with a newline, also one that was cut off. A slash
     command is answered on `out` like a message; what it would ask about first, it does not do.
     """
-    notes = notes or NotificationQueue()
-    notes.at_once = lambda line: print(line, file=err, flush=True)
-    failed = 0
-    context = CommandContext(chat, app)
-    chat.learning_worker.notify()
-    with Signals().handled() as signals:
-        try:
-            waiting = iter(lines)
-            while (line := _next(waiting, signals)) is not None:
-                text = line.decode("utf-8", errors="replace").strip()
-                try:
-                    if text and not _answer(context, text, out, signals, notes):
+    return _PipedChat(CommandContext(chat, app), out, err, notes or NotificationQueue()).run(lines)
+
+
+class _PipedChat:
+    def __init__(self, context: CommandContext, out: TextIO, err: TextIO, notes: NotificationQueue) -> None:
+        self._context = context
+        self._out = out
+        self._err = err
+        self._notes = notes
+        self._notes.at_once = self._say
+        self._failed = 0
+
+    def run(self, lines: Iterable[bytes]) -> int:
+        self._context.chat.learning_worker.notify()
+        with Signals().handled() as signals:
+            try:
+                waiting = iter(lines)
+                while (line := _next(waiting, signals)) is not None:
+                    if not self._handle(line.decode("utf-8", errors="replace").strip(), signals):
                         break
-                except MemchatError as error:
-                    print(error_lines(error), file=err, flush=True)
-                    failed = failed or error.exit_code
-                _say(notes, err)
-            with signals.interruptible():
-                _settle(chat, notes, err)
-        except KeyboardInterrupt:
-            return _INTERRUPTED
-    return failed
+                with signals.interruptible():
+                    self._context.chat.learning_worker.wait_until_idle()
+                    self._show_notes()
+            except KeyboardInterrupt:
+                return _INTERRUPTED
+        return self._failed
+
+    def _handle(self, text: str, signals: Signals) -> bool:
+        """Do what `text` says; False to leave."""
+        goes_on = True
+        try:
+            goes_on = not text or self._answer(text, signals)
+        except MemchatError as error:
+            self._say(error_lines(error))
+            self._failed = self._failed or error.exit_code
+        self._show_notes()
+        return goes_on
+
+    def _answer(self, text: str, signals: Signals) -> bool:
+        # Only what begins with a slash: files that are piped in have lines that begin with "# ".
+        call = None if text.startswith("#") else parse(text)
+        if call is None:
+            self._turn(lambda: self._context.chat.conversation.turn(literal(text)), signals)
+            return True
+        with signals.interruptible():
+            answer = dispatch(self._context, call)
+            if answer.draft:
+                raise UsageError(f"/{call.name} needs the new text here.", hint=f"As in: /{call.name} ID TEXT")
+            self._print(answer.text)
+            _refuse_question(call, answer.question)
+        if answer.turn is not None:
+            self._turn(answer.turn, signals)
+        return not answer.leave
+
+    def _turn(self, begin: "Callable[[], Turn]", signals: Signals) -> None:
+        turn = run_turn(self._context.chat, begin, AnswerWriter(PlainWriter(self._out)), signals)
+        for notice in notices(turn):
+            self._say(notice)
+
+    def _print(self, text: str) -> None:
+        if text:
+            print(strip_control_chars(text), file=self._out, flush=True)
+
+    def _say(self, line: str) -> None:
+        print(strip_control_chars(line), file=self._err, flush=True)
+
+    def _show_notes(self) -> None:
+        for line in self._notes.take():
+            self._say(line)
 
 
 def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
@@ -55,54 +109,9 @@ def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
         return next(lines, None)
 
 
-def _answer(context: CommandContext, text: str, out: TextIO, signals: Signals, notes: NotificationQueue) -> bool:
-    """Do what `text` says; False to leave."""
-    # Only what begins with a slash: files that are piped in have lines that begin with "# ".
-    call = None if text.startswith("#") else parse(text)
-    if call is not None:
-        with signals.interruptible():
-            return _command(context, call, out)
-    _turn(context.chat, literal(text), out, signals, notes)
-    return True
-
-
-def _command(context: CommandContext, call: Invocation, out: TextIO) -> bool:
-    answer = dispatch(context, call)
-    if answer.draft:
-        raise UsageError(f"/{call.name} wants the new text behind it here.", hint="/edit ID TEXT")
-    if answer.text:
-        print(strip_control_chars(answer.text), file=out, flush=True)
-    if answer.question:
+def _refuse_question(call: Invocation, question: str | None) -> None:
+    if question:
         raise UsageError(
             f"/{call.name} asks first, and there is no terminal to ask in.",
             hint="Give an id; or see memchat forget --help.",
         )
-    return not answer.leave
-
-
-def _turn(chat: "Chat", text: str, out: TextIO, signals: Signals, notes: NotificationQueue) -> None:
-    """One turn. Ctrl-C may cut short the reply, but not the recording of it."""
-    reply = PlainWriter(out)
-    try:
-        with signals.interruptible():
-            turn = chat.conversation.turn(text)
-        if turn.notice:
-            notes.add(turn.notice)
-        with turn as pieces, signals.interruptible():
-            try:
-                for piece in pieces:
-                    reply.feed(piece)
-            finally:
-                reply.close()
-    finally:
-        chat.learning_worker.notify()
-
-
-def _settle(chat: "Chat", notes: NotificationQueue, err: TextIO) -> None:
-    chat.learning_worker.wait_until_idle()
-    _say(notes, err)
-
-
-def _say(notes: NotificationQueue, err: TextIO) -> None:
-    for line in notes.take():
-        print(strip_control_chars(line), file=err, flush=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from memchat.core.types import Applied, Event
 from memchat.errors import MemchatError
-from memchat.repl.layout import one_line
+from memchat.repl.layout import duration, one_line
 from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
@@ -31,13 +31,15 @@ class NotificationQueue:
     """Lines from other threads that wait until the screen has a place for them.
 
     Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called, on the thread
-    that brought a line, after each; `at_once` prints what the person waits for. An error that keeps coming back is said
+    that brought a line, after each; `at_once` prints what the person waits for, `on_wait` shows a wait in the place of
+    that. An error that keeps coming back is said
     once.
     """
 
     def __init__(self) -> None:
         self.arrived: Callable[[], None] | None = None
         self.at_once: Callable[[str], None] | None = None
+        self.on_wait: Callable[[Wait], None] | None = None
         self._lines: list[str] = []
         self._last_error: str | None = None
         self._lock = threading.Lock()
@@ -51,7 +53,11 @@ class NotificationQueue:
 
     def retrying(self, notice: Wait) -> None:
         """Say that the model is tried again, where a person waits for it: not for what the learner does behind."""
-        if self.at_once is not None and threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if self.on_wait is not None:
+            self.on_wait(notice)
+        elif self.at_once is not None:
             self.at_once(retry_line(notice))
 
     def add(self, line: str) -> None:
@@ -112,7 +118,7 @@ def remember_lines(told: "RememberResult", short: Mapping[str, str], *, named: b
 def retry_line(notice: Wait) -> str:
     """What is shown while the model is waited for."""
     reason = one_line(notice.reason).rstrip(".")
-    return f"{reason}; trying again in {max(round(notice.wait_s), 1)} s (Ctrl-C to stop)"
+    return f"{reason}. Trying again in {duration(max(notice.wait_s, 1))}… (Ctrl-C to stop)"
 
 
 def error_lines(error: MemchatError) -> str:

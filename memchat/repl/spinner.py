@@ -1,33 +1,60 @@
-"""A sign of life while nothing has arrived yet: one dim mark, gone before anything is printed."""
+"""A sign of life while nothing has arrived yet: one dim line, gone before anything is printed."""
 
+import shutil
 import threading
+import time
 from collections.abc import Callable
 
 QUIET_S = 0.6
 """How long a person waits without wondering, in seconds."""
-_MARK, _WIPE = "\x1b[2m…\x1b[0m", "\r\x1b[K"
+TICK_S = 1.0
+_WIPE = "\r\x1b[K"
 
 
 class Spinner:
-    """Shows the mark after QUIET_S unless `end` comes first; `end` wipes it and may be called more than once."""
+    """Shows `label`, given the seconds waited so far, after QUIET_S and then every second.
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    `end` wipes it and may be called more than once.
+    """
+
+    def __init__(self, write: Callable[[str], None], label: Callable[[float], str]) -> None:
         self._write = write
+        self._label = label
+        self._began = time.monotonic()
         self._lock = threading.Lock()
-        self._over = self._shown = False
-        self._timer = threading.Timer(QUIET_S, self._show)
-        self._timer.daemon = True
-        self._timer.start()
+        self._over = threading.Event()
+        self._shown = False
+        threading.Thread(target=self._run, name="spinner", daemon=True).start()
+
+    def _run(self) -> None:
+        pause_s = QUIET_S
+        while not self._over.wait(pause_s):
+            self._show()
+            pause_s = TICK_S
 
     def _show(self) -> None:
         with self._lock:
-            if not self._over:
-                self._shown = True
-                self._write(_MARK)
+            if self._over.is_set():
+                return
+            room = max(shutil.get_terminal_size().columns - 1, 1)
+            line = self._label(time.monotonic() - self._began)[:room]
+            self._write(f"{_WIPE if self._shown else ''}\x1b[2m{line}\x1b[0m")
+            self._shown = True
 
     def end(self) -> None:
-        self._timer.cancel()
         with self._lock:
-            if self._shown and not self._over:
+            if self._shown and not self._over.is_set():
                 self._write(_WIPE)
-            self._over = True
+            self._over.set()
+
+
+def waiting_label(what: str = "") -> Callable[[float], str]:
+    """A line that says what is waited for, for how long so far, and how to stop it."""
+    return lambda waited_s: " · ".join([f"{what}… {waited_s:.0f} s" if waited_s >= 1 else f"{what}…", "Ctrl-C stops"])
+
+
+def countdown_label(what: str, wait_s: float) -> Callable[[float], str]:
+    """A line that says in how long something happens."""
+    from memchat.repl.layout import duration
+
+    return lambda waited_s: f"{what} in {duration(max(wait_s - waited_s, 0))} · Ctrl-C stops"

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from memchat.core.protocols import Clock
-from memchat.core.types import DEFAULT_LEARNING_OPTIONS, LearningOptions, Message, MessageStatus, Role, Session
+from memchat.core.types import (
+    DEFAULT_LEARNING_OPTIONS,
+    JobState,
+    LearningOptions,
+    Message,
+    MessageStatus,
+    Role,
+    Session,
+)
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
@@ -198,8 +206,16 @@ class ConversationRepository:
             self._keep_session(session, message.text)
             self._insert(message, private=terms is None)
             if terms is not None:
+                self._release_held(session, now)
                 self._enqueue(session.user, message, terms)
         return message
+
+    def _release_held(self, session: Session, now: datetime) -> None:
+        """The conversation goes on: what was stopped in it before a word was answered may be learned from."""
+        self._db.execute(
+            "UPDATE work SET state = 'waiting', due_at = ? WHERE session_id = ? AND state = 'held'",
+            (format_time(now), session.id),
+        )
 
     def _enqueue(self, user: str, message: Message, terms: LearningOptions) -> None:
         now = message.created_at
@@ -228,7 +244,8 @@ class ConversationRepository:
     ) -> Message | None:
         """Record the reply and hand the exchange to the learner, in one transaction.
 
-        An empty reply leaves no message. None as well when the conversation was erased meanwhile.
+        With the status `stopped` the learner gets it when the conversation goes on. An empty reply leaves no message.
+        None as well when the conversation was erased meanwhile.
         """
         text, at = fix_surrogates(text), self._clock()
         reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
@@ -239,13 +256,13 @@ class ConversationRepository:
                 return None
             if text:
                 self._insert(reply, private=bool(private))
-            else:
-                self._db.execute("UPDATE messages SET status = ? WHERE id = ?", (status, asked.id))
+            asked_status = MessageStatus.COMPLETE if text else status
+            self._db.execute("UPDATE messages SET status = ? WHERE id = ?", (asked_status, asked.id))
             self._db.execute("UPDATE sessions SET last_at = ? WHERE id = ?", (now, asked.session_id))
             self._db.execute(
-                """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, due_at = ?
+                """UPDATE work SET state = ?, claim = NULL, claimed_until = NULL, due_at = ?
                     WHERE user_message_id = ?""",
-                (now, asked.id),
+                (JobState.HELD if status is MessageStatus.STOPPED else JobState.WAITING, now, asked.id),
             )
             marks = ",".join("?" * len(recalled))
             self._db.execute(f"UPDATE memories SET last_used_at = ? WHERE id IN ({marks})", (now, *recalled))

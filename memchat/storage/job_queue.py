@@ -49,7 +49,7 @@ class JobQueue:
             whose = _ordering_key(row)
             if whose not in held and self._free(row):
                 return row
-            if row["attempts"] < MAX_BLOCKING_ATTEMPTS:
+            if row["state"] != JobState.HELD and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
                 held.add(whose)
         return None
 
@@ -83,6 +83,8 @@ class JobQueue:
 
     def _free(self, row: sqlite3.Row) -> bool:
         now = format_time(self._clock())
+        if row["state"] == JobState.HELD:
+            return False
         if row["state"] == JobState.CLAIMED:
             return holder_is_dead(row["claim"]) or row["claimed_until"] <= now
         # A clock that was put back must not make a short wait a long one.
@@ -124,7 +126,7 @@ class JobQueue:
 
     def retry_all(self, user: str) -> int:
         """Make all of `user` that waits due now; returns how many."""
-        retry = "UPDATE work SET due_at = ? WHERE user = ? AND state = 'waiting'"
+        retry = "UPDATE work SET state = 'waiting', due_at = ? WHERE user = ? AND state IN ('waiting', 'held')"
         return self._db.execute(retry, (format_time(self._clock()), user))
 
     def discard(self, work: LearningJob) -> None:
@@ -145,7 +147,7 @@ class JobQueue:
         for row in self._oldest_first(user):
             whose, free = _ordering_key(row), self._free(row)
             count += row["claim"] == process_lease_id() or (free and whose not in held)
-            if not free and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
+            if not free and row["state"] != JobState.HELD and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
                 held.add(whose)
         return count
 

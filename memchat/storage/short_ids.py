@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from memchat.core.types import Owner
+from memchat.core.types import Owner, Session
 from memchat.storage.database import Database
 from memchat.storage.memory_rows import owner_number
 
@@ -18,6 +18,11 @@ _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 def is_generated(id_: str) -> bool:
     """Whether `id_` is one of memchat's own rather than a name that a person gave."""
     return _UUID7.fullmatch(id_) is not None
+
+
+def new_conversation(session: Session) -> str | None:
+    """A word about a conversation that was begun under a name, which may have been meant for another's."""
+    return None if session.messages or is_generated(session.id) else f"New conversation {session.id!r}."
 
 
 def memory_ids(database: Database, owners: Sequence[Owner]) -> list[str]:

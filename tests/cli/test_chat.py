@@ -92,7 +92,7 @@ def test_what_is_asked_is_remembered_in_the_next_process(shell: Shell) -> None:
     answer = shell.run("ask", "Can you suggest a restaurant near me for tonight?", "--json").json
     assert {memory["text"] for memory in answer["memories"]} == {"User is vegetarian.", "User lives in Berlin."}
     assert "vegetarian" in answer["reply"]
-    assert list(answer) == ["reply", "model", "session", "memories", "usage"]
+    assert list(answer) == ["reply", "model", "session", "memories", "usage", "cut"]
     other = shell.run("ask", "Can you suggest a restaurant near me for tonight?", "--user", "bob", "--json").json
     assert other["memories"] == []
 

@@ -4,15 +4,17 @@ import os
 import sys
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from memchat.app import App
 from memchat.chat.sessions import ChatOptions
-from memchat.config import Settings
-from memchat.core.protocols import Completion, Delta, LanguageModel, ModelRequest
+from memchat.config import Settings, Thinking
+from memchat.core.protocols import Completion, Cut, Delta, LanguageModel, ModelRequest
 from memchat.errors import ModelUnreachable
 from memchat.repl.loop import run_chat
 from memchat.repl.notifications import NotificationQueue
+from memchat.repl.terminal_modes import no_echo
 
 SLOW_WORDS = 300
 
@@ -31,6 +33,15 @@ class ScriptedModel:
 
     def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
         asked = request.messages[-1].content
+        while asked.rpartition("\n\n")[2].startswith("hang"):
+            time.sleep(self._pause_s)
+        if asked.startswith("think"):
+            yield from (Delta(thinking=f"{word} ") for word in ("two", "and", "two"))
+            yield Delta("<think>make</think>It is 4.")
+            return
+        if asked.startswith("cut"):
+            yield from (Delta("It is "), Delta(cut=Cut.LENGTH))
+            return
         if asked.startswith("fail"):
             raise ModelUnreachable("Nothing answers there.", hint="Is it running?")
         reply = "word " * SLOW_WORDS if asked.startswith("slow") else f"You **said** {asked!r}, and that is all."
@@ -66,7 +77,10 @@ def main() -> int:
     """Chat in the terminal with the data directory in TEST_HOME; replies come a word every 10 ms."""
     ScriptedApp.pause_s = 0.01
     notes = NotificationQueue()
-    with ScriptedApp(settings(Path(os.environ["TEST_HOME"]))) as app, app.chat(ChatOptions("al"), notes) as chat:
+    home = Path(os.environ["TEST_HOME"])
+    options = ChatOptions("al", session=os.environ.get("TEST_SESSION"))
+    chosen = replace(settings(home), thinking=Thinking(os.environ.get("MEMCHAT_THINKING", "folded")))
+    with no_echo(), ScriptedApp(chosen) as app, app.chat(options, notes) as chat:
         return run_chat(chat, app, notes)
 
 

@@ -3,74 +3,19 @@
 import os
 import re
 import signal
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 
 from memchat.chat.sessions import ChatOptions
-from memchat.core.types import MessageStatus, Role
+from memchat.core.types import MessageStatus
 from tests.repl.harness import SLOW_WORDS, ScriptedApp, settings
+from tests.repl.person import PATIENCE_S, Person, said
 from tests.storage.memory_factories import memories_of
 
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
 MOVES_BACK = re.compile(rb"\x1b\[[0-9;]*[ABFHJKLMPSTfsu]|\x1b\[\?1049|\x1b[78DM]")
 """Cursor up or to a place, erasing, scrolling, the alternate screen."""
-
-
-class Person:
-    """Somebody at a terminal: types, and looks until something is there."""
-
-    def __init__(self, home: Path) -> None:
-        env = {**os.environ, "TEST_HOME": str(home), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-        self.child = pexpect.spawn(
-            sys.executable, ["-m", "tests.repl.harness"], cwd=str(ROOT), env=env, dimensions=(24, 80)
-        )
-        self.screen = pyte.Screen(80, 24)
-        self.screen.write_process_input = self.child.send
-        self._stream = pyte.ByteStream(self.screen)
-        self.bytes = b""
-
-    def type(self, keys: str) -> None:
-        self.child.send(keys)
-
-    def look(self) -> str:
-        """The screen as it is now, trailing blanks apart."""
-        try:
-            got = self.child.read_nonblocking(65_536, timeout=0.05)
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            got = b""
-        self.bytes += got
-        self._stream.feed(got)
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
-
-    def see(self, pattern: str) -> str:
-        """Look until `pattern` is on the screen; the screen then."""
-        end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            shown = self.look()
-            if re.search(pattern, shown, re.MULTILINE):
-                return shown
-        raise AssertionError(f"{pattern!r} never came; the screen is:\n{self.look()}")
-
-    def prompt(self) -> str:
-        """Look until the last line is an empty prompt."""
-        return self.see(r"^>\Z")
-
-    def leave(self) -> int | None:
-        """Look until the program has ended; its exit code."""
-        end = time.monotonic() + PATIENCE_S
-        while self.child.isalive() and time.monotonic() < end:
-            self.look()
-        self.look()
-        self.child.close()
-        code: int | None = self.child.exitstatus
-        return code
 
 
 @pytest.fixture
@@ -81,14 +26,6 @@ def person(tmp_path: Path) -> Iterator[Person]:
         yield person
     finally:
         person.child.close(force=True)
-
-
-def said(home: Path) -> list[tuple[Role, str, MessageStatus]]:
-    """The last conversation as it is on disk."""
-    with ScriptedApp(settings(home)) as app:
-        last = app.store.transcripts.latest_session("al", None)
-        messages = app.store.transcripts.messages(last.id) if last else []
-        return [(message.role, message.text, message.status) for message in messages]
 
 
 def test_the_first_line_says_who_what_and_how_much(person: Person) -> None:
@@ -113,7 +50,7 @@ def test_ctrl_c_stops_the_reply_and_nothing_else(person: Person, tmp_path: Path)
     person.type("slow please\r")
     person.see("word word word")
     person.type("\x03")
-    person.see("Cancelled")
+    person.see("Stopped. What came so far is kept")
     person.prompt()
     person.type("still there?\r")
     person.see("You said 'still there\\?'")
@@ -129,7 +66,7 @@ def test_ctrl_c_stops_the_reply_and_nothing_else(person: Person, tmp_path: Path)
 def test_a_paste_of_several_lines_is_one_message(person: Person, tmp_path: Path) -> None:
     """It waits for Enter, also when it ends with a line break."""
     person.type("\x1b[200~one\r\ntwo\nthree\n\x1b[201~")
-    person.see("^> one\n  two\n  three$")
+    person.see("^❯ one\n  two\n  three$")
     assert "You said" not in person.look()
     person.type("\r")
     person.see("You said")
@@ -145,7 +82,7 @@ def test_a_new_line_can_be_typed(person: Person, key: str) -> None:
     person.type("one")
     person.type(key)
     person.type("two")
-    person.see("^> one\n  two$")
+    person.see("^❯ one\n  two$")
 
 
 def test_the_terminal_is_asked_nothing(person: Person) -> None:
@@ -174,7 +111,7 @@ def test_ctrl_c_clears_the_line_and_leaves_when_it_is_empty_twice(person: Person
     person.type("\x03")
     person.prompt()
     person.type("\x03")
-    person.see("Ctrl-C again")
+    person.see("Press Ctrl-C again")
     person.type("\x03")
     assert person.leave() == 0
 
@@ -182,7 +119,7 @@ def test_ctrl_c_clears_the_line_and_leaves_when_it_is_empty_twice(person: Person
 def test_typing_takes_the_first_ctrl_c_back(person: Person) -> None:
     """Twice means twice in a row."""
     person.type("\x03")
-    person.see("Ctrl-C again")
+    person.see("Press Ctrl-C again")
     person.type("x\x7f")
     person.type("\x03hello\r")
     person.see("You said 'hello'")
@@ -223,14 +160,14 @@ def test_what_was_learned_is_said_above_the_prompt(person: Person) -> None:
     person.see("You said")
     person.type("half a thou")
     shown = person.see("Remembered: Likes tea")
-    assert re.search(r"^> half a thou\Z", person.see(r"^> half a thou\Z"), re.MULTILINE)
+    assert re.search(r"^❯ half a thou\Z", person.see(r"^❯ half a thou\Z"), re.MULTILINE)
     assert shown.count("Remembered") == 1
 
 
 def test_leaving_waits_until_everything_is_learned(person: Person, tmp_path: Path) -> None:
     """It says so, and what was said is remembered afterwards."""
     person.type("I like tea\r\x04")
-    person.see("Remembering")
+    person.see("Saving what I learned")
     assert person.leave() == 0
     with ScriptedApp(settings(tmp_path)) as app:
         assert [memory.text for memory in memories_of(app.store, "al")] == ["Likes tea."]
@@ -239,7 +176,7 @@ def test_leaving_waits_until_everything_is_learned(person: Person, tmp_path: Pat
 def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Path) -> None:
     """The work is still there, and the next chat takes it up."""
     person.type("I like tea\r\x04")
-    person.see("Remembering")
+    person.see("Saving what I learned")
     person.type("\x03")
     assert person.leave() == 0
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al")) as chat:
@@ -280,7 +217,7 @@ def test_former_messages_come_back_with_the_arrow(tmp_path: Path) -> None:
     second = Person(tmp_path)
     second.prompt()
     second.type("\x1b[A")
-    second.see("^> something memorable$")
+    second.see("^❯ something memorable$")
     second.type("\x03\x04")
     assert second.leave() == 0
 

@@ -97,7 +97,7 @@ def test_a_retry_says_why_and_for_how_long() -> None:
     """One short line with the way to stop it."""
     assert (
         retry_line(RetryNotice("Too many requests.", 2.4, 1))
-        == "Too many requests; trying again in 2 s (Ctrl-C to stop)"
+        == "Too many requests. Trying again in 2 s… (Ctrl-C to stop)"
     )
     assert "in 1 s" in retry_line(RetryNotice("Cut off.", 0.01, 1))
 

@@ -1,5 +1,6 @@
 """Commands about conversations."""
 
+from memchat.config import Thinking
 from memchat.errors import UsageError
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, command
 from memchat.repl.layout import one_line
@@ -22,3 +23,22 @@ def _model(context: CommandContext, argument: str) -> CommandResult:
             hint=f"/quit, then: memchat chat --continue --model {one_line(argument)}",
         )
     return CommandResult(name)
+
+
+@command(
+    Group.CONVERSATION,
+    "thinking [shown|folded|hidden]",
+    "show what the model thought before its last answer, or choose how thinking is shown",
+    choices=tuple(Thinking),
+    words=1,
+)
+def _thinking(context: CommandContext, argument: str) -> CommandResult:
+    if not argument:
+        turn = context.chat.conversation.last_turn
+        thought = turn.thinking.strip() if turn else ""
+        return CommandResult(thought or "The last answer came without thinking, or the model keeps it to itself.")
+    try:
+        context.thinking = Thinking(argument.lower())
+    except ValueError:
+        raise UsageError("Use /thinking shown, /thinking folded or /thinking hidden.") from None
+    return CommandResult(f"Thinking is {context.thinking} from now on. MEMCHAT_THINKING sets it for good.")

@@ -10,6 +10,7 @@ from memchat.core.types import Memory, Owner, Session
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
+    from memchat.chat.conversation import Turn
 
 
 class CommandContext:
@@ -24,6 +25,7 @@ class CommandContext:
         self.app = app
         self.memory_rows: tuple[str, ...] = ()
         self.session_rows: tuple[str, ...] = ()
+        self.thinking = app.settings.thinking
 
     @property
     def user(self) -> str:
@@ -66,13 +68,14 @@ class CommandContext:
 class CommandResult:
     """What a command came to. A `question` is asked after the text is shown; yes calls `confirmed` for more text.
 
-    `draft` is put into the next prompt, to be changed and sent.
+    `draft` is put into the next prompt, to be changed and sent. `turn` prepares a turn to be answered now.
     """
 
     text: str = ""
     question: str | None = None
     confirmed: Callable[[], str] | None = None
     draft: str = ""
+    turn: "Callable[[], Turn] | None" = None
     leave: bool = False
 
 

@@ -1,0 +1,65 @@
+"""What a chat writes to its terminal besides replies: text, quiet lines, notices, errors, the sign of life."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from memchat.errors import MemchatError
+from memchat.repl.layout import folded, one_line, quiet, styled
+from memchat.repl.reply_screen import Waiting
+from memchat.text.sanitize import strip_control_chars
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def is_dumb() -> bool:
+    """Whether the terminal takes no escape sequences."""
+    return os.environ.get("TERM", "dumb").lower() in {"dumb", "unknown"}
+
+
+class Screen:
+    """Standard output as the screen of one chat. `console`, made when first needed, renders replies."""
+
+    def __init__(self, console: "Console | None" = None) -> None:
+        self._console = console
+        self.waiting = Waiting(self.write, can_wipe=sys.stdout.isatty() and not is_dumb())
+
+    @property
+    def console(self) -> "Console":
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(highlight=False)
+        return self._console
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """What was asked for: a command's answer."""
+        if text:
+            self.waiting.end()
+            self.write(f"{folded(strip_control_chars(text))}\n")
+
+    def say_quietly(self, text: str) -> None:
+        """What is good to know."""
+        self.waiting.end()
+        self.write(f"{self.dim(folded(one_line(text)))}\n")
+
+    def warn(self, text: str) -> None:
+        """What the person should notice."""
+        self.waiting.end()
+        self.write(f"{styled(folded(one_line(text)), 'yellow', sys.stdout)}\n")
+
+    def complain(self, error: MemchatError) -> None:
+        """An expected failure: what happened, and below it what to do."""
+        self.waiting.end()
+        message = folded(strip_control_chars(error.message))
+        self.write(f"{styled(message, 'red', sys.stdout)}\n")
+        if error.hint:
+            self.write(f"{folded(strip_control_chars(error.hint))}\n")
+
+    def dim(self, text: str) -> str:
+        return quiet(text, sys.stdout)

@@ -1,0 +1,72 @@
+"""One turn of a conversation onto a writer: the one loop that drives it, for the chat, a pipe and `ask`."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from memchat.core.protocols import Cut
+from memchat.signals import Signals
+
+if TYPE_CHECKING:
+    from memchat.app import Chat
+    from memchat.chat.conversation import Turn
+    from memchat.repl.markdown.renderer import ReplyWriter
+
+
+class TurnWriter(Protocol):
+    """Where the pieces of a turn go. `feed` gets the reply, `think` what the model thinks before it."""
+
+    def feed(self, piece: str) -> None: ...
+
+    def think(self, piece: str) -> None: ...
+
+    def close(self) -> None:
+        """Write what was held back and end the last line. Also called for a reply that was cut off."""
+
+
+class AnswerWriter:
+    """A turn as its reply alone, onto `reply`, which is closed only where something came."""
+
+    def __init__(self, reply: "ReplyWriter") -> None:
+        self._reply = reply
+        self._begun = False
+
+    def feed(self, piece: str) -> None:
+        self._begun = True
+        self._reply.feed(piece)
+
+    def think(self, piece: str) -> None:
+        pass
+
+    def close(self) -> None:
+        if self._begun:
+            self._reply.close()
+
+
+CUT_NOTICES = {
+    Cut.LENGTH: "The reply was cut off at the model's length limit. Ask it to go on, or allow longer replies.",
+    Cut.FILTER: "The provider's content filter ended the reply here.",
+}
+
+
+def run_turn(chat: "Chat", begin: "Callable[[], Turn]", writer: TurnWriter, signals: Signals) -> "Turn":
+    """Have the turn that `begin` prepares answered onto `writer`, and recorded. Raises MemchatError, KeyboardInterrupt.
+
+    Ctrl-C may cut short the waiting and the reply, but not the recording of what came of it.
+    """
+    try:
+        with signals.interruptible():
+            turn = begin()
+        with turn, signals.interruptible():
+            try:
+                for part in turn.parts():
+                    (writer.think if part.thinking else writer.feed)(part.text)
+            finally:
+                writer.close()
+    finally:
+        chat.learning_worker.notify()
+    return turn
+
+
+def notices(turn: "Turn") -> list[str]:
+    """What the person should be told about a turn that is over."""
+    return [notice for notice in (turn.notice, CUT_NOTICES.get(turn.cut) if turn.cut else None) if notice]

@@ -1,0 +1,154 @@
+"""What a model writes for itself before it answers, told apart from the answer, also in pieces of a stream.
+
+Providers mostly send it in a field of its own. Local servers often leave it in the text: between tags at its beginning
+(`<think>` of DeepSeek and Qwen, `[THINK]` of Mistral), or in the channels of OpenAI's harmony format
+(`<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`), of which some servers remove
+the marks and leave `analysis…assistantfinal…`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+_TAGS = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+    "◁think▷": "◁/think▷",
+}
+_CHANNEL, _MESSAGE = "<|channel|>", "<|message|>"
+_ENDS = ("<|end|>", "<|return|>", "<|call|>")
+_BARE, _BARE_FINAL = "analysis", "assistantfinal"
+_OPENINGS = (*_TAGS, "<|start|>", _CHANNEL, _BARE)
+_UNOPENED = re.compile(r"(?:^|\n)\s*</think>\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the answer, or of the thinking before it."""
+
+    text: str
+    thinking: bool = False
+
+
+class ThinkingSplitter:
+    """Splits one reply that arrives in pieces, however they are cut.
+
+    Text is held back only as long as it may be a mark.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._state: Callable[[bool], Iterable[Part]] = self._beginning
+        self._end = ""
+        self._final = True
+
+    def feed(self, piece: str) -> Iterator[Part]:
+        """The parts of `piece` that are sure."""
+        self._held += piece
+        while True:
+            state = self._state
+            yield from state(False)
+            if self._state == state:
+                return
+
+    def close(self) -> Iterator[Part]:
+        """What was held back. The reply is over."""
+        while self._held:
+            state = self._state
+            yield from state(True)
+            if self._state == state:
+                return
+
+    def _beginning(self, final: bool) -> Iterable[Part]:
+        """Nothing of the answer has come yet: look for a mark."""
+        start = self._held.lstrip()
+        if not start or (not final and _may_become_mark(start)):
+            return ()
+        tag = next((tag for tag in _TAGS if start.startswith(tag)), None)
+        if tag is not None:
+            self._held = start.removeprefix(tag)
+            self._end, self._state = _TAGS[tag], self._within_tag
+        elif start.startswith(("<|start|>", _CHANNEL)):
+            self._held, self._state = start, self._header
+        elif start.startswith(_BARE) and start[len(_BARE) :][:1].isupper():
+            self._held, self._state = start, self._bare
+        else:
+            self._state = self._answer
+        return ()
+
+    def _within_tag(self, final: bool) -> Iterator[Part]:
+        text, found, rest = self._until((self._end,), final)
+        if text:
+            yield Part(text, thinking=True)
+        if found:
+            self._held, self._state = rest, self._beginning
+
+    def _header(self, final: bool) -> Iterable[Part]:
+        """Between the messages of the harmony format: up to the next one, whose channel says what it is."""
+        header, mark, body = self._held.partition(_MESSAGE)
+        if mark:
+            channel = header.partition(_CHANNEL)[2].strip()
+            self._final = not channel or channel.startswith("final")
+            self._held, self._state = body, self._message
+        elif final:
+            self._held = ""
+        return ()
+
+    def _message(self, final: bool) -> Iterator[Part]:
+        text, found, rest = self._until(_ENDS, final)
+        if text:
+            yield Part(text, thinking=not self._final)
+        if found:
+            self._held, self._state = rest, self._header
+
+    def _bare(self, final: bool) -> Iterator[Part]:
+        """Harmony without its marks: thinking if the final channel follows, else a reply that begins so by chance."""
+        before, found, rest = self._held.partition(_BARE_FINAL)
+        if found:
+            yield Part(before.removeprefix(_BARE), thinking=True)
+            self._held, self._state = rest, self._answer
+        elif final:
+            self._state = self._answer
+
+    def _answer(self, final: bool) -> Iterator[Part]:
+        text, self._held = self._held, ""
+        if text:
+            yield Part(text)
+
+    def _until(self, marks: tuple[str, ...], final: bool) -> tuple[str, bool, str]:
+        """The text before the first of `marks`, whether there was one, and what follows it; takes the text away."""
+        at, mark = min(((at, mark) for mark in marks if (at := self._held.find(mark)) >= 0), default=(-1, ""))
+        if at >= 0:
+            return self._held[:at], True, self._held[at + len(mark) :]
+        longest = 0 if final else max(map(len, marks)) - 1
+        keep = next(
+            (
+                n
+                for n in range(min(longest, len(self._held)), 0, -1)
+                if any(m.startswith(self._held[-n:]) for m in marks)
+            ),
+            0,
+        )
+        text = self._held[: len(self._held) - keep]
+        self._held = self._held[len(text) :]
+        return text, False, ""
+
+
+def _may_become_mark(start: str) -> bool:
+    """Whether what comes next decides; the bare word is a mark only where a capital follows it at once."""
+    return start == _BARE or any(mark != start and mark.startswith(start) for mark in _OPENINGS)
+
+
+def split_thinking(reply: str) -> tuple[str, str]:
+    """The answer in a whole reply, and the thinking in it. Also where only the closing tag is there."""
+    splitter = ThinkingSplitter()
+    parts = [*splitter.feed(reply), *splitter.close()]
+    answer = "".join(part.text for part in parts if not part.thinking)
+    thinking = "".join(part.text for part in parts if part.thinking)
+    if not thinking and (end := _UNOPENED.search(answer)):
+        return answer[end.end() :], answer[: end.start()]
+    return answer.lstrip("\n") if thinking else answer, thinking.strip()
