@@ -1,4 +1,4 @@
-"""Our own Python in a process of its own, for what this one must not do, or might not survive."""
+"""Run our own Python in a child process, for what this process must not do or might not survive."""
 
 import os
 import subprocess
@@ -10,9 +10,9 @@ from pathlib import Path
 def run_isolated_python(
     arguments: Sequence[str], given: bytes, timeout_s: float | None = None
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Python run with `arguments`, `given` on its standard input. Raises TimeoutExpired; a failure is in the result.
+    """Run Python with `arguments` and `given` on standard input. Raises TimeoutExpired; a failure is in the result.
 
-    -P and the very same path: nothing in the current folder may pass for a module of ours or of Python's.
+    The flag -P and the same path keep modules in the current folder from shadowing ours or Python's.
     """
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return subprocess.run(

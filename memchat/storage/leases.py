@@ -1,4 +1,4 @@
-"""Which process is at work on a piece of pending work, and whether it still lives."""
+"""Leases: which process works on a job, and whether that process still lives."""
 
 import os
 import sys
@@ -10,21 +10,19 @@ from functools import cache
 from memchat.errors import StoreError
 
 CLAIM_S = 900
-"""How long a claim holds, in seconds, where it cannot be seen that its process has died."""
+"""How long a lease holds, in seconds, where the death of its process cannot be seen."""
 
 
 @cache
 def process_lease_id() -> str:
-    """A name for this process that no other has: its id and a random part, for ids are used again."""
+    """Return a name that only this process has: its id and a random part, since ids are reused."""
     return f"{os.getpid()}.{uuid.uuid4().hex[:12]}"
 
 
 @contextmanager
 def releasing() -> Generator[None]:
-    """For what writes that a claim has ended: where that fails, as on a full disk, nobody waits for the claim.
-
-    This process then takes another name, and all that it has claimed so far is free.
-    """
+    """Release a lease in the block. If the write fails (disk full), change this process's id so that its leases count as
+    abandoned."""
     try:
         yield
     except StoreError:
@@ -33,7 +31,7 @@ def releasing() -> Generator[None]:
 
 
 def holder_is_dead(claim: str) -> bool:
-    """Whether the process behind `claim` has surely ended. False where that cannot be known."""
+    """Whether the process behind `claim` has certainly ended. False if that cannot be known."""
     if claim == process_lease_id() or sys.platform == "win32":
         return False
     try:

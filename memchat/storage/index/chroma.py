@@ -1,6 +1,6 @@
-"""Chroma behind a few verbs, in one folder that nobody else has open. Nothing else imports chromadb.
+"""Chroma behind a few verbs, in a folder that no other process has open. Only this module imports chromadb.
 
-Every failure, Rust panics among them, becomes `IndexBroken`: what the folder holds can then no longer be trusted.
+Every failure, including a Rust panic, becomes `IndexBroken`: the folder can then no longer be trusted.
 """
 
 import logging
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HNSW = {"space": "cosine", "ef_search": 200, "ef_construction": 200, "max_neighbors": 24}
-"""Of 300 questions over 50,000 vectors, many of them nearly alike, 99.9% of the true top 10 came back. With half of
-`ef_construction`, Chroma's default, whole clusters could not be reached: up to ten questions found none of the ten.
-Cannot be changed once a collection is made."""
+"""Measured with 300 questions over 50,000 vectors, many nearly alike: 99.9% of the true top 10 came back. With half of
+`ef_construction`, Chroma's default, whole clusters were unreachable: up to ten questions found none of the ten.
+These values are fixed when a collection is created."""
 NEVER_EVICT = 1_000_000
-"""Open collections Chroma may keep. It must never give one up by itself: what was not yet persisted in it is then
-missing from queries until the folder is opened anew."""
+"""How many collections Chroma may keep open. It must never evict one by itself: records that it has not persisted yet
+would be missing from queries until the folder is opened again."""
 PER_MEMORY = 4
-"""Vectors asked for at first for every memory wanted: a text and three cues."""
+"""Vectors requested at first per memory: one for the text and three for the cues."""
 
 
 class IndexBroken(Exception):
@@ -48,9 +48,9 @@ class Entry:
 
 
 class ChromaIndex:
-    """One collection per owner; one record per vector, under the id `{memory id}:{row}`. Made if it is missing.
+    """One collection per owner and one record per vector, with the id `{memory id}:{row}`. Creates missing collections.
 
-    The first record of a memory holds its text, its metadata, and how many records there are.
+    The first record of a memory holds its text, its metadata, and the number of its records.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +60,7 @@ class ChromaIndex:
 
     @property
     def opened(self) -> Collection[int]:
-        """The owners whose collections are loaded, about 3 MB each beside their vectors."""
+        """Owners whose collections are loaded; each takes about 3 MB beside its vectors."""
         return self._collections.keys()
 
     def close(self) -> None:
@@ -69,12 +69,12 @@ class ChromaIndex:
             self._client.close()
 
     def load(self, owner: int) -> None:
-        """Load the owner's collection, so that the first question does not wait for it."""
+        """Load the owner's collection ahead of the first query."""
         with _translated("loading the index"):
             self._collection(owner)
 
     def upsert(self, owner: int, entries: Sequence[Entry]) -> None:
-        """Write the entries whole. Holds the interpreter lock throughout: keep them few."""
+        """Write the entries whole. This holds the interpreter lock throughout, so pass few at a time."""
         import numpy as np
 
         if not entries:
@@ -88,7 +88,7 @@ class ChromaIndex:
             )
 
     def delete_stale(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
-        """Remove the records of `memory_ids` whose ids are not in `keep`; returns how many of the memories it held."""
+        """Remove the records of `memory_ids` whose ids are not in `keep`. Returns how many of the memories had records."""
         with _translated("removing from the index"):
             collection = self._collection(owner)
             first = collection.get(ids=[f"{memory_id}:0" for memory_id in memory_ids], include=["metadatas"])
@@ -102,7 +102,7 @@ class ChromaIndex:
         return len(first["ids"])
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]]:
-        """Ids of the memories with the highest cosine of any vector to any row of `query`, best first."""
+        """Return ids of the memories with the highest cosine of any vector to any row of `query`, best first."""
         with _translated("asking the index"):
             collection = self._collection(owner)
             wanted = limit * PER_MEMORY
@@ -113,7 +113,7 @@ class ChromaIndex:
                 wanted *= PER_MEMORY
 
     def all_records(self, owner: int) -> dict[str, "Vectors"]:
-        """Every record and its vector, for checking."""
+        """Yield every record with its vector, for verification."""
         with _translated("reading the index"):
             found = self._collection(owner).get(include=["embeddings"])
         return dict(zip(found["ids"], found["embeddings"], strict=True))
@@ -131,10 +131,10 @@ class ChromaIndex:
 
 
 def _load(collection: Any) -> None:
-    """Ask a collection something before anything else is done with it.
+    """Query a collection once before any other use.
 
-    Where a write comes before the first question, the first write after that question redoes up to a thousand others
-    and stops the whole process for more than a second.
+    Otherwise the first write after the first query repeats up to a thousand earlier ones and stops the process for more
+    than a second.
     """
     import numpy as np
 
@@ -143,8 +143,8 @@ def _load(collection: Any) -> None:
 
 
 def _open(folder: Path) -> Any:
-    """A client on `folder`, assembled by hand because only so the cache of collections can be sized."""
-    # Chroma begins with numpy.typing, which comes half made, for both, while another thread is importing numpy.
+    """Create a client on `folder`, assembled by hand because only so the cache of collections can be sized."""
+    # Chroma imports numpy.typing first. While another thread is importing numpy, both would get a half-made module.
     load_numpy()
     from chromadb.api import ServerAPI
     from chromadb.api.client import Client
@@ -170,7 +170,7 @@ def _metadata(entry: Entry) -> dict[str, str | int]:
 
 
 def _nothing(entry: Entry) -> list[None]:
-    """What the records behind the first say of a memory: writing it again there takes longer than their vectors."""
+    """Metadata of the later records of a memory: empty, since writing it again takes longer than their vectors."""
     return [None] * (len(entry.kinds) - 1)
 
 
@@ -179,7 +179,7 @@ def _memory_of(record: str) -> str:
 
 
 def _enough(ids: Sequence[str], limit: int, wanted: int) -> bool:
-    """Whether more records could not bring further memories that are wanted."""
+    """Whether more records could not add another wanted memory."""
     return len(ids) < wanted or len({_memory_of(record) for record in ids}) >= limit
 
 

@@ -1,4 +1,4 @@
-"""Where the index of a database lies, and what goes into it."""
+"""Where the index of a database lies, and which owners it covers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,6 @@ class IndexConfig:
 
     @classmethod
     def beside(cls, database: Path, fingerprint: str, index_from: int = 0) -> "IndexConfig":
-        """The index of `database`, which lies in the same folder."""
+        """Return the configuration of the index in the folder of `database`."""
         index, lock = database.with_name("index"), database.with_name("index.lock")
         return cls(index, lock, database, fingerprint, index_from)

@@ -1,4 +1,4 @@
-"""The index's folder under its lock: what any process does with it, whether or not a keeper of it runs there."""
+"""The folder of the index and its lock: what any process may do with it, with or without an indexer of its own."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Phase(StrEnum):
-    """Where the index stands; answers come from it in READY, and for the owners already done in FILLING."""
+    """State of the index. It answers in READY, and in FILLING for owners that are complete."""
 
     STARTING = "starting"
     ELSEWHERE = "another process has it"
@@ -43,14 +43,14 @@ class IndexState:
 
 
 def index_lock(place: IndexConfig) -> "BaseFileLock":
-    """The lock that goes with the folder. It belongs to the thread that takes it."""
+    """Create the lock of the folder. It belongs to the thread that takes it."""
     from filelock import FileLock
 
     return FileLock(place.lock, mode=0o600)
 
 
 def try_acquire(lock: "BaseFileLock") -> bool:
-    """Take the lock if nobody has it, without waiting. StoreError where there can be none."""
+    """Take the lock if it is free, without waiting. Raises StoreError where no lock file can be made."""
     from filelock import Timeout
 
     with translate_errors(Path(lock.lock_file)):
@@ -64,14 +64,14 @@ def try_acquire(lock: "BaseFileLock") -> bool:
 
 
 def remove_index(place: IndexConfig) -> None:
-    """Remove the folder and all that is in it, which is only for the holder of the lock."""
+    """Remove the folder with everything in it. Only the holder of the lock may call this."""
     with translate_errors(place.index):
         if place.index.exists():
             remove_folder(place.index)
 
 
 def drop_index_now(place: IndexConfig) -> bool:
-    """Remove the index from disk if no process has it; False when one does."""
+    """Remove the index from disk if no process owns it; return False if one does."""
     private_folder(place.lock.parent)
     lock = index_lock(place)
     if not try_acquire(lock):
@@ -84,9 +84,9 @@ def drop_index_now(place: IndexConfig) -> bool:
 
 
 def wait_until_dropped(place: IndexConfig, database: Database, erasure: int, timeout_s: float) -> bool:
-    """Wait until the index is gone that may hold what `erasure` erased; whoever had it. False when time runs out.
+    """Wait until no index remains that may hold what `erasure` deleted. Returns False when time runs out.
 
-    The index is removed here as soon as nobody has it, so that an owner that dies is not waited for.
+    As soon as no process owns the index, it is removed here, so that an owner that died is not waited for.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -101,9 +101,9 @@ def wait_until_dropped(place: IndexConfig, database: Database, erasure: int, tim
 
 
 def rebuild_now(place: IndexConfig, progress: Callable[[int, int], None]) -> int:
-    """Build the index from the vectors in the database and leave it closed; returns how many memories are in it.
+    """Build the index from the vectors in the database and close it. Returns how many memories it holds.
 
-    `progress(done, total)` is called along the way, in memories. Raises StoreBusy while another process has the index,
+    Calls `progress(done, total)` along the way, in memories. Raises StoreBusy while another process owns the index, and
     StoreError when it cannot be built.
     """
     with Database(place.database) as database:
@@ -123,7 +123,7 @@ def rebuild_now(place: IndexConfig, progress: Callable[[int, int], None]) -> int
 
 
 def inspect_index(place: IndexConfig) -> IndexState:
-    """How the index stands, for a process that does not keep it. Loads nothing and changes nothing."""
+    """Describe the index for a process that does not own it. Loads and changes nothing."""
     if not place.index.exists():
         return IndexState(False, Phase.ABSENT)
     lock = index_lock(place)
@@ -156,5 +156,5 @@ def _built(place: IndexConfig, database: Database, progress: Callable[[int, int]
 
 
 def mark_index_dropped(database: Database, erasure: int) -> None:
-    """Tell whoever erased, up to `erasure`, that no index of before is left."""
+    """Record, for every waiting eraser up to `erasure`, that no earlier index is left."""
     database.execute("UPDATE erasures SET index_dropped = 1 WHERE index_dropped = 0 AND id <= ?", (erasure,))

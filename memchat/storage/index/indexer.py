@@ -1,7 +1,7 @@
-"""The keeper of the index: owns it for this process, keeps it up to date, and throws it away when it must.
+"""The indexer: owns the index for this process, keeps it up to date, and discards it when it must.
 
-One process at a time owns the index, by a file lock it holds for as long as it lives. A thread of the keeper's own does
-all that touches the folder; recall only asks, and is answered None whenever the exact scan is the better answer.
+One process at a time owns the index through a file lock that it holds for life. A thread of the indexer does everything
+that touches the folder. Recall only asks, and gets None whenever the exact scan is the better answer.
 """
 
 import logging
@@ -27,18 +27,18 @@ log = logging.getLogger(__name__)
 LOCK_EVERY_S = 1.0
 LOOK_EVERY_S = 0.2
 PACE_S = 0.01
-"""Between two writes, so that the person's own thread gets its turn."""
+"""Pause between two writes, in seconds, so that the main thread gets its turn."""
 WAIT_S = 0.1
-"""How long a question may wait for the last few changes to be indexed."""
+"""How long a query may wait for the last few changes to be indexed, in seconds."""
 FEW_CHANGES = 16
 MAX_FAILURES = 3
 REOPEN_EVERY_S = 60.0
 
 
 class Indexer:
-    """Start it, ask it, close it. A process that ends without `close` costs a rebuild and nothing else.
+    """Start it, query it, close it. A process that ends without `close` costs a rebuild and nothing else.
 
-    The first question starts it as well, and is answered None.
+    The first query starts it as well, and gets None.
     """
 
     def __init__(self, place: IndexConfig) -> None:
@@ -57,18 +57,18 @@ class Indexer:
         self._nothing_at: Position | None = None
 
     def start(self) -> None:
-        """Begin to bring the index up, unless that has begun."""
+        """Start bringing the index up to date, unless that has begun."""
         with self._news:
             if self._thread.ident is None and not self._stop:
                 self._thread.start()
 
     def wake(self) -> None:
-        """There may be changes: look now."""
+        """Look for changes now."""
         with self._news:
             self._news.notify_all()
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Close the index with its mark and let the lock go. Work left over is done at the next start."""
+        """Close the index with its manifest and release the lock. Unfinished work is done at the next start."""
         self._stop = True
         self.wake()
         if self._thread.ident is not None:
@@ -78,9 +78,9 @@ class Indexer:
         return self._state
 
     def nearest(self, owner: int, query: "Vectors", limit: int, asked_at: Position) -> list[tuple[str, float]] | None:
-        """Ids of the owner's memories nearest to any row of `query`, best first.
+        """Return ids of the owner's memories nearest to any row of `query`, best first.
 
-        None when the index cannot answer for the owner as of `asked_at`. Never raises for the index's sake.
+        Returns None when the index cannot answer for the owner as of `asked_at`. Never raises because of the index.
         """
         self.start()
         index = self._index
@@ -120,7 +120,7 @@ class Indexer:
             self._set(Phase.CLOSED if self._stop else Phase.OFF)
 
     def _run_while_locked(self, database: Database) -> None:
-        """Take the lock, if it is free, and keep the index until told to stop or until it breaks."""
+        """Take the lock if it is free, and maintain the index until told to stop or until it breaks."""
         lock = index_lock(self._place)
         if not try_acquire(lock):
             self._set(Phase.ELSEWHERE)
@@ -137,7 +137,7 @@ class Indexer:
         except (IndexBroken, MemchatError) as error:
             self._discard_broken(str(error))
         except Exception as error:
-            # Whatever it was: recall goes on without the index, and the folder must not be left half written.
+            # After any failure recall goes on without the index, and the folder must not stay half written.
             log.debug("in the index's thread", exc_info=True)
             self._discard_broken(type(error).__name__)
         finally:
@@ -158,7 +158,7 @@ class Indexer:
             self._pause(LOCK_EVERY_S)
 
     def _open(self, database: Database) -> None:
-        """Open the index, unless there is nothing to put into it: then Chroma is not even imported."""
+        """Open the index, unless there is nothing to index: then Chroma is not even imported."""
         now = position(database)
         if now != self._nothing_at and not owners_to_index(self._place, database):
             remove_index(self._place)
@@ -187,7 +187,7 @@ class Indexer:
         self._pause(PACE_S if worked else LOOK_EVERY_S)
 
     def _drop(self) -> None:
-        """Another epoch has begun: nothing that was erased may stay on disk."""
+        """Remove the index from disk: a new epoch means that something in it was deleted."""
         index, self._index = self._index, None
         if index is not None:
             index.discard()

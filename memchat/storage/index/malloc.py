@@ -1,7 +1,7 @@
-"""What this process gave back of its memory is overwritten: Chroma writes what it finds in fresh memory to the disk.
+"""Overwrite freed memory: Chroma writes uninitialised buffers to disk, which may hold deleted text.
 
-Its HNSW files hold room for vectors to come, which is memory as `malloc` gave it. Without this, texts and ids of
-memories that were forgotten in a running chat lay in `data_level0.bin` of the index built afterwards.
+Its HNSW files reserve room for later vectors, in memory as `malloc` returned it. Without this, texts and ids of
+memories that were forgotten in a running chat lay in `data_level0.bin` of the index that was built afterwards.
 """
 
 import ctypes
@@ -9,13 +9,13 @@ import sys
 from functools import cache
 
 _M_PERTURB = -6
-"""glibc's `mallopt`: memory is filled when it is freed with this byte, and with its complement when it is given out."""
+"""glibc's `mallopt` option: fill memory with this byte when it is freed, and with its complement when it is allocated."""
 _FREED = 0xFF
 
 
 @cache
 def overwrite_freed_memory() -> None:
-    """From now on, in all threads, as far as the C library can; it costs no time that could be measured."""
+    """Turn it on for all threads, as far as the C library can. No cost could be measured."""
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:

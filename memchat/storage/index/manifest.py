@@ -1,7 +1,7 @@
-"""The mark of an index that was closed cleanly, and the check that what lies on disk is still that index.
+"""The manifest of an index that was closed cleanly, and the check that the files on disk still match it.
 
-Chroma rewrites its files in place and reads damaged ones until the process dies, so nothing is opened that does not
-carry the mark; the mark is taken away, for good, before it is opened.
+Chroma rewrites its files in place and reads damaged ones until the process dies. So an index without a manifest is
+never opened, and the manifest is removed, durably, before the index is opened.
 """
 
 import json
@@ -20,11 +20,10 @@ BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class IndexManifest:
-    """What an index holds: all changes up to `seq`, as of an epoch, which an erasure ends.
+    """What an index holds: all changes up to `seq`, within one epoch of the database.
 
-    `memories` counts those indexed of each owner; `filling` names the owners that are not complete yet with the last
-    memory number done. `last` names the change at `seq`: a database that was put in the place of another one has
-    another there.
+    `memories` counts the indexed ones by owner. `filling` names the owners that are not complete yet with the last memory
+    number done. `last` identifies the change at `seq`: a database put in the place of another has a different one there.
     """
 
     folder: str
@@ -68,7 +67,7 @@ def write_manifest(index: Path, coverage: IndexManifest, known: Mapping[str, Fil
 
 
 def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
-    """What the mark says, when the index is byte for byte what it was; None when it must not be opened."""
+    """Return the manifest if the index is byte for byte what it was, else None: it must not be opened."""
     try:
         content = json.loads((index / MANIFEST_FILE).read_text(encoding="ascii"))
         coverage, stamps = _parsed(content)
@@ -80,12 +79,12 @@ def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
 
 
 def marked(index: Path) -> bool:
-    """Whether the mark is there, its truth not looked at."""
+    """Whether there is a manifest, without checking it."""
     return (index / MANIFEST_FILE).is_file()
 
 
 def remove_manifest(index: Path) -> None:
-    """Take the mark away so that it stays away."""
+    """Remove the manifest durably."""
     (index / MANIFEST_FILE).unlink(missing_ok=True)
     _sync_folder(index)
 

@@ -1,4 +1,4 @@
-"""A thing many threads use at once, until one of them has to close it."""
+"""A lock for many readers and one closer."""
 
 import threading
 from collections.abc import Generator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class ReadWriteLock:
-    """Open from the start. Shutting it waits until everybody who is in has left."""
+    """Open at first. Writing waits until all readers have left."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -15,7 +15,7 @@ class ReadWriteLock:
 
     @contextmanager
     def read(self) -> Generator[bool]:
-        """Yields whether the gate is open; while the block runs, it then cannot be shut."""
+        """Yield whether the lock is open. While the block runs, no writer can enter."""
         with self._changed:
             entered = self._open
             self._inside += entered
@@ -28,14 +28,14 @@ class ReadWriteLock:
 
     @contextmanager
     def write(self) -> Generator[None]:
-        """Keep everybody out while the block runs; it stays shut if the block fails."""
+        """Keep all readers out while the block runs. The lock stays closed if the block fails."""
         self.close()
         yield
         with self._changed:
             self._open = True
 
     def close(self) -> None:
-        """Shut it for good."""
+        """Close it for good."""
         with self._changed:
             self._open = False
             self._changed.wait_for(lambda: self._inside == 0)

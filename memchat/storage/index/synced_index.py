@@ -1,6 +1,6 @@
-"""An index while it is open: filled from the database in small steps, kept up to date, asked, closed with its mark.
+"""An open index: filled from the database in small steps, kept up to date, queried, closed with its manifest.
 
-One thread fills and closes it; `nearest` may be called from others meanwhile.
+One thread fills and closes it; others may call `nearest` meanwhile.
 """
 
 import logging
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 32
-"""Records a write: it holds the interpreter lock for about a millisecond each."""
+"""Records per write; each holds the interpreter lock for about a millisecond."""
 CHANGES = 32
 MAX_OPEN = 32
 """Collections kept loaded at a time."""
@@ -39,10 +39,9 @@ _CURRENT = """
 
 
 class SyncedIndex:
-    """The index of `place`, which the caller holds the lock of, brought to life: the one on disk if it can be
-    trusted, else an empty one.
+    """The index of `place`, whose lock the caller holds: the one on disk if it can be trusted, else an empty one.
 
-    Raises IndexBroken, OSError and StoreError; after any of them only `discard` makes sense.
+    Raises IndexBroken, OSError and StoreError; after any of them only `discard` may be called.
     """
 
     def __init__(self, place: IndexConfig, database: Database, batch: int = BATCH_RECORDS) -> None:
@@ -58,7 +57,7 @@ class SyncedIndex:
         if found is None and place.index.exists():
             remove_folder(place.index)
         private_folder(place.index)
-        # Chroma makes its files with the process's umask; behind a folder nobody else may enter that does not matter.
+        # Chroma creates its files with the process's umask; the folder's own mode keeps other users out.
         place.index.chmod(0o700)
         self._folder.mkdir(exist_ok=True)
         remove_manifest(place.index)
@@ -68,7 +67,7 @@ class SyncedIndex:
 
     @property
     def indexed(self) -> int:
-        """How many memories are in it."""
+        """How many memories it holds."""
         return sum(self._memories.values())
 
     @property
@@ -77,39 +76,39 @@ class SyncedIndex:
         return bool(self._filling)
 
     def holds(self, owner: int) -> bool:
-        """Whether all of the owner's memories as they were at `seq` are in it."""
+        """Whether it holds all of the owner's memories as they were at `seq`."""
         return owner in self._memories and owner not in self._filling
 
     def has_room_for(self, owner: int) -> bool:
-        """Whether a question about the owner loads no collection beyond those that may be."""
+        """Whether a query for the owner would load no more collections than allowed."""
         return owner in self._chroma.opened or len(self._chroma.opened) < MAX_OPEN
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]] | None:
-        """Ids of the owner's memories nearest to any row of `query`, best first; None while it is being closed."""
+        """Return ids of the owner's memories nearest to any row of `query`, best first; None while the index is closing."""
         with self._gate.read() as open_now:
             return self._chroma.nearest(owner, query, limit) if open_now else None
 
     def step(self) -> bool:
-        """Do one small piece of what is left to do; False when there was nothing."""
+        """Do one small piece of the remaining work; return False when there was none."""
         if self._filling:
             self._fill()
             return True
         return self._catch_up()
 
     def warm(self) -> None:
-        """Load the collection of the owner who was last active, so that the first question does not wait for it."""
+        """Load the collection of the most recently active owner ahead of the first query."""
         owner = self._db.value("SELECT owner FROM changes ORDER BY seq DESC LIMIT 1")
         if owner is not None and self.holds(owner):
             self._chroma.load(owner)
 
     def reopen(self) -> None:
-        """Close and open Chroma, which unloads every collection."""
+        """Close and open Chroma again, which unloads every collection."""
         with self._gate.write():
             self._chroma.close()
             self._chroma = ChromaIndex(self._folder)
 
     def close(self) -> None:
-        """Close Chroma and mark what it leaves as clean."""
+        """Close Chroma and write the manifest."""
         self._gate.close()
         self._chroma.close()
         coverage = IndexManifest(
@@ -124,7 +123,7 @@ class SyncedIndex:
         write_manifest(self._place.index, coverage, self._stamps)
 
     def discard(self) -> None:
-        """Close Chroma and remove all that is on disk."""
+        """Close Chroma and remove everything on disk."""
         self._gate.close()
         try:
             self._chroma.close()
@@ -132,7 +131,7 @@ class SyncedIndex:
             remove_folder(self._place.index)
 
     def differences(self, owner: int) -> tuple[list[str], list[str], list[str]]:
-        """Records that are missing, that should not be there, and whose vector is another, by their ids."""
+        """List the ids of records that are missing, that should not exist, and whose vector differs."""
         import numpy as np
 
         held = self._chroma.all_records(owner)
@@ -144,7 +143,7 @@ class SyncedIndex:
 
     @property
     def owners(self) -> list[int]:
-        """Those whose memories are all in it."""
+        """Owners whose memories are all indexed."""
         return [owner for owner in self._memories if self.holds(owner)]
 
     def _fill(self) -> None:
@@ -178,7 +177,7 @@ class SyncedIndex:
         return True
 
     def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
-        """Bring these memories to their present state, whatever happened to them."""
+        """Bring these memories to their present state after any change."""
         marks = ",".join("?" * len(memory_ids))
         sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
         entries = self._entries(sql, owner, *memory_ids)
@@ -200,7 +199,7 @@ class SyncedIndex:
 
 
 def usable(place: IndexConfig, database: Database) -> tuple[IndexManifest, Stamps] | None:
-    """The index on disk, if it was closed cleanly, is undamaged, and no other epoch has begun since."""
+    """Return the manifest of the index on disk if it was closed cleanly, is undamaged, and belongs to this epoch."""
     found = read_manifest(place.index)
     if found is None:
         return None
@@ -212,12 +211,12 @@ def usable(place: IndexConfig, database: Database) -> tuple[IndexManifest, Stamp
 
 
 def change_at(database: Database, seq: int) -> str:
-    """What no other change has in common with the one at `seq`; empty where there is none."""
+    """Return a value that identifies the change at `seq`; empty if there is none."""
     return str(database.value("SELECT memory_id || ' ' || at FROM changes WHERE seq = ?", (seq,)) or "")
 
 
 def owners_to_index(place: IndexConfig, database: Database) -> list[int]:
-    """The owners with enough memories, the one last active first."""
+    """List the owners with enough memories, the most recently active one first."""
     rows = database.rows(
         "SELECT owner FROM memories WHERE superseded_by IS NULL GROUP BY owner HAVING count(*) >= ?"
         " ORDER BY max(created_at) DESC",
@@ -240,7 +239,7 @@ def _nothing_yet(place: IndexConfig, database: Database) -> IndexManifest:
 
 
 def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:
-    """What goes into the index of these rows; memories whose vectors cannot be those of `fingerprint` are left out."""
+    """Build the index entries of these rows. Leaves out memories whose vectors cannot be those of `fingerprint`."""
     found = []
     for row in rows:
         if (embedded := decode_vectors(row["kinds"], row["vectors"], fingerprint)) is not None:
@@ -250,7 +249,7 @@ def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:
 
 
 def _first_records(entries: Iterable[Entry], records: int) -> list[Entry]:
-    """As many entries from the front as hold no more than `records` records, at least one."""
+    """Take as many entries from the front as hold at most `records` records, at least one."""
     chosen: list[Entry] = []
     for entry in entries:
         records -= len(entry.kinds)

@@ -1,4 +1,4 @@
-"""Whether the index says what the database says, for `memchat doctor`."""
+"""Compare the index with the database, for `memchat doctor`."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from memchat.storage.index.synced_index import SyncedIndex, usable
 
 @dataclass(frozen=True, slots=True)
 class IndexCheck:
-    """Ids of records, `{memory id}:{row}`: missing, there without a memory, with another vector than the memory's."""
+    """Ids of records, `{memory id}:{row}`: missing ones, ones without a memory, and ones with a different vector."""
 
     memories: int = 0
     missing: tuple[str, ...] = ()
@@ -27,8 +27,8 @@ class IndexCheck:
 def verify_index(place: IndexConfig) -> IndexCheck | None:
     """Open the index, bring it up to date and compare every record with the database.
 
-    None when there is no index that may be opened, or another process has it. An index that fails while it is looked
-    at is removed, and StoreError says so.
+    Returns None when there is no index that may be opened, or another process owns it. An index that fails meanwhile is
+    removed, and StoreError says so.
     """
     lock = index_lock(place)
     if not try_acquire(lock):
