@@ -21,8 +21,8 @@ def process_lease_id() -> str:
 
 @contextmanager
 def releasing() -> Generator[None]:
-    """Release a lease in the block. If the write fails (disk full), change this process's id so that its leases count as
-    abandoned."""
+    """Release a lease in the block. If the write fails (disk full), change this process's id so that its leases count
+    as abandoned."""
     try:
         yield
     except StoreError:

@@ -9,7 +9,8 @@ import sys
 from functools import cache
 
 _M_PERTURB = -6
-"""glibc's `mallopt` option: fill memory with this byte when it is freed, and with its complement when it is allocated."""
+"""glibc's `mallopt` option: fill memory with this byte when it is freed, and with its complement when it is allocated.
+"""
 _FREED = 0xFF
 
 

@@ -22,8 +22,9 @@ BLOCK = 2**20
 class IndexManifest:
     """What an index holds: all changes up to `seq`, within one epoch of the database.
 
-    `memories` counts the indexed ones by owner. `filling` names the owners that are not complete yet with the last memory
-    number done. `last` identifies the change at `seq`: a database put in the place of another has a different one there.
+    `memories` counts the indexed ones by owner. `filling` names the owners that are not complete yet with the last
+    memory number done. `last` identifies the change at `seq`: a database put in the place of another has a different
+    one there.
     """
 
     folder: str

@@ -84,7 +84,8 @@ class SyncedIndex:
         return owner in self._chroma.opened or len(self._chroma.opened) < MAX_OPEN
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]] | None:
-        """Return ids of the owner's memories nearest to any row of `query`, best first; None while the index is closing."""
+        """Return ids of the owner's memories nearest to any row of `query`, best first; None while the index is
+        closing."""
         with self._gate.read() as open_now:
             return self._chroma.nearest(owner, query, limit) if open_now else None
 
