@@ -12,7 +12,7 @@ It is the same engine as in the terminal, on the same store: what one learns the
 import logging
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -35,6 +35,8 @@ from memchat.recall.retriever import Query
 from memchat.storage.erasure.eraser import ErasureReport
 
 if TYPE_CHECKING:
+    from memchat.chat.completions import CompletionTurn
+    from memchat.core.protocols import CompletionModel
     from memchat.learning.pipeline import LearningContext
     from memchat.learning.worker import LearningWorker
     from memchat.memories.service import MemoryService
@@ -135,6 +137,11 @@ class Memory:
         """Whether what `warm_up` began to load is there."""
         return self._app.warm
 
+    @property
+    def model(self) -> str:
+        """The model that answers where no agent's profile names another."""
+        return self._app.choice().name
+
     def close(self, timeout_s: float | None = None) -> None:
         """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
         with self._lock:
@@ -210,29 +217,108 @@ class Memory:
         `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
         about how to be answered first and without a score.
         """
+        pieces = self.chat_stream(
+            message,
+            user_id,
+            agent_id=agent_id,
+            run_id=run_id,
+            system=system,
+            prompt=prompt,
+            metadata=metadata,
+        )
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as ended:
+                row: Row = ended.value
+                return row
+
+    def chat_stream(
+        self,
+        message: str,
+        user_id: Id,
+        *,
+        agent_id: Id | None = None,
+        run_id: Id | None = None,
+        system: str | None = None,
+        prompt: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Generator[str, None, Row]:
+        """The same turn with the reply as it arrives; what `chat` returns is the generator's return value.
+
+        Closing the generator ends the call to the model; what came until then is recorded.
+        """
         if user_id is None:
             raise UsageError("user_id is missing: say who is speaking.")
         whose = schemas.entity_ids(user_id, agent_id, run_id)
         message = schemas.text("message", message)
+        options = ChatOptions(
+            whose.user or "",
+            whose.agent,
+            system=schemas.text_or_none("system", system),
+            instructions=schemas.text_or_none("prompt", prompt),
+            metadata=schemas.plain_metadata(metadata),
+        )
         with self._place() as place:
             session = self._session(place, whose)
-            options = ChatOptions(
-                whose.user or "",
-                whose.agent,
-                session=session,
-                system=schemas.text_or_none("system", system),
-                instructions=schemas.text_or_none("prompt", prompt),
-                metadata=schemas.plain_metadata(metadata),
-            )
             choice = self._app.choice(agent=whose.agent)
-            learner = self._common_learner(choice.extraction)
-            profile = self.settings.profile(whose.agent)
-            recall = place.recall(profile.top_k if profile else None)
-            with self._app.conversation(options, choice.name, place.store, recall).turn(message) as turn:
-                for _ in turn:
-                    pass
-            learner.notify()
+            conversation = self._app.conversation(
+                replace(options, session=session), choice.name, place.store, self._recall(place, whose)
+            )
+            with self._learning_after(choice.extraction), conversation.turn(message) as turn:
+                yield from turn
         return schemas.chat_row(turn, session)
+
+    def complete(self, request: Mapping[str, Any], user_id: Id, *, run_id: Id | None = None) -> Row:
+        """A chat completion in OpenAI's shapes, `request` as its clients send it, with what is remembered put in.
+
+        The messages of the request are the conversation; the last one of the user is learned from, in the background.
+        """
+        with self._completion(request, user_id, run_id) as (model, turn):
+            found = model.complete(turn.request)
+            turn.note(found)
+        return found
+
+    def complete_stream(
+        self, request: Mapping[str, Any], user_id: Id, *, run_id: Id | None = None
+    ) -> Generator[Row, None, None]:
+        """The chunks of the same as they arrive."""
+        with (
+            self._completion(request, user_id, run_id) as (model, turn),
+            closing(model.stream(turn.request)) as chunks,
+        ):
+            for chunk in chunks:
+                turn.note(chunk)
+                yield chunk
+
+    @contextmanager
+    def _completion(
+        self, request: Mapping[str, Any], user_id: Id, run_id: Id | None
+    ) -> "Generator[tuple[CompletionModel, CompletionTurn]]":
+        whose = schemas.entity_ids(user_id, None, run_id)
+        with self._place() as place:
+            choice = self._app.choice()
+            options = ChatOptions(whose.user or "", session=self._session(place, whose))
+            recall = self._recall(place, whose)
+            model, turn = self._app.completion(options, choice.name, recall, request, place.store)
+            with self._learning_after(choice.extraction), turn:
+                yield model, turn
+
+    @contextmanager
+    def _learning_after(self, extraction_model: str) -> Generator[None]:
+        """Learn in the background once the block is done or left; not where the model has just failed."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            self._common_learner(extraction_model).notify()
+            raise
+        self._common_learner(extraction_model).notify()
+
+    def _recall(self, place: _Connection, whose: EntityIds) -> "Retriever":
+        profile = self.settings.profile(whose.agent)
+        return place.recall(profile.top_k if profile else None)
 
     # Reading.
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memchat.chat.sessions import ChatOptions, conversation_options, open_session
 from memchat.config import MemoryMode, Settings
-from memchat.core.protocols import Clock, Embedder, LanguageModel, MemoryFilter
+from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageModel, MemoryFilter
 from memchat.core.types import Memory, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
@@ -22,6 +22,7 @@ from memchat.storage.store import Store
 
 if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
+    from memchat.chat.completions import CompletionTurn
     from memchat.chat.conversation import Conversation
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
     from memchat.learning.worker import LearningWorker
@@ -257,7 +258,39 @@ class App:
             on_retry=self._on_retry,
         )
 
+    def completion_model(self, name: str) -> CompletionModel:
+        """The model under `name`, asked in OpenAI's shapes."""
+        from memchat.llm.completions import LiteLLMCompletions, TextCompletions
+
+        if name == OFFLINE:
+            return TextCompletions(self.model(name), self.clock)
+        from memchat.llm.litellm_errors import Endpoint
+        from memchat.llm.retry import RetryPolicy
+
+        access = self._access.get(name, ModelOptions())
+        endpoint = Endpoint(name, access.api_key, access.api_base, self.settings.timeout_s)
+        return LiteLLMCompletions(endpoint, RetryPolicy(self.settings.retries, self._on_retry))
+
     # Conversations.
+
+    def completion(
+        self, options: ChatOptions, model: str, recall: "Retriever", request: Mapping[str, Any], store: Store
+    ) -> "tuple[CompletionModel, CompletionTurn]":
+        """A chat completion with memory whose conversation the client brings, over `store`."""
+        from memchat.chat.completions import CompletionParts, CompletionTurn
+
+        session = open_session(options, store.transcripts, self.settings)
+        asked = self.completion_model(model)
+        parts = CompletionParts(
+            session,
+            asked,
+            store.transcripts,
+            None if self.settings.memory is MemoryMode.OFF else recall,
+            conversation_options(options, self.settings, session.agent),
+            self.model(OFFLINE).count_tokens,
+            self.clock,
+        )
+        return asked, CompletionTurn(parts, request)
 
     def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda lesson: None) -> Chat:
         """Begin or take up a conversation, its learner not woken yet. Raises UsageError for one with another agent."""

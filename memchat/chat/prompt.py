@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain
 
 from memchat.core.protocols import PromptMessage
@@ -46,6 +46,16 @@ def system_prompt(persona: Persona, now: datetime, memories: Sequence[Memory], w
         parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))
     if persona.remembers:
         parts.append(USE_OF_MEMORY + "\n\n" + render(memories, now.date()))
+    return "\n\n".join(parts)
+
+
+def memory_part(today: date, memories: Sequence[Memory], wishes: Sequence[Memory]) -> str:
+    """What memory adds to instructions that a client brings of its own; empty where there is nothing to add."""
+    parts = []
+    if wishes:
+        parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))
+    if memories:
+        parts.append(USE_OF_MEMORY + "\n\n" + render(memories, today))
     return "\n\n".join(parts)
 
 

@@ -1,6 +1,6 @@
 """What the core asks of the world: `memchat.llm` and `memchat.storage` implement it, tests run over the real ones."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -109,6 +109,25 @@ class LanguageModel(Protocol):
         """
 
     def complete(self, request: ModelRequest) -> Completion: ...
+
+
+CountTokens = Callable[[str], int]
+
+
+class CompletionModel(Protocol):
+    """A model asked in OpenAI's shapes: `request` holds "messages" and what else OpenAI's clients send.
+
+    Failures are `ModelError`s.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A whole chat completion."""
+
+    def stream(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
+        """The chunks of a chat completion as they arrive. Closing the generator ends the connection at once."""
 
 
 class Embedder(Protocol):

@@ -4,33 +4,25 @@ Any page that a person opens can send requests to the ports of their machine. It
 cannot send JSON without being asked first whether it may, which nothing here answers with yes.
 """
 
-import json
 import logging
-from collections.abc import Mapping
 from hmac import compare_digest
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memchat.errors import traceback_without_message
+from memchat.servers.answers import Json, failure
 
 log = logging.getLogger(__name__)
 
 HEALTH = ("/health", "/ready")
 MAX_BODY = 256 << 10
 """Bytes. What is sent is read by rules several times over, and a megabyte can keep them busy for a minute."""
-
-
-class Json(JSONResponse):
-    """JSON in ASCII: half a surrogate pair, which JSON can carry into the name that a failure is about, is no UTF-8."""
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+MAX_COMPLETION = 32 << 20
+"""Bytes of a request for a chat completion: a whole conversation, of which the last message alone is read by rules."""
 
 
 class AccessMiddleware:
@@ -53,23 +45,26 @@ class AccessMiddleware:
             await refusal(scope, receive, send)
             return
         try:
-            await self._app(scope, _bounded(receive), send)
+            most = MAX_COMPLETION if scope.get("path") == "/v1/chat/completions" else MAX_BODY
+            await self._app(scope, _bounded(receive, most), send)
         except Exception as error:
             log.error("%s", traceback_without_message(error))
 
     def _refusal(self, scope: Scope) -> Json | None:
         headers = Headers(scope=scope)
         if "transfer-encoding" in headers and "content-length" in headers:
-            return answer(400, "The request names two lengths of its body.", headers={"Connection": "close"})
+            return failure(scope, 400, "The request names two lengths of its body.", headers={"Connection": "close"})
         if not self._any_name and not is_loopback(_name(headers.get("host", ""))):
-            return answer(403, "Without a key this server answers to loopback names alone.", "Call it by 127.0.0.1.")
+            return failure(
+                scope, 403, "Without a key this server answers to loopback names alone.", "Call it by 127.0.0.1."
+            )
         if _is_cross_origin(headers):
-            return answer(403, "This server does not answer web pages of another origin.")
+            return failure(scope, 403, "This server does not answer web pages of another origin.")
         if self._key is not None and scope["path"] not in HEALTH and not self._has_key(headers):
             hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
-            return answer(401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
+            return failure(scope, 401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
         if _repeats(scope["query_string"]):
-            return answer(400, "A name stands twice in the query.", "Give each one once.")
+            return failure(scope, 400, "A name stands twice in the query.", "Give each one once.")
         return None
 
     def _has_key(self, headers: Headers) -> bool:
@@ -80,12 +75,7 @@ class AccessMiddleware:
         return compare_digest(given.encode("latin-1"), self._key)
 
 
-def answer(status: int, detail: str, hint: str | None = None, headers: Mapping[str, str] | None = None) -> Json:
-    """How every failure is answered."""
-    return Json({"detail": detail, "hint": hint}, status, headers)
-
-
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """`receive`, which raises HTTPException as soon as a body is too long, whatever length was announced."""
     size = 0
 
@@ -93,8 +83,8 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY:
-            raise HTTPException(413, f"A body may have {MAX_BODY} bytes at most.")
+        if size > most:
+            raise HTTPException(413, f"A body may have {most} bytes at most.")
         return message
 
     return bounded

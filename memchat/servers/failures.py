@@ -1,7 +1,7 @@
-"""How failures are answered: `{"detail": sentence, "hint": sentence or null}`, or in OpenAI's shape under its paths."""
+"""Every exception of a route as an answer."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,10 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Match
-from starlette.types import Scope
 
 from memchat.errors import ContextOverflow, MemchatError, ModelError, NotFound, RateLimited, StoreBusy, UsageError
-from memchat.servers.access import Json, answer
+from memchat.servers.answers import Json, failure
 
 STATUS: tuple[tuple[type[MemchatError], int], ...] = (
     (UsageError, 400),
@@ -25,9 +24,7 @@ STATUS: tuple[tuple[type[MemchatError], int], ...] = (
 )
 """HTTP status by exception class; the first match wins."""
 
-OPENAI_PATHS = ("/v1/chat/", "/v1/models")
-_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
-_BUG = "This is a bug in memchat."
+BUG = "This is a bug in memchat."
 _SHOWN = 3
 _LONGEST = 100
 
@@ -35,22 +32,6 @@ _LONGEST = 100
 def status_of(error: MemchatError) -> int:
     """The HTTP status that goes with `error`."""
     return next(status for kind, status in STATUS if isinstance(error, kind))
-
-
-def failure(
-    scope: Scope, status: int, detail: str, hint: str | None = None, headers: Mapping[str, str] | None = None
-) -> Json:
-    """The answer to a request that failed, in the shape that clients of its path expect."""
-    if not str(scope["path"]).startswith(OPENAI_PATHS):
-        return answer(status, detail, hint, headers)
-    return Json(openai_error(status, detail, hint), status, headers)
-
-
-def openai_error(status: int, detail: str, hint: str | None = None) -> dict[str, Any]:
-    """A failure as OpenAI's clients read it."""
-    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    message = " ".join(filter(None, (detail, hint)))
-    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
 def add_handlers(api: FastAPI) -> None:
@@ -76,7 +57,7 @@ def add_handlers(api: FastAPI) -> None:
 
     @api.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Json:
-        return failure(request.scope, 500, _BUG, "The server's own output says where it is.")
+        return failure(request.scope, 500, BUG, "The server's own output says where it is.")
 
 
 def _allowed(request: Request) -> str:

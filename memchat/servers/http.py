@@ -6,14 +6,18 @@ what is meant.
 
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from memchat import __version__
 from memchat.api import Memory
-from memchat.servers.access import AccessMiddleware, Json
+from memchat.errors import MemchatError
+from memchat.mem0.schemas import Row
+from memchat.servers.access import AccessMiddleware
+from memchat.servers.answers import Json
 from memchat.servers.bodies import (
     AddRequest,
     AddResults,
@@ -32,8 +36,10 @@ from memchat.servers.bodies import (
     UpdateRequest,
     document,
 )
-from memchat.servers.failures import add_handlers
+from memchat.servers.failures import BUG, add_handlers
 from memchat.servers.model_calls import ModelCalls
+from memchat.servers.openai import add_openai_routes
+from memchat.servers.streaming import Events, Relay, event, event_stream
 from memchat.servers.strict_json import StrictRoute
 
 SILENT: TelemetryConfig = {
@@ -44,6 +50,18 @@ SILENT: TelemetryConfig = {
     "auto_configure": False,
 }
 """FastAPI would hand what people wrote to whatever OpenTelemetry is set up in this process."""
+
+
+def _failed(error: BaseException) -> str:
+    if isinstance(error, MemchatError):
+        return event({"detail": error.message, "hint": error.hint}, "error")
+    return event({"detail": BUG, "hint": None}, "error")
+
+
+CHAT_EVENTS: Events[str, Row] = Events(
+    lambda text: event({"text": text}, "delta"), lambda row: event(row, "done"), _failed
+)
+"""A streamed turn."""
 
 
 def create_app(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
@@ -63,6 +81,7 @@ def create_app(memory: Memory, key: str | None = None, *, everybody: bool = Fals
     _add_health(api, memory)
     _add_turns(api, memory, calls)
     _add_memories(api, memory)
+    add_openai_routes(api, memory, calls)
     add_handlers(api)
     return AccessMiddleware(api, key, everybody=everybody)
 
@@ -85,8 +104,15 @@ def _add_turns(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
     """What waits for a model, on threads of its own."""
 
     @api.post("/chat", responses={**document(ChatAnswer)})
-    async def chat(body: ChatRequest) -> Json:
-        """One whole turn: recall, answer, and learn from it in the background."""
+    async def chat(body: ChatRequest, request: Request) -> Response:
+        """One whole turn: recall, answer, and learn from it in the background.
+
+        With `Accept: text/event-stream` the reply comes in `delta` events of {"text"}, then `done` with what the plain
+        answer holds, or `error` with {"detail", "hint"}.
+        """
+        if "text/event-stream" in request.headers.get("accept", ""):
+            relay = Relay(lambda: memory.chat_stream(**body.keywords()), calls)
+            return await event_stream(relay, CHAT_EVENTS)
         return Json(await calls.run(memory.chat, **body.keywords()))
 
     @api.post("/memories", responses={**document(AddResults)})

@@ -254,6 +254,9 @@ def test_no_page_loads_scripts_from_other_hosts(offline: httpx.Client) -> None:
         "/memories/{memory_id}/history",
         "/ready",
         "/search",
+        "/v1/chat/completions",
+        "/v1/models",
+        "/v1/models/{name}",
     }
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from memchat import Memory
-from memchat.servers.access import Json
+from memchat.servers.answers import Json
 from memchat.servers.connections import BoundedConnection
 from memchat.servers.http_server import bind_socket
 from memchat.servers.model_calls import ModelCalls
@@ -125,16 +125,16 @@ def test_reads_and_plain_adds_do_not_wait_for_turns_of_a_slow_model(
         said = {"user_id": f"u{number}", "message": "Hello"}
         answers.append(client.post("/chat", json=said, timeout=60).status_code)
 
-    turns = [threading.Thread(target=chat, args=(number,)) for number in range(75)]
+    turns = [threading.Thread(target=chat, args=(number,)) for number in range(52)]
     client_of_its_own = httpx.Client(base_url=client.base_url, trust_env=False, timeout=10)
     with client_of_its_own as other:
         try:
             for turn in turns:
                 turn.start()
             until = time.monotonic() + 30
-            while len(server.requests) < 45 and time.monotonic() < until:
+            while len(server.requests) < 42 and time.monotonic() < until:
                 time.sleep(0.05)
-            assert len(server.requests) >= 45
+            assert len(server.requests) >= 42
             kept = other.post("/memories", json={"user_id": "al", "messages": "Plain.", "infer": False})
             found = other.post("/search", json={"user_id": "al", "query": "plain"})
             assert (kept.status_code, found.status_code) == (200, 200)
@@ -144,7 +144,7 @@ def test_reads_and_plain_adds_do_not_wait_for_turns_of_a_slow_model(
             for turn in turns:
                 turn.join(60)
     # The provider of these tests may refuse some connections when the machine is busy.
-    assert answers.count(200) >= 45
+    assert answers.count(200) >= 42
 
 
 @pytest.mark.anyio

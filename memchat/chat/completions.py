@@ -1,0 +1,181 @@
+"""One chat completion with a memory: the client brings the conversation, memory is put in, its last message is learned.
+
+Nothing but that last message and the reply to it is recorded here. Where the client goes on after a tool call, it is
+the same message as before, and neither is recorded again.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from memchat.chat import prompt
+from memchat.chat.conversation import ConversationOptions, Transcript
+from memchat.core.protocols import Clock, CompletionModel, CountTokens
+from memchat.core.types import Message, MessageStatus, Session
+from memchat.recall.retriever import Query, Retriever
+from memchat.text.normalize import fix_surrogates
+
+LONGEST_LEARNED = 100_000
+"""Characters of a message that is learned from; a longer one is a document, answered but not learned."""
+
+_SYSTEM = ("system", "developer")
+_TASK = re.compile(r"\s*### Task:", re.IGNORECASE)
+_TITLE = re.compile(
+    r"\b(?:generate|create|provide|write|suggest|give|summari[sz]e)\b.{0,80}\b(?:titles?|tags?|headings?)\b.{0,120}"
+    r"\b(?:conversation|chat|dialogue|discussion|messages?)\b|git commit messages?\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_SPEAKER = re.compile(r"(?im)^\W*(?:user|human|assistant|ai|response)\W*:")
+_LOOKED_AT = 400
+"""Characters in which such a request says what it wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request's messages come to: the last text of the user, the one before it, and whether it is new.
+
+    With `housekeeping` it is a program that asks, for a title or tags, and nothing is recalled or learned.
+    """
+
+    text: str
+    previous: str | None
+    new: bool
+    housekeeping: bool
+
+
+def asked_in(messages: Sequence[Mapping[str, Any]]) -> Asked:
+    """Read `messages` as OpenAI's clients send them."""
+    said = [text for message in messages if message.get("role") == "user" and (text := text_of(message))]
+    last = said[-1] if said else ""
+    instructions = next((text_of(message) for message in messages if message.get("role") in _SYSTEM), "")
+    return Asked(
+        last,
+        said[-2] if len(said) > 1 else None,
+        new=bool(last) and messages[-1].get("role") == "user",
+        housekeeping=_is_housekeeping(last, instructions, len(said)),
+    )
+
+
+def _is_housekeeping(last: str, instructions: str, said: int) -> bool:
+    """Whether a program asks for a title, tags or the like; they come as a request of one message."""
+    if _TASK.match(last) or _TASK.match(instructions):
+        return True
+    if said != 1:
+        return False
+    quotes_dialogue = len(last) > _LOOKED_AT or _SPEAKER.search(last) is not None
+    return bool(_TITLE.search(instructions[:_LOOKED_AT]) or (quotes_dialogue and _TITLE.search(last[:_LOOKED_AT])))
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """The words of a message, which may come in parts."""
+    content = message.get("content")
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        return "\n".join(text for text in texts if isinstance(text, str)).strip()
+    return content.strip() if isinstance(content, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionParts:
+    """What a completion works with. Without `recall` nothing is recalled, recorded or learned."""
+
+    session: Session
+    model: CompletionModel
+    transcript: Transcript
+    recall: Retriever | None
+    options: ConversationOptions
+    count_tokens: CountTokens
+    clock: Clock
+
+
+class CompletionTurn:
+    """A completion under way; its `with` block records the message and, on leaving, the reply.
+
+    `request` is what goes to the model. The reply is gathered from what `note` is given.
+    """
+
+    def __init__(self, parts: CompletionParts, request: Mapping[str, Any]) -> None:
+        self._parts = parts
+        self._asked = asked_in(request["messages"])
+        self._message: Message | None = None
+        self._recalled: list[str] = []
+        self._reply: list[str] = []
+        self._finished = False
+        self.request: dict[str, Any] = dict(request)
+
+    def __enter__(self) -> "CompletionTurn":
+        parts, asked = self._parts, self._asked
+        if parts.recall is None or asked.housekeeping:
+            return self
+        if asked.new and len(asked.text) <= LONGEST_LEARNED:
+            private = parts.session.private or parts.options.private
+            terms = None if private else self._terms
+            self._message = parts.transcript.begin_turn(parts.session, self._masked(asked.text), terms)
+        try:
+            self.request["messages"] = self._with_memory(parts.recall)
+        except BaseException:
+            self._record()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finished = kind is None
+        self._record()
+
+    def note(self, response: Mapping[str, Any]) -> None:
+        """Hear a completion or one of its chunks, in OpenAI's shape."""
+        for choice in response.get("choices", ()):
+            part = choice.get("message") or choice.get("delta") or {}
+            if choice.get("index", 0) == 0 and isinstance(part.get("content"), str):
+                self._reply.append(part["content"])
+
+    @property
+    def _terms(self) -> Any:
+        from memchat.text.redaction import redact_options
+
+        options = self._parts.options
+        return redact_options(options.terms) if options.redacts else options.terms
+
+    def _masked(self, text: str) -> str:
+        from memchat.text.redaction import redact
+
+        text = fix_surrogates(text)
+        return redact(text).text if self._parts.options.redacts else text
+
+    def _with_memory(self, recall: Retriever) -> list[dict[str, Any]]:
+        parts, asked = self._parts, self._asked
+        messages = [dict(message) for message in self.request["messages"]]
+        if not asked.text:
+            return messages
+        query = Query(asked.text[:LONGEST_LEARNED], previous=asked.previous)
+        standing = prompt.instructions_within_budget(recall.standing(parts.session), parts.count_tokens)
+        wishes = {memory.id for memory in standing}
+        hits = [hit.memory for hit in recall.recall_for_turn(query, parts.session) if hit.memory.id not in wishes]
+        self._recalled = [*wishes, *(memory.id for memory in hits)]
+        block = prompt.memory_part(parts.clock().astimezone().date(), hits, standing)
+        return _with_block(messages, block) if block else messages
+
+    def _record(self) -> None:
+        if self._message is None:
+            return
+        message, self._message = self._message, None
+        reply = self._masked("".join(self._reply)).strip()
+        status = MessageStatus.COMPLETE if self._finished else MessageStatus.PARTIAL
+        status = MessageStatus.FAILED if not self._finished and not reply else status
+        self._parts.transcript.end_turn(message, reply, status, self._parts.model.name, self._recalled)
+
+
+def _with_block(messages: list[dict[str, Any]], block: str) -> list[dict[str, Any]]:
+    """`messages` with `block` at the end of their instructions, or before all else where there are none."""
+    if not messages or messages[0].get("role") not in _SYSTEM:
+        return [{"role": "system", "content": block}, *messages]
+    first = dict(messages[0])
+    if isinstance(first.get("content"), list):
+        first["content"] = [*first["content"], {"type": "text", "text": block}]
+    else:
+        first["content"] = f"{first.get('content') or ''}\n\n{block}".strip()
+    return [first, *messages[1:]]
