@@ -1,4 +1,4 @@
-"""What `memchat doctor` looks at in the database: whether it is whole, and whether its rows agree with each other."""
+"""Database checks of `memchat doctor`: whether the file is intact, and whether its rows agree with each other."""
 
 import sqlite3
 from collections import Counter
@@ -21,10 +21,10 @@ from memchat.storage.vectors.reembedding import VectorProblem, vector_problems
 FIX = "memchat doctor --fix"
 REINDEX = "memchat reindex"
 ROWS = 500
-"""Read at a time."""
+"""Rows read at a time."""
 MAX_NAMED = 3
 STUCK = 3
-"""Failures after which waiting work is worth a warning."""
+"""Failed attempts after which a pending job is worth a warning."""
 
 
 class Health(StrEnum):
@@ -35,7 +35,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What one check came to, in a sentence, and the command or step that mends it."""
+    """The result of one check in a sentence, with the command or step that repairs it."""
 
     check: str
     health: Health
@@ -56,7 +56,7 @@ def problem(check: str, message: str, mend: str | None = None) -> Diagnosis:
 
 
 def restore(path: Path) -> str:
-    """What helps where nothing else does."""
+    """Say how to restore a backup, where nothing else helps."""
     return f"put a backup in the place of {path}; memchat memories export may save what is whole"
 
 
@@ -65,7 +65,7 @@ def pluralize(count: int, one: str = "memory", more: str = "memories") -> str:
 
 
 def examine(database: Database, fingerprint: str) -> Iterator[Diagnosis]:
-    """Every check of the database, whatever the others find. `fingerprint` is that of the embedder in use."""
+    """Run every check of the database, each independent of the others. `fingerprint` is that of the embedder in use."""
     checks: dict[str, Callable[[], Iterable[Diagnosis]]] = {
         "database": lambda: _whole(database),
         "references": lambda: _references(database),
@@ -89,7 +89,7 @@ def examine(database: Database, fingerprint: str) -> Iterator[Diagnosis]:
 
 
 def _from_outside(error: StoreError) -> bool:
-    """Whether it is the disk or another program that stands in the way, not what the file holds."""
+    """Whether the disk or another program stands in the way, rather than the content of the file."""
     text = str(error.__cause__)
     reasons = ("readonly", "unable to open", "full", "disk I/O", "locked", "busy")
     return isinstance(error.__cause__, sqlite3.OperationalError) and any(reason in text for reason in reasons)
@@ -99,13 +99,13 @@ def _from_outside(error: StoreError) -> bool:
 
 
 def complaints(database: Database) -> list[str]:
-    """What SQLite's own check says against the file; nothing of a sound one."""
+    """Return what SQLite's own check finds wrong; nothing for an intact file."""
     told = "\n".join(row[0] for row in database.rows("PRAGMA integrity_check(100)"))
     return [line for line in told.splitlines() if line != "ok" and not line.startswith("***")]
 
 
 def only_indexes(found: Iterable[str]) -> bool:
-    """Whether SQLite can put right by itself what its check found: its own indexes, not what they point to."""
+    """Whether SQLite can repair by itself what its check found: its indexes, not the rows they point to."""
     return all("index" in line and "malformed" not in line and "Page" not in line for line in found)
 
 
@@ -133,7 +133,7 @@ def _references(database: Database) -> Iterator[Diagnosis]:
 
 
 def readable(database: Database, columns: str, tables: str, number: str) -> Iterator[tuple[int, Row | None]]:
-    """The rows of `tables` by ascending `number`, with None for each that cannot be read."""
+    """Yield the rows of `tables` by ascending `number`, and None for each that cannot be read."""
     last = -1
     while keys := database.rows(
         f"SELECT {number} AS place FROM {tables} WHERE {number} > ? ORDER BY 1 LIMIT ?", (last, ROWS)
@@ -151,7 +151,7 @@ def readable(database: Database, columns: str, tables: str, number: str) -> Iter
 
 
 def _memories(database: Database) -> Iterator[Diagnosis]:
-    """One by one, as every reader of them does it."""
+    """Read the memories one by one, as every reader does."""
     count, lost = 0, []
     for number, row in readable(database, COLUMNS, TABLES, "m.number"):
         count += 1
@@ -201,7 +201,7 @@ def _plausible(row: Row) -> bool:
 
 
 def missing_from_fulltext(database: Database) -> list[int]:
-    """The numbers of the memories whose entry in the word index is missing or another than it should be."""
+    """List the numbers of memories whose entry in the full-text index is missing or wrong."""
     columns = f"{COLUMNS}, w.terms AS terms"
     tables = f"{TABLES} LEFT JOIN words AS w ON w.rowid = m.number"
     return [
@@ -245,7 +245,7 @@ def _vectors(database: Database, fingerprint: str) -> Iterator[Diagnosis]:
 
 
 def _versions(database: Database) -> Iterator[Diagnosis]:
-    """What was replaced by something that is not there, and what is told about memories that are not there."""
+    """Report memories replaced by one that does not exist, and changes of memories that do not exist."""
     loose = [row[0] for row in database.rows(_LOOSE)]
     orphans = int(
         database.value("SELECT count(DISTINCT memory_id) FROM changes WHERE memory_id NOT IN (SELECT id FROM memories)")

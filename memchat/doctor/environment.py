@@ -1,4 +1,4 @@
-"""What `memchat doctor` looks at around the database: the program, the settings, the model, the disk, who may read."""
+"""Environment checks of `memchat doctor`: program, settings, model, disk, permissions."""
 
 import os
 import shutil
@@ -23,11 +23,11 @@ LITTLE_FREE = 500 << 20
 CONNECT_S = 2.0
 _UPGRADE = "pip install --upgrade memchat"
 RANGES = {"chromadb": ((1, 5, 9), (1, 6)), "litellm": ((1, 106, 2), (1, 111))}
-"""As in pyproject.toml: from the first, below the second."""
+"""As in pyproject.toml: at least the first, below the second."""
 
 
 def program() -> Iterator[Diagnosis]:
-    """The versions of what memchat stands on."""
+    """Report the versions of the libraries."""
     python = ".".join(map(str, sys.version_info[:3]))
     found = {}
     for package, (least, below) in RANGES.items():
@@ -51,7 +51,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
-    """What is wrong with the settings, each thing alone: any other command stops at the first."""
+    """Report every problem of the settings; any other command stops at the first."""
     for found in problems:
         yield problem("settings", found.message, found.hint)
     if not problems:
@@ -64,7 +64,7 @@ def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[D
 
 
 def models(settings: Settings, name: str, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
-    """Keys by their names, and whether what answers on this machine does. Nothing is asked that could cost money."""
+    """Report keys by name, and whether a local server answers. Nothing is asked that could cost money."""
     keys = [provider.key for provider in PROVIDERS if provider.has_key(environ)]
     yield ok("keys", f"Set: {', '.join(keys)}." if keys else "No key of a provider is set.")
     wanted = {"model": name, "extraction_model": settings.extraction_model, "embedding_model": settings.embedding_model}
@@ -121,7 +121,7 @@ def _answers(address: str) -> bool:
 
 
 def disk(settings: Settings) -> Iterator[Diagnosis]:
-    """Room for what is to come. Forgetting needs as much again as the database takes."""
+    """Report the free space. Forgetting needs as much again as the database takes."""
     folder = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
     free = shutil.disk_usage(folder).free
     size = settings.database.stat().st_size if settings.database.is_file() else 0
@@ -135,7 +135,7 @@ def disk(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def permissions(settings: Settings) -> Iterator[Diagnosis]:
-    """Whether memchat may write where it must, and nobody else may read."""
+    """Report whether memchat can write where it must, and whether other users are kept out."""
     home = settings.home
     if not home.exists():
         yield ok("permissions", f"{home} does not exist yet: nothing has been kept so far.")
@@ -156,9 +156,9 @@ def permissions(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def world_readable(settings: Settings) -> list[Path]:
-    """The folder and the files in it that more than their owner may use.
+    """Return the folder and the files in it that other users can access.
 
-    Below the index's folder, which nobody else may enter, Chroma makes its files as it likes.
+    The index's folder keeps others out by its own mode; Chroma creates its files inside with any mode.
     """
     if os.name == "nt" or not settings.home.is_dir():
         return []
@@ -168,7 +168,7 @@ def world_readable(settings: Settings) -> list[Path]:
 
 
 def restrict_permissions(settings: Settings) -> str | None:
-    """Keep others out; what was done, if anything."""
+    """Keep other users out. Returns what was done, if anything."""
     found = world_readable(settings)
     for path in found:
         path.chmod(0o700 if path.is_dir() else 0o600)

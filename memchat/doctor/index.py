@@ -1,7 +1,7 @@
-"""How the index stands against the database, for `memchat doctor`. Chroma is opened in a process of its own, if at all:
-damage that no checksum shows ends that process alone.
+"""Index checks of `memchat doctor`. Chroma is opened in a child process, if at all: damage that no checksum shows ends
+only that process.
 
-`python -m memchat.doctor.index` is that process: it reads the place as JSON and prints what it found as JSON.
+`python -m memchat.doctor.index` is that process: it reads the configuration as JSON and prints its findings as JSON.
 """
 
 import json
@@ -25,7 +25,7 @@ BY_ITSELF = "The next chat builds it anew"
 
 
 def examine_index(place: IndexConfig, database: Database) -> Iterator[Diagnosis]:
-    """What is wrong with the index, if anything. Nothing in it is lost when it is: it is made of the database."""
+    """Report what is wrong with the index, if anything. No data is lost with it: it is made from the database."""
     try:
         state = inspect_index(place)
     except StoreError as error:
@@ -75,7 +75,7 @@ def _compared(place: IndexConfig) -> Diagnosis:
 
 
 def _apart(place: IndexConfig) -> "subprocess.CompletedProcess[bytes] | None":
-    """What the process that opens the index came to; None where it took too long."""
+    """Run the child process that opens the index. Returns its findings, or None if it took too long."""
     given = {name: str(value) for name, value in asdict(place).items()}
     try:
         return run_isolated_python(["-m", "memchat.doctor.index"], json.dumps(given).encode(), TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""What `memchat doctor --fix` puts right in the database: whatever can be made again from the memories themselves."""
+"""Repairs of `memchat doctor --fix`: everything that can be made again from the memories themselves."""
 
 import re
 import sqlite3
@@ -24,10 +24,10 @@ class Repairs:
         self._reembedding = Reembedding(memories)
 
     def all(self, embedder: Callable[[], Embedder]) -> Iterator[str]:
-        """Put right what can be, one thing after the other; what was done, in a sentence each.
+        """Repair what can be repaired, step by step. Returns a sentence for each repair.
 
-        What the damage does not let be done is left for the next check to name. Raises ModelError when vectors are
-        missing and the embedder fails.
+        What the damage prevents is left for the next check to name. Raises ModelError when vectors are missing and the
+        embedder fails.
         """
         for step in (self._indexes, self._strays, self._words, lambda: self._vectors(embedder)):
             try:
@@ -41,14 +41,14 @@ class Repairs:
         found = complaints(self._db)
         if not found or not only_indexes(found):
             return None
-        # Where table and index differ, the index may be the one that is right.
+        # Where table and index differ, the index may be right.
         copy = self._db.path.with_name(f"{self._db.path.name}.version{len(MIGRATIONS)}.unmended")
         self._db.backup(copy)
         self._db.execute("REINDEX")
         return f"SQLite's indexes were built anew; the database as it was is kept as {copy.name}."
 
     def _strays(self) -> str | None:
-        """Vectors and work of what is gone, and vectors under somebody else's name."""
+        """Remove vectors and jobs of what is gone, and vectors under the wrong owner."""
         with self._db.transaction():
             gone = self._db.execute("DELETE FROM vectors WHERE number NOT IN (SELECT number FROM memories)")
             gone += self._db.execute(
@@ -83,7 +83,7 @@ class Repairs:
                 self._memories.write_words(number, to_memory(row))
 
     def _vectors(self, embedder: Callable[[], Embedder]) -> str | None:
-        """Vectors of another embedder are left to `memchat reindex`: with a paid one that is for a person to say."""
+        """Make missing vectors. Those of another embedder are left to `memchat reindex`, which may cost money."""
         numbers = [
             number
             for number, fault in vector_problems(self._db, self._memories.fingerprint)

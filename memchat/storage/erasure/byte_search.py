@@ -1,4 +1,4 @@
-"""Thousands of byte strings looked for at once: the time grows with the bytes searched, not with their number."""
+"""Search for thousands of byte strings at once: the time grows with the bytes searched, not with the number of strings."""
 
 from collections import Counter
 from collections.abc import Generator, Iterable
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORTEST = 4
-"""Shorter byte strings are everywhere."""
+"""Shortest byte string accepted; shorter ones occur everywhere."""
 FEW = 32
-"""So many are looked for one by one, which needs no numpy."""
+"""Up to this many strings are searched one by one, which needs no numpy."""
 _WIDTHS = (8, 4)
 _PLACES_TRIED = 8
 _SLOT_BITS = 20
@@ -32,7 +32,7 @@ class ByteSearcher:
                 self._keyed.append(_Keyed(fitting, width))
 
     def within(self, data: bytes) -> Generator[tuple[int, bytes]]:
-        """Every place of every needle in `data`, in no order."""
+        """Return every position of every string in `data`, in no order."""
         for needle in self._few:
             at = data.find(needle)
             while at >= 0:
@@ -43,7 +43,7 @@ class ByteSearcher:
 
 
 class _Keyed:
-    """Each needle is known by a key of `width` bytes from its least common part, which is looked up at every place."""
+    """Each string is found by a key of `width` bytes from its rarest part, which is looked up at every position."""
 
     def __init__(self, needles: list[bytes], width: int) -> None:
         import numpy as np
@@ -82,7 +82,7 @@ class _Keyed:
 
 
 def _keys(needle: bytes, width: int) -> dict[int, bytes]:
-    """Some parts of `needle` by their place, evenly spread from its beginning to its end."""
+    """Some parts of `needle` by position, spread evenly from its beginning to its end."""
     last = len(needle) - width
     places = {last * number // (_PLACES_TRIED - 1) for number in range(_PLACES_TRIED)}
     return {place: needle[place : place + width] for place in sorted(places)}

@@ -1,4 +1,4 @@
-"""Forgetting for real: rows, versions, quoted words, vectors, pending work; then the bytes they left behind."""
+"""Delete for good: rows, versions, quoted words, vectors, pending jobs, and then the bytes they left in files."""
 
 import json
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ Json = TypeVar("Json", list[Any], dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What an erasure came to. `left` names what the scan still found: it must be empty."""
+    """What an erasure did. `left` lists what the search of the files still found; it must be empty."""
 
     memories: int = 0
     versions: int = 0
     messages: int = 0
-    """Messages whose quoted words were blanked, or that were erased whole."""
+    """Messages deleted whole, or whose quoted words were blanked."""
     sessions: int = 0
     work: int = 0
     files: int = 0
@@ -38,7 +38,7 @@ class ErasureReport:
 
 @dataclass(slots=True)
 class _Erased:
-    """What one erasure has removed so far: the first counts of its receipt."""
+    """Counts of what one erasure has deleted so far, for its report."""
 
     memories: int = 0
     versions: int = 0
@@ -48,14 +48,14 @@ class _Erased:
 
 
 class Eraser:
-    """Erases in one transaction each. What the rows leave in files is cleaned by `Store.clean`."""
+    """Each method deletes in one transaction. `Store.finish_erasures` then cleans the files."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
 
     def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[ErasureReport, ErasureTargets]:
-        """Erase these memories with all their versions. The files still have to be cleaned: see `Store.clean`."""
+        """Delete these memories with all their versions. The files are cleaned later: see `Store.finish_erasures`."""
         with self._db.transaction():
             chain = with_versions(self._db, ids)
             traces = self._traces(chain)
@@ -64,7 +64,7 @@ class Eraser:
         return _receipt(erased), traces
 
     def erase_rows(self, memories: MemoryRepository, ids: Sequence[str]) -> list[Applied]:
-        """The same inside the caller's transaction, for what a person asked to forget in a conversation."""
+        """Do the same inside the caller's transaction, for what a person asked to forget in a conversation."""
         gone = [memory for memory_id in ids if (memory := memories.get(memory_id)) is not None]
         if not gone:
             return []
@@ -74,7 +74,7 @@ class Eraser:
         return [Applied(Event.DELETE, memory) for memory in gone]
 
     def erase_person(self, user: str) -> tuple[ErasureReport, ErasureTargets]:
-        """Erase everything of `user`: memories, conversations, pending work, and the name."""
+        """Delete everything of `user`: memories, conversations, pending jobs, and the name."""
         with self._db.transaction():
             owner = owner_number(self._db, Owner.user(user))
             rows = self._db.rows("SELECT id FROM memories WHERE owner = ?", (owner,))
@@ -84,7 +84,7 @@ class Eraser:
         return _receipt(erased), traces
 
     def erase_everything(self) -> tuple[ErasureReport, ErasureTargets]:
-        """Erase every memory, conversation and pending work of everybody."""
+        """Delete every memory, conversation and pending job of every user."""
         with self._db.transaction():
             traces = self._traces([row["id"] for row in self._db.rows("SELECT id FROM memories")])
             traces.add_texts(row["text"] for row in self._db.rows("SELECT text FROM messages"))
@@ -96,7 +96,7 @@ class Eraser:
         return _receipt(erased), traces
 
     def erase_sessions(self, ids: Sequence[str]) -> tuple[ErasureReport, ErasureTargets]:
-        """Erase these conversations whole, and the session memories that live in them."""
+        """Delete these conversations whole, with the session memories that belong to them."""
         with self._db.transaction():
             rows = self._db.rows(
                 f"SELECT id FROM memories WHERE session_id <> '' AND session_id IN {_LISTED} AND scope = ?",
@@ -106,7 +106,7 @@ class Eraser:
         return _receipt(erased), traces
 
     def _erase_whole(self, memories: Sequence[str], sessions: Sequence[str]) -> "tuple[_Erased, ErasureTargets]":
-        """Erase memories, conversations with all that is in them, and the words that other memories quote from them."""
+        """Delete memories, conversations with everything in them, and the words that other memories quote from them."""
         chain, listed = with_versions(self._db, memories), _listed(sessions)
         traces = self._traces(chain)
         for (text,) in self._db.rows(f"SELECT text FROM messages WHERE session_id IN {_LISTED}", (listed,)):
@@ -121,9 +121,9 @@ class Eraser:
         return erased, traces
 
     def verify(self, receipt: ErasureReport, traces: ErasureTargets) -> ErasureReport:
-        """Search every file beside the database for what was erased; returns the receipt with what that found.
+        """Search every file beside the database for what was deleted, and return the report with the findings.
 
-        Words that somebody else's rows rightly hold too are no finding.
+        Words that rows of other people legitimately contain are no findings.
         """
         searched = search_files_isolated(self._db.path.parent, traces)
         left = exclude_legitimate(self._db, searched.findings, traces)
@@ -171,7 +171,7 @@ class Eraser:
     def _add_restatements(
         self, chain: Sequence[str], traces: ErasureTargets, recalled_in: Sequence["_Sessions"]
     ) -> None:
-        """What answers repeat of an erased memory that they used, or whose words they replied to, goes with it."""
+        """Add the sentences with which answers restate a deleted memory that they used, or whose words they replied to."""
         listed = _listed(chain)
         texts = {row["id"]: row["text"] for row in self._db.rows(_TEXTS, (listed,))}
         for sessions in recalled_in:
@@ -187,7 +187,7 @@ class Eraser:
             traces.add_texts(sentences_restating(texts[row["id"]], row["reply"] or ""))
 
     def _blank_words(self, traces: ErasureTargets, said: Sequence["_Sessions"]) -> tuple[int, int]:
-        """Blank the erased words in the conversations they may come from; drop pending work on such messages."""
+        """Blank the deleted words in the conversations they may come from, and drop pending jobs on such messages."""
         blanked = work = 0
         for sessions in said:
             messages = self._db.rows(
@@ -215,7 +215,7 @@ class Eraser:
                 self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (clean, row["id"]))
 
     def _blank_versions(self, traces: ErasureTargets) -> None:
-        """Blank the erased words where other memories of the same owners quote them or had them before."""
+        """Blank the deleted words where other memories of the same owners quote them or contained them before."""
         for owner in traces.people:
             quoting = self._db.rows("SELECT number, quote FROM memories WHERE owner = ? AND quote <> ''", (owner,))
             for row, clean in zip(quoting, traces.blank([row["quote"] for row in quoting], BLANK), strict=True):
@@ -227,7 +227,7 @@ class Eraser:
                         self._db.execute(f"UPDATE changes SET {column} = NULL WHERE seq = ?", (row["seq"],))
 
     def _remove_from_recalled(self, gone: set[str], recalled_in: Sequence["_Sessions"]) -> None:
-        """Take the ids out of the lists of what answers had recalled."""
+        """Remove the ids from the lists of what each answer had recalled."""
         for sessions in recalled_in:
             rows = self._db.rows(
                 f"""SELECT m.id, m.recalled FROM sessions AS s JOIN messages AS m ON m.session_id = s.id
@@ -249,7 +249,8 @@ class Eraser:
         return found
 
     def _note_erasure(self) -> None:
-        """Have caches and the index give up what they hold; the erasure is numbered by the epoch that it begins."""
+        """Begin a new epoch, so that caches and the index drop what they hold; the epoch's number identifies the
+        erasure."""
         epoch = begin_epoch(self._db)
         self._db.execute("INSERT INTO erasures (id, asked_at) VALUES (?, ?)", (epoch, format_time(self._clock())))
 
@@ -265,7 +266,7 @@ _LISTED = "(SELECT value FROM json_each(?))"
 
 
 def _read(text: str | None, empty: Json) -> Json:
-    """The JSON in `text`; an `empty` one where it was damaged, for what cannot be read must still be erased."""
+    """Parse the JSON in `text`; return `empty` where it is damaged, since unreadable rows must still be deleted."""
     try:
         found = json.loads(text or "null")
     except ValueError:
@@ -279,7 +280,7 @@ def _listed(ids: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Sessions:
-    """Which `sessions AS s` are meant."""
+    """A condition on `sessions AS s`, with its parameters."""
 
     where: str
     values: tuple[object, ...]
@@ -287,7 +288,8 @@ class _Sessions:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """An owner's conversations: where its memories may have been `said`, and where they may have been `recalled`."""
+    """An owner's conversations: those in which its memories may have been `said`, and those that may have `recalled`
+    them."""
 
     said: _Sessions
     recalled: _Sessions
@@ -295,7 +297,7 @@ class _Person:
 
 def _owner_sessions(owner: int, kind: Scope, name: str) -> _Person:
     if kind is Scope.AGENT:
-        # Said by whoever taught the agent, or by nobody named; recalled by all who talk to it.
+        # Any user, named or not, may have taught the agent; all who talk to it recall its memories.
         taught = "s.id IN (SELECT evidence_session FROM memories WHERE owner = ?)"
         return _Person(
             _Sessions(f"{taught} OR (s.user = '' AND s.agent = ?)", (owner, name)), _Sessions("s.agent = ?", (name,))

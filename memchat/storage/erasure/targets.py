@@ -18,21 +18,22 @@ from memchat.storage.isolated import run_isolated_python
 
 CHUNK_BYTES = 8 << 20
 SHORTEST_TEXT = 4
-"""Shorter texts ("yes") are everywhere: blanking them would spoil what was never erased."""
+"""Shorter texts ("yes") occur everywhere: blanking them would damage what was never deleted."""
 SHORTEST_NEEDLE = 6
-"""Shorter byte strings turn up by chance, in the numbers of a vector for one."""
+"""Shorter byte strings occur by chance, for example in the numbers of a vector."""
 WHOLE_BYTES = 256
-"""Longer texts may lie in several pages of a database, so they are looked for in pieces."""
+"""Longer texts may span several pages of a database, so they are searched in pieces."""
 PIECE_BYTES = 64
 PIECE_EVERY = 1024
 VECTOR_BYTES = 64
-"""As much of a vector's row as names it beyond doubt: sixteen float32 numbers."""
+"""Length of the part of a vector that identifies it: sixteen float32 numbers."""
 DETAILS = frozenset({"cue", "metadata"})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`needle` was found in `file`, a path relative to the folder searched. `kind`: text, cue, metadata, id, vector."""
+    """`needle` was found in `file`, a path relative to the folder searched. `kind` is text, cue, metadata, id or
+    vector."""
 
     kind: str
     file: str
@@ -41,9 +42,9 @@ class Finding:
 
 @dataclass(slots=True)
 class ErasureTargets:
-    """What was erased: `texts` to blank where they were said, `needles` to search for with the kind of each.
+    """What was deleted: `texts` to blank where they were said, and `needles` to search for, each with its kind.
 
-    `people` are the numbers of the owners it was of.
+    `people` are the numbers of the owners it belonged to.
     """
 
     texts: set[str] = field(default_factory=set)
@@ -51,7 +52,7 @@ class ErasureTargets:
     people: set[int] = field(default_factory=set)
 
     def add_text(self, text: str) -> None:
-        """What somebody said, and may have said elsewhere."""
+        """Add words that a person said and may have said elsewhere."""
         if len(text.strip()) >= SHORTEST_TEXT:
             self.texts.add(text)
             self._add("text", text)
@@ -61,11 +62,11 @@ class ErasureTargets:
             self.add_text(text)
 
     def add_cue(self, cue: str) -> None:
-        """Nobody's words: it is searched for, and blanked nowhere."""
+        """Add words that no person said: they are searched for but blanked nowhere."""
         self._add("cue", cue)
 
     def add_metadata(self, key: str, value: MetadataValue) -> None:
-        """Digits are searched for with their key, as they are stored: alone they turn up in numbers and times."""
+        """Add metadata as it is stored. Digits are searched with their key; alone they occur in numbers and times."""
         if isinstance(value, str) and any(character.isalpha() for character in value):
             self._add("metadata", json.dumps(value, ensure_ascii=False)[1:-1])
         else:
@@ -75,7 +76,7 @@ class ErasureTargets:
         self._add("id", memory_id)
 
     def add_vectors(self, rows: bytes, count: int) -> None:
-        """`count` vectors of equal length, as they are stored."""
+        """Add `count` vectors of equal length, as they are stored."""
         step = len(rows) // count if count else 0
         for number in range(count if step >= VECTOR_BYTES else 0):
             row = rows[number * step : number * step + VECTOR_BYTES]
@@ -89,7 +90,7 @@ class ErasureTargets:
                 self.needles.setdefault(piece, kind)
 
     def blank(self, texts: Sequence[str], blank: str) -> list[str]:
-        """`texts` with every erased text in them replaced by `blank`, the longest first."""
+        """Return `texts` with every deleted text replaced by `blank`, the longest first."""
         erased = ByteSearcher(text.encode("utf-8", "surrogatepass") for text in self.texts)
         return [
             _replaced(text, found, blank) if found else text
@@ -116,7 +117,7 @@ def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _found_in(texts: Sequence[str], erased: ByteSearcher) -> list[set[bytes]]:
-    """Which of `erased` stand in each of `texts`: all are searched as one."""
+    """Return the entries of `erased` that occur in each of `texts`, found in one joint search."""
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     ends = list(accumulate(map(len, encoded)))
     found: list[set[bytes]] = [set() for _ in texts]
@@ -142,10 +143,10 @@ class Searched:
 
 
 def search_files_isolated(folder: Path, traces: ErasureTargets) -> Searched:
-    """Search every file below `folder` for every needle, byte by byte, in a process of its own.
+    """Search every file below `folder` for every needle, byte by byte, in a child process.
 
-    POSIX takes all of a process's locks on a file away when the process closes any descriptor of it: to read the
-    database here would take SQLite's locks from under its open connections.
+    POSIX releases all of a process's locks on a file when the process closes any descriptor of it: reading the database
+    here would take SQLite's locks away from its open connections.
     """
     command = ["-c", "from memchat.storage.erasure.targets import search_files; search_files()", str(folder)]
     ran = run_isolated_python(command, pickle.dumps(list(traces.needles)))
@@ -159,9 +160,10 @@ def search_files_isolated(folder: Path, traces: ErasureTargets) -> Searched:
 
 
 def search_files() -> None:
-    """The other end of `scan`: needles on standard input, (file, needle) pairs, files and bytes on standard output.
+    """Child side of `search_files_isolated`: reads needles from standard input, and writes (file, needle) pairs, files
+    and bytes to standard output.
 
-    Where whoever asked is killed meanwhile, nobody is left to be told, nor to be shown a traceback.
+    If the parent is killed meanwhile, the child ends without a traceback.
     """
     with suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
         needles = ByteSearcher(pickle.load(sys.stdin.buffer))
@@ -186,12 +188,12 @@ def _search_files(folder: Path, needles: ByteSearcher) -> tuple[list[tuple[str, 
 
 
 def search(chunks: Iterable[bytes], needles: ByteSearcher) -> set[bytes]:
-    """Which of `needles` stand in any of `chunks`."""
+    """Return the `needles` that occur in any of `chunks`."""
     return {needle for chunk in chunks for _, needle in needles.within(chunk)}
 
 
 def _chunks(file: BinaryIO, longest: int) -> Generator[bytes]:
-    """The file in pieces that overlap by the longest needle."""
+    """Read the file in pieces that overlap by the longest needle."""
     tail = b""
     while piece := file.read(CHUNK_BYTES):
         yield tail + piece

@@ -1,4 +1,4 @@
-"""Of what a search of the files found after an erasure: what is there by right, because others hold it too."""
+"""Filter the findings after an erasure: drop matches that other rows legitimately contain."""
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ _TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "wor
 
 
 def exclude_legitimate(database: Database, findings: Sequence[Finding], traces: ErasureTargets) -> tuple[Finding, ...]:
-    """What is left of `findings` without the words and vectors that a living row holds too.
+    """Return `findings` without the words and vectors that a living row contains too.
 
-    Ids are never there by right. Cues and metadata are words like any others: in a file that is neither the database
-    nor of the index they count only beside something that is beyond doubt.
+    An id is never legitimate. Cues and metadata are ordinary words: in a file that is neither the database nor part of
+    the index they count only beside a certain finding.
     """
     ours = {f"{database.path.name}{suffix}" for suffix in ("", "-wal", "-shm")}
     certain = {found.file for found in findings if found.kind not in DETAILS}
@@ -32,7 +32,7 @@ def exclude_legitimate(database: Database, findings: Sequence[Finding], traces: 
 
 
 def _living(database: Database, wanted: set[bytes], traces: ErasureTargets) -> set[bytes]:
-    """Which of `wanted` some row holds."""
+    """Return those of `wanted` that some row contains."""
     vectors = ByteSearcher(needle for needle in wanted if traces.needles[needle] == "vector")
     words = ByteSearcher(needle for needle in wanted if traces.needles[needle] != "vector")
     found = search(_values(database, "vectors"), vectors) if vectors.longest else set()
@@ -43,7 +43,7 @@ def _living(database: Database, wanted: set[bytes], traces: ErasureTargets) -> s
 
 
 def _values(database: Database, table: str) -> Generator[bytes]:
-    """All that the rows of `table` hold, some hundred rows at a time."""
+    """Yield everything that the rows of `table` contain, some hundred rows at a time."""
     last = -1
     while rows := database.rows(
         f"SELECT rowid AS place, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?", (last, ROWS)

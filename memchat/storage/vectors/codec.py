@@ -1,4 +1,4 @@
-"""A memory's vectors as they lie in the database: their kinds as a JSON list, their rows as float32 bytes."""
+"""Encoding of a memory's vectors in the database: their kinds as a JSON list, their rows as float32 bytes."""
 
 import json
 from functools import lru_cache
@@ -10,7 +10,7 @@ _OWN = frozenset({VectorKind.TEXT, VectorKind.JOINED, VectorKind.WINDOW})
 
 
 def decode_vectors(kinds: str | None, rows: bytes | None, fingerprint: str) -> Embedded | None:
-    """The vectors of a row of `fingerprint`; None where they cannot be that."""
+    """Decode the vectors of a row made by `fingerprint`; None if they cannot be that."""
     import numpy as np
 
     names = _names(kinds)
@@ -22,7 +22,7 @@ def decode_vectors(kinds: str | None, rows: bytes | None, fingerprint: str) -> E
 
 @lru_cache(maxsize=64)
 def dimension_of(fingerprint: str) -> int | None:
-    """How many numbers a vector of `fingerprint` has, where it says so."""
+    """Return how many numbers a vector of `fingerprint` has, where the fingerprint says so."""
     number = fingerprint.rpartition(":")[2]
     return int(number) if number.isdecimal() else None
 

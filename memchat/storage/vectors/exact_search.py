@@ -1,6 +1,6 @@
-"""The dense half of recall without an index: every vector of an owner compared with the query.
+"""Vector search without an index: compare the query with every vector of an owner.
 
-The vectors live in memory once they have been asked for, and are brought up to date from the table of changes.
+The vectors stay in memory once they have been used, and are updated from the table of changes.
 """
 
 import threading
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from memchat.storage.vectors.matrix import VectorMatrix
 
 CACHE_BYTES = 256 * 2**20
-"""What the vectors of all owners but the one asked for last may take together."""
+"""Upper bound for the cached vectors of all owners except the one used last."""
 LARGEST_BYTES = 1024 * 2**20
-"""An owner with more than this is read anew for every query."""
+"""The vectors of a larger owner are read from the database for every query."""
 CHUNK = 2_000
 """Memories read at a time: a few megabytes of vectors."""
 
@@ -32,7 +32,7 @@ class _Entry:
 
 
 class VectorCache:
-    """Vectors by owner, the least recently used given up first. May be shared by the scans of several threads."""
+    """Vectors by owner; the least recently used are dropped first. Several threads may share it."""
 
     def __init__(self, limit_bytes: int = CACHE_BYTES, largest_bytes: int = LARGEST_BYTES) -> None:
         self.largest_bytes = largest_bytes
@@ -46,7 +46,7 @@ class VectorCache:
             return sum(entry.vectors.size_bytes for entry in self._entries.values())
 
     def get(self, key: tuple[int, str]) -> _Entry | None:
-        """The entry under `(owner, fingerprint)`, which becomes the most recently used one."""
+        """Return the entry for `(owner, fingerprint)`, which becomes the most recently used."""
         with self.lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
@@ -69,9 +69,9 @@ class VectorCache:
 
 
 class ExactSearch:
-    """Nearest memories by comparing with all of them, through one thread's `database`.
+    """Find the nearest memories by comparing with all of them, through one thread's `database`.
 
-    Vectors of another fingerprint than `fingerprint` do not compare and are passed over.
+    Vectors of a fingerprint other than `fingerprint` cannot be compared and are skipped.
     """
 
     def __init__(self, database: Database, fingerprint: str, cache: VectorCache | None = None) -> None:
@@ -82,10 +82,10 @@ class ExactSearch:
     def nearest(
         self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None = None
     ) -> list[tuple[int, float]]:
-        """Numbers of the owner's memories with the highest cosine of any of their vectors to any row of `query`.
+        """Return numbers of the owner's memories with the highest cosine of any vector to any row of `query`.
 
-        `query` has shape `(q, dim)`, unit rows. Best first, at most `limit`. Current memories only, unless `allowed`
-        names the numbers that may be returned: those may be superseded.
+        `query` has shape `(q, dim)` with unit rows. Best first, at most `limit`. Only current memories, unless
+        `allowed` lists the numbers that may be returned; those may be superseded.
         """
         if limit <= 0 or len(query) == 0 or (allowed is not None and not allowed):
             return []
@@ -97,20 +97,20 @@ class ExactSearch:
         return self._streamed(owner, query, limit, allowed)
 
     def position(self, owner: int) -> Position:
-        """How far the database has come for `owner`."""
+        """Return how far the database has come for `owner`."""
         return position(self.database, owner)
 
     def foreign(self, owner: int) -> int:
-        """How many of the owner's memories have vectors of another embedder, which cannot be searched."""
+        """Count the owner's memories with vectors of another embedder, which cannot be searched."""
         sql = "SELECT count(*) FROM vectors WHERE owner = ? AND fingerprint <> ?"
         return int(self.database.value(sql, (owner, self.fingerprint)))
 
     def release(self, owner: int) -> None:
-        """Give up what is cached of `owner`."""
+        """Drop what is cached for `owner`."""
         self._cache.drop((owner, self.fingerprint))
 
     def _up_to_date(self, owner: int, dim: int) -> _Entry | None:
-        """The owner's cached vectors as they are now; None where they are too many to keep."""
+        """Return the owner's cached vectors, updated; None if they are too many to keep."""
         from memchat.storage.vectors.matrix import VectorMatrix
 
         key = (owner, self.fingerprint)
@@ -128,9 +128,9 @@ class ExactSearch:
         return entry
 
     def _advance(self, owner: int, entry: _Entry, now: Position) -> bool:
-        """Apply what changed since; False where another epoch has begun and the entry must go.
+        """Apply the changes since then. Returns False if another epoch has begun and the entry must be dropped.
 
-        After an erasure a number may have passed to another memory, and nothing of the erased may stay in memory.
+        After an erasure another memory may reuse a number, and nothing deleted may stay in memory.
         """
         if entry.position.epoch != now.epoch or now.seq < entry.position.seq:
             return False
@@ -148,7 +148,7 @@ class ExactSearch:
         return len(entry.vectors) <= stored
 
     def _extent(self, owner: int) -> tuple[int, int]:
-        """How many memories of `owner` can be compared, and the bytes of their vectors."""
+        """Return how many memories of `owner` can be compared, and the bytes of their vectors."""
         # The plus, here and below: found by their owner, not by their embedder, which is everybody's.
         row = self.database.row(
             "SELECT count(*), coalesce(sum(length(rows)), 0) FROM vectors WHERE owner = ? AND +fingerprint = ?",
@@ -157,7 +157,7 @@ class ExactSearch:
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
     def _chunks(self, owner: int) -> Generator[list[tuple[int, bool, bytes]]]:
-        """The owner's `(number, current, vectors)` by ascending number, some thousand at a time."""
+        """Yield the owner's `(number, current, vectors)` by ascending number, some thousand at a time."""
         last = -1
         while True:
             rows = self.database.rows(

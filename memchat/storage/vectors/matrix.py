@@ -11,16 +11,15 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 DELETED = -1
-"""In place of a memory's number: its rows are no longer valid."""
+"""Replaces a memory's number when its rows are no longer valid."""
 GROWTH_FACTOR = 1.25
-"""How much larger the block gets than it has to be, when it grows."""
+"""Factor by which the block exceeds the need when it grows."""
 
 
 class VectorMatrix:
     """Memories in slots, each with consecutive rows of one float32 matrix `(rows, dim)`.
 
-    A changed memory gets a new slot at the end and its old one is given up; the block is packed anew once a quarter
-    of its slots has been.
+    A changed memory gets a new slot at the end. The block is packed again once a quarter of its slots are free.
     """
 
     def __init__(self, dim: int, memories: int = 0, rows: int = 0) -> None:
@@ -34,7 +33,7 @@ class VectorMatrix:
         self._starts[0] = 0
 
     def __len__(self) -> int:
-        """How many memories there are."""
+        """Number of memories."""
         return len(self._slots)
 
     @property
@@ -42,9 +41,9 @@ class VectorMatrix:
         return self._matrix.nbytes + self._numbers.nbytes * 3 + len(self._slots) * 100
 
     def extend(self, memories: Sequence[tuple[int, bool, bytes]]) -> None:
-        """Take in memories as `(number, current, vectors)`, the vectors as float32 bytes row after row.
+        """Add memories as `(number, current, vectors)`, the vectors as float32 bytes row after row.
 
-        A memory whose bytes are no whole number of rows is passed over.
+        A memory whose bytes are not a whole number of rows is skipped.
         """
         width = 4 * self.dim
         whole = [memory for memory in memories if memory[2] and len(memory[2]) % width == 0]
@@ -53,7 +52,7 @@ class VectorMatrix:
             self._append(number, current, np.frombuffer(blob, np.float32).reshape(-1, self.dim))
 
     def replace(self, number: int, vectors: bytes | None, current: bool) -> None:
-        """The memory `number` as it is now; None takes it out."""
+        """Replace the memory `number` by its present state; None removes it."""
         slot = self._slots.pop(number, None)
         if slot is not None:
             self._numbers[slot], self._current[slot] = DELETED, False
@@ -63,7 +62,7 @@ class VectorMatrix:
             self._pack()
 
     def nearest(self, query: "Vectors", limit: int, allowed: Collection[int] | None = None) -> list[tuple[int, float]]:
-        """The `limit` memories with the highest cosine of any row to any row of `query`, best first.
+        """Return the `limit` memories with the highest cosine of any row to any row of `query`, best first.
 
         Ties go to the lower number, except at the limit itself.
         """
@@ -79,11 +78,11 @@ class VectorMatrix:
         return [(int(numbers[i]), float(scores[slots[i]])) for i in order]
 
     def _scores(self, query: "Vectors") -> "NDArray[np.float32]":
-        """The best cosine of each slot."""
+        """Best cosine of each slot."""
         rows = self._matrix[: self._rows]
         best: NDArray[np.float32] = rows @ query[0]
         for further in query[1:]:
-            # One row at a time took two thirds of the time of one product with all of them.
+            # Row by row took two thirds of the time of one product with all rows.
             np.maximum(best, rows @ further, out=best)
         if self._rows == self._used:
             return best

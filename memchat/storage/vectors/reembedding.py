@@ -1,4 +1,4 @@
-"""The vectors in the database held against the memories: whose embedder made them, which are no use, and new ones."""
+"""Compare the stored vectors with the memories: which embedder made them, which are unusable; and make new ones."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 ROWS = 500
-"""Read at a time."""
+"""Rows read at a time."""
 BATCH = 64
-"""Memories embedded and written at a time: what is lost when it is interrupted."""
+"""Memories embedded and written at a time; an interruption loses at most one batch."""
 SLACK = 0.01
-"""How far from 1 the length of a vector may be."""
+"""Tolerated difference of a vector's length from 1."""
 
 
 class VectorProblem(StrEnum):
@@ -43,23 +43,23 @@ _FINGERPRINTS = """
     )
     SELECT name FROM chain WHERE name IS NOT NULL
 """
-"""One step down the index for each, for every start asks: however many vectors there are."""
+"""Takes one step down the index per fingerprint, however many vectors there are: every start runs it."""
 
 
 def fingerprint_of(database: Database, model: str) -> str | None:
-    """The fingerprint that most vectors of `model` have in this database; None where it has none."""
+    """Return the fingerprint that most vectors of `model` have in this database, or None."""
     found = [name for name in _fingerprints(database) if name.startswith(f"{model}:")]
     return max(found, key=lambda name: _count(database, name)) if len(found) > 1 else next(iter(found), None)
 
 
 def dimension_in(database: Database, model: str) -> int | None:
-    """How many numbers the vectors of `model` have that are in this database."""
+    """Return how many numbers the stored vectors of `model` have, or None."""
     found = fingerprint_of(database, model)
     return None if found is None else dimension_of(found)
 
 
 def others(database: Database, fingerprint: str) -> dict[str, int]:
-    """How many memories have vectors of which other embedder."""
+    """Count the memories that have vectors of other embedders, by embedder."""
     return {name: _count(database, name) for name in _fingerprints(database) if name != fingerprint}
 
 
@@ -73,7 +73,7 @@ def _count(database: Database, fingerprint: str) -> int:
 
 
 def others_notice(database: Database, fingerprint: str) -> str | None:
-    """What a person should know about the vectors of other embedders, if there are any."""
+    """Tell a person about vectors of other embedders, if there are any."""
     found = others(database, fingerprint)
     if not found:
         return None
@@ -86,7 +86,7 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
 
 
 def vector_problems(database: Database, fingerprint: str) -> Generator[tuple[int, VectorProblem]]:
-    """The numbers of the memories that cannot be found by their meaning, and why, in order."""
+    """Yield in order the numbers of the memories that cannot be found by their meaning, and why."""
     last = -1
     while rows := database.rows(
         "SELECT m.number, v.fingerprint, v.kinds, v.rows FROM memories AS m"
@@ -141,7 +141,7 @@ class Reembedding:
         return done
 
     def invalidate_caches(self) -> None:
-        """Have every process read all vectors again: no row of `changes` says that they are new."""
+        """Make every process read all vectors again: no row of `changes` says that they are new."""
         with self._db.transaction():
             begin_epoch(self._db)
 
@@ -160,7 +160,7 @@ class Reembedding:
                     yield number, to_memory(row)
 
     def _write(self, number: int, memory: Memory, embedded: Embedded) -> bool:
-        """Write the vectors, unless the memory was edited or erased meanwhile, which brings its own."""
+        """Write the vectors, except of memories edited or deleted meanwhile."""
         row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
         if row is None or (row["id"], row["text"]) != (memory.id, memory.text):
             return False

@@ -1,4 +1,4 @@
-"""The dense half of recall: the index where it can answer, the exact scan everywhere else."""
+"""Vector search: through the index where it can answer, by exact scan everywhere else."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class VectorSearch:
-    """Nearest memories of an owner, through one thread's database. The answer is the same whichever way it goes."""
+    """Find the nearest memories of an owner, through one thread's database. Both ways give the same answer."""
 
     def __init__(self, scan: ExactSearch, keeper: "Indexer | None" = None) -> None:
         self._scan = scan
@@ -21,10 +21,11 @@ class VectorSearch:
     def nearest(
         self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None = None
     ) -> list[tuple[int, float]]:
-        """Numbers of the owner's memories with the highest cosine of any vector to any row of `query`, best first.
+        """Return numbers of the owner's memories with the highest cosine of any vector to any row of `query`, best
+        first.
 
-        `query` has shape `(q, dim)`, unit rows. At most `limit`. Current memories only, unless `allowed` names the
-        numbers that may be returned: those may be superseded.
+        `query` has shape `(q, dim)` with unit rows. At most `limit`. Only current memories, unless `allowed` lists the
+        numbers that may be returned; those may be superseded.
         """
         if allowed is None and limit > 0 and len(query):
             found = self._from_index(owner, query, limit)
@@ -40,7 +41,7 @@ class VectorSearch:
             return None
         numbers = self._numbers(owner, [memory_id for memory_id, _ in found])
         if len(numbers) < len(found):
-            # Something was erased or replaced in this very moment.
+            # A memory was deleted or replaced at this moment.
             return None
         if owner not in self._indexed:
             self._indexed.add(owner)
@@ -48,7 +49,7 @@ class VectorSearch:
         return [(numbers[memory_id], score) for memory_id, score in found]
 
     def _numbers(self, owner: int, memory_ids: Sequence[str]) -> dict[str, int]:
-        """The numbers of those that are current memories of the owner."""
+        """Return the numbers of the ids that are current memories of the owner."""
         marks = ",".join("?" * len(memory_ids))
         # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
         sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
