@@ -48,10 +48,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A conversation and the learner behind it. Closing it leaves what was not learned yet pending on disk."""
+    """A conversation and the learner behind it. Closing it leaves what was not learned yet pending on disk.
+
+    `options` are those it was opened with; `extraction` is the model that its learner was given.
+    """
 
     conversation: "Conversation"
     learning_worker: "LearningWorker"
+    options: ChatOptions
+    extraction: str
 
     def query(self, text: str) -> "Query":
         """A search for `text` among what this conversation may recall."""
@@ -298,7 +303,24 @@ class App:
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
-        return Chat(conversation, self.learning_worker(options.user, choice.extraction, on_learned))
+        worker = self.learning_worker(options.user, choice.extraction, on_learned)
+        return Chat(conversation, worker, options, choice.extraction)
+
+    def reopen(self, chat: Chat, options: ChatOptions, on_learned: "Callable[[LearningResult], None]") -> Chat:
+        """A chat as `options` want it in the place of `chat`, whose learner goes on where it uses the same model."""
+        session = open_session(options, self.store.transcripts, self.settings)
+        options = replace(options, session=session, continue_last=False)
+        choice, recall = self._model_and_recall(session, options)
+        conversation = self.conversation(options, choice.name, self.store, recall)
+        if choice.extraction == chat.extraction:
+            return Chat(conversation, chat.learning_worker, options, chat.extraction)
+        chat.learning_worker.close(timeout_s=0.0)
+        return Chat(
+            conversation,
+            self.learning_worker(options.user, choice.extraction, on_learned),
+            options,
+            choice.extraction,
+        )
 
     def conversation(self, options: ChatOptions, model: str, store: Store, recall: "Retriever") -> "Conversation":
         """A conversation with `model` over `store`, no learner behind it."""

@@ -10,7 +10,7 @@ from typing import Protocol
 from memchat.chat import prompt
 from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
-from memchat.errors import BadReply
+from memchat.errors import BadReply, UsageError
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
 from memchat.text.thinking import Part, ThinkingSplitter, split_thinking
@@ -77,6 +77,7 @@ class Conversation:
         self._outgrown = False
         self._transcript = transcript
         self._recall = recall
+        self._pausing: Retriever | None = None
         self._style = style
         self._clock = clock
 
@@ -96,6 +97,15 @@ class Conversation:
         """False where nothing is recalled and nothing learned."""
         return self._recall is not None
 
+    def use_memory(self, use: bool) -> None:
+        """From here on recall and learn, or do neither. Raises UsageError where there is no memory to use."""
+        if use and self._recall is None:
+            if self._pausing is None:
+                raise UsageError("Memory is off by a setting.", hint="Start with: memchat chat --memory")
+            self._recall, self._pausing = self._pausing, None
+        elif not use and self._recall is not None:
+            self._recall, self._pausing = None, self._recall
+
     def set_private(self, private: bool) -> None:
         """From here on what is said stays private, or no longer does, also when the session is taken up again."""
         self._transcript.set_private(self.session, private)
@@ -110,10 +120,13 @@ class Conversation:
         text = fix_surrogates(text)
         said = _masked(text) if self._style.redacts else text
         terms = self._terms if self.remembers and not self.private else None
-        asked = self._transcript.begin_turn(self.session, said, terms)
+        return self.turn_again(self._transcript.begin_turn(self.session, said, terms))
+
+    def turn_again(self, asked: Message) -> "Turn":
+        """Prepare the call for a message that is recorded already, and has no reply."""
         turn = self.last_turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
         try:
-            self._prepare(turn, said)
+            self._prepare(turn, asked.text)
         except BaseException as error:
             turn.record(_status_without_reply(error))
             raise

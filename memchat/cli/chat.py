@@ -1,6 +1,5 @@
 """`memchat chat`, `ask` and `compare`: the commands that talk to a model."""
 
-import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from memchat.cli.output import Block, Line, Result, SideBySide, Table, one_line,
 from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
 from memchat.storage.short_ids import new_conversation
+from memchat.text.attachments import Attachment, with_attachments
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
@@ -48,7 +48,6 @@ Instructions = Annotated[
     str | None, typer.Option("--instructions", metavar="TEXT", help="What is worth remembering, for the extraction.")
 ]
 
-_CLOSING = re.compile(r"<(?=\s*/\s*attachment)", re.IGNORECASE)
 _LONG_S = 1.0
 """When waiting for what is being learned is worth a word, in seconds."""
 
@@ -243,8 +242,7 @@ def _asked(words: list[str] | None) -> str:
         raise UsageError("There is no question.", hint='As in: memchat ask "What do you know about me?"')
     if not question or not piped:
         return question or piped
-    # The attachment must not end before its end: what follows it would count as the person's own words.
-    return f"{question}\n\n<attachment>\n{_CLOSING.sub('‹', piped)}\n</attachment>"
+    return with_attachments(question, [Attachment(piped)])
 
 
 def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:

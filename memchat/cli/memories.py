@@ -256,7 +256,7 @@ def edit(
     as_json: Json = False,
 ) -> Result:
     """Correct the words of a memory. The former words stay in its history."""
-    from memchat.cli.editor import edit_text
+    from memchat.repl.editor import edit_text
 
     with open_app(user) as app:
         memory = find(app, id_, agent)

@@ -1,10 +1,11 @@
 """`memchat sessions`: the conversations that were held."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memchat.chat.transcript_export import conversation_json, message_json, session_json
 from memchat.cli.forget import ErasurePlan, execute
 from memchat.cli.formatting import local, pluralize
 from memchat.cli.lazy_groups import Command, group
@@ -50,7 +51,7 @@ def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
     with open_app(user) as app:
         session = app.store.transcripts.find_session(id_, app.settings.user)
         messages = app.store.transcripts.messages(session.id)
-        return Result(_session_with_messages(session, messages), _message_lines(session, messages), as_json=as_json)
+        return Result(conversation_json(session, messages), _message_lines(session, messages), as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -119,7 +120,7 @@ def export(
         whose = app.settings.user
         named = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
-        data = [_session_with_messages(session, transcripts.messages(session.id)) for session in found]
+        data = [conversation_json(session, transcripts.messages(session.id)) for session in found]
         return Result(data, as_json=as_json, lines=not as_json)
 
 
@@ -158,35 +159,6 @@ def _plan(app: "App", sessions: Sequence[Session]) -> ErasurePlan:
 
 
 # Shapes.
-
-
-def session_json(session: Session) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "user": session.user,
-        "agent": session.agent,
-        "title": session.title,
-        "started_at": moment_json(session.started_at),
-        "last_at": moment_json(session.last_at),
-        "private": session.private,
-        "message_count": session.messages,
-    }
-
-
-def message_json(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "role": str(message.role),
-        "text": message.text,
-        "created_at": moment_json(message.created_at),
-        "status": str(message.status),
-        "model": message.model,
-        "recalled": list(message.recalled),
-    }
-
-
-def _session_with_messages(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
-    return {**session_json(session), "messages": [message_json(message) for message in messages]}
 
 
 def _row(session: Session) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class LearningResult:
     unparsed: tuple[str, ...] = ()
     error: str | None = None
     cause: MemchatError | None = None
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError, StoreBusy, traceback_without_message
@@ -120,7 +121,7 @@ class LearningWorker:
         work = context.store.work.claim(self._user)
         if work is None:
             return False
-        self._report(learn(context, work))
+        self._report(replace(learn(context, work), message_id=work.user_message_id))
         return True
 
     def _report_failure(self, reason: str) -> None:

@@ -20,10 +20,13 @@ from prompt_toolkit.styles import Style
 
 from memchat.errors import MemchatError
 from memchat.llm.preload import in_background
+from memchat.repl.clipboard import copy_text
 from memchat.repl.commands.dispatch import dispatch, literal, parse
+from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.commands.sources import sources
 from memchat.repl.completer import SlashCompleter
+from memchat.repl.editor import edit_text
 from memchat.repl.greeting import greeting
 from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings
 from memchat.repl.notifications import NotificationQueue, Wait
@@ -56,7 +59,7 @@ def run_chat(chat: "Chat", app: "App", notes: NotificationQueue | None = None, c
     `SystemExit(128 + number)` raised; the caller closes the chat, and what was not learned yet stays pending.
     """
     with Signals().handled() as signals, _terminal():
-        loop = ChatLoop(CommandContext(chat, app), notes or NotificationQueue(), signals, Screen(console))
+        loop = ChatLoop(CommandContext(chat, app, notes), signals, Screen(console))
         try:
             return loop.run()
         except OSError:
@@ -72,9 +75,9 @@ class _Terminated(Exception):
 class ChatLoop:
     """One run of the chat in a terminal, on the main thread."""
 
-    def __init__(self, context: CommandContext, notes: NotificationQueue, signals: Signals, screen: Screen) -> None:
+    def __init__(self, context: CommandContext, signals: Signals, screen: Screen) -> None:
         self._context = context
-        self._notes = notes
+        self._notes = context.notes
         self._signals = signals
         self._screen = screen
         self._draft = ""
@@ -167,7 +170,9 @@ class ChatLoop:
         try:
             if call is not None:
                 return self._command(call)
-            message = literal(text)
+            message, notes = composed(self._context, literal(text))
+            for note in notes:
+                self._screen.say_quietly(note)
             self._reply(lambda: self._context.chat.conversation.turn(message))
         except KeyboardInterrupt:
             self._screen.say_quietly("Stopped.")
@@ -180,8 +185,10 @@ class ChatLoop:
             answer = dispatch(self._context, call)
             self._screen.say(answer.text)
             if answer.question and answer.confirmed:
-                self._screen.say(answer.confirmed() if confirm(answer.question) else "Nothing was forgotten.")
-            self._draft = answer.draft
+                self._screen.say(answer.confirmed() if confirm(answer.question) else answer.declined)
+            self._draft = edit_text(answer.draft) if answer.edit else answer.draft
+            if answer.copy:
+                self._screen.say_quietly(copy_text(answer.copy, self._screen.write))
         if answer.turn is not None:
             self._reply(answer.turn)
         return not answer.leave
@@ -206,8 +213,11 @@ class ChatLoop:
             return
         finally:
             screen.waiting.end()
+        self._context.spent.add(turn.usage)
         for notice in notices(turn):
             screen.warn(notice)
+        if used := len(turn.used):
+            screen.say_quietly(f"used {used} {'memory' if used == 1 else 'memories'}")
         screen.write("\n")
 
     def _waiting_label(self, waited_s: float) -> str:

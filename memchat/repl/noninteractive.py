@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
 from memchat.repl.commands.dispatch import dispatch, literal, parse
+from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
@@ -33,15 +34,15 @@ def run_piped(
     and the exit code is that of the first failure. Each reply ends with a newline, also one that was cut off. A slash
     command is answered on `out` like a message; what it would ask about first, it does not do.
     """
-    return _PipedChat(CommandContext(chat, app), out, err, notes or NotificationQueue()).run(lines)
+    return _PipedChat(CommandContext(chat, app, notes), out, err).run(lines)
 
 
 class _PipedChat:
-    def __init__(self, context: CommandContext, out: TextIO, err: TextIO, notes: NotificationQueue) -> None:
+    def __init__(self, context: CommandContext, out: TextIO, err: TextIO) -> None:
         self._context = context
         self._out = out
         self._err = err
-        self._notes = notes
+        self._notes = context.notes
         self._notes.at_once = self._say
         self._failed = 0
 
@@ -75,12 +76,14 @@ class _PipedChat:
         # Only what begins with a slash: files that are piped in have lines that begin with "# ".
         call = None if text.startswith("#") else parse(text)
         if call is None:
-            self._turn(lambda: self._context.chat.conversation.turn(literal(text)), signals)
+            # Lines from elsewhere must not send the person's files.
+            message, _ = composed(self._context, literal(text), names_files=False)
+            self._turn(lambda: self._context.chat.conversation.turn(message), signals)
             return True
         with signals.interruptible():
             answer = dispatch(self._context, call)
-            if answer.draft:
-                raise UsageError(f"/{call.name} needs the new text here.", hint=f"As in: /{call.name} ID TEXT")
+            if answer.draft or answer.edit:
+                raise UsageError(f"/{call.name} needs a terminal here, or the new text behind it.")
             self._print(answer.text)
             _refuse_question(call, answer.question)
         if answer.turn is not None:

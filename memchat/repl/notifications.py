@@ -32,7 +32,7 @@ class NotificationQueue:
 
     Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called, on the thread
     that brought a line, after each; `at_once` prints what the person waits for, `on_wait` shows a wait in the place of
-    that. An error that keeps coming back is said
+    that. `learned` says what came of each message that was learned from. An error that keeps coming back is said
     once.
     """
 
@@ -40,11 +40,14 @@ class NotificationQueue:
         self.arrived: Callable[[], None] | None = None
         self.at_once: Callable[[str], None] | None = None
         self.on_wait: Callable[[Wait], None] | None = None
+        self.learned: dict[str, tuple[Applied, ...]] = {}
         self._lines: list[str] = []
         self._last_error: str | None = None
         self._lock = threading.Lock()
 
     def __call__(self, lesson: "LearningResult") -> None:
+        if lesson.message_id is not None and lesson.applied:
+            self.learned[lesson.message_id] = lesson.applied
         for line in learning_lines(lesson):
             self.add(line)
         if lesson.error is not None and lesson.error != self._last_error:

@@ -183,6 +183,34 @@ class ConversationRepository:
         )
         return None if row is None else _message(row)
 
+    def last_question(self, session: Session) -> Message | None:
+        """The last message of the user in `session`."""
+        row = self._db.row(
+            "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
+            (session.id, Role.USER),
+        )
+        return None if row is None else _message(row)
+
+    def drop_replies(self, asked: Message) -> None:
+        """Delete what was answered to `asked`, the last question of its session."""
+        with self._db.transaction():
+            self._delete_from(asked, "number > ")
+
+    def take_back(self, asked: Message) -> None:
+        """Delete `asked`, all that was said after it, and the work on that; the session too where nothing is left."""
+        with self._db.transaction():
+            self._delete_from(asked, "number >= ")
+            self._db.execute(
+                "DELETE FROM sessions WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE session_id = ?)",
+                (asked.session_id, asked.session_id),
+            )
+
+    def _delete_from(self, asked: Message, which: str) -> None:
+        number = self._db.value("SELECT number FROM messages WHERE id = ?", (asked.id,))
+        if number is not None:
+            sql = f"DELETE FROM messages WHERE session_id = ? AND {which} ?"
+            self._db.execute(sql, (asked.session_id, number))
+
     def recent_user_messages(self, user: str, limit: int) -> list[str]:
         """The last messages `user` typed, newest first, whatever the session."""
         rows = self._db.rows(

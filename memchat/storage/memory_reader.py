@@ -79,6 +79,14 @@ class MemoryReader:
         sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY m.number DESC LIMIT ? OFFSET ?"
         return [to_memory(row) for row in self.database.rows(sql, (*values, -1 if limit is None else limit, offset))]
 
+    def learned_from(self, message_id: str) -> list[Memory]:
+        """The memories that were learned from that message and not replaced since, oldest first."""
+        rows = self.database.rows(
+            f"SELECT {COLUMNS} FROM {TABLES} WHERE m.message_id = ? AND m.superseded_by IS NULL ORDER BY m.number",
+            (message_id,),
+        )
+        return [to_memory(row) for row in rows]
+
     def count(self, view: MemoryFilter) -> int:
         numbers = self.owner_numbers(view.owners)
         if not narrows(view):

@@ -1,13 +1,20 @@
-"""Commands about the program: help, status, leaving."""
+"""Commands about how the chat is held: model, system prompt, thinking, status, help, leaving."""
 
-from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResult, Group, command
+from dataclasses import replace
+
+from memchat.config import Thinking
+from memchat.errors import UsageError
+from memchat.llm.providers import OFFLINE
+from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.layout import columns, one_line
 
 _KEYS = (
     ("Enter", "send; a pasted text waits for it as one message"),
     ("Alt-Enter, Ctrl-J", "new line"),
-    ("Ctrl-C", "stop the reply, or clear the line; twice on an empty line, quit"),
-    ("Ctrl-R, Up", "search and go through what you said before"),
+    ("Tab", "complete commands, ids by their words, titles, files, models"),
+    ("Ctrl-C", "stop the answer, or clear the line; twice on an empty line, quit"),
+    ("Up, Ctrl-R", "go through, or search, what you said before"),
+    ("Ctrl-X Ctrl-E", "write in $EDITOR"),
     ("Ctrl-D", "quit"),
     ("//text", "send a line that begins like a command as a message"),
 )
@@ -17,18 +24,78 @@ _REMEMBERING = (
 )
 
 
+@command(Group.CONTROL, "model [NAME]", "show which model answers, or switch to another", takes=Takes.MODEL, words=1)
+def _model(context: CommandContext, argument: str) -> CommandResult:
+    conversation = context.chat.conversation
+    name = one_line(conversation.model.name)
+    if not argument or argument == name:
+        return CommandResult(f"{name}\n/model NAME switches; Tab lists the models within reach.")
+    context.reopen(replace(context.chat.options, session=conversation.session, model=argument))
+    if argument == OFFLINE:
+        return CommandResult("Offline mode from here on: I can only remember and look things up.")
+    return CommandResult(f"{one_line(argument)} answers from here on, in the same conversation.")
+
+
+@command(Group.CONTROL, "system [TEXT]", "show the system prompt, or set it for this chat (none: the usual one)")
+def _system(context: CommandContext, argument: str) -> CommandResult:
+    options = context.chat.options
+    if not argument:
+        return CommandResult(options.system or context.app.settings.system or "The usual system prompt.")
+    system = None if argument.lower() == "none" else argument
+    context.reopen(replace(options, session=context.chat.conversation.session, system=system))
+    return CommandResult("The usual system prompt from here on." if system is None else "Set, for this chat.")
+
+
+@command(
+    Group.CONTROL,
+    "thinking [shown|folded|hidden]",
+    "show what the model thought before its last answer, or choose how thinking is shown",
+    choices=tuple(Thinking),
+    words=1,
+)
+def _thinking(context: CommandContext, argument: str) -> CommandResult:
+    if not argument:
+        turn = context.chat.conversation.last_turn
+        thought = turn.thinking.strip() if turn else ""
+        return CommandResult(thought or "The last answer came without thinking, or the model keeps it to itself.")
+    try:
+        context.thinking = Thinking(argument.lower())
+    except ValueError:
+        raise UsageError("Use /thinking shown, /thinking folded or /thinking hidden.") from None
+    return CommandResult(f"Thinking is {context.thinking} from now on. MEMCHAT_THINKING sets it for good.")
+
+
 @command(Group.CONTROL, "status", "show user, model, number of memories and what waits to be learned", words=0)
 def _status(context: CommandContext, argument: str) -> CommandResult:
     conversation = context.chat.conversation
     waiting = context.waiting()
-    learning = "off" if not conversation.remembers else "private" if conversation.private else "on"
     left = f"{waiting} message{'' if waiting == 1 else 's'}" if waiting else "nothing"
-    return CommandResult(
-        f"  user      {one_line(context.user)}\n"
-        f"  model     {one_line(conversation.model.name)}\n"
-        f"  memories  {context.count()}\n"
-        f"  learning  {learning}, {left} waiting"
-    )
+    rows = [
+        ("user", one_line(context.user)),
+        ("model", one_line(conversation.model.name)),
+        ("memories", str(context.count())),
+        ("learning", f"{context.memory_state}, {left} waiting"),
+    ]
+    return CommandResult(columns(rows))
+
+
+@command(Group.CONTROL, "stats", "show tokens and cost of this chat, and memories by category", words=0)
+def _stats(context: CommandContext, argument: str) -> CommandResult:
+    spent = context.spent
+    rows = [
+        ("answers", str(spent.turns)),
+        ("tokens", f"{spent.prompt_tokens:,} in prompts, {spent.completion_tokens:,} in answers"),
+        ("cost", spent.cost),
+        ("window", context.window_use() or "unknown"),
+        ("memories", str(context.count())),
+    ]
+    by_category: dict[str, int] = {}
+    for memory in context.memories():
+        by_category[memory.category] = by_category.get(memory.category, 0) + 1
+    rows += [
+        (f"  {category}", str(count)) for category, count in sorted(by_category.items(), key=lambda pair: -pair[1])
+    ]
+    return CommandResult(columns(rows))
 
 
 @command(Group.CONTROL, "help", "show this help", words=0)
@@ -40,6 +107,6 @@ def _help(context: CommandContext, argument: str) -> CommandResult:
     return CommandResult("\n\n".join([*parts, f"Keys\n{columns(_KEYS)}", _REMEMBERING]))
 
 
-@command(Group.CONTROL, "quit", "quit (same as Ctrl-D)", words=0)
+@command(Group.CONTROL, "quit", "quit (same as Ctrl-D, exit or quit)", words=0)
 def _quit(context: CommandContext, argument: str) -> CommandResult:
     return CommandResult(leave=True)

@@ -1,9 +1,128 @@
-"""Commands about conversations."""
+"""Commands about conversations: begin, list, take up, name, ask again, take back, export."""
 
-from memchat.config import Thinking
-from memchat.errors import UsageError
-from memchat.repl.commands.registry import CommandContext, CommandResult, Group, command
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from memchat.chat.transcript_export import conversation_json, conversation_markdown
+from memchat.core.types import Applied, Event, Memory, Message, Role, Session
+from memchat.errors import MemchatError, UsageError
+from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
+from memchat.repl.commands.rows import numbered_sessions, session_named
 from memchat.repl.layout import one_line
+from memchat.text.attachments import without_attachments
+
+_LAST_WORDS = 300
+"""Characters of each of the last messages that are shown when a conversation is taken up."""
+
+
+@command(Group.CONVERSATION, "new", "start a new conversation", words=0)
+def _new(context: CommandContext, argument: str) -> CommandResult:
+    options = context.chat.options
+    context.reopen(replace(options, session=None, agent=context.chat.conversation.agent))
+    private = " It stays private: /private off ends that." if context.chat.conversation.private else ""
+    return CommandResult(f"New conversation.{private}")
+
+
+@command(Group.CONVERSATION, "sessions [WORDS]", "list conversations; with WORDS, those whose title has them")
+def _sessions(context: CommandContext, argument: str) -> CommandResult:
+    words = argument.casefold().split()
+    every = context.app.store.transcripts.sessions(context.user)
+    found = [one for one in every if all(word in one.title.casefold() for word in words)]
+    if not found:
+        return CommandResult("No conversation has that in its title." if words else "There are no conversations yet.")
+    return CommandResult(f"{numbered_sessions(context, found)}\n/resume N takes one up.")
+
+
+@command(Group.CONVERSATION, "resume N|ID|TITLE", "take up another conversation", takes=Takes.SESSION)
+def _resume(context: CommandContext, argument: str) -> CommandResult:
+    if not argument:
+        return _sessions(context, "")
+    session = session_named(context, argument)
+    if session.id == context.chat.conversation.session.id:
+        return CommandResult("That is this conversation.")
+    context.reopen(replace(context.chat.options, session=session, agent=None))
+    title = one_line(session.title) or "(no title)"
+    lines = [f"Continuing {title!r}, {session.messages} messages."]
+    lines += map(_last_words, context.app.store.transcripts.messages(session.id, limit=2))
+    return CommandResult("\n".join(lines))
+
+
+def _last_words(message: Message) -> str:
+    text = one_line(without_attachments(message.text))
+    text = text if len(text) <= _LAST_WORDS else f"{text[:_LAST_WORDS]}…"
+    return f"  {'you' if message.role is Role.USER else one_line(message.model or 'assistant')}: {text}"
+
+
+@command(Group.CONVERSATION, "rename TITLE", "give this conversation another title")
+def _rename(context: CommandContext, argument: str) -> CommandResult:
+    session = context.session
+    if not argument or not session.messages:
+        raise UsageError("Rename it to what?" if session.messages else "Nothing was said yet that could have a title.")
+    title = context.app.memory_service.masked(one_line(argument))
+    context.app.store.transcripts.rename(session, title)
+    return CommandResult(f"This conversation is called {title!r} now.")
+
+
+@command(Group.CONVERSATION, "retry", "ask your last message again; the new answer replaces the old one", words=0)
+def _retry(context: CommandContext, argument: str) -> CommandResult:
+    transcripts = context.app.store.transcripts
+    asked = _last_question(context)
+    transcripts.drop_replies(asked)
+    return CommandResult(turn=lambda: context.chat.conversation.turn_again(asked))
+
+
+@command(
+    Group.CONVERSATION, "undo", "take back your last message: its answer and what was learned from it go too", words=0
+)
+def _undo(context: CommandContext, argument: str) -> CommandResult:
+    asked = _last_question(context)
+    # First of all the pending work, so that nothing more is learned from the message.
+    context.app.store.transcripts.take_back(asked)
+    context.chat.conversation.last_turn = None
+    lines = [f"Taken back: {_shortened(asked.text)}"]
+    lines += _unlearn(context, asked, context.notes.learned.pop(asked.id, ()))
+    return CommandResult("\n".join(lines), draft=without_attachments(asked.text))
+
+
+def _last_question(context: CommandContext) -> Message:
+    asked = context.app.store.transcripts.last_question(context.chat.conversation.session)
+    if asked is None:
+        raise UsageError("Nothing was said in this conversation yet.")
+    return asked
+
+
+def _shortened(text: str) -> str:
+    line = one_line(without_attachments(text))
+    return line if len(line) <= 60 else f"{line[:60]}…"
+
+
+def _unlearn(context: CommandContext, asked: Message, applied: Sequence[Applied]) -> list[str]:
+    """Undo what was learned from a message: forget what it added, bring back what that replaced or what it ended."""
+    service = context.app.memory_service
+    lines: list[str] = []
+    for memory in context.app.store.memories.learned_from(asked.id):
+        if memory.supersedes:
+            lines.append(f"Back in force: {one_line(service.undo(memory).text)}")
+        else:
+            service.forget([memory.id])
+            lines.append(f"Forgotten: {one_line(memory.text)}")
+    for change in applied:
+        if change.event in {Event.END, Event.DOUBT} and (back := _restored(context, change.memory)) is not None:
+            lines.append(f"Back in force: {one_line(back.text)}")
+        elif change.event is Event.DELETE:
+            lines.append(f"Forgotten for good, as you had asked: {one_line(change.memory.text)}")
+    return lines
+
+
+def _restored(context: CommandContext, memory: Memory) -> Memory | None:
+    known = context.app.store.memories.get(memory.id)
+    if known is not None:
+        with suppress(UsageError):
+            return context.app.memory_service.undo(known)
+    return None
 
 
 @command(Group.CONVERSATION, "session", "show this conversation's title and id", words=0)
@@ -14,31 +133,39 @@ def _session(context: CommandContext, argument: str) -> CommandResult:
     return CommandResult(f"{title}\n  started {started}\n  memchat chat --session {session.id}")
 
 
-@command(Group.CONVERSATION, "model", "show which model answers", words=1)
-def _model(context: CommandContext, argument: str) -> CommandResult:
-    name = one_line(context.chat.conversation.model.name)
-    if argument and argument != name:
-        raise UsageError(
-            f"The model can't be changed during a chat (it is {name}).",
-            hint=f"/quit, then: memchat chat --continue --model {one_line(argument)}",
-        )
-    return CommandResult(name)
-
-
 @command(
-    Group.CONVERSATION,
-    "thinking [shown|folded|hidden]",
-    "show what the model thought before its last answer, or choose how thinking is shown",
-    choices=tuple(Thinking),
-    words=1,
+    Group.CONVERSATION, "export FILE", "write this conversation to a file: Markdown, or JSON (.json)", takes=Takes.FILE
 )
-def _thinking(context: CommandContext, argument: str) -> CommandResult:
+def _export(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
-        turn = context.chat.conversation.last_turn
-        thought = turn.thinking.strip() if turn else ""
-        return CommandResult(thought or "The last answer came without thinking, or the model keeps it to itself.")
+        raise UsageError("Export to which file?", hint="/export chat.md, or /export chat.json")
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder.", hint=f"As in: /export {path / 'chat.md'}")
+    if path.exists():
+        return CommandResult("", f"{path} is there already. Overwrite it?", lambda: _written(context, path))
+    return CommandResult(_written(context, path))
+
+
+def _written(context: CommandContext, path: Path) -> str:
+    session = context.session
+    messages = context.app.store.transcripts.messages(session.id)
+    if path.suffix.lower() in {".json", ".jsonl"}:
+        indent = 2 if path.suffix.lower() == ".json" else None
+        text = json.dumps(conversation_json(session, messages), ensure_ascii=False, indent=indent) + "\n"
+    else:
+        text = conversation_markdown(session, messages)
     try:
-        context.thinking = Thinking(argument.lower())
-    except ValueError:
-        raise UsageError("Use /thinking shown, /thinking folded or /thinking hidden.") from None
-    return CommandResult(f"Thinking is {context.thinking} from now on. MEMCHAT_THINKING sets it for good.")
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise MemchatError(f"{path} cannot be written: {error.strerror}.") from error
+    return f"Written to {path}: {len(messages)} messages."
+
+
+def titles(sessions: Sequence[Session]) -> list[tuple[str, str]]:
+    """The conversations that Tab offers, each with its title."""
+    from memchat.storage.short_ids import is_generated, short_ids
+
+    short = short_ids(one.id for one in sessions if is_generated(one.id))
+    return [(short.get(one.id, one.id), one.title or "(no title)") for one in sessions]

@@ -5,11 +5,11 @@ import unicodedata
 
 from memchat.config import closest_match
 from memchat.errors import UsageError
-from memchat.repl.commands import control, conversations, memories
+from memchat.repl.commands import control, conversations, files, memories
 from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResult, Invocation
 
 __all__ = ["COMMANDS", "dispatch", "literal", "parse"]
-_GROUPS = (memories, conversations, control)
+_GROUPS = (memories, conversations, files, control)
 """Imported for the commands that they register."""
 _SLASHES = "/／"
 _FIRST_WORD = re.compile(r"\S+")

@@ -36,9 +36,7 @@ def _memories(context: CommandContext, argument: str) -> CommandResult:
 )
 def _forget(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
-        raise UsageError(
-            "Forget what?", hint="/forget 2, /forget 1 3, /forget ID or /forget WORDS; /memories lists them."
-        )
+        raise UsageError("Forget what?", hint="/forget 2, /forget 1 3, /forget WORDS; /memories lists them.")
     if (named := memories_named(context, argument)) is not None:
         _refuse_shared(context, named)
         return CommandResult(_erase(context, named))
@@ -47,7 +45,9 @@ def _forget(context: CommandContext, argument: str) -> CommandResult:
     if not found:
         return CommandResult("No memory of yours matches that. /memories lists them.")
     what = "this memory" if len(found) == 1 else f"these {len(found)} memories"
-    return CommandResult(_listing(context, found), f"Forget {what} for good?", lambda: _erase(context, found))
+    return CommandResult(
+        _listing(context, found), f"Forget {what} for good?", lambda: _erase(context, found), "Nothing was forgotten."
+    )
 
 
 @command(
@@ -116,6 +116,26 @@ def _private(context: CommandContext, argument: str) -> CommandResult:
     if conversation.private:
         return CommandResult("Private mode is on: nothing from now on will be remembered. /private off turns it off.")
     return CommandResult("Private mode is off: new messages are remembered.")
+
+
+@command(
+    Group.MEMORY,
+    "memory [on|off]",
+    "use and build memory in this chat, or do neither",
+    choices=("on", "off"),
+    words=1,
+)
+def _memory(context: CommandContext, argument: str) -> CommandResult:
+    if argument.lower() not in {"", "on", "off"}:
+        raise UsageError("Use /memory on or /memory off.")
+    conversation = context.chat.conversation
+    if argument:
+        conversation.use_memory(argument.lower() == "on")
+    if not conversation.remembers:
+        return CommandResult("Memory is off: nothing is recalled, and nothing is learned. /memory on turns it on.")
+    return CommandResult(
+        "Memory is on." + (" Private mode is on, too: nothing is learned." if conversation.private else "")
+    )
 
 
 def _matching(context: CommandContext, words: str) -> list[Memory]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import MemoryFilter
+from memchat.core.protocols import MemoryFilter, Usage
 from memchat.core.types import Memory, Owner, Session
+from memchat.repl.notifications import NotificationQueue
+from memchat.text.attachments import Attachment
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.conversation import Turn
+    from memchat.chat.sessions import ChatOptions
 
 
 class CommandContext:
@@ -20,12 +23,26 @@ class CommandContext:
     it stood for is gone.
     """
 
-    def __init__(self, chat: "Chat", app: "App") -> None:
+    def __init__(self, chat: "Chat", app: "App", notes: NotificationQueue | None = None) -> None:
         self.chat = chat
         self.app = app
+        self.notes = notes or NotificationQueue()
+        self.attachments: list[Attachment] = []
+        self.spent = Spent()
         self.memory_rows: tuple[str, ...] = ()
         self.session_rows: tuple[str, ...] = ()
         self.thinking = app.settings.thinking
+
+    def reopen(self, options: "ChatOptions") -> None:
+        """Go on with another conversation, or with this one held otherwise. What is private stays so."""
+        former = self.chat
+        self.chat = self.app.reopen(former, options, self.notes)
+        if former.conversation.private and not self.chat.conversation.private:
+            self.chat.conversation.set_private(True)
+        if self.chat.conversation.session.id == former.conversation.session.id:
+            self.chat.conversation.last_turn = former.conversation.last_turn
+            self.chat.conversation.private = former.conversation.private
+        self.chat.learning_worker.notify()
 
     @property
     def user(self) -> str:
@@ -36,6 +53,17 @@ class CommandContext:
         """The conversation as it is stored now, its title included."""
         known = self.chat.conversation.session
         return self.app.store.transcripts.session(known.id) or known
+
+    @property
+    def memory_state(self) -> str:
+        """On, private or off: whether what is said now is learned from, and whether anything is recalled."""
+        conversation = self.chat.conversation
+        return "off" if not conversation.remembers else "private" if conversation.private else "on"
+
+    def window_use(self) -> str:
+        """How much of the model's window the last exchange took, in per cent; nothing where that is not known."""
+        used, window = self.spent.last_prompt_tokens, self.chat.conversation.model.context_tokens
+        return f"{used / window:.0%}" if used and window else ""
 
     def memories(self) -> list[Memory]:
         """The user's current memories, newest first."""
@@ -64,17 +92,49 @@ class CommandContext:
         return len(self.app.store.work.pending(self.user))
 
 
+@dataclass(slots=True)
+class Spent:
+    """What the answers of one chat took. The cost is known only where that of every answer is."""
+
+    turns: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = 0.0
+    last_prompt_tokens: int = 0
+
+    def add(self, usage: Usage | None) -> None:
+        """Count one answer."""
+        self.turns += 1
+        if usage is None:
+            self.cost_usd = None
+            return
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        self.last_prompt_tokens = usage.prompt_tokens + usage.completion_tokens
+        known = self.cost_usd is not None and usage.cost_usd is not None
+        self.cost_usd = (self.cost_usd or 0.0) + (usage.cost_usd or 0.0) if known else None
+
+    @property
+    def cost(self) -> str:
+        return "unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
+
+
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a command came to. A `question` is asked after the text is shown; yes calls `confirmed` for more text.
+    """What a command came to.
 
-    `draft` is put into the next prompt, to be changed and sent. `turn` prepares a turn to be answered now.
+    A `question` is asked after the text is shown; yes calls `confirmed` for more text, else `declined` is said. `draft`
+    is put into the next prompt, to be changed and sent; with `edit` the person's editor opens on it first. `turn`
+    prepares a turn to be answered now; `copy` goes to the clipboard.
     """
 
     text: str = ""
     question: str | None = None
     confirmed: Callable[[], str] | None = None
+    declined: str = "Nothing was done."
     draft: str = ""
+    edit: bool = False
+    copy: str = ""
     turn: "Callable[[], Turn] | None" = None
     leave: bool = False
 
@@ -93,6 +153,7 @@ class Group(StrEnum):
 
     MEMORY = "Memory"
     CONVERSATION = "Conversation"
+    TEXT = "Files and text"
     CONTROL = "Control"
 
 

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from memchat.core.types import Memory, Owner, Scope
+from memchat.core.types import Memory, Owner, Scope, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import columns, one_line
-from memchat.storage.short_ids import short_ids
+from memchat.storage.conversations import MEANS_ID
+from memchat.storage.short_ids import is_generated, short_ids
 
 _NUMBERS = re.compile(r"\d{1,3}(?:-\d{1,3})?(?:[,\s]+\d{1,3}(?:-\d{1,3})?)*")
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
@@ -74,3 +75,47 @@ def _row(context: CommandContext, number: int) -> Memory:
     if memory is None:
         raise NotFound(f"The memory in row {number} was forgotten already.", hint="/memories lists what there is.")
     return memory
+
+
+def numbered_sessions(context: CommandContext, sessions: Sequence[Session]) -> str:
+    """A row for each conversation: its number, a star where it is the present one, short id, last use, title."""
+    context.session_rows = tuple(session.id for session in sessions)
+    short = short_ids(id_ for id_ in context.session_rows if is_generated(id_))
+    here = context.chat.conversation.session.id
+    table = [
+        (
+            f"{number:>2}{'*' if session.id == here else ' '}",
+            short.get(session.id, one_line(session.id)),
+            session.last_at.astimezone().strftime("%Y-%m-%d"),
+            one_line(session.title) or "(no title)",
+        )
+        for number, session in enumerate(sessions, 1)
+    ]
+    return columns(table)
+
+
+def session_named(context: CommandContext, argument: str) -> Session:
+    """The conversation that `argument` names by number, id, name or words of its title. Raises NotFound."""
+    transcripts = context.app.store.transcripts
+    if (numbers := numbers_in(argument, context.session_rows, "/sessions")) is not None:
+        session = transcripts.session(context.session_rows[numbers[0] - 1])
+        if session is None:
+            raise NotFound(f"The conversation in row {numbers[0]} is gone.", hint="/sessions lists what there is.")
+        return session
+    try:
+        return transcripts.find_session(argument, context.user, shortest=MEANS_ID)
+    except AmbiguousId:
+        raise
+    except NotFound:
+        return _titled(context, argument)
+
+
+def _titled(context: CommandContext, words: str) -> Session:
+    every = context.app.store.transcripts.sessions(context.user)
+    found = [one for one in every if words.casefold() in one.title.casefold()]
+    if len(found) != 1:
+        problem = f"{len(found)} conversations have" if found else "No conversation has"
+        raise NotFound(
+            f"{problem} {words!r} in the title.", hint=f"/sessions {words if found else ''}".rstrip() + " lists them."
+        )
+    return found[0]

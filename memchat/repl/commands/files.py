@@ -1,0 +1,96 @@
+"""Commands about text outside the conversation: attach files, copy answers, write in an editor."""
+
+import re
+from pathlib import Path
+
+from memchat.errors import MemchatError, UsageError
+from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
+from memchat.text.attachments import Attachment, with_attachments
+
+LARGEST_BYTES = 2_000_000
+"""No model's window holds more."""
+_AT_FILE = re.compile(r"(?<!\S)@(?:\"(?P<quoted>[^\"\n]+)\"|(?P<plain>[^\s\"]+))")
+_CODE = re.compile(
+    r"^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
+
+
+@command(Group.TEXT, "attach FILE", "send FILE along with your next message (short: @FILE in it)", takes=Takes.FILE)
+def _attach(context: CommandContext, argument: str) -> CommandResult:
+    if not argument:
+        raise UsageError(
+            "Attach which file?", hint='/attach notes.txt; or write @notes.txt, or @"my notes.txt", in a message.'
+        )
+    if argument == "none":
+        context.attachments.clear()
+        return CommandResult("Nothing is attached.")
+    attachment = read_attachment(argument.strip("\"'"))
+    context.attachments.append(attachment)
+    return CommandResult(
+        f"{described(context, attachment)} It goes along with your next message; /attach none drops it."
+    )
+
+
+@command(
+    Group.TEXT,
+    "copy [code]",
+    "copy the last answer, or only its code, to the clipboard",
+    choices=("code",),
+    words=1,
+)
+def _copy(context: CommandContext, argument: str) -> CommandResult:
+    reply = context.app.store.transcripts.last_reply(context.chat.conversation.session)
+    if reply is None:
+        raise UsageError("There is no answer to copy yet.")
+    if argument.lower() not in {"", "code"}:
+        raise UsageError("Use /copy or /copy code.")
+    text = reply.text.strip()
+    if argument:
+        text = "\n".join(match["code"] for match in _CODE.finditer(reply.text)).rstrip("\n")
+        if not text:
+            raise UsageError("The last answer has no code.", hint="/copy copies all of it.")
+    return CommandResult(copy=text)
+
+
+@command(Group.TEXT, "editor [TEXT]", "write your message in $EDITOR (in the prompt: Ctrl-X Ctrl-E)")
+def _editor(context: CommandContext, argument: str) -> CommandResult:
+    return CommandResult(draft=argument, edit=True)
+
+
+def read_attachment(name: str) -> Attachment:
+    """The text of a file. Raises MemchatError for what is no text or cannot be read."""
+    path = Path(name).expanduser()
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise UsageError(f"{name} is too large to send: more than {LARGEST_BYTES:,} bytes.")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise MemchatError(f"{name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is no text file in UTF-8.", hint="Only text can be attached.") from None
+    return Attachment(text.strip("\n"), path.name)
+
+
+def described(context: CommandContext, attachment: Attachment) -> str:
+    """The name and the size of what goes along, in bytes and in tokens."""
+    size = len(attachment.text.encode())
+    tokens = context.chat.conversation.model.count_tokens(attachment.text)
+    return f"Attached {attachment.name}: {size:,} bytes, about {tokens:,} tokens."
+
+
+def composed(context: CommandContext, message: str, *, names_files: bool = True) -> tuple[str, list[str]]:
+    """`message` with what is attached to it, and a line about each file that it names with @, where it may.
+
+    An @ before what is no file is left as it is: people have handles.
+    """
+    named: dict[str, Attachment] = {}
+    for match in _AT_FILE.finditer(message) if names_files else ():
+        name = match["quoted"] or match["plain"].rstrip(".,;:!?)")
+        if Path(name).expanduser().is_file():
+            named[name] = read_attachment(name)
+    attachments = [*context.attachments, *named.values()]
+    context.attachments.clear()
+    return (
+        with_attachments(message, attachments) if attachments else message,
+        [described(context, one) for one in named.values()],
+    )
