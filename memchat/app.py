@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from memchat.recall.retriever import Query, Retriever
     from memchat.storage.index.config import IndexConfig
     from memchat.storage.index.indexer import Indexer
+    from memchat.storage.message_reader import MessageCache
     from memchat.storage.vectors.exact_search import VectorCache
 
 log = logging.getLogger(__name__)
@@ -178,10 +179,19 @@ class App:
         return self.recall_over(self.store)
 
     def recall_over(
-        self, store: Store, top_k: int | None = None, tokens: int | None = None, *, indexed: bool = True
+        self,
+        store: Store,
+        top_k: int | None = None,
+        tokens: int | None = None,
+        *,
+        indexed: bool = True,
+        excerpts: bool | None = None,
     ) -> "Retriever":
         """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
-        return self._recall(store, self.embedder_provider.query_embedder, top_k, tokens, indexed=indexed)
+        embedder = self.embedder_provider.query_embedder
+        if excerpts is None:
+            excerpts = self.settings.excerpts
+        return self._recall(store, embedder, top_k, tokens, indexed=indexed, excerpts=excerpts)
 
     def _recall(
         self,
@@ -191,8 +201,11 @@ class App:
         tokens: int | None = None,
         *,
         indexed: bool = True,
+        excerpts: bool = False,
     ) -> "Retriever":
         from memchat.llm.wordpieces import BuiltinWordPieces
+        from memchat.recall.excerpts import ExcerptFinder
+        from memchat.recall.recent_embeddings import RecentEmbeddings
         from memchat.recall.retriever import Limits, Retriever
         from memchat.storage.vectors.exact_search import ExactSearch
         from memchat.storage.vectors.search import VectorSearch
@@ -201,7 +214,10 @@ class App:
         store.search_with(VectorSearch(scan, self.index if indexed else None))
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
-        return Retriever(store.memories, embedder, BuiltinWordPieces(), limits, self.clock)
+        lexicon, recent = BuiltinWordPieces(), RecentEmbeddings(embedder)
+        store.messages.share(self._messages)
+        finder = ExcerptFinder(store.messages, recent, lexicon, self.clock) if excerpts else None
+        return Retriever(store.memories, recent, lexicon, limits, self.clock, finder)
 
     def _tell_of_other_vectors(self, store: Store) -> None:
         """Say once that recall cannot see the meaning of what another embedder read."""
@@ -217,6 +233,13 @@ class App:
         from memchat.storage.vectors.exact_search import VectorCache
 
         return VectorCache()
+
+    @cached_property
+    def _messages(self) -> "MessageCache":
+        """The same for messages."""
+        from memchat.storage.message_reader import MessageCache
+
+        return MessageCache()
 
     @cached_property
     def memory_service(self) -> "MemoryService":
@@ -355,7 +378,8 @@ class App:
         """The model and the recall of a conversation, which its agent's profile may name."""
         profile = self.settings.profile(session.agent)
         top_k = options.top_k or (profile.top_k if profile else None)
-        return self.choice(options.model, session.agent), self.recall_over(self.store, top_k)
+        excerpts = self.settings.excerpts_with(session.agent)
+        return self.choice(options.model, session.agent), self.recall_over(self.store, top_k, excerpts=excerpts)
 
     def learning_worker(
         self,
@@ -385,7 +409,8 @@ class App:
 
         recall = self._recall(store, self.embedder)
         model = self.model(extraction_model)
-        return LearningContext(store, model, self.embedder, recall, self._agent)
+        indexes = self.settings.any_excerpts
+        return LearningContext(store, model, self.embedder, recall, self._agent, indexes)
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""

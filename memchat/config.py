@@ -52,6 +52,8 @@ class AgentProfile:
     metadata: Metadata = field(default_factory=dict)
     """Put on every memory learned with this agent."""
     top_k: int | None = None
+    excerpts: bool | None = None
+    """Whether what was said in earlier conversations is recalled; as the setting says where None."""
     learn: bool = False
     """Whether facts about the agent itself are learned from conversations, for all its users."""
 
@@ -78,7 +80,9 @@ class Settings:
     top_k: int = 5
     """How many memories a prompt may hold."""
     memory_tokens: int = 700
-    """How many tokens of memories a prompt may hold."""
+    """How many tokens of memories and excerpts a prompt may hold."""
+    excerpts: bool = True
+    """Whether what was said in earlier conversations is recalled, beside the memories learned from it."""
     context_tokens: int | None = None
     """The model's window in tokens, where LiteLLM does not know it or less of it is to be used."""
     timeout_s: float = 60.0
@@ -109,6 +113,16 @@ class Settings:
     @property
     def config_file(self) -> Path:
         return self.home / "config.toml"
+
+    @property
+    def any_excerpts(self) -> bool:
+        """Whether any conversation recalls what was said in earlier ones."""
+        return self.excerpts or any(profile.excerpts for profile in self.agents.values())
+
+    def excerpts_with(self, agent: str | None) -> bool:
+        """Whether conversations with `agent` recall what was said in earlier ones."""
+        profile = self.profile(agent)
+        return self.excerpts if profile is None or profile.excerpts is None else profile.excerpts
 
     def profile(self, agent: str | None) -> AgentProfile | None:
         """The profile of `agent`; an agent without one is a plain name."""
@@ -192,6 +206,7 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "thinking": _thinking,
     "top_k": _count(1),
     "memory_tokens": _count(0),
+    "excerpts": _switch,
     "context_tokens": _count(256),
     "timeout_s": _seconds,
     "retries": _count(0),
@@ -335,6 +350,7 @@ def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:
         "categories": _words,
         "metadata": _pairs,
         "top_k": _count(1),
+        "excerpts": _switch,
         "learn": _switch,
     }
     assert convert.keys() == {f.name for f in fields(AgentProfile)} - {"name"}

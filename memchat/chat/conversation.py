@@ -11,6 +11,7 @@ from memchat.chat import prompt
 from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
+from memchat.recall.excerpts import Excerpt
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
 from memchat.text.thinking import Part, ThinkingSplitter, split_thinking
@@ -133,25 +134,35 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
-        said, earlier = tee(self._transcript.earlier(turn.asked))
-        hits: tuple[Hit, ...] = ()
-        standing: list[Memory] = []
-        if self._recall is not None:
-            previous = next((message.text for message in said if message.role is Role.USER), None)
-            hits = self._recall.recall_for_turn(Query(text, previous=previous), self.session)
-            standing = prompt.instructions_within_budget(self._recall.standing(self.session), self.model.count_tokens)
-        turn.wishes = tuple(standing)
-        shown = {wish.id for wish in standing}
-        turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
-        persona = prompt.Persona(self._style.system, self.remembers)
-        memories = [hit.memory for hit in turn.hits]
-        system = prompt.system_prompt(persona, self._clock().astimezone(), memories, standing)
+        said, earlier, again = tee(self._transcript.earlier(turn.asked), 3)
+        previous = next((message.text for message in said if message.role is Role.USER), None)
+        query = Query(text, previous=previous)
+        self._recall_facts(turn, query)
         self._window = self._window or prompt.ContextWindow(self.model.context_tokens, self.model.count_tokens)
-        sent = self._window.fill(system, earlier, text)
+        sent = self._window.fill(self._system(turn), earlier, text)
+        if self._recall is not None:
+            start = (sent.oldest or turn.asked.id) if sent.truncated else None
+            facts = [used.memory for used in turn.used]
+            turn.excerpts = self._recall.excerpts_for_turn(query, self.session, facts, start)
+        if turn.excerpts:
+            sent = self._window.fill(self._system(turn), again, text)
         turn.request = ModelRequest(sent.messages, temperature=self._style.temperature)
         if sent.truncated and not self._outgrown:
             self._outgrown = True
             turn.notice = HISTORY_TRUNCATED
+
+    def _recall_facts(self, turn: "Turn", query: Query) -> None:
+        if self._recall is None:
+            return
+        hits = self._recall.recall_for_turn(query, self.session)
+        standing = self._recall.standing(self.session)
+        turn.wishes = tuple(prompt.instructions_within_budget(standing, self.model.count_tokens))
+        shown = {wish.id for wish in turn.wishes}
+        turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
+
+    def _system(self, turn: "Turn") -> str:
+        persona, memories = prompt.Persona(self._style.system, self.remembers), [hit.memory for hit in turn.hits]
+        return prompt.system_prompt(persona, self._clock().astimezone(), memories, turn.wishes, turn.excerpts)
 
 
 class Turn:
@@ -165,6 +176,7 @@ class Turn:
         self.asked = asked
         self.hits: tuple[Hit, ...] = ()
         self.wishes: tuple[Memory, ...] = ()
+        self.excerpts: tuple[Excerpt, ...] = ()
         self.notice: str | None = None
         self.request = ModelRequest(())
         self.reply = ""

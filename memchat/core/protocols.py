@@ -221,6 +221,78 @@ class Candidate:
     following: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Which messages a reader means: those of `owner`'s conversations with `agent`, none said in private.
+
+    Of the conversation `session_id` only messages before the one with the id `window_start` are meant, for the others
+    are in the prompt as they are; without `window_start` none of it is. `since` and `until` are local days.
+    """
+
+    owner: Owner
+    agent: str | None = None
+    session_id: str = ""
+    window_start: str | None = None
+    role: Role | None = None
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCandidate:
+    """What ranking reads of a message. `vectors` are its window's and its segments', shape `(n, dim)`.
+
+    `previous` and `following` are the messages beside it in its conversation.
+    """
+
+    number: int
+    id: str
+    session_id: str
+    role: Role
+    text: str
+    said_at: datetime
+    vectors: "Vectors"
+    previous: str | None = None
+    following: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleMemory:
+    """A memory that no longer holds: its words, where they were said, and what holds instead.
+
+    `successor` is the current text of what replaced it, `ended` the day it stopped. A `mistaken` one never was true.
+    """
+
+    text: str
+    message_id: str | None
+    quote: str
+    successor: str | None
+    ended: date | None
+    mistaken: bool
+
+
+class MessageStore(Protocol):
+    """Reading what was said, as recall needs it."""
+
+    def message_count(self, view: MessageFilter) -> int:
+        """How many messages of the owner can be found."""
+
+    def message_frequencies(self, view: MessageFilter, terms: Sequence[str]) -> dict[str, int]:
+        """In how many of the owner's messages each term stands; counted up to some thousands."""
+
+    def nearest_messages(self, view: MessageFilter, query: "Vectors", limit: int) -> list[int]:
+        """Numbers of the messages with a vector near to any row of `query`, about the nearest first."""
+
+    def messages_with(self, view: MessageFilter, terms: Sequence[str], limit: int) -> list[int]:
+        """Numbers of messages that hold any of the `terms`, best BM25 first."""
+
+    def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
+        """What ranking reads of the messages under `numbers` that `view` shows, in no order."""
+
+    def stale_memories(self, owner: Owner) -> Sequence[StaleMemory]:
+        """The owner's memories that were superseded, have ended, or never were true."""
+
+
 class RecallStore(Protocol):
     """The reading half of the store, as recall needs it."""
 

@@ -67,7 +67,8 @@ class AgentPolicy:
 class LearningContext:
     """What learning works with on one thread: the store's connection, the models, recall.
 
-    `policy` gives what learning needs to know of an agent, by its name.
+    `policy` gives what learning needs to know of an agent, by its name. With `indexes_messages` messages are made
+    findable as well.
     """
 
     store: "Store"
@@ -75,6 +76,7 @@ class LearningContext:
     embedder: Embedder
     recall: Retriever
     policy: Callable[[str | None], AgentPolicy]
+    indexes_messages: bool = False
 
     def close(self) -> None:
         self.store.close()

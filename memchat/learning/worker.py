@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memchat.errors import MemchatError, StoreBusy, traceback_without_message
+from memchat.errors import MemchatError, ModelError, StoreBusy, traceback_without_message
 from memchat.library_warnings import ignore_library_warnings
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BETWEEN_BATCHES_S = 0.02
+"""How long the worker lets others go first, in seconds, between two batches of messages to index."""
+INDEX_RETRY_S = 60.0
+"""How long indexing messages rests after a failure, in seconds: an embedder that is down is not asked all the time."""
 IDLE_S = 2.0
 """How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
 
@@ -43,6 +47,7 @@ class LearningWorker:
         self._waited_s = 0.0
         self._awake = False
         self._settled = False
+        self._index_from = 0.0
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
 
     def notify(self) -> None:
@@ -85,6 +90,8 @@ class LearningWorker:
         try:
             load_numpy()
             context = self._open_context()
+            if context.indexes_messages:
+                context.store.message_index.queue_foreign()
             while not self._stopping:
                 self._step(context)
         except MemchatError as error:
@@ -101,7 +108,7 @@ class LearningWorker:
         """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
         try:
             if not self._process_next(context):
-                self._rest(context)
+                self._rest(context, BETWEEN_BATCHES_S if self._index_messages(context) else IDLE_S)
         except StoreBusy as error:
             self._report_failure(error.message)
             self._pause()
@@ -124,6 +131,21 @@ class LearningWorker:
         self._report(replace(learn(context, work), message_id=work.user_message_id))
         return True
 
+    def _index_messages(self, context: "LearningContext") -> bool:
+        """Make the newest messages of the backlog findable. True when there may be more to do at once."""
+        if not context.indexes_messages or time.monotonic() < self._index_from:
+            return False
+        try:
+            return context.store.message_index.index_next(self._user, context.embedder) > 0
+        except ModelError as error:
+            log.warning("messages could not be indexed: %s", error.message)
+        except (MemchatError, MemoryError):
+            raise
+        except Exception as error:
+            _log_bug("messages could not be indexed", error)
+        self._index_from = time.monotonic() + INDEX_RETRY_S
+        return False
+
     def _report_failure(self, reason: str) -> None:
         from memchat.learning.pipeline import LearningResult
 
@@ -136,12 +158,12 @@ class LearningWorker:
         except Exception as error:
             _log_bug("a lesson could not be shown", error)
 
-    def _rest(self, context: "LearningContext") -> None:
+    def _rest(self, context: "LearningContext", seconds: float) -> None:
         with self._news:
             if not self._awake:
                 self._settled = context.store.work.due(self._user) == 0
                 self._news.notify_all()
-                self._news.wait_for(lambda: self._awake or self._stopping, IDLE_S)
+                self._news.wait_for(lambda: self._awake or self._stopping, seconds)
             self._awake = False
 
     def _pause(self) -> None:

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Candidate, Clock, Embedder, MemoryFilter, RecallStore, WordPieces
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
+from memchat.recall.requests import in_words, question_in, rarest_terms
 from memchat.text.embedding import load_numpy
-from memchat.text.normalize import content_words, sentences, speaker, words
+from memchat.text.normalize import content_words, speaker, words
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
+    from memchat.recall.excerpts import Excerpt, ExcerptFinder
     from memchat.recall.scoring import Floats, Pieces
 
 CANDIDATES = 40
@@ -117,16 +118,26 @@ class _Context:
 
 
 class Retriever:
-    """Reads through one store, on the thread the store belongs to."""
+    """Reads through one store, on the thread the store belongs to.
+
+    With `excerpts` it finds what was said as well; both share the limit of tokens, and facts come first.
+    """
 
     def __init__(
-        self, store: RecallStore, embedder: Embedder, lexicon: WordPieces, limits: Limits, clock: Clock
+        self,
+        store: RecallStore,
+        embedder: Embedder,
+        lexicon: WordPieces,
+        limits: Limits,
+        clock: Clock,
+        excerpts: "ExcerptFinder | None" = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._lexicon = lexicon
         self._limits = limits
         self._clock = clock
+        self.excerpts = excerpts
 
     def search(self, query: Query) -> list[Hit]:
         """The memories that bear on `query`, best first; none is a normal answer.
@@ -144,6 +155,21 @@ class Retriever:
     def recall_for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
         """What the next answer in `session` may use."""
         return tuple(self.search(replace(query, view=filter_of(session))))
+
+    def excerpts_for_turn(
+        self, query: Query, session: Session, facts: Sequence[Memory], window_start: str | None = None
+    ) -> "tuple[Excerpt, ...]":
+        """What was said in earlier conversations and bears on `query`, within the tokens that `facts` leave.
+
+        Of `session` itself only what was said before the message `window_start` is quoted.
+        """
+        if self.excerpts is None:
+            return ()
+        from memchat.recall.excerpts import ExcerptQuery, messages_of
+
+        taken = sum(len(pieces) + NOTE_TOKENS for pieces in self._lexicon.pieces([memory.text for memory in facts]))
+        text, view = whole_request(query), messages_of(session, window_start)
+        return self.excerpts.search(ExcerptQuery(text, view, self._limits.tokens - taken, facts))
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against.
@@ -163,7 +189,7 @@ class Retriever:
         load_numpy()
         from memchat.recall.scoring import floor
 
-        request = _whole_request(query)
+        request = whole_request(query)
         if not request.strip():
             return []
         found = self._candidates(query.view, request, max(CANDIDATES, limit), words_do=words_do)
@@ -187,16 +213,16 @@ class Retriever:
 
         memories = self._store.count(view)
         counts = self._store.frequencies(view, _ends(content_words(request)))
-        names, turns = names_in(request), self._store.has_verbatim_turns(view)
+        names, turns = names_in(request), self.excerpts is not None or self._store.has_verbatim_turns(view)
         usual = frozenset(name for name in names if counts.get(name.lower(), 0) > memories * COMMON_NAME_SHARE)
         texts = [without_names(request, usual) or request]
         if turns and names:
             texts.append(as_first_person(request, names))
-        question = _question_in(request)
+        question = question_in(request)
         rows = self._vectors([*texts, *question], words_do=words_do)
         ids = [
             *(() if rows is None else self._store.vector_search(view, rows, limit)),
-            *self._store.keyword_search(view, _rarest(counts), limit),
+            *self._store.keyword_search(view, rarest_terms(counts, WORD_BUDGET), limit),
         ]
         candidates = [_scorable(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
@@ -264,19 +290,10 @@ def filter_of(session: Session) -> MemoryFilter:
     return MemoryFilter(tuple(owners), session_id=session.id)
 
 
-def _whole_request(query: Query) -> str:
+def whole_request(query: Query) -> str:
     """The request, with the one before it where it says too little alone ("and the other one?")."""
     short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= SHORT_MESSAGE_WORDS
     return f"{query.previous}\n{query.text}" if query.previous and short else query.text
-
-
-def _question_in(request: str) -> list[str]:
-    """The last question of a request of several sentences, or none: what leads up to it draws its meaning elsewhere.
-
-    Behind one or two sentences about something else 5 to 10 in a hundred of what matters get above the floor by it.
-    """
-    parts = sentences(request)
-    return [part for part in parts if part.endswith("?")][-1:] if len(parts) > 1 else []
 
 
 def _neighbouring_texts(rows: "Vectors", at: int, further: int) -> "Vectors":
@@ -289,30 +306,11 @@ def _ends(terms: Sequence[str]) -> Sequence[str]:
     return terms if len(terms) <= MAX_QUERY_WORDS else [*terms[: MAX_QUERY_WORDS // 2], *terms[-MAX_QUERY_WORDS // 2 :]]
 
 
-def _rarest(counts: Mapping[str, int]) -> list[str]:
-    """The words to look up, rarest first, while they stay within the budget."""
-    chosen: list[str] = []
-    spent = 0
-    for word, count in sorted(counts.items(), key=lambda pair: pair[1]):
-        spent += count
-        if chosen and spent > WORD_BUDGET:
-            break
-        if count:
-            chosen.append(word)
-    return chosen
-
-
 def _scorable(candidate: Candidate, names: frozenset[str]) -> _Scorable:
-    day = _day(candidate.day)
+    day = in_words(candidate.day)
     own = "; ".join((candidate.text, *candidate.cues))
     texts = tuple(text and f"{day} {text}" for text in (own, candidate.previous, candidate.following))
     return _Scorable(candidate, texts, names & _subjects(candidate) if names else names)
-
-
-@lru_cache(maxsize=4_096)
-def _day(day: date) -> str:
-    """A day as people write it."""
-    return f"{day.day} {day:%B %Y}"
 
 
 def _score(considered: _Scorable, read: _ParsedQuery, soft: Mapping[str, float], now: _Context) -> _Scored:

@@ -149,7 +149,8 @@ class Database:
                 time.sleep(RETRY_S)
 
     def _merge_words(self) -> None:
-        self.execute("INSERT INTO words (words) VALUES ('optimize')")
+        for table in ("words", "message_words"):
+            self.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
 
     def _rewrite(self) -> None:
         self.execute("VACUUM")

@@ -189,4 +189,51 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("where a conversation was held", "ALTER TABLE sessions ADD COLUMN origin TEXT NOT NULL DEFAULT '';"),
+    (
+        "messages found by meaning and by words",
+        """
+        CREATE TABLE message_vectors (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            number INTEGER NOT NULL UNIQUE REFERENCES messages (number) ON DELETE CASCADE,
+            owner INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            rows BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX message_vectors_of_owner ON message_vectors (owner, fingerprint, seq, number);
+
+        CREATE VIRTUAL TABLE message_words
+            USING fts5 (terms, tokenize = "porter unicode61 remove_diacritics 2 tokenchars '_'");
+
+        CREATE TABLE message_backlog (
+            number INTEGER PRIMARY KEY REFERENCES messages (number) ON DELETE CASCADE,
+            user TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX message_backlog_of_user ON message_backlog (user, number);
+        INSERT INTO message_backlog (number, user)
+            SELECT m.number, s.user FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+            WHERE m.private = 0 AND m.text <> '';
+
+        CREATE TRIGGER message_added AFTER INSERT ON messages WHEN new.private = 0 AND new.text <> ''
+        BEGIN
+            INSERT OR IGNORE INTO message_backlog (number, user)
+                SELECT new.number, user FROM sessions WHERE id = new.session_id;
+        END;
+        CREATE TRIGGER message_changed AFTER UPDATE OF text ON messages
+        BEGIN
+            DELETE FROM message_words WHERE rowid = new.number;
+            DELETE FROM message_vectors WHERE number = new.number OR number = (
+                SELECT min(number) FROM messages
+                WHERE session_id = new.session_id AND number > new.number AND private = 0);
+            INSERT OR IGNORE INTO message_backlog (number, user)
+                SELECT m.number, s.user FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+                WHERE m.private = 0 AND m.text <> '' AND m.number IN (new.number, (
+                    SELECT min(number) FROM messages
+                    WHERE session_id = new.session_id AND number > new.number AND private = 0));
+        END;
+        CREATE TRIGGER message_deleted AFTER DELETE ON messages
+        BEGIN
+            DELETE FROM message_words WHERE rowid = old.number;
+        END;
+        """,
+    ),
 )

@@ -12,6 +12,8 @@ from memchat.storage.database import Database
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.job_queue import JobQueue
 from memchat.storage.memory_writer import MemoryRepository
+from memchat.storage.message_index import MessageIndex
+from memchat.storage.message_reader import MessageReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,8 @@ class Store:
         self.transcripts = ConversationRepository(self.database, clock)
         self.work = JobQueue(self.database, clock)
         self.memories = MemoryRepository(self.database, clock, fingerprint)
+        self.messages = MessageReader(self.database, clock, fingerprint)
+        self.message_index = MessageIndex(self.database, fingerprint)
 
     @cached_property
     def eraser(self) -> "Eraser":

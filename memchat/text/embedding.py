@@ -47,6 +47,30 @@ def texts_to_embed(draft: Draft | Memory, previous: str | None = None) -> list[t
     return parts
 
 
+def message_texts(text: str, previous: str | None, most: int) -> list[str]:
+    """At most `most` texts to embed for a message: its window first, then its segments."""
+    said = without_speaker(text)
+    window = f"{without_speaker(previous)}\n{said}" if previous else said
+    parts = segments(said, most - 1)
+    return [window] if parts == [window] else [window, *parts]
+
+
+def segments(text: str, most: int) -> list[str]:
+    """The sentences of `text`, joined with their neighbours where they are more than `most`; sizes are about equal."""
+    parts = sentences(text)
+    if len(parts) <= most:
+        return parts
+    if most < 1:
+        return []
+    target, grouped, size = sum(map(len, parts)) / most, [[parts[0]]], len(parts[0])
+    for part in parts[1:]:
+        if size + len(part) / 2 > target * len(grouped) and len(grouped) < most:
+            grouped.append([])
+        grouped[-1].append(part)
+        size += len(part)
+    return [" ".join(group) for group in grouped]
+
+
 def embed(
     embedder: Embedder, drafts: Sequence[Draft | Memory], previous: Sequence[str | None] | None = None
 ) -> list[Embedded]:

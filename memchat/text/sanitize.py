@@ -147,12 +147,14 @@ def _is_emoji(char: str) -> bool:
 
 FENCE_OPEN = "<memories>"
 FENCE_CLOSE = "</memories>"
+EXCERPTS_OPEN = "<excerpts>"
+EXCERPTS_CLOSE = "</excerpts>"
 
 
 def escape_fence(text: str) -> str:
-    """`text` on one line and unable to leave the block between `FENCE_OPEN` and `FENCE_CLOSE`.
+    """`text` on one line and unable to leave the block between `FENCE_OPEN` and `FENCE_CLOSE`, or that of excerpts.
 
-    Brackets around the fence's name, in whatever case, width and spacing, become '‹' and '›'; three backticks and more
+    Brackets around a fence's name, in whatever case, width and spacing, become '‹' and '›'; three backticks and more
     become apostrophes. Other text stays as it is.
     """
     line = " ".join(strip_control_chars(text).split())
@@ -171,7 +173,8 @@ def escape_fence(text: str) -> str:
 def _fence() -> re.Pattern[str]:
     """Made when first used, which is long after the start."""
     unseen = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
-    return re.compile(rf"<[ /\\]*+{unseen}/?{unseen.join('memories')}(?:[^<>]{{0,200}}(?P<close>>))?")
+    names = "|".join(unseen.join(name) for name in ("memories", "excerpts"))
+    return re.compile(rf"<[ /\\]*+{unseen}/?(?:{names})(?:[^<>]{{0,200}}(?P<close>>))?")
 
 
 _BACKTICKS = re.compile(r"`{3,}+")

@@ -13,6 +13,7 @@ from memchat.storage.erasure.verification import exclude_legitimate
 from memchat.storage.memory_rows import format_time, owner_number, with_versions
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
+from memchat.storage.vectors.codec import dimension_of
 from memchat.text.normalize import sentences_restating
 
 BLANK = "[forgotten]"
@@ -88,9 +89,10 @@ class Eraser:
         with self._db.transaction():
             traces = self._traces([row["id"] for row in self._db.rows("SELECT id FROM memories")])
             traces.add_texts(row["text"] for row in self._db.rows("SELECT text FROM messages"))
+            self._add_message_vectors(traces, "1")
             tables = ("memories", "changes", "messages", "sessions", "work")
             erased = _Erased(*(int(self._db.value(f"SELECT count(*) FROM {table}")) for table in tables))
-            for table in ("changes", "words", "vectors", "memories", "sessions", "owners"):
+            for table in ("changes", "words", "vectors", "memories", "sessions", "message_words", "owners"):
                 self._db.execute(f"DELETE FROM {table}")
             self._note_erasure()
         return _receipt(erased), traces
@@ -111,6 +113,8 @@ class Eraser:
         traces = self._traces(chain)
         for (text,) in self._db.rows(f"SELECT text FROM messages WHERE session_id IN {_LISTED}", (listed,)):
             traces.add_text(text)
+        in_sessions = f"number IN (SELECT number FROM messages WHERE session_id IN {_LISTED})"
+        self._add_message_vectors(traces, in_sessions, listed)
         erased = self._erase_chain(chain, traces, keep_source=True)
         for table in ("work", "messages"):
             count = self._db.value(f"SELECT count(*) FROM {table} WHERE session_id IN {_LISTED}", (listed,))
@@ -153,6 +157,12 @@ class Eraser:
             for change in self._db.rows("SELECT old_text FROM changes WHERE memory_id = ?", (memory_id,)):
                 traces.add_text(change["old_text"] or "")
         return traces
+
+    def _add_message_vectors(self, traces: ErasureTargets, where: str, *values: object) -> None:
+        """Note the vectors of the messages `where`, which go when their messages or their words do."""
+        for row in self._db.rows(f"SELECT fingerprint, rows FROM message_vectors WHERE {where}", values):
+            dim = dimension_of(row["fingerprint"])
+            traces.add_vectors(row["rows"], len(row["rows"]) // dim if dim else 0)
 
     def _erase_chain(self, chain: Sequence[str], traces: ErasureTargets, *, keep_source: bool) -> _Erased:
         erased = _Erased()
@@ -200,6 +210,7 @@ class Eraser:
                 if clean == row["text"]:
                     continue
                 blanked += 1
+                self._add_message_vectors(traces, _MADE_FROM, row["id"])
                 self._db.execute("UPDATE messages SET text = ? WHERE id = ?", (clean, row["id"]))
                 work += self._db.execute("DELETE FROM work WHERE user_message_id = ?", (row["id"],))
                 if row["title"] and " ".join(row["text"].split()).startswith(row["title"]):
@@ -262,6 +273,13 @@ _REPLIES = """
     FROM memories AS m JOIN messages AS said ON said.id = m.message_id
     WHERE m.id IN (SELECT value FROM json_each(?))
 """
+_MADE_FROM = """
+    number IN (SELECT m.number FROM messages AS said JOIN messages AS m ON m.session_id = said.session_id
+        WHERE said.id = ? AND m.number IN (said.number, (
+            SELECT min(n.number) FROM messages AS n
+            WHERE n.session_id = said.session_id AND n.number > said.number AND n.private = 0)))
+"""
+"""Vectors in which the words of a message are: its own, and those of the message that has it for its window."""
 _LISTED = "(SELECT value FROM json_each(?))"
 
 

@@ -9,7 +9,8 @@ from memchat.storage.erasure.targets import DETAILS, ErasureTargets, Finding, se
 
 ROWS = 500
 """Rows read at a time."""
-_TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "words")
+_TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "words", "message_words")
+_VECTOR_TABLES = ("vectors", "message_vectors")
 
 
 def exclude_legitimate(database: Database, findings: Sequence[Finding], traces: ErasureTargets) -> tuple[Finding, ...]:
@@ -35,7 +36,9 @@ def _living(database: Database, wanted: set[bytes], traces: ErasureTargets) -> s
     """Return those of `wanted` that some row contains."""
     vectors = ByteSearcher(needle for needle in wanted if traces.needles[needle] == "vector")
     words = ByteSearcher(needle for needle in wanted if traces.needles[needle] != "vector")
-    found = search(_values(database, "vectors"), vectors) if vectors.longest else set()
+    found = set[bytes]()
+    for table in _VECTOR_TABLES if vectors.longest else ():
+        found |= search(_values(database, table), vectors)
     if words.longest:
         for table in _TABLES:
             found |= search(_values(database, table), words)

@@ -1,0 +1,372 @@
+"""Excerpts: what was said in earlier conversations, beside the facts distilled from it.
+
+A message is ranked as a turn kept verbatim is (see `memchat.recall.scoring`): by its window and its best segment, by
+its words and those beside it. What is worth showing of it are the sentences nearest to the request.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Clock, Embedder, MessageCandidate, MessageFilter, MessageStore, WordPieces
+from memchat.core.types import Memory, Owner, Role, Scope, Session
+from memchat.errors import ModelError
+from memchat.recall.request_cues import Period, asks_about_assistant, is_small_talk, period_of
+from memchat.recall.requests import in_words, question_in, rarest_terms
+from memchat.recall.staleness import StaleIndex, Staleness, stems
+from memchat.text.embedding import load_numpy, segments
+from memchat.text.normalize import content_words, sentences, speaker, without_speaker, words
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from memchat.core.protocols import Vectors
+    from memchat.recall.scoring import Floats, Pieces
+
+MOST_EXCERPTS = 5
+NEAREST = 60
+"""How many messages are looked at for their meaning, and how many for their words."""
+WITH_WORDS = 40
+WORD_BUDGET = 1_000
+"""How many messages the words of one request may be looked up in: the rarest words come first."""
+MAX_QUERY_WORDS = 32
+FLOOR = 0.36
+"""The score below which a message is no answer, for a history of one message; see `floor`."""
+FLOOR_GROWTH = 0.022
+"""How much higher the floor lies for every ten times as many messages: the best of more is better by chance."""
+WORDS_FLOOR = 0.3
+"""The floor where the embedder has failed and words have to do."""
+PERIOD_BONUS = 0.1
+ROLE_BONUS = 0.25
+RECENCY_BONUS = 0.05
+"""What the newest message gains where the request asks for what was said without saying about what."""
+WHOLE_CHARACTERS = 280
+"""A message up to this length is quoted whole."""
+QUOTED_CHARACTERS = 320
+"""What a longer one is cut to, about eighty tokens."""
+NEIGHBOUR_CHARACTERS = 300
+PASSAGE_SEGMENTS = 3
+LINE_TOKENS = 14
+"""What the dash, the day and the name of who said it cost."""
+VAGUE_WORDS = 2
+"""A request for what was said with no more words than these does not say about what."""
+BLANK = "[forgotten]"
+"""Stands in a message for what was forgotten."""
+_SAYS_NOTHING = frozenset({"am", "too", "also", "really", "just", "there", "by", "way", "oh", "well", "yes", "no"})
+"""Words that a statement has and the fact distilled from it has not."""
+SAME_SHARE = 0.8
+"""From this share of its words on in a fact that is in the prompt already, an excerpt says nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Words of an earlier conversation. `parts` are the summands of its score by name.
+
+    `stale` says what has become of what they say, where memory knows.
+    """
+
+    message_id: str
+    session_id: str
+    role: Role
+    said_at: "datetime"
+    text: str
+    score: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+    stale: Staleness | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExcerptQuery:
+    """A request to find messages for. `tokens` bounds all excerpts together; `facts` are in the prompt already."""
+
+    text: str
+    view: MessageFilter
+    tokens: int
+    facts: Sequence[Memory] = ()
+    most: int = MOST_EXCERPTS
+    floor: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request, read: its vectors (None for words alone), weighed word pieces, names, and where it looks."""
+
+    messages: int
+    vectors: "Vectors | None"
+    counts: Mapping[str, int]
+    pieces: "Pieces"
+    weights: "Floats"
+    names: frozenset[str]
+    by_assistant: bool
+    period: Period | None
+    vague: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    candidate: MessageCandidate
+    score: float
+    parts: Mapping[str, float]
+
+
+class ExcerptFinder:
+    """Reads through one store, on the thread the store belongs to."""
+
+    def __init__(self, store: MessageStore, embedder: Embedder, lexicon: WordPieces, clock: Clock) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._lexicon = lexicon
+        self._clock = clock
+
+    def search(self, query: ExcerptQuery) -> tuple[Excerpt, ...]:
+        """The excerpts that bear on the request, best first, within its budget; none is a normal answer."""
+        if query.tokens <= LINE_TOKENS or not query.text.strip() or is_small_talk(query.text):
+            return ()
+        load_numpy()
+        read = self._read(query)
+        if not read.messages:
+            return ()
+        scored = self._scored(self._candidates(query.view, read), read)
+        if query.floor:
+            least = WORDS_FLOOR if read.vectors is None else floor(read.messages)
+            scored = [one for one in scored if one.score >= least]
+        scored.sort(key=lambda one: (-one.score, -one.candidate.number))
+        return self._quoted(scored, read, query)
+
+    # Steps.
+
+    def _read(self, query: ExcerptQuery) -> _Request:
+        from memchat.recall.scoring import as_first_person, names_in
+
+        names = names_in(query.text)
+        terms = content_words(query.text)[:MAX_QUERY_WORDS]
+        counts = self._store.message_frequencies(query.view, terms)
+        messages = self._store.message_count(query.view)
+        by_assistant = asks_about_assistant(query.text)
+        pieces, weights = self._weighed(counts, messages)
+        return _Request(
+            messages=messages,
+            vectors=self._vectors([as_first_person(query.text, names), *question_in(query.text)]) if messages else None,
+            counts=counts,
+            pieces=pieces,
+            weights=weights,
+            names=names,
+            by_assistant=by_assistant,
+            period=period_of(query.text, self._clock().astimezone().date()),
+            vague=by_assistant and len(terms) <= VAGUE_WORDS,
+        )
+
+    def _vectors(self, texts: Sequence[str]) -> "Vectors | None":
+        """None where the embedder fails: then words have to do."""
+        try:
+            return self._embedder.embed(texts)
+        except ModelError:
+            return None
+
+    def _weighed(self, counts: Mapping[str, int], messages: int) -> "tuple[Pieces, Floats]":
+        """The pieces of the request's words, each with its word's weight."""
+        import numpy as np
+
+        from memchat.recall.scoring import word_weights
+
+        if not counts:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+        pieces = self._lexicon.pieces(list(counts))
+        rarest = [int(ids.max()) if len(ids) else 0 for ids in pieces]
+        weights = word_weights(list(counts.values()), messages, rarest)
+        return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
+
+    def _candidates(self, view: MessageFilter, read: _Request) -> list[MessageCandidate]:
+        """Messages near in meaning or in words, anywhere and where the request says that its answer was said."""
+        terms = rarest_terms(read.counts, WORD_BUDGET)
+        numbers: list[int] = []
+        for where in dict.fromkeys((view, _narrowed(view, read))):
+            if read.vectors is not None:
+                numbers += self._store.nearest_messages(where, read.vectors, NEAREST)
+            numbers += self._store.messages_with(where, terms, WITH_WORDS)
+        return self._store.message_candidates(view, numbers)
+
+    def _scored(self, candidates: Sequence[MessageCandidate], read: _Request) -> list[_Scored]:
+        from memchat.recall.scoring import soft_match
+
+        texts = [_texts(candidate, read) for candidate in candidates]
+        distinct = list(dict.fromkeys(text for three in texts for text in three if text))
+        shares = soft_match(read.pieces, read.weights, self._lexicon.pieces(distinct), self._lexicon)
+        soft = dict(zip(distinct, shares.tolist(), strict=True))
+        newest = max((candidate.number for candidate in candidates), default=0)
+        return [
+            _score(candidate, [soft[text] if text else 0.0 for text in three], read, newest)
+            for candidate, three in zip(candidates, texts, strict=True)
+        ]
+
+    def _quoted(self, scored: Sequence[_Scored], read: _Request, query: ExcerptQuery) -> tuple[Excerpt, ...]:
+        """The first of `scored` that say something of their own, cut, within the budget."""
+        stale = StaleIndex(self._store.stale_memories(query.view.owner))
+        known = [stems(words(memory.text)) for memory in query.facts]
+        kept: list[Excerpt] = []
+        said: set[tuple[str, ...]] = set()
+        left = query.tokens
+        for one in scored:
+            if len(kept) == query.most:
+                break
+            excerpt = _excerpt(one, read, stale)
+            if excerpt is None or _says_nothing_new(excerpt.text, known, said):
+                continue
+            cost = self._cost(excerpt)
+            if cost <= left:
+                kept.append(excerpt)
+                left -= cost
+        return tuple(kept)
+
+    def _cost(self, excerpt: Excerpt) -> int:
+        now = excerpt.stale.now if excerpt.stale and excerpt.stale.now else ""
+        return sum(map(len, self._lexicon.pieces([excerpt.text, now]))) + LINE_TOKENS
+
+
+def floor(messages: int) -> float:
+    """The score below which a message is no answer, in a history of so many."""
+    return FLOOR + FLOOR_GROWTH * math.log10(max(messages, 1))
+
+
+def messages_of(session: Session, window_start: str | None = None) -> MessageFilter:
+    """What a conversation may quote: its person's others with the same agent, and what its own window has lost."""
+    owner = Owner.user(session.user) if session.user else Owner(Scope.SESSION, session.id)
+    return MessageFilter(owner, session.agent, session.id, window_start)
+
+
+def _narrowed(view: MessageFilter, read: _Request) -> MessageFilter:
+    """`view` where the request says that its answer was said."""
+    period = read.period or Period(None, None)
+    role = Role.ASSISTANT if read.by_assistant else view.role
+    return replace(view, role=role, since=period.since, until=period.until)
+
+
+def _texts(candidate: MessageCandidate, read: _Request) -> tuple[str, str | None, str | None]:
+    """What the words of the request are compared with: the message with its day, and the ends of those beside it."""
+    before, after = candidate.previous, candidate.following
+    day = in_words(candidate.said_at.astimezone().date())
+    return (
+        f"{day} {_passage(candidate, read)}",
+        before and before[-NEIGHBOUR_CHARACTERS:],
+        after and after[:NEIGHBOUR_CHARACTERS],
+    )
+
+
+def _passage(candidate: MessageCandidate, read: _Request) -> str:
+    """A long message's nearest segments: looked at whole, it would hold some of the words of any request."""
+    if len(candidate.text) <= WHOLE_CHARACTERS or read.vectors is None or len(candidate.vectors) < 3:
+        return candidate.text[: 4 * WHOLE_CHARACTERS]
+    parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
+    near = _nearness(candidate, read.vectors)
+    best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
+    return " ".join(parts[at] for at in sorted(best))
+
+
+def _nearness(candidate: MessageCandidate, query: "Vectors") -> list[float]:
+    """The best cosine of each segment."""
+    cosines: list[float] = (query @ candidate.vectors[1:].T).max(axis=0).tolist()
+    return cosines
+
+
+def _score(candidate: MessageCandidate, soft: Sequence[float], read: _Request, newest: int) -> _Scored:
+    from memchat.recall import scoring
+
+    own, before, after = soft
+    beside = scoring.neighbours(before, after, scoring.asks(candidate.previous))
+    parts = {
+        "meaning": _meaning(candidate, read),
+        "words": scoring.WORD_WEIGHT * own,
+        "beside": scoring.WORD_WEIGHT * beside,
+        "asks": -scoring.QUESTION_PENALTY * scoring.asks(candidate.text),
+    }
+    if read.names & _subjects(candidate):
+        parts["named"] = scoring.NAMED_WEIGHT
+    if read.period and read.period.holds(candidate.said_at.astimezone().date()):
+        parts["when"] = PERIOD_BONUS
+    if read.by_assistant and candidate.role is Role.ASSISTANT:
+        parts["who"] = ROLE_BONUS
+    if read.vague and newest:
+        parts["recent"] = RECENCY_BONUS * candidate.number / newest
+    return _Scored(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
+
+
+def _meaning(candidate: MessageCandidate, read: _Request) -> float:
+    """Half the cosine of the window, half the best of the segments."""
+    if read.vectors is None or not len(candidate.vectors):
+        return 0.0
+    cosines = read.vectors @ candidate.vectors.T
+    own, others = cosines[:, 0], cosines[:, 1:]
+    best = others.max(axis=1) if others.shape[1] else own
+    return float(((own + best) / 2).max())
+
+
+def _subjects(candidate: MessageCandidate) -> frozenset[str]:
+    from memchat.recall.scoring import names_in
+
+    said_by = speaker(candidate.text)
+    return frozenset({said_by}) if said_by else names_in(candidate.text)
+
+
+def _excerpt(scored: _Scored, read: _Request, stale: StaleIndex) -> Excerpt | None:
+    """The sentences that matter; None where nothing is left of them that ever held."""
+    candidate = scored.candidate
+    parts = [one for one in _cut(candidate, read) if BLANK not in one]
+    found = [(part, stale.of(part, candidate.id)) for part in parts]
+    kept = [(part, what) for part, what in found if what is None or not what.mistaken]
+    if not kept or is_small_talk(" ".join(part for part, _ in kept)):
+        return None
+    return Excerpt(
+        candidate.id,
+        candidate.session_id,
+        candidate.role,
+        candidate.said_at,
+        " ".join(part for part, _ in kept),
+        scored.score,
+        scored.parts,
+        next((what for _, what in kept if what), None),
+    )
+
+
+def _cut(candidate: MessageCandidate, read: _Request) -> list[str]:
+    """The sentences of a message; of a long one those nearest to the request, in their order, `…` for what is left."""
+    parts = sentences(candidate.text)
+    if len(candidate.text) <= WHOLE_CHARACTERS or len(parts) < 2:
+        return [_shortened(part) for part in parts]
+    near = _sentence_scores(parts, candidate, read)
+    chosen: set[int] = set()
+    room = QUOTED_CHARACTERS
+    for at in sorted(range(len(parts)), key=lambda at: (-near[at], at)):
+        if len(parts[at]) <= room or not chosen:
+            chosen.add(at)
+            room -= len(parts[at])
+    gaps = {at for at in chosen if at and at - 1 not in chosen}
+    return [("… " if at in gaps else "") + _shortened(parts[at]) for at in sorted(chosen)]
+
+
+def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: _Request) -> list[float]:
+    """How near each sentence is: its segment's cosine and its share of the words asked for."""
+    terms = set(read.counts)
+    shares = [len(terms & set(words(part))) / max(len(terms), 1) for part in parts]
+    if read.vectors is None or len(candidate.vectors) < 2:
+        return shares
+    grouped = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
+    near = _nearness(candidate, read.vectors)
+    cosines = [cosine for group, cosine in zip(grouped, near, strict=False) for _ in sentences(group)]
+    cosines += [0.0] * (len(parts) - len(cosines))
+    return [cosine + share for cosine, share in zip(cosines, shares, strict=False)]
+
+
+def _shortened(part: str) -> str:
+    """A single sentence that is longer than an excerpt may be ends early."""
+    return part if len(part) <= QUOTED_CHARACTERS else f"{part[:QUOTED_CHARACTERS].rsplit(' ', 1)[0]} …"
+
+
+def _says_nothing_new(text: str, known: Sequence[frozenset[str]], said: set[tuple[str, ...]]) -> bool:
+    """Whether a fact in the prompt, or another excerpt, says it already."""
+    own = tuple(words(without_speaker(text)))
+    if not own or own in said:
+        return True
+    said.add(own)
+    telling = stems(word for word in content_words(without_speaker(text)) if word not in _SAYS_NOTHING)
+    return any(len(telling & fact) >= SAME_SHARE * len(telling) for fact in known)

@@ -1,0 +1,45 @@
+"""An embedder that remembers the last few texts, for facts and excerpts are searched with the same request."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Embedder
+from memchat.text.embedding import load_numpy
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+KEPT = 16
+
+
+class RecentEmbeddings:
+    """Implements `core.protocols.Embedder` over `embedder`. For one thread."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._rows: OrderedDict[str, Vectors] = OrderedDict()
+
+    @property
+    def fingerprint(self) -> str:
+        return self._embedder.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        return self._embedder.dimension
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors in the order given; only texts not seen lately are embedded."""
+        load_numpy()
+        import numpy as np
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
+        if new or not texts:
+            rows = self._embedder.embed(new)
+            if not texts:
+                return rows
+            self._rows.update(zip(new, rows, strict=True))
+        found: Vectors = np.stack([self._rows[text] for text in texts])
+        while len(self._rows) > KEPT:
+            self._rows.popitem(last=False)
+        return found

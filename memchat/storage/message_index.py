@@ -1,0 +1,162 @@
+"""Make messages findable: the backlog of those without vectors and words, and what is written for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Embedder
+from memchat.core.types import MessageStatus, Owner, Scope
+from memchat.storage.database import Database
+from memchat.storage.fulltext import owner_term
+from memchat.storage.memory_rows import owner_number
+from memchat.storage.vectors.message_codec import encode_rows, most_rows
+from memchat.text.embedding import message_texts, with_dimension
+from memchat.text.normalize import words
+
+if TYPE_CHECKING:
+    from sqlite3 import Row
+
+    from memchat.core.protocols import Vectors
+
+BATCH = 16
+"""Messages embedded and written at a time: what an interruption costs, and how long a reply's own embedding waits."""
+ASSUMED_DIMENSION = 384
+"""Until the first vectors have come."""
+TERMS_PER_MESSAGE = 2_000
+"""Words of a message that can be looked up; of a longer one (somebody pasted a book) the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A message to be made findable; `previous` is the one before it in the same conversation."""
+
+    number: int
+    owner: Owner
+    text: str
+    previous: str | None
+
+
+class MessageIndex:
+    """The vectors and words of messages in one database, over one connection.
+
+    A message enters the backlog when it is written and again when its words change, by triggers; whatever is in the
+    backlog can be done at any time, by any process, and twice without harm.
+    """
+
+    def __init__(self, database: Database, fingerprint: str) -> None:
+        self._db = database
+        self._fingerprint = fingerprint
+
+    def backlog(self, user: str | None = None) -> int:
+        """How many messages of `user`, or of everybody, cannot be found by meaning yet."""
+        where, values = ("", ()) if user is None else (" WHERE user = ?", (user,))
+        return int(self._db.value(f"SELECT count(*) FROM message_backlog{where}", values))
+
+    def indexed(self, user: str | None = None) -> int:
+        """How many messages can be found by meaning."""
+        if user is None:
+            return int(self._db.value("SELECT count(*) FROM message_vectors"))
+        owner = owner_number(self._db, Owner.user(user))
+        return int(self._db.value("SELECT count(*) FROM message_vectors WHERE owner = ?", (owner,)))
+
+    def queue_foreign(self) -> int:
+        """Put messages with vectors of another embedder back into the backlog; returns how many."""
+        mine = self._fingerprint
+        if mine.endswith(":?") or not self._db.value(_FOREIGN, (mine,)):
+            return 0
+        return self._db.execute(
+            """INSERT OR IGNORE INTO message_backlog (number, user)
+                SELECT v.number, s.user FROM message_vectors AS v JOIN messages AS m ON m.number = v.number
+                JOIN sessions AS s ON s.id = m.session_id WHERE v.fingerprint <> ?""",
+            (mine,),
+        )
+
+    def queue_all(self) -> int:
+        """Put every message that may be found into the backlog; returns how many were not there yet."""
+        return self._db.execute(
+            """INSERT OR IGNORE INTO message_backlog (number, user)
+                SELECT m.number, s.user FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+                WHERE m.private = 0 AND m.text <> ''"""
+        )
+
+    def index_next(self, user: str | None, embedder: Embedder, limit: int = BATCH) -> int:
+        """Make the newest `limit` messages of the backlog findable; returns how many left it. 0 when it is empty.
+
+        Raises ModelError when the embedder fails; nothing is lost by that.
+        """
+        whose, values = ("", ()) if user is None else ("WHERE user = ?", (user,))
+        rows = self._db.rows(
+            f"SELECT number FROM message_backlog {whose} ORDER BY number DESC LIMIT ?", (*values, limit)
+        )
+        if not rows:
+            return 0
+        numbers = [row["number"] for row in rows]
+        waiting = self._read(numbers)
+        embedded = self._embed(waiting, embedder)
+        with self._db.transaction():
+            current = {one.number: one for one in self._read(numbers)}
+            for one, vectors in zip(waiting, embedded, strict=True):
+                if current.get(one.number) == one:
+                    self._write(one, vectors)
+                    numbers.remove(one.number)
+                    self._remove(one.number)
+            for number in numbers:
+                if number not in current:
+                    self._remove(number)
+        return len(rows)
+
+    def _read(self, numbers: Sequence[int]) -> list[_Waiting]:
+        """Those of `numbers` that may be found: said by somebody, not in private, and finished."""
+        marks = ",".join("?" * len(numbers))
+        rows = self._db.rows(
+            f"""SELECT m.number, m.text, s.id AS session_id, s.user, s.agent,
+                (SELECT p.text FROM messages AS p WHERE p.session_id = m.session_id AND p.number < m.number
+                    AND p.private = 0 ORDER BY p.number DESC LIMIT 1) AS previous
+                FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+                WHERE m.number IN ({marks}) AND m.private = 0 AND m.text <> '' AND m.status <> ?
+                ORDER BY m.number DESC""",
+            (*numbers, MessageStatus.FAILED),
+        )
+        return [_Waiting(row["number"], owner_of(row), row["text"], row["previous"]) for row in rows]
+
+    def _embed(self, waiting: Sequence[_Waiting], embedder: Embedder) -> "list[Vectors]":
+        """The vectors of each, from one call."""
+        if not waiting:
+            return []
+        most = most_rows(embedder.dimension or ASSUMED_DIMENSION)
+        plans = [message_texts(one.text, one.previous, most) for one in waiting]
+        rows = embedder.embed([text for plan in plans for text in plan])
+        self._fingerprint = with_dimension(self._fingerprint, rows.shape[1])
+        found, at = [], 0
+        for plan in plans:
+            found.append(rows[at : at + len(plan)])
+            at += len(plan)
+        return found
+
+    def _write(self, message: _Waiting, vectors: "Vectors") -> None:
+        owner = self._owner(message.owner)
+        terms = [owner_term(owner, word) for word in words(message.text)[:TERMS_PER_MESSAGE]]
+        self._db.execute("DELETE FROM message_words WHERE rowid = ?", (message.number,))
+        self._db.execute("DELETE FROM message_vectors WHERE number = ?", (message.number,))
+        self._db.execute("INSERT INTO message_words (rowid, terms) VALUES (?, ?)", (message.number, " ".join(terms)))
+        self._db.execute(
+            "INSERT INTO message_vectors (number, owner, fingerprint, rows) VALUES (?, ?, ?, ?)",
+            (message.number, owner, self._fingerprint, encode_rows(vectors[: most_rows(vectors.shape[1])])),
+        )
+
+    def _remove(self, number: int) -> None:
+        self._db.execute("DELETE FROM message_backlog WHERE number = ?", (number,))
+
+    def _owner(self, owner: Owner) -> int:
+        number = owner_number(self._db, owner)
+        if number is None:
+            number = self._db.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
+        return number
+
+
+_FOREIGN = "SELECT 1 FROM message_vectors WHERE fingerprint <> ? LIMIT 1"
+
+
+def owner_of(row: "Row") -> Owner:
+    """Whose message it is: the person's; with nobody named the conversation's own, for strangers share nothing."""
+    return Owner.user(row["user"]) if row["user"] else Owner(Scope.SESSION, row["session_id"])

@@ -1,0 +1,254 @@
+"""Reading messages for recall: by meaning, by their words, and what ranking needs of them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, StaleMemory
+from memchat.core.types import Owner, Role
+from memchat.storage.database import Database
+from memchat.storage.fulltext import match_query
+from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
+from memchat.storage.position import Position, position
+from memchat.storage.vectors.codec import dimension_of
+from memchat.storage.vectors.message_codec import decode_rows
+from memchat.text.embedding import with_dimension
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+    from memchat.storage.vectors.message_matrix import MessageMatrix, MessageRow
+
+COUNTED = 2_000
+"""Beyond so many messages a word is just common."""
+CACHED_OWNERS = 32
+MOST_STALE = 2_000
+"""Memories that no longer hold, the latest first, that messages are compared with."""
+
+_VISIBLE = """s.agent IS ? AND m.private = 0 AND s.private = 0 AND (m.session_id <> ? OR m.number < ?)"""
+_TALK = "messages AS m JOIN sessions AS s ON s.id = m.session_id"
+
+
+@dataclass(slots=True)
+class _Cached:
+    """An owner's matrix, how far it has come, and the numbers that stand for its conversations and agents."""
+
+    matrix: "MessageMatrix"
+    seq: int
+    epoch: int
+    codes: dict[str | None, int] = field(default_factory=dict)
+
+    def code(self, name: str | None) -> int:
+        return self.codes.setdefault(name, len(self.codes))
+
+
+class MessageCache:
+    """The matrices of the owners asked for last. May be shared by the readers of several threads."""
+
+    def __init__(self, limit: int = CACHED_OWNERS) -> None:
+        self.lock = threading.RLock()
+        self.limit = limit
+        self.entries: OrderedDict[tuple[int, str], _Cached] = OrderedDict()
+
+
+class MessageReader:
+    """The messages of one database, over one connection. Implements `MessageStore`."""
+
+    def __init__(self, database: Database, clock: Clock, fingerprint: str, cache: MessageCache | None = None) -> None:
+        self._db = database
+        self._clock = clock
+        self._fingerprint = fingerprint
+        self._cache = cache or MessageCache()
+        self._stale: dict[int, tuple[Position, date, list[StaleMemory]]] = {}
+
+    def share(self, cache: MessageCache) -> None:
+        """Use `cache`, which others may use as well."""
+        self._cache = cache
+
+    def message_count(self, view: MessageFilter) -> int:
+        owner, dim = owner_number(self._db, view.owner), dimension_of(self._fingerprint)
+        if owner is None:
+            return 0
+        if dim is not None:
+            with self._cache.lock:
+                return len(self._up_to_date(owner, dim).matrix)
+        return int(self._db.value("SELECT count(*) FROM message_vectors WHERE owner = ?", (owner,)))
+
+    def message_frequencies(self, view: MessageFilter, terms: Sequence[str]) -> dict[str, int]:
+        owner = owner_number(self._db, view.owner)
+        if owner is None:
+            return dict.fromkeys(terms, 0)
+        sql = "SELECT count(*) FROM (SELECT 1 FROM message_words WHERE message_words MATCH ? LIMIT ?)"
+        return {term: int(self._db.value(sql, (match_query([term], [owner]), COUNTED))) for term in terms}
+
+    def messages_with(self, view: MessageFilter, terms: Sequence[str], limit: int) -> list[int]:
+        owner = owner_number(self._db, view.owner)
+        if owner is None or not terms:
+            return []
+        where, values = self._where(view)
+        rows = self._db.rows(
+            f"""SELECT m.number FROM message_words CROSS JOIN messages AS m ON m.number = message_words.rowid
+                CROSS JOIN sessions AS s ON s.id = m.session_id
+                WHERE message_words MATCH ? AND {where} ORDER BY message_words.rank LIMIT ?""",
+            (match_query(terms, [owner]), *values, limit),
+        )
+        return [row["number"] for row in rows]
+
+    def nearest_messages(self, view: MessageFilter, query: "Vectors", limit: int) -> list[int]:
+        from memchat.storage.vectors.message_matrix import Selection
+
+        owner = owner_number(self._db, view.owner)
+        if owner is None or not len(query):
+            return []
+        self._fingerprint = with_dimension(self._fingerprint, query.shape[1])
+        with self._cache.lock:
+            entry = self._up_to_date(owner, query.shape[1])
+            selection = Selection(
+                agent=entry.code(view.agent),
+                own=entry.code(view.session_id),
+                own_before=self._window_start(view),
+                by_assistant=None if view.role is None else view.role is Role.ASSISTANT,
+                first_day=None if view.since is None else view.since.toordinal(),
+                last_day=None if view.until is None else view.until.toordinal(),
+            )
+            return entry.matrix.nearest(query, limit, selection)
+
+    def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
+        wanted = list(dict.fromkeys(numbers))
+        where, values = self._where(view)
+        beside = """(SELECT o.text FROM messages AS o WHERE o.session_id = m.session_id AND o.private = 0
+            AND o.number {0} m.number ORDER BY o.number {1} LIMIT 1)"""
+        rows = self._db.rows(
+            f"""SELECT m.number, m.id, m.session_id, m.role, m.text, m.created_at, v.rows AS vectors,
+                {beside.format("<", "DESC")} AS previous, {beside.format(">", "")} AS following
+                FROM {_TALK} LEFT JOIN message_vectors AS v ON v.number = m.number AND v.fingerprint = ?
+                WHERE m.number IN ({",".join("?" * len(wanted))}) AND {where}""",
+            (self._fingerprint, *wanted, *values),
+        )
+        return [_candidate(row, dimension_of(self._fingerprint) or 0) for row in rows]
+
+    def stale_memories(self, owner: Owner) -> Sequence[StaleMemory]:
+        number = owner_number(self._db, owner)
+        if number is None:
+            return []
+        now, today = position(self._db, number), self._clock().date()
+        known = self._stale.get(number)
+        if known is None or known[:2] != (now, today):
+            known = self._stale[number] = (now, today, self._read_stale(number, today))
+        return known[2]
+
+    def _read_stale(self, owner: int, today: date) -> list[StaleMemory]:
+        rows = self._db.rows(
+            """SELECT m.text, m.message_id, coalesce(m.quote, '') AS quote, m.mistaken, m.valid_to, m.superseded_by,
+                n.text AS successor, n.superseded_by AS further
+                FROM memories AS m LEFT JOIN memories AS n ON n.id = m.superseded_by
+                WHERE m.owner = ? AND m.verbatim = 0 AND (m.superseded_by IS NOT NULL OR m.valid_to <= ?)
+                ORDER BY m.number DESC LIMIT ?""",
+            (owner, today.isoformat(), MOST_STALE),
+        )
+        return [self._stale_memory(row) for row in rows]
+
+    @raises_on_corruption
+    def _stale_memory(self, row: Row) -> StaleMemory:
+        successor, further = row["successor"], row["further"]
+        for _ in range(MOST_STALE):
+            if further is None:
+                break
+            newer = self._db.row("SELECT text, superseded_by FROM memories WHERE id = ?", (further,))
+            if newer is None:
+                break
+            successor, further = newer["text"], newer["superseded_by"]
+        return StaleMemory(
+            row["text"], row["message_id"], row["quote"], successor, to_day(row["valid_to"]), bool(row["mistaken"])
+        )
+
+    # Steps.
+
+    def _where(self, view: MessageFilter) -> tuple[str, list[object]]:
+        """The condition over `messages AS m` and `sessions AS s` for `view`, with its parameters."""
+        user = view.owner.name if view.owner.kind == "user" else ""
+        clauses = ["s.user = ?", _VISIBLE]
+        values: list[object] = [user, view.agent, view.session_id, self._window_start(view)]
+        if not user:
+            clauses.append("s.id = ?")
+            values.append(view.owner.name)
+        if view.role is not None:
+            clauses.append("m.role = ?")
+            values.append(view.role)
+        if view.since is not None:
+            clauses.append("m.created_at >= ?")
+            values.append(_midnight(view.since))
+        if view.until is not None:
+            clauses.append("m.created_at < ?")
+            values.append(_midnight(date.fromordinal(view.until.toordinal() + 1)))
+        return " AND ".join(clauses), values
+
+    def _window_start(self, view: MessageFilter) -> int:
+        if view.window_start is None:
+            return 0
+        return int(self._db.value("SELECT number FROM messages WHERE id = ?", (view.window_start,)) or 0)
+
+    def _up_to_date(self, owner: int, dim: int) -> _Cached:
+        from memchat.storage.vectors.message_matrix import MessageMatrix
+
+        key, entries = (owner, self._fingerprint), self._cache.entries
+        epoch, entry = position(self._db, owner).epoch, entries.get(key)
+        if entry is None or entry.epoch != epoch or entry.matrix.overgrown:
+            entry = _Cached(MessageMatrix(dim), 0, epoch)
+            entry.matrix = MessageMatrix.of(self._read_new(owner, entry), dim)
+            entries[key] = entry
+        elif new := self._read_new(owner, entry):
+            entry.matrix.extend(new)
+        entries.move_to_end(key)
+        while len(entries) > self._cache.limit:
+            entries.popitem(last=False)
+        return entry
+
+    def _read_new(self, owner: int, entry: _Cached) -> "list[MessageRow]":
+        """What was written since `entry` was last looked at."""
+        from memchat.storage.vectors.message_matrix import MessageRow
+
+        rows = self._db.rows(
+            """SELECT v.seq, v.number, v.rows, m.role, m.session_id, s.agent,
+                CAST(julianday(date(m.created_at, 'localtime')) - 1721424.5 AS INTEGER) AS day
+                FROM message_vectors AS v CROSS JOIN messages AS m ON m.number = v.number
+                CROSS JOIN sessions AS s ON s.id = m.session_id
+                WHERE v.owner = ? AND v.fingerprint = ? AND v.seq > ? ORDER BY v.seq""",
+            (owner, self._fingerprint, entry.seq),
+        )
+        if rows:
+            entry.seq = rows[-1]["seq"]
+        return [
+            MessageRow(
+                row["number"],
+                row["role"] == Role.ASSISTANT,
+                entry.code(row["session_id"]),
+                entry.code(row["agent"]),
+                row["day"] or 0,
+                row["rows"],
+            )
+            for row in rows
+        ]
+
+
+def _midnight(day: date) -> str:
+    """When the local `day` begins, as times are stored."""
+    return format_time(datetime(day.year, day.month, day.day).astimezone())
+
+
+@raises_on_corruption
+def _candidate(row: Row, dim: int) -> MessageCandidate:
+    return MessageCandidate(
+        row["number"],
+        row["id"],
+        row["session_id"],
+        Role(row["role"]),
+        row["text"],
+        parse_time(row["created_at"]),
+        decode_rows(row["vectors"] or b"", dim),
+        row["previous"],
+        row["following"],
+    )

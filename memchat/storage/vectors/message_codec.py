@@ -1,0 +1,40 @@
+"""A message's vectors as they lie in the database: one signed byte a number, the window's row first.
+
+Unit vectors lose nothing that ranking sees by it: the scale of a row drops out when it is made a unit vector again.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+MAX_BYTES = 4_000
+"""What the vectors of one message may take."""
+MOST_ROWS = 10
+_LARGEST = 127
+
+
+def most_rows(dim: int) -> int:
+    """How many vectors of `dim` numbers a message may have."""
+    return max(1, min(MOST_ROWS, MAX_BYTES // max(dim, 1)))
+
+
+def encode_rows(rows: "Vectors") -> bytes:
+    """`rows`, shape `(n, dim)`, as `n * dim` bytes."""
+    import numpy as np
+
+    peak = np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.float32(1e-9))
+    data: bytes = np.rint(rows * (_LARGEST / peak)).astype(np.int8).tobytes()
+    return data
+
+
+def decode_rows(data: bytes, dim: int) -> "Vectors":
+    """Unit vectors, shape `(n, dim)`; none where the bytes cannot be that."""
+    import numpy as np
+
+    if not data or not dim or len(data) % dim:
+        return np.zeros((0, dim), dtype=np.float32)
+    rows = np.frombuffer(data, dtype=np.int8).reshape(-1, dim).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Vectors = rows / np.maximum(lengths, np.float32(1e-9))
+    return unit

@@ -1,0 +1,167 @@
+"""The vectors of one owner's messages in memory, short enough to compare with all of them at every turn.
+
+Up to some thousand rows are kept whole. Larger histories keep each row's SKETCH numbers along the directions in which
+that history varies most (its principal components): the best few hundred by sketch hold the best by cosine, which is
+worked out from the stored rows afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from memchat.storage.vectors.message_codec import decode_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from memchat.core.protocols import Vectors
+
+WHOLE_ROWS = 8_000
+"""Up to so many rows nothing is left out."""
+SKETCH = 96
+SAMPLE = 8_192
+"""Rows from which the directions are read."""
+GROWTH_FACTOR = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """What the matrix keeps of a message. `conversation` and `agent` are numbers of the caller's choosing."""
+
+    number: int
+    by_assistant: bool
+    conversation: int
+    agent: int
+    day: int
+    rows: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which messages may be found. `own` is the present conversation, of which only messages below `own_before` may.
+
+    `first_day` and `last_day` bound the day, as ordinals.
+    """
+
+    agent: int
+    own: int
+    own_before: int = 0
+    by_assistant: bool | None = None
+    first_day: int | None = None
+    last_day: int | None = None
+    conversation: int | None = None
+
+
+class MessageMatrix:
+    """Messages in slots, each with consecutive rows of one matrix."""
+
+    def __init__(self, dim: int, basis: "Vectors | None" = None) -> None:
+        self._dim = dim
+        self._basis = basis
+        width = dim if basis is None else basis.shape[1]
+        self._matrix: Vectors = np.empty((0, width), np.float32)
+        self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
+        self._facts: NDArray[np.int64] = np.empty((0, 5), np.int64)
+        self._slots: dict[int, int] = {}
+        self._used = self._rows = 0
+
+    @classmethod
+    def of(cls, messages: Sequence[MessageRow], dim: int) -> "MessageMatrix":
+        """A matrix of `messages`, sketched where they are many."""
+        total = sum(len(message.rows) // dim for message in messages)
+        basis = None
+        if total > WHOLE_ROWS and dim > SKETCH:
+            every = -(-total // SAMPLE)
+            basis = _directions(np.concatenate([decode_rows(one.rows, dim) for one in messages[::every]]))
+        matrix = cls(dim, basis)
+        matrix._reserve(len(messages), total)
+        matrix.extend(messages)
+        return matrix
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._matrix.nbytes + self._facts.nbytes + self._starts.nbytes + 100 * len(self._slots)
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether it is kept whole and has become too large for that."""
+        return self._basis is None and self._dim > SKETCH and self._rows > 2 * WHOLE_ROWS
+
+    def extend(self, messages: Sequence[MessageRow]) -> None:
+        """Take in messages; one that is there already is replaced."""
+        for message in messages:
+            rows = decode_rows(message.rows, self._dim)
+            if not len(rows):
+                continue
+            self._reserve(1, len(rows))
+            former = self._slots.get(message.number)
+            if former is not None:
+                self._facts[former, 0] = -1
+            end = self._rows + len(rows)
+            self._matrix[self._rows : end] = rows if self._basis is None else rows @ self._basis
+            self._facts[self._used] = (
+                message.number,
+                message.by_assistant,
+                message.conversation,
+                message.agent,
+                message.day,
+            )
+            self._slots[message.number] = self._used
+            self._used, self._rows = self._used + 1, end
+            self._starts[self._used] = end
+
+    def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
+        """Numbers of the `limit` selected messages with the highest cosine of any row to any row of `query`."""
+        if not self._used or limit <= 0:
+            return []
+        slots = np.flatnonzero(self._selected(selection))
+        scores = self._scores(query if self._basis is None else query @ self._basis)[slots]
+        if len(slots) > limit:
+            best = np.argpartition(-scores, limit - 1)[:limit]
+            slots, scores = slots[best], scores[best]
+        return [int(number) for number in self._facts[slots[np.argsort(-scores, kind="stable")], 0]]
+
+    def _scores(self, query: "Vectors") -> "NDArray[np.float32]":
+        rows = self._matrix[: self._rows]
+        best: NDArray[np.float32] = rows @ query[0]
+        for further in query[1:]:
+            np.maximum(best, rows @ further, out=best)
+        return np.maximum.reduceat(best, self._starts[: self._used])
+
+    def _selected(self, chosen: Selection) -> "NDArray[np.bool_]":
+        number, by_assistant, conversation, agent, day = self._facts[: self._used].T
+        usable: NDArray[np.bool_] = (number >= 0) & (agent == chosen.agent)
+        usable &= (conversation != chosen.own) | (number < chosen.own_before)
+        if chosen.conversation is not None:
+            usable &= conversation == chosen.conversation
+        if chosen.by_assistant is not None:
+            usable &= by_assistant == chosen.by_assistant
+        if chosen.first_day is not None:
+            usable &= day >= chosen.first_day
+        if chosen.last_day is not None:
+            usable &= day <= chosen.last_day
+        return usable
+
+    def _reserve(self, messages: int, rows: int) -> None:
+        if self._rows + rows > len(self._matrix):
+            larger = np.empty((int((self._rows + rows) * GROWTH_FACTOR), self._matrix.shape[1]), np.float32)
+            larger[: self._rows] = self._matrix[: self._rows]
+            self._matrix = larger
+        if self._used + messages > len(self._facts):
+            more = int((self._used + messages) * GROWTH_FACTOR) + 16
+            facts, starts = np.empty((more, 5), np.int64), np.zeros(more + 1, np.int64)
+            facts[: self._used] = self._facts[: self._used]
+            starts[: self._used + 1] = self._starts[: self._used + 1]
+            self._facts, self._starts = facts, starts
+
+
+def _directions(sample: "Vectors") -> "Vectors":
+    """The SKETCH principal components of `sample`, shape `(dim, SKETCH)`."""
+    _, vectors = np.linalg.eigh(sample.T @ sample)
+    found: Vectors = np.ascontiguousarray(vectors[:, -SKETCH:])
+    return found
