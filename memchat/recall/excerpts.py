@@ -39,6 +39,7 @@ WORDS_FLOOR = 0.3
 """The floor where the embedder has failed and words have to do."""
 PERIOD_BONUS = 0.1
 ROLE_BONUS = 0.25
+"""What a request for the assistant's words adds to those, and takes from the person's own, which ask the same."""
 RECENCY_BONUS = 0.05
 """What the newest message gains where the request asks for what was said without saying about what."""
 WHOLE_CHARACTERS = 280
@@ -284,8 +285,8 @@ def _score(candidate: MessageCandidate, soft: Sequence[float], read: _Request, n
         parts["named"] = scoring.NAMED_WEIGHT
     if read.period and read.period.holds(candidate.said_at.astimezone().date()):
         parts["when"] = PERIOD_BONUS
-    if read.by_assistant and candidate.role is Role.ASSISTANT:
-        parts["who"] = ROLE_BONUS
+    if read.by_assistant:
+        parts["who"] = ROLE_BONUS if candidate.role is Role.ASSISTANT else -ROLE_BONUS
     if read.vague and newest:
         parts["recent"] = RECENCY_BONUS * candidate.number / newest
     return _Scored(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})

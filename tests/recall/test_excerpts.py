@@ -46,7 +46,7 @@ class Talk:
         return recall.excerpts_for_turn(Query(text), session or self.session(), facts)
 
     def know(self, text: str, message: Message | None = None, quote: str = "", *replaces: Memory) -> Memory:
-        evidence = message and Evidence(message.id, message.session_id, quote, "")
+        evidence = Evidence(message.id, message.session_id, quote, "") if message else None
         draft = Draft(text, Owner.user(USER), evidence=evidence)
         add = Add(draft, tuple(memory.id for memory in replaces))
         (applied,) = self.app.store.apply([add], embed(self.app.embedder, [draft]))
