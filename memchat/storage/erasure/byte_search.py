@@ -1,4 +1,4 @@
-"""Search for thousands of byte strings at once: the time grows with the bytes searched, not with the number of strings."""
+"""Search for thousands of byte strings at once: the time grows with the bytes searched, not with the strings."""
 
 from collections import Counter
 from collections.abc import Generator, Iterable

@@ -88,7 +88,7 @@ class ChromaIndex:
             )
 
     def delete_stale(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
-        """Remove the records of `memory_ids` whose ids are not in `keep`. Returns how many of the memories had records."""
+        """Remove records of `memory_ids` whose ids are not in `keep`. Returns how many of the memories had records."""
         with _translated("removing from the index"):
             collection = self._collection(owner)
             first = collection.get(ids=[f"{memory_id}:0" for memory_id in memory_ids], include=["metadatas"])
