@@ -181,7 +181,7 @@ class Eraser:
     def _add_restatements(
         self, chain: Sequence[str], traces: ErasureTargets, recalled_in: Sequence["_Sessions"]
     ) -> None:
-        """Add the sentences of answers that restate a deleted memory which they used, or whose words they replied to."""
+        """Add the sentences of answers that restate a deleted memory they used, or whose words they replied to."""
         listed = _listed(chain)
         texts = {row["id"]: row["text"] for row in self._db.rows(_TEXTS, (listed,))}
         for sessions in recalled_in:
