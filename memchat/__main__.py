@@ -4,6 +4,17 @@ import gc
 import io
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
+
+
+def _keys_kept(arguments: list[str]) -> AbstractContextManager[None]:
+    """In a chat, keep what is typed while it loads for its first prompt, Enter as Enter."""
+    talks = not arguments or (arguments[0] == "chat" and not {"-h", "--help"} & set(arguments))
+    if not (talks and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+        return nullcontext()
+    from memchat.repl.terminal_modes import no_echo
+
+    return no_echo()
 
 
 def main() -> None:
@@ -19,7 +30,8 @@ def main() -> None:
     from memchat.cli.main import run
 
     try:
-        code = run(sys.argv[1:])
+        with _keys_kept(sys.argv[1:]):
+            code = run(sys.argv[1:])
     finally:
         # Python would end by looking through all that LiteLLM has loaded for cycles, which takes a second.
         gc.freeze()

@@ -68,9 +68,9 @@ def test_every_command_named_exists_and_every_command_is_named() -> None:
 
 
 OPTIONS = {
-    "--json": {"chat", "serve", "mcp"},
+    "--json": {"chat", "setup", "serve", "mcp"},
     "--user": {"doctor", "reindex", "backup", "serve"},
-    "--agent": {"doctor", "reindex", "backup", "config", "models", "serve", "memories import"}
+    "--agent": {"doctor", "reindex", "backup", "config", "models", "setup", "serve", "memories import"}
     | {f"sessions {name}" for name in ("show", "rename", "forget")},
 }
 """The options that nearly every command takes, with the commands that have no use for them."""

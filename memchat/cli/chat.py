@@ -89,6 +89,7 @@ def chat(
             return run_chat(chat_, app, notes)
         from memchat.repl.noninteractive import run_piped
 
+        _say_if_no_model(app, chat_)
         return run_piped(chat_, app, sys.stdin.buffer, sys.stdout, sys.stderr, notes)
 
 
@@ -131,7 +132,8 @@ def ask(
     )
     from memchat.repl.turn import AnswerWriter, notices, run_turn
 
-    with _open_chat(settings, wanted) as (_, chat_, notes, signals):
+    with _open_chat(settings, wanted) as (app, chat_, notes, signals):
+        _say_if_no_model(app, chat_)
         if started := new_conversation(chat_.conversation.session):
             print_note(started)
         chat_.learning_worker.notify()
@@ -190,6 +192,16 @@ def _open_chat(
         app.chat(wanted, notes) as chat_,
     ):
         yield app, chat_, notes, signals
+
+
+def _say_if_no_model(app: "App", chat_: "Chat") -> None:
+    from memchat.llm.providers import OFFLINE
+
+    if (
+        chat_.conversation.model.name == OFFLINE
+        and app.choice(chat_.options.model, chat_.conversation.agent).lacks_model
+    ):
+        print_note("No AI model is set up, so this is offline mode. memchat setup changes that.")
 
 
 def _requested(

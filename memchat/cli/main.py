@@ -30,6 +30,7 @@ COMMANDS = {
     "backup": LazyCommand("memchat.cli.upkeep", "Copy everything into one file, while chats may be running."),
     "config": LazyCommand("memchat.cli.status", "Show every setting and where it comes from."),
     "models": LazyCommand("memchat.cli.status", "List the models within reach, and the one in use."),
+    "setup": LazyCommand("memchat.cli.setup", "Choose a model step by step, try it, and save it."),
     "serve": LazyCommand("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
     "mcp": LazyCommand("memchat.cli.mcp", "Let other assistants search and keep memories (MCP)."),
 }
@@ -55,12 +56,19 @@ app = typer.Typer(
 def _memchat(
     ctx: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
-) -> None:
+) -> int | None:
+    """Start a chat where no command is given; without a terminal, print the help."""
     if version:
         typer.echo(f"memchat {__version__}")
         raise typer.Exit
-    if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+    if ctx.invoked_subcommand is not None:
+        return None
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from memchat.cli.chat import chat
+
+        return chat()
+    typer.echo(ctx.get_help())
+    return None
 
 
 def run(arguments: list[str]) -> int:

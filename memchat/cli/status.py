@@ -86,6 +86,11 @@ def models(*, user: User = None, as_json: Json = False) -> Result:
     ]
     rows = [("*" if entry["chosen"] else " ", str(entry["name"]), str(entry["why"])) for entry in data]
     shown: list[Block] = [Table((" ", "MODEL", "WHY"), rows), Line(f"Memories are extracted with {extraction}.", "dim")]
+    others = [(p.chat, f"set {p.key}") for p in PROVIDERS if not p.has_key(os.environ)]
+    if not local_ones:
+        others.append(("ollama_chat/llama3.2", f"start Ollama ({address}), then: ollama pull llama3.2"))
+    others.append(("openai/NAME", "another server: set OPENAI_API_BASE to its address, and OPENAI_API_KEY"))
+    shown += [Line(""), Table(("ALSO POSSIBLE", "HOW"), others), Line("memchat setup does it step by step.", "dim")]
     return Result(data, shown, as_json=as_json)
 
 

@@ -21,6 +21,11 @@ class Provider:
     extraction: str
 
     @property
+    def label(self) -> str:
+        """The provider's name, as LiteLLM spells it."""
+        return self.chat.partition("/")[0]
+
+    @property
     def prefix(self) -> str:
         return self.chat.partition("/")[0] + "/"
 
@@ -48,11 +53,15 @@ PROVIDERS = (
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model, the model that extracts facts beside it, and in a few words why."""
+    """A model, the model that extracts facts beside it, and in a few words why.
+
+    `lacks_model` says that it is the offline one because nothing else was found.
+    """
 
     name: str
     extraction: str
     reason: str
+    lacks_model: bool = False
 
 
 def choose_model(
@@ -71,7 +80,7 @@ def choose_model(
     if models := (ollama_probe or ollama_models)(address):
         name = f"ollama_chat/{models[0]}"
         return ModelChoice(name, name, f"Ollama is running at {address}")
-    return ModelChoice(OFFLINE, OFFLINE, "no key is set and Ollama is not running")
+    return ModelChoice(OFFLINE, OFFLINE, "no key is set and Ollama is not running", lacks_model=True)
 
 
 def extraction_model(name: str, env: Mapping[str, str]) -> str:

@@ -2,17 +2,24 @@
 
 from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.layout import one_line
+from memchat.repl.layout import columns, one_line
 from memchat.storage.short_ids import new_conversation
 
 _NO_MODEL = (
-    "This is the built-in offline model: no language model, it keeps what you tell it and answers from that alone.\n"
-    "For a real conversation set a key such as OPENAI_API_KEY, or start Ollama; memchat models lists what there is."
+    "No AI model is set up yet, so memchat is in offline mode: it remembers what you tell it and can look it up, but "
+    "it cannot really chat. Leave with /quit, do one of these, and start memchat again:"
 )
+_WAYS = (
+    ("memchat setup", "choose a model step by step; a key is kept on this machine"),
+    ("export OPENAI_API_KEY=…", "or ANTHROPIC_, GEMINI_, MISTRAL_, GROQ_, OPENROUTER_, DEEPSEEK_, XAI_API_KEY"),
+    ("ollama pull llama3.2", "a model on this machine; a running Ollama is found by itself"),
+    ("export OPENAI_API_BASE=…", "any server that speaks OpenAI's protocol, with --model openai/NAME"),
+)
+_OFFLINE = "Offline mode: I remember what you tell me and look it up; /model NAME switches to a language model."
 
 
 def greeting(context: CommandContext) -> str:
-    """Who talks to which model, how much is remembered, and what to expect where there is no model."""
+    """Who talks to which model, how much is remembered, and the ways to a model where there is none."""
     conversation = context.chat.conversation
     count = context.count()
     remembered = f"{count} {'memory' if count == 1 else 'memories'}" if conversation.remembers else "no memory"
@@ -24,5 +31,5 @@ def greeting(context: CommandContext) -> str:
     elif started := new_conversation(session):
         lines.append(one_line(started))
     if conversation.model.name == OFFLINE:
-        lines.append(_NO_MODEL)
+        lines += [_NO_MODEL, columns(_WAYS)] if context.lacks_model else [_OFFLINE]
     return "\n".join(lines)

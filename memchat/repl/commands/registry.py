@@ -55,6 +55,11 @@ class CommandContext:
         return self.app.store.transcripts.session(known.id) or known
 
     @property
+    def lacks_model(self) -> bool:
+        """Whether the offline model answers only because no other was found."""
+        return self.app.choice(self.chat.options.model, self.chat.conversation.agent).lacks_model
+
+    @property
     def memory_state(self) -> str:
         """On, private or off: whether what is said now is learned from, and whether anything is recalled."""
         conversation = self.chat.conversation

@@ -1,0 +1,114 @@
+"""`memchat setup`, and `memchat` alone, in a terminal."""
+
+import sys
+from collections.abc import Generator
+
+import pexpect
+import pytest
+
+from memchat.cli.setup import _save_setting, _save_variable
+from tests.cli.conftest import NOWHERE, Shell
+from tests.scripted_server import ScriptedServer
+
+ANOTHER_SERVER = "10"
+
+
+@pytest.fixture
+def server() -> Generator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+def terminal(shell: Shell, *arguments: str, **environ: str) -> pexpect.spawn:
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "memchat", *arguments],
+        env={**shell.environ, "TERM": "xterm", **environ},
+        encoding="utf-8",
+        dimensions=(24, 80),
+        timeout=60,
+        cwd=str(shell.home.parent),
+    )
+
+
+def choose_server(child: pexpect.spawn, address: str) -> None:
+    child.expect("needs a key .OPENAI_API_KEY")
+    child.expect("Number: ")
+    child.sendline(ANOTHER_SERVER)
+    child.expect("Address.*: ")
+    child.sendline(address)
+    child.expect("Model.*: ")
+    child.sendline("scripted")
+    child.expect("Key.*: ")
+    child.sendline("sk-scripted-0123456789")
+
+
+def test_a_server_is_chosen_tried_and_saved(shell: Shell, server: ScriptedServer) -> None:
+    """One call is made; the key is shown nowhere and kept where others cannot read it; the next chat uses both."""
+    child = terminal(shell, "setup")
+    choose_server(child, server.base_url)
+    child.expect("It answers")
+    child.expect("Saved")
+    child.expect(pexpect.EOF)
+    assert "sk-scripted" not in child.before
+    assert len(server.requests) == 1
+    assert shell.home.joinpath(".env").stat().st_mode & 0o777 == 0o600
+    assert "sk-scripted" not in shell.home.joinpath("config.toml").read_text()
+    asked = shell.program("ask", "Hello.", "--no-memory", "--json")
+    assert asked.json["model"] == "openai/scripted"
+    assert {key.lower(): value for key, value in server.requests[-1]["headers"].items()}[
+        "authorization"
+    ] == "Bearer sk-scripted-0123456789"
+
+
+def test_what_does_not_answer_is_not_saved_unasked(shell: Shell) -> None:
+    """The failure is said, and no is no."""
+    child = terminal(shell, "setup")
+    choose_server(child, f"{NOWHERE}/v1")
+    child.expect("Save it all the same")
+    child.sendline("n")
+    child.expect("Nothing was saved")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 4
+    assert not shell.home.joinpath("config.toml").exists()
+
+
+def test_without_a_terminal_there_is_no_setup(shell: Shell) -> None:
+    """There is nobody to ask."""
+    assert shell.run("setup").code == 2
+
+
+def test_what_stands_in_the_files_stays(shell: Shell) -> None:
+    """Other settings, comments, tables, and other variables."""
+    shell.home.mkdir()
+    config, variables = shell.home / "config.toml", shell.home / ".env"
+    config.write_text('# mine\ntop_k = 3\nmodel = "old"\n[agents.shop]\nmodel = "shop"\n')
+    _save_setting(config, "model", "new")
+    assert config.read_text() == '# mine\ntop_k = 3\nmodel = "new"\n[agents.shop]\nmodel = "shop"\n'
+    variables.write_text("# mine\nOPENAI_API_KEY=old\nOTHER=1\n")
+    _save_variable(variables, "OPENAI_API_KEY", "it's $new")
+    assert variables.read_text() == "# mine\nOTHER=1\nOPENAI_API_KEY='it\\'s $new'\n"
+
+
+def test_memchat_alone_is_a_chat(shell: Shell) -> None:
+    """In a terminal; the first screen names the ways to a model."""
+    child = terminal(shell)
+    child.expect("alice · offline · 0 memories")
+    child.expect("No AI model is set up yet")
+    child.expect("memchat setup")
+    child.expect("ollama pull")
+    child.expect_exact("\x1b[?2004h")
+    child.send("/quit\r")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_models_lists_what_is_missing(shell: Shell) -> None:
+    """Every provider with the variable it needs, Ollama, and other servers."""
+    out = shell.run("models", env={"OPENAI_API_KEY": "sk-x"}).out
+    assert "set ANTHROPIC_API_KEY" in out
+    assert "set OPENAI_API_KEY" not in out
+    assert "ollama pull" in out
+    assert "OPENAI_API_BASE" in out
