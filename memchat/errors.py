@@ -103,7 +103,7 @@ class StoreBusy(StoreError):
 
 
 def traceback_without_message(error: BaseException) -> str:
-    """Of a bug, for the log: its kind and where it was raised, without its text, which may hold what people wrote."""
+    """Format a bug's type and traceback for the log, without its message, which may contain what people wrote."""
     import traceback
 
     return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"

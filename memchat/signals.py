@@ -1,4 +1,4 @@
-"""What signals do to a chat: Ctrl-C stops one thing at a time, SIGTERM and SIGHUP end everything in good order."""
+"""Signals of a chat: Ctrl-C stops one thing at a time, SIGTERM and SIGHUP end everything in good order."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ from types import FrameType
 Handler = Callable[[int, FrameType | None], None]
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""What ends a program from outside."""
+"""The signals that end a program from outside."""
 
 
 @contextmanager
 def signal_handlers(handlers: Mapping[int, Handler]) -> Iterator[None]:
-    """These handlers, by signal, as long as the block lasts; but what is ignored, as behind nohup, stays so."""
+    """Install these handlers, by signal, while the block lasts. Ignored signals, as under nohup, stay ignored."""
     heard = {number: own for number, own in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
     former = {number: signal.signal(number, own) for number, own in heard.items()}
     try:
@@ -26,20 +26,20 @@ def signal_handlers(handlers: Mapping[int, Handler]) -> Iterator[None]:
 
 
 AGAIN_S = 0.02
-"""How soon Ctrl-C is tried again, in seconds, that came at the wrong moment."""
+"""How soon a Ctrl-C that came at a bad moment is tried again, in seconds."""
 
 
 class Signals:
     """Handlers in force within the `with` block of `handled`, on the main thread.
 
-    Ctrl-C raises KeyboardInterrupt within `interruptible` alone, and once: a second one cannot break off the recording
-    of what the first one cut short. SIGTERM and SIGHUP raise `SystemExit(128 + number)`, so that every `finally` runs;
-    `deliver`, where it is set and returns True, takes that over, for code that has its own way out.
+    Ctrl-C raises KeyboardInterrupt only within `interruptible`, and once: a second one cannot interrupt the recording
+    of what the first one stopped. SIGTERM and SIGHUP raise `SystemExit(128 + number)`, so that every `finally` runs.
+    `on_terminate`, if it is set and returns True, replaces that for code with its own way out.
     """
 
     def __init__(self) -> None:
         self.ended: int | None = None
-        self.deliver: Callable[[int], bool] | None = None
+        self.on_terminate: Callable[[int], bool] | None = None
         self._armed = False
 
     @contextmanager
@@ -57,7 +57,7 @@ class Signals:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._armed and _is_importing(frame):
-            # A library that is broken off while it loads cannot be loaded again in this process.
+            # A library whose import is interrupted cannot be imported again in this process.
             threading.Timer(AGAIN_S, os.kill, (os.getpid(), number)).start()
         elif self._armed:
             self._armed = False
@@ -67,7 +67,7 @@ class Signals:
         if self.ended is not None:
             return
         self.ended = 128 + number
-        if self.deliver is None or not self.deliver(self.ended):
+        if self.on_terminate is None or not self.on_terminate(self.ended):
             raise SystemExit(self.ended)
 
 

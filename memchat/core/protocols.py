@@ -1,4 +1,4 @@
-"""What the core asks of the world: `memchat.llm` and `memchat.storage` implement it, tests run over the real ones."""
+"""Protocols between the parts: `memchat.llm` and `memchat.storage` implement them, and tests run over the real ones."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """The present moment, aware and in UTC."""
+    """Return the present moment, aware and in UTC."""
 
     def __call__(self) -> datetime: ...
 
@@ -103,7 +103,7 @@ class LanguageModel(Protocol):
     def count_tokens(self, text: str) -> int: ...
 
     def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
-        """The reply as it arrives. Closing the generator ends the connection at once.
+        """Yield the reply as it arrives. Closing the generator ends the connection at once.
 
         A stream that ends before the model was done raises `BadReply` after its last delta.
         """
@@ -143,14 +143,14 @@ class Embedder(Protocol):
     def dimension(self) -> int: ...
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors, one row a text, in the order given. No texts give shape `(0, dimension)`."""
+        """Return unit vectors, one row per text, in the order given. No texts give shape `(0, dimension)`."""
 
 
 class WordPieces(Protocol):
     """The word pieces of a text and how near in meaning two pieces are, from the built-in embedder's own tables."""
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
-        """The piece ids of each text, in order, without special tokens."""
+        """Return the piece ids of each text, in order, without special tokens."""
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
         """The unit input vectors of `pieces`, shape `(n, 384)`."""
@@ -161,11 +161,11 @@ class WordPieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MemoryFilter:
-    """Which memories a reader means. Memories of owners outside `owners` are never returned.
+    """Which memories to read. Memories of owners outside `owners` are never returned.
 
-    Session memories come only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned with
-    that agent; `where` those whose metadata has all its pairs. `since` and `until` are the first and the last day on
-    which a memory may have become true, or have been created where it does not say when it became true.
+    Session memories are included only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned
+    with that agent, `where` those whose metadata has all its pairs. `since` and `until` are the first and the last day
+    on which a memory may have become true or, where it does not say, have been created.
     """
 
     owners: tuple[Owner, ...]
@@ -183,7 +183,7 @@ class MemoryFilter:
 
 
 class VectorKind:
-    """What a row of a memory's vectors stands for. JOINED is the text with its cues behind it."""
+    """What a row of a memory's vectors stands for. JOINED is the text followed by its cues."""
 
     TEXT = "text"
     JOINED = "joined"
@@ -202,7 +202,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What ranking reads of a memory; the rest of it is read for the few that are recalled.
+    """The part of a memory that ranking reads; the rest is read only for the few that are recalled.
 
     `day` is when it became true or was stored, `session_id` that of a session memory. `previous` and `following` are
     the neighbours of a verbatim turn.
@@ -223,10 +223,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages a reader means: those of `owner`'s conversations with `agent`, none said in private.
+    """Which messages to read: those of `owner`'s conversations with `agent`, none from private ones.
 
-    Of the conversation `session_id` only messages before the one with the id `window_start` are meant, for the others
-    are in the prompt as they are; without `window_start` none of it is. `since` and `until` are local days.
+    Of the conversation `session_id` only messages before `window_start` are included, since the later ones are in the
+    prompt anyway; without `window_start` none of it is. `since` and `until` are local days.
     """
 
     owner: Owner
@@ -240,9 +240,9 @@ class MessageFilter:
 
 @dataclass(frozen=True, slots=True)
 class MessageCandidate:
-    """What ranking reads of a message. `vectors` are its window's and its segments', shape `(n, dim)`.
+    """The part of a message that ranking reads. `vectors` are those of its window and its segments, shape `(n, dim)`.
 
-    `previous` and `following` are the messages beside it in its conversation.
+    `previous` and `following` are the neighbouring messages of its conversation.
     """
 
     number: int
@@ -260,7 +260,7 @@ class MessageCandidate:
 class StaleMemory:
     """A memory that no longer holds: its words, where they were said, and what holds instead.
 
-    `successor` is the current text of what replaced it, `ended` the day it stopped. A `mistaken` one never was true.
+    `successor` is the current text of what replaced it, `ended` the day it stopped. A `mistaken` one was never true.
     """
 
     text: str
@@ -272,35 +272,35 @@ class StaleMemory:
 
 
 class MessageStore(Protocol):
-    """Reading what was said, as recall needs it."""
+    """Read messages, as recall needs it."""
 
     def message_count(self, view: MessageFilter) -> int:
-        """How many messages of the owner can be found."""
+        """Count the owner's messages that can be found."""
 
     def message_frequencies(self, view: MessageFilter, terms: Sequence[str]) -> dict[str, int]:
-        """In how many of the owner's messages each term stands; counted up to some thousands."""
+        """Count the owner's messages that contain each term, up to some thousands."""
 
     def nearest_messages(self, view: MessageFilter, query: "Vectors", limit: int) -> list[int]:
-        """Numbers of the messages with a vector near to any row of `query`, about the nearest first."""
+        """Return numbers of the messages with a vector near to any row of `query`, roughly nearest first."""
 
     def messages_with(self, view: MessageFilter, terms: Sequence[str], limit: int) -> list[int]:
-        """Numbers of messages that hold any of the `terms`, best BM25 first."""
+        """Return numbers of messages that contain any of the `terms`, best BM25 first."""
 
     def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
-        """What ranking reads of the messages under `numbers` that `view` shows, in no order."""
+        """Return the messages under `numbers` that `view` includes, in no order."""
 
     def stale_memories(self, owner: Owner) -> Sequence[StaleMemory]:
-        """The owner's memories that were superseded, have ended, or never were true."""
+        """Return the owner's memories that were superseded, have ended, or were never true."""
 
 
 class RecallStore(Protocol):
-    """The reading half of the store, as recall needs it."""
+    """Read memories, as recall needs it."""
 
     def keyword_search(self, view: MemoryFilter, terms: Sequence[str], limit: int) -> list[str]:
-        """Ids of memories that hold any of the stemmed `terms`, best BM25 first."""
+        """Return ids of memories that contain any of the stemmed `terms`, best BM25 first."""
 
     def frequencies(self, view: MemoryFilter, terms: Sequence[str]) -> dict[str, int]:
-        """In how many of the owners' memories each term stands, in the order given; counted up to some thousands."""
+        """Count the owners' memories that contain each term, in the order given, up to some thousands."""
 
     def count(self, view: MemoryFilter) -> int: ...
 
@@ -308,13 +308,13 @@ class RecallStore(Protocol):
         """Whether any memory of the owners is a turn kept verbatim."""
 
     def vector_search(self, view: MemoryFilter, query: "Vectors", limit: int) -> list[str]:
-        """Ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""
+        """Return ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""
 
     def candidates(self, ids: Iterable[str]) -> list[Candidate]:
-        """What ranking reads of the memories under `ids` that still exist, in no order."""
+        """Return the candidates under `ids` that still exist, in no order."""
 
     def by_ids(self, ids: Sequence[str]) -> dict[str, Memory]:
-        """The memories under `ids` that still exist, by id."""
+        """Return the memories under `ids` that still exist, by id."""
 
     def standing(self, view: MemoryFilter) -> list[Memory]:
-        """The wishes about how to be answered, newest first."""
+        """Return the standing instructions, newest first."""

@@ -34,7 +34,7 @@ CATEGORIES = (
 MAX_CUES = 3
 
 MAX_TEXT = 1_000
-"""Longer than any single fact, in characters; longer ones are dropped."""
+"""Longest text of a fact, in characters; longer ones are dropped."""
 
 
 class Scope(StrEnum):
@@ -61,10 +61,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose memories these are. `kind` is the scope that names the owner; each owner is a world of its own.
+    """The owner of memories. `kind` is the scope that names the owner; owners never see each other's memories.
 
-    A session memory belongs to the person the session is with; `Owner(Scope.SESSION, run_id)` is for callers of the
-    library who give a run_id and nobody else.
+    A session memory belongs to the user of the session; `Owner(Scope.SESSION, run_id)` is for library callers who give
+    only a run_id.
     """
 
     kind: Scope
@@ -117,8 +117,8 @@ class Draft:
 class Memory:
     """One stored fact about its owner.
 
-    `superseded_by` is set once a newer fact has replaced it; `mistaken` says that it never was true, `doubtful` that
-    something it hung on has changed. `ended` facts (a `valid_to` in the past and no successor) stay current knowledge
+    `superseded_by` is set once a newer fact has replaced it. `mistaken` says that it was never true, `doubtful` that a
+    fact it depended on has changed. `ended` facts (a `valid_to` in the past and no successor) stay current knowledge
     about the past.
     """
 
@@ -159,7 +159,7 @@ class Memory:
 
 
 def has_ended(valid_to: date | None, today: date) -> bool:
-    """Whether what holds until `valid_to` no longer does; that day is the first on which it does not."""
+    """Whether a fact with this `valid_to` no longer holds; that day is the first on which it does not."""
     return valid_to is not None and valid_to <= today
 
 
@@ -226,7 +226,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class MarkOutdated:
-    """Something the fact hung on has changed: it is possibly outdated."""
+    """A fact it depended on has changed: it is possibly outdated."""
 
     memory_id: str
     reason: str = ""
@@ -234,7 +234,7 @@ class MarkOutdated:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The person asked for this to be forgotten: erase it."""
+    """The person asked for this to be forgotten: delete it."""
 
     memory_id: str
     reason: str = ""
@@ -245,7 +245,7 @@ Decision = Add | Confirm | End | MarkOutdated | Forget
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a decision came to: the memory as it is now (as it was, for DELETE) and what it replaced."""
+    """The result of a decision: the memory as it is now (as it was, for DELETE) and what it replaced."""
 
     event: Event
     memory: Memory
@@ -297,7 +297,7 @@ class Session:
 
     @property
     def owner(self) -> Owner:
-        """Whose facts it teaches: its person's; with nobody named, its agent's, else its own."""
+        """The owner of what it teaches: its user; without one its agent; otherwise the session itself."""
         if self.user:
             return Owner.user(self.user)
         return Owner.agent(self.agent) if self.agent else Owner(Scope.SESSION, self.id)
@@ -316,10 +316,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LearningOptions:
-    """What holds for learning from an exchange.
+    """Options for learning from an exchange.
 
-    `scope` is that of all that is learned, where it is not for the model to say; at `expires_at` it expires. Without
-    `infer` nothing is distilled: the messages are kept as they were said.
+    `scope` is the scope of everything learned, where the model does not choose it; `expires_at` is when it expires.
+    Without `infer` nothing is extracted: the messages are kept as they were said.
     """
 
     instructions: str | None = None
@@ -330,12 +330,12 @@ class LearningOptions:
 
 
 DEFAULT_LEARNING_OPTIONS = LearningOptions()
-"""Learn what is worth keeping, with nothing said about it beforehand."""
+"""Learn what is worth keeping, without further instructions."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearningJob:
-    """One exchange that waits to be learned from. `due_at` is when it may be tried (again)."""
+    """One exchange waiting to be learned from. `due_at` is when it may be tried (again)."""
 
     id: int
     session_id: str

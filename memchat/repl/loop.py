@@ -96,7 +96,7 @@ class ChatLoop:
         self._notes.arrived = self._show_notes_above_prompt
         self._notes.at_once = self._screen.say_quietly
         self._notes.on_wait = self._wait_for_retry
-        self._signals.deliver = self._end_prompt
+        self._signals.on_terminate = self._end_prompt
         try:
             while (text := self._ask()) is not None:
                 if not self._handle(text):
@@ -106,7 +106,7 @@ class ChatLoop:
             self._notes.arrived = None
             self._notes.at_once = None
             self._notes.on_wait = None
-            self._signals.deliver = None
+            self._signals.on_terminate = None
         return 0
 
     def _new_session(self) -> PromptSession[str]:

@@ -18,23 +18,23 @@ _importing = threading.Lock()
 
 
 def load_numpy() -> None:
-    """Import numpy whole. Threads that import it at the same moment can see half of it; here they wait in line."""
+    """Import numpy completely. Threads that import it at the same moment can see half of it; here they queue up."""
     with _importing:
         import numpy  # noqa: F401
 
 
 def fingerprint(model: str, dimension: int | None) -> str:
-    """What vectors that compare have in common: `model:dimension`, or `model:?` until the first ones have come."""
+    """Return what comparable vectors share: `model:dimension`, or `model:?` until the first vectors have arrived."""
     return f"{model}:{'?' if dimension is None else dimension}"
 
 
 def with_dimension(fingerprint: str, dimension: int) -> str:
-    """`fingerprint` with the `dimension` of vectors that have come, where it was not known yet."""
+    """Add the `dimension` of arrived vectors to `fingerprint`, where it was unknown."""
     return f"{fingerprint[:-1]}{dimension}" if fingerprint.endswith(":?") else fingerprint
 
 
 def texts_to_embed(draft: Draft | Memory, previous: str | None = None) -> list[tuple[str, str]]:
-    """The (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
+    """Return the (kind, text) pairs to embed for `draft`; `previous` is the turn before a verbatim one."""
     if not draft.verbatim:
         joined = [(VectorKind.JOINED, "; ".join((draft.text, *draft.cues)))] if draft.cues else []
         return [(VectorKind.TEXT, draft.text), *joined, *((VectorKind.CUE, cue) for cue in draft.cues)]
@@ -48,7 +48,7 @@ def texts_to_embed(draft: Draft | Memory, previous: str | None = None) -> list[t
 
 
 def message_texts(text: str, previous: str | None, most: int) -> list[str]:
-    """At most `most` texts to embed for a message: its window first, then its segments."""
+    """Return at most `most` texts to embed for a message: its window first, then its segments."""
     said = without_speaker(text)
     window = f"{without_speaker(previous)}\n{said}" if previous else said
     parts = segments(said, most - 1)
@@ -56,7 +56,7 @@ def message_texts(text: str, previous: str | None, most: int) -> list[str]:
 
 
 def segments(text: str, most: int) -> list[str]:
-    """The sentences of `text`, joined with their neighbours where they are more than `most`; sizes are about equal."""
+    """Split `text` into sentences, joined with their neighbours where they are more than `most`; sizes are about equal."""
     parts = sentences(text)
     if len(parts) <= most:
         return parts
@@ -74,7 +74,8 @@ def segments(text: str, most: int) -> list[str]:
 def embed(
     embedder: Embedder, drafts: Sequence[Draft | Memory], previous: Sequence[str | None] | None = None
 ) -> list[Embedded]:
-    """The vectors of each draft, from one call; `previous` goes with `drafts`, item by item. No drafts ask nobody."""
+    """Embed all drafts in one call; `previous` goes with `drafts`, item by item. Without drafts the embedder is not
+    called."""
     if not drafts:
         return []
     before = previous or [None] * len(drafts)

@@ -1,4 +1,4 @@
-"""A message as its writer's own words: what is pasted, quoted or announced in it is cut out before learning."""
+"""Cut pasted, quoted and announced documents out of a message; what is left are its writer's own words."""
 
 import re
 from bisect import bisect_right
@@ -18,7 +18,7 @@ from memchat.text.paste_heuristics import (
 
 
 def own_words(message: str) -> str:
-    """`message` with what is pasted or quoted in it replaced by a line '[…]'."""
+    """Replace what is pasted or quoted in `message` by a line '[…]'."""
     parts: list[str] = []
     at = 0
     for start, end in foreign_spans(message):
@@ -28,13 +28,13 @@ def own_words(message: str) -> str:
 
 
 def foreign_spans(message: str) -> list[Span]:
-    """Where `message` is a pasted or quoted document and not the person's own words: sorted, apart, not empty.
+    """Find where `message` is a pasted or quoted document and not the person's own words: sorted, disjoint, not empty.
 
-    A document that shows its own end (a fenced block, lines quoted with '>', a tagged text) is cut out. So is one that
-    nobody announced where its form gives it away (a log, code, a chat, a mail from greeting to signature) or several
-    signs together do (a long page in which nobody says 'I', and more). One that is only announced ('here is the email
-    I got:', a forwarding mark, mail headers) reaches to the end of the message, unless what follows the announcement
-    shows its own end. Words in quotation marks are left alone.
+    A document with a visible end (a fenced block, lines quoted with '>', a tagged text) is cut out. So is an
+    unannounced one where its form shows it (a log, code, a chat, a mail from greeting to signature) or several signs
+    together do (a long page without an 'I', and more). One that is only announced ('here is the email I got:', a
+    forwarding mark, mail headers) reaches to the end of the message, unless what follows the announcement has a visible
+    end. Words in quotation marks stay.
     """
     lines = lines_of(message)
     shown = [*_code_blocks(message), *_tagged(message), *_quoted_lines(message), *find_delimited(message)]
@@ -62,7 +62,7 @@ _SPACE = re.compile(r"\s*+")
 
 
 def _merged(spans: list[Span], message: str) -> list[Span]:
-    """The spans in order, without white space at their ends; those with nothing but white space between are one."""
+    """Sort the spans, strip white space at their ends, and join those with only white space between them."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and (start <= merged[-1][1] or message[merged[-1][1] : start].isspace()):
@@ -94,7 +94,7 @@ _TAG = re.compile(
 
 
 def _tagged(message: str) -> Iterator[Span]:
-    """From a tag to its closing one; a tag without one counts where it has a line to itself."""
+    """From a tag to its closing tag; an unclosed tag counts only on a line of its own."""
     at = 0
     unclosed: set[str] = set()
     while tag := _TAG.search(message, at):
@@ -116,11 +116,11 @@ def _tagged(message: str) -> Iterator[Span]:
 
 @dataclass(frozen=True, slots=True)
 class _AnnouncementPhrases:
-    """The words of one language, as alternatives of a pattern.
+    """The announcement phrases of one language, as alternatives of a pattern.
 
     `shows` presents something ('here is'), `this` points at what follows, `asks` wants something done with it, `says`
-    reports it, `of` names its origin. What is the person's `own` ('my plan') or not itself what is shown ('about') is
-    no document of somebody else's; a sentence with an `opinion` ('I learned') announces only what it plainly shows.
+    reports it, `of` names its origin. The person's `own` ('my plan'), or something `about` the document, is not
+    another's document. A sentence with an `opinion` ('I learned') announces only what it plainly shows.
     """
 
     documents: str
@@ -187,7 +187,7 @@ _JAPANESE_REQUEST = re.compile(
 
 
 def _introduction(words: _AnnouncementPhrases) -> str:
-    """A sentence that says, before a colon, that a document follows."""
+    """Matches a sentence that announces a document before a colon."""
     word = r"[^\s.:;!?]{1,40}"
     document = rf"(?:{words.documents})\b"
     return (
@@ -200,7 +200,7 @@ def _introduction(words: _AnnouncementPhrases) -> str:
 
 
 def _request(words: _AnnouncementPhrases) -> str:
-    """A sentence that wants something done with 'this' document."""
+    """Matches a sentence that wants something done with 'this' document."""
     this = rf"\b(?:{words.this}) (?:\w{{1,40}} )?(?:{words.documents})\b"
     return rf"(?i)\b(?:{words.asks})\b.{{0,30}}?{this}|{this}.{{0,40}}?\b(?:{words.asks})\b"
 
@@ -227,7 +227,7 @@ _LONGEST_SENTENCE = 160
 
 
 def _announced(message: str) -> Iterator[int]:
-    """Where announced documents begin; in no order."""
+    """Yield where announced documents begin, in no order."""
     yield from (match.end() for match in _FORWARDED.finditer(message))
     yield from (match.start() for match in _HEADERS.finditer(message) if _IS_MAIL.search(match[0]))
     for colon in _COLON.finditer(message):
@@ -245,7 +245,7 @@ def _introduces(sentence: str) -> bool:
 
 
 def _sentence_before(message: str, end: int) -> str:
-    """The last sentence of the line that ends at `end`, with single spaces."""
+    """Return the last sentence of the line that ends at `end`, with single spaces."""
     line = message[max(0, end - _LONGEST_SENTENCE) : end].rpartition("\n")[2]
     return " ".join(_SENTENCE_END.split(line)[-1].split())
 

@@ -1,4 +1,4 @@
-"""Documents that nobody announced: what has the form of no sentence, and what several signs together give away."""
+"""Find documents that were pasted without an announcement, by their form or by several signs together."""
 
 import re
 from bisect import bisect_right
@@ -17,7 +17,7 @@ _FILE_END = re.compile(r"(?im)^[-=*#~_]{3,} ?(?:end|eof|ende|fin)\b.{0,80}$")
 
 
 def find_delimited(message: str) -> Iterator[Span]:
-    """Between triple quotes, and from a line such as '--- notes.txt ---' to one that says 'end'."""
+    """Find text between triple quotes, and from a line such as '--- notes.txt ---' to one that says 'end'."""
     yield from (match.span() for match in _TRIPLE_QUOTED.finditer(message))
     at = 0
     while begins := _FILE_LINE.search(message, at):
@@ -30,7 +30,7 @@ _NONBLANK = re.compile(r"\S[^\n]*")
 
 
 def lines_of(message: str) -> list[Span]:
-    """The lines of `message` that are not blank, each from its first character on."""
+    """Return the spans of the non-blank lines of `message`, each from its first character on."""
     return [match.span() for match in _NONBLANK.finditer(message)]
 
 
@@ -55,11 +55,11 @@ _SPEAKER = re.compile(
     r"<?(?P<name>[^\W\d_][\w.'-]{0,20}(?: [^\W\d_][\w.'-]{0,20}){0,2})>?[:：] *\S"
 )
 _WITHIN = 2
-"""So many lines of another look may stand between those that give a document away."""
+"""Lines of another form that may stand between those that reveal a document."""
 
 
 def machine_text(message: str, lines: Sequence[Span]) -> Iterator[Span]:
-    """Logs, traces, code and markup: three lines of it and more."""
+    """Find logs, traces, code and markup of at least three lines."""
     marked = [at for at, (start, end) in enumerate(lines) if _MACHINE.match(message[start:end].rstrip())]
     for run in _runs(marked, lines, message):
         if len(run) >= 3:
@@ -67,7 +67,7 @@ def machine_text(message: str, lines: Sequence[Span]) -> Iterator[Span]:
 
 
 def find_chat_logs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
-    """What two and more say in turns; a list of facts ('Name: Ana') names nothing twice."""
+    """Find what two or more people say in turns; a list of facts ('Name: Ana') repeats no name."""
     said = {at: match for at, span in enumerate(lines) if (match := _SPEAKER.match(message[slice(*span)]))}
     for run in _runs(list(said), lines, message):
         names = [said[at]["name"] for at in run]
@@ -79,7 +79,7 @@ def find_chat_logs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
 
 
 def _runs(marked: Sequence[int], lines: Sequence[Span], message: str) -> Iterator[list[int]]:
-    """The marked lines in groups with no more than `_WITHIN` others between, in none of which somebody says 'I'."""
+    """Group the marked lines with at most `_WITHIN` others between them, none of which says 'I'."""
     run: list[int] = []
     for at in marked:
         between = range(run[-1] + 1, at) if run else ()
@@ -110,7 +110,7 @@ _SIGNED = re.compile(r"(?P<gap>\s+)(?P<words>\S[^\n?:]{0,58})(?=\n|\Z)")
 
 
 def find_emails(message: str) -> Iterator[Span]:
-    """From a greeting by name to the signature. One that is the whole message is written to us."""
+    """Find emails from a greeting by name to the signature. One that fills the message was written to us."""
     at = 0
     while greeting := _GREETING.search(message, at):
         closing = _CLOSING.search(message, greeting.end())
@@ -122,7 +122,7 @@ def find_emails(message: str) -> Iterator[Span]:
 
 
 def _end_of_signature(message: str, at: int) -> int:
-    """The end of up to three short lines behind a mail's closing, the first of them after a blank one or none."""
+    """Return the end of up to three short lines after a mail's closing; the first may follow a blank line."""
     for breaks in (2, 1, 1):
         line = _SIGNED.match(message, at)
         if line is None or line["gap"].count("\n") > breaks or _first_person_count(line["words"]):
@@ -133,9 +133,9 @@ def _end_of_signature(message: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """A language by words that few of its texts do without, and how people speak of themselves in it.
+    """A language, by words that few of its texts lack, and by how people speak of themselves in it.
 
-    `says_i` where it shows in all that people write about themselves.
+    `says_i` where that shows in everything people write about themselves.
     """
 
     common: frozenset[str]
@@ -171,7 +171,7 @@ _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def _language(text: str) -> str:
-    """The language of `text` by its commonest words; empty where none of ours shows."""
+    """Guess the language of `text` by its commonest words; empty where none of ours occurs."""
     if _KANA.search(text):
         return "ja"
     words = re.findall(r"[^\W\d_]+", text.lower())
@@ -181,9 +181,9 @@ def _language(text: str) -> str:
 
 
 def _first_person_count(text: str) -> int:
-    """How often the writers of `text` speak of themselves, but for what stands in quotation marks.
+    """Count how often the writers of `text` speak of themselves outside quotation marks.
 
-    'We' and 'our' do not count where a company may say so: beside 'you'.
+    'We' and 'our' beside 'you' do not count: a company may say so.
     """
     text = text.lower()
     tongue = _LANGUAGES.get(_language(text), _LANGUAGES["en"])
@@ -192,7 +192,7 @@ def _first_person_count(text: str) -> int:
 
 
 def _size(text: str) -> int:
-    """In words; two ideographs count as one."""
+    """Size in words; two ideographs count as one."""
     return len(text.split()) + len(_IDEOGRAPHS.findall(text)) // 2
 
 
@@ -200,10 +200,10 @@ _LEAST_WORDS = 25
 _TELLING_WORDS = 60
 _LONG_WORDS = 120
 _WORDS_AN_I, _WORDS_AN_I_WRAPPED = 50, 20
-"""People say 'I' more often than this when they tell of themselves; the writer of a letter need not."""
+"""Words per 'I': people say 'I' more often than this when they talk about themselves; a letter may not."""
 _NEEDED = 3
 _AROUND = 2_000
-"""As much on either side shows in which language the rest is."""
+"""Characters on either side that show the language of the rest."""
 _ORDERS = re.compile(
     r"(?i)\bnotes? (?:to|for) (?:(?:all |any )?(?:ai|llm|language[- ]model)|assistants?\b)"
     r"|\bif you are an? (?:ai|llm|language model)"
@@ -213,7 +213,7 @@ _ORDERS = re.compile(
     r"|\bmerken? (?:sie )?(?:dir|sich),? dass der (?:be)?nutzer\b|\basistentes? de ia\b|\brecuerd[ae] que el usuario\b"
     r"|AIアシスタント(?:は|へ|の皆)|ユーザーは.{0,60}(?:記憶|覚え)"
 )
-"""To any assistant that may read them: nobody calls themselves 'the user'."""
+"""Orders to an assistant that may read the text; a person does not call themselves 'the user'."""
 _OVERRIDES = re.compile(
     r"(?i)\b(?:ignore|disregard|forget) (?:all |any |the |your |of )*(?:previous|prior|earlier|above) "
     r"(?:instruction|prompt|message)|\bignorier\w* .{0,20}(?:bisherigen|vorherigen) anweisungen"
@@ -232,11 +232,11 @@ _POINTS = re.compile(
     r"|\b(?:zusammenfass\w*|übersetz\w*|hältst du (?:davon|hiervon)|meinst du dazu|stimmt das)\b"
     r"|\b(?:resum\w+|traduc\w+|opinas|es verdad)\b|要約|翻訳|訳して|どう思う|本当"
 )
-"""Said of something that stands above or below."""
+"""Phrases that point at something above or below."""
 
 
 def find_articles(message: str, lines: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
-    """Paragraphs of somebody else's: long enough, no writer who says 'I', and further signs that they are."""
+    """Find paragraphs by another writer: long enough, without 'I', and with further signs."""
     paragraphs = [(span, _kind(message, span, taken)) for span in _paragraphs(message, lines)]
     for own, group in groupby(paragraphs, key=lambda paragraph: paragraph[1] == "own"):
         run = [] if own else list(group)
@@ -251,7 +251,7 @@ _STARTS_ITEM = re.compile(r"[-*•–+#>|]|\(?\w{1,3}[.)]\s")
 
 
 def _paragraphs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
-    """The `lines` of `message`; those that were wrapped to one width are one paragraph."""
+    """Join the `lines` of `message` into paragraphs; lines wrapped to one width are one."""
     begun, last = -1, (0, 0)
     for start, end in lines:
         full = 45 <= last[1] - last[0] <= 100 and "\n" not in message[last[1] + 1 : start]
@@ -265,7 +265,7 @@ def _paragraphs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
 
 
 def _kind(message: str, span: Span, taken: Sequence[Span]) -> str:
-    """'own', 'theirs' (which may still be the person's), or 'short', which goes with what is around it."""
+    """Return 'own', 'theirs' (which may still be the person's), or 'short', which goes with its surroundings."""
     at = bisect_right(taken, span)
     if any(start < span[1] and span[0] < end for start, end in taken[max(0, at - 1) : at + 1]):
         return "own"
@@ -278,7 +278,7 @@ def _kind(message: str, span: Span, taken: Sequence[Span]) -> str:
 
 
 def _signs(message: str, paragraphs: Sequence[Span]) -> int:
-    """How much speaks for a document in `paragraphs`."""
+    """Count the signs of a document in `paragraphs`."""
     start, end = paragraphs[0][0], paragraphs[-1][1]
     text = message[start:end]
     before, behind = message[max(0, start - _AROUND) : start].rstrip(), message[end : end + _AROUND].lstrip()
@@ -299,7 +299,7 @@ def _signs(message: str, paragraphs: Sequence[Span]) -> int:
 
 
 def _is_wrapped(text: str) -> bool:
-    """Whether most lines break in the middle of a sentence: nobody types so."""
+    """Whether most lines break in the middle of a sentence, as people do not type."""
     lines = [line.strip() for line in text.splitlines()]
     broken = sum(
         45 <= len(line) <= 100 and line[-1] not in ".!?:;" and following[:1].islower()

@@ -1,10 +1,10 @@
-"""Secrets are masked here before anything reaches the disk.
+"""Mask secrets before anything reaches the disk.
 
-A rule is a kind, a pattern and a test of what the pattern found. The rules read the text as it came, independently of
-each other; where finds overlap, they become one mask that bears the kind of the rule named first in `_RULES`.
+A rule is a kind, a pattern and a test of what the pattern found. The rules read the original text, independently of
+each other. Overlapping matches become one mask with the kind of the rule named first in `_RULES`.
 
-Every pattern starts at a literal or at the edge of a word and looks a bounded distance ahead, or consumes what it
-reads, so that the work grows with the length of the text and no faster, whatever the text.
+Every pattern starts at a literal or at a word edge and looks a bounded distance ahead, or consumes what it reads, so
+that the work grows linearly with the length of any text.
 """
 
 import re
@@ -24,7 +24,7 @@ class Redacted:
 
 
 def redact(text: str) -> Redacted:
-    """Replace each secret in `text` by `[redacted KIND]`. A text that has been through this comes back unchanged."""
+    """Replace each secret in `text` by `[redacted KIND]`. Redacting twice changes nothing more."""
     kinds: dict[str, None] = {}
     # A mask is an edge where there was none: what touched a secret may be one itself.
     while (finds := _merged(text)) and (masked := _masked(text, finds)) != text:
@@ -34,7 +34,7 @@ def redact(text: str) -> Redacted:
 
 
 def redact_pairs(metadata: Metadata) -> dict[str, MetadataValue]:
-    """`metadata` with the secrets in its values masked, read as `key=value`; keys stay as they are."""
+    """Mask the secrets in the values of `metadata`, read as `key=value`; keys stay."""
     return {key: _redacted_value(key, value) for key, value in metadata.items()}
 
 
@@ -48,7 +48,7 @@ def _redacted_value(key: str, value: MetadataValue) -> MetadataValue:
 
 
 def redact_options(terms: LearningOptions) -> LearningOptions:
-    """`terms` as they may be written down: they wait on disk until an exchange is learned."""
+    """Mask secrets in `terms`, which wait on disk until an exchange is learned from."""
     instructions = None if terms.instructions is None else redact(terms.instructions).text
     return replace(terms, instructions=instructions, metadata=redact_pairs(terms.metadata))
 
@@ -71,7 +71,7 @@ class _Match:
 
 
 def _merged(text: str) -> list[_Match]:
-    """What the rules find, in order of position, with overlapping finds made one."""
+    """Sort the matches of all rules by position and join overlapping ones."""
     plain = text.translate(_HALF_WIDTH)
     finds = [
         _Match(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(rule, plain)
@@ -88,7 +88,7 @@ def _merged(text: str) -> list[_Match]:
 
 
 _HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-"""Full-width letters, digits and signs, and the ideographic space: one for one, so that positions stay."""
+"""Maps full-width letters, digits and signs, and the ideographic space, one for one, so that positions stay."""
 
 
 # How a rule finds.
@@ -98,7 +98,7 @@ _Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`pattern` names the secret in its group `s`; `accepts` has the last word on a find."""
+    """`pattern` names the secret in its group `s`; `accepts` decides on each match."""
 
     kind: str
     pattern: re.Pattern[str]
@@ -113,14 +113,14 @@ def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
 
 
 def _trimmed_spans(rule: _Rule, text: str) -> Iterator[_Span]:
-    """As `_exact`, without the signs that end a sentence or a bracket around the secret."""
+    """Like `_exact`, without the signs that end a sentence or a bracket around the secret."""
     for match in rule.pattern.finditer(text):
         if rule.accepts(match):
             yield match.start("s"), match.start("s") + len(_trimmed(match["s"]))
 
 
 def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Values after a label. The pattern reads the head of the value; one that is accepted is taken to its end."""
+    """Values after a label. The pattern reads the beginning of the value; an accepted one is extended to its end."""
     covered = 0
     for match in rule.pattern.finditer(text):
         start, end = match.span("s")
@@ -222,7 +222,7 @@ _NEAR = r"(?:[^\[]|\[redacted card code\]){0,40}?"
 _EXPIRY_BEHIND = re.compile(
     rf"(?i)\[redacted card number\](?:[ ,;|/()-]{{0,3}}(?={_MONTH})|{_NEAR}{_EXPIRES})(?P<s>{_MONTH}|[01][0-9]{{3}}\b)"
 )
-"""Only the card beside it makes a date an expiry; the card is a mask when the text is read again."""
+"""A date is an expiry only beside a card; the card is already a mask when the text is read again."""
 _EXPIRY_BEFORE = re.compile(rf"(?i){_EXPIRES}(?P<s>{_MONTH})(?={_NEAR}\[redacted card number\])")
 _CODE_BEHIND = re.compile(r"\[redacted card expiry\][ ,;|/]{1,3}(?P<s>[0-9]{3,4})(?= *(?:[,.;)\n]|\Z))")
 _BRANDS = (
@@ -262,7 +262,7 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=(?P<s>[A-Za-z]{2}[0-9]{2}(?:[ \u00a0\u20
 
 
 def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
-    """The pattern may read on into the next words: the country says where the number ends."""
+    """The pattern may read on into the next words; the country says where the number ends."""
     for match in rule.pattern.finditer(text):
         places = [at for at in range(*match.span("s")) if text[at].isalnum()]
         length = _IBAN_LENGTHS.get(match["s"][:2].upper(), 0)
@@ -279,7 +279,7 @@ def _mod_97(iban: str) -> bool:
 
 
 def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Several words that are a secret together, as far as they are none of the sentence around them."""
+    """Several words that form one secret, without the words of the sentence around them."""
     for match in rule.pattern.finditer(text):
         words = match["s"].split(" ")
         start = match.start("s")
@@ -291,7 +291,7 @@ _SEED_WORD = (
     r"(?:[0-9]{1,2}[.):]? ?)?+(?!(?:the|and|for|was|are|has|had|were|but|not|which|your|their|would|from|been|its|who"
     r"|how|und|der|die|das|ist|mit|auf|ein|que|los|las|con|por|una)\b)(?:[a-zà-ÿ]{3,10}|[ぁ-ん]{2,8})(?!\w)"
 )
-"""None of these short words is in BIP 39, and hardly a sentence of a dozen words does without them."""
+"""Short words that are not in BIP 39; a sentence of a dozen words hardly does without one."""
 _SEED = re.compile(
     r"(?i)(?:(?:seed|recovery|secret|backup|mnemonic) (?:phrase|words)|mnemonic|wiederherstellungs(?:phrase|wörter)"
     r"|frase (?:semilla|de recuperación)|(?:シード|リカバリー?|復元)フレーズ)"

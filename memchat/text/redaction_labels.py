@@ -1,7 +1,7 @@
-"""Secrets that only the words before them tell: passwords, PINs, login codes, keys behind their names.
+"""Find secrets that only their label reveals: passwords, PINs, login codes, keys after their names.
 
 A pattern names its label in the group `name`, what joins the two in `sep`, a quotation mark in `open`, and the secret
-in `s`. What follows a label is only looked at, not consumed: it may hold the next label.
+in `s`. It only looks at what follows a label, without consuming it, since that may contain the next label.
 """
 
 import re
@@ -45,14 +45,14 @@ PASSWORD_SHORT = re.compile(
     r"|(?:(?<![^\n])|(?<=[,;|/]\s)|(?<=[,;|/]))pass)"
     rf"(?P<sep>{_WHERE}{_WHOSE}(?:{_ASSIGNED}|{_IS})){_VALUE}"
 )
-"""Labels that mean much else: only what no word or measure looks like is a password behind them."""
+"""Labels with other common meanings: only what looks like neither a word nor a measure is a password after them."""
 
 LOGIN = re.compile(
     r"(?i)(?<!\w)(?P<name>log-?in|sign-?in|anmeldedaten|zugang(?:sdaten)?|cred(?:ential)?s|inlog(?:gegevens)?"
     r"|user(?:name)?\s?/\s?pass(?:word)?|identifiants?|credenziali|accesso|acesso|acceso|登[录錄]|ログイン)"
     rf"(?P<sep>{_ASSIGNED})[\w.@+-]{{1,60}}\s{{0,2}}[/|,;]\s{{0,2}}{_VALUE}"
 )
-"""A name and behind it what opens the door: `login: al / Hunter22!`."""
+"""A name followed by its password: `login: al / Hunter22!`."""
 
 PIN = re.compile(
     r"(?i)(?<![\w-])(?:(?P<mine>my |our |meine |mi |mon |mijn )|(?P<lock>(?:sim|card|bank|atm|debit|phone|door)[ -]?))?"
@@ -109,7 +109,7 @@ def is_password(match: re.Match[str]) -> bool:
 
 
 def is_password_romance_dutch(match: re.Match[str]) -> bool:
-    """A plain word is one only where the sentence ends behind it, and where it is none that passwords are called."""
+    """A plain word counts only where the sentence ends after it and it is not a word used to describe passwords."""
     value = match["s"].rstrip(CLOSERS)
     if not _may_be_secret(match, value):
         return False
@@ -121,7 +121,7 @@ def is_password_romance_dutch(match: re.Match[str]) -> bool:
 
 
 def looks_random(match: re.Match[str]) -> bool:
-    """Letters with digits or signs among them, in no order that a measure, a file or a number plate would have."""
+    """Letters mixed with digits or signs, in no order that a measure, a file name or a number plate would have."""
     value = match["s"].rstrip(CLOSERS)
     if not _may_be_secret(match, value):
         return False
@@ -156,7 +156,7 @@ def is_cjk_password(match: re.Match[str]) -> bool:
 
 
 def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
-    """How many of `words` are the secret; 0 where they speak about it ('too long to remember')."""
+    """Count how many of `words` are the secret; 0 where they talk about it ('too long to remember')."""
     plain = [word.lower() for word in words]
     if "phrase" in match["name"].lower():
         whole = len(_GOES_ON.sub("", " ".join(plain)).split(" "))
@@ -173,7 +173,7 @@ def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
 
 
 def is_pin(match: re.Match[str]) -> bool:
-    """Six digits may be the PIN code of an Indian address, and 'pin 1024' one of a plug."""
+    """Six digits may be the PIN code of an Indian address, and 'pin 1024' the pin of a plug."""
     if match["sep"] == " ":
         return bool(match["mine"] or match["lock"]) or (match[0].startswith("PIN") and len(match["s"]) == 4)
     if len(match["s"]) != 6 or match["lock"]:
@@ -222,7 +222,7 @@ _SAID_OF_PASSWORDS = re.compile(
     r"|segur[ao]|cert[ao]|nov[ao]|antig[ao]|velh[ao]|diferente|dif[ií]cil|f[aá]cil|vazi[ao]|simples|inv[aá]lid[ao]"
     r"|unic[ao]|pessoal|personale?|stom|kort|lang|zwak|sterk|fout|goed|juist|onjuist|nieuw|oud|leeg|hetzelfde|anders|kwijt|nodig|weg|uniek|verplicht"
 )
-"""How French, Italian, Portuguese and Dutch go on about a password: by the endings of participles, and short words."""
+"""How sentences about a password go on in French, Italian, Portuguese and Dutch: participle endings and short words."""
 PLACEHOLDER = re.compile(
     r"(?i)[*•x.…_-]{3,}|<[^>]*>?|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|\$\{\w+\}|\$\w*pass\w*|\{+[^}]*\}*"
     r"|%\(?\w+\)?s?%?|%s|\[[a-z _-]+\]?"
@@ -244,7 +244,7 @@ def _is_word(value: str) -> bool:
 
 
 def _is_prose(value: str) -> bool:
-    """Whether `value` goes on with a sentence about the password ('too short') instead of being it."""
+    """Whether `value` continues a sentence about the password ('too short') instead of being it."""
     if not _is_word(value):
         return re.match(r"[0-9]+-(?:char|digit|letter)", value) is not None
     first = re.split(r"[-'’ ]", value.lower())[0]
@@ -281,7 +281,7 @@ _PROSE = _FUNCTION_WORDS | frozenset(
     conocida algo nada mínimo máximo necesaria obligatoria olvidada
     """.split()
 )
-"""How a sentence about a password goes on, in English, German and Spanish."""
+"""How a sentence about a password goes on in English, German and Spanish."""
 _ABOUT_PASSPHRASES = frozenset(
     """
     i you he she it we they me my your this that these those same too not never no very quite must should need needs
@@ -291,7 +291,7 @@ _ABOUT_PASSPHRASES = frozenset(
     olvidada
     """.split()
 )
-"""What is said of a passphrase and hardly in one, where articles and prepositions are at home."""
+"""Words said about a passphrase and rarely in one: articles and prepositions occur in both."""
 _GOES_ON = re.compile(
     r" (?:(?:but|because|which|please|aber|weil|pero|porque)|(?:and|so|und|y) (?:i|my|we|it|you|ich|mein\w*|mi))"
     r"(?: .*|\Z)"

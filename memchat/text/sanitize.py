@@ -1,4 +1,4 @@
-"""What people, models and web pages wrote, made safe to show on a terminal and to put into a prompt."""
+"""Make text from people, models and web pages safe to show on a terminal and to put into a prompt."""
 
 import re
 import unicodedata
@@ -10,17 +10,17 @@ from functools import cache
 
 
 def strip_control_chars(text: str) -> str:
-    """`text` without anything a terminal would obey or hide.
+    """Remove everything from `text` that a terminal would obey or hide.
 
-    Removed are control characters but newline and tab, escape sequences as a whole, bidirectional controls and
-    invisible characters. The joiners that emoji, Indic and Persian words need stay. Lone surrogates become U+FFFD,
-    line and paragraph separators a newline. A text that has been through this comes back unchanged.
+    Removed are control characters except newline and tab, whole escape sequences, bidirectional controls and invisible
+    characters. The joiners that emoji, Indic and Persian words need stay. Lone surrogates become U+FFFD, line and
+    paragraph separators a newline. Applying it twice changes nothing more.
     """
     return StreamFilter().feed(text) if _CONTROL.search(text) or _UNSEEN.search(text) else text
 
 
 class StreamFilter:
-    """`visible` for one text that arrives in pieces, however they are cut."""
+    """`strip_control_chars` for one text that arrives in pieces, wherever they are cut."""
 
     def __init__(self) -> None:
         self._state = _State.TEXT
@@ -28,7 +28,7 @@ class StreamFilter:
         self._joiner = False
 
     def feed(self, piece: str) -> str:
-        """What of `piece` may be shown now.
+        """Return what of `piece` may be shown now.
 
         At most one character, a joiner, is held back for the next call; at the end of the text it joins nothing.
         """
@@ -49,7 +49,7 @@ class StreamFilter:
         return "".join(kept)
 
     def _within_sequence(self, piece: str, at: int) -> int:
-        """Read on in an escape sequence from `at`, and return where to go on."""
+        """Skip the rest of an escape sequence from `at`, and return where to continue."""
         body, end, following = _SEQUENCES[self._state]
         match = body.match(piece, at)
         at = match.end() if match else at
@@ -92,7 +92,7 @@ class StreamFilter:
             yield from self._plain(_REPLACED.get(char, "\ufffd"))
 
     def _takes_variant(self, variant: str) -> bool:
-        """One selector may follow a character; in longer rows they carry hidden text."""
+        """Whether one selector may follow the character; longer rows carry hidden text."""
         if not self._last or self._last.isspace() or _UNSEEN.match(self._last):
             return False
         return variant <= _EMOJI_STYLE or any(first <= self._last <= last for first, last in _IDEOGRAPHS)
@@ -121,7 +121,7 @@ _SEQUENCES: dict[_State, tuple[re.Pattern[str], re.Pattern[str], dict[str, _Stat
     _State.CSI: (re.compile(r"[ -?]*+"), re.compile(r"[@-~]"), {}),
     _State.STRING: (re.compile(r"[^\x00-\x1f\x7f\x9c]*+"), re.compile(r"[\x07\x9c]"), {}),
 }
-"""For each state: what it reads over, the character that ends it and goes with it, and where that leads."""
+"""For each state: what it skips, the character that ends it, and the next state."""
 
 _ZWJ = "\u200d"
 _EMOJI_STYLE = "\ufe0f"
@@ -171,7 +171,7 @@ def escape_fence(text: str) -> str:
 
 @cache
 def _fence() -> re.Pattern[str]:
-    """Made when first used, which is long after the start."""
+    """Compiled when first used, long after the start."""
     unseen = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
     names = "|".join(unseen.join(name) for name in ("memories", "excerpts"))
     return re.compile(rf"<[ /\\]*+{unseen}/?(?:{names})(?:[^<>]{{0,200}}(?P<close>>))?")
@@ -181,6 +181,6 @@ _BACKTICKS = re.compile(r"`{3,}+")
 
 
 def _folded(char: str) -> str:
-    """`char` as a reader takes it: lower case, plain width; always one character."""
+    """Fold `char` as a reader sees it: lower case, plain width; always one character."""
     plain = unicodedata.normalize("NFKC", char).casefold()
     return plain if len(plain) == 1 else char
