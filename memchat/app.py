@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from memchat.chat.sessions import ChatOptions, conversation_options, open_session
 from memchat.config import MemoryMode, Settings
-from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageModel, MemoryFilter
+from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageModel, MemoryFilter, RequestEmbedder
 from memchat.core.types import Memory, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
@@ -196,14 +196,14 @@ class App:
     def _recall(
         self,
         store: Store,
-        embedder: Embedder,
+        embedder: RequestEmbedder,
         top_k: int | None = None,
         tokens: int | None = None,
         *,
         indexed: bool = True,
         excerpts: bool = False,
     ) -> "Retriever":
-        from memchat.llm.wordpieces import BuiltinWordPieces
+        from memchat.llm.vocabulary import BuiltinVocabulary
         from memchat.recall.excerpts import ExcerptFinder
         from memchat.recall.recent_embeddings import RecentEmbeddings
         from memchat.recall.retriever import Limits, Retriever
@@ -214,10 +214,10 @@ class App:
         store.search_with(VectorSearch(scan, self.index if indexed else None))
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
-        lexicon, recent = BuiltinWordPieces(), RecentEmbeddings(embedder)
+        vocabulary, recent = BuiltinVocabulary(), RecentEmbeddings(embedder)
         store.messages.share(self._messages)
-        finder = ExcerptFinder(store.messages, recent, lexicon, self.clock) if excerpts else None
-        return Retriever(store.memories, recent, lexicon, limits, self.clock, finder)
+        finder = ExcerptFinder(store.messages, recent, vocabulary, self.clock) if excerpts else None
+        return Retriever(store.memories, recent, vocabulary, limits, self.clock, finder)
 
     def _tell_of_other_vectors(self, store: Store) -> None:
         """Say once that recall cannot see the meaning of what another embedder read."""
@@ -407,7 +407,7 @@ class App:
     def learning_context_over(self, store: Store, extraction_model: str) -> "LearningContext":
         from memchat.learning.pipeline import LearningContext
 
-        recall = self._recall(store, self.embedder)
+        recall = self._recall(store, self.embedder_provider.patient_query_embedder)
         model = self.model(extraction_model)
         indexes = self.settings.any_excerpts
         return LearningContext(store, model, self.embedder, recall, self._agent, indexes)
@@ -420,7 +420,7 @@ class App:
         if self.index is not None:
             self.index.start()
         if self.settings.embedding_model is None:
-            embedding = in_background("warm-up", lambda: self.embedder.embed(["warm"]))
+            embedding = in_background("warm-up", self.embedder_provider.load)
             # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
             self._opened.append(embedding.join)
             loading.append(embedding)

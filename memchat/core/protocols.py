@@ -146,14 +146,40 @@ class Embedder(Protocol):
         """Return unit vectors, one row per text, in the order given. No texts give shape `(0, dimension)`."""
 
 
+class RequestEmbedder(Protocol):
+    """Requests to vectors that compare with those an `Embedder` of the same model made of memories."""
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors, one row a text, in the order given."""
+
+    def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
+        """How near the requests are to the vectors of each memory, whose text goes with them; the unrelated near 0.
+
+        One array of shape `(requests, vectors of the memory)` for each.
+        """
+
+
 class WordPieces(Protocol):
-    """The word pieces of a text and how near in meaning two pieces are, from the built-in embedder's own tables."""
+    """The word pieces of a text and how near in meaning two pieces are, from a built-in model's own tables."""
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
         """Return the piece ids of each text, in order, without special tokens."""
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
-        """The unit input vectors of `pieces`, shape `(n, 384)`."""
+        """The unit input vectors of `pieces`, shape `(n, 384)`; zeros for a piece that stands for any unknown word."""
+
+    def expected_shares(self, words: "Sequence[NDArray[np.int64]]") -> list[float]:
+        """In what share of texts to expect each word, given by its pieces."""
+
+
+class Vocabulary(Protocol):
+    """Which word pieces a request and a memory are compared by."""
+
+    def between(self, request: str, memory: str) -> WordPieces:
+        """The word pieces that suit the languages of both texts."""
+
+    def tokens(self, text: str) -> int:
+        """About how many tokens `text` has in a prompt."""
 
 
 # Storage.

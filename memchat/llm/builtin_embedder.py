@@ -1,41 +1,73 @@
-"""The embedder inside the package: all-MiniLM-L6-v2 as an int8 ONNX file. No download, no account, no network."""
+"""The embedder inside the package: no download, no account, no network.
 
-import functools
-import os
-import threading
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+It is two models. multilingual-e5-small reads about a hundred languages; all-MiniLM-L6-v2 reads English alone, and
+there knows better what bears on a request that shares no word with it. Where request and memory are both English both
+count, everywhere else e5 does. A vector is e5's, 384 numbers, with those of all-MiniLM behind it, which are zeros for a
+text that is not English.
+"""
 
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from memchat.llm import e5, minilm
+from memchat.llm.vocabulary import Language, is_english_request, is_readable, language_of
 from memchat.text.embedding import load_numpy
-from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from memchat.core.protocols import Vectors
 
-FOLDER = Path(__file__).parent / "builtin"
-MODEL_FILE = FOLDER / "model_int8.onnx"
-TOKENIZER_FILE = FOLDER / "tokenizer.json"
-MODEL_SHA256 = "1f491e22521bca9d66e05a6ebc7be96f7819a1098c7a9bc397d40861b44ee4bd"
-TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+DIMENSION = e5.DIMENSION + minilm.DIMENSION
+FINGERPRINT = f"builtin/multilingual-e5-small+all-MiniLM-L6-v2:{e5.DIMENSION}+{minilm.DIMENSION}"
 
-DIMENSION = 384
-FINGERPRINT = f"builtin/all-MiniLM-L6-v2-int8:{DIMENSION}"
+HALF = 0.5**0.5
+"""The length of either part of a unit vector that has both."""
 
-_MAX_PIECES = 256
 _THREADS = 2
 """Texts at a time."""
 
+ENGLISH_SHARE = 0.7
+"""What all-MiniLM counts where both models do. Between .6 and .7 nothing is lost; at .5 the blind sets lose."""
+SPREAD = 0.25
+UNRELATED_ENGLISH = 0.75
+UNRELATED_OTHER = 0.76
+UNRELATED_ACROSS = 0.74
+"""e5's cosines lie between about .7 and .95. These count as 0, and SPREAD more as 1: where both texts are English,
+where neither is, and where one of them is. They are such that unrelated requests score alike in all three cases, so
+that one floor serves.
+"""
+EMPTY = 0.15
+"""A request that comes nearer than this to the texts below, on average, says little ("Thanks!", "好的"): all that it is
+nearer counts against what it seems near to. A tenth of real requests loses .02 and more, the empty ones .05 to .15.
+"""
+BACKGROUND = (
+    "User likes to read in the evening.",
+    "User works in an office.",
+    "User has a sister.",
+    "User wants to travel next year.",
+    "Der Nutzer liest abends gern.",
+    "El usuario trabaja en una oficina.",
+    "用户有一个妹妹。",
+    "ユーザーは来年旅行したいと思っている。",
+    "Пользователь любит читать по вечерам.",
+    "المستخدم يعمل في مكتب.",
+    "उपयोगकर्ता की एक बहन है।",
+    "ผู้ใช้อยากไปเที่ยวปีหน้า",
+)
+
 
 class BuiltinEmbedder:
-    """Implements `core.protocols.Embedder`. Loads on first use, in 0.15 s; safe to share between threads.
+    """Implements `core.protocols.Embedder`. Loads on first use; safe to share between threads.
 
-    Of a text longer than 256 word pieces only the beginning counts. Texts without any word piece share one vector.
+    Only the first 510 word pieces of a text count. Texts without any word piece share one vector.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._session: Any = None
+        self._multilingual = e5.E5()
+        self._english = minilm.MiniLM()
 
     @property
     def fingerprint(self) -> str:
@@ -46,67 +78,87 @@ class BuiltinEmbedder:
         return DIMENSION
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors, shape `(n, 384)`, in the order given."""
+        """Unit vectors of what is kept, shape `(n, 768)`, in the order given."""
+        return self._rows(texts, self._passage)
+
+    def embed_requests(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors of what is looked for, shape `(n, 768)`, in the order given."""
+        return self._rows(texts, self._query)
+
+    def _passage(self, text: str) -> "Vectors":
+        return self._row(text, "passage: ", english=is_readable(text))
+
+    def _query(self, text: str) -> "Vectors":
+        return self._row(text, "query: ", english=is_english_request(text))
+
+    def _rows(self, texts: Sequence[str], embed_one: "Callable[[str], Vectors]") -> "Vectors":
         load_numpy()
         import numpy as np
 
         if not texts:
             return np.zeros((0, DIMENSION), dtype=np.float32)
-        pieces = [_cut(encoding.ids) for encoding in tokenizer().encode_batch([fix_surrogates(text) for text in texts])]
-        if len(pieces) == 1:
-            return self._vector(pieces[0])
+        if len(texts) == 1:
+            return embed_one(texts[0])
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            return np.concatenate(list(pool.map(self._vector, pieces)))
+            return np.concatenate(list(pool.map(embed_one, texts)))
 
-    def _vector(self, pieces: list[int]) -> "Vectors":
-        """The unit vector of one text, shape `(1, 384)`.
-
-        Texts are not run together: an int8 model rounds by the largest numbers in a batch, so that a text's vector
-        would depend on its neighbours, and to run them alone takes no longer.
-        """
+    def _row(self, text: str, prefix: str, *, english: bool) -> "Vectors":
         import numpy as np
 
-        ids = np.array([pieces], dtype=np.int64)
-        (vectors,) = self._loaded().run(["emb"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return unit
-
-    def _loaded(self) -> Any:
-        with self._lock:
-            if self._session is None:
-                self._session = _open_session()
-            return self._session
+        multilingual = self._multilingual.vector(prefix + text)
+        if not english:
+            return np.concatenate([multilingual, np.zeros((1, minilm.DIMENSION), dtype=np.float32)], axis=1)
+        both = np.concatenate([multilingual, self._english.vector(text)], axis=1)
+        return both * np.float32(HALF)
 
 
-@functools.cache
-def tokenizer() -> Any:
-    """The model's tokenizer, without truncation or padding. Reading from it is safe in several threads."""
-    # Its own thread pool gains nothing on short batches and prints a warning when the process forks.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from tokenizers import Tokenizer
+class BuiltinRequestEmbedder:
+    """Implements `core.protocols.RequestEmbedder` with the models of `embedder`."""
 
-    loaded = Tokenizer.from_file(str(TOKENIZER_FILE))
-    loaded.no_truncation()
-    loaded.no_padding()
-    return loaded
+    def __init__(self, embedder: BuiltinEmbedder) -> None:
+        self._embedder = embedder
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """Unit vectors, one row a text, in the order given."""
+        return self._embedder.embed_requests(texts)
+
+    @cached_property
+    def _background(self) -> "Vectors":
+        return _Parts(self._embedder.embed(BACKGROUND)).multilingual
+
+    def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
+        """How near the requests are to the vectors of each memory, the unrelated near 0."""
+        import numpy as np
+
+        counts = [len(rows) for rows in memories]
+        asked, kept = _Parts(requests), _Parts(np.concatenate(memories))
+        languages = np.repeat([language_of(text) for text in texts], counts)
+        empty = (asked.multilingual @ self._background.T).mean(axis=1, keepdims=True) - UNRELATED_ENGLISH
+        excess = np.maximum(empty - EMPTY * SPREAD, 0)
+        meaning = (asked.multilingual @ kept.multilingual.T - _unrelated(asked.in_english, languages) - excess) / SPREAD
+        english = ENGLISH_SHARE * (asked.english @ kept.english.T) + (1 - ENGLISH_SHARE) * meaning
+        both = asked.in_english[:, np.newaxis] & kept.in_english
+        return np.split(np.where(both, english, meaning).astype(np.float32), np.cumsum(counts)[:-1], axis=1)
 
 
-def _open_session() -> Any:
-    # Without this onnxruntime writes a device id and looks up a host when it is imported.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
+def _unrelated(asked_in_english: "NDArray[np.bool_]", languages: "NDArray[np.str_]") -> "NDArray[np.float64]":
+    """The cosine of unrelated texts, for each request and each vector of a memory in one of `languages`."""
+    import numpy as np
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # The arena keeps what the longest text needed for as long as the process lives.
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(MODEL_FILE), options, providers=["CPUExecutionProvider"])
+    in_english = np.where(languages == Language.OTHER, UNRELATED_ACROSS, UNRELATED_ENGLISH)
+    in_other = np.where(languages == Language.ENGLISH, UNRELATED_ACROSS, UNRELATED_OTHER)
+    return np.where(asked_in_english[:, np.newaxis], in_english, in_other)
 
 
-def _cut(ids: list[int]) -> list[int]:
-    """At most 256 pieces, the closing one kept."""
-    return ids if len(ids) <= _MAX_PIECES else [*ids[: _MAX_PIECES - 1], ids[-1]]
+class _Parts:
+    """Vectors taken apart into unit vectors of either model; `in_english` says for which there is an English one."""
+
+    def __init__(self, rows: "Vectors") -> None:
+        import numpy as np
+
+        self.in_english: NDArray[np.bool_] = np.any(rows[:, e5.DIMENSION :], axis=1)
+        whole = rows * np.where(self.in_english, 1 / HALF, 1).astype(np.float32)[:, np.newaxis]
+        self.multilingual: Vectors = whole[:, : e5.DIMENSION]
+        self.english: Vectors = whole[:, e5.DIMENSION :]

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.config import Settings
-from memchat.core.protocols import Embedder
+from memchat.core.protocols import Embedder, RequestEmbedder
 from memchat.errors import ModelError
-from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder
+from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder, BuiltinRequestEmbedder
 from memchat.llm.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -46,20 +46,35 @@ class EmbedderProvider:
         """For what is kept."""
         if self._settings.embedding_model:
             return self._litellm
-        return BuiltinEmbedder()
+        return self._builtin
 
     @cached_property
-    def query_embedder(self) -> Embedder:
+    def query_embedder(self) -> RequestEmbedder:
         """For requests, which are answered by words alone when a model of LiteLLM's fails."""
         if not self._settings.embedding_model:
-            return self.embedder
+            return self.patient_query_embedder
         from memchat.llm.litellm_embedder import QueryEmbedder
 
         return QueryEmbedder(self._litellm, self._tell_of_failure)
 
+    @cached_property
+    def patient_query_embedder(self) -> RequestEmbedder:
+        """For requests that wait until a model of LiteLLM's answers."""
+        return self._litellm if self._settings.embedding_model else BuiltinRequestEmbedder(self._builtin)
+
+    def load(self) -> None:
+        """Load all that a request needs, by comparing one with itself."""
+        request = ["what is this"]
+        vectors = self.query_embedder.embed(request)
+        self.query_embedder.similarities(vectors, [vectors], request)
+
     def fresh_embedder(self) -> Embedder:
         """Another one, which is not told the dimension that the stored vectors have."""
         return self._new_litellm(None) if self._settings.embedding_model else self.embedder
+
+    @cached_property
+    def _builtin(self) -> BuiltinEmbedder:
+        return BuiltinEmbedder()
 
     @cached_property
     def _litellm(self) -> "LiteLLMEmbedder":

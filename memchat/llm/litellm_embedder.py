@@ -23,7 +23,7 @@ COOLDOWN_S = 60.0
 
 
 class LiteLLMEmbedder:
-    """Implements `core.protocols.Embedder`.
+    """Implements `core.protocols.Embedder` and, with patience, `RequestEmbedder`.
 
     Without a `dimension` it is learned from the first answer, and asking for it before that costs a call. An answer of
     another dimension is a `ModelError`.
@@ -69,6 +69,10 @@ class LiteLLMEmbedder:
         """As `embed`, for a few texts that somebody waits for: a failure is raised at once."""
         return self._embed_batch(texts, RetryPolicy(retries=0))
 
+    def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
+        """Cosines, shape `(requests, vectors of the memory)` for each memory."""
+        return [requests @ rows.T for rows in memories]
+
     def _embed_batch(self, texts: Sequence[str], retry: RetryPolicy) -> "Vectors":
         rows = retry.run(lambda: self._embedded_once(texts))
         self._check_dimension(rows.shape[1])
@@ -106,7 +110,7 @@ class LiteLLMEmbedder:
 
 
 class QueryEmbedder:
-    """Implements `core.protocols.Embedder` for requests, which words alone can answer when `embedder` fails.
+    """Implements `core.protocols.RequestEmbedder` for requests that words alone can answer when `embedder` fails.
 
     It is then left alone for COOLDOWN_S, the failure being raised at once. `on_failure` hears of the first one only.
     """
@@ -123,14 +127,6 @@ class QueryEmbedder:
         self._failure: ModelError | None = None
         self._failed_at = 0.0
 
-    @property
-    def fingerprint(self) -> str:
-        return self._embedder.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        return self._embedder.dimension
-
     def embed(self, texts: Sequence[str]) -> "Vectors":
         """Unit vectors, one row a text, in the order given."""
         if self._failure is not None and self._clock() - self._failed_at < COOLDOWN_S:
@@ -142,6 +138,10 @@ class QueryEmbedder:
                 self._on_failure(error)
             self._failure, self._failed_at = error, self._clock()
             raise
+
+    def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
+        """Cosines, shape `(requests, vectors of the memory)` for each memory."""
+        return self._embedder.similarities(requests, memories, texts)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,11 +1,13 @@
-"""Word pieces and their input vectors, read from the built-in embedder's own files."""
+"""Word pieces and their input vectors, read from the built-in models' own files."""
 
 import functools
+import math
 import re
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from memchat.llm.builtin_embedder import DIMENSION, MODEL_FILE, tokenizer
+from memchat.llm.minilm import DIMENSION, MODEL_FILE, UNKNOWN, tokenizer
 from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:
@@ -29,21 +31,93 @@ _WORD = re.compile(rf"[0-9{_LETTERS}]+|[!-/:-@\\-`{{-~{_MARKS}]")
 _MOST_WORDS = 50_000
 
 
-class BuiltinWordPieces:
-    """Implements `core.protocols.WordPieces`. The table is mapped, not read: only the rows asked for are touched."""
+_FIRST_WORD = 1996
+""" "the": from here on BERT's uncased vocabulary is in order of frequency."""
+_MOST_COMMON = 0.5
+_RARITY = 3.0
+_PIECES_A_TEXT = 90
+"""How many pieces a memory and its cues have, roughly, with the share of languages other than its own taken off."""
+
+
+class EnglishWordPieces:
+    """Implements `core.protocols.WordPieces` with those of all-MiniLM-L6-v2.
+
+    The table is mapped, not read: only the rows asked for are touched.
+    """
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
         """The piece ids of each text, in order, without special tokens, however long the text is."""
         return [_pieces_of(text) for text in texts]
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
-        """Unit vectors, shape `(n, 384)`. The scale of the quantised table is one number and so drops out."""
+        """Unit vectors, shape `(n, 384)`; zeros for the piece that stands for any unknown word.
+
+        The scale of the quantised table is one number and so drops out.
+        """
         import numpy as np
 
         rows = _table()[pieces].astype(np.float32) - np.float32(_ZERO_POINT)
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        unit: Vectors = rows / np.maximum(lengths, np.float32(1e-6))
-        return unit
+        rows[pieces == UNKNOWN] = 0
+        return _unit(rows)
+
+    def expected_shares(self, words: "Sequence[NDArray[np.int64]]") -> list[float]:
+        """In what share of English texts to expect each word, given by its pieces: after the rarest of them."""
+        ranks = [max(int(ids.max(initial=0)) - _FIRST_WORD + 1, 1) for ids in words]
+        return [min(_MOST_COMMON, _RARITY / rank) for rank in ranks]
+
+
+class MultilingualWordPieces:
+    """Implements `core.protocols.WordPieces` with those of multilingual-e5-small, whatever the case of letters.
+
+    A run of characters that no piece spells gets an id of its own and a vector that is like no other: it matches
+    itself alone.
+    """
+
+    def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
+        """The piece ids of each text, in order, without special tokens, however long the text is."""
+        return [_multilingual_pieces_of(text) for text in texts]
+
+    def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
+        """Unit vectors, shape `(n, 384)`."""
+        import numpy as np
+
+        from memchat.llm import e5
+
+        unknown = pieces >= _UNKNOWN_RUNS
+        rows = e5.piece_vectors(np.where(unknown, e5.UNKNOWN, pieces))
+        for at in np.flatnonzero(unknown):
+            rows[at] = np.random.default_rng(int(pieces[at])).standard_normal(e5.DIMENSION)
+        return _unit(rows)
+
+    def expected_shares(self, words: "Sequence[NDArray[np.int64]]") -> list[float]:
+        """In what share of texts to expect each word, given by its pieces: after the rarest of them."""
+        from memchat.llm import e5
+
+        rarest = [min((e5.log_probability(int(number)) for number in ids), default=0.0) for ids in words]
+        return [min(_MOST_COMMON, _PIECES_A_TEXT * math.exp(score)) for score in rarest]
+
+
+_UNKNOWN_RUNS = 1 << 20
+"""Ids from here on belong to runs of characters that the multilingual vocabulary lacks."""
+
+
+@functools.lru_cache(maxsize=5_000)
+def _multilingual_pieces_of(text: str) -> "NDArray[np.int64]":
+    import numpy as np
+
+    from memchat.llm import e5
+
+    known = e5.vocabulary()
+    ids = [known.get(piece) or _UNKNOWN_RUNS + zlib.crc32(piece.encode()) for piece in e5.split(text.casefold())]
+    return np.array([number for number in ids if number != e5.SPACE], dtype=np.int64)
+
+
+def _unit(rows: "Vectors") -> "Vectors":
+    import numpy as np
+
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Vectors = rows / np.maximum(lengths, np.float32(1e-6))
+    return unit
 
 
 @functools.lru_cache(maxsize=5_000)

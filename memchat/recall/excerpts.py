@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Clock, Embedder, MessageCandidate, MessageFilter, MessageStore, WordPieces
+from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, MessageStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import ModelError
 from memchat.recall.request_cues import Period, asks_about_assistant, is_small_talk, period_of
 from memchat.recall.requests import in_words, question_in, rarest_terms
+from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.recall.staleness import StaleIndex, Staleness, stems
 from memchat.text.embedding import load_numpy, segments
 from memchat.text.normalize import content_words, sentences, speaker, without_speaker, words
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from memchat.core.protocols import Vectors
-    from memchat.recall.scoring import Floats, Pieces
 
 MOST_EXCERPTS = 5
 NEAREST = 60
@@ -91,17 +91,18 @@ class ExcerptQuery:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request, read: its vectors (None for words alone), weighed word pieces, names, and where it looks."""
+    """A request, read: its words, its vectors (None for words alone), names, and where it looks.
 
-    messages: int
+    `near` has how near its vectors are to those of each candidate, by the candidate's number.
+    """
+
+    asked: RequestWords
     vectors: "Vectors | None"
-    counts: Mapping[str, int]
-    pieces: "Pieces"
-    weights: "Floats"
     names: frozenset[str]
     by_assistant: bool
     period: Period | None
     vague: bool
+    near: "Mapping[int, Vectors]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,10 @@ class _Scored:
 class ExcerptFinder:
     """Reads through one store, on the thread the store belongs to."""
 
-    def __init__(self, store: MessageStore, embedder: Embedder, lexicon: WordPieces, clock: Clock) -> None:
+    def __init__(self, store: MessageStore, embedder: RequestEmbedder, vocabulary: Vocabulary, clock: Clock) -> None:
         self._store = store
         self._embedder = embedder
-        self._lexicon = lexicon
+        self._vocabulary = vocabulary
         self._clock = clock
 
     def search(self, query: ExcerptQuery) -> tuple[Excerpt, ...]:
@@ -126,11 +127,13 @@ class ExcerptFinder:
             return ()
         load_numpy()
         read = self._read(query)
-        if not read.messages:
+        if not read.asked.total:
             return ()
-        scored = self._scored(self._candidates(query.view, read), read)
+        candidates = self._candidates(query.view, read)
+        read = replace(read, near=self._near(candidates, read))
+        scored = self._scored(candidates, read)
         if query.floor:
-            least = WORDS_FLOOR if read.vectors is None else floor(read.messages)
+            least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
             scored = [one for one in scored if one.score >= least]
         scored.sort(key=lambda one: (-one.score, -one.candidate.number))
         return self._quoted(scored, read, query)
@@ -145,13 +148,9 @@ class ExcerptFinder:
         counts = self._store.message_frequencies(query.view, terms)
         messages = self._store.message_count(query.view)
         by_assistant = asks_about_assistant(query.text)
-        pieces, weights = self._weighed(counts, messages)
         return _Request(
-            messages=messages,
+            asked=RequestWords(query.text, counts, messages),
             vectors=self._vectors([as_first_person(query.text, names), *question_in(query.text)]) if messages else None,
-            counts=counts,
-            pieces=pieces,
-            weights=weights,
             names=names,
             by_assistant=by_assistant,
             period=period_of(query.text, self._clock().astimezone().date()),
@@ -165,22 +164,9 @@ class ExcerptFinder:
         except ModelError:
             return None
 
-    def _weighed(self, counts: Mapping[str, int], messages: int) -> "tuple[Pieces, Floats]":
-        """The pieces of the request's words, each with its word's weight."""
-        import numpy as np
-
-        from memchat.recall.scoring import word_weights
-
-        if not counts:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        pieces = self._lexicon.pieces(list(counts))
-        rarest = [int(ids.max()) if len(ids) else 0 for ids in pieces]
-        weights = word_weights(list(counts.values()), messages, rarest)
-        return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
-
     def _candidates(self, view: MessageFilter, read: _Request) -> list[MessageCandidate]:
         """Messages near in meaning or in words, anywhere and where the request says that its answer was said."""
-        terms = rarest_terms(read.counts, WORD_BUDGET)
+        terms = rarest_terms(read.asked.counts, WORD_BUDGET)
         numbers: list[int] = []
         for where in dict.fromkeys((view, _narrowed(view, read))):
             if read.vectors is not None:
@@ -188,13 +174,24 @@ class ExcerptFinder:
             numbers += self._store.messages_with(where, terms, WITH_WORDS)
         return self._store.message_candidates(view, numbers)
 
-    def _scored(self, candidates: Sequence[MessageCandidate], read: _Request) -> list[_Scored]:
-        from memchat.recall.scoring import soft_match
+    def _near(self, candidates: Sequence[MessageCandidate], read: _Request) -> "dict[int, Vectors]":
+        """How near the request's vectors are to those of each message that has some."""
+        compared = [candidate for candidate in candidates if len(candidate.vectors)]
+        if read.vectors is None or not compared:
+            return {}
+        rows, texts = [one.vectors for one in compared], [one.text for one in compared]
+        near = self._embedder.similarities(read.vectors, rows, texts)
+        return dict(zip((one.number for one in compared), near, strict=True))
 
+    def _scored(self, candidates: Sequence[MessageCandidate], read: _Request) -> list[_Scored]:
         texts = [_texts(candidate, read) for candidate in candidates]
-        distinct = list(dict.fromkeys(text for three in texts for text in three if text))
-        shares = soft_match(read.pieces, read.weights, self._lexicon.pieces(distinct), self._lexicon)
-        soft = dict(zip(distinct, shares.tolist(), strict=True))
+        undated = {
+            text: whole
+            for one, three in zip(candidates, texts, strict=True)
+            for text, whole in zip(three, (one.text, one.previous, one.following), strict=True)
+            if text and whole
+        }
+        soft = soft_words(read.asked, undated, self._vocabulary)
         newest = max((candidate.number for candidate in candidates), default=0)
         return [
             _score(candidate, [soft[text] if text else 0.0 for text in three], read, newest)
@@ -222,7 +219,7 @@ class ExcerptFinder:
 
     def _cost(self, excerpt: Excerpt) -> int:
         now = excerpt.stale.now if excerpt.stale and excerpt.stale.now else ""
-        return sum(map(len, self._lexicon.pieces([excerpt.text, now]))) + LINE_TOKENS
+        return self._vocabulary.tokens(excerpt.text) + self._vocabulary.tokens(now) + LINE_TOKENS
 
 
 def floor(messages: int) -> float:
@@ -259,15 +256,15 @@ def _passage(candidate: MessageCandidate, read: _Request) -> str:
     if len(candidate.text) <= WHOLE_CHARACTERS or read.vectors is None or len(candidate.vectors) < 3:
         return candidate.text[: 4 * WHOLE_CHARACTERS]
     parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
-    near = _nearness(candidate, read.vectors)
+    near = _nearness(candidate, read)
     best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
     return " ".join(parts[at] for at in sorted(best))
 
 
-def _nearness(candidate: MessageCandidate, query: "Vectors") -> list[float]:
-    """The best cosine of each segment."""
-    cosines: list[float] = (query @ candidate.vectors[1:].T).max(axis=0).tolist()
-    return cosines
+def _nearness(candidate: MessageCandidate, read: _Request) -> list[float]:
+    """How near each segment is to the nearest text of the request."""
+    nearest: list[float] = read.near[candidate.number][:, 1:].max(axis=0).tolist()
+    return nearest
 
 
 def _score(candidate: MessageCandidate, soft: Sequence[float], read: _Request, newest: int) -> _Scored:
@@ -293,11 +290,11 @@ def _score(candidate: MessageCandidate, soft: Sequence[float], read: _Request, n
 
 
 def _meaning(candidate: MessageCandidate, read: _Request) -> float:
-    """Half the cosine of the window, half the best of the segments."""
-    if read.vectors is None or not len(candidate.vectors):
+    """Half how near the window is, half the nearest of the segments."""
+    if candidate.number not in read.near:
         return 0.0
-    cosines = read.vectors @ candidate.vectors.T
-    own, others = cosines[:, 0], cosines[:, 1:]
+    near = read.near[candidate.number]
+    own, others = near[:, 0], near[:, 1:]
     best = others.max(axis=1) if others.shape[1] else own
     return float(((own + best) / 2).max())
 
@@ -347,12 +344,12 @@ def _cut(candidate: MessageCandidate, read: _Request) -> list[str]:
 
 def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: _Request) -> list[float]:
     """How near each sentence is: its segment's cosine and its share of the words asked for."""
-    terms = set(read.counts)
+    terms = set(read.asked.counts)
     shares = [len(terms & set(words(part))) / max(len(terms), 1) for part in parts]
     if read.vectors is None or len(candidate.vectors) < 2:
         return shares
     grouped = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
-    near = _nearness(candidate, read.vectors)
+    near = _nearness(candidate, read)
     cosines = [cosine for group, cosine in zip(grouped, near, strict=False) for _ in sentences(group)]
     cosines += [0.0] * (len(parts) - len(cosines))
     return [cosine + share for cosine, share in zip(cosines, shares, strict=False)]

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Embedder
+from memchat.core.protocols import RequestEmbedder
 from memchat.text.embedding import load_numpy
 
 if TYPE_CHECKING:
@@ -14,19 +14,11 @@ KEPT = 16
 
 
 class RecentEmbeddings:
-    """Implements `core.protocols.Embedder` over `embedder`. For one thread."""
+    """Implements `core.protocols.RequestEmbedder` over `embedder`. For one thread."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: RequestEmbedder) -> None:
         self._embedder = embedder
         self._rows: OrderedDict[str, Vectors] = OrderedDict()
-
-    @property
-    def fingerprint(self) -> str:
-        return self._embedder.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        return self._embedder.dimension
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
         """Unit vectors in the order given; only texts not seen lately are embedded."""
@@ -43,3 +35,7 @@ class RecentEmbeddings:
         while len(self._rows) > KEPT:
             self._rows.popitem(last=False)
         return found
+
+    def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
+        """As the embedder's own."""
+        return self._embedder.similarities(requests, memories, texts)

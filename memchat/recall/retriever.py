@@ -5,19 +5,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Candidate, Clock, Embedder, MemoryFilter, RecallStore, WordPieces
+from memchat.core.protocols import Candidate, Clock, MemoryFilter, RecallStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
 from memchat.recall.requests import in_words, question_in, rarest_terms
+from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, speaker, words
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
     from memchat.recall.excerpts import Excerpt, ExcerptFinder
-    from memchat.recall.scoring import Floats, Pieces
 
-CANDIDATES = 40
+CANDIDATES = 60
 """How many memories each half of recall may put forward. On LoCoMo, and for memories with cues, 40 find what 80 find,
 but for four answers in a thousand among the first ten of raw turns."""
 WORD_BUDGET = 2_500
@@ -71,33 +71,36 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _ParsedQuery:
-    """A request, read: its vectors by the way a memory is written (None for words alone), its word pieces with their
-    weights, and its names.
+    """A request, read: its words, and its vectors (None for words alone).
 
-    `memories` is how many there are that it may be answered from.
+    The first of the `wordings` is compared with facts, the last with turns kept verbatim; vectors behind these are of
+    what the request ends up asking.
     """
 
-    memories: int
-    third_person: "Vectors | None"
-    first_person: "Vectors | None"
-    pieces: "Pieces"
-    weights: "Floats"
-    names: frozenset[str]
+    asked: RequestWords
+    vectors: "Vectors | None"
+    wordings: int
 
-    def vectors_for(self, candidate: Candidate) -> "Vectors | None":
-        """Shape `(1, dim)`, or `(2, dim)` where the request ends up asking something."""
-        return self.first_person if candidate.verbatim else self.third_person
+    def rows_for(self, candidate: Candidate) -> list[int]:
+        """Which rows of `vectors` are compared with a memory."""
+        asked = range(self.wordings, 0 if self.vectors is None else len(self.vectors))
+        return [self.wordings - 1 if candidate.verbatim else 0, *asked]
 
 
 @dataclass(frozen=True, slots=True)
 class _Scorable:
-    """A candidate with what is worked out once: its own text, the one before and the one after it, each behind the
-    memory's day, and which of the names in the request it is about.
+    """A candidate with what is worked out once: its day as people write it, its own text, the one before and the one
+    after it, and which of the names in the request it is about.
     """
 
     candidate: Candidate
+    day: str
     texts: tuple[str | None, ...]
     named: frozenset[str]
+
+    def dated(self, text: str) -> str:
+        """`text` behind the memory's day."""
+        return f"{self.day} {text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class _Context:
 
     view: MemoryFilter
     today: date
+    soft: Mapping[str, float]
+    """The soft words of every text, by the text behind its day."""
 
 
 class Retriever:
@@ -126,15 +131,15 @@ class Retriever:
     def __init__(
         self,
         store: RecallStore,
-        embedder: Embedder,
-        lexicon: WordPieces,
+        embedder: RequestEmbedder,
+        vocabulary: Vocabulary,
         limits: Limits,
         clock: Clock,
         excerpts: "ExcerptFinder | None" = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
-        self._lexicon = lexicon
+        self._vocabulary = vocabulary
         self._limits = limits
         self._clock = clock
         self.excerpts = excerpts
@@ -167,7 +172,7 @@ class Retriever:
             return ()
         from memchat.recall.excerpts import ExcerptQuery, messages_of
 
-        taken = sum(len(pieces) + NOTE_TOKENS for pieces in self._lexicon.pieces([memory.text for memory in facts]))
+        taken = sum(self._vocabulary.tokens(memory.text) + NOTE_TOKENS for memory in facts)
         text, view = whole_request(query), messages_of(session, window_start)
         return self.excerpts.search(ExcerptQuery(text, view, self._limits.tokens - taken, facts))
 
@@ -198,7 +203,7 @@ class Retriever:
         candidates, read = found
         scored = self._scored(candidates, read, query.view)
         if query.floor:
-            least = WORDS_FLOOR if read.third_person is None else floor(read.memories)
+            least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
             scored = [item for item in scored if item.score >= least]
         scored.sort(key=lambda item: (-item.score, item.candidate.id))
         best = _deduplicate(scored, limit)
@@ -227,12 +232,7 @@ class Retriever:
         candidates = [_scorable(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
             return None
-        pieces, weights = self._weighed(counts, memories)
-        named = frozenset[str]().union(*(candidate.named for candidate in candidates))
-        third, first = (
-            (None, None) if rows is None else (_neighbouring_texts(rows, at, len(texts)) for at in (0, len(texts) - 1))
-        )
-        return candidates, _ParsedQuery(memories, third, first, pieces, weights, named)
+        return candidates, _ParsedQuery(RequestWords(request, counts, memories), rows, len(texts))
 
     def _vectors(self, texts: Sequence[str], *, words_do: bool) -> "Vectors | None":
         """None where the embedder fails and words alone do."""
@@ -243,39 +243,35 @@ class Retriever:
                 raise
             return None
 
-    def _weighed(self, counts: Mapping[str, int], memories: int) -> "tuple[Pieces, Floats]":
-        """The pieces of the request's words, each with its word's weight."""
-        import numpy as np
-
-        from memchat.recall.scoring import word_weights
-
-        pieces = self._lexicon.pieces(list(counts))
-        rarest = [int(ids.max()) if len(ids) else 0 for ids in pieces]
-        weights = word_weights(list(counts.values()), memories, rarest)
-        if not counts:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        return np.concatenate(pieces), np.repeat(weights, [len(ids) for ids in pieces])
-
     def _scored(self, candidates: Sequence[_Scorable], read: _ParsedQuery, view: MemoryFilter) -> list[_Scored]:
-        soft = self._soft(candidates, read)
-        today = self._clock().date()
-        return [_score(candidate, read, soft, _Context(view, today)) for candidate in candidates]
+        meanings, soft = self._meanings(candidates, read), self._soft(candidates, read)
+        context = _Context(view, self._clock().date(), soft)
+        return [_score(*one, context) for one in zip(candidates, meanings, strict=True)]
+
+    def _meanings(self, candidates: Sequence[_Scorable], read: _ParsedQuery) -> list[float]:
+        """How near in meaning each candidate is; 0 for those without vectors."""
+        from memchat.recall.scoring import meaning
+
+        found = dict.fromkeys((item.candidate.id for item in candidates), 0.0)
+        compared = [item.candidate for item in candidates if item.candidate.embedded.kinds]
+        if read.vectors is None or not compared:
+            return list(found.values())
+        rows, texts = [one.embedded.rows for one in compared], [one.text for one in compared]
+        for one, near in zip(compared, self._embedder.similarities(read.vectors, rows, texts), strict=True):
+            found[one.id] = meaning(near[read.rows_for(one)].tolist(), one.embedded.kinds)
+        return list(found.values())
 
     def _soft(self, candidates: Sequence[_Scorable], read: _ParsedQuery) -> dict[str, float]:
-        """The soft words of every text that counts, each looked at once."""
-        from memchat.recall.scoring import soft_match
-
-        texts = list(dict.fromkeys(text for candidate in candidates for text in candidate.texts if text))
-        shares = soft_match(read.pieces, read.weights, self._lexicon.pieces(texts), self._lexicon)
-        return dict(zip(texts, shares.tolist(), strict=True))
+        """The soft words of every text that counts, each looked at once behind its memory's day."""
+        texts = {item.dated(text): text for item in candidates for text in item.texts if text}
+        return soft_words(read.asked, texts, self._vocabulary)
 
     def _cut(self, hits: Sequence[Hit], top_k: int) -> list[Hit]:
         """The best `top_k` that fit the budget; one that is too long for what is left makes room for the next."""
         kept: list[Hit] = []
         left = self._limits.tokens
-        sizes = self._lexicon.pieces([hit.memory.text for hit in hits])
-        for hit, pieces in zip(hits, sizes, strict=True):
-            cost = len(pieces) + NOTE_TOKENS
+        for hit in hits:
+            cost = self._vocabulary.tokens(hit.memory.text) + NOTE_TOKENS
             if cost <= left and len(kept) < top_k:
                 kept.append(hit)
                 left -= cost
@@ -296,31 +292,23 @@ def whole_request(query: Query) -> str:
     return f"{query.previous}\n{query.text}" if query.previous and short else query.text
 
 
-def _neighbouring_texts(rows: "Vectors", at: int, further: int) -> "Vectors":
-    """Row `at` with the rows from `further` on."""
-    return rows[[at, *range(further, len(rows))]]
-
-
 def _ends(terms: Sequence[str]) -> Sequence[str]:
     """The first and the last words of a long message: there people say what they want of what they pasted."""
     return terms if len(terms) <= MAX_QUERY_WORDS else [*terms[: MAX_QUERY_WORDS // 2], *terms[-MAX_QUERY_WORDS // 2 :]]
 
 
 def _scorable(candidate: Candidate, names: frozenset[str]) -> _Scorable:
-    day = in_words(candidate.day)
-    own = "; ".join((candidate.text, *candidate.cues))
-    texts = tuple(text and f"{day} {text}" for text in (own, candidate.previous, candidate.following))
-    return _Scorable(candidate, texts, names & _subjects(candidate) if names else names)
+    texts = ("; ".join((candidate.text, *candidate.cues)), candidate.previous, candidate.following)
+    return _Scorable(candidate, in_words(candidate.day), texts, names & _subjects(candidate) if names else names)
 
 
-def _score(considered: _Scorable, read: _ParsedQuery, soft: Mapping[str, float], now: _Context) -> _Scored:
+def _score(considered: _Scorable, meaning: float, context: _Context) -> _Scored:
     from memchat.recall import scoring
 
     candidate = considered.candidate
-    vectors = read.vectors_for(candidate)
-    own, before, after = (soft[text] if text else 0.0 for text in considered.texts)
+    own, before, after = (context.soft[considered.dated(text)] if text else 0.0 for text in considered.texts)
     parts = {
-        "meaning": 0.0 if vectors is None else scoring.cosine(vectors, candidate.embedded),
+        "meaning": meaning,
         "words": scoring.WORD_WEIGHT * scoring.word_score(own, bool(candidate.cues)),
     }
     if candidate.verbatim:
@@ -328,9 +316,9 @@ def _score(considered: _Scorable, read: _ParsedQuery, soft: Mapping[str, float],
         parts["asks"] = -scoring.QUESTION_PENALTY * scoring.asks(candidate.text)
     if considered.named:
         parts["named"] = scoring.NAMED_WEIGHT
-    if candidate.doubtful or has_ended(candidate.valid_to, now.today):
+    if candidate.doubtful or has_ended(candidate.valid_to, context.today):
         parts["gone by"] = -ENDED_PENALTY
-    if candidate.session_id is not None and candidate.session_id == now.view.session_id:
+    if candidate.session_id is not None and candidate.session_id == context.view.session_id:
         parts["here"] = SAME_SESSION_BONUS
     return _Scored(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
 

@@ -2,7 +2,7 @@
 
     score = D + 0.6 · (L + N) + 0.2 · named − 0.05 · asks
 
-    D      half the cosine to the memory's own vector, half the best cosine among its others: of the whole request or of
+    D      half the similarity to the memory's own vector, half the best among its others: of the whole request or of
            the question that several sentences end in, whichever is nearer
     L      soft words, 0 to 1: for each word piece of the request the nearest piece of the memory (with its day and
            cues), weighted by idf; squared for a memory with cues
@@ -29,7 +29,7 @@ from memchat.core.protocols import VectorKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from memchat.core.protocols import Embedded, Vectors, WordPieces
+    from memchat.core.protocols import WordPieces
 
     Floats = NDArray[np.float32]
     Pieces = NDArray[np.int64]
@@ -43,10 +43,6 @@ MIN_SIMILARITY = 0.5
 """Below this cosine two word pieces have nothing to do with each other."""
 PRIOR = 100
 """How many memories' worth of general English stands behind a small store's own word counts."""
-FIRST_WORD = 1996
-""" "the": from here on BERT's uncased vocabulary is in order of frequency."""
-COMMON = 0.5
-RARITY = 3.0
 QUESTION_TAIL = 40
 """A question mark within so many characters of the end makes a turn a question."""
 
@@ -63,14 +59,12 @@ _NO_NAMES = frozenset(
 )
 
 
-def word_weights(found: Sequence[int], memories: int, rarest: Sequence[int]) -> Floats:
-    """Inverse document frequencies: `found[i]` of the owner's `memories` hold word i, its rarest piece is `rarest[i]`.
+def word_weights(found: Sequence[int], memories: int, shares: Sequence[float]) -> Floats:
+    """Inverse document frequencies: `found[i]` of the owner's `memories` hold word i, `shares[i]` of texts in general.
 
-    A store of three memories says nothing about words, so general English, read off the vocabulary's order of
-    frequency, counts as PRIOR memories more.
+    A store of three memories says nothing about words, so texts in general count as PRIOR memories more.
     """
-    rank = np.maximum(np.asarray(rarest) - FIRST_WORD + 1, 1)
-    expected = np.asarray(found) + PRIOR * np.minimum(COMMON, RARITY / rank)
+    expected = np.asarray(found) + PRIOR * np.asarray(shares)
     weights: Floats = np.log((memories + PRIOR + 1) / (expected + 0.5)).astype(np.float32)
     return np.maximum(weights, np.float32(1e-3))
 
@@ -90,21 +84,20 @@ def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexic
     return share
 
 
-def cosine(query: Vectors, embedded: Embedded) -> float:
-    """Half the cosine to the memory's own vector, half the best among its others; of a lone vector, its cosine.
+def meaning(similarities: Sequence[list[float]], kinds: Sequence[str]) -> float:
+    """Half the similarity of the memory's own vector, half the best among its others; of a lone vector, its own.
 
-    A memory's own vector is its window, else its text joined with its cues, else its text. The nearest of the rows
-    of `query` counts, whose shape is `(n, dim)`.
+    `similarities` has a list for each text of the request, of which the nearest counts, with an item for each of the
+    memory's vectors, which are of `kinds`. A memory's own vector is its window, else its text joined with its cues,
+    else its text.
     """
-    if not embedded.kinds:
-        return 0.0
-    own = next(embedded.kinds.index(kind) for kind in _OWN if kind in embedded.kinds)
-    return max(_closeness(cosines, own) for cosines in (query @ embedded.rows.T).tolist())
+    own = next(kinds.index(kind) for kind in _OWN if kind in kinds)
+    return max(_closeness(row, own) for row in similarities)
 
 
-def _closeness(cosines: list[float], own: int) -> float:
-    first = cosines.pop(own)
-    return (first + max(cosines, default=first)) / 2
+def _closeness(row: list[float], own: int) -> float:
+    others = row[:own] + row[own + 1 :]
+    return (row[own] + max(others, default=row[own])) / 2
 
 
 def word_score(soft: float, cued: bool) -> float:

@@ -20,6 +20,7 @@ from memchat.storage.memory_rows import (
 )
 from memchat.storage.position import Position, position
 from memchat.storage.short_ids import SHORTEST_TAIL
+from memchat.storage.vectors.codec import searched
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class MemoryReader:
         if self._dense is None:
             return []
         self.fingerprint = with_dimension(self.fingerprint, query.shape[1])
+        query = searched(query, self.fingerprint)
         nearest: list[tuple[int, float]] = []
         for owner in self.owner_numbers(view.owners):
             nearest += self._nearest(self._dense, view, owner, query, limit)

@@ -14,8 +14,8 @@ from memchat.storage.database import Database
 from memchat.storage.fulltext import match_query
 from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
 from memchat.storage.position import Position, position
-from memchat.storage.vectors.codec import dimension_of
-from memchat.storage.vectors.message_codec import decode_rows
+from memchat.storage.vectors.codec import dimension_of, searched, searched_dimension
+from memchat.storage.vectors.message_codec import decode_rows, first_columns
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class MessageReader:
         self._cache = cache
 
     def message_count(self, view: MessageFilter) -> int:
-        owner, dim = owner_number(self._db, view.owner), dimension_of(self._fingerprint)
+        owner, dim = owner_number(self._db, view.owner), searched_dimension(self._fingerprint)
         if owner is None:
             return 0
         if dim is not None:
@@ -104,6 +104,7 @@ class MessageReader:
         if owner is None or not len(query):
             return []
         self._fingerprint = with_dimension(self._fingerprint, query.shape[1])
+        query = searched(query, self._fingerprint)
         with self._cache.lock:
             entry = self._up_to_date(owner, query.shape[1])
             selection = Selection(
@@ -198,17 +199,17 @@ class MessageReader:
         epoch, entry = position(self._db, owner).epoch, entries.get(key)
         if entry is None or entry.epoch != epoch or entry.matrix.overgrown:
             entry = _Cached(MessageMatrix(dim), 0, epoch)
-            entry.matrix = MessageMatrix.of(self._read_new(owner, entry), dim)
+            entry.matrix = MessageMatrix.of(self._read_new(owner, entry, dim), dim)
             entries[key] = entry
-        elif new := self._read_new(owner, entry):
+        elif new := self._read_new(owner, entry, dim):
             entry.matrix.extend(new)
         entries.move_to_end(key)
         while len(entries) > self._cache.limit:
             entries.popitem(last=False)
         return entry
 
-    def _read_new(self, owner: int, entry: _Cached) -> "list[MessageRow]":
-        """What was written since `entry` was last looked at."""
+    def _read_new(self, owner: int, entry: _Cached, dim: int) -> "list[MessageRow]":
+        """What was written since `entry` was last looked at, the `dim` numbers of each vector that are searched."""
         from memchat.storage.vectors.message_matrix import MessageRow
 
         rows = self._db.rows(
@@ -221,6 +222,7 @@ class MessageReader:
         )
         if rows:
             entry.seq = rows[-1]["seq"]
+        whole = dimension_of(self._fingerprint) or dim
         return [
             MessageRow(
                 row["number"],
@@ -228,7 +230,7 @@ class MessageReader:
                 entry.code(row["session_id"]),
                 entry.code(row["agent"]),
                 row["day"] or 0,
-                row["rows"],
+                first_columns(row["rows"], whole, dim),
             )
             for row in rows
         ]

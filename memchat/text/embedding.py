@@ -56,7 +56,7 @@ def message_texts(text: str, previous: str | None, most: int) -> list[str]:
 
 
 def segments(text: str, most: int) -> list[str]:
-    """Split `text` into sentences, joined with their neighbours where they are more than `most`; sizes are about equal."""
+    """Split `text` into sentences, joined with neighbours where they are more than `most`, in about equal sizes."""
     parts = sentences(text)
     if len(parts) <= most:
         return parts

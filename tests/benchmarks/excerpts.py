@@ -33,7 +33,7 @@ from memchat.app import App
 from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter, MessageFilter
 from memchat.core.types import Memory, Owner, Role
-from memchat.llm.wordpieces import BuiltinWordPieces
+from memchat.llm.wordpieces import EnglishWordPieces
 from memchat.recall.excerpts import Excerpt, ExcerptFinder, ExcerptQuery
 from memchat.recall.retriever import Hit, Query
 from memchat.text.normalize import content_words
@@ -230,7 +230,7 @@ def tokens(excerpts: Sequence[Excerpt]) -> int:
     """What the lines of the block take, counted in word pieces."""
     from memchat.recall.excerpt_block import line
 
-    return sum(map(len, BuiltinWordPieces().pieces([line(excerpt) for excerpt in excerpts])))
+    return sum(map(len, EnglishWordPieces().pieces([line(excerpt) for excerpt in excerpts])))
 
 
 def unasked_rows(found: Sequence[Unasked]) -> list[list[str]]:
@@ -285,7 +285,7 @@ def _with_gold(path: Path, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _spread(items: Sequence[dict[str, Any]]) -> list[list[str]]:
-    count = BuiltinWordPieces().pieces
+    count = EnglishWordPieces().pieces
     rows = []
     for way in items[0]["conditions"]:
         sizes = [sum(map(len, count([f"- [{day}] {text}" for day, text in item["conditions"][way]]))) for item in items]

@@ -12,8 +12,8 @@ from memchat.chat.conversation import Conversation, ConversationOptions
 from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest, Usage
 from memchat.core.types import Add, Draft, Memory, Owner, Session
 from memchat.learning.pipeline import AgentPolicy, LearningContext
-from memchat.llm.builtin_embedder import BuiltinEmbedder
-from memchat.llm.wordpieces import BuiltinWordPieces
+from memchat.llm.builtin_embedder import BuiltinEmbedder, BuiltinRequestEmbedder
+from memchat.llm.vocabulary import BuiltinVocabulary
 from memchat.recall.retriever import Limits, Retriever
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch
@@ -23,7 +23,8 @@ from memchat.text import embedding as vectors
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 AL = Owner.user("al")
 EMBEDDER = BuiltinEmbedder()
-LEXICON = BuiltinWordPieces()
+REQUEST_EMBEDDER = BuiltinRequestEmbedder(EMBEDDER)
+VOCABULARY = BuiltinVocabulary()
 
 
 class FakeClock:
@@ -107,7 +108,7 @@ class Home:
         return store
 
     def recall_over(self, store: Store) -> Retriever:
-        return Retriever(store.memories, EMBEDDER, LEXICON, self.limits, self.clock)
+        return Retriever(store.memories, REQUEST_EMBEDDER, VOCABULARY, self.limits, self.clock)
 
     def __enter__(self) -> "Home":
         return self

@@ -21,7 +21,7 @@ from memchat.learning.extraction import (
     request,
     retry_request,
 )
-from memchat.llm.wordpieces import BuiltinWordPieces
+from memchat.llm.wordpieces import EnglishWordPieces
 
 TEA: dict[str, Any] = {"text": "User likes tea.", "quote": "I like tea"}
 CATS: dict[str, Any] = {"text": "User has two cats.", "quote": "my two cats", "cues": ["going away", "pet food"]}
@@ -434,5 +434,5 @@ def test_a_repair_shows_the_answer_and_what_is_wrong_with_it() -> None:
 def test_the_instructions_stay_under_fifteen_hundred_tokens() -> None:
     """Before their inputs, counted in word pieces, which are rather smaller than a model's tokens."""
     asked = request(Exchange(date(2026, 6, 3), "", learns_agent=True))
-    (pieces,) = BuiltinWordPieces().pieces([asked.messages[0].content])
+    (pieces,) = EnglishWordPieces().pieces([asked.messages[0].content])
     assert len(pieces) < 1_500

@@ -3,23 +3,24 @@
 import numpy as np
 import pytest
 
-from memchat.llm.builtin_embedder import MODEL_FILE
-from memchat.llm.wordpieces import _ZERO_POINT, BuiltinWordPieces, _table
+from memchat.core.protocols import WordPieces
+from memchat.llm.minilm import MODEL_FILE
+from memchat.llm.wordpieces import _ZERO_POINT, EnglishWordPieces, MultilingualWordPieces, _table
 
 
 @pytest.fixture(scope="module")
-def lexicon() -> BuiltinWordPieces:
-    return BuiltinWordPieces()
+def lexicon() -> EnglishWordPieces:
+    return EnglishWordPieces()
 
 
-def vector(lexicon: BuiltinWordPieces, word: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+def vector(lexicon: EnglishWordPieces, word: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
     (pieces,) = lexicon.pieces([word])
     assert len(pieces) == 1
     row: np.ndarray[tuple[int], np.dtype[np.float32]] = lexicon.vectors(pieces)[0]
     return row
 
 
-def test_pieces_are_those_of_the_text_alone(lexicon: BuiltinWordPieces) -> None:
+def test_pieces_are_those_of_the_text_alone(lexicon: EnglishWordPieces) -> None:
     """No special tokens, no padding to a common length, no cut of long texts."""
     short, long, none = lexicon.pieces(["Cat cat", "dog " * 700, ""])
     assert short.dtype == np.int64
@@ -30,7 +31,7 @@ def test_pieces_are_those_of_the_text_alone(lexicon: BuiltinWordPieces) -> None:
     assert not {101, 102, 0} & set(short.tolist())
 
 
-def test_related_words_are_nearer_than_unrelated_ones(lexicon: BuiltinWordPieces) -> None:
+def test_related_words_are_nearer_than_unrelated_ones(lexicon: EnglishWordPieces) -> None:
     """The rows found in the file are the words they should be."""
     cat = vector(lexicon, "cat")
     assert cat @ vector(lexicon, "dog") > cat @ vector(lexicon, "seven") + 0.2
@@ -48,7 +49,7 @@ def test_the_table_is_where_the_model_file_has_it() -> None:
     assert zero + b"B.m.embeddings.word_embeddings.weight_zero_point" in content
 
 
-def test_vectors_are_of_unit_length_one_row_a_piece(lexicon: BuiltinWordPieces) -> None:
+def test_vectors_are_of_unit_length_one_row_a_piece(lexicon: EnglishWordPieces) -> None:
     """Every row of the table can be asked for, in any order and more than once."""
     rows = lexicon.vectors(np.array([30521, 2000, 2000, 0], dtype=np.int64))
     assert rows.shape == (4, 384)
@@ -57,14 +58,54 @@ def test_vectors_are_of_unit_length_one_row_a_piece(lexicon: BuiltinWordPieces) 
     assert (rows[1] == rows[2]).all()
 
 
-def test_no_pieces_give_no_rows(lexicon: BuiltinWordPieces) -> None:
+def test_no_pieces_give_no_rows(lexicon: EnglishWordPieces) -> None:
     """A text of nothing but spaces has no pieces and no vectors."""
     (pieces,) = lexicon.pieces(["  "])
     assert lexicon.vectors(pieces).shape == (0, 384)
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\0b", "🙂🙂"])
-def test_any_string_can_be_taken_apart(lexicon: BuiltinWordPieces, text: str) -> None:
-    """Lone surrogates, NULs and emoji are no reason to fail."""
-    (pieces,) = lexicon.pieces([text])
-    assert lexicon.vectors(pieces).shape == (len(pieces), 384)
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "🙂🙂", "w" * 20_000, "ꙮ" * 9_000])
+@pytest.mark.parametrize("word_pieces", [EnglishWordPieces(), MultilingualWordPieces()])
+def test_any_string_can_be_taken_apart(word_pieces: WordPieces, text: str) -> None:
+    """Lone surrogates, NULs, emoji and endless words are no reason to fail."""
+    (pieces,) = word_pieces.pieces([text])
+    assert word_pieces.vectors(pieces).shape == (len(pieces), 384)
+
+
+def test_words_english_pieces_cannot_spell_match_nothing(lexicon: EnglishWordPieces) -> None:
+    """One piece stands for all of them, and would make any two texts in such a script alike."""
+    (pieces,) = lexicon.pieces(["ธนาคาร"])
+    assert not lexicon.vectors(pieces).any()
+
+
+@pytest.mark.parametrize(
+    ("one", "related", "unrelated"),
+    [("Hund", "Katze", "sieben"), ("猫", "犬", "七"), ("собака", "кошка", "семь"), ("dog", "Hund", "Steuer")],
+)
+def test_multilingual_pieces_of_related_words_are_near(one: str, related: str, unrelated: str) -> None:
+    """Within a language and across."""
+    multilingual = MultilingualWordPieces()
+    first, near, far = (multilingual.vectors(pieces) for pieces in multilingual.pieces([one, related, unrelated]))
+    assert float((first @ near.T).max()) > float((first @ far.T).max())
+
+
+def test_multilingual_pieces_ignore_case() -> None:
+    """As the index of words does."""
+    one, other = MultilingualWordPieces().pieces(["Straße nach Graz", "STRASSE NACH GRAZ"])
+    assert one.tolist() == other.tolist()
+
+
+def test_a_run_no_multilingual_piece_spells_matches_itself_alone() -> None:
+    """It has an id of its own, so that the exact word can still be found."""
+    multilingual = MultilingualWordPieces()
+    one, same, other = multilingual.pieces(["ꙮꙮ", "a ꙮꙮ b", "ꔀꔁ"])
+    assert one[-1] in same
+    assert one[-1] not in other
+    assert abs(float((multilingual.vectors(one[-1:]) @ multilingual.vectors(other[-1:]).T).item())) < 0.3
+
+
+def test_what_is_common_is_expected_in_more_texts() -> None:
+    """In either vocabulary; a word without pieces is taken for a common one."""
+    for word_pieces in (EnglishWordPieces(), MultilingualWordPieces()):
+        the, squirrel = word_pieces.expected_shares(word_pieces.pieces(["the", "squirrel"]))
+        assert 0 < squirrel < the <= 0.5

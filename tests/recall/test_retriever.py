@@ -13,7 +13,7 @@ from memchat.core.types import Add, Draft, End, MarkOutdated, Owner, Scope
 from memchat.errors import ModelUnreachable
 from memchat.recall.retriever import NOTE_TOKENS, Hit, Limits, Query, Retriever
 from memchat.text import embedding
-from tests.learning.harness import AL, EMBEDDER, LEXICON, NOON, Home
+from tests.learning.harness import AL, EMBEDDER, NOON, VOCABULARY, Home
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -123,18 +123,18 @@ def test_the_person_who_is_named_counts(home: Home) -> None:
 class Unreachable:
     """An embedder that nobody reaches."""
 
-    fingerprint = "gone:?"
-    dimension = 0
-
     def embed(self, texts: Sequence[str]) -> "Vectors":
         raise ModelUnreachable("Nothing answers there.")
+
+    def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
+        raise NotImplementedError
 
 
 def test_words_alone_do_when_the_embedder_fails(home: Home) -> None:
     """What shares words with the request is recalled, in the same order; what does not, and the unrelated, is not."""
     home.keep_drafts([VEGETARIAN, BERLIN])
     home.keep("User's order is ZX-48213.", "User's order is ZX-77120.", "User's brother Tom plays the piano.")
-    recall = Retriever(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
+    recall = Retriever(home.store.memories, Unreachable(), VOCABULARY, Limits(), home.clock)
 
     def found_by_words(text: str) -> list[str]:
         hits = recall.search(Query(text, MemoryFilter((AL,))))
@@ -151,7 +151,7 @@ def test_words_alone_do_when_the_embedder_fails(home: Home) -> None:
 def test_what_new_facts_are_held_against_is_not_found_by_words_alone(home: Home) -> None:
     """A contradiction may share no word with what it contradicts, so learning waits instead."""
     home.keep_drafts([VEGETARIAN])
-    recall = Retriever(home.store.memories, Unreachable(), LEXICON, Limits(), home.clock)
+    recall = Retriever(home.store.memories, Unreachable(), VOCABULARY, Limits(), home.clock)
     with pytest.raises(ModelUnreachable):
         recall.nearest("I am vegetarian.", home.session(), 15)
 
@@ -260,7 +260,7 @@ def test_the_memories_of_a_prompt_stay_within_their_tokens(tmp_path: Path) -> No
     with Home(tmp_path, limits=Limits(top_k=10, tokens=60)) as home:
         home.keep(*(f"User plays the cello with friend number {n} from {place}." for n, place in enumerate(PLAIN)))
         texts = found(home, "Who do I play the cello with?")
-        spent = [len(pieces) + NOTE_TOKENS for pieces in LEXICON.pieces(texts)]
+        spent = [VOCABULARY.tokens(text) + NOTE_TOKENS for text in texts]
         assert 2 <= len(texts) < 10
         assert sum(spent) <= 60
         assert sum(spent) + spent[0] > 60

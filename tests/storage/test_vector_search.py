@@ -12,6 +12,7 @@ from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.storage.database import Database
 from memchat.storage.index.folder import Phase, rebuild_now
 from memchat.storage.index.indexer import Indexer
+from memchat.storage.vectors.codec import searched
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.search import VectorSearch
 from tests.storage.vector_factories import (
@@ -115,7 +116,7 @@ def test_the_index_finds_what_the_scan_finds_among_real_sentences(tmp_path: Path
     scan, keeper = ExactSearch(database, embedder.fingerprint), Indexer(place)
     keeper.start()
     until_ready(keeper)
-    asked = embedder.embed(QUESTIONS)
+    asked = searched(embedder.embed(QUESTIONS), embedder.fingerprint)
     same = 0
     for i in range(len(asked)):
         found = answers(keeper, scan, 1, asked[i : i + 1])

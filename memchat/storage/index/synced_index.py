@@ -16,7 +16,7 @@ from memchat.storage.index.malloc import overwrite_freed_memory
 from memchat.storage.index.manifest import IndexManifest, Stamps, read_manifest, remove_manifest, write_manifest
 from memchat.storage.index.rwlock import ReadWriteLock
 from memchat.storage.position import position
-from memchat.storage.vectors.codec import decode_vectors
+from memchat.storage.vectors.codec import decode_vectors, searched
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
@@ -245,7 +245,8 @@ def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:
     for row in rows:
         if (embedded := decode_vectors(row["kinds"], row["vectors"], fingerprint)) is not None:
             metadata = {name: row[name] for name in _METADATA_FIELDS if row[name] is not None}
-            found.append(Entry(row["number"], row["id"], row["text"], embedded.kinds, embedded.rows, metadata))
+            rows_searched = searched(embedded.rows, fingerprint)
+            found.append(Entry(row["number"], row["id"], row["text"], embedded.kinds, rows_searched, metadata))
     return found
 
 

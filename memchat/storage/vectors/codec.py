@@ -1,9 +1,17 @@
-"""Encoding of a memory's vectors in the database: their kinds as a JSON list, their rows as float32 bytes."""
+"""Encoding of a memory's vectors in the database: their kinds as a JSON list, their rows as float32 bytes.
+
+The fingerprint of an embedder ends with its dimension, `:384`. Of one that ends with `:384+384` rows have 768 numbers:
+the first 384 find candidates, and all of them rank these.
+"""
 
 import json
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Embedded, VectorKind
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
 
 _KINDS = frozenset({VectorKind.TEXT, VectorKind.JOINED, VectorKind.CUE, VectorKind.WINDOW, VectorKind.SENTENCE})
 _OWN = frozenset({VectorKind.TEXT, VectorKind.JOINED, VectorKind.WINDOW})
@@ -20,11 +28,45 @@ def decode_vectors(kinds: str | None, rows: bytes | None, fingerprint: str) -> E
     return None if dimension_of(fingerprint) not in {None, matrix.shape[1]} else Embedded(names, matrix)
 
 
-@lru_cache(maxsize=64)
 def dimension_of(fingerprint: str) -> int | None:
     """Return how many numbers a vector of `fingerprint` has, where the fingerprint says so."""
-    number = fingerprint.rpartition(":")[2]
-    return int(number) if number.isdecimal() else None
+    return sum(_parts(fingerprint)) or None
+
+
+def searched_dimension(fingerprint: str) -> int | None:
+    """How many numbers of a vector of `fingerprint` candidates are found by, where it says so."""
+    return next(iter(_parts(fingerprint)), None)
+
+
+def searched(rows: "Vectors", fingerprint: str) -> "Vectors":
+    """The part of `rows` that candidates are found by, unit rows again."""
+    parts = _parts(fingerprint)
+    if len(parts) < 2:
+        return rows
+    import numpy as np
+
+    first = rows[:, : parts[0]]
+    unit: Vectors = first / np.maximum(np.linalg.norm(first, axis=1, keepdims=True), np.float32(1e-6))
+    return unit
+
+
+def searched_bytes(rows: bytes | None, fingerprint: str) -> bytes | None:
+    """`searched` of rows as they lie in the database; none of bytes that are no whole number of rows."""
+    dimension = dimension_of(fingerprint)
+    if not rows or dimension is None or len(_parts(fingerprint)) < 2:
+        return rows
+    if len(rows) % (4 * dimension):
+        return None
+    import numpy as np
+
+    return searched(np.frombuffer(rows, dtype=np.float32).reshape(-1, dimension), fingerprint).tobytes()
+
+
+@lru_cache(maxsize=64)
+def _parts(fingerprint: str) -> tuple[int, ...]:
+    """The dimension in its parts; none where it is not known."""
+    numbers = fingerprint.rpartition(":")[2].split("+")
+    return tuple(map(int, numbers)) if all(number.isdecimal() for number in numbers) else ()
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from memchat.storage.database import Database
 from memchat.storage.position import Position, position
+from memchat.storage.vectors.codec import dimension_of, searched_bytes
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class ExactSearch:
     ) -> list[tuple[int, float]]:
         """Return numbers of the owner's memories with the highest cosine of any vector to any row of `query`.
 
-        `query` has shape `(q, dim)` with unit rows. Best first, at most `limit`. Only current memories, unless
-        `allowed` lists the numbers that may be returned; those may be superseded.
+        `query` has shape `(q, dim)`, unit rows of the part that is searched. Best first, at most `limit`. Only current
+        memories, unless `allowed` lists the numbers that may be returned; those may be superseded.
         """
         if limit <= 0 or len(query) == 0 or (allowed is not None and not allowed):
             return []
@@ -121,7 +122,7 @@ class ExactSearch:
         memories, size = self._extent(owner)
         if size > self._cache.largest_bytes:
             return None
-        entry = _Entry(VectorMatrix(dim, memories, size // (4 * dim)), now)
+        entry = _Entry(VectorMatrix(dim, memories, size // (4 * (dimension_of(self.fingerprint) or dim))), now)
         for rows in self._chunks(owner):
             entry.vectors.extend(rows)
         self._cache.put(key, entry)
@@ -142,7 +143,7 @@ class ExactSearch:
             (self.fingerprint, owner, entry.position.seq, now.seq),
         )
         for number, current, vectors in rows:
-            entry.vectors.replace(number, vectors, bool(current))
+            entry.vectors.replace(number, searched_bytes(vectors, self.fingerprint), bool(current))
         entry.position = now
         stored = int(self.database.value("SELECT count(*) FROM vectors WHERE owner = ?", (owner,)))
         return len(entry.vectors) <= stored
@@ -169,7 +170,7 @@ class ExactSearch:
             if not rows:
                 return
             last = rows[-1][0]
-            yield [(row[0], bool(row[1]), row[2]) for row in rows]
+            yield [(row[0], bool(row[1]), searched_bytes(row[2], self.fingerprint) or b"") for row in rows]
 
     def _streamed(
         self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None

@@ -38,3 +38,14 @@ def decode_rows(data: bytes, dim: int) -> "Vectors":
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Vectors = rows / np.maximum(lengths, np.float32(1e-9))
     return unit
+
+
+def first_columns(data: bytes, dim: int, first: int) -> bytes:
+    """The bytes of the `first` columns of encoded rows of `dim` numbers; none where the bytes cannot be that."""
+    import numpy as np
+
+    if first == dim:
+        return data
+    if len(data) % dim:
+        return b""
+    return np.frombuffer(data, dtype=np.int8).reshape(-1, dim)[:, :first].tobytes()

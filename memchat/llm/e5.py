@@ -1,0 +1,177 @@
+"""multilingual-e5-small as int8 and 4-bit files: sentence vectors and word pieces for about a hundred languages.
+
+The vocabulary has 250,002 pieces. A tokenizer of the `tokenizers` library takes 280 MB and seconds to load it; the
+search for the best split below does the same with a plain dictionary of 36 MB.
+"""
+
+import functools
+import re
+import unicodedata
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memchat.llm.onnx import OnnxModel
+from memchat.text.normalize import fix_surrogates
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from memchat.core.protocols import Vectors
+
+FOLDER = Path(__file__).parent / "builtin" / "multilingual"
+ENCODER_FILE = FOLDER / "encoder_int8.onnx"
+VECTORS_FILE = FOLDER / "words_q4.bin"
+POSITIONS_FILE = FOLDER / "positions.npy"
+PIECES_FILE = FOLDER / "pieces.txt"
+SCORES_FILE = FOLDER / "scores.npy"
+SHA256 = {
+    ENCODER_FILE: "b66c9bc6230ebe1906dcac0a56eda1df09c327b16aaa16197164cff22919cc17",
+    VECTORS_FILE: "3bdb42d56fa5ba2b3d0630d4187eacdbe8ac6a4c83c762b209ded1377dbc50e2",
+    POSITIONS_FILE: "e226f2718d865eff9d8b313fdf03e72492374015e8df84e63d06ec6039950b6a",
+    PIECES_FILE: "3e8d27b254845a0251bc7d6087db5afc1d67fa8bc89482334b40aec28fdc1f50",
+    SCORES_FILE: "39958cae87dd7965d2d9167d461964ac16c5eef4c443760bc221fb0b9736476d",
+}
+
+DIMENSION = 384
+START, END, UNKNOWN, SPACE = 0, 2, 3, 6
+"""The ids of special pieces; SPACE is a word's beginning that stands alone."""
+
+_SPACE = "\u2581"
+_MAX_PIECES = 512
+_MAX_CHARACTERS = 8_192
+"""No piece is longer than 16 characters, so that the pieces that count lie within these."""
+_LONGEST_PIECE = 16
+_CACHED_WORD = 32
+"""Words of up to so many characters are split once; longer ones are sentences in scripts without spaces."""
+_ROWS = 250_037
+_BLOCKS, _BLOCK_BYTES = 12, 18
+
+
+class E5:
+    """Sentence vectors. Only the first 510 word pieces of a text count.
+
+    The model was trained with "query: " before requests and "passage: " before what they are answered from.
+    """
+
+    def __init__(self) -> None:
+        self._model = OnnxModel(ENCODER_FILE)
+
+    def vector(self, text: str) -> "Vectors":
+        """The unit vector of `text`, shape `(1, 384)`; one text at a time, for the reason given in `MiniLM.vector`."""
+        import numpy as np
+
+        ids = [START, *ids_of(text[:_MAX_CHARACTERS])[: _MAX_PIECES - 2], END]
+        words = piece_vectors(np.array(ids)) + _positions()[: len(ids)]
+        vectors = self._model.run(words=words[np.newaxis])
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+def ids_of(text: str) -> list[int]:
+    """The piece ids of `text`, without special ones."""
+    return [vocabulary().get(piece, UNKNOWN) for piece in split(text)]
+
+
+def split(text: str) -> list[str]:
+    """The pieces of `text` as strings; a run of characters that the vocabulary lacks is one piece."""
+    plain = re.sub(" {2,}", " ", unicodedata.normalize("NFKC", fix_surrogates(text))).replace(" ", _SPACE)
+    if not plain:
+        return []
+    marked = plain if plain.startswith(_SPACE) else _SPACE + plain
+    return [piece for word in re.findall(f"{_SPACE}[^{_SPACE}]*", marked) for piece in _split_word(word)]
+
+
+def _split_word(word: str) -> tuple[str, ...]:
+    return _split_short(word) if len(word) <= _CACHED_WORD else _best_split(word)
+
+
+@functools.lru_cache(maxsize=50_000)
+def _split_short(word: str) -> tuple[str, ...]:
+    return _best_split(word)
+
+
+def _best_split(word: str) -> tuple[str, ...]:
+    """The pieces of `word` whose log probabilities have the highest sum (a unigram model, by Viterbi's algorithm)."""
+    pieces, scores, unknown = vocabulary(), _scores(), _unknown_score()
+    best = [0.0, *[float("-inf")] * len(word)]
+    begins = [0] * (len(word) + 1)
+    for start in range(len(word)):
+        for end in range(start + 1, min(len(word), start + _LONGEST_PIECE) + 1):
+            known = pieces.get(word[start:end])
+            if known is None and end > start + 1:
+                continue
+            score = best[start] + (unknown if known is None else scores[known])
+            if score > best[end]:
+                best[end], begins[end] = score, start
+    return _joined_unknown(word, begins)
+
+
+def _joined_unknown(word: str, begins: list[int]) -> tuple[str, ...]:
+    """The pieces of `word` that end where `begins` leads back from its end, neighbouring unknown ones joined."""
+    found: list[str] = []
+    end = len(word)
+    while end:
+        piece = word[begins[end] : end]
+        if found and piece not in vocabulary() and found[-1] not in vocabulary():
+            found[-1] = piece + found[-1]
+        else:
+            found.append(piece)
+        end = begins[end]
+    return tuple(reversed(found))
+
+
+def piece_vectors(ids: "NDArray[np.int64]") -> "Vectors":
+    """The input vectors of pieces, shape `(n, 384)`. The table is mapped: only the rows asked for are read.
+
+    A block holds a float16 scale and 16 bytes; byte j has value j in its low and value j + 16 in its high half.
+    """
+    import numpy as np
+
+    blocks = _table()[ids]
+    scales = np.ascontiguousarray(blocks[:, :, :2]).view(np.float16).astype(np.float32)
+    halves = np.concatenate([blocks[:, :, 2:] & 15, blocks[:, :, 2:] >> 4], axis=2)
+    rows: Vectors = ((halves.astype(np.float32) - 8) * scales).reshape(len(ids), DIMENSION)
+    return rows
+
+
+@functools.cache
+def vocabulary() -> dict[str, int]:
+    """Ids by piece."""
+    pieces = PIECES_FILE.read_bytes().decode().split("\n")
+    return {piece: number for number, piece in enumerate(pieces)}
+
+
+def log_probability(piece: int) -> float:
+    """How frequent the piece with this id is in text of all languages, as a natural logarithm."""
+    return _scores()[piece] if piece < len(_scores()) else _unknown_score()
+
+
+@functools.cache
+def _scores() -> "array[float]":
+    """The logarithms of the pieces' probabilities; an array's items are read faster than numpy's."""
+    import numpy as np
+
+    return array("f", np.load(SCORES_FILE).tobytes())
+
+
+@functools.cache
+def _unknown_score() -> float:
+    """As in SentencePiece: ten below the rarest piece."""
+    return min(_scores()) - 10
+
+
+@functools.cache
+def _table() -> "NDArray[np.uint8]":
+    import numpy as np
+
+    return np.memmap(VECTORS_FILE, dtype=np.uint8, mode="r", shape=(_ROWS, _BLOCKS, _BLOCK_BYTES))
+
+
+@functools.cache
+def _positions() -> "Vectors":
+    import numpy as np
+
+    positions: Vectors = np.load(POSITIONS_FILE, mmap_mode="r")
+    return positions

@@ -1,0 +1,87 @@
+"""Which texts are English enough for all-MiniLM-L6-v2, a model of English.
+
+Two signs are read off a text: how many pieces of its vocabulary a word takes, and how many of its words are common
+English ones. Measured on requests and facts in English, German, Spanish, and Japanese.
+"""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+
+from memchat.core.protocols import WordPieces
+from memchat.llm.minilm import UNKNOWN
+from memchat.llm.wordpieces import EnglishWordPieces, MultilingualWordPieces
+from memchat.text.normalize import STOP_WORDS
+
+READABLE_PIECES = 1.8
+"""A text of more pieces a word means little to a model of English."""
+ENGLISH_PIECES = 1.6
+REQUEST_PIECES = 1.45
+"""Of more pieces a word neither a memory nor a request is English,"""
+FEW_PIECES = 1.2
+"""of fewer a memory is, whatever its words."""
+COMMON_SHARE = 0.1
+COMMON_SHARE_OF_REQUEST = 0.2
+"""The least share of common English words in English memories and requests."""
+
+_COMMON = STOP_WORDS | {"user"}
+_BETWEEN_WORDS = re.compile("[\\s!-/:-@\\[-`{-~\u2010-\u201f\u2026\u00a1\u00ab\u00bb\u00bf]+")
+"""Scripts without spaces stay in one piece here, which then takes many of the vocabulary's."""
+_COST_OF_UNKNOWN = 3
+_MAX_CHARACTERS = 2_000
+"""A language shows in the beginning of a text."""
+
+
+class Language(StrEnum):
+    """What a memory is written in, as far as its words tell."""
+
+    ENGLISH = "English"
+    UNCLEAR = "unclear"
+    OTHER = "another"
+
+
+class BuiltinVocabulary:
+    """Implements `core.protocols.Vocabulary`: English word pieces between English texts, else multilingual ones."""
+
+    def __init__(self) -> None:
+        self._english, self._multilingual = EnglishWordPieces(), MultilingualWordPieces()
+
+    def between(self, request: str, memory: str) -> WordPieces:
+        """The word pieces that suit the languages of both texts."""
+        return self._english if is_english_request(request) and is_readable(memory) else self._multilingual
+
+    def tokens(self, text: str) -> int:
+        """About how many tokens `text` has in a prompt."""
+        (pieces,) = self._multilingual.pieces([text])
+        return len(pieces)
+
+
+def is_english_request(text: str) -> bool:
+    """Whether a request is written in English."""
+    pieces, common = _signs(text)
+    return common >= COMMON_SHARE_OF_REQUEST and pieces <= REQUEST_PIECES
+
+
+def is_readable(text: str) -> bool:
+    """Whether a model of English can make sense of a memory."""
+    return _signs(text)[0] <= READABLE_PIECES
+
+
+def language_of(text: str) -> Language:
+    """Whether a memory is written in English."""
+    pieces, common = _signs(text)
+    if pieces > READABLE_PIECES:
+        return Language.OTHER
+    english = pieces <= ENGLISH_PIECES and (pieces <= FEW_PIECES or common >= COMMON_SHARE)
+    return Language.ENGLISH if english else Language.UNCLEAR
+
+
+@lru_cache(maxsize=5_000)
+def _signs(text: str) -> tuple[float, float]:
+    """The pieces a word of `text` takes, and the share of its words that are common English ones."""
+    said = [word for word in _BETWEEN_WORDS.split(text[:_MAX_CHARACTERS].casefold()) if word]
+    if not said:
+        return 0.0, 0.0
+    pieces = EnglishWordPieces().pieces(said)
+    spent = sum(len(ids) + (_COST_OF_UNKNOWN - 1) * int((ids == UNKNOWN).sum()) for ids in pieces)
+    return spent / len(said), sum(word in _COMMON for word in said) / len(said)
