@@ -6,8 +6,9 @@ instructions, and any model behind `LanguageModel` can read them without guessin
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from string import Template
@@ -16,9 +17,20 @@ from typing import Any
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import CATEGORIES, MAX_CUES, MAX_TEXT, Memory, Role, Scope
 from memchat.errors import BadReply
+from memchat.learning.lenient_json import (
+    BROKEN,
+    as_strict_json,
+    small_integer,
+    unwrapped,
+    values_in,
+    without_thinking,
+)
 from memchat.text.sanitize import strip_control_chars
 
 MAX_FACTS = 200
+MAX_ANSWER_TOKENS = 2_000
+"""What a model may write about one exchange: some fifteen facts with their cues."""
+REPAIR_TEMPERATURE = 0.4
 ASSISTANT_CHARACTERS = 1_200
 EARLIER_CHARACTERS = 400
 
@@ -26,8 +38,10 @@ INSTRUCTIONS = Template(Path(__file__).with_name("extraction_prompt.txt").read_t
 
 AGENT_SCOPE = ' Or "agent" for knowledge about the service itself that all its users share.'
 
-_STRINGS = {"type": "array", "items": {"type": "string"}}
-_NUMBERS = {"type": "array", "items": {"type": "integer"}}
+MAX_LISTED = 30
+"""Of facts and numbers in one answer, where the server holds the model to the schema."""
+_CUES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_CUES}
+_NUMBERS = {"type": "array", "items": {"type": "integer"}, "maxItems": MAX_LISTED}
 _DAY = {"type": ["string", "null"]}
 
 
@@ -41,7 +55,7 @@ def _object(**properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": item}
+    return {"type": "array", "items": item, "maxItems": MAX_LISTED}
 
 
 SCHEMA: Mapping[str, Any] = _object(
@@ -51,7 +65,7 @@ SCHEMA: Mapping[str, Any] = _object(
             quote={"type": "string"},
             category={"type": "string"},
             scope={"type": "string", "enum": list(Scope)},
-            cues=_STRINGS,
+            cues=_CUES,
             valid_from=_DAY,
             valid_to=_DAY,
             standing={"type": "boolean"},
@@ -59,7 +73,7 @@ SCHEMA: Mapping[str, Any] = _object(
             mistaken={"type": "boolean"},
         )
     ),
-    confirmed=_NUMBERS,
+    confirmed=_list(_object(n={"type": "integer"}, quote={"type": "string"})),
     ended=_list(_object(n={"type": "integer"}, quote={"type": "string"}, valid_to=_DAY)),
     outdated=_NUMBERS,
     forget=_list(_object(n={"type": "integer"}, quote={"type": "string"})),
@@ -110,7 +124,7 @@ class Extraction:
     """A model's answer. `faults` says what in it could not be read; nothing was guessed in their place."""
 
     facts: tuple[Fact, ...] = ()
-    confirmed: tuple[int, ...] = ()
+    confirmed: tuple[MemoryReference, ...] = ()
     ended: tuple[MemoryReference, ...] = ()
     outdated: tuple[int, ...] = ()
     forget: tuple[MemoryReference, ...] = ()
@@ -129,12 +143,16 @@ def request(exchange: Exchange) -> ModelRequest:
     return ModelRequest(
         [PromptMessage(Role.SYSTEM, system), PromptMessage(Role.USER, _inputs(exchange))],
         temperature=0.0,
+        max_tokens=MAX_ANSWER_TOKENS,
         schema=SCHEMA,
     )
 
 
 def retry_request(asked: ModelRequest, reply: str, faults: Sequence[str]) -> ModelRequest:
-    """The same request once more, with the answer that could not be used and what is wrong with it."""
+    """The same request once more, with the answer that could not be used and what is wrong with it.
+
+    It is asked a little more freely: at temperature 0 a model repeats itself to the letter.
+    """
     complaint = (
         f"That answer cannot be used: {'; '.join(faults[:5])}. Give the whole answer again as one JSON object with the "
         f"keys {', '.join(SCHEMA['required'])}, every fact with the exact words of `user` as its quote, nothing else."
@@ -144,16 +162,29 @@ def retry_request(asked: ModelRequest, reply: str, faults: Sequence[str]) -> Mod
         PromptMessage(Role.ASSISTANT, reply[:4_000] or "(nothing)"),
         PromptMessage(Role.USER, complaint),
     ]
-    return ModelRequest(messages, temperature=asked.temperature, schema=asked.schema)
+    return replace(asked, messages=messages, temperature=REPAIR_TEMPERATURE)
 
 
-def _inputs(exchange: Exchange) -> str:
+def unsupported_request(asked: ModelRequest, exchange: Exchange, lost: Sequence[Fact]) -> ModelRequest:
+    """Ask once more for the facts that the person's words do not bear, and for nothing else."""
+    complaint = {
+        "asked_again": "The other facts are kept. Those in `not_kept` are not: their quote is not in `user`, or their "
+        "text says what User did not say. Give only these again in `facts`, the quote copied exactly from `user`, the "
+        "text in User's own words, and every other list empty. Leave out what User did not say.",
+        "not_kept": [fact.text for fact in lost[:10]],
+    }
+    inputs = PromptMessage(Role.USER, _inputs(exchange, complaint))
+    return replace(asked, messages=[asked.messages[0], inputs], temperature=REPAIR_TEMPERATURE)
+
+
+def _inputs(exchange: Exchange, more: Mapping[str, Any] | None = None) -> str:
     inputs = {
         "today": f"{exchange.today.isoformat()} ({exchange.today:%A})",
         "known": [_known(number, memory) for number, memory in enumerate(exchange.known, 1)],
         "earlier": [f"{role}: {_cut(text, EARLIER_CHARACTERS)}" for role, text in exchange.earlier],
         "user": exchange.user,
         "assistant": _cut(exchange.assistant, ASSISTANT_CHARACTERS),
+        **(more or {}),
     }
     return json.dumps(inputs, ensure_ascii=False, indent=0)
 
@@ -176,11 +207,11 @@ def _cut(text: str, longest: int) -> str:
 
 
 def parse(reply: str) -> Extraction:
-    """Read a model's answer: fenced, surrounded by prose, a single object, a list, one object a line, or cut off.
+    """Read a model's answer: fenced, wrapped, in prose, a single object, a list, one object a line, or cut off.
 
-    What is whole in it is taken, the rest named in `faults`. Raises BadReply when it holds no answer at all.
+    What is whole in it is taken, the rest named in `parse_errors`. Raises BadReply when it holds no answer at all.
     """
-    value, whole = _answer_in(reply)
+    value, whole = _read_answer(without_thinking(reply))
     faults = [] if whole else ["the JSON is cut off or broken"]
     if not (value.keys() & _KEYS):
         if value:
@@ -188,7 +219,7 @@ def parse(reply: str) -> Extraction:
         return Extraction(parse_errors=tuple(faults))
     return Extraction(
         _facts(value, faults),
-        _numbers(value.get("confirmed")),
+        _confirmed(value.get("confirmed")),
         _mentions(value.get("ended"), faults),
         _numbers(value.get("outdated")),
         _mentions(value.get("forget"), faults),
@@ -199,8 +230,23 @@ def parse(reply: str) -> Extraction:
 _FACT_KEYS = ("facts", "memories", "memory", "results", "new_facts")
 _KEYS = {*_FACT_KEYS, "confirmed", "ended", "outdated", "forget"}
 _TEXT_KEYS = ("text", "fact", "memory", "content")
-_MAX_BROKEN = 500
-"""So many brackets are tried that open no JSON; beyond, the reply is noise."""
+
+
+def _read_answer(reply: str) -> tuple[dict[str, Any], bool]:
+    """The answer in `reply` and whether it is whole; read once more as nearly JSON where it is not."""
+    try:
+        value, whole = _answer_in(reply)
+        failure = None
+    except BadReply as error:
+        value, whole, failure = {}, False, error
+    if not whole and (rewritten := as_strict_json(reply)) != reply:
+        with suppress(BadReply):
+            again, whole = _answer_in(rewritten)
+            if whole or failure:
+                return again, whole
+    if failure is not None:
+        raise failure
+    return value, whole
 
 
 def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
@@ -208,8 +254,8 @@ def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
     answer: dict[str, Any] | None = None
     facts: list[Any] = []
     broken = False
-    for value in _values_in(reply):
-        if value is _BROKEN:
+    for value in map(unwrapped, values_in(reply)):
+        if value is BROKEN:
             broken = True
         elif _is_fact(value):
             facts.append(value)
@@ -222,48 +268,9 @@ def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
     if facts:
         return {**(answer or {}), "facts": [*_items(answer or {}), *facts]}, not broken
     if answer is None:
-        raise BadReply("The extraction model answered with no JSON.")
+        told = "JSON that cannot be read" if broken or any(f'"{key}"' in reply for key in _KEYS) else "no JSON"
+        raise BadReply(f"The extraction model answered with {told}.")
     return answer, not broken
-
-
-_BROKEN = object()
-
-
-def _values_in(reply: str) -> Iterator[Any]:
-    """Every JSON object or list in `reply` that is no part of another, and _BROKEN for a bracket that opens none.
-
-    Within what is broken only objects are looked for: a list there may be anything, the cues of a fact for one.
-    """
-    failures, at, opening = 0, 0, _OPENING
-    while failures < _MAX_BROKEN and (start := opening.search(reply, at)):
-        try:
-            value, at = _DECODER.raw_decode(reply, start.start())
-        except (ValueError, RecursionError):
-            value, at, opening = _BROKEN, start.end(), _OBJECT
-            failures += 1
-        yield value
-
-
-_OBJECT = re.compile(r"\{(?=\s*+(?:[\"'}/]|$))")
-_OPENING = re.compile(rf"{_OBJECT.pattern}|\[(?=\s*+(?:[\"{{\[\]\d]|$))")
-"""A bracket of prose ("[see above]", "{name}") opens nothing."""
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a key that is given twice, lists are joined, and different values are no value."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        former = found.get(key, value)
-        joined = [*former, *value] if isinstance(former, list) and isinstance(value, list) else None
-        found[key] = value if key not in found or former == value else joined
-    return found
-
-
-def _integer(digits: str) -> int | None:
-    return int(digits) if len(digits) < 10 else None
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, strict=False)
 
 
 def _is_fact(value: object) -> bool:
@@ -352,12 +359,22 @@ def _numbers(value: object) -> tuple[int, ...]:
     for item in given:
         number = item.get("n") if isinstance(item, dict) else item
         if isinstance(number, str) and number.strip().isdecimal():
-            number = _integer(number.strip())
+            number = small_integer(number.strip())
         elif isinstance(number, float) and number.is_integer():
             number = int(number)
         if isinstance(number, int) and not isinstance(number, bool):
             numbers.append(number)
     return tuple(dict.fromkeys(numbers))
+
+
+def _confirmed(value: object) -> tuple[MemoryReference, ...]:
+    """What is said again, with its quotes. A bare number holds where the message repeats the memory itself."""
+    quotes: dict[int, str] = {}
+    for item in value if isinstance(value, list) else [value]:
+        said = item.get("quote") if isinstance(item, dict) else None
+        for number in _numbers(item):
+            quotes.setdefault(number, said.strip() if isinstance(said, str) else "")
+    return tuple(MemoryReference(number, quote) for number, quote in quotes.items())
 
 
 def _mentions(value: object, faults: list[str]) -> tuple[MemoryReference, ...]:

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Embedded, Embedder, LanguageModel
+from memchat.core.protocols import Embedded, Embedder, LanguageModel, ModelRequest
 from memchat.core.types import (
     CATEGORIES,
     Add,
@@ -173,20 +173,44 @@ def _clean(context: LearningContext) -> None:
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
-    """One call, and one more where the answer could not be read whole. The fuller answer, with its own faults if any.
+    """One call, and one more where the answer is not whole or says what the person did not.
 
-    Raises BadReply when neither answer can be read, or nothing in them.
+    Gives the fuller answer, with its own faults if any. Raises BadReply when neither can be read, or nothing in them.
     """
     asked = extraction.request(exchange)
     answer = model.complete(asked).text
     first, faults = _read(answer)
     if first is not None and not faults:
-        return first
+        return _with_supported_facts(model, exchange, first, asked)
     second, faults = _read(model.complete(extraction.retry_request(asked, answer, faults)).text)
     best = max((one for one in (second, first) if one is not None), key=_size, default=None)
     if best is None or (faults and not _size(best)):
         raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
     return best
+
+
+def _with_supported_facts(
+    model: LanguageModel, exchange: Exchange, found: Extraction, asked: ModelRequest
+) -> Extraction:
+    """`found` without what is lost to the evidence gate, and with what a second call makes good of that."""
+    gate = reconcile.EvidenceGate(exchange)
+    lost = gate.lost(found)
+    if not lost:
+        return found
+    kept = tuple(fact for fact in found.facts if fact not in lost)
+    try:
+        again, _ = _read(model.complete(extraction.unsupported_request(asked, exchange, lost)).text)
+    except BadReply:
+        again = None
+    recovered = again.facts if again else ()
+    still = lost if again is None else gate.lost(again)
+    faults = (NOT_SAID,) if still else ()
+    known = {fact.text for fact in kept}
+    facts = kept + tuple(fact for fact in recovered if fact not in still and fact.text not in known)
+    return replace(found, facts=facts, parse_errors=faults)
+
+
+NOT_SAID = "a fact was not in the person's words"
 
 
 def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:

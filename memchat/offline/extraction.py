@@ -45,7 +45,7 @@ class _Answer:
 
     known: Sequence[Known]
     facts: list[dict[str, Any]] = field(default_factory=list)
-    confirmed: list[int] = field(default_factory=list)
+    confirmed: list[dict[str, Any]] = field(default_factory=list)
     ended: list[dict[str, Any]] = field(default_factory=list)
     outdated: list[int] = field(default_factory=list)
     forget: list[dict[str, Any]] = field(default_factory=list)
@@ -160,7 +160,7 @@ def _corrected(message: str, lesson: _Answer) -> str:
             text = _with(new, old, memory.text)
             _add(Statement(text, sentence, category_of(text) or "other", corrects=True), [memory], lesson)
         right = [] if wrong else [memory for memory in lesson.open() if _holds(memory.text, new)]
-        _confirm(right, lesson)
+        _confirm(right, sentence, lesson)
         if wrong or right:
             message = message.replace(sentence, "\n")
     return message
@@ -219,15 +219,15 @@ def _keep(statement: Statement, lesson: _Answer) -> None:
     if statement.needs and not any(statement.needs & memory.stems for memory in lesson.open()):
         return
     if said := [memory for memory in lesson.open() if _says(memory.text, statement.text)]:
-        _confirm(said[:1], lesson)
+        _confirm(said[:1], statement.quote, lesson)
         return
     if not any(normalize(fact["text"]) == normalize(statement.text) for fact in lesson.facts):
         _add(statement, [memory for memory in lesson.open() if _is_replaced_by(memory, statement)], lesson)
 
 
-def _confirm(memories: Iterable[Known], lesson: _Answer) -> None:
+def _confirm(memories: Iterable[Known], quote: str, lesson: _Answer) -> None:
     for memory in memories:
-        lesson.confirmed.append(memory.number)
+        lesson.confirmed.append({"n": memory.number, "quote": quote})
         lesson.settled.add(memory.number)
 
 

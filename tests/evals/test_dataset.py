@@ -141,7 +141,7 @@ RIGHT: dict[str, Any] = {
 WRONG: dict[str, Any] = {
     "Lille": answer(
         fact("The user likes jazz in Lille.", "I live in Lille", category="preference"),
-        fact("The user said something.", "my landlord"),
+        fact("The user has a landlord.", "my landlord"),
         fact("The user is Mr Petit.", "Mr Petit"),
     ),
     "coffee": answer(fact("The user is making coffee.", "Making coffee")),

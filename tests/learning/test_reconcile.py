@@ -23,8 +23,9 @@ from memchat.core.types import (
     Session,
     Source,
 )
+from memchat.learning.evidence import find_quote
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
-from memchat.learning.reconcile import LearningSource, decide, find_quote
+from memchat.learning.reconcile import LearningSource, decide
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -155,9 +156,9 @@ def test_nobody_else_is_a_source_of_facts() -> None:
 
 
 def test_words_that_say_nothing_prove_nothing_unless_they_are_the_whole_answer() -> None:
-    """ "I am" is in most messages; "Me." can be an answer."""
+    """ "I am" is in most messages; "5" can be an answer."""
     assert learned(Fact("User is a pilot.", "I am"), exchange("I am so tired")) is None
-    assert learned(Fact("User cooks at home.", "Me."), exchange("Me.")) is not None
+    assert learned(Fact("User is so tired.", "I am"), exchange("I am so tired")) is None
     assert learned(Fact("User has 5 children.", "5"), exchange("5, why?")) is not None
 
 
@@ -247,7 +248,9 @@ def test_a_year_may_come_from_what_is_remembered() -> None:
 def test_categories_are_those_of_the_profile_whatever_their_case() -> None:
     """Anything else is 'other'."""
     for given_, kept in (("billing", "Billing"), ("BILLING", "Billing"), ("work", "other")):
-        added = learned(Fact("x y", "tea", category=given_), exchange("tea", categories=("Billing", "Shipping")))
+        added = learned(
+            Fact("User drinks tea.", "tea", category=given_), exchange("tea", categories=("Billing", "Shipping"))
+        )
         assert added is not None
         assert added.draft.category == kept
 
@@ -330,10 +333,12 @@ def test_a_scope_that_is_given_is_not_for_the_model_to_choose() -> None:
 
 def test_what_is_said_again_is_confirmed_and_what_hung_on_a_change_is_doubted() -> None:
     """Each once, and neither for what is replaced."""
-    heard = exchange("I moved to Lyon", known(1), known(2, "User commutes by tram."), known(3, "User has a cat."))
+    said = "I moved to Lyon, and I still have my cat"
+    memories = ("User lives in Berlin.", "User commutes by tram.", "User has a cat.", "User likes tea.")
+    heard = exchange(said, *(known(number, text) for number, text in enumerate(memories, 1)))
     found = Extraction(
         (Fact("User lives in Lyon.", "I moved to Lyon", replaces=(1,)),),
-        confirmed=(3, 3, 1, 9),
+        confirmed=(*(MemoryReference(n, "I still have my cat") for n in (3, 3, 1, 9)), MemoryReference(4, "I said it")),
         outdated=(2, 1, 3, 9),
     )
     assert [type(decision) for decision in decided(found, heard)] == [Add, Confirm, MarkOutdated]
@@ -361,7 +366,7 @@ def test_what_is_replaced_and_ended_is_handled_once() -> None:
     found = Extraction(
         (Fact("User lives in Lyon.", "to Lyon", replaces=(1,)),),
         ended=(MemoryReference(1, "from Berlin"),),
-        confirmed=(1,),
+        confirmed=(MemoryReference(1, "from Berlin"),),
         outdated=(1,),
     )
     assert [type(decision) for decision in decided(found, heard)] == [Add]
@@ -450,6 +455,8 @@ def test_a_conversation_teaches_its_person_else_its_agent_else_itself() -> None:
 def test_where_nobody_is_named_every_fact_has_the_owners_scope() -> None:
     """A model cannot hand it to somebody else."""
     for owner in (Owner.agent("bot"), Owner(Scope.SESSION, "s1")):
-        added = learned(Fact("x y", "tea", scope=Scope.USER), exchange("tea"), LearningSource(owner, "s1", "m1", "x"))
+        added = learned(
+            Fact("User drinks tea.", "tea", scope=Scope.USER), exchange("tea"), LearningSource(owner, "s1", "m1", "x")
+        )
         assert added is not None
         assert (added.draft.owner.kind, added.draft.scope) == (owner.kind, owner.kind)

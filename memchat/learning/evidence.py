@@ -1,0 +1,117 @@
+"""Finding the person's own words that a model quotes, in spite of typography, markup and what was left out."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from memchat.text.normalize import is_unspaced
+
+_STYLES = "\ufe0e\ufe0f"
+_EMPHASIS = "*_`~"
+_TAG = re.compile(
+    r"</?(?:a|b|br|code|del|em|font|h[1-6]|i|ins|kbd|li|mark|p|q|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.I
+)
+_ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:…|\.{3,})\s*\]|…|\.{3,})\s*")
+_DOTS = re.compile(r"…|\.{2,}")
+_LONGEST_GAP = 300
+"""What an ellipsis in a quote may stand for, in characters."""
+_SAME = {
+    **dict.fromkeys("“”„‟«»″", '"'),
+    **dict.fromkeys("‘’‚‛‹›`´ʼ′", "'"),
+    **dict.fromkeys("‐‑‒–—―−", "-"),
+}
+_EDGES = " \"'.,;:!?。、"
+
+
+def find_quote(quote: str, said: str) -> str | None:
+    """The run of `said` that `quote` copies, white space, case, markup and typographic marks aside; None without one.
+
+    It begins and ends where a word does, in scripts that part words, and holds more than punctuation. An ellipsis in
+    the quote may stand for words in between.
+    """
+    return QuotedMessage(said).find(quote)
+
+
+class QuotedMessage:
+    """What was said, prepared once for every quote that is looked for in it."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+        self._plain, self._places = _plain(said)
+
+    def find(self, quote: str) -> str | None:
+        """See `find_quote`."""
+        span = self._span(_plain(quote)[0].strip(_EDGES)) or self._abridged(quote)
+        if span is None:
+            return None
+        start, after = span
+        end = self._places[after] if after < len(self._places) else len(self._said)
+        found = self._said[self._places[start] : end].rstrip()
+        marks = found[len(found.rstrip(_EMPHASIS)) :]
+        # Marks that close what was opened before the quote are no part of it; those of a pair within it are.
+        return found if found.count(marks) > 1 else found.removesuffix(marks).rstrip()
+
+    def _abridged(self, quote: str) -> tuple[int, int] | None:
+        parts = [_plain(part)[0].strip(_EDGES) for part in _ELLIPSIS.split(quote)]
+        parts = [part for part in parts if part]
+        if len(parts) < 2:
+            return None
+        first = span = self._span(parts[0])
+        for part in parts[1:]:
+            if (
+                span is None
+                or (following := self._span(part, span[1])) is None
+                or following[0] - span[1] > _LONGEST_GAP
+            ):
+                return None
+            span = following
+        return (first[0], span[1]) if first and span else None
+
+    def _span(self, wanted: str, begin: int = 0) -> tuple[int, int] | None:
+        if not any(unicodedata.category(character)[0] in "LNS" for character in wanted):
+            return None
+        at = self._plain.find(wanted, begin)
+        while at >= 0 and not (self._parts(at) and self._parts(at + len(wanted))):
+            at = self._plain.find(wanted, at + 1)
+        return None if at < 0 else (at, at + len(wanted))
+
+    def _parts(self, at: int) -> bool:
+        """Whether it may be cut where the plain character `at` begins: not within a word, where words are parted."""
+        places = self._places
+        if at == 0 or at == len(places):
+            return True
+        before, after = self._said[places[at - 1]], self._said[places[at]]
+        if places[at - 1] == places[at] or unicodedata.combining(after):
+            return False
+        return not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after)
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """`text` for comparing, and for each of its characters the place in `text` it came from."""
+    plain: list[str] = []
+    places: list[int] = []
+    for place, character in _without_markup(text):
+        if character.isspace():
+            if plain and plain[-1] != " ":
+                plain.append(" ")
+                places.append(place)
+            continue
+        if unicodedata.category(character) == "Cf" or character in _STYLES:
+            continue
+        # Taken apart, composed and combining spellings of a letter are the same.
+        apart = unicodedata.normalize("NFKD", _SAME.get(character, character)).casefold()
+        for folded in unicodedata.normalize("NFKD", apart):
+            plain.append(_SAME.get(folded, folded))
+            places.append(place)
+    return "".join(plain), places
+
+
+def _without_markup(text: str) -> Iterator[tuple[int, str]]:
+    """The characters of `text` with their places, without tags and marks of emphasis; dots in a row are a space."""
+    tags = {place for tag in _TAG.finditer(text) for place in range(*tag.span())}
+    dots = {place for run in _DOTS.finditer(text) for place in range(*run.span())}
+    for place, character in enumerate(text):
+        if place in dots:
+            yield place, " "
+        elif place not in tags and character not in _EMPHASIS:
+            yield place, character

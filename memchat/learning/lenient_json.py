@@ -1,0 +1,137 @@
+"""JSON as models write it: in prose, in fences, wrapped, in Python's spelling, with a comma too many."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+_MAX_BROKEN = 500
+"""So many brackets are tried that open no JSON; beyond, the reply is noise."""
+_MAX_WRAPPINGS = 4
+
+BROKEN = object()
+
+
+def values_in(reply: str) -> Iterator[Any]:
+    """Every JSON object or list in `reply` that is no part of another, and BROKEN for a bracket that opens none.
+
+    Within what is broken only objects are looked for: a list there may be anything, the cues of a fact for one.
+    """
+    failures, at, opening = 0, 0, _OPENING
+    while failures < _MAX_BROKEN and (start := opening.search(reply, at)):
+        try:
+            value, at = _DECODER.raw_decode(reply, start.start())
+        except (ValueError, RecursionError):
+            value, at, opening = BROKEN, start.end(), _OBJECT
+            failures += 1
+        yield value
+
+
+_OBJECT = re.compile(r"\{(?=\s*+(?:[\"'}/]|$))")
+_OPENING = re.compile(rf"{_OBJECT.pattern}|\[(?=\s*+(?:[\"{{\[\]\d]|$))")
+"""A bracket of prose ("[see above]", "{name}") opens nothing."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a key that is given twice, lists are joined, and different values are no value."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        former = found.get(key, value)
+        joined = [*former, *value] if isinstance(former, list) and isinstance(value, list) else None
+        found[key] = value if key not in found or former == value else joined
+    return found
+
+
+def small_integer(digits: str) -> int | None:
+    return int(digits) if len(digits) < 10 else None
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=small_integer, strict=False)
+
+
+_THINKING = re.compile(r"(?is)<(think|thinking|thought|reasoning)>.*?(?:</\1\s*>|\Z(?<=>))")
+
+
+def without_thinking(reply: str) -> str:
+    """`reply` without what the model wrote for itself, before its answer or after it."""
+    opened = _THINKING.sub("", reply)
+    # The opening tag may have been part of the prompt.
+    before, tag, after = opened.rpartition("</think>")
+    return after if tag and "{" in after else before or opened
+
+
+_WRAPPERS = (
+    "response",
+    "answer",
+    "result",
+    "output",
+    "reply",
+    "data",
+    "json",
+    "extraction",
+    "function",
+    "arguments",
+    "parameters",
+    "input",
+    "tool_calls",
+)
+
+
+def unwrapped(value: Any) -> Any:
+    """What a model was asked for, out of {"response": ...}, a tool call, or a string of JSON; else `value` itself."""
+    for _ in range(_MAX_WRAPPINGS):
+        inner = value
+        if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], dict):
+            inner = inner[0]
+        if isinstance(inner, dict):
+            inner = next((inner[key] for key in _WRAPPERS if isinstance(inner.get(key), dict | str | list)), inner)
+        if isinstance(inner, str):
+            inner = _decoded(inner)
+        wrapped = isinstance(value, dict) and not value.keys() - {*_WRAPPERS, "name", "type", "id", "index"}
+        called = isinstance(value, list) and isinstance(inner, dict) and inner is not value[0]
+        if not (wrapped or called) or not (isinstance(inner, dict) or (isinstance(inner, list) and inner)):
+            return value
+        value = inner
+    return value
+
+
+def _decoded(text: str) -> Any:
+    with suppress(ValueError, RecursionError):
+        return _DECODER.decode(text)
+    with suppress(ValueError, RecursionError):
+        return _DECODER.decode(as_strict_json(text))
+    return None
+
+
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
+_SPELLING = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|,(?=\s*+[}\]])|\b(?:True|False|None)\b', re.DOTALL)
+
+
+def as_strict_json(reply: str) -> str:
+    """`reply` with Python's quotes and words, and commas too many, written as JSON has them.
+
+    A string of JSON is decoded. Nothing is closed or completed: what is cut off stays cut off.
+    """
+    if reply.strip().startswith('"'):
+        with suppress(ValueError, RecursionError):
+            decoded = json.loads(reply.strip(), strict=False)
+            return decoded if isinstance(decoded, str) else reply
+    start = _OPENING.search(reply)
+    if start is None:
+        return reply
+    return reply[: start.start()] + _SPELLING.sub(_respelled, reply[start.start() :])
+
+
+def _respelled(match: re.Match[str]) -> str:
+    token = match[0]
+    if token.startswith("'"):
+        inner = re.sub(
+            r'\\(.)|(")', lambda m: '\\"' if m[2] or m[1] == '"' else _escaped(m[1]), token[1:-1], flags=re.DOTALL
+        )
+        return f'"{inner}"'
+    return "" if token == "," else _PYTHON.get(token, token)
+
+
+def _escaped(character: str) -> str:
+    return character if character == "'" else f"\\{character}"

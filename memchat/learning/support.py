@@ -1,0 +1,214 @@
+"""Whether what a model wrote is borne by what the person said: its words and names, and whether it reads as a wish."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+from memchat.core.types import Role
+from memchat.learning.extraction import SCHEMA, Exchange, Fact
+from memchat.learning.numbers import NumberCheck, has_number, with_plain_digits
+from memchat.text.normalize import STOP_WORDS, is_unspaced, normalize, words
+
+ABOUT_THE_PERSON = re.compile(
+    r"(?:the )?user(?:['’]s)?\b|(?:der|die|des|dem) nutzer\w*|nutzer|(?:el|la|del|al) usuari[oa]|usuari[oa]"
+    r"|(?:de )?l['’]utilisat\w+|l['’]utente|(?:o|a|do|da) usuári[oa]|de gebruiker|ユーザー?|用户|使用者|사용자",
+    re.IGNORECASE,
+)
+MAX_LINE_OF_REPLY = 4
+"""A run of the assistant's reply with so many words or more is a copy of it."""
+LONG_NUMBER = 5
+"""In digits: no year and no time."""
+
+_SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
+_FORM_WORDS = frozenset(
+    """
+    user users person about also another any currently just not no now that there these those too very really
+    wants want wanted wishes wish would born age aged old likes like prefers prefer asks ask asked called named
+    name lives live living works work working uses use using has have having owns own got goes says said plans
+    plan speaks calls being been are were was their theirs them they its his her into from with than then who
+    which new still monday tuesday wednesday thursday friday saturday sunday january february march april may
+    june july august september october november december week month year day today yesterday tomorrow der die
+    das den dem des ein eine einen einem einer und oder ist sind war hat haben heißt heisst möchte will soll
+    nicht kein keine seit mit von vom für auf aus bei zum zur als auch jetzt wohnt lebt arbeitet mag nutzt
+    nutzer montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar märz mai juni juli oktober
+    dezember woche el la los las un una unos unas y o es son está están tiene que con por para del al se su sus
+    ya como usuario usuaria quiere prefiere vive trabaja llama gusta le lunes martes miércoles jueves viernes
+    sábado domingo enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre les
+    une et ou est sont qui avec pour dans sur sa ses pas veut préfère habite vit travaille aime utilisateur
+    utilisatrice janvier février mars avril juin juillet août septembre octobre novembre décembre il lo gli uno
+    e ha di da per suo sua non utente vuole preferisce lavora os as um uma tem com do em seu não usuário usuária
+    quer prefere mora trabalha gosta
+    """.split()
+)
+"""Words with which a model turns what somebody says into a sentence about them; they prove nothing."""
+_GERMAN = re.compile(
+    r"\b(?:der|die|des|dem) nutzer|\bnutzer|\b(?:und|ist|nicht|einen?|wohnt|seit|für)\b", re.IGNORECASE
+)
+_SCHEMA_WORDS = frozenset({"quote", "text", "fact", "none", "null", "string", "facts", *SCHEMA["required"]})
+_LASTING = re.compile(
+    r"\b(?:please|always|never|from now on|going forward|whenever|in future|don['’]?t|do not|no more|stop|call me"
+    r"|avoid|should|must|wants?|wish\w*|would (?:like|rather)|prefers?|asks?|asked|likes? (?:to be|it when|answers"
+    r"|replies)|addressed|called|goes by|pronouns?|bitte|immer|nie|niemals|ab jetzt|künftig|möchte|soll\w*|will"
+    r"|wünsch\w*|bevorzug\w*|duz\w*|siez\w*|genannt|keine|por favor|siempre|nunca|a partir de ahora|quier\w*"
+    r"|prefier\w*|dese\w*|pid\w*|tut[eé]\w*|s['’]il (?:te|vous)|toujours|jamais|désormais|veut|veux|souhait\w*"
+    r"|préf[eè]r\w*|demand\w*|tuto\w*|appel\w*|per favore|sempre|mai|d['’]ora in poi|vuole|voglio|vorr\w*"
+    r"|prefer\w*|chied\w*|chiam\w*|a partir de agora|quer\w*|pe[dç]\w*|chamad\w*|alsjeblieft|altijd|nooit|wil"
+    r"|wens\w*|chc\w*|prosz\w*|prosi\w*|zawsze|nigdy|prefer\w*|istiyor\w*|lütfen|asla|vill|önskar|ønsker|alltid"
+    r"|aldrig|haluaa|aina|kér\w*|mindig|vrea|dorește|ingin|selalu|jangan|muốn|luôn|đừng)\b|хоч|хот|просит|прошу"
+    r"|предпоч|всегда|никогда|пожалуйста|обращай|завжди|будь ласка|θέλ|προτιμ|πάντα|يريد|أريد|يفضل|دائم|רוצ|תמיד"
+    r"|मुझे|हमेशा|चाह|เสมอ|ต้องการ|กรุณา|ください|下さい|ほしい|欲しい|希望|好[みむ]|いつも|必ず|今後|しないで|話して|呼んで|使って|答えて|して。?$|敬語|タメ口|请|請"
+    r"|总是|一直|以后|不要|希望|想要|要求|用.{0,6}回答|叫我|해 ?줘|해주세요|항상|원하|선호|말아",
+    re.IGNORECASE,
+)
+"""How a lasting wish is put, by the person ("always", "please") or about them ("User wants")."""
+_NEVER_A_WISH = frozenset({"place", "health", "relationship", "event", "plan", "project", "work"})
+
+
+class SupportCheck:
+    """What one exchange bears out: prepared once, asked for every fact."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._said = exchange.user
+        theirs = (text for role, text in exchange.earlier if role is Role.USER)
+        replies = (exchange.assistant, *(text for role, text in exchange.earlier if role is not Role.USER))
+        self._message = _vocabulary((exchange.user,))
+        self._own = _vocabulary((exchange.user, *theirs, *(memory.text for memory in exchange.known)))
+        self._replies = _vocabulary(replies)
+        self._replied = f" {normalize(exchange.assistant)} "
+        self._numbers = NumberCheck(exchange)
+        self._counts = has_number(exchange.user)
+
+    def bears(self, fact: Fact, quote: str) -> bool:
+        """Whether `fact` may be kept: its `quote` from the message says something, and bears what the text says."""
+        return (
+            _is_informative(quote, self._said)
+            and normalize(fact.text) not in _SCHEMA_WORDS
+            and self._numbers.supports(fact)
+            and not self._copies_the_reply(fact.text)
+            and self.bears_words(fact.text)
+        )
+
+    def bears_words(self, text: str, share: float = 0.5) -> bool:
+        """Whether at least `share` of what `text` says was said by the person, and no name in it is made up.
+
+        A name may come from the assistant where the rest is the person's: "the second one" was "the Ritz".
+        """
+        said = units(text)
+        own = {unit for unit in said if _is_in(unit, self._own)}
+        # The check of numbers has passed: one as long as this was said, in other groups; a short one may be reckoned.
+        own |= {unit for unit in said if unit.isdecimal() and len(unit) >= LONG_NUMBER}
+        said -= {unit for unit in said - own if unit.isdecimal()}
+        if not said:
+            return self._bears_little(text)
+        if not own or len(own) < share * len(said):
+            return False
+        unsaid = said - own
+        strange = {unit for unit in unsaid if not _is_in(unit, self._replies)}
+        return len(unsaid - strange) <= len(own) and not strange & _names(text)
+
+    def _bears_little(self, text: str) -> bool:
+        """Of a text with no long word: its short names were said ("Al"), or its numbers can be."""
+        short = {word for name in _capitalized(text) for word in words(_folded(name))}
+        if short:
+            return all(_is_in(word, self._own) for word in short)
+        return any(word.isdecimal() for word in words(text)) and self._counts
+
+    def restates(self, text: str) -> bool:
+        """Whether the message itself says all that `text` does."""
+        said = units(text)
+        return bool(said) and all(_is_in(unit, self._message) for unit in said)
+
+    def _copies_the_reply(self, text: str) -> bool:
+        plain = normalize(text)
+        return (
+            len(words(plain)) >= MAX_LINE_OF_REPLY
+            and f" {plain} " in self._replied
+            and plain not in normalize(self._said)
+        )
+
+
+def reads_as_wish(fact: Fact, quote: str) -> bool:
+    """Whether a fact is put as a wish, so that it may stand among those about how to be answered."""
+    return fact.category not in _NEVER_A_WISH and _LASTING.search(f"{quote}\n{fact.text}") is not None
+
+
+def units(text: str) -> set[str]:
+    """What of `text` must have been said: its words but for those of form; of scripts without spaces, characters."""
+    plain = _folded(ABOUT_THE_PERSON.sub(" ", text))
+    found: set[str] = set()
+    for word in words(plain):
+        if is_unspaced(word[0]):
+            found.update(character for character in word if _says_something(character))
+        elif word not in _form_words() and (len(word) > 2 or word.isdecimal() or not word.isascii()):
+            found.add(word)
+    return found
+
+
+def _says_something(character: str) -> bool:
+    """Hiragana and vowel signs inflect; Han, Katakana, Hangul and consonants say what is meant."""
+    return character.isalnum() and not "\u3040" <= character <= "\u309f"
+
+
+def _is_informative(quote: str, said: str) -> bool:
+    """Whether `quote` is more than words like "I am", or all that was said."""
+    return any(word not in _SAYS_NOTHING for word in words(quote)) or words(quote) in ([], words(said))
+
+
+def _vocabulary(texts: Iterable[str]) -> dict[str, set[str]]:
+    """Words by their first character, and single characters of unspaced scripts."""
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        for word in words(_folded(text)):
+            for part in word if is_unspaced(word[0]) else (word,):
+                found.setdefault(part[0], set()).add(part)
+    return found
+
+
+def _is_in(unit: str, vocabulary: dict[str, set[str]]) -> bool:
+    if unit in vocabulary.get(unit[0], ()):
+        return True
+    if len(unit) < 3 or unit.isdecimal():
+        return False
+    if unit.startswith("ge") and len(unit) > 5 and _is_in(unit[2:], vocabulary):
+        return True  # A participle, in German and Dutch.
+    if unit.isascii() or len(unit) > 6:
+        return any(_is_inflected(unit, other) for other in vocabulary.get(unit[0], ()))
+    # Arabic and Hebrew inflect in front as well.
+    return any(
+        _is_inflected(unit, other) or _shares_stem(unit, other) for same in vocabulary.values() for other in same
+    )
+
+
+def _is_inflected(word: str, other: str) -> bool:
+    """Whether two words begin alike and differ in an ending."""
+    shorter, longer = sorted((word, other), key=len)
+    same = next((at for at, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
+    return same >= 3 and same >= 0.55 * len(longer) and len(shorter) - same <= 2
+
+
+def _shares_stem(word: str, other: str) -> bool:
+    return len(other) >= 3 and (word[1:] in other or other[1:] in word) and abs(len(word) - len(other)) <= 2
+
+
+def _names(text: str) -> set[str]:
+    """Words with a capital that do not begin a sentence; none in German, where every noun has one."""
+    if _GERMAN.search(text):
+        return set()
+    return {unit for word in _capitalized(text) for unit in units(word)}
+
+
+def _capitalized(text: str) -> list[str]:
+    inner = re.findall(r"(?<=[^.!?:\s] )([^\W\d_]\w*)", ABOUT_THE_PERSON.sub("User", text))
+    return [word for word in inner if word[0].isupper()]
+
+
+@cache
+def _form_words() -> frozenset[str]:
+    return frozenset(map(_folded, _FORM_WORDS)) | STOP_WORDS
+
+
+def _folded(text: str) -> str:
+    """`text` in lower case without accents, so that a name may be spelled either way."""
+    apart = unicodedata.normalize("NFKD", with_plain_digits(text).casefold())
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
