@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +20,7 @@ from memchat.cli.formatting import (
     reason_of,
     rows,
 )
+from memchat.cli.imports import import_
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import (
     Category,
@@ -40,12 +40,12 @@ from memchat.cli.options import (
 )
 from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_note
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
-from memchat.errors import MemchatError, UsageError
+from memchat.errors import UsageError
 from memchat.repl.notifications import remember_lines
 from memchat.storage.memory_listing import Sort, listed, listed_json
-from memchat.storage.serialization import ImportParser, memory_json, moment_json, record_json
+from memchat.storage.serialization import memory_json, moment_json, record_json
 from memchat.storage.short_ids import memory_ids, short_ids
-from memchat.storage.transfer import Imported, Transfer, with_owner
+from memchat.storage.transfer import Transfer
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -314,47 +314,7 @@ def export(
         return Result(data, as_json=as_json, lines=not as_json, exit_code=1 if lost else 0)
 
 
-@app.command("import", cls=Command)
-def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is standard input.")],
-    *,
-    user: User = None,
-    as_json: Json = False,
-) -> Result:
-    """Restore an export, or take in memories from elsewhere.
-
-    Memories exported by memchat come back with their ids, times, versions, evidence and owners; with --user they become
-    that person's. Other files may hold a text on each line, or JSON: objects with "text" or "memory" and, if need be,
-    "category", "metadata", "created_at", one a line, in an array, or under "results". Where they name another "user_id"
-    than yours, --user must say whose they become. What is there already stays.
-    """
-    text = _read(file)
-    with open_app(user) as app:
-        owner = Owner.user(app.settings.user)
-        read = ImportParser(owner, app.clock(), app.memory_service.clean).read(text)
-        others = sorted({record.user for record in read if record.user not in {None, owner.name}})
-        if others and user is None:
-            raise UsageError(
-                f"{file} names another user than {owner.name}: {_some(others)}. Nothing was imported.",
-                hint=f"Say whose the memories become: --user {others[0]}, or --user {owner.name}.",
-            )
-        records = [app.memory_service.masked_record(record) for record in read]
-        if user is not None:
-            records = [with_owner(record, owner) for record in records]
-        if len(records) > 1_000:
-            print_note(f"Importing {len(records)} memories…")
-        came = _transfer(app).restore(records, app.embedder) if records else Imported((), 0)
-        lines = (Line(f"{pluralize(len(came.ids), 'memory', 'memories')} imported, {came.known} were there already."),)
-        notes = (f"What the file has of {_some(others)} is of {owner.name} here.",) if others else ()
-        data = {"imported": len(came.ids), "known": came.known, "ids": list(came.ids)}
-        return Result(data, lines, notes, as_json)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
-
-
+app.command("import", cls=Command)(import_)
 app.command("forget", cls=Command)(forget)
 
 
@@ -377,14 +337,6 @@ def _refuse_former(memory: Memory) -> None:
 
 def _transfer(app: "App") -> Transfer:
     return Transfer(app.store.memories)
-
-
-def _read(file: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise MemchatError(f"{file} cannot be read: {error.strerror}.") from error
-    return raw.decode("utf-8-sig", errors="replace")
 
 
 def _versions(app: "App", memory: Memory) -> list[Memory]:

@@ -173,13 +173,18 @@ def parse_day(text: str | None, option: str) -> date | None:
         raise UsageError(f"{option} wants a day, not {text!r}.", hint=f"As in: {option} 2026-06-01") from None
 
 
+_DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+
+
 def parse_expiry(text: str | None, option: str, now: datetime) -> datetime | None:
-    """A moment from a day (its beginning, local time), a day and time, or a span like 12h, 30d, 8w."""
+    """A moment from a day (kept through it, local time), a day and time, or a span like 12h, 30d, 8w."""
     if text is None:
         return None
     if match := _SPAN.fullmatch(text.strip().lower()):
         return now + timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
+        if _DAY.fullmatch(text.strip()):
+            return (datetime.fromisoformat(text.strip()) + timedelta(days=1)).astimezone(UTC)
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         hint = f"As in: {option} 2026-12-31, or {option} 30d for thirty days."

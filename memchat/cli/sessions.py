@@ -8,6 +8,7 @@ import typer
 from memchat.chat.transcript_export import conversation_json, message_json, session_json
 from memchat.cli.forget import ErasurePlan, execute
 from memchat.cli.formatting import local, pluralize
+from memchat.cli.imports import import_
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import DryRun, Json, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
@@ -122,6 +123,9 @@ def export(
         found = [session for session in named if agent in {None, session.agent}]
         data = [conversation_json(session, transcripts.messages(session.id)) for session in found]
         return Result(data, as_json=as_json, lines=not as_json)
+
+
+app.command("import", cls=Command)(import_)
 
 
 @app.command(cls=Command)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeGuard
+from urllib.parse import quote
 
 MetadataValue = str | int | float | bool
 Metadata = Mapping[str, MetadataValue]
@@ -77,6 +78,14 @@ class Owner:
     @classmethod
     def agent(cls, name: str) -> "Owner":
         return cls(Scope.AGENT, name)
+
+
+def run_session(user: str | None, agent: str | None, run: str | None) -> str:
+    """The id of the session of a program's run. No two people or agents share one, whatever they call their runs."""
+    whose = quote(user or "", safe="")
+    if user is None and agent is not None:
+        whose = "/" + quote(agent, safe="")
+    return f"{quote(run or '', safe=' :.')}@{whose}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 from uuid import UUID
 
 from memchat.core.protocols import MemoryFilter
@@ -22,6 +22,7 @@ from memchat.core.types import (
     Scope,
     Session,
     is_plain,
+    run_session,
 )
 from memchat.errors import UsageError
 from memchat.recall.retriever import Hit
@@ -68,11 +69,8 @@ class EntityIds:
 
     @property
     def session_name(self) -> str:
-        """The id of the run's session. No two people or agents share one, whatever they call their runs."""
-        whose = quote(self.user or "", safe="")
-        if self.user is None and self.agent is not None:
-            whose = "/" + quote(self.agent, safe="")
-        return f"{quote(self.run or '', safe=' :.')}@{whose}"
+        """The id of the run's session."""
+        return run_session(self.user, self.agent, self.run)
 
     def filter(self, narrowing: "Filters", *, all_sessions: bool = False, expired: bool = False) -> MemoryFilter:
         """What of it a reader means. `all_sessions` takes the memories of runs in where no run is named."""

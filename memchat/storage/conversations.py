@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from memchat.core.protocols import Clock
@@ -304,6 +305,28 @@ class ConversationRepository:
             self._insert(message, private=session.private)
         return message
 
+    def restore(self, session: Session, messages: Sequence[Message], terms: LearningOptions | None) -> int:
+        """Store a conversation that was held elsewhere, in one transaction; returns how many messages are new.
+
+        Each message is stored once under its id, however often it comes. With `terms` those of the user that are new
+        wait to be learned from. Raises UsageError where the session is somebody else's.
+        """
+        with self._db.transaction():
+            known = {row["id"] for row in self._db.rows("SELECT id FROM messages WHERE session_id = ?", (session.id,))}
+            fresh = [message for message in messages if message.id not in known]
+            if fresh:
+                self._insert_session(session)
+            for message in fresh:
+                self._insert(message, private=session.private)
+                if terms is not None and message.role is Role.USER and not session.private:
+                    self._enqueue(session.user, message, terms)
+                    self._db.execute(
+                        """UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL, due_at = ?
+                            WHERE user_message_id = ?""",
+                        (format_time(self._clock()), message.id),
+                    )
+        return len(fresh)
+
     def set_private(self, session: Session, private: bool) -> None:
         """From now on `session` is private, or is no longer, whoever takes it up."""
         self._db.execute("UPDATE sessions SET private = ? WHERE id = ?", (private, session.id))
@@ -312,13 +335,25 @@ class ConversationRepository:
         self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (fix_surrogates(title), session.id))
 
     def _keep_session(self, session: Session, first_words: str) -> None:
-        now = format_time(self._clock())
-        title = " ".join(first_words.split())
+        now = self._clock()
+        self._insert_session(replace(session, title=first_words, started_at=now, last_at=now))
+
+    def _insert_session(self, session: Session) -> None:
+        """Store `session`, or the time of its last use where it is stored already."""
         kept = self._db.execute(
             """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at, origin)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET last_at = excluded.last_at WHERE user = excluded.user""",
-            (session.id, session.user, session.agent, title[:TITLE_LENGTH], session.private, now, now, session.origin),
+                ON CONFLICT (id) DO UPDATE SET last_at = max(last_at, excluded.last_at) WHERE user = excluded.user""",
+            (
+                session.id,
+                session.user,
+                session.agent,
+                " ".join(session.title.split())[:TITLE_LENGTH],
+                session.private,
+                format_time(session.started_at),
+                format_time(session.last_at),
+                session.origin,
+            ),
         )
         if not kept:
             raise UsageError(f"The session {session.id} is somebody else's.", hint="Choose another --session.")

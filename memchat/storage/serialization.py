@@ -22,7 +22,6 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from memchat.core.types import (
-    CATEGORIES,
     Change,
     Event,
     Evidence,
@@ -36,12 +35,10 @@ from memchat.core.types import (
 )
 from memchat.errors import UsageError
 from memchat.storage.memory_rows import format_time
-from memchat.storage.memory_writer import new_id
 from memchat.text.normalize import fix_surrogates
 
 Read = TypeVar("Read")
 
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 _PLANNED_END_IN_REASON = re.compile(r"(?:^|; )it was to end on (\d{4}-\d\d-\d\d)$")
 """How exports of the first versions say the planned end, which has had a key of its own since."""
 
@@ -118,83 +115,12 @@ def moment_json(moment: datetime) -> str:
 # Reading.
 
 
-@dataclass(frozen=True, slots=True)
-class ImportParser:
-    """Reads what is to be imported. `owner` and `now` are for texts that bring none; `clean` goes over their words."""
-
-    owner: Owner
-    now: datetime
-    clean: Callable[[str], str]
-
-    def read(self, text: str) -> list[Record]:
-        """The records in `text`: exported JSON Lines, others' JSON, or plain text with a memory on each line.
-
-        Raises UsageError that names the line, before anything is done.
-        """
-        if (whole := _whole(text)) is not None:
-            return [self._record(entry, f"Entry {number}") for number, entry in enumerate(whole, 1)]
-        records = []
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                records.append(self._line(line.strip(), f"Line {number}"))
-        return records
-
-    def _line(self, line: str, place: str) -> Record:
-        if not line.startswith("{"):
-            return self._parse_generic({"text": _BULLET.sub("", line)}, place)
-        try:
-            return self._record(json.loads(line), place)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{place} is not valid JSON: {error.msg}.", hint="Nothing was imported.") from error
-
-    def _record(self, entry: object, place: str) -> Record:
-        if isinstance(entry, str):
-            entry = {"text": entry}
-        if not isinstance(entry, dict):
-            raise UsageError(f"{place} is no memory.", hint=_EXPECTED)
-        if "owner" not in entry or "created_at" not in entry:
-            return self._parse_generic(entry, place)
-        try:
-            return Record(_memory(entry), [_change(entry["id"], change) for change in entry.get("changes", ())])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"{place} cannot be read: {_reason(error)}.", hint=_EXPECTED) from error
-
-    def _parse_generic(self, entry: Mapping[str, Any], place: str) -> Record:
-        text = entry.get("text") or entry.get("memory")
-        if not isinstance(text, str) or not text.strip():
-            raise UsageError(f"{place} has no text.", hint=_EXPECTED)
-        category = entry.get("category")
-        created = _given_moment(entry.get("created_at")) or self.now
-        memory = Memory(
-            id=new_id(),
-            owner=self.owner,
-            text=self.clean(text),
-            scope=self.owner.kind,
-            category=category if category in CATEGORIES else "other",
-            created_at=created,
-            updated_at=_given_moment(entry.get("updated_at")) or created,
-            metadata=_plain_metadata(entry.get("metadata")),
-            source=Source.IMPORTED,
-        )
-        told = Change(0, memory.id, Event.ADD, self.now, None, memory.text, "imported")
-        user = entry.get("user_id")
-        return Record(memory, (told,), user if isinstance(user, str) and user else None)
-
-
-_EXPECTED = "Nothing was imported. A line is a plain text, or JSON with a text: see memchat memories import --help."
-
-
-def _whole(text: str) -> list[Any] | None:
-    """The entries of a text that is one JSON value as other programs export it; None for anything else."""
-    if not text.lstrip().startswith(("[", "{")):
-        return None
+def parse_record(entry: Mapping[str, Any]) -> Record:
+    """A line of an export. Raises UsageError that says what is wrong with it."""
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    if isinstance(value, dict):
-        value = next((value[key] for key in ("results", "memories") if key in value), [value])
-    return value if isinstance(value, list) else None
+        return Record(_memory(entry), [_change(entry["id"], change) for change in entry.get("changes", ())])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"cannot be read: {_reason(error)}") from error
 
 
 def _memory(entry: Mapping[str, Any]) -> Memory:
@@ -209,7 +135,7 @@ def _memory(entry: Mapping[str, Any]) -> Memory:
         updated_at=_moment(entry["updated_at"]),
         session_id=_maybe(entry.get("session"), _required_text),
         agent=_maybe(entry.get("agent"), _required_text),
-        metadata=_plain_metadata(entry.get("metadata")),
+        metadata=plain_pairs(entry.get("metadata")),
         valid_from=_maybe(entry.get("valid_from"), date.fromisoformat),
         valid_to=_maybe(entry.get("valid_to"), date.fromisoformat),
         expires_at=_maybe(entry.get("expires_at"), _moment),
@@ -254,14 +180,7 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _given_moment(value: object) -> datetime | None:
-    try:
-        return _moment(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _plain_metadata(value: object) -> Metadata:
+def plain_pairs(value: object) -> Metadata:
     """The pairs of `value` that metadata can hold; nested ones as JSON text."""
     if not isinstance(value, dict):
         return {}

@@ -132,18 +132,70 @@ def test_half_a_character_costs_neither_its_line_nor_the_file(shell: Shell) -> N
     ("text", "said"),
     [
         ('Likes tea.\n{"text": \n', "Line 2 is not valid JSON"),
-        ('{"text": "x"}\n{"note": "y"}', "Line 2 has no text"),
-        ("[1]", "Entry 1 is no memory"),
-        ('{"id": "x", "text": "x", "owner": {"kind": "king", "name": "al"}, "created_at": "2025"}', "cannot be read"),
+        ('{"text": "Likes tea."}\n{"note": "y"}', "Line 2 has no text"),
+        ('["Likes tea.", 1]', "Entry 2 is no memory"),
     ],
 )
-def test_a_broken_file_changes_nothing(shell: Shell, text: str, said: str) -> None:
-    """The place is named, and not even the good lines are taken in."""
+def test_a_bad_record_is_named_and_left_out(shell: Shell, text: str, said: str) -> None:
+    """The good ones are taken in, and the exit code tells."""
+    done = shell.run("memories", "import", "-", stdin=text)
+    assert done.code == 1
+    assert said in done.err
+    assert [memory["text"] for memory in shell.run("memories", "list", "--json").json] == ["Likes tea."]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1]", "Entry 1 is no memory"),
+        ('{"id": "x", "text": "x", "owner": {"kind": "king", "name": "al"}, "created_at": "2025"}', "cannot be read"),
+        ('{"text": ""}', "has no text"),
+    ],
+)
+def test_a_file_that_holds_nothing_is_refused(shell: Shell, text: str, said: str) -> None:
+    """The place is named."""
     done = shell.run("memories", "import", "-", stdin=text)
     assert done.code == 2
     assert said in done.err
     assert "Nothing was imported." in done.err
     assert shell.run("memories", "list").out == ""
+
+
+def test_a_dump_keeps_whose_its_memories_are_and_until_when(shell: Shell) -> None:
+    """An agent's memory stays shared, a run's stays in its run, an expired one stays expired."""
+    rows = [
+        {"memory": "Refunds take 14 days", "agent_id": "shop"},
+        {"memory": "My order is late", "user_id": "alice", "agent_id": "shop"},
+        {"memory": "We talk about chess", "user_id": "alice", "run_id": "r1"},
+        {"memory": "The gate code is 12", "user_id": "alice", "expiration_date": "2020-01-01"},
+        {"memory": "Likes jazz", "user_id": "alice", "categories": ["preference", "music"], "structured": {"a": 1}},
+    ]
+    done = shell.run("memories", "import", "-", stdin=json.dumps({"results": rows}))
+    assert done.code == 0
+    assert "shared by all who talk to shop" in done.err
+    assert "structured" in done.err
+    general = shell.run("memories", "list", "--json").json
+    assert [memory["text"] for memory in general] == ["Likes jazz", "My order is late"]
+    assert (general[0]["category"], general[0]["metadata"]) == ("preference", {"categories": "music"})
+    assert general[1]["agent"] == "shop"
+    every = shell.run("memories", "list", "--all-sessions", "--json").json
+    assert [memory["session"] for memory in every if memory["text"] == "We talk about chess"] == ["r1@alice"]
+    assert "Refunds take 14 days" not in shell.run("memories", "export").out
+    with Database(shell.home / "memchat.db") as database:
+        owner = (
+            "SELECT o.name FROM memories m JOIN owners o ON o.id = m.owner WHERE text LIKE 'Refund%' AND kind = 'agent'"
+        )
+        assert database.value(owner) == "shop"
+
+
+def test_with_keep_users_each_memory_stays_with_its_user(shell: Shell) -> None:
+    """A dump of a whole store of mem0's is taken in at once."""
+    dump = json.dumps([{"memory": "Likes tea", "user_id": "alice"}, {"memory": "Likes jam", "user_id": "bob"}])
+    assert "--keep-users" in shell.run("memories", "import", "-", stdin=dump).err
+    assert shell.run("memories", "import", "-", "--keep-users", stdin=dump).code == 0
+    for user, text in (("alice", "Likes tea"), ("bob", "Likes jam")):
+        listed = shell.run("memories", "list", "--user", user, "--json").json
+        assert [memory["text"] for memory in listed] == [text]
 
 
 def test_secrets_from_elsewhere_are_masked(shell: Shell) -> None:

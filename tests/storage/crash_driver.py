@@ -26,7 +26,7 @@ from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.memories.service import MemoryService
 from memchat.storage.index.folder import Phase, rebuild_now
 from memchat.storage.index.indexer import Indexer
-from memchat.storage.serialization import ImportParser, record_json
+from memchat.storage.serialization import parse_record, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer
 from memchat.storage.vectors.exact_search import ExactSearch
@@ -141,7 +141,7 @@ class Hands:
         return "\n".join(json.dumps(record_json(record)) for record in records)
 
     def restore(self, exported: str) -> None:
-        records = ImportParser(ALICE, utc_now(), str.strip).read(exported)
+        records = [parse_record(json.loads(line)) for line in exported.splitlines()]
         Transfer(self.store.memories).restore(records, HashedEmbedder())
 
     def _learn(self, work: LearningJob, replaces: Sequence[str], *, mistaken: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import End
 from memchat.errors import StoreError
-from memchat.storage.serialization import ImportParser, record_json
+from memchat.storage.serialization import parse_record, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer
 from tests.conftest import FINGERPRINT
@@ -77,7 +77,7 @@ def test_a_planned_end_survives_an_export(home: Path, store: Store) -> None:
     former = lines[1]["changes"][1]
     assert former.pop("planned_end") == "2027-05-01"
     former["reason"] += "; it was to end on 2027-05-01"
-    read = ImportParser(ALICE, store.clock(), str).read("\n".join(map(json.dumps, lines)))
+    read = [parse_record(json.loads(json.dumps(line))) for line in lines]
     with Store(home / "other.db", store.clock, FINGERPRINT) as other:
         transfer(other).restore(read, HashedEmbedder())
         for memory in (paris, rome):

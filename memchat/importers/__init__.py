@@ -1,0 +1,1 @@
+"""Other programs' files: one module a format, recognised by what is in them."""

@@ -1,0 +1,55 @@
+"""Claude's data export: conversations.json, and memories.json with what Claude noted about the person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, in_order, moment, role_of, words
+from memchat.importers.lines import add_lines
+
+NAME = "Claude"
+
+
+def recognises(source: SourceText) -> bool:
+    return isinstance(source.first.get("chat_messages"), list) or "conversations_memory" in source.first
+
+
+def read(source: SourceText, reading: Reading) -> Found:
+    found = Found(formats=[NAME])
+    for place, entry in source.objects(found):
+        if not isinstance(entry, Mapping):
+            found.skip(place, "is no conversation")
+        elif "conversations_memory" in entry:
+            _add_memories(found, entry, place, reading)
+        elif isinstance(entry.get("chat_messages"), list):
+            found.dialogues.append(_dialogue(entry, place, reading))
+        else:
+            found.skip(place, "is no conversation")
+    return found
+
+
+def _add_memories(found: Found, entry: Mapping[str, Any], place: str, reading: Reading) -> None:
+    projects = entry.get("project_memories")
+    notes = [entry["conversations_memory"], *(projects.values() if isinstance(projects, Mapping) else ())]
+    for note in notes:
+        add_lines(found, words(note).splitlines(), place, reading)
+
+
+def _dialogue(entry: Mapping[str, Any], place: str, reading: Reading) -> Dialogue:
+    began = moment(entry.get("created_at")) or reading.now
+    messages = []
+    for number, message in enumerate(entry["chat_messages"]):
+        role = role_of(message.get("sender")) if isinstance(message, Mapping) else None
+        if role is not None and (text := _text(message)):
+            at = moment(message.get("created_at")) or began
+            messages.append(Said(words(message.get("uuid")) or str(number), role, text, at))
+    return Dialogue(words(entry.get("uuid")) or place, words(entry.get("name")), in_order(messages))
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    parts = message.get("content")
+    texts = (
+        [words(part.get("text")) for part in parts if isinstance(part, Mapping) and part.get("type") == "text"]
+        if (isinstance(parts, list))
+        else []
+    )
+    return "\n".join(filter(None, texts)) or words(message.get("text"))

@@ -1,0 +1,54 @@
+"""Facts as JSON: mem0's and memchat's get_all, mem0's platform, OpenMemory, Open WebUI's memories, lists of texts."""
+
+from collections.abc import Mapping
+
+from memchat.importers.facts import TEXT, add_fact
+from memchat.importers.found import Found, Reading, SourceText
+
+NAME = "memories"
+
+
+def recognises(source: SourceText) -> bool:
+    if any(isinstance(entry, str) for entry in source.entries[:20]):
+        return True
+    return source.value is not None or bool(source.first)
+
+
+def read(source: SourceText, reading: Reading) -> Found:
+    found = Found(formats=[NAME])
+    if source.value is None:
+        _read_mixed(found, source, reading)
+        return found
+    for place, entry in source.objects(found):
+        _add(found, entry, place, reading)
+    return found
+
+
+def _add(found: Found, entry: object, place: str, reading: Reading) -> None:
+    if isinstance(entry, str):
+        entry = {"text": entry}
+    if not isinstance(entry, Mapping):
+        found.skip(place, "is no memory")
+    elif entry.get("state") == "deleted":
+        found.skip(place, "was deleted there")
+    elif isinstance(entry.get("data"), Mapping) and not any(entry.get(name) for name in TEXT):
+        add_fact(found, {**entry, **entry["data"]}, place, reading)
+    else:
+        add_fact(found, entry, place, reading)
+
+
+def _read_mixed(found: Found, source: SourceText, reading: Reading) -> None:
+    """Lines of which some are objects and some plain text."""
+    from memchat.importers.found import parsed
+    from memchat.importers.lines import add_lines
+
+    for number, line in enumerate(source.lines, 1):
+        place = source.place("line", number)
+        if not line.strip():
+            continue
+        if not line.lstrip().startswith("{"):
+            add_lines(found, [line], place, reading)
+        elif (entry := parsed(line)) is None:
+            found.skip(place, "is not valid JSON")
+        else:
+            _add(found, entry, place, reading)

@@ -1,0 +1,108 @@
+"""A fact of another program's as a record: whose it is, for which agent and run, until when, about what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from memchat.core.types import CATEGORIES, Change, Event, Memory, Metadata, Owner, Scope, Source, run_session
+from memchat.errors import UsageError
+from memchat.importers.found import Found, Reading, moment, words
+from memchat.storage.memory_writer import new_id
+from memchat.storage.serialization import Record, plain_pairs
+
+TEXT = ("text", "memory", "content", "fact")
+_USED = frozenset(
+    "text memory content fact data id hash score score_details event type state user_id agent_id run_id actor_id role "
+    "category categories metadata created_at updated_at expiration_date expires_at valid_from valid_to "
+    "superseded_by".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """What a record says of whose it is."""
+
+    user: str | None
+    agent: str | None
+    run: str | None
+
+
+def add_fact(found: Found, entry: Mapping[str, Any], place: str, reading: Reading) -> None:
+    """Take `entry` in, or note why it cannot be."""
+    text = next((text for name in TEXT if (text := words(entry.get(name)))), "")
+    if not text:
+        found.skip(place, "has no text")
+        return
+    try:
+        clean = reading.clean(text)
+    except UsageError as error:
+        found.skip(place, error.message)
+        return
+    found.unused.update(str(name) for name, value in entry.items() if name not in _USED and value not in (None, "", []))
+    found.facts.append(_record(entry, clean, reading))
+
+
+def _record(entry: Mapping[str, Any], text: str, reading: Reading) -> Record:
+    ids = _ids(entry)
+    created = moment(entry.get("created_at")) or reading.now
+    category, more = _category(entry)
+    owner = _owner(ids, reading)
+    run = None if ids.run is None else run_session(owner.name if owner.kind is Scope.USER else None, ids.agent, ids.run)
+    memory = Memory(
+        id=new_id(),
+        owner=owner,
+        text=text,
+        scope=owner.kind if run is None else Scope.SESSION,
+        category=category,
+        created_at=created,
+        updated_at=moment(entry.get("updated_at")) or created,
+        session_id=run,
+        agent=ids.agent,
+        metadata={**plain_pairs(entry.get("metadata")), **more},
+        valid_from=_day(entry.get("valid_from")),
+        valid_to=_day(entry.get("valid_to")),
+        expires_at=_end(entry.get("expiration_date") or entry.get("expires_at")),
+        source=Source.IMPORTED,
+    )
+    return Record(memory, (Change(0, memory.id, Event.ADD, reading.now, None, memory.text, "imported"),), ids.user)
+
+
+def _ids(entry: Mapping[str, Any]) -> _Ids:
+    user, agent, run = (words(str(entry[name])) if entry.get(name) else None for name in _ID_FIELDS)
+    return _Ids(user or None, agent or None, run or None)
+
+
+_ID_FIELDS = ("user_id", "agent_id", "run_id")
+
+
+def _owner(ids: _Ids, reading: Reading) -> Owner:
+    """Without a user, what names an agent is the agent's, shared by all who talk to it."""
+    if ids.user is None and ids.agent is not None and ids.run is None:
+        return Owner.agent(ids.agent)
+    return Owner.user(ids.user) if ids.user is not None and reading.keep_users else reading.owner
+
+
+def _category(entry: Mapping[str, Any]) -> tuple[str, Metadata]:
+    """The category that memchat has as well; others are kept as metadata."""
+    given = entry.get("categories")
+    names = [words(name) for name in given if words(name)] if isinstance(given, list) else []
+    if single := words(entry.get("category")):
+        names.insert(0, single)
+    known = next((name for name in names if name in CATEGORIES), "other")
+    others = [name for name in names if name not in CATEGORIES]
+    return known, {"categories": ", ".join(others)} if others else {}
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _end(value: object) -> datetime | None:
+    """The moment at which a memory expires: behind the last day, or as it is given."""
+    if isinstance(value, str) and len(value.strip()) == 10 and (day := _day(value.strip())) is not None:
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return moment(value)

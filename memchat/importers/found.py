@@ -1,0 +1,197 @@
+"""What a file holds: facts, dialogues, and what could not be read of it."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+from memchat.core.types import Owner, Role
+from memchat.storage.serialization import Record
+from memchat.text.normalize import fix_surrogates
+
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a dialogue. `id` is its name in the file, or its number there."""
+
+    id: str
+    role: Role
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A conversation held elsewhere. `id` names it within its format."""
+
+    id: str
+    title: str
+    messages: tuple[Said, ...]
+    agent: str | None = None
+    private: bool = False
+    began: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record that could not be read: where it stands, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read so far. `unused` are the names of fields that memchat has no place for."""
+
+    facts: list[Record] = field(default_factory=list)
+    dialogues: list[Dialogue] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    unused: set[str] = field(default_factory=set)
+    formats: list[str] = field(default_factory=list)
+
+    def skip(self, place: str, reason: str) -> None:
+        self.skipped.append(Skipped(place, reason))
+
+    def extend(self, other: "Found") -> None:
+        self.facts += other.facts
+        self.dialogues += other.dialogues
+        self.skipped += other.skipped
+        self.unused |= other.unused
+        self.formats += [name for name in other.formats if name not in self.formats]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """For whom a file is read: `owner` and `now` are for records that bring none; `clean` goes over every text.
+
+    With `keep_users` records stay with the users they name.
+    """
+
+    owner: Owner
+    now: datetime
+    clean: Callable[[str], str]
+    keep_users: bool = False
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """A file's text, looked at as JSON, as JSON Lines, or as it is."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def value(self) -> Any:
+        """The one JSON value that the text is; None for anything else."""
+        if not self.text.lstrip().startswith(("[", "{")):
+            return None
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    @cached_property
+    def entries(self) -> list[Any]:
+        """The entries of a JSON array, alone or under the name that exports give it; none for anything else."""
+        value = self.value
+        if isinstance(value, Mapping):
+            value = next((value[name] for name in ("results", "memories", "conversations") if name in value), [value])
+        return value if isinstance(value, list) else []
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    @cached_property
+    def first(self) -> Mapping[str, Any]:
+        """The first object of the entries or lines, by which formats are told apart; empty where there is none."""
+        for entry in self.entries[:20]:
+            if isinstance(entry, Mapping):
+                return entry
+        for line in self.lines[:20]:
+            if line.lstrip().startswith("{"):
+                entry = parsed(line)
+                if isinstance(entry, Mapping):
+                    return entry
+        return {}
+
+    def objects(self, found: Found) -> list[tuple[str, Any]]:
+        """Every entry or line with its place; lines that are no JSON are noted in `found`."""
+        if self.value is not None:
+            return [(self.place("entry", number), entry) for number, entry in enumerate(self.entries, 1)]
+        rows = []
+        for number, line in enumerate(self.lines, 1):
+            if line.strip():
+                entry = parsed(line)
+                if entry is None:
+                    found.skip(self.place("line", number), "is not valid JSON")
+                else:
+                    rows.append((self.place("line", number), entry))
+        return rows
+
+    def place(self, kind: str, number: int) -> str:
+        """As in "line 3", with the name of the file where it is one of several."""
+        return f"{self.name}, {kind} {number}" if self.name else f"{kind.capitalize()} {number}"
+
+
+class Format(Protocol):
+    """One format: a module with these two functions and a name."""
+
+    NAME: str
+
+    def recognises(self, source: SourceText) -> bool:
+        """Whether `source` is of this format."""
+
+    def read(self, source: SourceText, reading: Reading) -> Found:
+        """All that is in `source`."""
+
+
+def parsed(text: str) -> Any:
+    """`text` as JSON; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def words(value: object) -> str:
+    """`value` where it is text, without blanks around it; else nothing."""
+    return fix_surrogates(value).strip() if isinstance(value, str) else ""
+
+
+def moment(value: object) -> datetime | None:
+    """A time as exports write it: ISO 8601, or seconds or milliseconds since 1970. None for anything else."""
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value.strip())
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            return datetime.fromtimestamp(value / 1000 if value > _LATEST else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def role_of(value: object) -> Role | None:
+    """The role under the names that exports have for it; None for tools and instructions."""
+    return _ROLES.get(value.lower()) if isinstance(value, str) else None
+
+
+_ROLES = {
+    **dict.fromkeys(("user", "human", "prompter"), Role.USER),
+    **dict.fromkeys(("assistant", "gpt", "ai", "bot", "model", "chatgpt"), Role.ASSISTANT),
+}
+
+
+def in_order(messages: Sequence[Said]) -> tuple[Said, ...]:
+    """`messages` with times that do not run backwards: one without a time of its own has that of its neighbour."""
+    ordered: list[Said] = []
+    for message in messages:
+        at = max(message.at, ordered[-1].at) if ordered else message.at
+        ordered.append(Said(message.id, message.role, message.text, at))
+    return tuple(ordered)

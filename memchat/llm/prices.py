@@ -1,0 +1,19 @@
+"""What a model's tokens cost, by LiteLLM's table."""
+
+from memchat.llm.providers import OFFLINE
+
+
+def cost_usd(model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
+    """US dollars; None where the price is not known, which is not the same as free."""
+    if model == OFFLINE:
+        return 0.0
+    from memchat.llm.litellm_setup import litellm
+
+    module = litellm()
+    try:
+        prompt, completion = module.cost_per_token(
+            model=model, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens
+        )
+    except (module.exceptions.ModelNotMappedError, module.BadRequestError):
+        return None
+    return float(prompt + completion)

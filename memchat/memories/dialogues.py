@@ -1,0 +1,94 @@
+"""Conversations held elsewhere, taken in message by message: each once, however often an import is interrupted."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from memchat.core.types import LearningOptions, Message, Role, Session
+from memchat.importers.found import Dialogue
+from memchat.storage.short_ids import is_generated
+
+if TYPE_CHECKING:
+    from memchat.storage.conversations import ConversationRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What learning from dialogues would take: calls to the extraction model, and tokens of those calls."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+CALL_TOKENS = 2_500
+"""What a call takes beside the message and its answer: the instructions, and what is known already."""
+ANSWER_TOKENS = 150
+
+
+def estimate(dialogues: Iterable[Dialogue]) -> Estimate:
+    """Guess it, four characters a token. A reply goes along with the message it answers."""
+    calls = characters = 0
+    for dialogue in dialogues:
+        if not dialogue.private:
+            calls += sum(message.role is Role.USER for message in dialogue.messages)
+            characters += sum(len(message.text) for message in dialogue.messages)
+    return Estimate(calls, calls * CALL_TOKENS + characters // 4, calls * ANSWER_TOKENS)
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueImporter:
+    """Stores dialogues of one person. `clean` goes over every text; with `terms` what is new is learned from."""
+
+    transcripts: "ConversationRepository"
+    user: str
+    clean: Callable[[str], str]
+    terms: LearningOptions | None
+
+    def restore(self, dialogue: Dialogue, origin: str) -> int:
+        """Store `dialogue`, in one transaction; returns how many of its messages are new."""
+        messages = dialogue.messages
+        if not messages:
+            return 0
+        session_id = self._session_id(dialogue, origin)
+        session = Session(
+            session_id,
+            self.user,
+            dialogue.agent,
+            self.clean(dialogue.title or messages[0].text),
+            dialogue.began or messages[0].at,
+            messages[-1].at,
+            dialogue.private,
+            origin=origin,
+        )
+        return self.transcripts.restore(session, self._messages(dialogue, session_id), self.terms)
+
+    def _session_id(self, dialogue: Dialogue, origin: str) -> str:
+        """The id of an own export where nobody else has it; else one made of what names the dialogue."""
+        if is_generated(dialogue.id):
+            there = self.transcripts.session(dialogue.id)
+            if there is None or there.user == self.user:
+                return dialogue.id
+        return derived_id((self.user, origin, dialogue.id))
+
+    def _messages(self, dialogue: Dialogue, session_id: str) -> Sequence[Message]:
+        return [
+            Message(self._message_id(said.id, session_id), session_id, said.role, self.clean(said.text), said.at)
+            for said in dialogue.messages
+        ]
+
+    def _message_id(self, name: str, session_id: str) -> str:
+        if is_generated(name):
+            there = self.transcripts.message(name)
+            if there is None or there.session_id == session_id:
+                return name
+        return derived_id((session_id, name))
+
+
+def derived_id(parts: Sequence[str]) -> str:
+    """A UUID in the form of those made here, of `parts` alone: the same ones have the same id at any time."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+    bits = int.from_bytes(digest[:16], "big")
+    return str(UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
