@@ -71,7 +71,7 @@ OPTIONS = {
     "--json": {"chat", "setup", "serve", "mcp"},
     "--user": {"doctor", "reindex", "backup", "serve"},
     "--agent": {"doctor", "reindex", "backup", "config", "models", "setup", "serve", "memories import"}
-    | {f"sessions {name}" for name in ("show", "rename", "forget")},
+    | {f"sessions {name}" for name in ("show", "rename", "forget", "import")},
 }
 """The options that nearly every command takes, with the commands that have no use for them."""
 
