@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
     from memchat.learning.worker import LearningWorker
     from memchat.llm.embedders import EmbedderProvider
+    from memchat.llm.models import Models
     from memchat.llm.retry import RetryNotice
     from memchat.memories.remember import Rememberer
     from memchat.memories.service import MemoryService
@@ -270,21 +271,17 @@ class App:
 
             offline: LanguageModel = OfflineModel()
             return offline
-        from memchat.llm.litellm_model import LiteLLMModel
+        return self._models.open(name, self._access.get(name))
+
+    @cached_property
+    def _models(self) -> "Models":
+        from memchat.llm.chat_model import CallPolicy
+        from memchat.llm.dialect import DialectMemory
+        from memchat.llm.models import Models
 
         settings = self.settings
-        access = self._access.get(name, ModelOptions())
-        return LiteLLMModel(
-            name,
-            api_key=access.api_key,
-            api_base=access.api_base,
-            temperature=access.temperature,
-            max_tokens=access.max_tokens,
-            timeout_s=settings.timeout_s,
-            retries=settings.retries,
-            context_tokens=settings.context_tokens,
-            on_retry=self._on_retry,
-        )
+        policy = CallPolicy(settings.timeout_s, settings.retries, settings.context_tokens, self._on_retry)
+        return Models(policy, DialectMemory(settings.dialects))
 
     def completion_model(self, name: str) -> CompletionModel:
         """The model under `name`, asked in OpenAI's shapes."""
@@ -292,7 +289,7 @@ class App:
 
         if name == OFFLINE:
             return TextCompletions(self.model(name), self.clock)
-        from memchat.llm.litellm_errors import Endpoint
+        from memchat.llm.endpoint import Endpoint
         from memchat.llm.retry import RetryPolicy
 
         access = self._access.get(name, ModelOptions())
@@ -414,7 +411,7 @@ class App:
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
-        from memchat.llm.preload import in_background, load_litellm, load_redaction
+        from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction
 
         loading = [in_background("redaction", load_redaction)]
         if self.index is not None:
@@ -424,14 +421,19 @@ class App:
             # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
             self._opened.append(embedding.join)
             loading.append(embedding)
-        if model != OFFLINE or self.settings.embedding_model:
+        if self.settings.embedding_model or self._needs_litellm(model):
             loading.append(in_background("import-litellm", load_litellm))
+        elif model != OFFLINE:
+            loading.append(in_background("import-httpx", load_httpx))
         self._loading = tuple(loading)
 
     @property
     def warm(self) -> bool:
         """Whether all that `warm_up` began to load is there."""
         return not any(thread.is_alive() for thread in self._loading)
+
+    def _needs_litellm(self, model: str) -> bool:
+        return model != OFFLINE and self._models.needs_litellm(model, self._access.get(model))
 
     def _agent(self, name: str | None) -> "AgentPolicy":
         from memchat.learning.pipeline import AgentPolicy

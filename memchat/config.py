@@ -111,6 +111,11 @@ class Settings:
         return self.home / "index.lock"
 
     @property
+    def dialects(self) -> Path:
+        """What is known of models' servers, see `memchat.llm.dialect`."""
+        return self.home / "servers.json"
+
+    @property
     def config_file(self) -> Path:
         return self.home / "config.toml"
 

@@ -9,6 +9,7 @@ MemchatError                 exit 1
 │   ├── CredentialsError     exit 3   missing or rejected key
 │   ├── ModelNotFound
 │   ├── ModelUnreachable
+│   │   └── ModelLoading
 │   ├── ModelTimeout
 │   ├── RateLimited
 │   ├── ContextOverflow
@@ -72,6 +73,10 @@ class ModelNotFound(ModelError):
 
 class ModelUnreachable(ModelError):
     """No connection, or the provider failed (5xx): trying again may help."""
+
+
+class ModelLoading(ModelUnreachable):
+    """The server is up, and still loads the model into memory."""
 
 
 class ModelTimeout(ModelError):

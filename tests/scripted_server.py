@@ -22,13 +22,14 @@ EmbedTexts = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 class Reply:
     """What the server answers.
 
-    A streamed text is sent in `pieces`, or word by word. `cut_after` n chunks the connection is dropped (half-way
-    through a plain reply); `end_without_done` ends a stream tidily without a finish reason. With `hang` nothing
-    follows the text, and nothing at all is sent where the text is empty. `body` replaces everything with raw bytes.
+    `thinking` comes before the text. A streamed text is sent in `pieces`, any JSON, or word by word. `cut_after` n
+    chunks the connection is dropped (half-way through a plain reply); `end_without_done` ends a stream tidily without a
+    finish reason. With `hang` nothing follows the text, and nothing at all is sent where the text is empty. `body`
+    replaces everything with raw bytes.
     """
 
     text: str | None = "ok"
-    pieces: Sequence[str] = ()
+    pieces: Sequence[Any] = ()
     delay_s: float = 0.0
     chunk_delay_s: float = 0.0
     status: int = 200
@@ -39,8 +40,9 @@ class Reply:
     hang: bool = False
     body: bytes | None = None
     content_type: str = "application/json"
-    finish_reason: str = "stop"
+    finish_reason: str | None = "stop"
     choices: bool = True
+    thinking: str = ""
 
 
 Respond = Callable[[dict[str, Any]], Reply]
@@ -55,7 +57,8 @@ class ScriptedServer:
 
     `requests` holds one dict a request (path, headers, json), oldest first; names of headers are in lower case.
     `dropped` is set once a client has closed its connection before its reply was complete. Embeddings come from
-    `embed`, by default from a hash of the text.
+    `embed`, by default from a hash of the text. `pages` is what it says of its models, by path. At /api/chat it speaks
+    Ollama's API.
     """
 
     def __init__(
@@ -64,10 +67,14 @@ class ScriptedServer:
         self.respond = respond
         self.embed: EmbedTexts = embed or hashed_vectors
         self.ollama = tuple(ollama)
+        self.pages: dict[str, Mapping[str, Any]] = {
+            "/v1/models": {"object": "list", "data": [{"id": "scripted", "object": "model"}]}
+        }
         self.dropped = threading.Event()
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._requests: list[dict[str, Any]] = []
+        self._probes: list[str] = []
         self._replies: deque[Reply] = deque()
         self._embedding_replies: deque[Reply] = deque()
         self._http = _Server(self)
@@ -104,6 +111,18 @@ class ScriptedServer:
         """Failures that the next embedding requests meet; a reply with status 200 and no body stands for success."""
         with self._lock:
             self._embedding_replies.extend(replies)
+
+    @property
+    def probes(self) -> list[str]:
+        """The paths at which clients looked for what the server has, oldest first; they are no `requests`."""
+        with self._lock:
+            return list(self._probes)
+
+    def page(self, path: str) -> Mapping[str, Any] | None:
+        """What `pages` has at `path`; that it was asked for is noted."""
+        with self._lock:
+            self._probes.append(path)
+        return self.pages.get(path)
 
     def record(self, path: str, headers: Mapping[str, str], payload: dict[str, Any]) -> None:
         with self._lock:
@@ -153,17 +172,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         script = self.server.script
-        script.record(self.path, dict(self.headers.items()), {})
-        if self.path == "/v1/models":
-            self._send_json({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
-        elif self.path == "/api/tags":
+        if self.path == "/api/tags":
+            script.record(self.path, dict(self.headers.items()), {})
             self._send_json({"models": [{"name": name, "details": {}} for name in script.ollama]})
         else:
+            self._page()
+
+    def _page(self) -> None:
+        page = self.server.script.page(self.path)
+        if page is None:
             self._send_json({"error": {"message": "no such page"}}, status=404)
+        else:
+            self._send_json(page)
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         payload: dict[str, Any] = json.loads(self.rfile.read(length) or b"{}")
+        if self.path == "/api/show":
+            self._page()
+            return
         self.server.script.record(self.path, dict(self.headers.items()), payload)
         try:
             if self.path.endswith("/embeddings"):
@@ -179,6 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if payload.get("stream"):
             self._stream(payload, reply)
+        elif self.path == "/api/chat":
+            self._send_json(_ollama_reply(payload, reply), headers=reply.headers, cut=reply.cut_after is not None)
         else:
             self._send_json(_completion(payload, reply), headers=reply.headers, cut=reply.cut_after is not None)
 
@@ -215,16 +244,17 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _stream(self, payload: dict[str, Any], reply: Reply) -> None:
-        self._begin_chunks("text/event-stream")
-        for count, chunk in enumerate(_chunks(payload, reply)):
+        ollama = self.path == "/api/chat"
+        self._begin_chunks("application/x-ndjson" if ollama else "text/event-stream")
+        for count, chunk in enumerate((_ollama_chunks if ollama else _chunks)(payload, reply)):
             if count == reply.cut_after:
                 self._cut()
                 return
-            self._write_chunk(f"data: {chunk}\n\n".encode())
+            self._write_chunk(f"{chunk}\n".encode() if ollama else f"data: {chunk}\n\n".encode())
             self._wait(reply.chunk_delay_s)
         if reply.hang:
             self._wait(float("inf"))
-        if not reply.end_without_done:
+        if not reply.end_without_done and not ollama:
             self._write_chunk(b"data: [DONE]\n\n")
         self._write_chunk(b"")
 
@@ -317,14 +347,47 @@ def _chunks(payload: Mapping[str, Any], reply: Reply) -> Iterator[str]:
         return json.dumps({**common, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 
     yield chunk({"role": "assistant", "content": None if reply.text is None else ""})
-    words = (reply.text or "").split(" ")
-    for piece in reply.pieces or [word if last else f"{word} " for word, last in _with_last(words)]:
+    if reply.thinking:
+        yield chunk({"reasoning_content": reply.thinking})
+    for piece in _pieces(reply) if reply.choices else ():
         yield chunk({"content": piece})
     if reply.end_without_done or reply.hang:
         return
     yield chunk({}, reply.finish_reason)
     if (payload.get("stream_options") or {}).get("include_usage"):
         yield json.dumps({**common, "choices": [], "usage": _usage(payload, reply)})
+
+
+def _ollama_chunks(payload: Mapping[str, Any], reply: Reply) -> Iterator[str]:
+    """The lines of Ollama's stream; the last one carries the reason and the counts."""
+
+    def line(message: Mapping[str, Any]) -> str:
+        return json.dumps({"model": payload.get("model"), "message": {"role": "assistant", **message}, "done": False})
+
+    if reply.thinking:
+        yield line({"content": "", "thinking": reply.thinking})
+    for piece in _pieces(reply) if reply.choices else ():
+        yield line({"content": piece})
+    if not (reply.end_without_done or reply.hang):
+        last = _ollama_reply(payload, reply)
+        yield json.dumps({**last, "message": {"role": "assistant", "content": ""}})
+
+
+def _ollama_reply(payload: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
+    usage = _usage(payload, reply)
+    return {
+        "model": payload.get("model"),
+        "message": {"role": "assistant", "content": reply.text},
+        "done": True,
+        "done_reason": reply.finish_reason,
+        "prompt_eval_count": usage["prompt_tokens"],
+        "eval_count": usage["completion_tokens"],
+    }
+
+
+def _pieces(reply: Reply) -> Sequence[Any]:
+    words = (reply.text or "").split(" ")
+    return reply.pieces or [word if last else f"{word} " for word, last in _with_last(words)]
 
 
 def _with_last(words: Sequence[str]) -> Iterator[tuple[str, bool]]:

@@ -8,8 +8,9 @@ from uuid import uuid4
 from memchat.core.protocols import Clock, LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.errors import BadReply
-from memchat.llm.litellm_errors import Endpoint, not_a_reply, translate_errors
+from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
+from memchat.llm.provider_errors import not_a_reply, translate_errors
 from memchat.llm.retry import RetryPolicy
 
 Json = dict[str, Any]

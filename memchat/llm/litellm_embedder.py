@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memchat.errors import BadReply, ModelError
-from memchat.llm.litellm_errors import Endpoint, translate_errors
+from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
+from memchat.llm.provider_errors import translate_errors
 from memchat.llm.retry import RetryNotice, RetryPolicy
 from memchat.text import embedding
 from memchat.text.normalize import fix_surrogates

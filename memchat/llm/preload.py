@@ -36,6 +36,12 @@ def load_litellm() -> None:
     preload()
 
 
+def load_httpx() -> None:
+    """Import what the providers are called with that need no LiteLLM."""
+    importlib.import_module("httpx")
+    importlib.import_module("httpcore")
+
+
 def load_redaction() -> None:
     """Import what masks secrets: compiling its patterns takes a while."""
     importlib.import_module("memchat.text.redaction")

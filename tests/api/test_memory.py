@@ -16,7 +16,7 @@ from memchat.app import utc_now
 from memchat.errors import CredentialsError, ModelError, ModelUnreachable, NotFound, UsageError
 from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.store import Store
-from tests.api.scripted_memory import extractions, inputs
+from tests.api.scripted_memory import extractions, inputs, is_extraction
 from tests.scripted_server import Reply, ScriptedServer
 from tests.storage.memory_factories import say
 
@@ -616,7 +616,7 @@ class TestChat:
         assert "Momo" in turn["reply"]
         assert [item["memory"] for item in turn["memories_used"]] == ["User has a cat called Momo."]
         assert turn["usage"]["prompt_tokens"] > 0
-        chat = next(r["json"] for r in server.requests if r["json"].get("stream"))
+        chat = next(r["json"] for r in server.requests if not is_extraction(r["json"]))
         assert "Be kind." in system_prompt(chat)
         memory.close()
         with Memory() as later:
@@ -628,7 +628,7 @@ class TestChat:
         second = memory.chat("What was it?", "alice", run_id="a")
         memory.chat("And here?", "alice", run_id="ab")
         assert first["session_id"] == second["session_id"]
-        chats = [r["json"]["messages"] for r in server.requests if r["json"].get("stream")]
+        chats = [r["json"]["messages"] for r in server.requests if not is_extraction(r["json"])]
         assert [len(messages) for messages in chats] == [2, 4, 2]
 
     @pytest.mark.parametrize(("setting", "recalls"), [("private", True), ("off", False)])
@@ -649,7 +649,7 @@ class TestChat:
         """Bob's turn knows nothing of Alice."""
         memory.add("I have a cat called Momo", user_id="alice")
         assert memory.chat("What is my cat called?", "bob")["memories_used"] == []
-        assert "Momo" not in json.dumps([r["json"] for r in server.requests if r["json"].get("stream")])
+        assert "Momo" not in json.dumps([r["json"] for r in server.requests if not is_extraction(r["json"])])
 
     def test_what_waits_of_anybody_is_learned_behind_it(self, memory: Memory, home: Path) -> None:
         """Who opens a `Memory` serves everybody in the store, also what another program left undone."""

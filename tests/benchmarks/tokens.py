@@ -22,7 +22,7 @@ from memchat.chat.prompt import Persona, system_prompt
 from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
-from memchat.llm.litellm_model import LiteLLMModel
+from memchat.llm.litellm_setup import litellm
 from memchat.recall.memory_block import render
 from memchat.recall.retriever import Query
 from tests.benchmarks.locomo import USER, Conversation, Item, fill, load
@@ -91,7 +91,11 @@ def main() -> None:
     parser.add_argument("--facts", action="store_true", help="only observations as memories")
     arguments = parser.parse_args()
     conversations = load(arguments.path)
-    count = LiteLLMModel(arguments.model).count_tokens
+
+    def count(text: str) -> int:
+        tokens: int = litellm().token_counter(model=arguments.model, text=text)
+        return tokens
+
     print(machine())
     both = arguments.turns == arguments.facts
     for kind in ("turns", "facts"):

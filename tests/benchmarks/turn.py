@@ -35,6 +35,7 @@ from memchat.llm.litellm_setup import litellm
 from memchat.llm.options import ModelOptions
 from memchat.storage.index.folder import Phase, rebuild_now
 from memchat.text.embedding import embed
+from tests.api.scripted_memory import is_extraction
 from tests.benchmarks.loopback import PromptServer
 from tests.benchmarks.measure import conditions, milliseconds, spread
 from tests.benchmarks.startup import USER, environment
@@ -66,7 +67,7 @@ class Model:
         self.arrived: list[float] = []
 
     def __call__(self, payload: dict[str, Any]) -> Reply:
-        if payload.get("stream"):
+        if not is_extraction(payload):
             self.arrived.append(time.perf_counter())
             return Reply(REPLY)
         return Reply(_lesson(payload["messages"][-1]["content"]))

@@ -27,11 +27,11 @@ connect, socket.socket.connect = socket.socket.connect, refuse
 from memchat.llm.preload import load_litellm
 load_litellm()
 socket.socket.connect = connect
-from memchat.llm.litellm_model import LiteLLMModel
+from tests.llm.adapters import LITELLM
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 loaded = set(sys.modules)
-reply = LiteLLMModel("openai/scripted").stream(ModelRequest([PromptMessage(Role.USER, "Hello")]))
+reply = LITELLM.model(sys.argv[1]).stream(ModelRequest([PromptMessage(Role.USER, "Hello")]))
 assert "".join(delta.text for delta in reply) == "ok"
 print(*sorted(set(sys.modules) - loaded))
 """
@@ -43,7 +43,7 @@ def test_the_first_call_finds_what_it_needs_loaded() -> None:
     """Behind the prompt, with no socket opened; OpenAI's client and what speaks HTTP are among it."""
     with ScriptedServer() as server:
         done = subprocess.run(
-            [sys.executable, "-c", FIRST_CALL],
+            [sys.executable, "-c", FIRST_CALL, server.base_url],
             env={**os.environ, **server.environment()},
             capture_output=True,
             text=True,

@@ -22,6 +22,7 @@ from memchat.doctor.database import Health
 from memchat.doctor.index import BY_ITSELF
 from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.store import Store
+from tests.api.scripted_memory import is_extraction
 from tests.scripted_server import Reply, ScriptedServer
 from tests.soak.load_generator import fact, lesson, message
 
@@ -136,7 +137,7 @@ def test_the_same_with_the_index_being_written(home: Path, rounds: int) -> None:
 
 def answer(payload: dict[str, Any]) -> Reply:
     """The parrot's answers, over HTTP."""
-    if payload.get("stream"):
+    if not is_extraction(payload):
         return Reply("A lamp, how nice.", chunk_delay_s=0.005)
     content = payload["messages"][-1]["content"]
     return Reply(lesson(content) if content.startswith("{") else json.dumps({}), delay_s=0.02)

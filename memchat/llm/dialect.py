@@ -1,0 +1,138 @@
+"""Which parameters a server takes. Many refuse some of OpenAI's by name; the call is then made again without them."""
+
+import json
+import re
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+_KEPT_DAYS = 14
+"""After so many days a server is asked again: it may have been updated."""
+
+
+class Structure(IntEnum):
+    """How far a server can be held to a schema."""
+
+    NONE = 0
+    OBJECT = 1
+    """Some JSON object."""
+    SCHEMA = 2
+    STRICT = 3
+    """OpenAI's strict mode, where the schema allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The parameters that are sent. `length` is the name under which a limit of tokens goes, None where none does."""
+
+    temperature: bool = True
+    stream: bool = True
+    stream_options: bool = True
+    length: str | None = "max_tokens"
+    structure: Structure = Structure.STRICT
+
+
+_NAMED = {
+    "stream_options": re.compile(r"stream_options|include_usage"),
+    "response_format": re.compile(
+        r"response_?\s?format|json_?\s?schema|json_?\s?object|structured[_ ]outputs?|\bgrammar|\bguided_|"
+        r"\bstrict\b|(?:unmarshal|field|property|parameter)\b.{0,40}\bformat\b"
+    ),
+    "temperature": re.compile(r"\btemperature\b"),
+    "max_tokens": re.compile(r"\bmax_(?:completion_|new_|output_)?tokens\b|\bnum_predict\b"),
+    "stream": re.compile(
+        r"\bstream(?:ing|ed)?\b.{0,40}\b(?:not|un)\s?(?:supported|available|allowed|enabled|implemented|permitted)|"
+        r"(?:not|n't) support.{0,20}\bstream"
+    ),
+}
+
+
+def refused_parameter(complaint: str) -> str | None:
+    """The parameter that `complaint`, in lower case, names; None where it names none that can be left out."""
+    return next((name for name, words in _NAMED.items() if words.search(complaint)), None)
+
+
+def without_refused(dialect: Dialect, complaint: str, sent: Collection[str]) -> Dialect | None:
+    """`dialect` without what `complaint` names of the parameters `sent`; None where there is nothing to leave out.
+
+    A complaint that names none is taken to be about the schema, which is what servers most often cannot do.
+    """
+    named = [name for name, words in _NAMED.items() if words.search(complaint) and name in sent]
+    if not named and refused_parameter(complaint) is None and "response_format" in sent:
+        return replace(dialect, structure=Structure.NONE)
+    if not named:
+        return None
+    match named[0]:
+        case "response_format":
+            return replace(dialect, structure=_lesser(dialect.structure, complaint))
+        case "max_tokens":
+            return replace(dialect, length=_other_length(dialect.length, complaint))
+        case "temperature":
+            return replace(dialect, temperature=False)
+        case "stream_options":
+            return replace(dialect, stream_options=False)
+        case _:
+            return replace(dialect, stream=False)
+
+
+def _lesser(structure: Structure, complaint: str) -> Structure:
+    if structure is Structure.STRICT and re.search(r"\bstrict\b|invalid schema|invalid json schema", complaint):
+        return Structure.SCHEMA
+    # A server that refuses one type of format may know the other; one that refuses the parameter knows neither.
+    about_type = re.search(r"json_?\s?schema|format\W{0,3}\s*(?:of )?type|\btype\b", complaint)
+    return Structure.OBJECT if structure > Structure.OBJECT and about_type else Structure.NONE
+
+
+def _other_length(length: str | None, complaint: str) -> str | None:
+    other = "max_completion_tokens" if length == "max_tokens" else "max_tokens"
+    return other if re.search(rf"(?:use|try|instead|did you mean)\W.{{0,20}}\b{other}\b", complaint) else None
+
+
+class DialectMemory:
+    """What is known of servers, by model and address: in this process, and with a `file` beyond it."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._known: dict[str, Dialect] = {}
+        self._read = file is None
+
+    def get(self, key: str, usual: Dialect) -> Dialect:
+        """What the server takes, as far as it has refused something; else what is `usual`."""
+        with self._lock:
+            if not self._read:
+                self._read = True
+                self._known = {name: _dialect(entry) for name, entry in self._stored().items()} | self._known
+            return self._known.get(key, usual)
+
+    def learn(self, key: str, dialect: Dialect, *, lasting: bool) -> None:
+        """Remember `dialect`, in the file where it is `lasting`. A store that may only be read is no failure."""
+        with self._lock:
+            self._known[key] = dialect
+            if not lasting or self._file is None:
+                return
+            entry = {**asdict(dialect), "day": date.today().isoformat()}
+            text = json.dumps({**self._stored(), key: entry}, indent=1)
+            passing = self._file.with_suffix(".new")
+            with suppress(OSError):
+                passing.write_text(text, encoding="utf-8")
+                passing.chmod(0o600)
+                passing.replace(self._file)
+
+    def _stored(self) -> dict[str, dict[str, Any]]:
+        try:
+            entries = json.loads(self._file.read_text(encoding="utf-8")) if self._file else {}
+            oldest = (date.today() - timedelta(days=_KEPT_DAYS)).isoformat()
+            return {key: entry for key, entry in entries.items() if oldest <= entry["day"] and _dialect(entry)}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}
+
+
+def _dialect(entry: dict[str, Any]) -> Dialect:
+    values = {name: value for name, value in entry.items() if name != "day"}
+    return Dialect(**{**values, "structure": Structure(values["structure"])})

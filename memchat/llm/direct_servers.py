@@ -1,0 +1,102 @@
+"""The providers whose API is OpenAI's, or Ollama's, and so is called over HTTP without loading LiteLLM."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from memchat.errors import ConfigError, CredentialsError
+from memchat.llm.endpoint import Endpoint, clean_address, clean_key, strip_pasted
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A provider's API. `stem` begins the names of its variables, as in OPENAI_API_KEY; `local` ones need no key."""
+
+    stem: str
+    address: str
+    local: bool = False
+
+    @property
+    def key_variable(self) -> str:
+        return f"{self.stem}_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a request goes. `own` says that the address is the person's and not the provider's."""
+
+    address: str
+    model: str
+    """The model's name without the provider."""
+    key: str | None = field(default=None, repr=False)
+    own: bool = False
+    local: bool = False
+
+
+_OLLAMA = Api("OLLAMA", "http://127.0.0.1:11434", local=True)
+
+APIS = {
+    "openai": Api("OPENAI", "https://api.openai.com/v1"),
+    "mistral": Api("MISTRAL", "https://api.mistral.ai/v1"),
+    "groq": Api("GROQ", "https://api.groq.com/openai/v1"),
+    "openrouter": Api("OPENROUTER", "https://openrouter.ai/api/v1"),
+    "deepseek": Api("DEEPSEEK", "https://api.deepseek.com/v1"),
+    "xai": Api("XAI", "https://api.x.ai/v1"),
+    "lm_studio": Api("LM_STUDIO", "http://127.0.0.1:1234/v1", local=True),
+    "llamafile": Api("LLAMAFILE", "http://127.0.0.1:8080/v1", local=True),
+    "hosted_vllm": Api("HOSTED_VLLM", "http://127.0.0.1:8000/v1", local=True),
+    "ollama": _OLLAMA,
+    "ollama_chat": _OLLAMA,
+}
+
+
+def is_direct(model: str) -> bool:
+    """Whether the provider in `model`'s name is one of these."""
+    provider, slash, rest = model.partition("/")
+    return provider in APIS and bool(slash and rest) and not rest.startswith("responses/")
+
+
+def own_address(api: Api, env: Mapping[str, str]) -> str | None:
+    """The address of the person's own, from the variables that LiteLLM and OpenAI's client know, in their order."""
+    names = [f"{api.stem}_BASE_URL", f"{api.stem}_API_BASE"]
+    if api is _OLLAMA:
+        names = ["OLLAMA_API_BASE", "OLLAMA_BASE_URL", "OLLAMA_HOST"]
+    return next((given for name in names if (given := strip_pasted(env.get(name, "")))), None)
+
+
+def has_own_address(model: str, env: Mapping[str, str]) -> bool:
+    """Whether the environment has a server of the person's own that stands in for the provider."""
+    return own_address(APIS[model.partition("/")[0]], env) is not None
+
+
+def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
+    """Where `endpoint` is reached: what it says itself, else the environment, else the provider's own address.
+
+    Raises CredentialsError where a provider that needs a key has none, ConfigError for a bad address.
+    """
+    api = APIS[endpoint.provider]
+    given = endpoint.api_base or own_address(api, env)
+    try:
+        address = clean_address(given or api.address)
+    except ConfigError as error:
+        raise ConfigError(f"{endpoint.model}: {error.message}", hint=error.hint) from error
+    if api is _OLLAMA:
+        if given and address.count(":") == 1 and "://" not in given:
+            address += ":11434"
+        address = address.removesuffix("/v1").removesuffix("/api")
+    key = _key(endpoint, api, env)
+    if key is None and not given and not api.local:
+        raise missing_key(endpoint, api.key_variable)
+    model = endpoint.model.partition("/")[2]
+    return Server(address, model, key, own=bool(given), local=api.local)
+
+
+def missing_key(endpoint: Endpoint, variable: str) -> CredentialsError:
+    return CredentialsError(
+        f"There is no API key for {endpoint.model}.", hint=f"`export {variable}=…`, or {endpoint.another}."
+    )
+
+
+def _key(endpoint: Endpoint, api: Api, env: Mapping[str, str]) -> str | None:
+    if endpoint.api_key is not None:
+        return clean_key(endpoint.api_key, f"the options of {endpoint.model}") or None
+    return clean_key(env.get(api.key_variable, ""), api.key_variable) or None

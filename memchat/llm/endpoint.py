@@ -1,0 +1,115 @@
+"""A model and the way to it, with keys and addresses put right that people paste as they come."""
+
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from memchat.errors import ConfigError, CredentialsError
+
+_AROUND = " \t\r\n\v\f\"'`\u00a0\u200b\u200c\u200d\u2018\u2019\u201c\u201d\u2060\ufeff"
+"""What gets around a pasted value: white space, quotes, marks that cannot be seen."""
+_ROUTE = re.compile(r"/(?:chat/completions|completions|responses|embeddings|models|api/(?:chat|generate|tags))$")
+_DOUBLED_VERSION = re.compile(r"(/v\d+)(?:\1)+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model and the way to it. `api_key` and `api_base` are None where the environment has them.
+
+    `timeout_s` bounds the wait for the first byte and between two pieces of a reply, not the whole.
+    """
+
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    api_base: str | None = None
+    timeout_s: float = 60.0
+    embeds: bool = False
+
+    @property
+    def another(self) -> str:
+        """How to get another model, as the end of a hint."""
+        if self.embeds:
+            return "set another embedding model with MEMCHAT_EMBEDDING_MODEL"
+        return "pick another model with --model; `memchat models` lists them"
+
+    @property
+    def provider(self) -> str:
+        """What the name says before its first slash; a bare name stands for itself."""
+        return self.model.partition("/")[0]
+
+    @property
+    def is_ollama(self) -> bool:
+        return self.provider in {"ollama", "ollama_chat"}
+
+
+def strip_pasted(text: str) -> str:
+    """`text` without white space, quotes and invisible marks around it."""
+    return text.strip(_AROUND)
+
+
+def clean_key(text: str, source: str) -> str:
+    """A key as it goes into a header. Raises CredentialsError that names `source` where no header can hold it."""
+    key = strip_pasted(text)
+    if key[:7].lower() == "bearer ":
+        key = strip_pasted(key[7:])
+    if wrong := next((char for char in key if not "!" <= char <= "~"), None):
+        raise CredentialsError(
+            f"The API key in {source} contains {_shown(wrong)}, which no key does.",
+            hint="Copy the key again, without anything around it.",
+        )
+    return key
+
+
+def clean_address(text: str) -> str:
+    """A server's address with its scheme, and without the route of a single request or a slash at its end.
+
+    Raises ConfigError for what is no HTTP address.
+    """
+    pasted = re.sub(r"\s+", "", strip_pasted(text))
+    given = pasted if "://" in pasted else f"{_scheme(pasted)}://{pasted.lstrip('/')}"
+    try:
+        parts = urlsplit(given)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+        parts = urlsplit("")
+    if not host or parts.scheme.lower() not in {"http", "https"} or port == 0:
+        raise ConfigError(f"{pasted!r} is not the address of a server.", hint="As in http://127.0.0.1:8080/v1")
+    path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
+    path = _DOUBLED_VERSION.sub(r"\1", _ROUTE.sub("", path).rstrip("/"))
+    return f"{parts.scheme.lower()}://{_reachable(parts.netloc)}{path}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address without brackets, is this machine."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _scheme(address: str) -> str:
+    """The scheme that is meant where none is given: plain HTTP for a machine nearby or a port of its own."""
+    host, _, port = address.lstrip("/").partition("/")[0].rpartition(":")
+    if host and port.isdigit():
+        return "https" if port == "443" else "http"
+    name = address.lstrip("/").partition("/")[0]
+    try:
+        return "http" if ip_address(name.strip("[]")).is_private else "https"
+    except ValueError:
+        return "https" if "." in name and not name.endswith((".local", ".internal", ".lan")) else "http"
+
+
+def _reachable(netloc: str) -> str:
+    """`netloc` with the address that servers listen at for all interfaces replaced by this machine's."""
+    return re.sub(r"^0\.0\.0\.0(?=:|$)", "127.0.0.1", netloc).replace("[::]", "[::1]")
+
+
+def _shown(char: str) -> str:
+    if char.isspace():
+        return "white space"
+    return f"{char!r}" if char.isprintable() else f"the character U+{ord(char):04X}"

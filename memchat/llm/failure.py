@@ -1,0 +1,159 @@
+"""What is known of a failed call: the exceptions of LiteLLM, of OpenAI's client and of httpx, read alike.
+
+The class LiteLLM raises often hides the cause: a missing key, a refused connection, a page of HTML and a real 500 all
+come as InternalServerError. So the chain of exceptions behind it is read.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from memchat.errors import MemchatError
+from memchat.llm.endpoint import Endpoint
+from memchat.llm.error_body import error_text
+
+_VENDORS = frozenset({"litellm", "openai", "httpx", "httpcore", "httpx2", "httpcore2"})
+_LONGEST_DETAIL = 200
+
+_KEY_NAME = re.compile(r"_(KEY|TOKEN|SECRET)$")
+_KEY_SHAPE = re.compile(r"\b(?:(?:sk|pk|rk|gsk|xai|hf|key)[-_]|AIza)[\w*.-]{4,}")
+_CLASS_PREFIX = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception)\s*[:-]\s*)+")
+_JSON_MESSAGE = re.compile(r'"(?:message|error)":\s*"((?:[^"\\]|\\.)+)"')
+_CODE_PREFIX = re.compile(r"^error code: \d+ - ", re.IGNORECASE)
+
+
+class ServerError(Exception):
+    """An error status, or an error in place of a reply, of a server that is called without LiteLLM."""
+
+    def __init__(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body))
+        self.status_code = status
+        self.body = body
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What was raised, from the outside to the root."""
+
+    endpoint: Endpoint
+    links: tuple[BaseException, ...]
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, error: BaseException) -> "Failure":
+        links: list[BaseException] = []
+        link: BaseException | None = error
+        while link is not None and link not in links and not isinstance(link, MemchatError):
+            links.append(link)
+            # httpcore raises `from None`, so a suppressed context is followed too: the refusal itself is behind it.
+            link = getattr(link, "original_exception", None) or link.__cause__ or link.__context__
+        return cls(endpoint, tuple(links))
+
+    @property
+    def of_a_provider(self) -> bool:
+        """False for a bug of memchat's."""
+        return any(
+            isinstance(link, ServerError) or type(link).__module__.partition(".")[0] in _VENDORS for link in self.links
+        )
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, or the one LiteLLM made up."""
+        statuses = (getattr(link, "status_code", None) for link in self.links)
+        return next((status for status in statuses if isinstance(status, int)), None)
+
+    @property
+    def messages(self) -> str:
+        """All messages and error codes of the chain, in lower case, to be searched and never shown.
+
+        Up to version 2 of OpenAI's client the message repeats the provider's code; since version 3 only `code` has it.
+        """
+        found = [*map(str, self.links), *map(error_text, self._bodies())]
+        for name in ("code", "param"):
+            values = (getattr(link, name, None) for link in self.links)
+            found += [value for value in values if isinstance(value, str)]
+        return " ".join(found).lower()
+
+    @property
+    def detail(self) -> str:
+        """What the provider said, in one short line, without keys; empty where it said nothing."""
+        text = next(filter(None, map(error_text, self._bodies())), None) or self._outermost_message()
+        line = " ".join(masked(text, self.endpoint).split()).rstrip(".")
+        return line if len(line) <= _LONGEST_DETAIL else line[:_LONGEST_DETAIL].rstrip() + "…"
+
+    @property
+    def class_names(self) -> set[str]:
+        """The names of all classes in the chain and of those they derive from."""
+        return {parent.__name__ for link in self.links for parent in type(link).__mro__}
+
+    def find(self, kind: type[BaseException]) -> bool:
+        return any(isinstance(link, kind) for link in self.links)
+
+    @property
+    def url(self) -> str | None:
+        """The address of the request that failed, where a link of the chain carries it."""
+        for link in self.links:
+            # httpx keeps the request under a private name; its property raises where there is none.
+            if url := getattr(getattr(link, "_request", None), "url", None):
+                return str(url)
+        return None
+
+    @property
+    def address(self) -> str:
+        """Host and port of the request that failed, or the model where they are not known."""
+        if self.url is None:
+            return self.endpoint.api_base or self.endpoint.model
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """The wait the provider asked for, in seconds, from the first link that carries its headers."""
+        for link in self.links:
+            for holder in (link, getattr(link, "response", None)):
+                for name in ("litellm_response_headers", "headers"):
+                    headers = getattr(holder, name, None)
+                    if isinstance(headers, Mapping) and (wait_s := _seconds(headers)) is not None:
+                        return wait_s
+        return None
+
+    def _bodies(self) -> Iterator[object]:
+        for link in self.links:
+            yield getattr(link, "body", None)
+            # A response that was streamed has no content any more.
+            yield getattr(getattr(link, "response", None), "_content", None)
+
+    def _outermost_message(self) -> str:
+        message = str(getattr(self.links[0], "message", self.links[0]))
+        text = _CODE_PREFIX.sub("", _CLASS_PREFIX.sub("", message))
+        if found := _JSON_MESSAGE.search(text):
+            return found.group(1)
+        return error_text(text)
+
+
+def masked(text: str, endpoint: Endpoint) -> str:
+    """`text` without the key in use, any key of the environment, or anything that looks like a key."""
+    secrets = {value.strip() for name, value in os.environ.items() if _KEY_NAME.search(name)}
+    secrets.add(endpoint.api_key or "")
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 6:
+            text = text.replace(secret, "[key]")
+    return _KEY_SHAPE.sub("[key]", text)
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """`Retry-After`, which is a number of seconds or a date (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

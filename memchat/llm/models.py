@@ -1,0 +1,44 @@
+"""Opens the model of a name: by HTTP where its provider's API is known, else through LiteLLM."""
+
+import os
+
+from memchat.llm.chat_model import CallPolicy, ChatModel
+from memchat.llm.dialect import DialectMemory
+from memchat.llm.direct_servers import has_own_address, is_direct
+from memchat.llm.endpoint import Endpoint
+from memchat.llm.model_table import ModelTable
+from memchat.llm.ollama_transport import OllamaTransport
+from memchat.llm.openai_transport import OpenAITransport
+from memchat.llm.options import ModelOptions
+from memchat.llm.transport import Transport
+
+
+class Models:
+    """The models of one process, which share what is known of their servers."""
+
+    def __init__(self, policy: CallPolicy, dialects: DialectMemory | None = None) -> None:
+        self._policy = policy
+        self._dialects = dialects or DialectMemory()
+        self._table = ModelTable()
+
+    def open(self, name: str, options: ModelOptions | None = None) -> ChatModel:
+        """Nothing is loaded or asked before the first use."""
+        options = options or ModelOptions()
+        endpoint = Endpoint(name, options.api_key, options.api_base, self._policy.timeout_s)
+        return ChatModel(endpoint, self._transport(endpoint, options), options, self._policy, self._dialects)
+
+    def needs_litellm(self, name: str, options: ModelOptions | None = None) -> bool:
+        """Whether the first call imports it. OpenAI has models that are reached by another API than that of chats."""
+        if not is_direct(name):
+            return True
+        own = bool(options and options.api_base) or has_own_address(name, os.environ)
+        return not own and not self._table.speaks_chat(name)
+
+    def _transport(self, endpoint: Endpoint, options: ModelOptions) -> Transport:
+        if self.needs_litellm(endpoint.model, options):
+            from memchat.llm.litellm_transport import LiteLLMTransport
+
+            return LiteLLMTransport(endpoint)
+        if endpoint.is_ollama:
+            return OllamaTransport(endpoint, self._policy.context_tokens)
+        return OpenAITransport(endpoint, self._table)

@@ -1,0 +1,93 @@
+"""A model's window, asked of the server that runs it: Ollama, llama.cpp, LM Studio, vLLM and servers like them."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from memchat.llm.direct_servers import Server
+
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
+_IN_FORCE = (
+    "loaded_context_length",
+    "n_ctx",
+    "max_model_len",
+    "context_length",
+    "context_window",
+    "max_context_length",
+    "max_input_tokens",
+)
+_NAMES = (*_IN_FORCE, "n_ctx_train")
+"""Under which servers name a window, what is in force before what is possible."""
+
+
+def server_window(client: "httpx.Client", server: Server) -> int | None:
+    """The window in tokens; None where the server does not say, or does not answer."""
+    return next(filter(None, _read(_openai_windows(client, server))), None)
+
+
+def ollama_window(client: "httpx.Client", server: Server) -> int | None:
+    """The window that the model's file asks for, else the largest it can have."""
+    return next(filter(None, _read(_ollama_windows(client, server))), None)
+
+
+def _read(windows: Iterator[int | None]) -> Iterator[int | None]:
+    """What can be read until a request fails: one that is not answered is not followed by others."""
+    import httpx
+
+    try:
+        yield from windows
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.debug("the server's window is not known: %s", type(error).__name__)
+
+
+def _openai_windows(client: "httpx.Client", server: Server) -> Iterator[int | None]:
+    """What the lists of models and the properties say; llama.cpp's list may only know what its model was trained on."""
+    parts = urlsplit(server.address)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    listed = _entry_of(_get(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
+    meta = listed.get("meta")
+    yield _named(listed, _IN_FORCE) or _named(meta, _IN_FORCE)
+    yield _named(_get(client, f"{origin}/props").get("default_generation_settings"))
+    yield _named(_entry_of(_get(client, f"{origin}/api/v0/models"), server.model))
+    yield _named(meta)
+
+
+def _ollama_windows(client: "httpx.Client", server: Server) -> Iterator[int | None]:
+    shown = _json(client.post(f"{server.address}/api/show", json={"model": server.model}))
+    if found := re.search(r"^num_ctx\s+(\d+)", str(shown.get("parameters") or ""), re.MULTILINE):
+        yield int(found.group(1))
+    info = shown.get("model_info")
+    lengths = [value for name, value in info.items() if name.endswith(".context_length")] if info else []
+    yield next((length for length in lengths if isinstance(length, int) and length > 0), None)
+
+
+def _get(client: "httpx.Client", url: str) -> Mapping[str, Any]:
+    return _json(client.get(quote(url, safe=":/[]@")))
+
+
+def _json(answer: "httpx.Response") -> Mapping[str, Any]:
+    try:
+        value = answer.json() if answer.is_success else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _entry_of(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """What a list of models says of `model`, or of the only one there is: some servers do not care about names."""
+    entries = [entry for entry in listing.get("data") or listing.get("models") or () if isinstance(entry, Mapping)]
+    named = [entry for entry in entries if model in {entry.get("id"), entry.get("name"), entry.get("key")}]
+    return next(iter(named or (entries if len(entries) == 1 else ())), {})
+
+
+def _named(entry: object, names: tuple[str, ...] = _NAMES) -> int | None:
+    if not isinstance(entry, Mapping):
+        return None
+    found = (entry.get(name) for name in names)
+    return next((value for value in found if isinstance(value, int) and value > 0), None)

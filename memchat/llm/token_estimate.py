@@ -1,0 +1,40 @@
+"""How many tokens a text has, about. No tokenizer is loaded for it: most models have one of their own in any case.
+
+It errs on the high side: windows are filled by it, and servers refuse or cut what does not fit. The weights are what
+OpenAI's tokenizer of 100,000 pieces makes of texts in twenty languages; newer ones need fewer tokens for most of them.
+"""
+
+import re
+
+_RUN = re.compile(
+    r"(?P<word>[A-Za-z]+)|(?P<digits>[0-9]+)|(?P<space>\s+)|(?P<mark>[!-/:-@\[-`{-~])"
+    r"|(?P<cyrillic>[\u0400-\u052f]+)|(?P<two_bytes>[\u0080-\u07ff])"
+    r"|(?P<rare>[\u0b80-\u0dff\u1000-\u13ff\u1780-\u187f])|(?P<three_bytes>[\u0800-\uffff])|(?P<more>.)",
+    re.DOTALL,
+)
+
+
+def estimate_tokens(text: str) -> int:
+    """An estimate that is seldom below what OpenAI's tokenizers count."""
+    return round(sum(_tokens(found) for found in _RUN.finditer(text)))
+
+
+def _tokens(found: re.Match[str]) -> float:
+    length = len(found.group())
+    match found.lastgroup:
+        case "word":
+            return max(1.0, length / 4)
+        case "digits":
+            return (length + 2) // 3
+        case "space":
+            return 0.0 if found.group() == " " else 1.0
+        case "mark":
+            return 0.9
+        case "cyrillic":
+            return max(1.0, length / 1.8)
+        case "two_bytes":
+            return 0.95
+        case "three_bytes":
+            return 1.2
+        case _:
+            return 2.5
