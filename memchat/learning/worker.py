@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class LearningWorker:
         self._awake = False
         self._settled = False
         self._index_from = 0.0
+        self._renewal: Generator[int] | None = None
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
 
     def notify(self) -> None:
@@ -108,7 +109,8 @@ class LearningWorker:
         """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
         try:
             if not self._process_next(context):
-                self._rest(context, BETWEEN_BATCHES_S if self._index_messages(context) else IDLE_S)
+                busy = self._renew_vectors(context) or self._index_messages(context)
+                self._rest(context, BETWEEN_BATCHES_S if busy else IDLE_S)
         except StoreBusy as error:
             self._report_failure(error.message)
             self._pause()
@@ -130,6 +132,14 @@ class LearningWorker:
             return False
         self._report(replace(learn(context, work), message_id=work.user_message_id))
         return True
+
+    def _renew_vectors(self, context: "LearningContext") -> bool:
+        """Read some memories again that an earlier built-in embedder read. True while there are more."""
+        if self._renewal is None:
+            from memchat.storage.vectors.reembedding import Reembedding
+
+            self._renewal = Reembedding(context.store.memories).renew_outdated(context.embedder)
+        return next(self._renewal, None) is not None
 
     def _index_messages(self, context: "LearningContext") -> bool:
         """Make the newest messages of the backlog findable. True when there may be more to do at once."""

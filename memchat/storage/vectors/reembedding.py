@@ -1,6 +1,6 @@
 """Compare the stored vectors with the memories: which embedder made them, which are unusable; and make new ones."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from sqlite3 import Row
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 ROWS = 500
 """Rows read at a time."""
+SMALL_BATCH = 16
+"""Memories embedded behind a chat before others get their turn."""
 BATCH = 64
 """Memories embedded and written at a time; an interruption loses at most one batch."""
+BUILTIN = "builtin/"
+"""How the fingerprints of the embedders inside the package begin."""
 SLACK = 0.01
 """Tolerated difference of a vector's length from 1."""
 
@@ -79,10 +83,20 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
         return None
     count, names = sum(found.values()), ", ".join(sorted(found))
     what = "memory was" if count == 1 else "memories were"
+    if moves_by_itself(fingerprint, found):
+        return (
+            f"{count} {what} read with an earlier built-in model, of English alone. A chat reads them again in the"
+            " background; until then they are found by their words. At once: memchat reindex"
+        )
     return (
         f"{count} {what} embedded with {names}, not with {fingerprint.removesuffix(':?')}, and can be found by their"
         " words alone. Run: memchat reindex"
     )
+
+
+def moves_by_itself(fingerprint: str, others: Iterable[str]) -> bool:
+    """Whether all vectors are to come from the built-in embedder, and the other ones from earlier versions of it."""
+    return all(name.startswith(BUILTIN) for name in (fingerprint, *others))
 
 
 def vector_problems(database: Database, fingerprint: str) -> Generator[tuple[int, VectorProblem]]:
@@ -139,6 +153,21 @@ class Reembedding:
             if done:
                 self.invalidate_caches()
         return done
+
+    def renew_outdated(self, embedder: Embedder) -> Generator[int]:
+        """Embed again, newest first, what an earlier built-in embedder read; yields how many after each batch.
+
+        Closed in between, or interrupted, the rest is done the next time. What cannot be read is passed over.
+        """
+        fingerprint = self._memories.fingerprint
+        outdated = [name for name in others(self._db, fingerprint) if moves_by_itself(fingerprint, [name])]
+        marks = ",".join("?" * len(outdated))
+        sql = f"SELECT number FROM vectors WHERE fingerprint IN ({marks}) ORDER BY number DESC"
+        numbers = [number for (number,) in self._db.rows(sql, outdated)] if outdated else []
+        for start in range(0, len(numbers), SMALL_BATCH):
+            yield self._renew(numbers[start : start + SMALL_BATCH], embedder)
+        if numbers:
+            self.invalidate_caches()
 
     def invalidate_caches(self) -> None:
         """Make every process read all vectors again: no row of `changes` says that they are new."""
