@@ -32,7 +32,7 @@ from memchat.mem0.config import from_mem0
 from memchat.mem0.schemas import Day, EntityIds, Filters, Id, Messages, Row
 from memchat.memories.ingest import Ingest, IngestSource, warn_of
 from memchat.recall.retriever import Query
-from memchat.storage.erasure.eraser import ErasureReport
+from memchat.storage.protocols import ErasureReport
 
 if TYPE_CHECKING:
     from memchat.chat.completions import CompletionTurn
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from memchat.learning.worker import LearningWorker
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Retriever
-    from memchat.storage.conversations import ConversationRepository
-    from memchat.storage.store import Store
+    from memchat.storage.protocols import Conversations, Storage
 
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ ORIGIN = "library"
 class _Connection:
     """One connection to the store and what works over it. Used by one thread at a time."""
 
-    def __init__(self, app: App, store: "Store") -> None:
+    def __init__(self, app: App, store: "Storage") -> None:
         self._app = app
         self.store = store
 
@@ -514,7 +513,7 @@ class Memory:
             )
         return session
 
-    def _unnamed_session(self, transcripts: "ConversationRepository", whose: EntityIds) -> Session:
+    def _unnamed_session(self, transcripts: "Conversations", whose: EntityIds) -> Session:
         since = self._app.clock() - IDLE
         with self._lock:
             session = transcripts.open_session(whose.user or "", whose.agent, ORIGIN, since)

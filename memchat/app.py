@@ -17,8 +17,8 @@ from memchat.core.types import Memory, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
 from memchat.llm.providers import OFFLINE, ModelChoice, choose_model
-from memchat.storage.database import Database
-from memchat.storage.store import Store
+from memchat.storage.engine import SQLiteEngine
+from memchat.storage.protocols import Engine, Storage
 
 if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from memchat.memories.remember import Rememberer
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Query, Retriever
-    from memchat.storage.index.config import IndexConfig
-    from memchat.storage.index.indexer import Indexer
-    from memchat.storage.message_reader import MessageCache
-    from memchat.storage.vectors.exact_search import VectorCache
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +42,11 @@ UNBOUNDED = 10_000_000
 def utc_now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
+
+
+def open_engine(settings: Settings, clock: Clock = utc_now, *, owns_index: bool = False) -> Engine:
+    """The storage of the home that `settings` name."""
+    return SQLiteEngine(settings.home, clock, settings.index_from, owns_index=owns_index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,11 @@ class App:
         self.settings = settings
         self.clock = clock
         self._access = dict(models or {})
-        self._owns_index = owns_index
+        self.engine = open_engine(settings, clock, owns_index=owns_index)
         self._on_retry = on_retry
         self._on_notice = on_notice
         self._looked_for_others = False
-        self._opened: list[Callable[[], None]] = []
+        self._opened: list[Callable[[], None]] = [self.engine.close]
         self._loading: tuple[Thread, ...] = ()
 
     def __enter__(self) -> "App":
@@ -117,7 +118,7 @@ class App:
     # Parts.
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> Storage:
         """The main thread's connection, with what an interrupted erasure left undone finished first."""
         store = self.open_store()
         self._opened.append(store.close)
@@ -125,22 +126,16 @@ class App:
             store.finish_erasures(timeout_s=0.0)
         return store
 
-    def open_store(self) -> Store:
+    def open_store(self) -> Storage:
         """Another connection, for another thread; the caller closes it."""
-        return Store(self.settings.database, self.clock, self.fingerprint, self.settings.index_from)
+        return self.engine.open(self.fingerprint)
 
     @cached_property
     def embedder_provider(self) -> "EmbedderProvider":
         from memchat.llm.embedders import EmbedderProvider
 
         access = self._access.get(self.settings.embedding_model or "", ModelOptions())
-        return EmbedderProvider(self.settings, access, self._on_retry, self._on_notice, self._stored_dimension)
-
-    def _stored_dimension(self, model: str) -> int | None:
-        from memchat.storage.vectors.reembedding import dimension_in
-
-        with Database(self.settings.database) as database:
-            return dimension_in(database, model)
+        return EmbedderProvider(self.settings, access, self._on_retry, self._on_notice, self.engine.dimension_of)
 
     @property
     def fingerprint(self) -> str:
@@ -151,37 +146,13 @@ class App:
     def embedder(self) -> Embedder:
         return self.embedder_provider.embedder
 
-    @property
-    def index_config(self) -> "IndexConfig":
-        from memchat.storage.index.config import IndexConfig
-
-        settings = self.settings
-        return IndexConfig(
-            settings.index, settings.index_lock, settings.database, self.fingerprint, settings.index_from
-        )
-
-    @property
-    def index(self) -> "Indexer | None":
-        """None where this process may not hold it, and while it is not known what vectors would go into it."""
-        from memchat.storage.vectors.codec import dimension_of
-
-        return self._keeper if self._owns_index and dimension_of(self.fingerprint) else None
-
-    @cached_property
-    def _keeper(self) -> "Indexer":
-        from memchat.storage.index.indexer import Indexer
-
-        keeper = Indexer(self.index_config)
-        self._opened.append(keeper.close)
-        return keeper
-
     @cached_property
     def recall(self) -> "Retriever":
         return self.recall_over(self.store)
 
     def recall_over(
         self,
-        store: Store,
+        store: Storage,
         top_k: int | None = None,
         tokens: int | None = None,
         *,
@@ -196,7 +167,7 @@ class App:
 
     def _recall(
         self,
-        store: Store,
+        store: Storage,
         embedder: RequestEmbedder,
         top_k: int | None = None,
         tokens: int | None = None,
@@ -208,39 +179,19 @@ class App:
         from memchat.recall.excerpts import ExcerptFinder
         from memchat.recall.recent_embeddings import RecentEmbeddings
         from memchat.recall.retriever import Limits, Retriever
-        from memchat.storage.vectors.exact_search import ExactSearch
-        from memchat.storage.vectors.search import VectorSearch
 
-        scan = ExactSearch(store.database, self.fingerprint, self._vectors)
-        store.search_with(VectorSearch(scan, self.index if indexed else None))
+        store.connect_search(self.fingerprint, indexed=indexed)
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
         vocabulary, recent = BuiltinVocabulary(), RecentEmbeddings(embedder)
-        store.messages.share(self._messages)
         finder = ExcerptFinder(store.messages, recent, vocabulary, self.clock) if excerpts else None
         return Retriever(store.memories, recent, vocabulary, limits, self.clock, finder)
 
-    def _tell_of_other_vectors(self, store: Store) -> None:
+    def _tell_of_other_vectors(self, store: Storage) -> None:
         """Say once that recall cannot see the meaning of what another embedder read."""
-        from memchat.storage.vectors.reembedding import others_notice
-
         looked, self._looked_for_others = self._looked_for_others, True
-        if not looked and (notice := others_notice(store.database, self.fingerprint)):
+        if not looked and (notice := store.vectors.others_notice(self.fingerprint)):
             self._on_notice(notice)
-
-    @cached_property
-    def _vectors(self) -> "VectorCache":
-        """One for all connections of this process."""
-        from memchat.storage.vectors.exact_search import VectorCache
-
-        return VectorCache()
-
-    @cached_property
-    def _messages(self) -> "MessageCache":
-        """The same for messages."""
-        from memchat.storage.message_reader import MessageCache
-
-        return MessageCache()
 
     @cached_property
     def memory_service(self) -> "MemoryService":
@@ -253,7 +204,7 @@ class App:
 
         return Rememberer(self.memory_service, lambda: self.recall_over(self.store, tokens=UNBOUNDED), self.clock)
 
-    def memory_service_over(self, store: Store) -> "MemoryService":
+    def memory_service_over(self, store: Storage) -> "MemoryService":
         from memchat.memories.service import MemoryService
 
         return MemoryService(store, lambda: self.embedder, redacts=self.settings.redact)
@@ -299,7 +250,7 @@ class App:
     # Conversations.
 
     def completion(
-        self, options: ChatOptions, model: str, recall: "Retriever", request: Mapping[str, Any], store: Store
+        self, options: ChatOptions, model: str, recall: "Retriever", request: Mapping[str, Any], store: Storage
     ) -> "tuple[CompletionModel, CompletionTurn]":
         """A chat completion with memory whose conversation the client brings, over `store`."""
         from memchat.chat.completions import CompletionParts, CompletionTurn
@@ -342,7 +293,7 @@ class App:
             choice.extraction,
         )
 
-    def conversation(self, options: ChatOptions, model: str, store: Store, recall: "Retriever") -> "Conversation":
+    def conversation(self, options: ChatOptions, model: str, store: Storage, recall: "Retriever") -> "Conversation":
         """A conversation with `model` over `store`, no learner behind it."""
         from memchat.chat.conversation import Conversation
 
@@ -401,7 +352,7 @@ class App:
         name = extraction_model or self.settings.extraction_model or self.choice().extraction
         return self.learning_context_over(store, name)
 
-    def learning_context_over(self, store: Store, extraction_model: str) -> "LearningContext":
+    def learning_context_over(self, store: Storage, extraction_model: str) -> "LearningContext":
         from memchat.learning.pipeline import LearningContext
 
         recall = self._recall(store, self.embedder_provider.patient_query_embedder)
@@ -414,8 +365,7 @@ class App:
         from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction
 
         loading = [in_background("redaction", load_redaction)]
-        if self.index is not None:
-            self.index.start()
+        self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
             embedding = in_background("warm-up", self.embedder_provider.load)
             # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.

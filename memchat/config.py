@@ -99,18 +99,6 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def database(self) -> Path:
-        return self.home / "memchat.db"
-
-    @property
-    def index(self) -> Path:
-        return self.home / "index"
-
-    @property
-    def index_lock(self) -> Path:
-        return self.home / "index.lock"
-
-    @property
     def dialects(self) -> Path:
         """What is known of models' servers, see `memchat.llm.dialect`."""
         return self.home / "servers.json"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memchat.app import open_engine
 from memchat.config import SETTING_NAMES, AgentProfile, MemoryMode, Settings, closest_match, load_settings
 from memchat.core.types import CATEGORIES
 from memchat.errors import ConfigError
@@ -71,7 +72,7 @@ def test_an_empty_variable_is_no_setting(folder: Path) -> None:
 def test_paths_stand_in_the_home(folder: Path) -> None:
     """All data is in one folder, which a tilde may name."""
     settings = load(folder)
-    paths = (settings.database, settings.index, settings.index_lock, settings.config_file)
+    paths = (Path(open_engine(settings).location), settings.config_file)
     assert {path.parent for path in paths} == {folder}
     assert load_settings({"MEMCHAT_HOME": "~/there"}).home == Path.home() / "there"
     assert load_settings({}).home.is_absolute()

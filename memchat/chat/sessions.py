@@ -9,7 +9,7 @@ from memchat.errors import UsageError
 
 if TYPE_CHECKING:
     from memchat.chat.conversation import ConversationOptions
-    from memchat.storage.conversations import ConversationRepository
+    from memchat.storage.protocols import Conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ChatOptions:
     infer: bool = True
 
 
-def open_session(options: ChatOptions, transcripts: "ConversationRepository", settings: Settings) -> Session:
+def open_session(options: ChatOptions, transcripts: "Conversations", settings: Settings) -> Session:
     """The conversation that `options` name, or a new one. Raises UsageError for one with another agent."""
     if isinstance(options.session, Session):
         return options.session
@@ -51,9 +51,7 @@ def open_session(options: ChatOptions, transcripts: "ConversationRepository", se
     return former
 
 
-def _new_session(
-    options: ChatOptions, name: str | None, transcripts: "ConversationRepository", settings: Settings
-) -> Session:
+def _new_session(options: ChatOptions, name: str | None, transcripts: "Conversations", settings: Settings) -> Session:
     if name and settings.redact:
         _refuse_secret(name)
     return transcripts.new_session(

@@ -15,11 +15,10 @@ from memchat.doctor import environment
 from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, pluralize, problem, warning
 from memchat.errors import ConfigError, MemchatError, StoreError
 from memchat.llm.providers import choose_model
-from memchat.storage.database import Database
+from memchat.storage.protocols import Engine
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.storage.index.config import IndexConfig
 
 Fix = Annotated[
     bool,
@@ -54,52 +53,52 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
 
 
 def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
+    from memchat.app import open_engine
+
     yield from environment.program()
     yield from environment.settings_file(settings, problems)
     choice = choose_model(os.environ, explicit=settings.model)
     yield from environment.models(settings, choice.name, os.environ)
+    engine = open_engine(settings)
     try:
-        yield from environment.disk(settings)
-        yield from environment.permissions(settings)
+        yield from environment.disk(settings, engine)
+        yield from environment.permissions(settings, engine)
     except OSError as error:
         yield problem("permissions", f"{settings.home} cannot be used: {error.strerror}.", "check MEMCHAT_HOME")
-    yield from _storage_checks(settings)
+    yield from _storage_checks(settings, engine)
 
 
-def _storage_checks(settings: Settings) -> Iterator[Diagnosis]:
+def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     from memchat.doctor.index import examine_index
 
     try:
-        if not settings.database.exists():
-            yield _missing(settings)
+        if not engine.exists:
+            yield _missing(engine)
             return
-        with Database(settings.database) as database:
-            place = _place(settings, database)
-            yield from examine(database, place.fingerprint)
-            yield from examine_index(place, database)
+        fingerprint = _fingerprint(settings, engine)
+        with engine.inspect(fingerprint) as (database, index):
+            yield from examine(database, fingerprint)
+            yield from examine_index(index)
     except StoreError as error:
-        backup = f"put a backup in the place of {settings.database}"
+        backup = f"put a backup in the place of {engine.location}"
         yield problem("database", error.message, backup if "doctor" in (error.hint or "doctor") else error.hint)
     except OSError as error:
-        yield problem("database", f"{settings.database} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
+        yield problem("database", f"{engine.location} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
 
 
-def _missing(settings: Settings) -> Diagnosis:
-    if settings.index.is_dir() and any(settings.index.iterdir()):
-        message = f"{settings.database} is gone; there still is an index of what it held."
+def _missing(engine: Engine) -> Diagnosis:
+    if engine.has_index:
+        message = f"{engine.location} is gone; there still is an index of what it held."
         return warning("database", message, "put it, or a backup, back in its place; if you removed it, nothing")
-    return ok("database", f"There is none yet: {settings.database} is made with the first word.")
+    return ok("database", f"There is none yet: {engine.location} is made with the first word.")
 
 
-def _place(settings: Settings, database: Database) -> "IndexConfig":
-    """Where the index is, of the embedder in use. No embedder is asked who it is: that could cost money."""
+def _fingerprint(settings: Settings, engine: Engine) -> str:
+    """That of the embedder in use. No embedder is asked who it is: that could cost money."""
     from memchat.llm.builtin_embedder import FINGERPRINT
-    from memchat.storage.index.config import IndexConfig
-    from memchat.storage.vectors.reembedding import fingerprint_of
 
     model = settings.embedding_model
-    fingerprint = (fingerprint_of(database, model) or model) if model else FINGERPRINT
-    return IndexConfig(settings.index, settings.index_lock, settings.database, fingerprint, settings.index_from)
+    return (engine.fingerprint_of(model) or model) if model else FINGERPRINT
 
 
 # Mending.
@@ -120,27 +119,18 @@ def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
         if "erasures" in ill:
             app.store.finish_erasures()
             yield "The erasure that was interrupted is finished."
-        if "index" in ill:
-            yield from _index_dropped(settings)
+        if "index" in ill and app.engine.drop_index():
+            yield "The index was thrown away: the next chat builds it anew, or memchat reindex now."
         if ill - {"erasures", "index"}:
             yield from _rows_mended(app)
 
 
-def _index_dropped(settings: Settings) -> Iterator[str]:
-    from memchat.storage.index.folder import drop_index_now
-
-    with Database(settings.database) as database:
-        if drop_index_now(_place(settings, database)):
-            yield "The index was thrown away: the next chat builds it anew, or memchat reindex now."
-
-
 def _rows_mended(app: "App") -> Iterator[str]:
-    from memchat.doctor.repairs import Repairs
-    from memchat.storage.memory_writer import MemoryRepository
+    from memchat.doctor.repairs import repair
 
-    with Database(app.settings.database) as database:
+    with app.engine.repairs(app.fingerprint) as repairs:
         try:
-            yield from Repairs(MemoryRepository(database, app.clock, app.fingerprint)).all(lambda: app.embedder)
+            yield from repair(repairs, lambda: app.embedder)
         except MemchatError as error:
             if isinstance(error, StoreError):
                 raise

@@ -14,11 +14,10 @@ from memchat.cli.output import Block, KeyValues, Line, Result, Table
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
-from memchat.storage.memory_rows import with_versions
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.storage.erasure.eraser import ErasureReport
+    from memchat.storage.protocols import ErasureReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _found(app: "App", query: str | None, view: MemoryFilter) -> list[Memory]:
 def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> ErasurePlan:
     """`stays` is how many shared ones were found too, and are left out."""
     ids = tuple(memory.id for memory in found)
-    earlier = len(with_versions(app.store.database, ids)) - len(ids)
+    earlier = app.store.memories.count_versions(ids) - len(ids)
     counts = {"memories": len(ids) + earlier}
     what = pluralize(len(ids), "memory", "memories")
     if earlier:

@@ -17,8 +17,8 @@ from memchat.errors import MemchatError, UsageError
 from memchat.importers.files import read_file
 from memchat.importers.found import Dialogue, Found, Reading
 from memchat.memories.dialogues import DialogueImporter, Estimate, estimate
-from memchat.storage.serialization import Record
-from memchat.storage.transfer import Imported, Transfer, with_owner
+from memchat.storage.protocols import Imported
+from memchat.storage.serialization import Record, with_owner
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -165,7 +165,7 @@ def _restore_facts(app: "App", records: Sequence[Record]) -> Imported:
         return Imported((), 0)
     if len(records) > 1_000:
         print_note(f"Importing {len(records)} memories…")
-    return Transfer(app.store.memories).restore(records, app.embedder)
+    return app.store.transfer.restore(records, app.embedder)
 
 
 def _learns(found: Found, how: _How) -> bool:

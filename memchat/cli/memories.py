@@ -42,10 +42,9 @@ from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_not
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import UsageError
 from memchat.repl.notifications import remember_lines
-from memchat.storage.memory_listing import Sort, listed, listed_json
+from memchat.storage.protocols import Sort
 from memchat.storage.serialization import memory_json, moment_json, record_json
-from memchat.storage.short_ids import memory_ids, short_ids
-from memchat.storage.transfer import Transfer
+from memchat.storage.short_ids import short_ids
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -89,12 +88,12 @@ def list_(
         view = build_filter(app, agent, where, category, session, all_sessions=all_sessions)
         view = replace(view, superseded=include_superseded, as_of=options.parse_day(as_of, "--as-of"))
         view = within(view, since, until, scope)
-        database, now = app.store.database, app.clock()
+        memories = app.store.memories
         if as_json:
             return Result(
-                [RawJson(text) for text in listed_json(database, view, now, limit, sort or Sort.CREATED)], as_json=True
+                [RawJson(text) for text in memories.listed_json(view, limit, sort or Sort.CREATED)], as_json=True
             )
-        found = list(listed(database, view, now, limit, sort or Sort.CREATED))
+        found = list(memories.listed(view, limit, sort or Sort.CREATED))
         notes = [] if found else [f"No memories of {app.settings.user} here."]
         elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
         if (
@@ -221,7 +220,7 @@ def add(
         )
         manner = RememberOptions(standing, _replaced(app, replaces, owner) if replaces else None)
         told = app.rememberer.tell(given, draft, manner)
-        short = {} if as_json else short_ids(memory_ids(app.store.database, [owner]))
+        short = {} if as_json else short_ids(app.store.memories.ids([owner]))
         lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
         hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
         notes = [hint] if any(one.similar for one in told) else []
@@ -305,7 +304,7 @@ def export(
     with open_app(user) as app:
         view = build_filter(app, agent, where, category, all_sessions=True)
         lost: list[None] = []
-        records = _transfer(app).export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
+        records = app.store.transfer.export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
         if lost:
             print_note(
                 f"Left out, as it cannot be read: {pluralize(len(lost), 'row', 'rows')}. memchat doctor says more."
@@ -333,10 +332,6 @@ def _refuse_former(memory: Memory) -> None:
             f"This memory was replaced by {memory.superseded_by}.",
             hint="Name that one, or go back to this one with: memchat memories undo",
         )
-
-
-def _transfer(app: "App") -> Transfer:
-    return Transfer(app.store.memories)
 
 
 def _versions(app: "App", memory: Memory) -> list[Memory]:
@@ -376,4 +371,4 @@ def _short(app: "App", agent: str | None) -> dict[str, str] | None:
     """How short each id may be written, where a terminal will show it."""
     if not sys.stdout.isatty():
         return None
-    return short_ids(memory_ids(app.store.database, owners(app.settings.user, agent)))
+    return short_ids(app.store.memories.ids(owners(app.settings.user, agent)))

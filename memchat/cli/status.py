@@ -121,9 +121,7 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
 
 def _index(app: "App") -> dict[str, Any]:
     """How the index stands, seen from a process that does not keep it."""
-    from memchat.storage.index.folder import inspect_index
-
-    state = inspect_index(app.index_config)
+    state = app.engine.index_state(app.fingerprint)
     return {"state": str(state.phase), "memories": state.indexed}
 
 

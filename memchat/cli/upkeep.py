@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memchat.app import open_engine
 from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, open_app
 from memchat.cli.output import Line, Result
 from memchat.config import load_settings
-from memchat.errors import NotFound, StoreBusy, StoreError, UsageError
-from memchat.storage.database import Database
+from memchat.errors import NotFound, StoreBusy, UsageError
+from memchat.storage.protocols import Engine
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
@@ -45,32 +46,18 @@ def reindex(*, as_json: Json = False) -> Result:
 
 def _embedded(app: "App") -> tuple[str, int]:
     """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
-    from memchat.storage.memory_writer import MemoryRepository
-    from memchat.storage.vectors.reembedding import Reembedding, vector_problems
-
     store = app.store
     embedder = app.embedder_provider.fresh_embedder()
     # The only command that asks: under the same name it may have become another one.
     fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
-    memories = Reembedding(MemoryRepository(store.database, app.clock, fingerprint))
-    numbers = [number for number, _ in vector_problems(store.database, fingerprint)]
     with progress_bar("Embedding") as progress:
-        done = memories.renew(numbers, embedder, lambda done: progress(done, len(numbers)))
-    if not done:
-        # Whoever has the index open builds it anew all the same; `renew` tells of what it did.
-        memories.invalidate_caches()
-    return fingerprint, done
+        return fingerprint, store.vectors.renew(fingerprint, embedder, progress)
 
 
 def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:
-    from dataclasses import replace
-
-    from memchat.storage.index.folder import rebuild_now
-
-    place = replace(app.index_config, fingerprint=fingerprint)
     try:
         with progress_bar("Indexing") as progress:
-            return rebuild_now(place, progress), False
+            return app.engine.rebuild_index(fingerprint, progress), False
     except StoreBusy:
         return 0, True
 
@@ -106,28 +93,22 @@ def backup(
     """
     settings = load_settings()
     target = file.expanduser().absolute()
-    if not settings.database.is_file():
-        raise NotFound(f"There is nothing to copy yet: {settings.database} does not exist.")
-    _refuse(target, settings.database, force=force)
-    with Database(settings.database) as database:
-        complaint = database.value("PRAGMA quick_check(1)")
-        if complaint != "ok":
-            raise StoreError(
-                f"{settings.database} is damaged, and so would be its copy: {complaint}.",
-                hint="memchat doctor says what can be done.",
-            )
-        database.backup(target)
+    engine = open_engine(settings)
+    if not engine.exists:
+        raise NotFound(f"There is nothing to copy yet: {engine.location} does not exist.")
+    _refuse(target, engine, force=force)
+    engine.backup(target)
     size = target.stat().st_size
     return Result({"file": str(target), "bytes": size}, (Line(f"{target}: {size:,} bytes."),), as_json=as_json)
 
 
-def _refuse(target: Path, database: Path, *, force: bool) -> None:
+def _refuse(target: Path, engine: Engine, *, force: bool) -> None:
     """Raise UsageError where the copy would go over something it should not."""
     if target.is_dir():
         raise UsageError(f"{target} is a folder.", hint=f"As in: memchat backup {target / 'memchat-backup.db'}")
     if not target.parent.is_dir():
         raise UsageError(f"There is no folder {target.parent}.")
-    if target.exists() and target.samefile(database):
+    if engine.is_data(target):
         raise UsageError("That is the database itself.")
     if target.exists() and not force:
         raise UsageError(f"{target} is there already.", hint="--force replaces it.")

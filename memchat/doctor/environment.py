@@ -15,6 +15,7 @@ from memchat.config import Settings
 from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, problem, warning
 from memchat.errors import ConfigError
 from memchat.llm.providers import OFFLINE, PROVIDERS, ollama_address, ollama_models
+from memchat.storage.protocols import Engine
 
 STOLEN = ("1.82.7", "1.82.8")
 """Releases of LiteLLM that were reported to steal credentials (litellm #24512)."""
@@ -120,21 +121,20 @@ def _answers(address: str) -> bool:
 # The disk.
 
 
-def disk(settings: Settings) -> Iterator[Diagnosis]:
+def disk(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     """Report the free space. Forgetting needs as much again as the database takes."""
     folder = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
     free = shutil.disk_usage(folder).free
-    size = settings.database.stat().st_size if settings.database.is_file() else 0
     left = f"{free >> 20:,} MB are free where {settings.home} is"
     if free < LEAST_FREE:
         yield problem("disk", f"{left}: soon nothing can be kept any more.", "free some disk space")
-    elif free < max(LITTLE_FREE, 2 * size):
+    elif free < max(LITTLE_FREE, 2 * engine.size_bytes):
         yield warning("disk", f"{left}. Forgetting rewrites the database, and needs as much as that takes.", None)
     else:
         yield ok("disk", f"{left}.")
 
 
-def permissions(settings: Settings) -> Iterator[Diagnosis]:
+def permissions(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     """Report whether memchat can write where it must, and whether other users are kept out."""
     home = settings.home
     if not home.exists():
@@ -143,7 +143,7 @@ def permissions(settings: Settings) -> Iterator[Diagnosis]:
     if not home.is_dir():
         yield problem("permissions", f"{home} is not a folder.", "set MEMCHAT_HOME to another place")
         return
-    barred = [path for path in (home, settings.database) if path.exists() and not os.access(path, os.W_OK)]
+    barred = [path for path in (home, Path(engine.location)) if path.exists() and not os.access(path, os.W_OK)]
     for path in barred:
         yield problem("permissions", f"{path} may not be written: nothing new is kept.", f"chmod u+w {path}")
     open_ones = world_readable(settings)
@@ -158,13 +158,16 @@ def permissions(settings: Settings) -> Iterator[Diagnosis]:
 def world_readable(settings: Settings) -> list[Path]:
     """Return the folder and the files in it that other users can access.
 
-    The index's folder keeps others out by its own mode; Chroma creates its files inside with any mode.
+    In the folders within, which only their owner may enter, Chroma makes its files as it likes.
     """
     if os.name == "nt" or not settings.home.is_dir():
         return []
-    folders = [path for path in (settings.home, settings.index) if path.is_dir()]
-    files = [path for path in sorted(settings.home.iterdir()) if path.is_file() and not path.is_symlink()]
-    return [path for path in (*folders, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    within = [path for path in sorted(settings.home.iterdir()) if not path.is_symlink()]
+    return [
+        path
+        for path in (settings.home, *within)
+        if (path.is_dir() or path.is_file()) and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
 
 
 def restrict_permissions(settings: Settings) -> str | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from memchat.core.ids import new_id
 from memchat.core.types import CATEGORIES, Change, Event, Memory, Metadata, Owner, Scope, Source, run_session
 from memchat.errors import UsageError
 from memchat.importers.found import Found, Reading, moment, words
-from memchat.storage.memory_writer import new_id
 from memchat.storage.serialization import Record, plain_pairs
 
 TEXT = ("text", "memory", "content", "fact")

@@ -31,7 +31,7 @@ from memchat.text import embedding
 from memchat.text.own_words import own_words
 
 if TYPE_CHECKING:
-    from memchat.storage.store import Store
+    from memchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class LearningContext:
     findable as well.
     """
 
-    store: "Store"
+    store: "Storage"
     model: LanguageModel
     embedder: Embedder
     recall: Retriever

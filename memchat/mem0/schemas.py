@@ -26,7 +26,7 @@ from memchat.core.types import (
 )
 from memchat.errors import UsageError
 from memchat.recall.retriever import Hit
-from memchat.storage.erasure.eraser import ErasureReport
+from memchat.storage.protocols import ErasureReport
 from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:

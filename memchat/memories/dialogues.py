@@ -11,7 +11,7 @@ from memchat.importers.found import Dialogue
 from memchat.storage.short_ids import is_generated
 
 if TYPE_CHECKING:
-    from memchat.storage.conversations import ConversationRepository
+    from memchat.storage.protocols import Conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def estimate(dialogues: Iterable[Dialogue]) -> Estimate:
 class DialogueImporter:
     """Stores dialogues of one person. `clean` goes over every text; with `terms` what is new is learned from."""
 
-    transcripts: "ConversationRepository"
+    transcripts: "Conversations"
     user: str
     clean: Callable[[str], str]
     terms: LearningOptions | None

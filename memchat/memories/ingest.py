@@ -19,13 +19,13 @@ from memchat.core.types import (
     Session,
 )
 from memchat.learning.pipeline import LearningResult, learn, verbatim
-from memchat.storage.job_queue import MAX_BLOCKING_ATTEMPTS
+from memchat.storage.protocols import MAX_BLOCKING_ATTEMPTS
 from memchat.text.redaction import redact, redact_options
 
 if TYPE_CHECKING:
     from memchat.learning.pipeline import LearningContext
     from memchat.memories.service import MemoryService
-    from memchat.storage.store import Store
+    from memchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class IngestSource:
 class Ingest:
     """Writes into one session, over one connection."""
 
-    def __init__(self, store: "Store", session: Session, speaker: IngestSource) -> None:
+    def __init__(self, store: "Storage", session: Session, speaker: IngestSource) -> None:
         self._store = store
         self._session = session
         self._speaker = speaker

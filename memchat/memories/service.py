@@ -22,16 +22,14 @@ from memchat.core.types import (
 )
 from memchat.errors import UsageError
 from memchat.recall.default_cues import default_cues
-from memchat.storage.erasure.eraser import ErasureReport
+from memchat.storage.protocols import ErasureReport, Storage
 from memchat.storage.serialization import Record
-from memchat.storage.store import Store
 from memchat.text import embedding
 from memchat.text.normalize import fix_surrogates, words
 from memchat.text.redaction import redact, redact_pairs
 
 if TYPE_CHECKING:
     from memchat.recall.retriever import Retriever
-    from memchat.storage.erasure.targets import ErasureTargets
 
 Worded = TypeVar("Worded", Draft, Memory)
 
@@ -41,7 +39,7 @@ MAX_FOUND = 5_000
 """So many memories one search may find."""
 
 
-def find_all(recall: "Retriever", store: Store, text: str, view: MemoryFilter) -> list[Memory]:
+def find_all(recall: "Retriever", store: Storage, text: str, view: MemoryFilter) -> list[Memory]:
     """Every memory of `view` that `recall` finds for `text`, best first, then those that say one of them once more.
 
     Recall names each saying once, which for what is to be forgotten is not enough.
@@ -61,7 +59,7 @@ class MemoryService:
 
     def __init__(
         self,
-        store: Store,
+        store: Storage,
         embedder: Callable[[], Embedder],
         *,
         redacts: bool = True,
@@ -132,23 +130,18 @@ class MemoryService:
 
     def forget(self, ids: Sequence[str], *, keep_source: bool = False) -> ErasureReport:
         """Erase memories with all their versions, down to the bytes; the receipt says what the search found left."""
-        return self._finished(self._store.eraser.erase(ids, keep_source=keep_source))
+        return self._store.erase(ids, keep_source=keep_source)
 
     def forget_person(self, user: str) -> ErasureReport:
         """Erase everything of `user`: memories, conversations, pending work."""
-        return self._finished(self._store.eraser.erase_person(user))
+        return self._store.erase_person(user)
 
     def forget_everything(self) -> ErasureReport:
         """Erase everything of everybody."""
-        return self._finished(self._store.eraser.erase_everything())
+        return self._store.erase_everything()
 
     def forget_sessions(self, ids: Sequence[str]) -> ErasureReport:
-        return self._finished(self._store.eraser.erase_sessions(ids))
-
-    def _finished(self, erased: "tuple[ErasureReport, ErasureTargets]") -> ErasureReport:
-        receipt, traces = erased
-        self._store.finish_erasures()
-        return self._store.eraser.verify(receipt, traces)
+        return self._store.erase_sessions(ids)
 
     def clean(self, text: str) -> str:
         """`text` as it may be kept: stripped, secrets masked. Raises UsageError where it is empty or too long."""

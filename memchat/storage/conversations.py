@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from memchat.core.ids import new_id
 from memchat.core.protocols import Clock
 from memchat.core.types import (
     DEFAULT_LEARNING_OPTIONS,
@@ -21,13 +22,10 @@ from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
 from memchat.storage.memory_rows import format_time, parse_time, raises_on_corruption, to_items
-from memchat.storage.memory_writer import new_id
-from memchat.storage.short_ids import SHORTEST_TAIL, is_generated
+from memchat.storage.short_ids import MEANS_ID, SHORTEST_TAIL, is_generated
 from memchat.text.normalize import fix_surrogates
 
 TITLE_LENGTH = 60
-MEANS_ID = 4
-"""From how many characters on the beginning of an id is taken for one, where it could be a new name."""
 _PART_OF_ID = re.compile(r"01[0-9a-f]{2,6}(-[0-9a-f-]*)?|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,12}")
 """The beginning of an id, which begins with 01 until 2039, or its end."""
 FIRST_READ, MOST_READ = 16, 256

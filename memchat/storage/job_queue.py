@@ -11,13 +11,12 @@ from memchat.core.types import JobState, LearningJob, LearningOptions, Scope, Se
 from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, holder_is_dead, process_lease_id, releasing
 from memchat.storage.memory_rows import format_time, parse_time, raises_on_corruption
+from memchat.storage.protocols import MAX_BLOCKING_ATTEMPTS
 from memchat.text.normalize import fix_surrogates
 
 FIRST_WAIT_S = 5
 LONGEST_WAIT_S = 6 * 3600
 PAGE = 200
-MAX_BLOCKING_ATTEMPTS = 3
-"""How many failures of an exchange hold back the later exchanges of the same person."""
 
 
 class JobQueue:

@@ -3,39 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from memchat.core.protocols import MemoryFilter
 from memchat.storage.database import Database
 from memchat.storage.memory_filter import SINCE, where_clause
 from memchat.storage.memory_rows import TABLES, owner_number
-
-
-class MemoryListItem(NamedTuple):
-    """What a list shows of a memory. `since` and `valid_to` are days; `since` is local where it is that of creation."""
-
-    id: str
-    since: str
-    category: str
-    text: str
-    scope: str
-    owner: str
-    valid_to: str | None
-    superseded: bool
-    mistaken: bool
-    doubtful: bool
-
-
-class Sort(StrEnum):
-    """What a list is ordered by: times latest first, words by the alphabet, and the newest first among equals."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    SINCE = "since"
-    CATEGORY = "category"
-    TEXT = "text"
-
+from memchat.storage.protocols import MemoryListItem, Sort
 
 _ORDER = {
     Sort.CREATED: "",

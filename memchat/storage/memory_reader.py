@@ -1,6 +1,6 @@
 """Reading memories from SQLite: by id, by view, by their words, and what ranking needs of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Candidate, Clock, MemoryFilter
@@ -9,6 +9,7 @@ from memchat.errors import AmbiguousId, NotFound
 from memchat.storage.database import Database
 from memchat.storage.fulltext import match_query
 from memchat.storage.memory_filter import narrows, where_clause
+from memchat.storage.memory_listing import listed, listed_json
 from memchat.storage.memory_rows import (
     COLUMNS,
     TABLES,
@@ -19,6 +20,7 @@ from memchat.storage.memory_rows import (
     with_versions,
 )
 from memchat.storage.position import Position, position
+from memchat.storage.protocols import MemoryListItem, Sort
 from memchat.storage.short_ids import SHORTEST_TAIL
 from memchat.storage.vectors.codec import searched
 from memchat.text.embedding import with_dimension
@@ -120,6 +122,26 @@ class MemoryReader:
         sql = f"""SELECT {COLUMNS} FROM memories AS m INDEXED BY memories_standing JOIN owners AS o ON o.id = m.owner
             WHERE m.standing = 1 AND {where} ORDER BY m.number DESC LIMIT 50"""
         return [to_memory(row) for row in self.database.rows(sql, values)]
+
+    def listed(
+        self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED
+    ) -> Iterator[MemoryListItem]:
+        """What a list shows of the memories of `view`, ordered by `sort`; ten thousand of them fast."""
+        return listed(self.database, view, self.clock(), limit, sort)
+
+    def listed_json(self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED) -> Iterator[str]:
+        """The same as JSON objects, with the keys of `serialization.memory_json`."""
+        return listed_json(self.database, view, self.clock(), limit, sort)
+
+    def ids(self, owners: Sequence[Owner]) -> list[str]:
+        """The ids of all memories of `owners`, superseded and expired ones included, in order."""
+        numbers = self.owner_numbers(owners)
+        rows = self.database.rows(f"SELECT id FROM memories WHERE owner IN ({_marks(numbers)}) ORDER BY id", numbers)
+        return [row["id"] for row in rows]
+
+    def count_versions(self, ids: Sequence[str]) -> int:
+        """How many memories there are under `ids` together with the versions that they superseded."""
+        return len(with_versions(self.database, ids))
 
     def history(self, memory: Memory) -> list[Change]:
         """Every change to `memory` and to the versions it superseded, oldest first."""

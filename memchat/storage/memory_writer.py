@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 
+from memchat.core.ids import new_id
 from memchat.core.protocols import Embedded
 from memchat.core.types import (
     Add,
@@ -27,13 +28,6 @@ from memchat.storage.memory_reader import MemoryReader
 from memchat.storage.memory_rows import format_time, owner_number
 from memchat.text.embedding import with_dimension
 from memchat.text.normalize import fix_surrogates, normalize
-
-
-def new_id() -> str:
-    """A UUIDv7 (RFC 9562): ids sort by the time they were made."""
-    import uuid_utils
-
-    return str(uuid_utils.uuid7())
 
 
 class MemoryRepository(MemoryReader):

@@ -17,7 +17,7 @@ What is read back from it differs in nothing. Vectors are not in it: they are ma
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
@@ -193,3 +193,10 @@ def plain_pairs(value: object) -> Metadata:
 
 def _reason(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def with_owner(record: Record, owner: Owner) -> Record:
+    """`record` as a memory of `owner`; what belongs to agents stays theirs."""
+    if record.memory.owner.kind is Scope.AGENT:
+        return record
+    return replace(record, memory=replace(record.memory, owner=owner))

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from memchat.core.types import Owner, Session
-from memchat.storage.database import Database
-from memchat.storage.memory_rows import owner_number
+from memchat.core.types import (
+    Session,
+)
 
 SHORT_ID = 8
 """Characters of an id's tail that are shown for it."""
@@ -25,14 +25,6 @@ def new_conversation(session: Session) -> str | None:
     return None if session.messages or is_generated(session.id) else f"New conversation {session.id!r}."
 
 
-def memory_ids(database: Database, owners: Sequence[Owner]) -> list[str]:
-    """List the ids of all memories of `owners` in order, superseded and expired ones included."""
-    numbers = [number for owner in owners if (number := owner_number(database, owner)) is not None]
-    marks = ",".join("?" * len(numbers))
-    rows = database.rows(f"SELECT id FROM memories WHERE owner IN ({marks}) ORDER BY id", numbers)
-    return [row["id"] for row in rows]
-
-
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
     """Map each id to its tail of SHORT_ID characters: the beginning of an id is a clock, its end is random.
 
@@ -46,3 +38,7 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
         shown |= {id_: id_[-length:] for id_ in every if id_ not in shown and tails[id_[-length:]] == 1}
         length += 1
     return shown
+
+
+MEANS_ID = 4
+"""From how many characters on the beginning of an id is taken for one, where it could be a new name."""

@@ -1,6 +1,6 @@
 """All that is kept, behind one door: memories, conversations, pending work, over one connection of one thread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from memchat.storage.erasure.eraser import Eraser
+    from memchat.storage.erasure.targets import ErasureTargets
+    from memchat.storage.protocols import ErasureReport
+    from memchat.storage.transfer import Transfer
+    from memchat.storage.vectors.reembedding import StoredVectors
     from memchat.storage.vectors.search import VectorSearch
 
 DROP_TIMEOUT_S = 30.0
@@ -31,7 +35,15 @@ class Store:
     `fingerprint` is that of the vectors read and written; one without its dimension gets that of the first vectors.
     """
 
-    def __init__(self, path: "Path", clock: Clock, fingerprint: str, index_from: int = 0) -> None:
+    def __init__(
+        self,
+        path: "Path",
+        clock: Clock,
+        fingerprint: str,
+        index_from: int = 0,
+        search: "Callable[[Database, str, bool], VectorSearch] | None" = None,
+    ) -> None:
+        self._search = search
         self.index = IndexConfig.beside(path, fingerprint, index_from)
         self.database = Database(path)
         self.clock = clock
@@ -48,9 +60,26 @@ class Store:
 
         return Eraser(self.database, self.clock)
 
+    def connect_search(self, fingerprint: str, *, indexed: bool = True) -> None:
+        """Search vectors of `fingerprint` from now on, through the index or, without `indexed`, by comparing all."""
+        if self._search is not None:
+            self.search_with(self._search(self.database, fingerprint, indexed))
+
     def search_with(self, dense: "VectorSearch") -> None:
         """Let recall's dense half be answered by `dense`; without one it finds nothing."""
         self.memories.search_with(dense)
+
+    @cached_property
+    def transfer(self) -> "Transfer":
+        from memchat.storage.transfer import Transfer
+
+        return Transfer(self.memories)
+
+    @cached_property
+    def vectors(self) -> "StoredVectors":
+        from memchat.storage.vectors.reembedding import StoredVectors
+
+        return StoredVectors(self.database, self.clock)
 
     def close(self) -> None:
         self.database.close()
@@ -75,6 +104,26 @@ class Store:
             if work is not None:
                 self.work.done(work)
         return applied
+
+    def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> "ErasureReport":
+        """Erase memories with all their versions, down to the bytes; the report says what a search found left."""
+        return self._erased(self.eraser.erase(ids, keep_source=keep_source))
+
+    def erase_person(self, user: str) -> "ErasureReport":
+        """Erase everything of `user`: memories, conversations, pending work."""
+        return self._erased(self.eraser.erase_person(user))
+
+    def erase_everything(self) -> "ErasureReport":
+        """Erase everything of everybody."""
+        return self._erased(self.eraser.erase_everything())
+
+    def erase_sessions(self, ids: Sequence[str]) -> "ErasureReport":
+        """Erase these conversations whole, and the session memories that live in them."""
+        return self._erased(self.eraser.erase_sessions(ids))
+
+    def _erased(self, erased: "tuple[ErasureReport, ErasureTargets]") -> "ErasureReport":
+        self.finish_erasures()
+        return self.eraser.verify(*erased)
 
     def finish_erasures(self, timeout_s: float = DROP_TIMEOUT_S) -> None:
         """Make the bytes of all that was erased leave the disk, with the index that may hold them.

@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from sqlite3 import Row
 from typing import Any, TypeVar
 
+from memchat.core.ids import new_id
 from memchat.core.protocols import Embedded, Embedder, MemoryFilter
 from memchat.core.types import Change, Event, Memory, Owner, Scope
 from memchat.errors import StoreError
 from memchat.storage.memory_filter import where_clause
 from memchat.storage.memory_rows import COLUMNS, TABLES, owner_number, to_change, to_memory
-from memchat.storage.memory_writer import MemoryRepository, new_id
+from memchat.storage.memory_writer import MemoryRepository
+from memchat.storage.protocols import Imported
 from memchat.storage.serialization import Record
 from memchat.text import embedding
 from memchat.text.normalize import normalize
@@ -22,14 +24,6 @@ BATCH = 256
 """Memories embedded at a time."""
 AT_ONCE = 20_000
 """Memories written in one transaction, which bounds the memory that their vectors take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import came to: the ids that are new, and how many memories were there already."""
-
-    ids: tuple[str, ...]
-    known: int
 
 
 class Transfer:
@@ -182,13 +176,6 @@ class Transfer:
     def _told(self, memory: Memory) -> Change:
         """The index follows the table of changes: a memory without a history gets the beginning of one."""
         return Change(0, memory.id, Event.ADD, self._memories.clock(), None, memory.text, "imported")
-
-
-def with_owner(record: Record, owner: Owner) -> Record:
-    """`record` as a memory of `owner`; what belongs to agents stays theirs."""
-    if record.memory.owner.kind is Scope.AGENT:
-        return record
-    return replace(record, memory=replace(record.memory, owner=owner))
 
 
 def _renamed(record: Record, names: dict[str, str]) -> Record:

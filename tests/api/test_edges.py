@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from memchat import Memory
 from memchat.api import IDLE
 from memchat.core.types import Role
 from memchat.errors import MemchatError, NotFound, UsageError
+from memchat.storage.database import Database
 from memchat.storage.memory_rows import format_time
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
@@ -86,7 +88,8 @@ def test_a_conversation_without_a_run_goes_on_in_another_process_and_ends_when_i
         assert other.chat("Hello", "b")["session_id"] != first
         assert other.chat("Hello", "a", agent_id="shop")["session_id"] != first
     long_ago = format_time(datetime.now(UTC) - IDLE - timedelta(seconds=5))
-    memory._app.store.database.execute("UPDATE sessions SET last_at = ?", (long_ago,))
+    with Database(Path(memory._app.engine.location)) as database:
+        database.execute("UPDATE sessions SET last_at = ?", (long_ago,))
     with Memory() as other:
         assert other.chat("Back", "a")["session_id"] != first
 

@@ -27,7 +27,7 @@ from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Evidence, Owner, Scope, Source
 from memchat.recall.retriever import Query
-from memchat.storage.store import Store
+from memchat.storage.protocols import Storage
 from memchat.text.embedding import embed
 from memchat.text.normalize import content_words
 from tests.benchmarks.tables import machine, table
@@ -191,7 +191,7 @@ def _fact(item: Item) -> Draft:
     return Draft(item.text, Owner.user(USER), valid_from=item.day, source=Source.IMPORTED)
 
 
-def _draft(store: Store, item: Item, session: int) -> Draft:
+def _draft(store: Storage, item: Item, session: int) -> Draft:
     talk = store.transcripts.new_session(USER, None, name=f"session{session}")
     message = store.transcripts.begin_turn(talk, item.text, None)
     return Draft(

@@ -32,7 +32,6 @@ from typing import Any
 
 from memchat.app import App
 from memchat.config import Settings
-from memchat.storage.index.folder import rebuild_now
 from tests.benchmarks.measure import command_cpu_s, conditions, disk_mb, spread
 from tests.benchmarks.startup import USER, environment, until_keys
 from tests.benchmarks.synthetic import Pool
@@ -59,7 +58,7 @@ def one_user(pool: Pool, home: Path, size: int, runs: int) -> Column:
     with App(Settings(home, USER)) as app:
         filled = _seconds(lambda: pool.fill(app.store, USER, size))
         _say(f"{size} memories filled in {filled:.0f} s")
-        built = _seconds(lambda: rebuild_now(app.index_config, lambda done, total: None))
+        built = _seconds(lambda: app.engine.rebuild_index(app.fingerprint))
         _say(f"the index built in {built:.0f} s")
     outside = {"fill": filled, "build": built, "index": disk_mb(home / "index"), **_outside(home, runs)}
     scan = _worker(home, [USER])

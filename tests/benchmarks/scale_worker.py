@@ -22,7 +22,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner
 from memchat.llm.providers import OFFLINE
 from memchat.recall.retriever import Query, Retriever
-from memchat.storage.index.folder import Phase
+from memchat.storage.protocols import Phase
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.search import VectorSearch
@@ -82,11 +82,10 @@ def _recalls(recall: Retriever, users: Sequence[str]) -> tuple[list[float], list
 def _wait_for_index(app: App) -> float:
     """Seconds until the index answers; 0 without one."""
     began = time.monotonic()
-    if app.index is not None:
-        app.index.start()
-    while app.index is not None and app.index.state().phase not in {Phase.READY, Phase.EMPTY}:
-        if app.index.state().phase is Phase.OFF or time.monotonic() - began > READY_WITHIN_S:
-            raise SystemExit(f"the index is not ready: {app.index.state()}")
+    app.engine.start_index(app.fingerprint)
+    while (state := app.engine.held_index_state(app.fingerprint)) and state.phase not in {Phase.READY, Phase.EMPTY}:
+        if state.phase is Phase.OFF or time.monotonic() - began > READY_WITHIN_S:
+            raise SystemExit(f"the index is not ready: {state}")
         time.sleep(0.05)
     return time.monotonic() - began
 
@@ -125,7 +124,7 @@ def _say(chat: Chat, text: str) -> None:
 
 def _agreement(app: App, user: str) -> dict[str, float]:
     """How far the index and the exact scan of the same memories agree."""
-    with Store(app.settings.database, app.clock, app.fingerprint) as store:
+    with Store(Path(app.engine.location), app.clock, app.fingerprint) as store:
         exactly = _exact_recall(app, store)
         view, asked = MemoryFilter((Owner.user(user),)), questions(RECALLS)
         found, same = 0.0, 0.0

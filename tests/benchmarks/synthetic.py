@@ -17,7 +17,7 @@ import numpy as np
 
 from memchat.core.protocols import Embedded, Embedder
 from memchat.core.types import Add, Draft, Owner, Source
-from memchat.storage.store import Store
+from memchat.storage.protocols import Storage
 from memchat.text.embedding import texts_to_embed
 
 POOL = 1_000
@@ -156,7 +156,7 @@ class Pool:
             Embedded(tuple(kind for kind, _ in plan), rows[[places[text] for _, text in plan]]) for plan in plans
         ]
 
-    def fill(self, store: Store, user: str, count: int, seed: int = 1) -> None:
+    def fill(self, store: Storage, user: str, count: int, seed: int = 1) -> None:
         """Store `count` memories of `user`."""
         made = self._memories(user, count, seed)
         while batch := list(itertools.islice(made, BATCH)):

@@ -33,7 +33,7 @@ from memchat.core.types import Add, Draft, LearningJob, Owner
 from memchat.learning.pipeline import LearningContext, learn
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.options import ModelOptions
-from memchat.storage.index.folder import Phase, rebuild_now
+from memchat.storage.protocols import Phase
 from memchat.text.embedding import embed
 from tests.api.scripted_memory import is_extraction
 from tests.benchmarks.loopback import PromptServer
@@ -85,7 +85,7 @@ def inside(home: Path, server: ScriptedServer, model: Model, turns: int) -> Take
     taken: Taken = {}
     with App(settings, owns_index=True, models={MODEL: ModelOptions("sk-scripted", server.base_url)}) as app:
         app.warm_up(MODEL)
-        while app.index is not None and app.index.state().phase is not Phase.READY:
+        while (state := app.engine.held_index_state(app.fingerprint)) is not None and state.phase is not Phase.READY:
             time.sleep(0.05)
         conversation = app.conversation(ChatOptions(USER), MODEL, app.store, app.recall)
         for text in questions(WARM, seed=1):
@@ -208,7 +208,7 @@ def main() -> None:
         home = Path(folder)
         with App(Settings(home, USER)) as app:
             Pool(app.embedder).fill(app.store, USER, arguments.memories)
-            rebuild_now(app.index_config, lambda done, total: None)
+            app.engine.rebuild_index(app.fingerprint)
         # The terminal comes first: its process takes the index over as the last one left it.
         terminal = _rows(outside(home, server, model, arguments.turns))
         own = _rows(inside(home, server, model, arguments.turns))

@@ -9,12 +9,15 @@ import pytest
 from memchat.core.protocols import Embedded, MemoryFilter, VectorKind
 from memchat.core.types import Add, Draft, Owner
 from memchat.doctor.database import FIX, REINDEX, Diagnosis, Health, examine
-from memchat.doctor.repairs import Repairs
+from memchat.doctor.repairs import repair
 from memchat.storage.database import Database
+from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.memory_writer import MemoryRepository
+from memchat.storage.protocols import VectorProblem
+from memchat.storage.repairs import DatabaseRepairs
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch
-from memchat.storage.vectors.reembedding import Reembedding, VectorProblem, dimension_in, others_notice, vector_problems
+from memchat.storage.vectors.reembedding import Reembedding, dimension_in, others_notice, vector_problems
 from memchat.storage.vectors.search import VectorSearch
 
 if TYPE_CHECKING:
@@ -75,18 +78,18 @@ def remember(store: Store, *texts: str) -> None:
 
 def found(database: Database, fingerprint: str = NAME) -> dict[str, Diagnosis]:
     """What is not in order, the worst of each check."""
-    ill = [one for one in examine(database, fingerprint) if one.health is not Health.OK]
+    ill = [one for one in examine(DatabaseInspection(database), fingerprint) if one.health is not Health.OK]
     return {one.check: one for one in sorted(ill, key=lambda one: one.health is Health.ERROR)}
 
 
 def mended(store: Store) -> list[str]:
-    return list(Repairs(MemoryRepository(store.database, store.clock, NAME)).all(Letters))
+    return list(repair(DatabaseRepairs(MemoryRepository(store.database, store.clock, NAME)), Letters))
 
 
 def test_a_sound_store_has_nothing_against_it(kept: Store) -> None:
     """Every check is made and comes to ok."""
     assert found(kept.database) == {}
-    checks = [one.check for one in examine(kept.database, NAME)]
+    checks = [one.check for one in examine(DatabaseInspection(kept.database), NAME)]
     assert checks == [
         "database",
         "references",
@@ -166,7 +169,7 @@ def test_versions_that_lead_nowhere_are_warnings(kept: Store) -> None:
     """A successor that is missing, and the history of a memory that is missing."""
     kept.database.execute("UPDATE memories SET superseded_by = 'nobody' WHERE number = 1")
     kept.database.execute("INSERT INTO changes (memory_id, owner, event, at) VALUES ('ghost', 1, 'ADD', '2026-01-01')")
-    told = [one for one in examine(kept.database, NAME) if one.check == "versions"]
+    told = [one for one in examine(DatabaseInspection(kept.database), NAME) if one.check == "versions"]
     assert [one.health for one in told] == [Health.WARNING, Health.WARNING]
 
 
@@ -211,7 +214,9 @@ def test_memories_of_another_embedder_are_told_of_once_and_not_mended(kept: Stor
     """With a paid embedder making them anew is for a person to say: the doctor names reindex."""
     told = found(kept.database, OTHER)["vectors"]
     assert (told.health, told.mend) == (Health.WARNING, REINDEX)
-    assert list(Repairs(MemoryRepository(kept.database, kept.clock, OTHER)).all(lambda: Letters(OTHER))) == []
+    assert (
+        list(repair(DatabaseRepairs(MemoryRepository(kept.database, kept.clock, OTHER)), lambda: Letters(OTHER))) == []
+    )
     notice = others_notice(kept.database, OTHER)
     assert notice is not None
     assert "4 memories" in notice

@@ -18,8 +18,7 @@ from memchat.core.types import LearningOptions, Memory, Message, Owner, Role, Se
 from memchat.errors import BadReply, ModelError, ModelTimeout, RateLimited
 from memchat.learning.pipeline import LearningContext, learn
 from memchat.llm.providers import OFFLINE
-from memchat.storage.index.folder import rebuild_now
-from memchat.storage.job_queue import MAX_BLOCKING_ATTEMPTS
+from memchat.storage.protocols import MAX_BLOCKING_ATTEMPTS
 from memchat.text.redaction import redact
 from tests.evals.dataset import Conversation, Keep, Turn
 from tests.evals.judge import Failure, Held, Verdict, judge
@@ -138,7 +137,7 @@ def play(conversation: Conversation, model: LanguageModel, settings: Settings) -
             found = found_in(own.home, secrets)
         if secrets:
             # The index is what memchat writes beside the database; it is built for its files to be searched too.
-            rebuild_now(app.index_config, lambda done, total: None)
+            app.engine.rebuild_index(app.fingerprint)
             found |= found_in(own.home, secrets)
     return [*results[:-1], _with_secrets(results[-1], secrets, found)]
 

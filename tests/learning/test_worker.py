@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -454,9 +455,9 @@ def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:
     lessons = Lessons()
 
     def busy() -> LearningContext:
-        context = home.context(ScriptedModel(facts(BERLIN)))
-        context.store.work = BusyQueue(context.store.database, home.clock)
-        return context
+        store = home.open_store()
+        store.work = BusyQueue(store.database, home.clock)
+        return replace(home.context(ScriptedModel(facts(BERLIN))), store=store)
 
     learner = running(busy, lessons)
     while len(lessons) < 2:

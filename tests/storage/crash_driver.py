@@ -24,8 +24,9 @@ from memchat.errors import StoreBusy, UsageError
 from memchat.learning import reconcile
 from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.memories.service import MemoryService
-from memchat.storage.index.folder import Phase, rebuild_now
+from memchat.storage.index.folder import rebuild_now
 from memchat.storage.index.indexer import Indexer
+from memchat.storage.protocols import Phase
 from memchat.storage.serialization import parse_record, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer

@@ -9,6 +9,7 @@ import numpy as np
 
 from memchat.core.protocols import Embedded, MemoryFilter
 from memchat.core.types import Add, Applied, Decision, Draft, Evidence, Memory, Message, MessageStatus, Owner, Session
+from memchat.storage.protocols import Storage
 from memchat.storage.store import Store
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def texts(store: Store, view: MemoryFilter | None = None, owner: Owner = ALICE) 
     return [memory.text for memory in reversed(store.memories.memories(view or MemoryFilter((owner,))))]
 
 
-def memories_of(store: Store, user: str) -> list[Memory]:
+def memories_of(store: Storage, user: str) -> list[Memory]:
     """All current memories of `user`, the newest first."""
     return store.memories.memories(MemoryFilter((Owner.user(user),), all_sessions=True))
 

@@ -17,6 +17,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
 from memchat.doctor.database import Health, examine
 from memchat.storage.index.verify import verify_index
+from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.search import VectorSearch
 from tests.storage.crash_driver import DONE, REFUSED, Hands, Mortals, fact, perform, quote, said
@@ -260,7 +261,11 @@ class Homes(RuleBasedStateMachine):
     def check_files(self) -> None:
         """The doctor finds nothing, and no file holds what was forgotten: words, ids, vectors."""
         self.close_index()
-        ill = [one for one in examine(self.hands.store.database, FINGERPRINT) if one.health is not Health.OK]
+        ill = [
+            one
+            for one in examine(DatabaseInspection(self.hands.store.database), FINGERPRINT)
+            if one.health is not Health.OK
+        ]
         assert ill == []
         alive = "\n".join(self.model.words())
         texts = [words for word in WORDS for words in (fact(word), fact(word, loud=True), quote(word))]

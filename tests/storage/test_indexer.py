@@ -9,10 +9,11 @@ from filelock import FileLock
 from memchat.errors import StoreBusy
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import ChromaIndex, Entry
-from memchat.storage.index.folder import Phase, drop_index_now, inspect_index, rebuild_now, wait_until_dropped
+from memchat.storage.index.folder import drop_index_now, inspect_index, rebuild_now, wait_until_dropped
 from memchat.storage.index.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from memchat.storage.index.synced_index import SyncedIndex
 from memchat.storage.index.verify import verify_index
+from memchat.storage.protocols import Phase
 from memchat.storage.vectors.exact_search import ExactSearch
 from tests.storage.vector_factories import (
     DIM,

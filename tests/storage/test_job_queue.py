@@ -11,8 +11,9 @@ import pytest
 
 from memchat.core.types import Add, Confirm, Draft, Event, Forget, JobState, LearningJob, MessageStatus
 from memchat.errors import StoreError
-from memchat.storage.job_queue import FIRST_WAIT_S, LONGEST_WAIT_S, MAX_BLOCKING_ATTEMPTS
+from memchat.storage.job_queue import FIRST_WAIT_S, LONGEST_WAIT_S
 from memchat.storage.leases import CLAIM_S, holder_is_dead, process_lease_id
+from memchat.storage.protocols import MAX_BLOCKING_ATTEMPTS
 from memchat.storage.store import Store
 from tests.conftest import FINGERPRINT, SettableClock
 from tests.storage.memory_factories import ALICE, add, embedded, say, texts

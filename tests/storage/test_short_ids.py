@@ -1,6 +1,6 @@
 """How ids are shown, and what is taken for one."""
 
-from memchat.storage.memory_writer import new_id
+from memchat.core.ids import new_id
 from memchat.storage.short_ids import SHORT_ID, short_ids
 
 

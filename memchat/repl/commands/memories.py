@@ -11,7 +11,7 @@ from memchat.repl.commands.registry import CommandContext, CommandResult, Group,
 from memchat.repl.commands.rows import memories_named, numbered_memories
 from memchat.repl.layout import one_line
 from memchat.repl.notifications import remember_lines
-from memchat.storage.short_ids import memory_ids, short_ids
+from memchat.storage.short_ids import short_ids
 
 _FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
 _MOST_LISTED = 50
@@ -80,7 +80,7 @@ def _remember(context: CommandContext, argument: str) -> CommandResult:
     agent = agent if "--agent" in flags else None
     owner = Owner.agent(agent) if agent else Owner.user(context.user)
     told = context.app.rememberer.remember(text, owner, True if "--standing" in flags else None)
-    lines = remember_lines(told, short_ids(memory_ids(context.app.store.database, [told.memory.owner])))
+    lines = remember_lines(told, short_ids(context.app.store.memories.ids([told.memory.owner])))
     if told.similar:
         lines.append("/forget ID deletes one." if agent is None else f"memchat forget ID --agent {agent} deletes one.")
     return CommandResult("\n".join(lines))

@@ -7,8 +7,7 @@ from memchat.core.types import Memory, Owner, Scope, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import columns, one_line
-from memchat.storage.conversations import MEANS_ID
-from memchat.storage.short_ids import is_generated, short_ids
+from memchat.storage.short_ids import MEANS_ID, is_generated, short_ids
 
 _NUMBERS = re.compile(r"\d{1,3}(?:-\d{1,3})?(?:[,\s]+\d{1,3}(?:-\d{1,3})?)*")
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")

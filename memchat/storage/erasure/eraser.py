@@ -8,33 +8,18 @@ from typing import Any, TypeVar
 from memchat.core.protocols import Clock
 from memchat.core.types import Applied, Event, Owner, Scope
 from memchat.storage.database import Database
-from memchat.storage.erasure.targets import ErasureTargets, Finding, search_files_isolated
+from memchat.storage.erasure.targets import ErasureTargets, search_files_isolated
 from memchat.storage.erasure.verification import exclude_legitimate
 from memchat.storage.memory_rows import format_time, owner_number, with_versions
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
+from memchat.storage.protocols import ErasureReport
 from memchat.storage.vectors.codec import dimension_of
 from memchat.text.normalize import sentences_restating
 
 BLANK = "[forgotten]"
 
 Json = TypeVar("Json", list[Any], dict[str, Any])
-
-
-@dataclass(frozen=True, slots=True)
-class ErasureReport:
-    """What an erasure did. `left` lists what the search of the files still found; it must be empty."""
-
-    memories: int = 0
-    versions: int = 0
-    messages: int = 0
-    """Messages deleted whole, or whose quoted words were blanked."""
-    sessions: int = 0
-    work: int = 0
-    files: int = 0
-    """Files searched afterwards."""
-    bytes: int = 0
-    left: tuple[Finding, ...] = ()
 
 
 @dataclass(slots=True)

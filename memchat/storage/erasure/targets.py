@@ -15,6 +15,7 @@ from memchat.core.types import MetadataValue
 from memchat.errors import StoreError
 from memchat.storage.erasure.byte_search import ByteSearcher
 from memchat.storage.isolated import run_isolated_python
+from memchat.storage.protocols import Finding
 
 CHUNK_BYTES = 8 << 20
 SHORTEST_TEXT = 4
@@ -28,16 +29,6 @@ PIECE_EVERY = 1024
 VECTOR_BYTES = 64
 """Length of the part of a vector that identifies it: sixteen float32 numbers."""
 DETAILS = frozenset({"cue", "metadata"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`needle` was found in `file`, a path relative to the folder searched. `kind` is text, cue, metadata, id or
-    vector."""
-
-    kind: str
-    file: str
-    needle: bytes = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,33 +11,10 @@ from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.manifest import marked
 from memchat.storage.index.synced_index import SyncedIndex, owners_to_index, usable
+from memchat.storage.protocols import IndexState, Phase
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-
-
-class Phase(StrEnum):
-    """State of the index. It answers in READY, and in FILLING for owners that are complete."""
-
-    STARTING = "starting"
-    ELSEWHERE = "another process has it"
-    EMPTY = "nothing to index"
-    FILLING = "being rebuilt"
-    READY = "ready"
-    OFF = "not used"
-    CLOSED = "closed"
-    ABSENT = "to be built"
-    UNCLEAN = "to be rebuilt"
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """`owned` by this process; `indexed` memories; `reason` of the last failure."""
-
-    owned: bool
-    phase: Phase
-    indexed: int = 0
-    reason: str | None = None
 
 
 def index_lock(place: IndexConfig) -> "BaseFileLock":

@@ -14,9 +14,10 @@ from memchat.library_warnings import ignore_library_warnings
 from memchat.storage.database import Database
 from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.config import IndexConfig
-from memchat.storage.index.folder import IndexState, Phase, index_lock, mark_index_dropped, remove_index, try_acquire
+from memchat.storage.index.folder import index_lock, mark_index_dropped, remove_index, try_acquire
 from memchat.storage.index.synced_index import SyncedIndex, owners_to_index
 from memchat.storage.position import Position, position
+from memchat.storage.protocols import IndexState, Phase
 from memchat.text.embedding import load_numpy
 
 if TYPE_CHECKING:

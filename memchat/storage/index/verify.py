@@ -1,6 +1,15 @@
-"""Compare the index with the database, for `memchat doctor`."""
+"""Whether the index says what the database says.
 
-from dataclasses import dataclass
+Chroma is opened in a process of its own: damage that no checksum shows ends that process alone.
+
+`python -m memchat.storage.index.verify` is that process: it reads the place as JSON and prints what it found as JSON.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
 
 from memchat.errors import StoreError
 from memchat.storage.database import Database
@@ -8,20 +17,28 @@ from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import index_lock, remove_index, try_acquire
 from memchat.storage.index.synced_index import SyncedIndex, usable
+from memchat.storage.isolated import run_isolated_python
+from memchat.storage.protocols import IndexCheck, IndexComparison
+
+TIMEOUT_S = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class IndexCheck:
-    """Ids of records, `{memory id}:{row}`: missing ones, ones without a memory, and ones with a different vector."""
-
-    memories: int = 0
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    wrong: tuple[str, ...] = ()
-
-    @property
-    def sound(self) -> bool:
-        return not (self.missing or self.extra or self.wrong)
+def compare_isolated(config: IndexConfig) -> IndexComparison:
+    """What `verify_index` finds in a process of its own."""
+    given = {name: str(value) for name, value in asdict(config).items()}
+    try:
+        done = run_isolated_python(["-m", __name__], json.dumps(given).encode(), TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return IndexComparison()
+    if done.returncode:
+        return IndexComparison(exit_code=done.returncode)
+    found = json.loads(done.stdout.splitlines()[-1])
+    if found is None:
+        return IndexComparison(exit_code=0)
+    if "failed" in found:
+        return IndexComparison(exit_code=0, failure=found["failed"])
+    parts = {name: tuple(found[name]) for name in ("missing", "extra", "wrong")}
+    return IndexComparison(exit_code=0, check=IndexCheck(found["memories"], **parts))
 
 
 def verify_index(place: IndexConfig) -> IndexCheck | None:
@@ -56,3 +73,17 @@ def _compared(place: IndexConfig, database: Database) -> IndexCheck:
     memories = index.indexed
     index.close()
     return IndexCheck(memories, tuple(missing), tuple(extra), tuple(wrong))
+
+
+def _main() -> None:
+    given = json.load(sys.stdin)
+    index, lock, database = (Path(given[name]) for name in ("index", "lock", "database"))
+    try:
+        found = verify_index(IndexConfig(index, lock, database, given["fingerprint"], int(given["index_from"])))
+        print(json.dumps(None if found is None else asdict(found)))  # noqa: T201
+    except StoreError as error:
+        print(json.dumps({"failed": error.message}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    _main()

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Embedded, Embedder
+from memchat.core.protocols import Clock, Embedded, Embedder
 from memchat.core.types import Memory
 from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
+from memchat.storage.protocols import VectorProblem
 from memchat.storage.vectors.codec import decode_vectors, dimension_of
 from memchat.text import embedding
 
@@ -29,14 +29,6 @@ BUILTIN = "builtin/"
 """How the fingerprints of the embedders inside the package begin."""
 SLACK = 0.01
 """Tolerated difference of a vector's length from 1."""
-
-
-class VectorProblem(StrEnum):
-    """Why a memory cannot be found by its meaning."""
-
-    MISSING = "no vectors"
-    FOREIGN = "vectors of another embedder"
-    UNUSABLE = "vectors that are no use"
 
 
 _FINGERPRINTS = """
@@ -195,3 +187,30 @@ class Reembedding:
             return False
         self._memories.write_vectors(number, embedded)
         return True
+
+
+class StoredVectors:
+    """The vectors of one database, held against the embedder in use."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def others_notice(self, fingerprint: str) -> str | None:
+        """What a person should know about the vectors of other embedders, if there are any."""
+        return others_notice(self._db, fingerprint)
+
+    def renew(
+        self, fingerprint: str, embedder: Embedder, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> int:
+        """Make the vectors that are missing or are not of `fingerprint`; returns how many memories got new ones.
+
+        `on_progress(done, total)` counts memories. Every process reads all vectors again afterwards.
+        """
+        reembedding = Reembedding(MemoryRepository(self._db, self._clock, fingerprint))
+        numbers = [number for number, _ in vector_problems(self._db, fingerprint)]
+        done = reembedding.renew(numbers, embedder, lambda done: on_progress(done, len(numbers)))
+        if not done:
+            # The process that has the index rebuilds it all the same; `renew` tells it of what it did.
+            reembedding.invalidate_caches()
+        return done

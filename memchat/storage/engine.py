@@ -1,0 +1,186 @@
+"""The storage engine of memchat: SQLite as the truth, Chroma as its index, both in one folder."""
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import Clock
+from memchat.errors import StoreError
+from memchat.storage.database import Database
+from memchat.storage.index.config import IndexConfig
+from memchat.storage.store import Store
+
+if TYPE_CHECKING:
+    from memchat.storage.index.indexer import Indexer
+    from memchat.storage.index.inspection import ChromaInspection
+    from memchat.storage.inspection import DatabaseInspection
+    from memchat.storage.message_reader import MessageCache
+    from memchat.storage.protocols import IndexState
+    from memchat.storage.repairs import DatabaseRepairs
+    from memchat.storage.vectors.exact_search import VectorCache
+    from memchat.storage.vectors.search import VectorSearch
+
+DATABASE = "memchat.db"
+
+
+class SQLiteEngine:
+    """The data of one home. With `owns_index` this process may hold the index; one process at a time does.
+
+    Vectors are cached, and the index is filled, once for all stores that are opened here.
+    """
+
+    def __init__(self, home: Path, clock: Clock, index_from: int = 0, *, owns_index: bool = False) -> None:
+        self._path = home / DATABASE
+        self._clock = clock
+        self._index_from = index_from
+        self._owns_index = owns_index
+        self._indexer: Indexer | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def location(self) -> str:
+        """Where the data is, for messages to people."""
+        return str(self._path)
+
+    @property
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    @property
+    def size_bytes(self) -> int:
+        """What the data takes on disk, without the index."""
+        return self._path.stat().st_size if self._path.is_file() else 0
+
+    @property
+    def has_index(self) -> bool:
+        index = self._config("").index
+        return index.is_dir() and any(index.iterdir())
+
+    def open(self, fingerprint: str) -> Store:
+        """A connection for one thread, which the caller closes. `fingerprint` is that of the vectors in use."""
+        store = Store(self._path, self._clock, fingerprint, self._index_from, self._search)
+        store.messages.share(self._messages)
+        return store
+
+    def close(self) -> None:
+        """Close the index. Stores are closed by those who opened them."""
+        if self._indexer is not None:
+            self._indexer.close()
+
+    # Vectors.
+
+    def dimension_of(self, model: str) -> int | None:
+        """How many numbers the stored vectors of `model` have; None where there are none."""
+        from memchat.storage.vectors.reembedding import dimension_in
+
+        with Database(self._path) as database:
+            return dimension_in(database, model)
+
+    def fingerprint_of(self, model: str) -> str | None:
+        """The fingerprint that most stored vectors of `model` have; None where there are none."""
+        from memchat.storage.vectors.reembedding import fingerprint_of
+
+        with Database(self._path) as database:
+            return fingerprint_of(database, model)
+
+    def _search(self, database: Database, fingerprint: str, indexed: bool) -> "VectorSearch":
+        """Through the index where this process may hold it, else exactly."""
+        from memchat.storage.vectors.exact_search import ExactSearch
+        from memchat.storage.vectors.search import VectorSearch
+
+        search = ExactSearch(database, fingerprint, self._cache)
+        return VectorSearch(search, self._index(fingerprint) if indexed else None)
+
+    @cached_property
+    def _messages(self) -> "MessageCache":
+        from memchat.storage.message_reader import MessageCache
+
+        return MessageCache()
+
+    @cached_property
+    def _cache(self) -> "VectorCache":
+        from memchat.storage.vectors.exact_search import VectorCache
+
+        return VectorCache()
+
+    def start_index(self, fingerprint: str) -> None:
+        """Begin to fill the index in the background, where this process may hold it."""
+        if (index := self._index(fingerprint)) is not None:
+            index.start()
+
+    def _index(self, fingerprint: str) -> "Indexer | None":
+        """None where this process may not hold it, and while it is not known what vectors would go into it."""
+        from memchat.storage.index.indexer import Indexer
+        from memchat.storage.vectors.codec import dimension_of
+
+        if not self._owns_index or not dimension_of(fingerprint):
+            return None
+        with self._lock:
+            self._indexer = self._indexer or Indexer(self._config(fingerprint))
+        return self._indexer
+
+    def held_index_state(self, fingerprint: str) -> "IndexState | None":
+        """How the index stands that this process holds; None where it may not."""
+        index = self._index(fingerprint)
+        return None if index is None else index.state()
+
+    def index_state(self, fingerprint: str) -> "IndexState":
+        """How the index stands, seen from a process that does not hold it."""
+        from memchat.storage.index.folder import inspect_index
+
+        return inspect_index(self._config(fingerprint))
+
+    def rebuild_index(self, fingerprint: str, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+        """Build the index again; `progress(done, total)` counts memories.
+
+        Raises StoreBusy where another process has it.
+        """
+        from memchat.storage.index.folder import rebuild_now
+
+        return rebuild_now(self._config(fingerprint), progress)
+
+    def drop_index(self) -> bool:
+        """Remove the index, which is rebuilt by itself; False where another process has it."""
+        from memchat.storage.index.folder import drop_index_now
+
+        return drop_index_now(self._config(""))
+
+    def _config(self, fingerprint: str) -> IndexConfig:
+        return IndexConfig.beside(self._path, fingerprint, self._index_from)
+
+    # Upkeep.
+
+    def backup(self, target: Path) -> None:
+        """Copy everything into `target`, while others may read and write. Raises StoreError where it is damaged."""
+        with Database(self._path) as database:
+            complaint = database.value("PRAGMA quick_check(1)")
+            if complaint != "ok":
+                raise StoreError(
+                    f"{self._path} is damaged, and so would be its copy: {complaint}.",
+                    hint="memchat doctor says what can be done.",
+                )
+            database.backup(target)
+
+    def is_data(self, path: Path) -> bool:
+        """Whether `path` is the file in which the data is."""
+        return path.exists() and self.exists and path.samefile(self._path)
+
+    @contextmanager
+    def inspect(self, fingerprint: str) -> "Generator[tuple[DatabaseInspection, ChromaInspection]]":
+        """For a look at the database and at its index of the vectors of `fingerprint`."""
+        from memchat.storage.index.inspection import ChromaInspection
+        from memchat.storage.inspection import DatabaseInspection
+
+        with Database(self._path) as database:
+            yield DatabaseInspection(database), ChromaInspection(self._config(fingerprint), database)
+
+    @contextmanager
+    def repairs(self, fingerprint: str) -> "Generator[DatabaseRepairs]":
+        from memchat.storage.memory_writer import MemoryRepository
+        from memchat.storage.repairs import DatabaseRepairs
+
+        with Database(self._path) as database:
+            yield DatabaseRepairs(MemoryRepository(database, self._clock, fingerprint))
