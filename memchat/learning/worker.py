@@ -136,9 +136,7 @@ class LearningWorker:
     def _renew_vectors(self, context: "LearningContext") -> bool:
         """Read some memories again that an earlier built-in embedder read. True while there are more."""
         if self._renewal is None:
-            from memchat.storage.vectors.reembedding import Reembedding
-
-            self._renewal = Reembedding(context.store.memories).renew_outdated(context.embedder)
+            self._renewal = context.store.vectors.renew_outdated(context.embedder)
         return next(self._renewal, None) is not None
 
     def _index_messages(self, context: "LearningContext") -> bool:

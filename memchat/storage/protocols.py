@@ -4,7 +4,7 @@ An `Engine` holds the data of one home and opens a `Storage` for each thread: me
 vectors over one connection.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -306,6 +306,9 @@ class Vectors(Protocol):
     """The stored vectors, held against the embedder in use."""
 
     def others_notice(self, fingerprint: str) -> str | None: ...
+    def renew_outdated(self, embedder: Embedder) -> Generator[int]:
+        """Embed again, in small batches, what an earlier built-in embedder read; yields how many after each batch."""
+
     def renew(
         self, fingerprint: str, embedder: Embedder, on_progress: Callable[[int, int], None] = lambda done, total: None
     ) -> int: ...

@@ -79,7 +79,7 @@ class Store:
     def vectors(self) -> "StoredVectors":
         from memchat.storage.vectors.reembedding import StoredVectors
 
-        return StoredVectors(self.database, self.clock)
+        return StoredVectors(self.memories)
 
     def close(self) -> None:
         self.database.close()

@@ -5,7 +5,7 @@ from contextlib import suppress
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Clock, Embedded, Embedder
+from memchat.core.protocols import Embedded, Embedder
 from memchat.core.types import Memory
 from memchat.errors import StoreError
 from memchat.storage.database import Database
@@ -190,15 +190,19 @@ class Reembedding:
 
 
 class StoredVectors:
-    """The vectors of one database, held against the embedder in use."""
+    """The vectors of `memories`, held against the embedder in use."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._db = database
-        self._clock = clock
+    def __init__(self, memories: MemoryRepository) -> None:
+        self._memories = memories
+        self._db = memories.database
 
     def others_notice(self, fingerprint: str) -> str | None:
         """What a person should know about the vectors of other embedders, if there are any."""
         return others_notice(self._db, fingerprint)
+
+    def renew_outdated(self, embedder: Embedder) -> Generator[int]:
+        """Embed again, in small batches, what an earlier built-in embedder read; yields how many after each batch."""
+        return Reembedding(self._memories).renew_outdated(embedder)
 
     def renew(
         self, fingerprint: str, embedder: Embedder, on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -207,7 +211,7 @@ class StoredVectors:
 
         `on_progress(done, total)` counts memories. Every process reads all vectors again afterwards.
         """
-        reembedding = Reembedding(MemoryRepository(self._db, self._clock, fingerprint))
+        reembedding = Reembedding(MemoryRepository(self._db, self._memories.clock, fingerprint))
         numbers = [number for number, _ in vector_problems(self._db, fingerprint)]
         done = reembedding.renew(numbers, embedder, lambda done: on_progress(done, len(numbers)))
         if not done:
