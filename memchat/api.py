@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from memchat.app import UNBOUNDED, App
 from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings, load_settings
-from memchat.core.types import LearningOptions, Session
+from memchat.core.protocols import MessageFilter
+from memchat.core.types import LearningOptions, Owner, Scope, Session
 from memchat.core.types import Memory as Kept
 from memchat.errors import NotFound, UsageError
 from memchat.library_warnings import ignore_library_warnings
@@ -31,6 +32,7 @@ from memchat.mem0 import schemas
 from memchat.mem0.config import from_mem0
 from memchat.mem0.schemas import Day, EntityIds, Filters, Id, Messages, Row
 from memchat.memories.ingest import Ingest, IngestSource, warn_of
+from memchat.recall.excerpts import ExcerptQuery, excerpt_json
 from memchat.recall.retriever import Query
 from memchat.storage.protocols import ErasureReport
 
@@ -40,11 +42,15 @@ if TYPE_CHECKING:
     from memchat.learning.pipeline import LearningContext
     from memchat.learning.worker import LearningWorker
     from memchat.memories.service import MemoryService
+    from memchat.recall.excerpts import Excerpt
     from memchat.recall.retriever import Retriever
     from memchat.storage.protocols import Conversations, Storage
 
 
 log = logging.getLogger(__name__)
+
+MOST_INDEXED = 40
+"""Batches of waiting messages that a search for excerpts indexes before it looks."""
 
 IDLE = timedelta(hours=1)
 """A conversation without a run_id ends once nothing was said in it for so long."""
@@ -58,9 +64,11 @@ class _Connection:
         self._app = app
         self.store = store
 
-    def recall(self, top_k: int | None = None, tokens: int | None = None) -> "Retriever":
+    def recall(
+        self, top_k: int | None = None, tokens: int | None = None, *, excerpts: bool | None = None
+    ) -> "Retriever":
         """Recall within the usual limits, or these."""
-        return self._app.recall_over(self.store, top_k, tokens)
+        return self._app.recall_over(self.store, top_k, tokens, excerpts=excerpts)
 
     @cached_property
     def curator(self) -> "MemoryService":
@@ -213,8 +221,8 @@ class Memory:
         That learning serves everybody: it takes up whatever else waits in this store, whosever it is and whatever
         program left it there, with the extraction model of this one.
         `run_id` names the conversation to take up; without one there is one for each user and agent. Returns
-        `{"reply", "memories_used", "session_id", "usage"}`, the memories as `search` shows them, wishes
-        about how to be answered first and without a score.
+        `{"reply", "memories_used", "excerpts_used", "session_id", "usage"}`, the memories as `search` shows them,
+        wishes about how to be answered first and without a score, and what was said in earlier conversations.
         """
         pieces = self.chat_stream(
             message,
@@ -317,7 +325,20 @@ class Memory:
 
     def _recall(self, place: _Connection, whose: EntityIds) -> "Retriever":
         profile = self.settings.profile(whose.agent)
-        return place.recall(profile.top_k if profile else None)
+        excerpts = self.settings.excerpts_with(whose.agent)
+        return place.recall(profile.top_k if profile else None, excerpts=excerpts)
+
+    def _excerpts(self, place: _Connection, query: str, whose: EntityIds) -> "tuple[Excerpt, ...]":
+        """What was said by `whose` user, or to them."""
+        finder, session = place.recall(excerpts=True).excerpts, whose.session_name if whose.run is not None else None
+        if finder is None or not (whose.user or session):
+            return ()
+        for _ in range(MOST_INDEXED):
+            if not place.store.message_index.index_next(whose.user or "", self._app.embedder):
+                break
+        owner = Owner.user(whose.user) if whose.user else Owner(Scope.SESSION, session or "")
+        view = MessageFilter(owner, whose.agent, only_session=session)
+        return finder.search(ExcerptQuery(query, view, self.settings.memory_tokens))
 
     # Reading.
 
@@ -336,12 +357,16 @@ class Memory:
         explain: bool = False,
         reference_date: Any = None,
         show_expired: bool = False,
+        excerpts: bool = False,
     ) -> Row:
         """The memories that bear on `query`, best first, as `{"results": […]}`; nothing relevant gives none.
 
         At most `top_k` (or `limit`), by default the setting of that name. `threshold` is the least score; without one
         a calibrated floor keeps out what does not bear on the query. `explain` adds "score_details", the summands of
         the score. `rerank` changes nothing, for there is no other ranking; mem0's `reference_date` is refused.
+
+        With `excerpts` there is "excerpts" as well: what the person and the assistant said that bears on `query`, for
+        the user (with `agent_id`, in conversations with that agent; with `run_id`, in that run).
         """
         schemas.reject_unsupported(reference_date=reference_date)
         whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
@@ -351,8 +376,10 @@ class Memory:
         request = Query(query, view, top_k=wanted, floor=least is None)
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
+            said = self._excerpts(place, query, whose) if excerpts else ()
         near = (hit for hit in hits if least is None or hit.score >= least)
-        return {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
+        found: Row = {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
+        return {**found, "excerpts": list(map(excerpt_json, said))} if excerpts else found
 
     def get_all(
         self,

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from memchat.chat.conversation import Conversation, Turn, UsedMemory
 from memchat.core.protocols import Clock, Usage
 from memchat.core.types import LearningOptions, Message, MessageStatus, Role, Session
+from memchat.recall.excerpts import Excerpt
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One reply, the memories that were in its prompt, and what it took; `counted` says that we counted the tokens."""
+    """One reply, what of memory was in its prompt, and what it took; `estimated` says that we counted the tokens."""
 
     reply: str
     used: tuple[UsedMemory, ...]
     usage: Usage
     estimated: bool
+    excerpts: tuple[Excerpt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def ask(conversation: Conversation, question: str) -> Answer:
     with conversation.turn(question) as turn:
         reply = "".join(turn)
     usage = turn.usage or _counted(conversation, turn)
-    return Answer(reply, tuple(turn.used), usage, estimated=turn.usage is None)
+    return Answer(reply, tuple(turn.used), usage, estimated=turn.usage is None, excerpts=turn.excerpts)
 
 
 def _counted(conversation: Conversation, turn: Turn) -> Usage:

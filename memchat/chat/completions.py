@@ -156,7 +156,8 @@ class CompletionTurn:
         wishes = {memory.id for memory in standing}
         hits = [hit.memory for hit in recall.recall_for_turn(query, parts.session) if hit.memory.id not in wishes]
         self._recalled = [*wishes, *(memory.id for memory in hits)]
-        block = prompt.memory_part(parts.clock().astimezone().date(), hits, standing)
+        excerpts = recall.excerpts_for_turn(query, parts.session, [*standing, *hits])
+        block = prompt.memory_part(parts.clock().astimezone().date(), hits, standing, excerpts)
         return _with_block(messages, block) if block else messages
 
     def _record(self) -> None:

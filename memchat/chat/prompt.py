@@ -64,13 +64,17 @@ def system_prompt(
     return "\n\n".join(parts)
 
 
-def memory_part(today: date, memories: Sequence[Memory], wishes: Sequence[Memory]) -> str:
+def memory_part(
+    today: date, memories: Sequence[Memory], wishes: Sequence[Memory], excerpts: Sequence[Excerpt] = ()
+) -> str:
     """What memory adds to instructions that a client brings of its own; empty where there is nothing to add."""
     parts = []
     if wishes:
         parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))
     if memories:
         parts.append(USE_OF_MEMORY + "\n\n" + render(memories, today))
+    if excerpts:
+        parts.append(USE_OF_EXCERPTS + "\n\n" + excerpt_block.render(excerpts))
     return "\n\n".join(parts)
 
 

@@ -12,6 +12,8 @@ from memchat.cli.options import Json, Meta, Model, User, announce
 from memchat.cli.output import Block, Line, Result, SideBySide, Table, one_line, print_note
 from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
+from memchat.recall.excerpt_block import caveat
+from memchat.recall.excerpts import excerpt_json
 from memchat.storage.short_ids import new_conversation
 from memchat.text.attachments import Attachment, with_attachments
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from memchat.chat.sessions import ChatOptions
     from memchat.config import Settings
     from memchat.core.protocols import Usage
+    from memchat.recall.excerpts import Excerpt
     from memchat.repl.markdown.renderer import ReplyWriter
     from memchat.repl.notifications import NotificationQueue
     from memchat.signals import Signals
@@ -299,6 +302,7 @@ def _turn_json(chat_: "Chat", turn: "Turn") -> dict[str, Any]:
         "model": chat_.conversation.model.name,
         "session": chat_.conversation.session.id,
         "memories": [_used_json(used) for used in turn.used],
+        "excerpts": [excerpt_json(excerpt) for excerpt in turn.excerpts],
         "usage": None if turn.usage is None else _usage_json(turn.usage),
         "cut": None if turn.cut is None else str(turn.cut),
     }
@@ -319,8 +323,13 @@ def _usage_json(usage: "Usage") -> dict[str, Any]:
 
 def _comparison_json(found: "Comparison") -> dict[str, Any]:
     def shape(answer: "Answer") -> dict[str, Any]:
-        memories = [_used_json(used) for used in answer.used]
-        return {"reply": answer.reply, **_usage_json(answer.usage), "estimated": answer.estimated, "memories": memories}
+        return {
+            "reply": answer.reply,
+            **_usage_json(answer.usage),
+            "estimated": answer.estimated,
+            "memories": [_used_json(used) for used in answer.used],
+            "excerpts": [excerpt_json(excerpt) for excerpt in answer.excerpts],
+        }
 
     return {
         "question": found.question,
@@ -342,7 +351,16 @@ def _compared(found: "Comparison") -> list[Block]:
     ]
     if memories:
         blocks.append(Table(("SCORE", "MEMORY"), memories))
+    if found.remembering.excerpts:
+        rows = [_excerpt_row(excerpt) for excerpt in found.remembering.excerpts]
+        blocks += [Line(""), Line("From earlier conversations", "bold"), Table(("SCORE", "DAY", "WHO", "WORDS"), rows)]
     return blocks
+
+
+def _excerpt_row(excerpt: "Excerpt") -> tuple[str, str, str, str]:
+    note = caveat(excerpt)
+    words = one_line(excerpt.text) + (f" ({one_line(note)})" if note else "")
+    return f"{excerpt.score:.2f}", str(excerpt.said_at.astimezone().date()), str(excerpt.role), words
 
 
 def _score(used: "UsedMemory") -> str:

@@ -1,6 +1,7 @@
 """`memchat sessions`: the conversations that were held."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from memchat.cli.imports import import_
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import DryRun, Json, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
-from memchat.core.protocols import MemoryFilter
+from memchat.core.protocols import MemoryFilter, MessageFilter
 from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
 from memchat.storage.serialization import moment_json
 from memchat.storage.short_ids import is_generated, short_ids
@@ -57,32 +58,68 @@ def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
 
 @app.command(cls=Command)
 def search(
-    query: Annotated[list[str], typer.Argument(metavar="TEXT", help="Words that a message holds, all of them.")],
+    query: Annotated[list[str], typer.Argument(metavar="TEXT", help="What a message says, in its words or in others.")],
     *,
     user: User = None,
     agent: Agent = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many messages, the newest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many messages.")] = 50,
     as_json: Json = False,
 ) -> Result:
-    """Find messages by their words."""
-    words = join_words(query, "query").casefold().split()
+    """Find messages by their words, and then by their meaning."""
+    text = join_words(query, "query")
     with open_app(user) as app:
-        found = [
-            (session, message)
-            for session in app.store.transcripts.sessions(app.settings.user)
-            if agent in {None, session.agent}
-            for message in app.store.transcripts.messages(session.id)
-            if all(word in message.text.casefold() for word in words)
-        ]
-        found.sort(key=lambda pair: pair[1].created_at, reverse=True)
+        sessions = [s for s in app.store.transcripts.sessions(app.settings.user) if agent in {None, s.agent}]
+        found = _with_words(app, sessions, text.casefold().split())[:limit]
+        if len(found) < limit:
+            known = {one.message.id for one in found}
+            found += [one for one in _with_meaning(app, sessions, text, agent, limit) if one.message.id not in known]
         found = found[:limit]
         rows = [
-            (session.id, local(moment_json(message.created_at)), message.role, _excerpt(message.text, words[0]))
-            for session, message in found
+            (one.session.id, local(moment_json(one.message.created_at)), one.message.role, one.shown) for one in found
         ]
-        data = [{"session": s.id, "title": s.title, **message_json(m)} for s, m in found]
+        data = [
+            {"session": one.session.id, "title": one.session.title, **message_json(one.message), "match": one.match}
+            for one in found
+        ]
         notes = () if found else ("No message holds that.",)
         return Result(data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(app)),), notes, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A message, what is shown of it, and whether it was found by its `words` or its `meaning`."""
+
+    session: Session
+    message: Message
+    shown: str
+    match: str
+
+
+def _with_words(app: "App", sessions: Sequence[Session], words: Sequence[str]) -> list[_Found]:
+    """The messages that hold all of `words`, the newest first."""
+    found = [
+        _Found(session, message, _excerpt(message.text, words[0]), "words")
+        for session in sessions
+        for message in app.store.transcripts.messages(session.id)
+        if all(word in message.text.casefold() for word in words)
+    ]
+    return sorted(found, key=lambda one: one.message.created_at, reverse=True)
+
+
+def _with_meaning(
+    app: "App", sessions: Sequence[Session], text: str, agent: str | None, limit: int
+) -> Iterator[_Found]:
+    """The messages that a search finds, best first."""
+    from memchat.app import UNBOUNDED
+    from memchat.recall.excerpts import ExcerptQuery
+
+    finder = app.recall_over(app.store, indexed=False, excerpts=True).excerpts
+    view = MessageFilter(Owner.user(app.settings.user), agent, every_agent=agent is None)
+    by_id = {session.id: session for session in sessions}
+    for excerpt in finder.search(ExcerptQuery(text, view, UNBOUNDED, most=limit)) if finder else ():
+        message = app.store.transcripts.message(excerpt.message_id)
+        if message is not None and excerpt.session_id in by_id:
+            yield _Found(by_id[excerpt.session_id], message, one_line(excerpt.text), "meaning")
 
 
 @app.command(cls=Command)

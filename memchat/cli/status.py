@@ -114,6 +114,10 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
         },
         "memories": {"current": current, "superseded": every - current},
         "sessions": len(sessions),
+        "messages": {
+            "indexed": store.message_index.indexed(settings.user),
+            "waiting": store.message_index.backlog(settings.user),
+        },
         "pending": [_work_json(work) for work in store.work.pending(settings.user)],
         "index": _index(app),
     }
@@ -166,6 +170,12 @@ def _retried(app: "App") -> list[str]:
     return lines
 
 
+def _messages(data: dict[str, int]) -> str:
+    """How many messages can be found by their meaning, and how many are still to be indexed."""
+    waiting = f", {data['waiting']} still to be indexed (done during a chat)" if data["waiting"] else ""
+    return f"{data['indexed']} searchable{waiting}"
+
+
 def _shown(data: dict[str, Any]) -> Iterator[Block]:
     memories, model, index, pending = data["memories"], data["model"], data["index"], data["pending"]
     yield KeyValues(
@@ -176,6 +186,7 @@ def _shown(data: dict[str, Any]) -> Iterator[Block]:
             ("extraction", model["extraction"]),
             ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
             ("conversations", str(data["sessions"])),
+            ("messages", _messages(data["messages"])),
             ("waiting", pluralize(len(pending), "exchange", "exchanges") if pending else "nothing"),
             ("index", f"{index['state']}, {pluralize(index['memories'], 'memory', 'memories')}"),
         ]

@@ -253,14 +253,17 @@ class Candidate:
 class MessageFilter:
     """Which messages to read: those of `owner`'s conversations with `agent`, none from private ones.
 
-    Of the conversation `session_id` only messages before `window_start` are included, since the later ones are in the
-    prompt anyway; without `window_start` none of it is. `since` and `until` are local days.
+    With `every_agent` the agent does not matter. Of the conversation `session_id` only messages before `window_start`
+    are included, since the later ones are in the prompt anyway; without `window_start` none of it is. With
+    `only_session` that conversation alone is read. `since` and `until` are local days.
     """
 
     owner: Owner
     agent: str | None = None
+    every_agent: bool = False
     session_id: str = ""
     window_start: str | None = None
+    only_session: str | None = None
     role: Role | None = None
     since: date | None = None
     until: date | None = None

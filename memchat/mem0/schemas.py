@@ -25,6 +25,7 @@ from memchat.core.types import (
     run_session,
 )
 from memchat.errors import UsageError
+from memchat.recall.excerpts import excerpt_json
 from memchat.recall.retriever import Hit
 from memchat.storage.protocols import ErasureReport
 from memchat.text.normalize import fix_surrogates
@@ -391,6 +392,7 @@ def chat_row(turn: "Turn", session: Session) -> Row:
     return {
         "reply": turn.reply,
         "memories_used": [memory_row(used.memory, used.score) for used in turn.used],
+        "excerpts_used": [excerpt_json(excerpt) for excerpt in turn.excerpts],
         "session_id": session.id,
         "usage": None
         if usage is None

@@ -31,7 +31,7 @@ WITH_WORDS = 40
 WORD_BUDGET = 1_000
 """How many messages the words of one request may be looked up in: the rarest words come first."""
 MAX_QUERY_WORDS = 32
-FLOOR = 0.36
+FLOOR = 0.365
 """The score below which a message is no answer, for a history of one message; see `floor`."""
 FLOOR_GROWTH = 0.022
 """How much higher the floor lies for every ten times as many messages: the best of more is better by chance."""
@@ -75,6 +75,21 @@ class Excerpt:
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
     stale: Staleness | None = None
+
+
+def excerpt_json(excerpt: Excerpt) -> dict[str, object]:
+    """An excerpt as programs see it. `outdated` is None, or what holds instead and the day it ended, where known."""
+    stale = excerpt.stale
+    ended = stale.ended.isoformat() if stale and stale.ended else None
+    return {
+        "message_id": excerpt.message_id,
+        "session_id": excerpt.session_id,
+        "role": str(excerpt.role),
+        "text": excerpt.text,
+        "created_at": excerpt.said_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "score": round(excerpt.score, 4),
+        "outdated": {"now": stale.now, "ended": ended} if stale else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +245,7 @@ def floor(messages: int) -> float:
 def messages_of(session: Session, window_start: str | None = None) -> MessageFilter:
     """What a conversation may quote: its person's others with the same agent, and what its own window has lost."""
     owner = Owner.user(session.user) if session.user else Owner(Scope.SESSION, session.id)
-    return MessageFilter(owner, session.agent, session.id, window_start)
+    return MessageFilter(owner, session.agent, session_id=session.id, window_start=window_start)
 
 
 def _narrowed(view: MessageFilter, read: _Request) -> MessageFilter:

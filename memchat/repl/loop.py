@@ -216,8 +216,8 @@ class ChatLoop:
         self._context.spent.add(turn.usage)
         for notice in notices(turn):
             screen.warn(notice)
-        if used := len(turn.used):
-            screen.say_quietly(f"used {used} {'memory' if used == 1 else 'memories'}")
+        if used := used_line(len(turn.used), len(turn.excerpts)):
+            screen.say_quietly(used)
         screen.write("\n")
 
     def _waiting_label(self, waited_s: float) -> str:
@@ -295,3 +295,10 @@ def _load_renderer() -> None:
     reply = StreamingMarkdown(Console(file=StringIO()))
     reply.feed("ready")
     reply.close()
+
+
+def used_line(memories: int, excerpts: int) -> str:
+    """How much of memory was in a prompt; empty where nothing was."""
+    parts = [f"{memories} {'memory' if memories == 1 else 'memories'}"] if memories else []
+    parts += [f"{excerpts} {'excerpt' if excerpts == 1 else 'excerpts'} of earlier conversations"] if excerpts else []
+    return f"used {' and '.join(parts)}" if parts else ""

@@ -161,9 +161,29 @@ class Usage(BaseModel):
     completion_tokens: int
 
 
+class OutdatedRow(BaseModel):
+    """What holds instead of what was said, and the day it ended, where that is known."""
+
+    now: str | None
+    ended: str | None
+
+
+class ExcerptRow(BaseModel):
+    """What was said in an earlier conversation, by the `user` or the `assistant`."""
+
+    message_id: str
+    session_id: str
+    role: str
+    text: str
+    created_at: str
+    score: float
+    outdated: OutdatedRow | None
+
+
 class ChatAnswer(BaseModel):
     reply: str
     memories_used: list[MemoryRow]
+    excerpts_used: list[ExcerptRow]
     session_id: str
     usage: Usage | None
 

@@ -28,7 +28,7 @@ CACHED_OWNERS = 32
 MOST_STALE = 2_000
 """Memories that no longer hold, the latest first, that messages are compared with."""
 
-_VISIBLE = """s.agent IS ? AND m.private = 0 AND s.private = 0 AND (m.session_id <> ? OR m.number < ?)"""
+_VISIBLE = """(? OR s.agent IS ?) AND m.private = 0 AND s.private = 0 AND (m.session_id <> ? OR m.number < ?)"""
 _TALK = "messages AS m JOIN sessions AS s ON s.id = m.session_id"
 
 
@@ -108,11 +108,12 @@ class MessageReader:
         with self._cache.lock:
             entry = self._up_to_date(owner, query.shape[1])
             selection = Selection(
-                agent=entry.code(view.agent),
+                agent=None if view.every_agent else entry.code(view.agent),
                 own=entry.code(view.session_id),
                 own_before=self._window_start(view),
                 by_assistant=None if view.role is None else view.role is Role.ASSISTANT,
                 first_day=None if view.since is None else view.since.toordinal(),
+                conversation=None if view.only_session is None else entry.code(view.only_session),
                 last_day=None if view.until is None else view.until.toordinal(),
             )
             return entry.matrix.nearest(query, limit, selection)
@@ -172,10 +173,13 @@ class MessageReader:
         """The condition over `messages AS m` and `sessions AS s` for `view`, with its parameters."""
         user = view.owner.name if view.owner.kind == "user" else ""
         clauses = ["s.user = ?", _VISIBLE]
-        values: list[object] = [user, view.agent, view.session_id, self._window_start(view)]
+        values: list[object] = [user, view.every_agent, view.agent, view.session_id, self._window_start(view)]
         if not user:
             clauses.append("s.id = ?")
             values.append(view.owner.name)
+        if view.only_session is not None:
+            clauses.append("s.id = ?")
+            values.append(view.only_session)
         if view.role is not None:
             clauses.append("m.role = ?")
             values.append(view.role)

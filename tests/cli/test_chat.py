@@ -92,7 +92,7 @@ def test_what_is_asked_is_remembered_in_the_next_process(shell: Shell) -> None:
     answer = shell.run("ask", "Can you suggest a restaurant near me for tonight?", "--json").json
     assert {memory["text"] for memory in answer["memories"]} == {"User is vegetarian.", "User lives in Berlin."}
     assert "vegetarian" in answer["reply"]
-    assert list(answer) == ["reply", "model", "session", "memories", "usage", "cut"]
+    assert list(answer) == ["reply", "model", "session", "memories", "excerpts", "usage", "cut"]
     other = shell.run("ask", "Can you suggest a restaurant near me for tonight?", "--user", "bob", "--json").json
     assert other["memories"] == []
 
@@ -456,7 +456,7 @@ def test_status_counts(shell: Shell) -> None:
     for said in ("I live in Berlin.", "I just moved to Amsterdam."):
         shell.run("ask", said)
     found = shell.run("status", "--json").json
-    assert list(found) == ["home", "user", "model", "memories", "sessions", "pending", "index"]
+    assert list(found) == ["home", "user", "model", "memories", "sessions", "messages", "pending", "index"]
     assert found["home"] == str(shell.home)
     assert found["model"]["name"] == "offline"
     assert found["memories"] == {"current": 1, "superseded": 1}

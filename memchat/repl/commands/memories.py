@@ -8,7 +8,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Owner, Scope
 from memchat.errors import NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
-from memchat.repl.commands.rows import memories_named, numbered_memories
+from memchat.repl.commands.rows import excerpt_lines, memories_named, numbered_memories
 from memchat.repl.layout import one_line
 from memchat.repl.notifications import remember_lines
 from memchat.storage.short_ids import short_ids
@@ -93,15 +93,21 @@ def _flagged(argument: str) -> tuple[set[str], str]:
     return set(flags.split()), argument[len(flags) :]
 
 
-@command(Group.MEMORY, "why", "show the memories that the last answer was given, with their match scores", words=0)
+@command(
+    Group.MEMORY,
+    "why",
+    "show what of memory the last answer was given, with match scores",
+    words=0,
+)
 def _why(context: CommandContext, argument: str) -> CommandResult:
-    used = context.last_used()
+    used, said = context.last_used(), context.last_excerpts()
     if not used:
-        return CommandResult("The last answer used no memories.")
+        return CommandResult("\n".join(["The last answer used no memories.", *excerpt_lines(said)]))
     marks = [f"{s:.2f}" if s is not None else "always" if memory.standing else "–" for memory, s in used]
     text = numbered_memories(context, [memory for memory, _ in used], marks)
     erasable = any(memory.scope is not Scope.AGENT for memory, _ in used)
-    return CommandResult(text + ("\n/forget N deletes one of yours." if erasable else ""))
+    text += "\n/forget N deletes one of yours." if erasable else ""
+    return CommandResult("\n".join([text, *excerpt_lines(said)]))
 
 
 @command(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.conversation import Turn
     from memchat.chat.sessions import ChatOptions
+    from memchat.recall.excerpts import Excerpt
 
 
 class CommandContext:
@@ -91,6 +92,11 @@ class CommandContext:
             scores = dict.fromkeys(reply.recalled if reply else ())
         known = self.app.store.memories.by_ids(list(scores))
         return [(known[id_], score) for id_, score in scores.items() if id_ in known]
+
+    def last_excerpts(self) -> "tuple[Excerpt, ...]":
+        """What was quoted to the last answer of this chat from earlier conversations."""
+        turn = self.chat.conversation.last_turn
+        return turn.excerpts if turn is not None and turn.reply else ()
 
     def waiting(self) -> int:
         """How many exchanges of the user wait to be learned from, those that failed included."""

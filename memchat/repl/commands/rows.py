@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from memchat.core.types import Memory, Owner, Scope, Session
+from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.recall.excerpt_block import caveat
+from memchat.recall.excerpts import Excerpt
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import columns, one_line
 from memchat.storage.short_ids import MEANS_ID, is_generated, short_ids
@@ -22,6 +24,22 @@ def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks
         for number, memory in enumerate(memories, 1)
     ]
     return columns(table)
+
+
+def excerpt_lines(excerpts: Sequence[Excerpt]) -> list[str]:
+    """What was quoted from earlier conversations: score, day, who said it, the words, and whether they still hold."""
+    if not excerpts:
+        return []
+    rows = [
+        (
+            f"{excerpt.score:.2f}",
+            str(excerpt.said_at.astimezone().date()),
+            "assistant" if excerpt.role is Role.ASSISTANT else "you",
+            one_line(excerpt.text) + (f" ({one_line(note)})" if (note := caveat(excerpt)) else ""),
+        )
+        for excerpt in excerpts
+    ]
+    return ["From earlier conversations:", columns(rows)]
 
 
 def mark(memory: Memory) -> str:

@@ -40,12 +40,13 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages may be found. `own` is the present conversation, of which only messages below `own_before` may.
+    """Which messages may be found: with any agent where `agent` is None.
 
-    `first_day` and `last_day` bound the day, as ordinals.
+    `own` is the present conversation, of which only messages below `own_before` may. `first_day` and `last_day` bound
+    the day, as ordinals.
     """
 
-    agent: int
+    agent: int | None
     own: int
     own_before: int = 0
     by_assistant: bool | None = None
@@ -135,8 +136,10 @@ class MessageMatrix:
 
     def _selected(self, chosen: Selection) -> "NDArray[np.bool_]":
         number, by_assistant, conversation, agent, day = self._facts[: self._used].T
-        usable: NDArray[np.bool_] = (number >= 0) & (agent == chosen.agent)
+        usable: NDArray[np.bool_] = number >= 0
         usable &= (conversation != chosen.own) | (number < chosen.own_before)
+        if chosen.agent is not None:
+            usable &= agent == chosen.agent
         if chosen.conversation is not None:
             usable &= conversation == chosen.conversation
         if chosen.by_assistant is not None:

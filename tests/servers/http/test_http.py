@@ -46,7 +46,7 @@ def test_a_shop_sends_a_message_and_shows_the_reply_with_the_memories_behind_it(
     client.post("/memories", json={"user_id": "7", "messages": "I'm vegetarian"}).raise_for_status()
     answer = client.post("/chat", json={"user_id": "7", "message": "Am I vegetarian?"})
     assert answer.status_code == 200
-    assert answer.json().keys() == {"reply", "memories_used", "session_id", "usage"}
+    assert answer.json().keys() == {"reply", "memories_used", "excerpts_used", "session_id", "usage"}
     assert answer.json()["reply"].startswith("You told me: User is vegetarian.")
     assert [item["memory"] for item in answer.json()["memories_used"]] == ["User is vegetarian."]
 
