@@ -128,7 +128,7 @@ def test_vectors_of_another_embedder_are_made_again(store: Store, tmp_path: Path
     """They do not compare."""
     say(store, "My boat is painted green.")
     index(store)
-    with Store(tmp_path / "memchat.db", lambda: NOW, "another:384") as other:
+    with Store(tmp_path / "memchat.db", lambda: NOW, f"another:{EMBEDDER.dimension}") as other:
         assert other.message_index.queue_foreign() == 1
         assert not other.messages.nearest_messages(VIEW, EMBEDDER.embed(["boat"]), 5)
         index(other)
@@ -146,7 +146,7 @@ def test_the_vectors_of_a_message_take_less_than_4_kilobytes(store: Store, text:
 def test_a_signed_byte_a_number_keeps_cosines_to_a_hundredth() -> None:
     """What ranking sees is unchanged."""
     rows = EMBEDDER.embed(["My boat is green.", "The cello stands in the hall.", "Seven minutes for a soft egg."])
-    again = decode_rows(encode_rows(rows), 384)
+    again = decode_rows(encode_rows(rows), EMBEDDER.dimension)
     assert np.abs(rows @ rows.T - rows @ again.T).max() < 0.01
 
 
@@ -157,7 +157,7 @@ def test_erasing_a_conversation_leaves_no_byte_of_its_messages_vectors(store: St
     index(store)
     vectors = [bytes(row[0]) for row in store.database.rows("SELECT rows FROM message_vectors WHERE number <= 2")]
     receipt, traces = store.eraser.erase_sessions([said.session_id])
-    assert sum(kind == "vector" for kind in traces.needles.values()) == sum(len(v) // 384 for v in vectors)
+    assert sum(kind == "vector" for kind in traces.needles.values()) == sum(len(v) // EMBEDDER.dimension for v in vectors)
     store.finish_erasures()
     assert not store.eraser.verify(receipt, traces).left
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
