@@ -1,4 +1,4 @@
-"""Conversations in SQLite. What was said is on disk before anything is done with it."""
+"""Conversations in SQLite. A message is on disk before anything is done with it."""
 
 import json
 import re
@@ -27,9 +27,9 @@ from memchat.text.normalize import fix_surrogates
 
 TITLE_LENGTH = 60
 _PART_OF_ID = re.compile(r"01[0-9a-f]{2,6}(-[0-9a-f-]*)?|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,12}")
-"""The beginning of an id, which begins with 01 until 2039, or its end."""
+"""The beginning of an id, which is 01 until 2039, or its end."""
 FIRST_READ, MOST_READ = 16, 256
-"""How many messages are read at a time, the first time and at most: each may be a page that somebody pasted."""
+"""How many messages are read at a time, at first and at most; each may be a pasted page."""
 
 
 class ConversationRepository:
@@ -42,12 +42,13 @@ class ConversationRepository:
     def new_session(
         self, user: str, agent: str | None, *, private: bool = False, name: str | None = None, origin: str = ""
     ) -> Session:
-        """A session that is stored with its first message. `name` is an id of the caller's choosing."""
+        """Create a session, which is stored with its first message. `name` is an id chosen by the caller."""
         now = self._clock()
         return Session(name or new_id(), user, agent, "", now, now, private, origin=origin)
 
     def open_session(self, user: str, agent: str | None, origin: str, since: datetime) -> Session | None:
-        """The unnamed session that `user` last used with `agent`, held by `origin`, unless it is idle since before."""
+        """Return the unnamed session that `user` last used with `agent`, held by `origin`, unless it has been idle
+        since before."""
         rows = self._db.rows(
             f"""{_SESSIONS} WHERE s.user = ? AND s.agent IS ? AND s.origin = ? AND s.last_at >= ?
                 ORDER BY s.last_at DESC LIMIT 1""",
@@ -56,7 +57,7 @@ class ConversationRepository:
         return _session(rows[0]) if rows else None
 
     def latest_session(self, user: str, agent: str | None = None) -> Session | None:
-        """The session that `user` last used, with `agent` where one is given."""
+        """Return the session that `user` last used, with `agent` where one is given."""
         row = self._db.row(
             f"{_SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
             (user, agent, agent),
@@ -68,10 +69,11 @@ class ConversationRepository:
         return None if row is None else _session(row)
 
     def find_session(self, given: str, user: str, *, shortest: int = 1) -> Session:
-        """The session that `user` means by `given`: its whole id or name, or the beginning or end of an id made here.
+        """Find the session that `user` means by `given`: its whole id or name, or the beginning or end of a generated
+        id.
 
         A beginning has at least `shortest` characters, an end SHORTEST_TAIL. Raises NotFound, or AmbiguousId where
-        several of the person's ids are like that.
+        several of the person's ids match.
         """
         session = self._resolve(given, user, shortest)
         if session is None:
@@ -79,9 +81,9 @@ class ConversationRepository:
         return session
 
     def named_session(self, name: str, user: str) -> Session | None:
-        """The session to go on with under `name`; None where it is the name of a new one.
+        """Return the session to resume under `name`; None where it is the name of a new one.
 
-        Raises NotFound for what looks like an id and is none of the person's, AmbiguousId where several are like that.
+        Raises NotFound for what looks like an id and matches none of the person's, AmbiguousId where several match.
         """
         looks_like_id = _PART_OF_ID.fullmatch(name.lower()) is not None
         session = self._resolve(name, user, shortest=MEANS_ID if looks_like_id else len(name) + 1)
@@ -106,7 +108,7 @@ class ConversationRepository:
         return found[0] if found else None
 
     def _with_part(self, part: str, user: str, shortest: int) -> list[Session]:
-        """The sessions of `user`, not those with a name, whose ids begin or end with a `part` that is long enough."""
+        """List the unnamed sessions of `user` whose ids begin or end with a long enough `part`."""
         rows = self._db.rows(
             f"""{_SESSIONS} WHERE s.user = ? AND ((? AND substr(s.id, 1, ?) = ?) OR (? AND substr(s.id, -?) = ?))
                 ORDER BY s.last_at DESC""",
@@ -123,11 +125,12 @@ class ConversationRepository:
         return [_session(row) for row in rows if is_generated(row["id"])]
 
     def name_for(self, name: str, user: str) -> str:
-        """What the session that `user` calls `name` is to be stored under: the name, unless somebody else uses it."""
+        """Return the id under which the session that `user` calls `name` is stored: the name, unless another person has
+        it."""
         return name if self.session(name) is None else _own_name(name, user)
 
     def sessions(self, user: str, limit: int | None = None) -> list[Session]:
-        """The sessions of `user`, the one last used first."""
+        """List the sessions of `user`, the one last used first."""
         sql = f"{_SESSIONS} WHERE s.user = ? ORDER BY s.last_at DESC LIMIT ?"
         return [_session(row) for row in self._db.rows(sql, (user, -1 if limit is None else limit))]
 
@@ -136,7 +139,7 @@ class ConversationRepository:
         return None if row is None else _message(row)
 
     def messages(self, session_id: str, limit: int | None = None) -> list[Message]:
-        """The last `limit` messages of a session, oldest first."""
+        """List the last `limit` messages of a session, oldest first."""
         rows = self._db.rows(
             "SELECT * FROM messages WHERE session_id = ? ORDER BY number DESC LIMIT ?",
             (session_id, -1 if limit is None else limit),
@@ -144,7 +147,7 @@ class ConversationRepository:
         return [_message(row) for row in reversed(rows)]
 
     def before(self, message: Message, limit: int) -> list[Message]:
-        """Of what was said before `message` and not in private the last `limit` messages, oldest first."""
+        """List the last `limit` messages before `message` that were not said in private, oldest first."""
         rows = self._db.rows(
             """SELECT * FROM messages WHERE session_id = ? AND private = 0
                 AND number < (SELECT number FROM messages WHERE id = ?) ORDER BY number DESC LIMIT ?""",
@@ -153,7 +156,7 @@ class ConversationRepository:
         return [_message(row) for row in reversed(rows)]
 
     def earlier(self, message: Message) -> Iterator[Message]:
-        """All that was said in the session before `message`, newest first, read as far as it is asked for."""
+        """Yield the messages of the session before `message`, newest first, reading only as far as needed."""
         last = self._db.value("SELECT number FROM messages WHERE id = ?", (message.id,))
         limit = FIRST_READ
         while last is not None:
@@ -166,7 +169,7 @@ class ConversationRepository:
             limit = min(2 * limit, MOST_READ)
 
     def reply_to(self, message: Message) -> Message | None:
-        """The message right after `message`, if it is the assistant's."""
+        """Return the message right after `message`, if it is the assistant's."""
         row = self._db.row(
             """SELECT * FROM messages WHERE session_id = ? AND number > (SELECT number FROM messages WHERE id = ?)
                 ORDER BY number LIMIT 1""",
@@ -175,7 +178,7 @@ class ConversationRepository:
         return None if row is None or row["role"] != Role.ASSISTANT else _message(row)
 
     def last_reply(self, session: Session) -> Message | None:
-        """The assistant's last message in `session`."""
+        """Return the assistant's last message in `session`."""
         row = self._db.row(
             "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
             (session.id, Role.ASSISTANT),
@@ -183,7 +186,7 @@ class ConversationRepository:
         return None if row is None else _message(row)
 
     def last_question(self, session: Session) -> Message | None:
-        """The last message of the user in `session`."""
+        """Return the user's last message in `session`."""
         row = self._db.row(
             "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
             (session.id, Role.USER),
@@ -191,12 +194,12 @@ class ConversationRepository:
         return None if row is None else _message(row)
 
     def drop_replies(self, asked: Message) -> None:
-        """Delete what was answered to `asked`, the last question of its session."""
+        """Delete the replies to `asked`, the last question of its session."""
         with self._db.transaction():
             self._delete_from(asked, "number > ")
 
     def take_back(self, asked: Message) -> None:
-        """Delete `asked`, all that was said after it, and the work on that; the session too where nothing is left."""
+        """Delete `asked`, everything said after it, and the jobs on it; the session too if nothing is left."""
         with self._db.transaction():
             self._delete_from(asked, "number >= ")
             self._db.execute(
@@ -211,7 +214,7 @@ class ConversationRepository:
             self._db.execute(sql, (asked.session_id, number))
 
     def recent_user_messages(self, user: str, limit: int) -> list[str]:
-        """The last messages `user` typed, newest first, whatever the session."""
+        """List the last messages that `user` typed in any session, newest first."""
         rows = self._db.rows(
             """SELECT m.text FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
                 WHERE s.user = ? AND m.role = 'user' ORDER BY m.number DESC LIMIT ?""",
@@ -222,10 +225,10 @@ class ConversationRepository:
     def begin_turn(
         self, session: Session, text: str, terms: LearningOptions | None = DEFAULT_LEARNING_OPTIONS
     ) -> Message:
-        """Record what the user said. With `terms`, the exchange will be learned from, should this process die too:
+        """Record what the user said. With `terms`, the exchange will be learned from even if this process dies.
 
-        its pending work is written in the same transaction, claimed by this turn until `end_turn` lets go of it.
-        Without, it is private: neither this exchange is learned from nor is it read where later ones are.
+        The job is written in the same transaction and leased to this turn until `end_turn` releases it. Without `terms`
+        the exchange is private: it is not learned from, and later ones do not read it.
         """
         now = self._clock()
         message = Message(new_id(), session.id, Role.USER, fix_surrogates(text), now)
@@ -238,7 +241,7 @@ class ConversationRepository:
         return message
 
     def _release_held(self, session: Session, now: datetime) -> None:
-        """The conversation goes on: what was stopped in it before a word was answered may be learned from."""
+        """Release the held jobs of a conversation that goes on: a stopped message may now be learned from."""
         self._db.execute(
             "UPDATE work SET state = 'waiting', due_at = ? WHERE session_id = ? AND state = 'held'",
             (format_time(now), session.id),
@@ -269,10 +272,10 @@ class ConversationRepository:
     def end_turn(
         self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]
     ) -> Message | None:
-        """Record the reply and hand the exchange to the learner, in one transaction.
+        """Record the reply and hand the exchange to the learning worker, in one transaction.
 
-        With the status `stopped` the learner gets it when the conversation goes on. An empty reply leaves no message.
-        None as well when the conversation was erased meanwhile.
+        With the status `stopped` the worker gets it when the conversation goes on. An empty reply is not stored.
+        Returns None then, and when the conversation was deleted meanwhile.
         """
         text, at = fix_surrogates(text), self._clock()
         reply = Message(new_id(), asked.session_id, Role.ASSISTANT, text, at, status, model, tuple(recalled))
@@ -296,7 +299,7 @@ class ConversationRepository:
         return reply if text else None
 
     def record(self, session: Session, role: Role, text: str) -> Message:
-        """Record a message that was said elsewhere; nothing is learned from it by itself."""
+        """Record a message from elsewhere; nothing is learned from it by itself."""
         message = Message(new_id(), session.id, role, fix_surrogates(text), self._clock())
         with self._db.transaction():
             self._keep_session(session, message.text)
@@ -304,10 +307,10 @@ class ConversationRepository:
         return message
 
     def restore(self, session: Session, messages: Sequence[Message], terms: LearningOptions | None) -> int:
-        """Store a conversation that was held elsewhere, in one transaction; returns how many messages are new.
+        """Store a conversation held elsewhere, in one transaction. Returns how many messages are new.
 
-        Each message is stored once under its id, however often it comes. With `terms` those of the user that are new
-        wait to be learned from. Raises UsageError where the session is somebody else's.
+        A message is stored once under its id, however often it is imported. With `terms` the user's new messages wait
+        to be learned from. Raises UsageError where the session is another person's.
         """
         with self._db.transaction():
             known = {row["id"] for row in self._db.rows("SELECT id FROM messages WHERE session_id = ?", (session.id,))}
@@ -326,7 +329,7 @@ class ConversationRepository:
         return len(fresh)
 
     def set_private(self, session: Session, private: bool) -> None:
-        """From now on `session` is private, or is no longer, whoever takes it up."""
+        """Make `session` private from now on, or no longer, for every later use."""
         self._db.execute("UPDATE sessions SET private = ? WHERE id = ?", (private, session.id))
 
     def rename(self, session: Session, title: str) -> None:
@@ -337,7 +340,7 @@ class ConversationRepository:
         self._insert_session(replace(session, title=first_words, started_at=now, last_at=now))
 
     def _insert_session(self, session: Session) -> None:
-        """Store `session`, or the time of its last use where it is stored already."""
+        """Store `session`, or update the time of its last use."""
         kept = self._db.execute(
             """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at, origin)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -379,7 +382,7 @@ def _candidates(sessions: Sequence[Session]) -> str:
 
 
 def _own_name(name: str, user: str) -> str:
-    """`name` where somebody else has a session under it already."""
+    """Return a name derived from `name` for a person, where another person's session already has it."""
     return f"{name}@{user}"
 
 

@@ -1,7 +1,7 @@
 """One SQLite file: opened privately, migrated forward, its errors translated.
 
-WAL with `synchronous=NORMAL`: a write that was acknowledged survives the death of the process at any moment; a power
-cut can take the last moments with it but never the file's integrity.
+WAL with `synchronous=NORMAL`: an acknowledged write survives the death of the process at any moment. A power cut can
+lose the last moments but never the file's integrity.
 """
 
 import glob
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 10.0
 COMPACT_TIMEOUT_S = 30.0
-"""How long `compact` tries to find a moment when nobody reads."""
+"""How long `compact` tries to find a moment without readers, in seconds."""
 RETRY_S = 0.05
 
 
 class Database:
-    """One connection to the database. Not shared between threads: each opens its own."""
+    """One connection to the database. Threads do not share it: each opens its own."""
 
     def __init__(self, path: Path, migrations: Sequence[tuple[str, str]] = MIGRATIONS) -> None:
         self.path = path
@@ -55,39 +55,39 @@ class Database:
         self.close()
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with translate_errors(self.path):
             return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     def row(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None."""
         with translate_errors(self.path):
             found: sqlite3.Row | None = self._connection.execute(sql, tuple(parameters)).fetchone()
             return found
 
     def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        """The first column of the first row, or None."""
+        """Return the first column of the first row, or None."""
         found = self.row(sql, parameters)
         return None if found is None else found[0]
 
     def execute(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Run one statement; returns how many rows it changed."""
+        """Run one statement. Returns how many rows it changed."""
         with translate_errors(self.path):
             return self._connection.execute(sql, tuple(parameters)).rowcount
 
     def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Run one INSERT; returns the new row's number."""
+        """Run one INSERT. Returns the new row's number."""
         with translate_errors(self.path):
             return int(self._connection.execute(sql, tuple(parameters)).lastrowid or 0)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """A write transaction: all of it or none. Nested uses join the outer one."""
+        """Open a write transaction: all of it or nothing. Nested uses join the outer one."""
         if self._in_transaction():
             yield
             return
         with translate_errors(self.path):
-            # Begun within, for a Ctrl-C behind it must not leave it open: all later ones would join it, and be lost.
+            # Begun inside the try: a Ctrl-C must not leave it open, since all later ones would join it and be lost.
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
@@ -103,13 +103,13 @@ class Database:
     def _migrate(self) -> None:
         if self._version() == len(self._migrations):
             return
-        # Only one process gets into the transaction; those behind it find the work done.
+        # Only one process gets into the transaction; the others then find the work done.
         with self.transaction():
             version = self._version()
             if version == 0 and self._once_held:
                 raise _emptied(self.path)
             if 0 < version < len(self._migrations):
-                # Read through another connection: one that is writing cannot be copied from.
+                # Read through another connection, because a writing one cannot be copied from.
                 with closing(sqlite3.connect(self.path)) as unchanged:
                     _copy(unchanged, self.path.with_name(f"{self.path.name}.version{version}"))
             for name, script in self._migrations[version:]:
@@ -119,7 +119,7 @@ class Database:
             self.execute(f"PRAGMA user_version = {len(self._migrations)}")
 
     def _version(self) -> int:
-        """How many migrations the file has seen. Raises StoreTooNew where they are more than this program knows."""
+        """Return how many migrations were applied to the file. Raises StoreTooNew for more than this program knows."""
         version = int(self.value("PRAGMA user_version"))
         if version > len(self._migrations):
             raise StoreTooNew(
@@ -130,18 +130,18 @@ class Database:
         return version
 
     def backup(self, destination: Path) -> None:
-        """A consistent copy, made while others may read and write. The destination is replaced whole."""
+        """Make a consistent copy while others may read and write. The destination is replaced as a whole."""
         with translate_errors(destination):
             _copy(self._connection, destination)
 
     def former_versions(self) -> list[Path]:
-        """The copies that migrations kept, finished or not."""
+        """List the copies that migrations kept, finished or not."""
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.version*"))
 
     def compact(self, patience_s: float = COMPACT_TIMEOUT_S) -> None:
-        """Rewrite the file without its free pages and empty the write-ahead log: what was deleted leaves the disk.
+        """Rewrite the file without its free pages and empty the write-ahead log, so that deleted data leaves the disk.
 
-        Waits for others who read or write; raises StoreBusy when they leave no gap for `patience_s`.
+        Waits for readers and writers; raises StoreBusy when they leave no gap for `patience_s` seconds.
         """
         deadline = time.monotonic() + patience_s
         for step in (self._merge_words, self._rewrite, self._empty_log):
@@ -175,7 +175,7 @@ def _done(step: Callable[[], None], deadline: float) -> bool:
 
 
 def _copy(source: sqlite3.Connection, destination: Path) -> None:
-    """Copy a database whole or not at all."""
+    """Copy a database completely or not at all."""
     part = destination.with_name(f"{destination.name}.{os.getpid()}.part")
     _create_private(part)
     try:
@@ -188,13 +188,13 @@ def _copy(source: sqlite3.Connection, destination: Path) -> None:
 
 
 def _index_beside(path: Path) -> bool:
-    """Whether there is an index of what the database holds: then it holds something."""
+    """Whether there is an index of the database's content, which then cannot be empty."""
     index = path.with_name("index")
     return index.is_dir() and any(index.iterdir())
 
 
 def _emptied(path: Path) -> StoreError:
-    """SQLite takes a file without content for a new one, and would begin anew without a word."""
+    """Refuse a file without content: SQLite would take it for a new database."""
     return StoreError(
         f"{path} is empty, and once held memories: it is damaged.",
         hint=f"Put a backup in its place, or begin anew without it: rm {path}",
@@ -202,14 +202,14 @@ def _emptied(path: Path) -> StoreError:
 
 
 def private_folder(path: Path) -> None:
-    """Make `path` and what is missing above it; what we make only its owner may enter."""
+    """Create `path` with its missing parents; only the owner may enter what is created."""
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.chmod(0o700)
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder of ours and all that is in it; a missing one is fine."""
+    """Remove a folder with its content; a missing one is fine."""
     shutil.rmtree(path, ignore_errors=False, onerror=_unless_missing)
 
 
@@ -219,15 +219,15 @@ def _unless_missing(function: object, path: str, info: tuple[type[BaseException]
 
 
 def _create_private(path: Path) -> None:
-    """Make an empty file of a copy to be. Never for a database that is in use: closing a descriptor of it would take
+    """Create an empty file for a copy. Never use it on an open database.
 
-    SQLite's locks on it away from every connection of this process.
+    Closing a descriptor of the file would release SQLite's locks on it for every connection of this process.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _make_private(connection: sqlite3.Connection, path: Path) -> None:
-    """Have SQLite make the file if it is new, and close it to others; the files it puts beside it follow suit."""
+    """Let SQLite create the file if it is new, and restrict it to its owner; the files beside it follow suit."""
     connection.execute("SELECT count(*) FROM sqlite_schema")
     if path.stat().st_mode & 0o077 and not path.stat().st_size:
         path.chmod(0o600)
@@ -269,7 +269,7 @@ def _statements(script: str) -> list[str]:
 
 @contextmanager
 def translate_errors(path: Path) -> Generator[None]:
-    """SQLite's and the file system's errors in our words."""
+    """Translate errors of SQLite and the file system into `StoreError`s."""
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -1,4 +1,5 @@
-"""Pending work: exchanges that wait to be learned from. It survives anything and is applied exactly once."""
+"""The queue of learning jobs: exchanges waiting to be learned from. A job survives any kill and is applied exactly
+once."""
 
 import json
 import sqlite3
@@ -20,10 +21,9 @@ PAGE = 200
 
 
 class JobQueue:
-    """The pending work of one database, over one connection.
+    """The learning jobs of one database, over one connection.
 
-    Work is its person's, the user of its session. Who takes it up says whose: one user's, or with None anybody's, which
-    is for those who serve everybody.
+    A job belongs to the user of its session. Callers claim jobs of one user, or with None of all users, as servers do.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -31,10 +31,10 @@ class JobQueue:
         self._clock = clock
 
     def claim(self, user: str | None) -> LearningJob | None:
-        """The oldest work of `user` that is due, claimed for this process; None when nothing is.
+        """Claim the oldest due job of `user` for this process; None if there is none.
 
-        A person's exchanges are learned in the order they were said: while one of them waits to be tried again, later
-        ones wait too, until it has failed MAX_BLOCKING_ATTEMPTS times.
+        A person's exchanges are learned in order: while one waits to be tried again, later ones wait too, until it has
+        failed MAX_BLOCKING_ATTEMPTS times.
         """
         if self._next(user) is None:
             return None
@@ -53,7 +53,7 @@ class JobQueue:
         return None
 
     def _oldest_first(self, user: str | None) -> Generator[sqlite3.Row]:
-        """The pending work of `user`, read in pages: mostly the first few rows are enough."""
+        """Yield the jobs of `user`, read in pages: mostly the first few rows suffice."""
         whose, values = ("", ()) if user is None else ("user = ? AND ", (user,))
         last = 0
         while rows := self._db.rows(
@@ -63,10 +63,10 @@ class JobQueue:
             last = rows[-1]["id"]
 
     def claim_of(self, session: Session) -> LearningJob | None:
-        """The oldest work of the session's person that nobody is at, claimed for this process, due or not.
+        """Claim the oldest free job of the session's person for this process, due or not.
 
-        A job that failed MAX_BLOCKING_ATTEMPTS times waits for its time and blocks no other. Sessions without a
-        user belong together where they have the same agent; otherwise each stands for itself.
+        A job that failed MAX_BLOCKING_ATTEMPTS times waits for its time and blocks no other. Sessions without a user
+        belong together where they have the same agent; otherwise each stands for itself.
         """
         with self._db.transaction():
             for row in self._db.rows(_OF_SESSIONS_PERSON, (session.user, session.id, session.agent)):
@@ -76,7 +76,7 @@ class JobQueue:
         return None
 
     def of(self, message_id: str) -> LearningJob | None:
-        """The pending work on what was said in that message."""
+        """Return the jobs on that message."""
         row = self._db.row("SELECT * FROM work WHERE user_message_id = ?", (message_id,))
         return None if row is None else _work(row)
 
@@ -86,7 +86,7 @@ class JobQueue:
             return False
         if row["state"] == JobState.CLAIMED:
             return holder_is_dead(row["claim"]) or row["claimed_until"] <= now
-        # A clock that was put back must not make a short wait a long one.
+        # A clock that was set back must not make a short wait long.
         longest = format_time(self._clock() + timedelta(seconds=_wait_s(row["attempts"] - 1)))
         return not now < row["due_at"] <= longest
 
@@ -99,7 +99,7 @@ class JobQueue:
         return replace(_work(row), state=JobState.CLAIMED)
 
     def is_ours(self, work: LearningJob) -> bool:
-        """Whether `work` is still there and claimed by this process."""
+        """Whether `work` still exists and is leased to this process."""
         claim = self._db.value("SELECT claim FROM work WHERE id = ?", (work.id,))
         return bool(claim == process_lease_id())
 
@@ -107,11 +107,11 @@ class JobQueue:
         self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
 
     def fail(self, work: LearningJob, reason: str) -> None:
-        """Let go of `work` with the reason; it is due again after a wait that doubles with each failure."""
+        """Release `work` with the reason. It is due again after a wait that doubles with each failure."""
         self._release(work, fix_surrogates(reason), attempts=work.attempts + 1, wait_s=_wait_s(work.attempts))
 
     def release(self, work: LearningJob) -> None:
-        """Let go of `work` as it was, to be taken up at once by whoever comes next."""
+        """Release `work` unchanged, free to be claimed at once."""
         self._release(work, work.error, attempts=work.attempts, wait_s=0)
 
     def _release(self, work: LearningJob, error: str | None, *, attempts: int, wait_s: float) -> None:
@@ -124,22 +124,22 @@ class JobQueue:
             )
 
     def retry_all(self, user: str) -> int:
-        """Make all of `user` that waits due now; returns how many."""
+        """Make all waiting jobs of `user` due now. Returns how many."""
         retry = "UPDATE work SET state = 'waiting', due_at = ? WHERE user = ? AND state IN ('waiting', 'held')"
         return self._db.execute(retry, (format_time(self._clock()), user))
 
     def discard(self, work: LearningJob) -> None:
-        """Give `work` up for good: a person's decision."""
+        """Delete `work` at a person's request."""
         self._db.execute("DELETE FROM work WHERE id = ?", (work.id,))
 
     def pending(self, user: str | None = None) -> list[LearningJob]:
-        """All that waits, oldest first; `user`'s alone where one is given."""
+        """List all jobs, oldest first; with `user` only that person's."""
         return [_work(row) for row in self._oldest_first(user)]
 
     def due(self, user: str | None) -> int:
-        """How many exchanges of `user` this process could learn from now, or is at.
+        """Count the exchanges of `user` that this process could learn from now, or is learning from.
 
-        What another live process has claimed, and what waits for that, is left to it.
+        Jobs leased to another live process, and jobs that wait for those, are left to it.
         """
         held: set[str] = set()
         count = 0
@@ -152,12 +152,12 @@ class JobQueue:
 
 
 def _ordering_key(row: sqlite3.Row) -> str:
-    """Whose order is kept: the person's, or the session's where nobody is named."""
+    """Return the key within which jobs keep their order: the person, or the session where there is none."""
     return str(row["user"] or row["session_id"])
 
 
 def _wait_s(failures: int) -> int:
-    """How long work waits, in seconds, that had failed `failures` times before; none for what has not failed."""
+    """Return how long a job waits after `failures` failures, in seconds; 0 for none."""
     return 0 if failures < 0 else min(FIRST_WAIT_S * 2 ** min(failures, 32), LONGEST_WAIT_S)
 
 

@@ -11,7 +11,7 @@ from memchat.storage.memory_rows import format_time
 from memchat.text.normalize import fix_surrogates
 
 SINCE = "coalesce(m.valid_from, date(m.created_at, 'localtime'))"
-"""The day a list shows as SINCE: when a memory became true, or else the local day on which it was created."""
+"""The day shown as SINCE: when a memory became true, or else the local day of its creation."""
 
 Clause = tuple[str, Sequence[Any]]
 """A condition over `memories AS m`, with its parameters."""
@@ -96,7 +96,7 @@ def where_clause(view: MemoryFilter, owners: Sequence[int], now: datetime) -> Cl
 
 
 def narrows(view: MemoryFilter) -> bool:
-    """Whether `view` chooses among an owner's current memories by more than session and expiry, or shows others too."""
+    """Whether `view` selects among an owner's current memories by more than session and expiry, or includes others."""
     everything = MemoryFilter(view.owners)
     names = (name for field in FIELDS if field.narrows for name in field.names)
     return any(getattr(view, name) != getattr(everything, name) for name in names)

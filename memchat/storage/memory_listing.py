@@ -1,4 +1,4 @@
-"""Many memories read fast: for a list, as much of each as a list shows, or as JSON that SQLite itself writes."""
+"""Read many memories fast: only what a list shows, or JSON that SQLite writes itself."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ _JSON = """json_object(
 def listed(
     database: Database, view: MemoryFilter, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
 ) -> Iterator[MemoryListItem]:
-    """The memories of `view`, ordered by `sort`."""
+    """Yield the memories of `view`, ordered by `sort`."""
     for row in _rows(database, _SHOWN, view, now, limit, sort):
         yield MemoryListItem(*row)
 
@@ -64,7 +64,7 @@ def listed(
 def listed_json(
     database: Database, view: MemoryFilter, now: datetime, limit: int | None = None, sort: Sort = Sort.CREATED
 ) -> Iterator[str]:
-    """The same as JSON objects, with the keys of `serialization.memory_json`."""
+    """Yield the same as JSON objects, with the keys of `serialization.memory_json`."""
     for (text,) in _rows(database, _JSON, view, now, limit, sort):
         yield text
 

@@ -1,4 +1,4 @@
-"""Reading memories from SQLite: by id, by view, by their words, and what ranking needs of them."""
+"""Read memories from SQLite: by id, by filter, by words, and the candidates of ranking."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from memchat.storage.vectors.search import VectorSearch
 
 COUNTED = 20_000
-"""Beyond so many memories a word is just common."""
+"""Beyond this many memories a word is simply common."""
 FEW_HIDDEN = 200
-"""As many memories that a view hides are asked for on top, rather than naming all that it shows."""
+"""Up to this many hidden memories, extra results are requested instead of listing every visible memory."""
 
 
 class MemoryReader:
@@ -46,7 +46,7 @@ class MemoryReader:
         self._counted: dict[int, tuple[Position, int]] = {}
 
     def search_with(self, dense: "VectorSearch") -> None:
-        """Let `dense` answer the dense half of recall; before that it finds nothing."""
+        """Use `dense` for vector search; before that it finds nothing."""
         self._dense = dense
 
     def get(self, memory_id: str) -> Memory | None:
@@ -54,10 +54,10 @@ class MemoryReader:
         return None if row is None else to_memory(row)
 
     def find(self, given: str, owners: Sequence[Owner]) -> Memory:
-        """The one memory of `owners` whose id begins with `given`, or ends with it, superseded ones included.
+        """Find the one memory of `owners` whose id begins or ends with `given`, superseded ones included.
 
-        An id given in full wins over longer ones. An end has at least SHORTEST_TAIL characters. Raises NotFound, or
-        AmbiguousId that names the candidates.
+        A whole id wins over longer ones. An end has at least SHORTEST_TAIL characters. Raises NotFound, or AmbiguousId
+        that names the candidates.
         """
         numbers = self.owner_numbers(owners)
         rows = self.database.rows(
@@ -74,7 +74,7 @@ class MemoryReader:
         return to_memory(rows[0])
 
     def memories(self, view: MemoryFilter, limit: int | None = None, offset: int = 0) -> list[Memory]:
-        """The memories of `view`, newest first, without the first `offset`."""
+        """List the memories of `view`, newest first, without the first `offset`."""
         numbers = self.owner_numbers(view.owners)
         if not numbers:
             return []
@@ -83,7 +83,7 @@ class MemoryReader:
         return [to_memory(row) for row in self.database.rows(sql, (*values, -1 if limit is None else limit, offset))]
 
     def learned_from(self, message_id: str) -> list[Memory]:
-        """The memories that were learned from that message and not replaced since, oldest first."""
+        """List the memories learned from that message and not replaced since, oldest first."""
         rows = self.database.rows(
             f"SELECT {COLUMNS} FROM {TABLES} WHERE m.message_id = ? AND m.superseded_by IS NULL ORDER BY m.number",
             (message_id,),
@@ -102,7 +102,7 @@ class MemoryReader:
         return int(self.database.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
 
     def _current_count(self, owner: int) -> int:
-        """How many current memories the owner has. Recall asks at every turn; they are counted after changes only."""
+        """Count the owner's current memories. Recall asks at every turn, so the count is kept until a change."""
         now, known = position(self.database, owner), self._counted.get(owner)
         if known is None or known[0] != now:
             sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
@@ -144,7 +144,7 @@ class MemoryReader:
         return len(with_versions(self.database, ids))
 
     def history(self, memory: Memory) -> list[Change]:
-        """Every change to `memory` and to the versions it superseded, oldest first."""
+        """List every change to `memory` and to the versions it superseded, oldest first."""
         chain = with_versions(self.database, [memory.id])
         rows = self.database.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
         return [to_change(row) for row in rows]
@@ -191,7 +191,7 @@ class MemoryReader:
         return [(number, score) for number, score in found if number not in hidden][:limit]
 
     def _excluded(self, view: MemoryFilter, owner: int) -> set[int]:
-        """Current memories of the owner that a view without filters leaves out: other sessions', and expired ones."""
+        """Return current memories of the owner that an unfiltered view leaves out: other sessions', and expired ones."""
         where, values = where_clause(view, [owner], self.clock())
         rows = self.database.rows(
             f"""SELECT m.number FROM memories AS m INDEXED BY memories_bounded
@@ -206,7 +206,7 @@ class MemoryReader:
         return [row[0] for row in self.database.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)]
 
     def _ids(self, view: MemoryFilter, numbers: Sequence[int]) -> list[str]:
-        """The ids that go with `numbers`, in order; what `view` does not show is left out."""
+        """Return the ids of `numbers` in order, without those that `view` does not include."""
         if not numbers:
             return []
         where, values = where_clause(view, self.owner_numbers(view.owners), self.clock())
@@ -237,7 +237,7 @@ class MemoryReader:
         return {row["id"]: to_memory(row) for row in rows}
 
     def turn_before(self, memory: Memory) -> str | None:
-        """The turn before one that was kept word for word."""
+        """Return the turn before a verbatim one."""
         if not memory.verbatim or memory.evidence is None:
             return None
         found: str | None = self.database.value(
@@ -248,7 +248,7 @@ class MemoryReader:
         return found
 
     def last_verbatim(self, session_id: str) -> str | None:
-        """The text of the newest message kept as it was said in that conversation."""
+        """Return the text of the newest message kept verbatim in that conversation."""
         found: str | None = self.database.value(
             "SELECT text FROM memories WHERE verbatim = 1 AND evidence_session = ? ORDER BY number DESC LIMIT 1",
             (session_id,),
@@ -256,7 +256,7 @@ class MemoryReader:
         return found
 
     def owner_numbers(self, owners: Sequence[Owner]) -> list[int]:
-        """The numbers of those owners that the database knows."""
+        """Return the numbers of those owners that the database knows."""
         return [number for owner in owners if (number := owner_number(self.database, owner)) is not None]
 
 

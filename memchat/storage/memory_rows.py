@@ -1,4 +1,4 @@
-"""Rows of memories and changes as values, and times as they are stored."""
+"""Convert rows of memories and changes to values, and times to their stored form."""
 
 import json
 import sqlite3
@@ -24,7 +24,7 @@ TABLES = "memories AS m JOIN owners AS o ON o.id = m.owner"
 
 
 def format_time(moment: datetime) -> str:
-    """A moment as it is stored: UTC, microseconds, sortable as text."""
+    """Format a moment as it is stored: UTC, microseconds, sortable as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -33,13 +33,13 @@ def parse_time(text: str) -> datetime:
 
 
 def owner_number(database: Database, owner: Owner) -> int | None:
-    """The number of `owner` in this database, or None when nothing was ever stored for it."""
+    """Return the number of `owner` in this database, or None if nothing was ever stored for it."""
     found = database.value("SELECT id FROM owners WHERE kind = ? AND name = ?", (owner.kind, owner.name))
     return None if found is None else int(found)
 
 
 def with_versions(database: Database, ids: Sequence[str]) -> list[str]:
-    """`ids` and every version that they superseded."""
+    """Return `ids` with every version that they superseded."""
     return [row[0] for row in database.rows(_WITH_VERSIONS, (json.dumps(list(ids)),))]
 
 
@@ -57,7 +57,7 @@ Read = TypeVar("Read")
 
 
 def raises_on_corruption(read: Callable[Given, Read]) -> Callable[Given, Read]:
-    """`read` with StoreError for a row whose values were damaged on the disk."""
+    """Wrap `read` so that a row with damaged values raises StoreError."""
 
     @wraps(read)
     def reading(*args: Given.args, **kwargs: Given.kwargs) -> Read:
@@ -74,7 +74,7 @@ def raises_on_corruption(read: Callable[Given, Read]) -> Callable[Given, Read]:
 
 @raises_on_corruption
 def to_memory(row: sqlite3.Row) -> Memory:
-    """A row of COLUMNS as a value."""
+    """Convert a row of COLUMNS."""
     return Memory(
         id=row["id"],
         owner=Owner(Scope(row["owner_kind"]), row["owner_name"]),
@@ -110,7 +110,7 @@ def _evidence(row: sqlite3.Row) -> Evidence | None:
 
 
 def to_items(text: str) -> tuple[str, ...]:
-    """A JSON list. Most are empty, and recall reads hundreds of them."""
+    """Parse a JSON list. Most are empty, and recall reads hundreds of them."""
     return () if text == "[]" else tuple(json.loads(text))
 
 
@@ -119,13 +119,13 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def to_day(text: str | None) -> date | None:
-    """A day as it is stored."""
+    """Parse a stored day."""
     return None if text is None else date.fromisoformat(text)
 
 
 @raises_on_corruption
 def to_change(row: Row) -> Change:
-    """A row of `changes` as a value."""
+    """Convert a row of `changes`."""
     return Change(
         row["seq"],
         row["memory_id"],
@@ -140,7 +140,7 @@ def to_change(row: Row) -> Change:
 
 @raises_on_corruption
 def to_candidate(row: Row, fingerprint: str) -> Candidate:
-    """A row of `MemoryReader.candidates` as a value, its vectors none where they are missing or no use."""
+    """Convert a row of `MemoryReader.candidates`; unusable vectors are left out."""
     return Candidate(
         id=row["id"],
         text=row["text"],

@@ -1,4 +1,4 @@
-"""Memories in SQLite: every version of them, and what learning and people do to them."""
+"""Memories in SQLite: every version, and the changes that learning and people make."""
 
 import json
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ from memchat.text.normalize import fix_surrogates, normalize
 
 
 class MemoryRepository(MemoryReader):
-    """Reading and changing. Every change is noted with a sequence number, by which indexes and caches follow."""
+    """Read and change memories. Every change gets a sequence number, by which indexes and caches follow."""
 
     def apply_all(self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None]) -> list[Applied]:
         """Carry out `decisions` in order inside the caller's transaction.
 
         `embedded` goes with them, item by item: the vectors of what an `Add` adds, None for the others. Decisions about
-        memories that are gone or superseded meanwhile are passed over; a draft that says what a current memory says
-        confirms it instead.
+        memories deleted or superseded meanwhile are skipped. A draft that says the same as a current memory confirms it
+        instead.
         """
         applied: list[Applied] = []
         for decision, vectors in zip(decisions, embedded, strict=True):
@@ -56,7 +56,7 @@ class MemoryRepository(MemoryReader):
         return applied
 
     def edit(self, memory: Memory, text: str, embedded: Embedded, reason: str, event: Event = Event.UPDATE) -> Memory:
-        """Put `text` in the place of the memory's words; the former words stay in its history.
+        """Replace the text of the memory; the former text stays in its history.
 
         Raises UsageError when another current memory says the same, NotFound when the memory is gone.
         """
@@ -75,7 +75,7 @@ class MemoryRepository(MemoryReader):
         return self._known(memory.id)
 
     def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
-        """Give `memory` this metadata and this end of its stay; its words stay. Raises NotFound when it is gone."""
+        """Set the metadata and the expiry of `memory`; its text stays. Raises NotFound when it is gone."""
         with self.database.transaction():
             known, now = self._known(memory.id), format_time(self.clock())
             self.database.execute(
@@ -86,10 +86,10 @@ class MemoryRepository(MemoryReader):
         return self._known(memory.id)
 
     def undo(self, memory: Memory, former: "Memory | str", embedded: Embedded | None) -> Memory:
-        """Back to `former`: the words an edit replaced (a text), or a memory that this one superseded.
+        """Go back to `former`: the text before an edit, or a memory that this one superseded.
 
-        With that memory all others come back that this one replaced with it. Undoing it once more undoes the undoing.
-        Raises UsageError when another memory says by now what would come back.
+        All other memories that this one replaced come back too. Undoing again undoes the undoing. Raises UsageError
+        when another memory already says what would come back.
         """
         if isinstance(former, str):
             assert embedded is not None
@@ -108,7 +108,7 @@ class MemoryRepository(MemoryReader):
         return self._known(former.id)
 
     def unend(self, memory: Memory) -> Memory:
-        """Take back the later of the two: that `memory` has ended, or that it is doubtful."""
+        """Take back the end of `memory` or its mark as outdated, whichever came later."""
         with self.database.transaction():
             known, now = self._known(memory.id), format_time(self.clock())
             ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
@@ -121,7 +121,7 @@ class MemoryRepository(MemoryReader):
         return self._known(memory.id)
 
     def _planned_end(self, memory_id: str) -> str | None:
-        """The day on which the memory was to end before it was said to be over, where there was one."""
+        """Return the day on which the memory was to end before an earlier end was set, if any."""
         found: str | None = self.database.value(
             "SELECT planned_end FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
             (memory_id, Event.END),
@@ -129,7 +129,7 @@ class MemoryRepository(MemoryReader):
         return found
 
     def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
-        """Take `memory` out of force for `former`: as never true, or `again` as it was before that was undone."""
+        """Take `memory` out of force in favour of `former`: as never true, or `again` as before that was undone."""
         mistaken, valid_to = True, memory.valid_to
         if again:
             mistaken = self._last_event(memory.id, Event.SUPERSEDE, Event.MISTAKEN) is Event.MISTAKEN
@@ -148,7 +148,7 @@ class MemoryRepository(MemoryReader):
         self._record_change(memory.id, Event.UNDO, None, memory.text, "back in force")
 
     def _period_before(self, memory: Memory, successor: Memory) -> date | None:
-        """When `memory` ended before `successor` took its place: never, if it ended by that."""
+        """Return when `memory` ended before `successor` replaced it; None if the replacement ended it."""
         if successor.valid_from is not None:
             return None if memory.valid_to == successor.valid_from else memory.valid_to
         by_successor = self.database.value(
@@ -158,7 +158,7 @@ class MemoryRepository(MemoryReader):
         return None if by_successor else memory.valid_to
 
     def _last_event(self, memory_id: str, *among: Event) -> Event | None:
-        """The last change to a memory, of those `among` which are asked for."""
+        """Return the last change to a memory among the kinds `among`."""
         events = among or tuple(Event)
         event = self.database.value(
             f"""SELECT event FROM changes WHERE memory_id = ? AND event IN ({",".join("?" * len(events))})
@@ -191,7 +191,7 @@ class MemoryRepository(MemoryReader):
         return memory.id
 
     def insert_row(self, memory: Memory, embedded: Embedded | None) -> bool:
-        """Insert a row as it is; False when its id, or a current memory that says the same, is there already."""
+        """Insert a row unchanged. Returns False when its id, or a current memory that says the same, already exists."""
         values = self._row(memory)
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
@@ -245,7 +245,7 @@ class MemoryRepository(MemoryReader):
             self._record_change(memory.id, event, memory.text, draft.text, decision.reason)
 
     def _confirm(self, memory_id: str, reason: str, again: Draft | None = None) -> list[Applied]:
-        """The fact was said again, in the words of `again`: it holds again, as long and as far as that says."""
+        """Confirm a fact said again in the words of `again`: it holds again, for as long as that says."""
         memory = self.get(memory_id)
         if memory is None or memory.superseded:
             return []
@@ -320,7 +320,7 @@ class MemoryRepository(MemoryReader):
         return self.get(memory_id) if held else None
 
     def duplicate_of(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
-        """The id of the current memory, `but` that one, which says what `memory` does."""
+        """Return the id of the current memory, other than `but`, that says the same as `memory`."""
         found: str | None = self.database.value(
             """SELECT id FROM memories WHERE owner = ? AND scope = ? AND session_id = ? AND said = ? AND id <> ?
                 AND superseded_by IS NULL AND verbatim = 0""",
@@ -333,13 +333,13 @@ class MemoryRepository(MemoryReader):
         return text is not None and quote in text
 
     def _refuse_duplicate(self, memory: Memory, text: str) -> None:
-        """Raise UsageError when another current memory beside `memory` says `text`."""
+        """Raise UsageError when another current memory says `text`."""
         twin = self.duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
         if twin is not None and not memory.verbatim:
             raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
 
     def write_words(self, number: int, memory: Memory) -> None:
-        """Index the words of the memory `number` in place of those it had."""
+        """Replace the full-text entry of the memory `number`."""
         owner = self.database.value("SELECT owner FROM memories WHERE number = ?", (number,))
         self.database.execute("DELETE FROM words WHERE rowid = ?", (number,))
         self.database.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, terms(owner, memory)))
@@ -357,7 +357,7 @@ class MemoryRepository(MemoryReader):
         self.insert_change(Change(0, memory_id, event, self.clock(), old, new, reason))
 
     def insert_change(self, change: Change) -> None:
-        """Write a change down; its `seq` is the next one."""
+        """Record a change; its `seq` is the next one."""
         self.database.execute(
             """INSERT INTO changes (memory_id, owner, event, at, old_text, new_text, reason, planned_end)
                 SELECT id, owner, ?, ?, ?, ?, ?, ? FROM memories WHERE id = ?""",
@@ -374,7 +374,7 @@ class MemoryRepository(MemoryReader):
 
 
 def _clean(draft: Draft) -> Draft:
-    """`draft` with all its words well formed."""
+    """Return `draft` with lone surrogates fixed in all its texts."""
     evidence = draft.evidence and replace(draft.evidence, quote=fix_surrogates(draft.evidence.quote))
     cues = tuple(fix_surrogates(cue) for cue in draft.cues)
     return replace(draft, text=fix_surrogates(draft.text), cues=cues, evidence=evidence)
