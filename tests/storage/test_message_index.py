@@ -157,7 +157,8 @@ def test_erasing_a_conversation_leaves_no_byte_of_its_messages_vectors(store: St
     index(store)
     vectors = [bytes(row[0]) for row in store.database.rows("SELECT rows FROM message_vectors WHERE number <= 2")]
     receipt, traces = store.eraser.erase_sessions([said.session_id])
-    assert sum(kind == "vector" for kind in traces.needles.values()) == sum(len(v) // EMBEDDER.dimension for v in vectors)
+    looked_for = sum(kind == "vector" for kind in traces.needles.values())
+    assert looked_for == sum(len(rows) // EMBEDDER.dimension for rows in vectors)
     store.finish_erasures()
     assert not store.eraser.verify(receipt, traces).left
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
