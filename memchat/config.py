@@ -77,6 +77,10 @@ class Settings:
     """Whether conversations are recalled into and learned from."""
     thinking: Thinking = Thinking.FOLDED
     """How a chat shows what the model thinks before it answers."""
+    toolbar: bool = True
+    """Whether a chat shows a line below its prompt: model, memory, tokens and cost so far."""
+    vi: bool = False
+    """Whether the prompt of a chat has vi's keys."""
     top_k: int = 5
     """How many memories a prompt may hold."""
     memory_tokens: int = 700
@@ -197,6 +201,8 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "instructions": _text,
     "memory": _remembering,
     "thinking": _thinking,
+    "toolbar": _switch,
+    "vi": _switch,
     "top_k": _count(1),
     "memory_tokens": _count(0),
     "excerpts": _switch,

@@ -55,12 +55,13 @@ def test_every_setting_can_come_from_the_environment_and_from_the_file(folder: P
     given_ = dict.fromkeys(SETTING_NAMES, "x")
     given_ |= dict.fromkeys(("top_k", "memory_tokens", "retries", "index_from"), "7")
     given_ |= {"context_tokens": "4096", "timeout_s": "2.5", "redact": "off", "excerpts": "off", "memory": "private"}
-    given_["thinking"] = "hidden"
+    given_ |= {"thinking": "hidden", "toolbar": "off", "vi": "on"}
     settings = load(folder, {f"MEMCHAT_{name.upper()}": value for name, value in given_.items()})
     write(folder, "".join(f'{name} = "{value}"\n' for name, value in given_.items()))
     from_file = load(folder)
+    no_text = {"redact": "False", "excerpts": "False", "toolbar": "False", "vi": "True"}
     for name in SETTING_NAMES:
-        assert str(getattr(settings, name)) == {"redact": "False", "excerpts": "False"}.get(name, given_[name])
+        assert str(getattr(settings, name)) == no_text.get(name, given_[name])
         assert getattr(from_file, name) == getattr(settings, name)
 
 

@@ -95,6 +95,15 @@ def extraction_model(name: str, env: Mapping[str, str]) -> str:
     return name
 
 
+def models_in_reach(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The models that can be talked to now, each with why: those of providers whose key is set, and Ollama's."""
+    found = [(p.chat, f"{p.key} is set") for p in PROVIDERS if p.has_key(env)]
+    found += [(p.extraction, f"{p.key} is set") for p in PROVIDERS if p.has_key(env) and p.extraction != p.chat]
+    address = ollama_address(env)
+    found += [(f"ollama_chat/{name}", f"Ollama at {address}") for name in ollama_models(address)]
+    return [*found, (OFFLINE, "built in: no language model")]
+
+
 def ollama_address(env: Mapping[str, str]) -> str:
     return env.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
 

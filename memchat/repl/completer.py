@@ -1,7 +1,9 @@
 """What Tab suggestions: slash commands and their arguments, ids by the words behind them."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -10,6 +12,10 @@ if TYPE_CHECKING:
     from prompt_toolkit.document import Document
 
 _LONGEST_META = 60
+_MOST_FILES = 100
+FILES = "file"
+"""The kind of values that are read from the disk."""
+_NAMED_FILE = re.compile(r"(?<!\S)@(?P<path>\S*)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +41,33 @@ class CompletionSources:
 
 
 def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
-    """The completions for the text before the cursor, in the order shown; none outside of slash commands."""
+    """The completions for the text before the cursor, in the order shown: in a message, files behind an @."""
     if not before.startswith("/") or "\n" in before:
-        return []
+        named = _NAMED_FILE.search(before)
+        return [] if named is None else _paths(named["path"])
     name, space, argument = before[1:].partition(" ")
     if not space:
         fitting = ((known, help_) for known, help_ in sources.commands.items() if known.startswith(name))
         return [Suggestion(f"/{known}", len(before), help_) for known, help_ in fitting]
     word = argument.lstrip()
     if (kind := sources.takes.get(name)) is not None:
+        if kind == FILES:
+            return _paths(word)
         return _values(word, sources.values[kind]()) if kind in sources.values else []
     return [Suggestion(choice, len(word)) for choice in sources.choices.get(name, ()) if choice.startswith(word)]
+
+
+def _paths(word: str) -> list[Suggestion]:
+    """The files and folders that begin with `word`."""
+    typed = Path(word).expanduser()
+    folder, name = (typed, "") if word.endswith("/") or not word else (typed.parent, typed.name)
+    shown = word[: len(word) - len(name)] if not word.endswith("/") else word
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return []
+    found = [one for one in entries if one.name.startswith(name) and (name.startswith(".") or one.name[0] != ".")]
+    return [Suggestion(f"{shown}{one.name}{'/' if one.is_dir() else ''}", len(word)) for one in found[:_MOST_FILES]]
 
 
 def _values(word: str, values: Iterable[tuple[str, str]]) -> list[Suggestion]:

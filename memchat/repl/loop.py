@@ -4,10 +4,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import create_app_session, get_app_session, run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input.typeahead import store_typeahead
@@ -30,10 +32,12 @@ from memchat.repl.editor import edit_text
 from memchat.repl.greeting import greeting
 from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings
 from memchat.repl.notifications import NotificationQueue, Wait
+from memchat.repl.pastes import Pastes
 from memchat.repl.reply_screen import ReplyScreen
 from memchat.repl.screen import Screen, is_dumb
 from memchat.repl.spinner import countdown_label, waiting_label
 from memchat.repl.terminal_modes import no_echo, take_early_keys
+from memchat.repl.toolbar import Toolbar
 from memchat.repl.turn import notices, run_turn
 from memchat.signals import Signals
 
@@ -49,7 +53,14 @@ _NAMING = re.compile(r"/\w*")
 """A command's name being typed: suggested without Tab, unlike memories, which take a look into the store."""
 _MENU_LINES = 6
 _LEAVING_WORDS = frozenset({"exit", "quit"})
-STYLE = Style.from_dict({"mark": "bold ansicyan", "private": "ansimagenta"})
+STYLE = Style.from_dict(
+    {
+        "mark": "bold ansicyan",
+        "private": "ansimagenta",
+        "bottom-toolbar": "noreverse ansibrightblack",
+        "auto-suggestion": "ansibrightblack",
+    }
+)
 
 
 def run_chat(chat: "Chat", app: "App", notes: NotificationQueue | None = None, console: "Console | None" = None) -> int:
@@ -81,6 +92,7 @@ class ChatLoop:
         self._signals = signals
         self._screen = screen
         self._draft = ""
+        self._pastes = Pastes()
         self._warm = False
         self._leaving = ExitGuard()
         self._session = self._new_session()
@@ -111,15 +123,19 @@ class ChatLoop:
 
     def _new_session(self) -> PromptSession[str]:
         naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
-        transcripts = self._context.app.store.transcripts
+        transcripts, settings = self._context.app.store.transcripts, self._context.app.settings
         return PromptSession(
             prompt_continuation="  ",
             history=PromptHistory(lambda: transcripts.recent_user_messages(self._context.user, _MOST_FORMER)),
             completer=SlashCompleter(sources(self._context)),
             complete_while_typing=naming_command,
             reserve_space_for_menu=_MENU_LINES,
-            key_bindings=chat_key_bindings(self._leaving),
+            key_bindings=chat_key_bindings(self._leaving, self._pastes),
+            auto_suggest=AutoSuggestFromHistory(),
+            bottom_toolbar=Toolbar(self._context) if settings.toolbar and not is_dumb() else None,
+            enable_open_in_editor=True,
             enable_suspend=True,
+            vi_mode=settings.vi,
             mouse_support=False,
             style=STYLE,
         )
@@ -170,7 +186,9 @@ class ChatLoop:
         try:
             if call is not None:
                 return self._command(call)
-            message, notes = composed(self._context, literal(text))
+            # Files are those that were named by typing: a paste may hold any @.
+            typed, notes = composed(self._context, literal(text))
+            message = self._pastes.unfold(typed)
             for note in notes:
                 self._screen.say_quietly(note)
             self._reply(lambda: self._context.chat.conversation.turn(message))
@@ -182,7 +200,7 @@ class ChatLoop:
 
     def _command(self, call: Invocation) -> bool:
         with self._signals.interruptible():
-            answer = dispatch(self._context, call)
+            answer = dispatch(self._context, replace(call, argument=self._pastes.unfold(call.argument)))
             self._screen.say(answer.text)
             if answer.question and answer.confirmed:
                 self._screen.say(answer.confirmed() if confirm(answer.question) else answer.declined)
@@ -281,6 +299,8 @@ def _terminal() -> Iterator[None]:
     if isinstance(output, Vt100_Output):
         # prompt_toolkit warns where a terminal does not say where its cursor is; nothing here needs to know.
         output.enable_cpr = False
+        # So it takes the height to be unknown, and would show no line below the prompt.
+        output.get_rows_below_cursor_position = lambda: 1  # type: ignore[method-assign]
     yield
 
 

@@ -1,6 +1,7 @@
 """What a chat writes to its terminal besides replies: text, quiet lines, notices, errors, the sign of life."""
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,26 @@ if TYPE_CHECKING:
 def is_dumb() -> bool:
     """Whether the terminal takes no escape sequences."""
     return os.environ.get("TERM", "dumb").lower() in {"dumb", "unknown"}
+
+
+_ELSEWHERE = {
+    r" with --model; `?memchat models`? lists them": " with /model (Tab lists them)",
+    r" with --model\b|\(/model in a chat, else --model\)": " with /model",
+    r"\(--model\)": "(/model)",
+    r"Start a new session": "/new starts a new conversation",
+    r"`?memchat memories list`?": "/memories",
+    r"`?memchat sessions list`?": "/sessions",
+    r"`?memchat status`?": "/status",
+    r"`?memchat models`?": "/model",
+}
+"""What hints name outside of a chat, and what does the same inside."""
+
+
+def in_chat(hint: str) -> str:
+    """A hint whose commands are those of the chat."""
+    for outside, inside in _ELSEWHERE.items():
+        hint = re.sub(outside, inside, hint)
+    return hint
 
 
 class Screen:
@@ -59,7 +80,7 @@ class Screen:
         message = folded(strip_control_chars(error.message))
         self.write(f"{styled(message, 'red', sys.stdout)}\n")
         if error.hint:
-            self.write(f"{folded(strip_control_chars(error.hint))}\n")
+            self.write(f"{folded(strip_control_chars(in_chat(error.hint)))}\n")
 
     def dim(self, text: str) -> str:
         return quiet(text, sys.stdout)

@@ -79,7 +79,12 @@ def main() -> int:
     notes = NotificationQueue()
     home = Path(os.environ["TEST_HOME"])
     options = ChatOptions("al", session=os.environ.get("TEST_SESSION"))
-    chosen = replace(settings(home), thinking=Thinking(os.environ.get("MEMCHAT_THINKING", "folded")))
+    chosen = replace(
+        settings(home),
+        thinking=Thinking(os.environ.get("MEMCHAT_THINKING", "folded")),
+        toolbar=os.environ.get("MEMCHAT_TOOLBAR") == "on",
+        vi=os.environ.get("MEMCHAT_VI") == "on",
+    )
     with no_echo(), ScriptedApp(chosen) as app, app.chat(options, notes) as chat:
         return run_chat(chat, app, notes)
 

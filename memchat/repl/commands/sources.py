@@ -1,7 +1,10 @@
 """What Tab can offer in a chat, read when it is asked for."""
 
+import os
 from collections.abc import Iterable
 
+from memchat.llm.providers import models_in_reach
+from memchat.repl.commands.conversations import titles
 from memchat.repl.commands.dispatch import COMMANDS
 from memchat.repl.commands.registry import CommandContext, Takes
 from memchat.repl.completer import CompletionSources
@@ -16,9 +19,15 @@ def sources(context: CommandContext) -> CompletionSources:
         short = short_ids(memory.id for memory in current)
         return [(short[memory.id], memory.text) for memory in current]
 
+    def conversations() -> Iterable[tuple[str, str]]:
+        return titles(context.app.store.transcripts.sessions(context.user))
+
+    def models() -> Iterable[tuple[str, str]]:
+        return models_in_reach(os.environ)
+
     return CompletionSources(
         commands={name: known.help for name, known in COMMANDS.items()},
         choices={name: known.choices for name, known in COMMANDS.items()},
         takes={name: known.takes for name, known in COMMANDS.items() if known.takes is not None},
-        values={Takes.MEMORY: memories},
+        values={Takes.MEMORY: memories, Takes.SESSION: conversations, Takes.MODEL: models},
     )
