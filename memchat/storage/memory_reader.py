@@ -191,7 +191,7 @@ class MemoryReader:
         return [(number, score) for number, score in found if number not in hidden][:limit]
 
     def _excluded(self, view: MemoryFilter, owner: int) -> set[int]:
-        """Return current memories of the owner that an unfiltered view leaves out: other sessions', and expired ones."""
+        """Return current memories of the owner that a plain view leaves out: other sessions', and expired ones."""
         where, values = where_clause(view, [owner], self.clock())
         rows = self.database.rows(
             f"""SELECT m.number FROM memories AS m INDEXED BY memories_bounded
