@@ -16,6 +16,7 @@ from memchat.recall.excerpt_block import caveat
 from memchat.recall.excerpts import excerpt_json
 from memchat.storage.short_ids import new_conversation
 from memchat.text.attachments import Attachment, with_attachments
+from memchat.text.decoding import decode_text
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
@@ -251,7 +252,7 @@ def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
 
 def _asked(words: list[str] | None) -> str:
     """The question, with what was piped in below it."""
-    piped = "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode("utf-8", errors="replace").strip()
+    piped = "" if sys.stdin.isatty() else decode_text(sys.stdin.buffer.read(), "Standard input").strip()
     question = " ".join(words or ()).strip()
     if not question and not piped:
         raise UsageError("There is no question.", hint='As in: memchat ask "What do you know about me?"')

@@ -45,6 +45,7 @@ from memchat.repl.notifications import remember_lines
 from memchat.storage.protocols import Sort
 from memchat.storage.serialization import memory_json, moment_json, record_json
 from memchat.storage.short_ids import short_ids
+from memchat.text.decoding import decode_text
 
 if TYPE_CHECKING:
     from memchat.app import App
@@ -240,7 +241,7 @@ def _texts(given: Sequence[str]) -> Iterator[str]:
         if text != "-":
             yield text
             continue
-        for line in sys.stdin.buffer.read().decode("utf-8", errors="replace").splitlines():
+        for line in decode_text(sys.stdin.buffer.read(), "Standard input").splitlines():
             if line.strip():
                 yield line
 

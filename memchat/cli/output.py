@@ -23,6 +23,7 @@ SIDE_BY_SIDE = 80
 GAP = "  "
 
 _CODES = {"bold": "1", "dim": "2"}
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 _UNSAFE = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
@@ -89,14 +90,20 @@ class Result:
 def render(result: Result) -> int:
     """Print `result`; returns its exit code."""
     if result.as_json or result.lines:
+        unicode = is_unicode(sys.stdout)
         for piece in _json(result.data, lines=result.lines):
-            sys.stdout.write(piece)
+            sys.stdout.write(piece if unicode else _NOT_ASCII.sub(_escape, piece))
     else:
         show(result.shown, sys.stdout)
         for note in result.notes:
             print_note(note)
     sys.stdout.flush()
     return result.exit_code
+
+
+def is_unicode(out: TextIO) -> bool:
+    """Whether `out` writes every character as it is; elsewhere JSON is written with escapes."""
+    return (out.encoding or "utf-8").lower().replace("-", "").replace("_", "").startswith("utf")
 
 
 def show(blocks: Iterable[Block], out: TextIO) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 
 from memchat.errors import UsageError
 from memchat.importers.found import Format, Found, Reading, SourceText
+from memchat.text.decoding import decode_text
 
 FORMATS = (
     "memchat_memories",
@@ -31,7 +32,6 @@ MOST_MEMBERS = 10_000
 _READ = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".md", ".txt", ".gz")
 _NOT_ALONE = ("csv_file", "lines")
 """Formats that anything is in the end; a file in an archive must look like them by its name too."""
-_UTF16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 def read_file(raw: bytes, reading: Reading) -> Found:
@@ -39,7 +39,7 @@ def read_file(raw: bytes, reading: Reading) -> Found:
     found = Found()
     several = raw.startswith(b"PK\x03\x04")
     for name, data in _members(raw):
-        source = SourceText(name if several else "", decode(data))
+        source = SourceText(name if several else "", decode_text(data, name or "The file"))
         form = recognise(source, named=name)
         if form is not None:
             found.extend(form.read(source, reading))
@@ -56,17 +56,6 @@ def recognise(source: SourceText, named: str = "") -> Format | None:
         if (plain or name not in _NOT_ALONE) and form.recognises(source):
             return form
     return None
-
-
-def decode(raw: bytes) -> str:
-    """Text in UTF-8 or UTF-16 by its mark, else in Windows' Western code page, in which every byte means something."""
-    for mark, encoding in _UTF16:
-        if raw.startswith(mark):
-            return raw.decode(encoding, "replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")
 
 
 def _members(raw: bytes) -> Iterator[tuple[str, bytes]]:

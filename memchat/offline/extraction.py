@@ -20,6 +20,9 @@ _NOT = re.compile(
 _HANGS_ON = {"home": "hangs_on_home", "employer": "hangs_on_work"}
 _CODE = re.compile(r"#?\b(?=[\w-]*\d)[A-Za-z]{0,4}-?\d[\w-]*\b")
 _GIVEN_UP = re.compile(r"\b(?:instead of|from|than) (?P<old>[\w'.-]+)")
+_EMPHASIS = re.compile(r"(?<![\w*~`])(?P<mark>\*{1,3}|_{1,3}|~~|`+)(?=\S)(?P<words>[^\n]+?)(?<=\S)(?P=mark)(?![\w*~`])")
+_EMOJI = "[\u2190-\u2bff\u3030\u303d\u200d\ufe0f\u20e3\U0001f000-\U0001faff]"
+_EMOJI_BESIDE = re.compile(rf"^(?:{_EMOJI}+\s+)+|\s*{_EMOJI}+(?:\s+{_EMOJI}+)*(?=[.!?…]*$)")
 _LIGHT = stems("work play do go use have live job drive eat drink watch take own ride visit see")
 """Verbs that say too little about what is over."""
 _ALL_OF = re.compile(r"(?i)\b(?:everything|anything|all|what you know|what you remember)\b")
@@ -59,7 +62,7 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
     """The JSON of `extraction.SCHEMA` for the inputs of one exchange; facts of other than `categories` are left out."""
     today = date.fromisoformat(inputs["today"][:10])
     lesson = _Answer([_known(entry) for entry in inputs["known"]])
-    message = _forgotten(inputs["user"], lesson)
+    message = _forgotten(without_marks(inputs["user"]), lesson)
     message = _corrected(message, lesson)
     taken = [
         item
@@ -76,6 +79,15 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
             _keep(fact, lesson)
     answer = {name: getattr(lesson, name) for name in ("facts", "confirmed", "ended", "outdated", "forget")}
     return json.dumps(answer, ensure_ascii=False)
+
+
+def without_marks(message: str) -> str:
+    """`message` without Markdown's marks and without emoji beside its sentences; those that hold some are left out.
+
+    The rules would take a mark for a part of the word, and cut what a symbol stands for out of the sentence.
+    """
+    plain = _EMPHASIS.sub(r"\g<words>", message)
+    return "\n".join(kept for part in sentences(plain) if not re.search(_EMOJI, kept := _EMOJI_BESIDE.sub("", part)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
 from memchat.repl.turn import AnswerWriter, notices, run_turn
 from memchat.signals import Signals
+from memchat.text.decoding import decode_text, whole_lines
 from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ class _PipedChat:
         self._context.chat.learning_worker.notify()
         with Signals().handled() as signals:
             try:
-                waiting = iter(lines)
+                waiting = whole_lines(lines)
                 while (line := _next(waiting, signals)) is not None:
-                    if not self._handle(line.decode("utf-8", errors="replace").strip(), signals):
+                    if not self._handle(line, signals):
                         break
                 with signals.interruptible():
                     self._context.chat.learning_worker.wait_until_idle()
@@ -61,10 +62,11 @@ class _PipedChat:
                 return _INTERRUPTED
         return self._failed
 
-    def _handle(self, text: str, signals: Signals) -> bool:
-        """Do what `text` says; False to leave."""
+    def _handle(self, line: bytes, signals: Signals) -> bool:
+        """Do what `line` says; False to leave."""
         goes_on = True
         try:
+            text = decode_text(line, "This line").strip()
             goes_on = not text or self._answer(text, signals)
         except MemchatError as error:
             self._say(error_lines(error))

@@ -240,3 +240,45 @@ def test_a_dump_of_ones_own_needs_no_user(shell: Shell) -> None:
     for row in ({"memory": "Likes tea", "user_id": "alice"}, {"memory": "Likes jam", "user_id": None}):
         assert shell.run("memories", "import", "-", stdin=json.dumps([row])).code == 0
     assert len(shell.run("memories", "list").lines) == 2
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
+def test_json_loses_no_letter_where_standard_output_is_no_unicode(shell: Shell, encoding: str) -> None:
+    """What the encoding has not is written as an escape, and the export can be imported again."""
+    text = "Größe 42 🎉 漢字"
+    shell.add(text)
+    env = {"PYTHONIOENCODING": encoding}
+    exported = shell.program("memories", "export", "--user", "alice", env=env)
+    assert exported.out.isascii()
+    assert json.loads(exported.out)["text"] == text
+    listed = shell.program("memories", "list", "--user", "alice", "--json", env=env)
+    assert [memory["text"] for memory in json.loads(listed.out)] == [text]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_text_in_any_form_of_unicode_is_taken_in(shell: Shell, encoding: str) -> None:
+    """From a file and from standard input, without the byte order mark."""
+    text = "Ich heiße Jörg"
+    file = shell.home.parent / "notes.txt"
+    file.write_bytes(f"{text}\n".encode(encoding))
+    shell.run("memories", "import", str(file), "--user", "ann")
+    shell.run("memories", "add", "-", "--user", "bob", stdin=f"{text}\n".encode(encoding))
+    for user in ("ann", "bob"):
+        listed = shell.run("memories", "list", "--user", user, "--json")
+        assert [memory["text"] for memory in json.loads(listed.out)] == [text]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1251", "shift_jis", "utf-16-le"])
+def test_other_text_is_refused_and_nothing_kept(shell: Shell, encoding: str) -> None:
+    """A wrong guess would be remembered as garbage."""
+    data = {"latin-1": "Jörg", "cp1251": "Привет", "shift_jis": "漢字", "utf-16-le": "plain"}[encoding].encode(encoding)
+    file = shell.home.parent / "notes.txt"
+    file.write_bytes(data)
+    for done in (
+        shell.run("memories", "import", str(file)),
+        shell.run("memories", "add", "-", stdin=data),
+        shell.run("ask", "What?", stdin=data),
+    ):
+        assert done.code == 2
+        assert "UTF-8" in done.err
+    assert json.loads(shell.run("memories", "list", "--json").out) == []

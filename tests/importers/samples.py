@@ -177,7 +177,6 @@ FACTS: dict[str, tuple[bytes, list[str]]] = {
         b"---\n| a | b |\n```\ncode\n```\nPlain.\n",
         ["Likes tea", "Likes jam", "quoted words", "Plain."],
     ),
-    "Latin-1": ("Mag Käse\n".encode("latin-1"), ["Mag Käse"]),
     "UTF-16": ("Mag Käse\n".encode("utf-16"), ["Mag Käse"]),
     "an archive": (
         zipped(memories__json=as_json(["Likes tea"]), user__html=b"<p>", notes__md=b"# T\n- Likes jam\n"),

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from memchat.offline.extraction import without_marks
 from tests.offline.cases import learned, texts
 
 
@@ -237,3 +238,22 @@ def test_instructions_that_name_a_category_keep_the_others_out() -> None:
         "User's order #77 has not arrived."
     ]
     assert len(learned(message, instructions="Be thorough.").facts) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "plain"),
+    [
+        ("I'm **vegan** and live in *Graz*.", "I'm vegan and live in Graz."),
+        ("I like `nuts`, __not__ ~~figs~~.", "I like nuts, not figs."),
+        ("I like tea 😊", "I like tea"),
+        ("😀 🎉 I live in Ulm 👨‍👩‍👧!", "I live in Ulm!"),
+        ("I like 🦀 and tea. I like jam.", "I like jam."),
+        (
+            "I use C#, 2*3*4 and snake_case_name at 20° for 30 €.",
+            "I use C#, 2*3*4 and snake_case_name at 20° for 30 €.",
+        ),
+    ],
+)
+def test_marks_and_emoji_are_no_part_of_what_is_read(message: str, plain: str) -> None:
+    """A sentence that an emoji stands in for a word of is left out."""
+    assert without_marks(message) == plain

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
 from memchat.chat.sessions import ChatOptions
 from memchat.repl.noninteractive import run_piped
 from memchat.repl.notifications import NotificationQueue
@@ -26,10 +28,21 @@ def test_each_line_is_a_turn_with_a_raw_reply(tmp_path: Path) -> None:
     assert out == "You **said** 'one', and that is all. \nYou **said** 'two', and that is all. \n"
 
 
-def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
-    """The turn takes place all the same."""
-    _, out, _, _ = talk(tmp_path, [b"caf\xe9\n"])
-    assert "caf\ufffd" in out
+def test_a_line_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Garbled it would be remembered; the other lines are turns all the same."""
+    code, out, err, _ = talk(tmp_path, [b"caf\xe9\n", b"two\n"])
+    assert code == 2
+    assert err.startswith("This line is not UTF-8 text.")
+    assert out.count("You **said**") == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path, encoding: str) -> None:
+    """PowerShell writes one first; its > writes UTF-16."""
+    lines = "I like tea\nI like jam\n".encode(encoding).splitlines(keepends=True)
+    _, out, _, memories = talk(tmp_path, lines)
+    assert memories == ["Likes tea."]
+    assert "'I like jam'" in out
 
 
 def test_the_end_waits_until_everything_is_learned(tmp_path: Path) -> None:

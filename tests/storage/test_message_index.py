@@ -162,7 +162,7 @@ def test_erasing_a_conversation_leaves_no_byte_of_its_messages_vectors(store: St
     store.finish_erasures()
     assert not store.eraser.verify(receipt, traces).left
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    assert not any(rows[:64] in held for rows in vectors)
+    assert not any(stored[:64] in held for stored in vectors)
     assert b"marmalade" not in held
 
 

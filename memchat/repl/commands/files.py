@@ -6,6 +6,7 @@ from pathlib import Path
 from memchat.errors import MemchatError, UsageError
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.text.attachments import Attachment, with_attachments
+from memchat.text.decoding import decode_text
 
 LARGEST_BYTES = 2_000_000
 """No model's window holds more."""
@@ -63,11 +64,9 @@ def read_attachment(name: str) -> Attachment:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise UsageError(f"{name} is too large to send: more than {LARGEST_BYTES:,} bytes.")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = decode_text(path.read_bytes(), name)
     except OSError as error:
         raise MemchatError(f"{name} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is no text file in UTF-8.", hint="Only text can be attached.") from None
     return Attachment(text.strip("\n"), path.name)
 
 

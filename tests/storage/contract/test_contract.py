@@ -1,4 +1,4 @@
-"""Memories, conversations, jobs, erasure, vectors and transfer, through the protocols alone: no SQL, no file of an engine."""
+"""Memories, conversations, jobs, erasure, vectors and transfer, through the protocols: no SQL, no engine file."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
