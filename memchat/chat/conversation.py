@@ -3,11 +3,12 @@
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import tee
+from itertools import takewhile, tee
 from types import TracebackType
 from typing import Protocol
 
 from memchat.chat import prompt
+from memchat.chat.compaction import Summary
 from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
@@ -59,7 +60,10 @@ class UsedMemory:
 
 
 class Conversation:
-    """One session with one model. While it is `private`, it is recorded and nothing of it is ever learned."""
+    """One session with one model. While it is `private`, it is recorded and nothing of it is ever learned.
+
+    `summary` stands for its older messages, where they were summed up; `forgotten` counts how often it was dropped.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,8 @@ class Conversation:
         self.model = model
         self.private = session.private or style.private
         self.last_turn: Turn | None = None
+        self.summary: Summary | None = None
+        self.forgotten = 0
         self._window: prompt.ContextWindow | None = None
         self._outgrown = False
         self._transcript = transcript
@@ -97,6 +103,11 @@ class Conversation:
     def remembers(self) -> bool:
         """False where nothing is recalled and nothing learned."""
         return self._recall is not None
+
+    def drop_summary(self) -> None:
+        """Send the messages themselves again. The summary may say in other words what was just forgotten."""
+        self.summary = None
+        self.forgotten += 1
 
     def use_memory(self, use: bool) -> None:
         """From here on recall and learn, or do neither. Raises UsageError where there is no memory to use."""
@@ -134,22 +145,28 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
-        said, earlier, again = tee(self._transcript.earlier(turn.asked), 3)
+        said, earlier, again = tee(self._unsummarised(turn.asked), 3)
         previous = next((message.text for message in said if message.role is Role.USER), None)
         query = Query(text, previous=previous)
         self._recall_facts(turn, query)
         self._window = self._window or prompt.ContextWindow(self.model.context_tokens, self.model.count_tokens)
         sent = self._window.fill(self._system(turn), earlier, text)
         if self._recall is not None:
-            start = (sent.oldest or turn.asked.id) if sent.truncated else None
+            start = (sent.oldest or turn.asked.id) if sent.truncated or self.summary else None
             facts = [used.memory for used in turn.used]
             turn.excerpts = self._recall.excerpts_for_turn(query, self.session, facts, start)
         if turn.excerpts:
             sent = self._window.fill(self._system(turn), again, text)
         turn.request = ModelRequest(sent.messages, temperature=self._style.temperature)
+        turn.fullness = 1.0 if sent.truncated else self._window.fullness(sent.messages)
         if sent.truncated and not self._outgrown:
             self._outgrown = True
             turn.notice = HISTORY_TRUNCATED
+
+    def _unsummarised(self, asked: Message) -> Iterator[Message]:
+        """What was said before `asked`, newest first, as far back as the summary."""
+        last = self.summary.last_id if self.summary is not None else None
+        return takewhile(lambda message: message.id != last, self._transcript.earlier(asked))
 
     def _recall_facts(self, turn: "Turn", query: Query) -> None:
         if self._recall is None:
@@ -162,14 +179,16 @@ class Conversation:
 
     def _system(self, turn: "Turn") -> str:
         persona, memories = prompt.Persona(self._style.system, self.remembers), [hit.memory for hit in turn.hits]
-        return prompt.system_prompt(persona, self._clock().astimezone(), memories, turn.wishes, turn.excerpts)
+        system = prompt.system_prompt(persona, self._clock().astimezone(), memories, turn.wishes, turn.excerpts)
+        return system if self.summary is None else f"{system}\n\n{prompt.EARLIER_IN_SHORT}\n{self.summary.text}"
 
 
 class Turn:
     """One exchange under way. Leaving its `with` block records the reply and hands the exchange to the learner.
 
     `notice` is what the person should be told about it, once for each conversation. What the model thought on the way
-    to its answer is in `thinking`, and never part of `reply`. `cut` says why the model did not finish.
+    to its answer is in `thinking`, and never part of `reply`. `cut` says why the model did not finish, `fullness` how
+    much of the room for the conversation its prompt took.
     """
 
     def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
@@ -182,6 +201,7 @@ class Turn:
         self.reply = ""
         self.thinking = ""
         self.cut: Cut | None = None
+        self.fullness = 0.0
         self.usage: Usage | None = None
         self.status = MessageStatus.PARTIAL
         self._model = model

@@ -27,6 +27,7 @@ from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.commands.sources import sources
+from memchat.repl.compaction import Compaction
 from memchat.repl.completer import SlashCompleter
 from memchat.repl.editor import edit_text
 from memchat.repl.greeting import greeting
@@ -92,6 +93,7 @@ class ChatLoop:
         self._signals = signals
         self._screen = screen
         self._draft = ""
+        self._compaction = Compaction(context)
         self._pastes = Pastes()
         self._warm = False
         self._leaving = ExitGuard()
@@ -200,7 +202,11 @@ class ChatLoop:
 
     def _command(self, call: Invocation) -> bool:
         with self._signals.interruptible():
-            answer = dispatch(self._context, replace(call, argument=self._pastes.unfold(call.argument)))
+            self._screen.waiting.begin(waiting_label())
+            try:
+                answer = dispatch(self._context, replace(call, argument=self._pastes.unfold(call.argument)))
+            finally:
+                self._screen.waiting.end()
             self._screen.say(answer.text)
             if answer.question and answer.confirmed:
                 self._screen.say(answer.confirmed() if confirm(answer.question) else answer.declined)
@@ -232,7 +238,8 @@ class ChatLoop:
         finally:
             screen.waiting.end()
         self._context.spent.add(turn.usage)
-        for notice in notices(turn):
+        summing_up = self._compaction.after(turn)
+        for notice in [*notices(turn), *([summing_up] if summing_up else [])]:
             screen.warn(notice)
         if used := used_line(len(turn.used), len(turn.excerpts)):
             screen.say_quietly(used)

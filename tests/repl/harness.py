@@ -50,6 +50,8 @@ class ScriptedModel:
             yield Delta(f"{word} ")
 
     def complete(self, request: ModelRequest) -> Completion:
+        if request.messages[0].content.startswith("Summarise this conversation"):
+            return Completion(f"<think>hm</think>In short: {len(request.messages[-1].content)} characters.")
         if "tea" not in request.messages[-1].content:
             return Completion('{"facts": []}')
         time.sleep(self._pause_s * 50)

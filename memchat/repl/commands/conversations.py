@@ -11,6 +11,7 @@ from memchat.core.types import Applied, Event, Memory, Message, Role, Session
 from memchat.errors import MemchatError, UsageError
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.commands.rows import numbered_sessions, session_named
+from memchat.repl.compaction import Compaction
 from memchat.repl.layout import one_line
 from memchat.text.attachments import without_attachments
 
@@ -82,6 +83,7 @@ def _undo(context: CommandContext, argument: str) -> CommandResult:
     # First of all the pending work, so that nothing more is learned from the message.
     context.app.store.transcripts.take_back(asked)
     context.chat.conversation.last_turn = None
+    context.chat.conversation.drop_summary()
     lines = [f"Taken back: {_shortened(asked.text)}"]
     lines += _unlearn(context, asked, context.notes.learned.pop(asked.id, ()))
     return CommandResult("\n".join(lines), draft=without_attachments(asked.text))
@@ -123,6 +125,14 @@ def _restored(context: CommandContext, memory: Memory) -> Memory | None:
         with suppress(UsageError):
             return context.app.memory_service.undo(known)
     return None
+
+
+@command(Group.CONVERSATION, "compact", "sum up the older messages, so that fewer tokens are sent", words=0)
+def _compact(context: CommandContext, argument: str) -> CommandResult:
+    summary = Compaction(context).sum_up()
+    if summary is None:
+        return CommandResult("This conversation is too short to sum up.")
+    return CommandResult(f"{summary.messages} messages are sent as a summary from now on:\n{summary.text}")
 
 
 @command(Group.CONVERSATION, "session", "show this conversation's title and id", words=0)

@@ -174,6 +174,7 @@ def _refuse_shared_id(context: CommandContext, id_: str) -> None:
 
 def _erase(context: CommandContext, memories: Sequence[Memory]) -> str:
     receipt = context.app.memory_service.forget([memory.id for memory in memories])
+    context.chat.conversation.drop_summary()
     lines = [f"Forgotten: {one_line(memory.text)}" for memory in memories]
     if receipt.left:
         lines.append("Traces of it are still in the data folder. memchat doctor says where.")

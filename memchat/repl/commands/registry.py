@@ -42,6 +42,7 @@ class CommandContext:
             self.chat.conversation.set_private(True)
         if self.chat.conversation.session.id == former.conversation.session.id:
             self.chat.conversation.last_turn = former.conversation.last_turn
+            self.chat.conversation.summary = former.conversation.summary
             self.chat.conversation.private = former.conversation.private
         self.chat.learning_worker.notify()
 
