@@ -122,6 +122,9 @@ class App:
         """The main thread's connection, with what an interrupted erasure left undone finished first."""
         store = self.open_store()
         self._opened.append(store.close)
+        if store.read_only:
+            self._on_notice(f"{self.settings.home} may not be written: it is opened for reading only.")
+            return store
         with suppress(StoreBusy):
             store.finish_erasures(timeout_s=0.0)
         return store

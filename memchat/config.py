@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from memchat.core.types import CATEGORIES, Metadata, MetadataValue
 from memchat.errors import ConfigError
+from memchat.paths import home_folder, working_folder
+from memchat.text.encoding import decode_text
 
 ENV_PREFIX = "MEMCHAT_"
 
@@ -231,10 +234,10 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     """
     if environ is None:
         # The folder's own file may say where memchat's home is, and what it sets wins over the home's.
-        _load_dotenv(Path.cwd())
-        _load_dotenv(_home(os.environ))
+        _load_dotenv(working_folder())
+        _load_dotenv(home_folder(os.environ))
     env = dict(os.environ if environ is None else environ)
-    home = _home(env)
+    home = home_folder(env)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     agents = _read_file(home / "config.toml", values, origins)
@@ -258,9 +261,9 @@ def examine_settings() -> tuple[Settings, list[ConfigError]]:
         except ConfigError as error:
             wrong.append(error)
 
-    attempt(lambda: _load_dotenv(Path.cwd()))
-    attempt(lambda: _load_dotenv(_home(os.environ)))
-    home, values, origins = _home(os.environ), dict[str, Any](), dict[str, str]()
+    attempt(lambda: _load_dotenv(working_folder()))
+    attempt(lambda: _load_dotenv(home_folder(os.environ)))
+    home, values, origins = home_folder(os.environ), dict[str, Any](), dict[str, str]()
     agents: dict[str, AgentProfile] = {}
     attempt(lambda: agents.update(_read_file(home / "config.toml", values, origins)))
     for variable, raw in sorted(os.environ.items()):
@@ -270,22 +273,13 @@ def examine_settings() -> tuple[Settings, list[ConfigError]]:
     return Settings(home=home, agents=agents, origins=origins, **values), wrong
 
 
-def _home(env: Mapping[str, str]) -> Path:
-    if chosen := env.get("MEMCHAT_HOME"):
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_data_path
-
-    return user_data_path("memchat", appauthor=False)
-
-
-def _load_dotenv(folder: Path) -> None:
+def _load_dotenv(folder: Path | None) -> None:
     from dotenv import load_dotenv
 
-    place = folder / ".env"
-    if not place.is_file():
+    if folder is None or not (place := folder / ".env").is_file():
         return
     try:
-        load_dotenv(place, override=False)
+        load_dotenv(stream=StringIO(decode_text(place.read_bytes())), override=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{place} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from error
 
@@ -310,12 +304,12 @@ def _read_environment(env: Mapping[str, str], values: dict[str, Any], origins: d
 
 def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> dict[str, AgentProfile]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decode_text(path.read_bytes()).replace("\r\n", "\n")
     except (FileNotFoundError, NotADirectoryError):
         _refuse_file(path.parent)
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8 or UTF-16"
         raise ConfigError(f"{path} cannot be read: {reason}.") from error
     try:
         table = tomllib.loads(text)

@@ -221,6 +221,43 @@ def test_an_empty_user_is_refused(folder: Path) -> None:
         load(folder, user="  ")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_files_of_windows_editors_are_read(clean_environment: Path, folder: Path, encoding: str) -> None:
+    """A mark in front, two bytes a letter, line ends of their own; in `.env` as in `config.toml`."""
+    (folder / "config.toml").write_bytes('top_k = 4\r\nsystem = "Grüße"\r\n'.encode(encoding))
+    (folder / ".env").write_bytes("MEMCHAT_USER=Jürgen\r\n".encode(encoding))
+    os.environ["MEMCHAT_HOME"] = str(folder)
+    settings = load_settings()
+    assert (settings.top_k, settings.system, settings.user) == (4, "Grüße", "Jürgen")
+
+
+def test_a_home_that_is_nobodys_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback where `~` leads nowhere: a name that is nobody's, or a user without an entry and a HOME."""
+    with pytest.raises(ConfigError, match="MEMCHAT_HOME names a home folder that does not exist"):
+        load_settings({"MEMCHAT_HOME": "~no-such-user/x"})
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(ConfigError, match="no home folder") as raised:
+        load_settings({})
+    assert "MEMCHAT_HOME" in (raised.value.hint or "")
+
+
+def test_a_deleted_working_folder_is_no_obstacle(
+    clean_environment: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no `.env` to read in it; only a home that is relative to it cannot be found."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    os.environ["MEMCHAT_HOME"] = str(folder)
+    assert load_settings().home == folder
+    os.environ["MEMCHAT_HOME"] = "data"
+    with pytest.raises(ConfigError, match="MEMCHAT_HOME is relative to the working folder, which was deleted"):
+        load_settings()
+
+
 @given(st.text())
 def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """With our own error, whatever it holds."""

@@ -154,7 +154,7 @@ class ContextWindow:
         if needed > room:
             raise ContextOverflow(
                 f"The message is too long for the model's window of {self._tokens} tokens.",
-                hint="Shorten it, or use a model with a larger window (--model).",
+                hint="Shorten it, use another model (--model), or say with MEMCHAT_CONTEXT_TOKENS how many it takes.",
             )
         left = min(int(room * SAFE_FRACTION) - needed, EARLIER_TOKENS)
         kept: list[Message] = []

@@ -14,6 +14,7 @@ from memchat.cli.options import Json, open_app
 from memchat.cli.output import Line, Result
 from memchat.config import load_settings
 from memchat.errors import NotFound, StoreBusy, UsageError
+from memchat.paths import expand_path
 from memchat.storage.protocols import Engine
 from memchat.text.embedding import with_dimension
 
@@ -92,7 +93,7 @@ def backup(
     What is forgotten later stays in the copy. With --json: {"file", "bytes"}.
     """
     settings = load_settings()
-    target = file.expanduser().absolute()
+    target = expand_path(file, "the file's name")
     engine = open_engine(settings)
     if not engine.exists:
         raise NotFound(f"There is nothing to copy yet: {engine.location} does not exist.")

@@ -71,15 +71,13 @@ class Cut(StrEnum):
 class Delta:
     """A piece of a streamed reply. The last ones may carry the usage and the `cut`, and no text.
 
-    `thinking` is what the model wrote for itself on the way to its answer; it is no part of the reply. With `retracts`
-    all text before this delta was thinking, too: some models end their thinking without having marked its beginning.
+    `thinking` is what the model wrote for itself on the way to its answer; it is no part of the reply.
     """
 
     text: str = ""
     usage: Usage | None = None
     thinking: str = ""
     cut: Cut | None = None
-    retracts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

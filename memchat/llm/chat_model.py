@@ -20,6 +20,7 @@ from memchat.llm.reply_reader import ReplyReader
 from memchat.llm.retry import RetryNotice, RetryPolicy
 from memchat.llm.token_estimate import estimate_tokens
 from memchat.llm.transport import Call, Transport
+from memchat.text.thinking import split_thinking
 
 FALLBACK_CONTEXT_TOKENS = 8192
 _MOST_REFUSALS = 6
@@ -93,11 +94,10 @@ class ChatModel:
         text, thinking, usage, cut = "", "", None, None
         with closing(self.stream(request)) as deltas:
             for delta in deltas:
-                if delta.retracts:
-                    text, thinking = "", thinking + text
                 text, thinking = text + delta.text, thinking + delta.thinking
                 usage, cut = delta.usage or usage, delta.cut or cut
-        return Completion(text, usage, thinking, cut)
+        answer, unopened = split_thinking(text)
+        return Completion(answer, usage, thinking + unopened, cut)
 
     def _attempt(self, request: ModelRequest) -> Generator[Delta, None, None]:
         """One attempt, made again without what the server refuses by name. What then works is remembered."""

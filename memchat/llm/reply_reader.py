@@ -4,8 +4,8 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from memchat.core.protocols import Cut, Delta, Usage
-from memchat.llm.thinking import Split, ThinkingSplitter
 from memchat.text.normalize import fix_surrogates
+from memchat.text.thinking import Part, ThinkingSplitter
 
 _CUTS = {
     "length": Cut.LENGTH,
@@ -50,7 +50,8 @@ class ReplyReader:
         self.spoken = False
         self.cut: Cut | None = None
         self._splitter = ThinkingSplitter()
-        self._halves = _Halves(), _Halves()
+        self._text, self._thinking = _Halves(), _Halves()
+        self._thought = False
 
     def read(self, pieces: Iterable[Piece]) -> Generator[Delta, None, None]:
         """The deltas of the reply; the last one says why it was cut, if it was."""
@@ -59,22 +60,25 @@ class ReplyReader:
                 self.finished = True
                 self.cut = _CUTS.get(piece.finish.lower(), self.cut)
             text, thinking = content_text(piece.content)
-            split = self._splitter.feed(self._halves[0].join(text))
-            aside = self._halves[1].join(thinking + content_text(piece.thinking)[0])
-            yield from self._delta(split, aside, piece.usage)
-        left = self._splitter.feed(self._halves[0].rest())
-        yield from self._delta(left, self._halves[1].rest())
-        yield from self._delta(self._splitter.finish(), "", cut=self.cut)
+            thinking += content_text(piece.thinking)[0]
+            if thinking := self._thinking.join(thinking):
+                yield Delta(thinking=thinking)
+            yield from map(self._delta, self._splitter.feed(self._text.join(text)))
+            if piece.usage:
+                yield Delta(usage=piece.usage)
+        yield from map(self._delta, self._splitter.feed(self._text.rest()))
+        yield from map(self._delta, self._splitter.close())
+        if self.cut:
+            yield Delta(cut=self.cut)
 
-    def _delta(
-        self, split: Split, thinking: str, usage: Usage | None = None, cut: Cut | None = None
-    ) -> Generator[Delta, None, None]:
-        if split.unopened:
-            self.spoken = False
-        self.spoken = self.spoken or bool(split.text.strip())
-        delta = Delta(split.text, usage, thinking + split.thinking, cut, split.unopened)
-        if delta != Delta():
-            yield delta
+    def _delta(self, part: Part) -> Delta:
+        if part.thinking:
+            self._thought = True
+            return Delta(thinking=part.text)
+        # Line breaks between the thinking and the answer belong to neither.
+        text = part.text if self.spoken or not self._thought else part.text.lstrip()
+        self.spoken = self.spoken or bool(text.strip())
+        return Delta(text)
 
 
 def content_text(content: object) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from memchat.config import Settings, closest_match
 from memchat.errors import ConfigError
 from memchat.llm.options import ModelOptions
 from memchat.llm.providers import PROVIDERS
+from memchat.paths import expand_path
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +217,7 @@ def _place(section: _Section) -> Path | None:
         _unknown(f"There is no vector store {section.provider!r}.", section.provider, VECTOR_STORES, hint)
     _note("vector_store.config.", [key for key in section.config if key != "path"])
     path = section.config.get("path")
-    return None if not path else Path(str(path)).expanduser().absolute()
+    return None if not path else expand_path(str(path), "vector_store.config.path")
 
 
 def _access(section: _Section) -> ModelOptions:

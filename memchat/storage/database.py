@@ -33,12 +33,14 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[tuple[str, str]] = MIGRATIONS) -> None:
         self.path = path
         self._migrations = migrations
+        self.read_only = not _writable(path)
         with translate_errors(path):
-            private_folder(path.parent)
+            if not self.read_only:
+                private_folder(path.parent)
             self._once_held = path.exists() and _index_beside(path)
             if self._once_held and not path.stat().st_size:
                 raise _emptied(path)
-            self._connection = _connect(path)
+            self._connection = _connect_reading(path) if self.read_only else _connect(path)
             try:
                 self._migrate()
             except BaseException:
@@ -103,6 +105,11 @@ class Database:
     def _migrate(self) -> None:
         if self._version() == len(self._migrations):
             return
+        if self.read_only:
+            message = (
+                f"{self.path} is from an older memchat and may not be written, so it cannot be brought up to date."
+            )
+            raise StoreError(message, hint="Copy it to a folder of your own, and set MEMCHAT_HOME to that.")
         # Only one process gets into the transaction; the others then find the work done.
         with self.transaction():
             version = self._version()
@@ -231,6 +238,27 @@ def _make_private(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT count(*) FROM sqlite_schema")
     if path.stat().st_mode & 0o077 and not path.stat().st_size:
         path.chmod(0o600)
+
+
+def _writable(path: Path) -> bool:
+    """Whether the database may be written, or made where there is none."""
+    return not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _connect_reading(path: Path) -> sqlite3.Connection:
+    """A connection to a database on a read-only disk, or of somebody else: a backup, a mount of an image.
+
+    Without a write-ahead log beside it nobody writes it, and SQLite needs no files of its own there.
+    """
+    log_file = path.with_name(f"{path.name}-wal")
+    still = not log_file.exists() or not log_file.stat().st_size
+    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if still else ''}"
+    connection = sqlite3.connect(
+        address, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True
+    )
+    connection.row_factory = sqlite3.Row
+    connection.create_function("holds", 2, metadata_contains, deterministic=True)
+    return connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,7 +15,7 @@ def run_isolated_python(
 
     The flag -P and the same path keep modules in the current folder from shadowing ours or Python's.
     """
-    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    path = os.pathsep.join(_absolute(sys.path))
     return subprocess.run(
         [sys.executable, "-P", "-W", "ignore", *arguments],
         input=given,
@@ -23,3 +24,10 @@ def run_isolated_python(
         timeout=timeout_s,
         check=False,
     )
+
+
+def _absolute(entries: Sequence[str]) -> Iterator[str]:
+    """`entries` as whole paths, without those that are relative to a working folder that was deleted."""
+    for entry in entries:
+        with suppress(FileNotFoundError):
+            yield str(Path(entry).absolute())

@@ -54,6 +54,11 @@ class Store:
         self.messages = MessageReader(self.database, clock, fingerprint)
         self.message_index = MessageIndex(self.database, fingerprint)
 
+    @property
+    def read_only(self) -> bool:
+        """Whether the database may not be written: a read-only disk, or somebody else's file."""
+        return self.database.read_only
+
     @cached_property
     def eraser(self) -> "Eraser":
         from memchat.storage.erasure.eraser import Eraser

@@ -303,19 +303,47 @@ except StoreError as error:
 """
 
 
-@pytest.mark.parametrize("exists", [True, False])
-def test_a_read_only_folder_is_said_to_be_one(open_to_all: Path, exists: bool) -> None:
-    """Whether the database is there already or not."""
+def test_a_read_only_folder_without_a_database_is_said_to_be_one(open_to_all: Path) -> None:
+    """A database cannot be made in it."""
     path = open_to_all / "home" / "memchat.db"
     path.parent.mkdir()
-    if exists:
-        opened(path).close()
-        path.chmod(0o444)
     path.parent.chmod(0o555)
     done = subprocess.run([sys.executable, "-c", READ_ONLY, str(path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "memchat.db" in done.stdout
     assert "written" in done.stdout
+
+
+READING = """
+import os, sys
+from pathlib import Path
+from memchat.errors import StoreError
+from memchat.storage.database import Database
+if os.getuid() == 0:
+    os.setuid(65534)
+with Database(Path(sys.argv[1])) as database:
+    print(database.read_only, database.value("SELECT count(*) FROM memories"))
+    try:
+        database.execute("DELETE FROM memories")
+    except StoreError as error:
+        print(error.message)
+"""
+
+
+@pytest.mark.parametrize("writable", ["", "home", "home/memchat.db"])
+def test_a_database_that_may_not_be_written_is_read(open_to_all: Path, writable: str) -> None:
+    """On a read-only disk, or of another user; writing is what is refused."""
+    path = open_to_all / "home" / "memchat.db"
+    path.parent.mkdir()
+    opened(path).close()
+    path.chmod(0o444)
+    path.parent.chmod(0o555)
+    if writable:
+        (open_to_all / writable).chmod(0o777)
+    done = subprocess.run([sys.executable, "-c", READING, str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("True 0\n")
+    assert "cannot be written" in done.stdout
 
 
 FULL_DISK = """

@@ -9,6 +9,7 @@ from pathlib import Path
 from memchat.chat.transcript_export import conversation_json, conversation_markdown
 from memchat.core.types import Applied, Event, Memory, Message, Role, Session
 from memchat.errors import MemchatError, UsageError
+from memchat.paths import expand_path
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.commands.rows import numbered_sessions, session_named
 from memchat.repl.compaction import Compaction
@@ -149,7 +150,7 @@ def _session(context: CommandContext, argument: str) -> CommandResult:
 def _export(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
         raise UsageError("Export to which file?", hint="/export chat.md, or /export chat.json")
-    path = Path(argument).expanduser()
+    path = expand_path(argument, "the file's name")
     if path.is_dir():
         raise UsageError(f"{path} is a folder.", hint=f"As in: /export {path / 'chat.md'}")
     if path.exists():

@@ -1,9 +1,9 @@
 """Commands about text outside the conversation: attach files, copy answers, write in an editor."""
 
 import re
-from pathlib import Path
 
 from memchat.errors import MemchatError, UsageError
+from memchat.paths import expand_path
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.text.attachments import Attachment, with_attachments
 from memchat.text.decoding import decode_text
@@ -60,7 +60,7 @@ def _editor(context: CommandContext, argument: str) -> CommandResult:
 
 def read_attachment(name: str) -> Attachment:
     """The text of a file. Raises MemchatError for what is no text or cannot be read."""
-    path = Path(name).expanduser()
+    path = expand_path(name, "the file's name")
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise UsageError(f"{name} is too large to send: more than {LARGEST_BYTES:,} bytes.")
@@ -68,6 +68,13 @@ def read_attachment(name: str) -> Attachment:
     except OSError as error:
         raise MemchatError(f"{name} cannot be read: {error.strerror}.") from error
     return Attachment(text.strip("\n"), path.name)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return expand_path(name).is_file()
+    except MemchatError:
+        return False
 
 
 def described(context: CommandContext, attachment: Attachment) -> str:
@@ -85,7 +92,7 @@ def composed(context: CommandContext, message: str, *, names_files: bool = True)
     named: dict[str, Attachment] = {}
     for match in _AT_FILE.finditer(message) if names_files else ():
         name = match["quoted"] or match["plain"].rstrip(".,;:!?)")
-        if Path(name).expanduser().is_file():
+        if _is_file(name):
             named[name] = read_attachment(name)
     attachments = [*context.attachments, *named.values()]
     context.attachments.clear()
