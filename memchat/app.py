@@ -2,11 +2,11 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.models import Models
     from memchat.llm.retry import RetryNotice
-    from memchat.memories.remember import Rememberer
+    from memchat.memories.remember import Rememberer, RememberResult
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Query, Retriever
 
@@ -201,11 +201,32 @@ class App:
         """What a person does with memories by hand."""
         return self.memory_service_over(self.store)
 
+    @property
+    def extraction_model(self) -> str:
+        """The model that extracts facts, and decides what a told memory replaces."""
+        return self.settings.extraction_model or self.choice().extraction
+
     @cached_property
     def rememberer(self) -> "Rememberer":
+        """Keeps what is told outside a chat; `remember` then has the model decide what it replaces."""
+        return self.rememberer_with(self.extraction_model)
+
+    def rememberer_with(self, extraction_model: str) -> "Rememberer":
         from memchat.memories.remember import Rememberer
 
-        return Rememberer(self.memory_service, lambda: self.recall_over(self.store, tokens=UNBOUNDED), self.clock)
+        by_rules = extraction_model == OFFLINE
+        recall = partial(self.recall_over, self.store, tokens=UNBOUNDED)
+        return Rememberer(self.memory_service, recall, self.clock, by_rules=by_rules)
+
+    def compare_told(self, told: "Sequence[RememberResult]") -> "list[RememberResult]":
+        """`told`, with what the language model says that each replaces; as it is where the rules have decided."""
+        from memchat.memories.remember import MANY_MEMORIES, compare
+
+        if self.extraction_model == OFFLINE or len(told) > MANY_MEMORIES:
+            return list(told)
+        context = self.learning_context_over(self.store, self.extraction_model)
+        today = self.clock().astimezone().date()
+        return [one if one.known else compare(context, one, today) for one in told]
 
     def memory_service_over(self, store: Storage) -> "MemoryService":
         from memchat.memories.service import MemoryService
@@ -352,7 +373,7 @@ class App:
     def learning_context(self, extraction_model: str | None = None) -> "LearningContext":
         """What learning works with on the calling thread, over a connection of its own; the caller closes it."""
         store = self.open_store()
-        name = extraction_model or self.settings.extraction_model or self.choice().extraction
+        name = extraction_model or self.extraction_model
         return self.learning_context_over(store, name)
 
     def learning_context_over(self, store: Storage, extraction_model: str) -> "LearningContext":

@@ -198,8 +198,8 @@ def add(
 ) -> Result:
     """Remember each text exactly as it is written.
 
-    It takes the place of what simple English rules see it change; other memories about the same thing are named. More
-    than 20 texts at once are kept as they stand.
+    The language model decides which memories it replaces; without one, simple English rules do. Other memories about
+    the same thing are listed. More than 20 texts at once are kept as they stand.
     """
     from memchat.memories.remember import RememberOptions
 
@@ -221,6 +221,7 @@ def add(
         )
         manner = RememberOptions(standing, _replaced(app, replaces, owner) if replaces else None)
         told = app.rememberer.tell(given, draft, manner)
+        told = told if replaces else app.compare_told(told)
         short = {} if as_json else short_ids(app.store.memories.ids([owner]))
         lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
         hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."

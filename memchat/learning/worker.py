@@ -3,10 +3,13 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
+from memchat.core.types import Memory
 from memchat.errors import MemchatError, ModelError, StoreBusy, traceback_without_message
 from memchat.library_warnings import ignore_library_warnings
 
@@ -42,6 +45,7 @@ class LearningWorker:
         self._on_lesson = on_lesson
         self._user = user
         self._may_start = not idle
+        self._told: deque[tuple[Memory, date]] = deque()
         self._news = threading.Condition()
         self._stopping = False
         self._waited_s = 0.0
@@ -59,6 +63,11 @@ class LearningWorker:
             if self._may_start and not self._stopping:
                 self._may_start = False
                 self._thread.start()
+
+    def compare(self, memory: Memory, today: date) -> None:
+        """Have the language model decide what `memory`, told by hand, replaces; the result comes as a lesson."""
+        self._told.append((memory, today))
+        self.notify()
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is left that could be learned here now. False when that takes longer than `timeout_s`.
@@ -108,7 +117,7 @@ class LearningWorker:
     def _step(self, context: "LearningContext") -> None:
         """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
         try:
-            if not self._process_next(context):
+            if not (self._compare_next(context) or self._process_next(context)):
                 busy = self._renew_vectors(context) or self._index_messages(context)
                 self._rest(context, BETWEEN_BATCHES_S if busy else IDLE_S)
         except StoreBusy as error:
@@ -131,6 +140,14 @@ class LearningWorker:
         if work is None:
             return False
         self._report(replace(learn(context, work), message_id=work.user_message_id))
+        return True
+
+    def _compare_next(self, context: "LearningContext") -> bool:
+        from memchat.learning.comparison import compare_told
+
+        if not self._told:
+            return False
+        self._report(compare_told(context, *self._told.popleft()))
         return True
 
     def _renew_vectors(self, context: "LearningContext") -> bool:
@@ -169,7 +186,7 @@ class LearningWorker:
     def _rest(self, context: "LearningContext", seconds: float) -> None:
         with self._news:
             if not self._awake:
-                self._settled = context.store.work.due(self._user) == 0
+                self._settled = context.store.work.due(self._user) == 0 and not self._told
                 self._news.notify_all()
                 self._news.wait_for(lambda: self._awake or self._stopping, seconds)
             self._awake = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import MemoryFilter
@@ -10,6 +11,7 @@ from memchat.text.normalize import normalize
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Clock
+    from memchat.learning.pipeline import LearningContext
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Hit, Retriever
 
@@ -34,11 +36,13 @@ class RememberResult:
     replaced: tuple[Memory, ...] = ()
     known: bool = False
     similar: tuple[Memory, ...] = ()
+    undecided: str | None = None
+    """Why it is not known what the memory replaces, where the language model that decides it failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RememberOptions:
-    """How a text is to be kept. None leaves it to the rules, which read English alone.
+    """How a text is to be kept. None leaves it to the language model or, without one, to the rules, which read English.
 
     `standing` makes it a wish for every answer, or not; `replaces` are the memories whose place it takes.
     """
@@ -48,9 +52,16 @@ class RememberOptions:
 
 
 class Rememberer:
-    """Works on one store, through its curator and recall, which is asked for when it is needed."""
+    """Works on one store, through its curator and recall, which is asked for when it is needed.
 
-    def __init__(self, curator: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock") -> None:
+    `by_rules` lets the rules of the offline model decide what a text replaces. Otherwise a text is kept at once beside
+    all others, and a language model decides afterwards: see `compare`.
+    """
+
+    def __init__(
+        self, curator: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock", *, by_rules: bool = True
+    ) -> None:
+        self.by_rules = by_rules
         self._curator = curator
         self._recall = recall
         self._clock = clock
@@ -83,6 +94,8 @@ class Rememberer:
         draft = replace(draft, standing=ruled.standing if manner.standing is None else manner.standing)
         if manner.replaces is not None:
             return self._kept(draft, manner.replaces, (), ())
+        if not self.by_rules:
+            return self._kept(draft, (), (), hits)
         same = None if ruled.says is None else held[ruled.says]
         if same is not None and _adds_nothing(draft, same):
             self._curator.confirm(same)
@@ -99,6 +112,17 @@ class Rememberer:
         settled = {kept.memory.id, *(memory.id for memory in former)}
         close = [hit.memory for hit in near if hit.score >= SIMILAR_COSINE and hit.memory.id not in settled]
         return RememberResult(kept.memory, kept.replaced, kept.event is Event.CONFIRM, tuple(close[:MAX_SIMILAR]))
+
+
+def compare(context: "LearningContext", told: RememberResult, today: date) -> RememberResult:
+    """`told`, with what the language model says that it replaces."""
+    from memchat.learning.comparison import compare_told
+
+    found = compare_told(context, told.memory, today)
+    replaced = (*told.replaced, *(former for one in found.applied for former in one.replaced))
+    gone = {memory.id for memory in replaced}
+    similar = tuple(memory for memory in told.similar if memory.id not in gone)
+    return replace(told, replaced=replaced, similar=similar, undecided=found.error)
 
 
 def _near(draft: Draft, recall: "Retriever") -> "list[Hit]":

@@ -115,7 +115,8 @@ def remember_lines(told: "RememberResult", short: Mapping[str, str], *, named: b
     always = " (for every answer)" if told.memory.standing else ""
     was = "; ".join(one_line(memory.text) for memory in told.replaced)
     line = f"{verb}{place}: {one_line(told.memory.text)}{always}{was and f' (was: {was})'}"
-    return [line, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.similar)]
+    lines = [line] if told.undecided is None else [line, f"  What it replaces is not known: {told.undecided}"]
+    return [*lines, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.similar)]
 
 
 def retry_line(notice: Wait) -> str:

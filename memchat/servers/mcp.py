@@ -218,7 +218,7 @@ class MemoryTools:
         """
         self._refuse_unless_written()
         # A wish is in every prompt: only the person makes one, for a model may have it from a page it has read.
-        told = self._app.rememberer.remember(text, self._person, standing=False)
+        (told,) = self._app.compare_told([self._app.rememberer.remember(text, self._person, standing=False)])
         return AddResult(
             **self._shown(told.memory),
             known_before=told.known,

@@ -79,7 +79,11 @@ def _remember(context: CommandContext, argument: str) -> CommandResult:
         raise UsageError("This chat has no agent to remember it for.", hint="memchat chat --agent NAME")
     agent = agent if "--agent" in flags else None
     owner = Owner.agent(agent) if agent else Owner.user(context.user)
-    told = context.app.rememberer.remember(text, owner, True if "--standing" in flags else None)
+    model = context.app.settings.extraction_model or context.chat.extraction
+    rememberer = context.app.rememberer_with(model)
+    told = rememberer.remember(text, owner, True if "--standing" in flags else None)
+    if not (rememberer.by_rules or told.known):
+        context.chat.learning_worker.compare(told.memory, context.app.clock().astimezone().date())
     lines = remember_lines(told, short_ids(context.app.store.memories.ids([told.memory.owner])))
     if told.similar:
         lines.append("/forget ID deletes one." if agent is None else f"memchat forget ID --agent {agent} deletes one.")
