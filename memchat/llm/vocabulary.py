@@ -76,12 +76,17 @@ def language_of(text: str) -> Language:
     return Language.ENGLISH if english else Language.UNCLEAR
 
 
+@lru_cache(maxsize=50_000)
+def _cost(word: str) -> int:
+    """The pieces that `word` takes; words recur."""
+    (ids,) = EnglishWordPieces().pieces([word])
+    return len(ids) + (_COST_OF_UNKNOWN - 1) * int((ids == UNKNOWN).sum())
+
+
 @lru_cache(maxsize=5_000)
 def _signs(text: str) -> tuple[float, float]:
     """The pieces a word of `text` takes, and the share of its words that are common English ones."""
     said = [word for word in _BETWEEN_WORDS.split(text[:_MAX_CHARACTERS].casefold()) if word]
     if not said:
         return 0.0, 0.0
-    pieces = EnglishWordPieces().pieces(said)
-    spent = sum(len(ids) + (_COST_OF_UNKNOWN - 1) * int((ids == UNKNOWN).sum()) for ids in pieces)
-    return spent / len(said), sum(word in _COMMON for word in said) / len(said)
+    return sum(map(_cost, said)) / len(said), sum(word in _COMMON for word in said) / len(said)

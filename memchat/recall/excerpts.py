@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 MOST_EXCERPTS = 5
-NEAREST = 60
+NEAREST = 40
 """How many messages are looked at for their meaning, and how many for their words."""
-WITH_WORDS = 40
+WITH_WORDS = 30
 WORD_BUDGET = 1_000
 """How many messages the words of one request may be looked up in: the rarest words come first."""
 MAX_QUERY_WORDS = 32
@@ -46,7 +46,7 @@ WHOLE_CHARACTERS = 280
 """A message up to this length is quoted whole."""
 QUOTED_CHARACTERS = 320
 """What a longer one is cut to, about eighty tokens."""
-NEIGHBOUR_CHARACTERS = 300
+NEIGHBOUR_CHARACTERS = 200
 PASSAGE_SEGMENTS = 3
 LINE_TOKENS = 14
 """What the dash, the day and the name of who said it cost."""

@@ -172,7 +172,8 @@ class MessageReader:
     def _where(self, view: MessageFilter) -> tuple[str, list[object]]:
         """The condition over `messages AS m` and `sessions AS s` for `view`, with its parameters."""
         user = view.owner.name if view.owner.kind == "user" else ""
-        clauses = ["s.user = ?", _VISIBLE]
+        # The plus: messages are found by their numbers, not by way of all conversations of the person.
+        clauses = ["+s.user = ?", _VISIBLE]
         values: list[object] = [user, view.every_agent, view.agent, view.session_id, self._window_start(view)]
         if not user:
             clauses.append("s.id = ?")

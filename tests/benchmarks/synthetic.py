@@ -9,22 +9,28 @@ Zipf's law, so that some words of the store are common and most are rare. All el
 
 import itertools
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from memchat.core.protocols import Embedded, Embedder
-from memchat.core.types import Add, Draft, Owner, Source
+from memchat.core.types import Add, Draft, Owner, Role, Source
 from memchat.storage.protocols import Storage
 from memchat.text.embedding import texts_to_embed
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
 
 POOL = 1_000
 NAMES = 20_000
 NUDGE = 0.35
 NUDGED_COSINE = 1 / (1 + NUDGE**2) ** 0.5
 BATCH = 1_000
+TALK = 10
 FIRST_DAY = date(2024, 1, 1)
 
 FOODS = (
@@ -174,6 +180,40 @@ class Pool:
             said.add(text)
             draft = Draft(text, Owner.user(user), category=fact.category, cues=fact.cues, valid_from=day)
             yield draft, _nudged(self._embedded[place], noise)
+
+
+class PooledEmbedder:
+    """Implements `core.protocols.Embedder` with rows that `embedder` has made of POOL facts, each moved a little."""
+
+    def __init__(self, embedder: Embedder, count: int = POOL) -> None:
+        self.fingerprint, self.dimension = embedder.fingerprint, embedder.dimension
+        self._rows = embedder.embed([fact.text for fact in facts(count)])
+
+    def embed(self, texts: Sequence[str]) -> "Vectors":
+        """A row for each text, the same for the same words."""
+        rows = []
+        for text in texts:
+            chance = np.random.default_rng(zlib.crc32(text.encode()))
+            step = chance.standard_normal(self.dimension, dtype=np.float32)
+            row = self._rows[chance.integers(len(self._rows))] + NUDGE * step / np.linalg.norm(step)
+            rows.append(row / np.linalg.norm(row))
+        return np.stack(rows).astype(np.float32)
+
+
+def fill_messages(store: Storage, embedder: Embedder, user: str, count: int) -> None:
+    """Hold conversations of TALK messages each, `count` in all, and index them as the learner does."""
+    rng, pool, pooled = random.Random(11), facts(POOL), PooledEmbedder(embedder)
+    for start in range(0, count, TALK):
+        session = store.transcripts.new_session(user, None)
+        for number in range(start, min(start + TALK, count)):
+            one, other = rng.choice(pool), rng.choice(pool)
+            text = f"{one.text.replace('User', 'My friend')}, as {_name(rng)} said. What do you think of {number}?"
+            if number % 2:
+                ideas = " ".join(f"You could try {cue}." for cue in (*one.cues, *other.cues))
+                text = f"I recommend asking {_name(rng)} about it. {ideas}"
+            store.transcripts.record(session, (Role.USER, Role.ASSISTANT)[number % 2], text)
+    while store.message_index.index_next(user, pooled, BATCH):
+        pass
 
 
 def told(count: int, seed: int) -> list[Draft]:

@@ -1,6 +1,6 @@
 """One turn's own share: what memchat adds before the model is called and after it has answered, with 10,000 memories.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.turn [--memories 10000] [--turns 40]
+    OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.turn [--memories 10000] [--messages 20000] [--turns 40]
 
 The model is a server on loopback that notes when a request arrives. The variable is what `memchat` sets for itself.
 
@@ -39,7 +39,7 @@ from tests.api.scripted_memory import is_extraction
 from tests.benchmarks.loopback import PromptServer
 from tests.benchmarks.measure import conditions, milliseconds, spread
 from tests.benchmarks.startup import USER, environment
-from tests.benchmarks.synthetic import Pool, questions, told
+from tests.benchmarks.synthetic import Pool, fill_messages, questions, told
 from tests.benchmarks.tables import table
 from tests.benchmarks.terminal_run import PROMPT, TerminalRun
 from tests.scripted_server import Reply, ScriptedServer
@@ -80,8 +80,8 @@ def _lesson(asked: str) -> str:
     return json.dumps({"facts": [] if said.endswith(("?", ".")) else [fact]})
 
 
-def inside(home: Path, server: ScriptedServer, model: Model, turns: int) -> Taken:
-    settings = Settings(home, USER, model=MODEL, extraction_model=MODEL)
+def inside(home: Path, server: ScriptedServer, model: Model, turns: int, *, excerpts: bool) -> Taken:
+    settings = Settings(home, USER, model=MODEL, extraction_model=MODEL, excerpts=excerpts)
     taken: Taken = {}
     with App(settings, owns_index=True, models={MODEL: ModelOptions("sk-scripted", server.base_url)}) as app:
         app.warm_up(MODEL)
@@ -200,6 +200,7 @@ def _rows(taken: Taken) -> list[list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memories", type=int, default=10_000)
+    parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--turns", type=int, default=40)
     arguments = parser.parse_args()
     print(conditions())
@@ -208,13 +209,16 @@ def main() -> None:
         home = Path(folder)
         with App(Settings(home, USER)) as app:
             Pool(app.embedder).fill(app.store, USER, arguments.memories)
+            fill_messages(app.store, app.embedder, USER, arguments.messages)
             app.engine.rebuild_index(app.fingerprint)
         # The terminal comes first: its process takes the index over as the last one left it.
         terminal = _rows(outside(home, server, model, arguments.turns))
-        own = _rows(inside(home, server, model, arguments.turns))
+        without = _rows(inside(home, server, model, arguments.turns, excerpts=False))
+        own = _rows(inside(home, server, model, arguments.turns, excerpts=True))
     heads = ["ms: median / p95", "budget"]
-    print(f"\n{arguments.memories} memories, {arguments.turns} turns\n")
+    print(f"\n{arguments.memories} memories, {arguments.messages} messages, {arguments.turns} turns\n")
     print(table(["from inside", *heads], own))
+    print("\n" + table(["from inside, without excerpts", *heads], without))
     print("\n" + table(["through the terminal", *heads], terminal))
 
 
