@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memchat.api import Memory as Memory
+    from memchat.asynchronous import AsyncMemory as AsyncMemory
     from memchat.config import Settings as Settings
     from memchat.config import load_settings as load_settings
     from memchat.errors import AmbiguousId as AmbiguousId
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "AsyncMemory": "memchat.asynchronous",
     "Memory": "memchat.api",
     "ModelOptions": "memchat.llm.options",
     "Settings": "memchat.config",
@@ -41,6 +43,7 @@ _MODULES = {
 
 __all__ = [
     "AmbiguousId",
+    "AsyncMemory",
     "BadReply",
     "ConfigError",
     "ContextOverflow",

@@ -190,20 +190,19 @@ class Memory:
         model fails: what was said is then kept, and learned with the next add.
         """
         whose = schemas.entity_ids(user_id, agent_id, run_id)
-        spoken = [(one.role, one.text) for one in schemas.parse_messages(messages)]
+        spoken = schemas.parse_messages(messages)
         schemas.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
         prompt = schemas.text_or_none("prompt", prompt)
         speaker = self._speaker(whose, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
         with self._place() as place:
             intake = Ingest(place.store, self._session(place, whose), speaker)
             if infer:
-                applied = intake.learn(spoken, place.learning_context(self._extraction_model))
+                said = [(one.role, one.text) for one in spoken]
+                applied = intake.learn(said, place.learning_context(self._extraction_model))
                 return {"results": [schemas.event_row(one) for one in applied]}
-            kept = intake.keep(spoken, place.curator)
+            kept = intake.keep([(one.role, one.text, one.name) for one in spoken], place.curator)
         rows = zip(kept, spoken, strict=True)
-        return {
-            "results": [{"id": m.id, "memory": m.text, "event": "ADD", "role": role.value} for m, (role, _) in rows]
-        }
+        return {"results": [schemas.kept_row(memory, said) for memory, said in rows]}
 
     def chat(
         self,
@@ -403,6 +402,25 @@ class Memory:
             view = whose.filter(narrowing, all_sessions=True, expired=show_expired)
             kept = place.store.memories.memories(view, wanted, schemas.parse_offset(offset))
         return {"results": [schemas.memory_row(memory) for memory in kept]}
+
+    def count(
+        self,
+        *,
+        user_id: Id | None = None,
+        agent_id: Id | None = None,
+        run_id: Id | None = None,
+        filters: Mapping[str, Any] | None = None,
+        show_expired: bool = False,
+    ) -> int:
+        """How many memories `get_all` gives for the same."""
+        whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        with self._place() as place:
+            return place.store.memories.count(whose.filter(narrowing, all_sessions=True, expired=show_expired))
+
+    def entities(self) -> list[Row]:
+        """The users and agents of whom anything is kept: `{"type", "name", "total_memories"}`, by name."""
+        with self._place() as place:
+            return [schemas.entity_row(owner, count) for owner, count in place.store.memories.owner_counts()]
 
     def get(self, memory_id: Id) -> Row:
         """One memory, superseded or not. Raises NotFound."""

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from memchat.errors import UsageError
 
 if TYPE_CHECKING:
     from memchat.app import App
+    from memchat.core.conditions import Condition
     from memchat.llm.retry import RetryNotice
 
 User = Annotated[
@@ -38,7 +39,9 @@ Model = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="KEY=VALUE", help="Only memories with this metadata; may be repeated."),
+    typer.Option(
+        "--where", metavar="KEY=VALUE", help="Only memories with this metadata, also != > >= < <= ~; may be repeated."
+    ),
 ]
 Category = Annotated[
     list[str] | None, typer.Option("--category", metavar="NAME", help="Only this category; may be repeated.")
@@ -116,7 +119,7 @@ def build_filter(
         session_id=app.store.transcripts.find_session(session, user).id if session else None,
         all_sessions=all_sessions,
         agent=agent,
-        where=parse_pairs(where, "--where"),
+        condition=parse_where(where),
         categories=tuple(parse_category(app, name, agent) for name in categories or ()),
     )
 
@@ -137,6 +140,44 @@ def parse_pairs(given: Sequence[str] | None, option: str) -> Metadata:
             raise UsageError(f"{option} wants KEY=VALUE, not {item!r}.", hint=f"As in: {option} order_id=4821")
         found[key.strip()] = _value(value.strip())
     return found
+
+
+def parse_where(given: Sequence[str] | None) -> "Condition | None":
+    """What `--where` asks for: key=value, with another operator between the two, or filters as JSON."""
+    from memchat.core.conditions import Junction, comparison, parse_condition
+
+    if not given:
+        return None
+    parts: list[Condition] = []
+    for item in given:
+        if item.lstrip().startswith("{"):
+            parts.append(parse_condition(_json(item)))
+            continue
+        match = _WHERE.fullmatch(item)
+        if match is None:
+            hint = "As in: --where order_id=4821, --where 'rating>=4', --where 'created_at<2026-06-01'"
+            raise UsageError(f"--where wants KEY=VALUE, not {item!r}.", hint=hint)
+        key, operator, value = match["key"].strip(), match["operator"], match["value"].strip()
+        if value == "*" and operator == "=":
+            parts.append(comparison(key, "*", True))
+        elif operator == "~":
+            parts.append(comparison(key, "icontains", value))
+        else:
+            parts.append(comparison(key, _OPERATORS[operator], _value(value)))
+    return Junction(tuple(parts))
+
+
+_WHERE = re.compile(r"(?P<key>[^=!<>~]*[^=!<>~\s][^=!<>~]*)(?P<operator>!=|>=|<=|=|>|<|~)(?P<value>.*)", re.DOTALL)
+_OPERATORS = {"=": "eq", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+
+
+def _json(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise UsageError("--where is not valid JSON.", hint='As in: --where \'{"OR": [{"a": 1}, {"b": 2}]}\'') from None
 
 
 def _value(text: str) -> MetadataValue:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from memchat.core.conditions import Condition
 from memchat.core.types import (
     Memory,
     Metadata,
@@ -190,8 +191,9 @@ class MemoryFilter:
     """Which memories to read. Memories of owners outside `owners` are never returned.
 
     Session memories are included only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned
-    with that agent, `where` those whose metadata has all its pairs. `since` and `until` are the first and the last day
-    on which a memory may have become true or, where it does not say, have been created.
+    with that agent, `where` those whose metadata has all its pairs, `condition` those it is true of. `since` and
+    `until` are the first and the last day on which a memory may have become true or, where it does not say, have been
+    created.
     """
 
     owners: tuple[Owner, ...]
@@ -200,6 +202,7 @@ class MemoryFilter:
     scope: Scope | None = None
     agent: str | None = None
     where: Metadata = field(default_factory=dict)
+    condition: Condition | None = None
     categories: tuple[str, ...] = ()
     since: date | None = None
     until: date | None = None

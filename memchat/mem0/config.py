@@ -1,7 +1,8 @@
 """The configuration dictionaries that mem0's `Memory.from_config` takes, as memchat's settings.
 
-memchat keeps everything in a store of its own, so of `vector_store` only the place counts; other entries that change
-nothing here are noted in the log. What cannot be honoured is a ConfigError that names the setting to use instead.
+memchat keeps everything in a store of its own, so of `vector_store` only the place and the collection count: each
+collection has a folder of its own. Other entries that change nothing here are noted in the log. What cannot be honoured
+is a ConfigError that names the setting to use instead.
 """
 
 import logging
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from memchat.config import Settings, closest_match
 from memchat.errors import ConfigError
@@ -61,6 +63,11 @@ VECTOR_STORES = tuple(
     "upstash_vector vertex_ai_vector_search azure_ai_search databricks baidu cassandra neptune s3_vectors langchain "
     "azure_mysql".split()
 )
+
+USUAL_COLLECTION = "mem0"
+"""mem0's own default, which everything without a name goes to."""
+COLLECTIONS = "collections"
+_REMOTE = ("url", "host", "connection_string", "cloud_id", "endpoint", "uri", "cluster_url", "redis_url", "port")
 
 _KEYS = (
     "llm",
@@ -122,8 +129,8 @@ def from_mem0(config: Mapping[str, Any], settings: Settings) -> Mem0Config:
         if embedding_model is not None:
             models[embedding_model] = access
     store = _section(config, "vector_store")
-    if store is not None and (path := _place(store)) is not None:
-        changes["home"] = path
+    if store is not None and (home := _home(store, settings.home)) != settings.home:
+        changes["home"] = home
     if instructions := config.get("custom_instructions") or config.get("custom_fact_extraction_prompt"):
         changes["instructions"] = str(instructions)
     _note("", [key for key in ("history_db_path", "custom_update_memory_prompt", "reranker") if config.get(key)])
@@ -210,14 +217,23 @@ def _local_embedder(section: _Section, named: object) -> tuple[str | None, Model
     )
 
 
-def _place(section: _Section) -> Path | None:
-    """The folder all data goes to, where one is named."""
+def _home(section: _Section, usual: Path) -> Path:
+    """The folder all data goes to: the one named, else the usual one, and in it a folder for each collection named."""
     if section.provider not in VECTOR_STORES:
         hint = "memchat keeps memories in a store of its own; leave vector_store out, or set MEMCHAT_HOME to move it."
         _unknown(f"There is no vector store {section.provider!r}.", section.provider, VECTOR_STORES, hint)
-    _note("vector_store.config.", [key for key in section.config if key != "path"])
-    path = section.config.get("path")
-    return None if not path else expand_path(str(path), "vector_store.config.path")
+    config = section.config
+    _note("vector_store.config.", [key for key in config if key not in {"path", "collection_name", *_REMOTE}])
+    path = config.get("path")
+    home = expand_path(str(path), "vector_store.config.path") if path else usual
+    collection = str(config.get("collection_name") or USUAL_COLLECTION)
+    if collection != USUAL_COLLECTION:
+        # Quoted, no name leads out of the folder, and no two names to the same one.
+        home = home / COLLECTIONS / quote(collection, safe=" ").replace(".", "%2E")
+    if remote := [key for key in _REMOTE if config.get(key)]:
+        names = ", ".join(f"vector_store.config.{key}" for key in remote)
+        log.warning("without effect in memchat, which keeps memories in %s: %s", home, names)
+    return home
 
 
 def _access(section: _Section) -> ModelOptions:

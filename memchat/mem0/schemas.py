@@ -2,13 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import UUID
 
+from memchat.core.conditions import ANY, DEEPEST, Condition, Junction, parse_condition
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import (
     Applied,
@@ -40,6 +41,8 @@ Row = dict[str, Any]
 MOST = 1_000_000
 """More memories than anybody has. SQLite and Chroma do not take any number, and an index that fails is dropped."""
 
+SPEAKER = ("actor_id", "role")
+"""Who said what was kept as it was said; kept with the metadata, so that filters find it."""
 _IDS = ("user_id", "agent_id", "run_id")
 _NOBODY = "Say whose memories are meant: give user_id, agent_id or run_id."
 
@@ -81,24 +84,25 @@ class EntityIds:
             all_sessions=all_sessions and self.run is None,
             scope=None if self.run is None else Scope.SESSION,
             agent=self.agent if self.user is not None else None,
-            where=narrowing.where,
-            categories=narrowing.categories,
+            condition=narrowing.condition,
             expired=expired,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What filters ask for beside the owner: pairs that metadata must have, and categories."""
+    """What filters ask for beside the owner."""
 
-    where: Metadata = field(default_factory=dict)
-    categories: tuple[str, ...] = ()
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InputMessage:
+    """What was said; `name` is who of several people or agents said it."""
+
     role: Role
     text: str
+    name: str | None = None
 
 
 # What is handed in.
@@ -161,60 +165,53 @@ def parse_filters(
     filters: Mapping[str, Any] | None, user_id: Id | None, agent_id: Id | None, run_id: Id | None
 ) -> tuple[EntityIds, Filters]:
     """The owner and the narrowing of a read, in either spelling: keywords, `filters`, or both where they agree."""
-    pairs = _pairs(filters or {})
+    found: dict[str, Any] = {}
+    rest = _without_ids(filters or {}, found)
     for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
         if value is not None:
-            _put(pairs, name, value)
-    ids = [pairs.pop(name, None) for name in _IDS]
-    categories = pairs.pop("categories", ())
-    if isinstance(categories, str):
-        categories = (categories,)
-    if not isinstance(categories, Collection) or not all(isinstance(name, str) for name in categories):
-        raise UsageError("categories must be a name, or a list of names.")
-    where = {name: _plain(name, value) for name, value in pairs.items()}
-    return entity_ids(*ids), Filters(where, tuple(categories))
+            _put(found, name, value)
+    ids = entity_ids(*(found.get(name) for name in _IDS))
+    condition = parse_condition(rest)
+    return ids, Filters(None if condition == Junction(()) else condition)
 
 
-def _pairs(filters: Mapping[str, Any]) -> dict[str, Any]:
-    """`filters` as one set of pairs; `AND` lists and a nested `metadata` are flattened."""
+def _without_ids(filters: Mapping[str, Any], found: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    """`filters` without the ids in them, which go to `found`. Raises UsageError for ids that are not simply given."""
     if not isinstance(filters, Mapping):
         raise UsageError('filters must be a dictionary like {"user_id": "alice"}.')
-    pairs: dict[str, Any] = {}
+    if depth > DEEPEST:
+        raise UsageError(f"filters may have {DEEPEST} levels at most.")
+    rest: dict[str, Any] = {}
     for name, value in filters.items():
-        if name == "AND" and isinstance(value, Sequence) and not isinstance(value, str):
-            for part in value:
-                _merge(pairs, _pairs(part))
-        elif name == "metadata" and isinstance(value, Mapping):
-            _merge(pairs, _pairs(value))
-        elif name in {"AND", "OR", "NOT"}:
-            raise _unsupported(name)
+        if name in _IDS:
+            _put(found, name, value["eq"] if isinstance(value, Mapping) and list(value) == ["eq"] else value)
+        elif name == "AND" and isinstance(value, Sequence) and not isinstance(value, str):
+            parts = [_without_ids(part, found, depth + 1) for part in value]
+            kept = [part for part in parts if part]
+            rest |= {name: kept} if kept or not parts else {}
         else:
-            _put(pairs, name, value)
-    return pairs
+            _refuse_ids(value, depth)
+            rest[name] = value
+    return rest
 
 
-def _merge(pairs: dict[str, Any], more: Mapping[str, Any]) -> None:
-    for name, value in more.items():
-        _put(pairs, name, value)
+def _refuse_ids(value: Any, depth: int) -> None:
+    """Nobody's memories are found by a condition that may or may not name them."""
+    if depth > DEEPEST:
+        raise UsageError(f"filters may have {DEEPEST} levels at most.")
+    parts = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else []
+    if isinstance(value, Mapping) and any(name in _IDS for name in value):
+        raise UsageError("user_id, agent_id and run_id cannot stand in OR or NOT.", hint="Ask for each by itself.")
+    for part in parts:
+        _refuse_ids(part, depth + 1)
 
 
-def _put(pairs: dict[str, Any], name: str, value: Any) -> None:
-    if isinstance(value, Mapping) and list(value) == ["eq"]:
-        value = value["eq"]
-    if isinstance(value, Mapping):
-        raise _unsupported(", ".join(map(str, value)) or "{}")
-    if value == "*":
-        raise _unsupported("*")
-    if name in pairs and pairs[name] != value:
-        raise UsageError(f"{name} is given twice, as {pairs[name]!r} and as {value!r}.")
-    pairs[name] = value
-
-
-def _unsupported(operator: str) -> UsageError:
-    return UsageError(
-        f"The filter operator {operator} is not supported.",
-        hint="Filters compare for equality; several of them must all hold.",
-    )
+def _put(ids: dict[str, Any], name: str, value: Any) -> None:
+    if isinstance(value, Mapping | list | tuple) or value == ANY:
+        raise UsageError(f"{name} must be one id: no operator goes with it.", hint="Ask for each by itself.")
+    if name in ids and str(ids[name]) != str(value):
+        raise UsageError(f"{name} is given twice, as {ids[name]!r} and as {value!r}.")
+    ids[name] = value
 
 
 def _plain(name: str, value: Any) -> MetadataValue:
@@ -286,7 +283,7 @@ def parse_messages(messages: Messages) -> list[InputMessage]:
             raise UsageError(_MESSAGES)
         text = _text(message.get("content"))
         if message["role"] in {Role.USER, Role.ASSISTANT} and text:
-            spoken.append(InputMessage(Role(message["role"]), text))
+            spoken.append(InputMessage(Role(message["role"]), text, _text(message.get("name")) or None))
     return spoken
 
 
@@ -307,7 +304,7 @@ def memory_row(memory: Memory, score: float | None = None) -> Row:
     if score is not None:
         row["score"] = score
     row |= {
-        "metadata": dict(memory.metadata),
+        "metadata": {name: value for name, value in memory.metadata.items() if name not in SPEAKER},
         "categories": [memory.category],
         "created_at": memory.created_at.isoformat(),
         "updated_at": memory.updated_at.isoformat(),
@@ -317,7 +314,7 @@ def memory_row(memory: Memory, score: float | None = None) -> Row:
     }
     if memory.expires_at is not None:
         row["expiration_date"] = (memory.expires_at - timedelta(microseconds=1)).date().isoformat()
-    return row | _ids_of(memory)
+    return row | _ids_of(memory) | {name: memory.metadata[name] for name in SPEAKER if name in memory.metadata}
 
 
 def hit_row(hit: Hit, *, explain: bool = False) -> Row:
@@ -340,6 +337,18 @@ def _ids_of(memory: Memory) -> Row:
 
 def _hash(text: str) -> str:
     return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def kept_row(memory: Memory, said: InputMessage) -> Row:
+    """What became of a message that was kept as it was said."""
+    row: Row = {"id": memory.id, "memory": memory.text, "event": "ADD", "role": said.role.value}
+    return row | ({"actor_id": said.name} if said.name else {})
+
+
+def entity_row(owner: Owner, count: int) -> Row:
+    """A user, an agent or a run with the number of its current memories."""
+    kind = "run" if owner.kind is Scope.SESSION else owner.kind.value
+    return {"id": f"{kind}:{owner.name}", "type": kind, "name": owner.name, "total_memories": count}
 
 
 _EVENTS = {Event.ADD: "ADD", Event.CONFIRM: "NONE", Event.DELETE: "DELETE"}

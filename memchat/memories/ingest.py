@@ -65,11 +65,12 @@ class Ingest:
                 self._store.work.release(work)
         return applied
 
-    def keep(self, spoken: Sequence[tuple[Role, str]], curator: "MemoryService") -> list[Memory]:
+    def keep(self, spoken: Sequence[tuple[Role, str, str | None]], curator: "MemoryService") -> list[Memory]:
         """Keep each message as it was said: one memory a message, in order."""
         previous = self._store.memories.last_verbatim(self._session.id)
-        messages = [self._record(role, text) for role, text in spoken]
-        return curator.add_all([self._verbatim(message) for message in messages], previous)
+        messages = [self._record(role, text) for role, text, _ in spoken]
+        said = zip(messages, spoken, strict=True)
+        return curator.add_all([self._verbatim(message, name) for message, (_, _, name) in said], previous)
 
     def _record_and_claim(self, spoken: Iterable[tuple[Role, str]]) -> list[LearningJob]:
         """The work on what was said, oldest first, claimed by this process so that nobody else takes it up."""
@@ -105,8 +106,11 @@ class Ingest:
         retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
         return f"What was said is kept; it is learned with the next add{retry}."
 
-    def _verbatim(self, message: Message) -> Draft:
-        return replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
+    def _verbatim(self, message: Message, name: str | None) -> Draft:
+        """`message` as a memory, with its role, and who of several people or agents said it."""
+        draft = replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
+        speaker = {"role": str(message.role)} | ({"actor_id": self._clean(name)} if name else {})
+        return replace(draft, metadata={**draft.metadata, **speaker})
 
 
 def warn_of(lesson: LearningResult) -> None:

@@ -69,7 +69,7 @@ class AccessMiddleware:
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip(" ") if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        given = token.strip(" ") if scheme.lower() in {"bearer", "token"} else headers.get("x-api-key", "")
         assert self._key is not None
         # Header values are bytes, which are read as Latin-1: as such the last byte of a letter may pass for a space.
         return compare_digest(given.encode("latin-1"), self._key)

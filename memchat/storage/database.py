@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
-from memchat.storage.metadata_filter import metadata_contains
+from memchat.storage.metadata_filter import metadata_contains, satisfies
 from memchat.storage.migrations import MIGRATIONS
 
 log = logging.getLogger(__name__)
@@ -266,6 +266,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     _make_private(connection, path)
     connection.create_function("holds", 2, metadata_contains, deterministic=True)
+    connection.create_function("satisfies", -1, satisfies, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from memchat.core.conditions import to_json
 from memchat.core.protocols import MemoryFilter
 from memchat.storage.memory_rows import format_time
+from memchat.storage.metadata_filter import FIELDS as CONDITION_FIELDS
 from memchat.text.normalize import fix_surrogates
 
 SINCE = "coalesce(m.valid_from, date(m.created_at, 'localtime'))"
@@ -53,6 +55,13 @@ def _metadata(view: MemoryFilter, now: datetime) -> Clause | None:
     return ("m.metadata <> '{}' AND holds(m.metadata, ?)", [wanted]) if view.where else None
 
 
+def _condition(view: MemoryFilter, now: datetime) -> Clause | None:
+    if view.condition is None:
+        return None
+    asked = fix_surrogates(json.dumps(to_json(view.condition), ensure_ascii=False))
+    return f"satisfies(?, m.metadata, m.category, {', '.join(f'm.{name}' for name in CONDITION_FIELDS)})", [asked]
+
+
 def _since(view: MemoryFilter, now: datetime) -> Clause | None:
     return None if view.since is None else (f"{SINCE} >= ?", [view.since.isoformat()])
 
@@ -80,6 +89,7 @@ FIELDS = (
     FilterField(("agent",), _agent),
     FilterField(("categories",), _categories),
     FilterField(("where",), _metadata),
+    FilterField(("condition",), _condition),
     FilterField(("since",), _since),
     FilterField(("until",), _until),
     FilterField(("superseded", "as_of"), _versions),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Candidate, Clock, MemoryFilter
-from memchat.core.types import Change, Memory, Owner
+from memchat.core.types import Change, Memory, Owner, Scope
 from memchat.errors import AmbiguousId, NotFound
 from memchat.storage.database import Database
 from memchat.storage.fulltext import match_query
@@ -89,6 +89,12 @@ class MemoryReader:
             (message_id,),
         )
         return [to_memory(row) for row in rows]
+
+    def owner_counts(self) -> list[tuple[Owner, int]]:
+        """Every owner of current memories with their number, by kind and name."""
+        sql = """SELECT o.kind, o.name, count(*) AS held FROM memories AS m JOIN owners AS o ON o.id = m.owner
+            WHERE m.superseded_by IS NULL GROUP BY o.id ORDER BY o.kind DESC, o.name"""
+        return [(Owner(Scope(row["kind"]), row["name"]), int(row["held"])) for row in self.database.rows(sql)]
 
     def count(self, view: MemoryFilter) -> int:
         numbers = self.owner_numbers(view.owners)

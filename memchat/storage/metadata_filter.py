@@ -1,8 +1,13 @@
-"""Whether a memory's metadata has the pairs a reader asks for: the SQL function `holds`."""
+"""Whether a memory has what a reader asks for: the SQL functions `holds` and `satisfies`."""
 
 import json
 from functools import lru_cache
 from typing import Any
+
+from memchat.core.conditions import Condition, from_json, holds, same
+
+FIELDS = ("created_at", "updated_at", "expires_at", "valid_from", "valid_to")
+"""The columns beside metadata and category that a condition may ask about, in the order `satisfies` takes them."""
 
 
 def metadata_contains(metadata: str, wanted: str) -> bool:
@@ -11,7 +16,7 @@ def metadata_contains(metadata: str, wanted: str) -> bool:
     Values are the same when they are equal numbers or read the same as text, for a command line knows only text.
     """
     held = json.loads(metadata)
-    return all(key in held and _same(held[key], value) for key, value in _pairs(wanted))
+    return all(key in held and same(held[key], value) for key, value in _pairs(wanted))
 
 
 @lru_cache(maxsize=64)
@@ -19,15 +24,20 @@ def _pairs(wanted: str) -> tuple[tuple[str, Any], ...]:
     return tuple(json.loads(wanted).items())
 
 
-def _same(one: object, other: object) -> bool:
-    if _is_number(one) and _is_number(other):
-        return one == other
-    return _as_text(one) == _as_text(other)
+def satisfies(condition: str, metadata: str, category: str, *times: str | None) -> bool:
+    """Whether a memory with these columns is one that `condition`, as JSON, is true of."""
+    held = json.loads(metadata)
+    fields: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in held.items()}
+    others = [name.strip() for name in str(held.get("categories", "")).split(",") if name.strip()]
+    fields |= {"category": (category,), "categories": (category, *others)}
+    named = zip(FIELDS, times, strict=True)
+    fields |= {_NAMES.get(name, name): (value,) for name, value in named if value is not None}
+    return holds(_condition(condition), fields)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+_NAMES = {"expires_at": "expiration_date"}
 
 
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+@lru_cache(maxsize=64)
+def _condition(text: str) -> Condition:
+    return from_json(json.loads(text))

@@ -96,9 +96,30 @@ def test_embedding_dims_save_the_first_call() -> None:
 def test_a_path_moves_the_home(tmp_path: Path) -> None:
     """The store is memchat's own, in that folder."""
     found = read(vector_store=section("chroma", path=str(tmp_path / "here"), collection_name="x"))
-    assert found.settings.home == tmp_path / "here"
+    assert found.settings.home == tmp_path / "here" / "collections" / "x"
     assert found.holds_index
+    assert read(vector_store=section("chroma", path=str(tmp_path))).settings.home == tmp_path
     assert not read(vector_store=section("qdrant", host="localhost")).holds_index
+
+
+def test_collections_are_kept_apart_whatever_their_names() -> None:
+    """Each has a folder of its own, from which no name leads out; mem0's default is the usual one."""
+
+    def home(name: str) -> Path:
+        return read(vector_store=section("qdrant", collection_name=name)).settings.home
+
+    usual = read().settings.home
+    names = ("a", "A", "..", "../..", "a/b", "a%2Fb", "/etc", ".")
+    assert home("mem0") == usual
+    assert all(home(name).parent == usual / "collections" for name in names)
+    assert len({home(name).resolve() for name in names}) == len(names)
+
+
+def test_a_server_that_is_not_used_is_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
+    """Where others would look for the memories, there are none."""
+    with caplog.at_level(logging.WARNING, "memchat"):
+        read(vector_store=section("pgvector", host="db.example", port=5432))
+    assert "vector_store.config.host" in caplog.text
 
 
 def test_what_has_no_effect_is_noted_and_no_secret_with_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -282,19 +282,59 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("filters", "named"),
         [
-            ({"user_id": "alice", "rank": {"gte": 1}}, "gte"),
-            ({"user_id": "alice", "topic": {"in": ["self"]}}, "in"),
-            ({"OR": [{"user_id": "alice"}, {"user_id": "bob"}]}, "OR"),
-            ({"NOT": [{"user_id": "alice"}]}, "NOT"),
-            ({"user_id": "*"}, r"\*"),
+            ({"user_id": "alice", "rank": {"near": 1}}, "near"),
+            ({"OR": [{"user_id": "alice"}, {"user_id": "bob"}]}, "OR or NOT"),
+            ({"user_id": "alice", "NOT": [{"OR": [{"run_id": "r"}]}]}, "OR or NOT"),
+            ({"user_id": "*"}, "one id"),
+            ({"user_id": {"in": ["alice", "bob"]}}, "one id"),
+            ({"user_id": "alice", "OR": []}, "list of conditions"),
+            ({"user_id": "alice", "created_at": {"gte": "soon"}}, "a day or a time"),
+            ({"user_id": "alice", "rank": {"in": 1}}, "wants a list"),
+            ({"user_id": "alice", "rank": {"contains": 1}}, "wants text"),
         ],
     )
-    def test_an_operator_that_is_not_supported_is_named(
-        self, memory: Memory, filters: dict[str, Any], named: str
-    ) -> None:
-        """No filter is silently taken for another."""
-        with pytest.raises(UsageError, match=f"operator {named} "):
+    def test_a_filter_that_cannot_be_used_is_named(self, memory: Memory, filters: dict[str, Any], named: str) -> None:
+        """None is silently taken for another, and nobody's memories are found by a maybe."""
+        with pytest.raises(UsageError, match=named):
             memory.search("cat", filters=filters)
+
+    @pytest.mark.parametrize(
+        ("filters", "kept"),
+        [
+            ({"rank": {"gte": 2}}, "bc"),
+            ({"rank": {"gt": 1, "lt": 3}}, "b"),
+            ({"rank": {"ne": 1}}, "bcd"),
+            ({"rank": {"in": [1, "3"]}}, "ac"),
+            ({"rank": [1, 2]}, "ab"),
+            ({"rank": {"nin": [1, 2]}}, "cd"),
+            ({"rank": "*"}, "abc"),
+            ({"topic": {"contains": "ea"}}, "abc"),
+            ({"topic": {"icontains": "TEA"}}, "ab"),
+            ({"OR": [{"rank": 1}, {"topic": "Tea party"}]}, "ab"),
+            ({"NOT": [{"rank": 1}, {"rank": 2}]}, "cd"),
+            ({"AND": [{"rank": {"gte": 1}}, {"NOT": {"topic": {"contains": "sea"}}}]}, "ab"),
+            ({"created_at": {"gte": "2020-01-01"}}, "abcd"),
+            ({"created_at": {"lt": "2020-01-01T00:00:00Z"}}, ""),
+            ({"categories": {"contains": "other"}}, "abcd"),
+            ({"categories": {"in": ["place"]}}, ""),
+            ({"expiration_date": "*"}, "d"),
+            ({"actor_id": "bo"}, "d"),
+            ({"metadata": {"rank": 3}}, "c"),
+        ],
+    )
+    def test_filters_have_mem0s_operators(self, memory: Memory, filters: dict[str, Any], kept: str) -> None:
+        """The list, the search and the count agree on what they keep."""
+        notes = {"a": (1, "tea"), "b": (2, "Tea party"), "c": (3, "sea"), "d": (None, "")}
+        for name, (rank, topic) in notes.items():
+            metadata = {"rank": rank, "topic": topic} if rank else {}
+            said = {"role": "user", "content": f"Note {name} says pancake", "name": "bo" if name == "d" else ""}
+            end = "2999-12-31" if name == "d" else None
+            memory.add([said], user_id="zoe", metadata=metadata, expiration_date=end, infer=False)
+        asked: dict[str, Any] = {"user_id": "zoe", "filters": filters}
+        listed = {text.split()[1] for text in texts(memory.get_all(**asked))}
+        found = {text.split()[1] for text in texts(memory.search("pancake", threshold=-9, top_k=9, **asked))}
+        assert listed == found == set(kept)
+        assert memory.count(**asked) == len(kept)
 
     @pytest.mark.parametrize("categories", [5, [5], ["place", None]])
     def test_categories_that_are_no_names_are_refused(self, memory: Memory, categories: Any) -> None:

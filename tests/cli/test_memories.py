@@ -296,3 +296,34 @@ def test_json_never_shows_a_control_character(shell: Shell) -> None:
     done = shell.run("memories", "list", "--json")
     assert not {"\u009b", "\u202e", "\u200b", "\u2028", "\x7f"} & set(done.out)
     assert json.loads(done.out)[0]["text"] == "a\u009b31m b\u202e c\u200bd \u2028 e\x7f"
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        (["rank=1"], "a"),
+        (["rank!=1"], "bc"),
+        (["rank>=1", "rank<2"], "a"),
+        (["rank>1"], "b"),
+        (["topic~TEA"], "ab"),
+        (["rank=*"], "ab"),
+        (['{"OR": [{"rank": 2}, {"NOT": {"rank": "*"}}]}'], "bc"),
+        (["created_at>=2020-01-01"], "abc"),
+        (["created_at<2020-01-01"], ""),
+    ],
+)
+def test_memories_are_chosen_by_operators(shell: Shell, where: list[str], kept: str) -> None:
+    """Over metadata and times, all of them together."""
+    for name, meta in (("a", ["rank=1", "topic=tea"]), ("b", ["rank=2", "topic=Teapot"]), ("c", [])):
+        options = [part for one in meta for part in ("--meta", one)]
+        assert shell.run("memories", "add", f"Note {name}", *options).code == 0
+    chosen = [part for one in where for part in ("--where", one)]
+    listed = shell.run("memories", "list", "--json", *chosen).json
+    assert {memory["text"][-1] for memory in listed} == set(kept)
+
+
+@pytest.mark.parametrize("where", ["rank", "=1", "{", '{"rank": {"near": 1}}', "created_at>soon"])
+def test_a_choice_that_makes_no_sense_is_refused(shell: Shell, where: str) -> None:
+    """With a word about how it is written."""
+    done = shell.run("memories", "list", "--where", where)
+    assert done.code == 2

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from memchat.core.conditions import parse_condition
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner, Scope
 from memchat.storage.memory_filter import FIELDS, narrows
@@ -89,6 +90,7 @@ CHOSEN: dict[str, tuple[dict[str, Any], set[str]]] = {
     "scope": ({"scope": Scope.SESSION, "all_sessions": True}, {"plum in one session"}),
     "agent": ({"agent": "cook"}, {"plum today"}),
     "where": ({"where": {"n": 1}}, {"plum of 2020"}),
+    "condition": ({"condition": parse_condition({"NOT": [{"n": {"gte": 1}}]})}, {"plum today", "plum cherry"}),
     "categories": ({"categories": ("work",)}, {"plum of 2020"}),
     "since": ({"since": date(2024, 1, 1)}, {"plum today", "plum cherry"}),
     "until": ({"until": date(2024, 1, 1)}, {"plum of 2020", "plum cherry"}),
