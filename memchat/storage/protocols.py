@@ -208,6 +208,9 @@ class MemoryReading(RecallStore, Protocol):
     def listed_json(self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED) -> Iterator[str]:
         """The same as JSON objects, with the keys of `serialization.memory_json`."""
 
+    def owner_counts(self) -> list[tuple[Owner, int]]:
+        """Every owner of current memories with their number, by kind and name."""
+
     def ids(self, owners: Sequence[Owner]) -> list[str]:
         """The ids of all memories of `owners`, superseded and expired ones included."""
 
