@@ -9,6 +9,7 @@ import typer
 
 from memchat.cli.confirm import confirm
 from memchat.cli.formatting import pluralize, rows
+from memchat.cli.last_list import LastList
 from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, build_filter, open_app, owners
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
 from memchat.core.protocols import MemoryFilter
@@ -33,7 +34,10 @@ class ErasurePlan:
 
 
 def forget(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Memories, by id or beginning.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Memories: ids, parts of them, @N of the last list."),
+    ] = None,
     *,
     query: Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="What a search finds.")] = None,
     everything: Annotated[
@@ -99,7 +103,9 @@ def execute(plan: ErasurePlan, *, yes: bool, dry_run: bool, as_json: bool) -> Re
 
 def _named(app: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
     whose = owners(app.settings.user, agent)
-    found = {memory.id: memory for memory in (app.store.memories.find(one, whose) for one in ids)}
+    rows_shown, known = LastList(app.settings, "memories"), app.store.memories.ids(whose)
+    given = [rows_shown.id_of(one, known) for one in ids]
+    found = {memory.id: memory for memory in (app.store.memories.find(one, whose) for one in given)}
     return list(found.values())
 
 

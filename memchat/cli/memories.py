@@ -21,6 +21,7 @@ from memchat.cli.formatting import (
     rows,
 )
 from memchat.cli.imports import import_
+from memchat.cli.last_list import LastList, numbered
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import (
     Category,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 app = group("memories", "What is remembered: list, search, correct, export, forget.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a memory, or its beginning.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A memory's id, a part of it, or @N of the last list.")]
 Words = Annotated[list[str], typer.Argument(metavar="TEXT")]
 Session = Annotated[
     str | None, typer.Option("--session", "-s", metavar="ID", help="Also what is known in this conversation alone.")
@@ -104,7 +105,8 @@ def list_(
             and (hidden := app.store.memories.count(elsewhere))
         ):
             notes.append(f"{hidden} more in single conversations: --all-sessions lists them.")
-        return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), _short(app, agent)),), notes)
+        ids = numbered(app.settings, "memories", [one.id for one in found], _short(app, agent))
+        return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), ids),), notes)
 
 
 @app.command(cls=Command)
@@ -138,7 +140,7 @@ def search(
         data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]
         if not hits:
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
-        short = _short(app, agent)
+        short = numbered(app.settings, "memories", [hit.memory.id for hit in hits], _short(app, agent))
         scored = [(hit.memory.id, f"{hit.score:.2f}", _found(hit, explain)) for hit in hits]
         more = len(found) - len(hits)
         notes = (f"{more} more found: --top-k {len(found)} shows them.",) if more and not as_json else ()
@@ -324,7 +326,9 @@ app.command("forget", cls=Command)(forget)
 
 def find(app: "App", prefix: str, agent: str | None) -> Memory:
     """The one memory whose id begins with `prefix`, of the user or of the agent named. NotFound, AmbiguousId."""
-    return app.store.memories.find(prefix, owners(app.settings.user, agent))
+    whose = owners(app.settings.user, agent)
+    given = LastList(app.settings, "memories").id_of(prefix, app.store.memories.ids(whose))
+    return app.store.memories.find(given, whose)
 
 
 def _refuse_former(memory: Memory) -> None:

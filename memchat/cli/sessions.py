@@ -10,6 +10,7 @@ from memchat.chat.transcript_export import conversation_json, message_json, sess
 from memchat.cli.forget import ErasurePlan, execute
 from memchat.cli.formatting import local, pluralize
 from memchat.cli.imports import import_
+from memchat.cli.last_list import LastList, numbered
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import DryRun, Json, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 app = group("sessions", "The conversations that were held: list, read, search, rename, export, forget.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="A conversation's id, its beginning, or its name.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A conversation's id, a part of it, its name, or @N.")]
 Agent = Annotated[str | None, typer.Option("--agent", "-a", metavar="NAME", help="Only those with this agent.")]
 
 _EXCERPT = 60
@@ -43,7 +44,8 @@ def list_(
         found = [s for s in app.store.transcripts.sessions(app.settings.user) if agent in {None, s.agent}]
         found = found[:limit]
         notes = () if found else (f"No conversations of {app.settings.user}.",)
-        table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], _short(app))
+        ids = numbered(app.settings, "conversations", [session.id for session in found], _short(app))
+        table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], ids)
         return Result([session_json(session) for session in found], (table,), notes, as_json)
 
 
@@ -51,7 +53,7 @@ def list_(
 def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
     """Show a conversation."""
     with open_app(user) as app:
-        session = app.store.transcripts.find_session(id_, app.settings.user)
+        session = _find(app, id_)
         messages = app.store.transcripts.messages(session.id)
         return Result(conversation_json(session, messages), _message_lines(session, messages), as_json=as_json)
 
@@ -134,7 +136,7 @@ def rename(
     with open_app(user) as app:
         text = app.memory_service.masked(one_line(join_words(title, "title")))
         transcripts = app.store.transcripts
-        session = transcripts.find_session(id_, app.settings.user)
+        session = _find(app, id_)
         transcripts.rename(session, text)
         renamed = transcripts.session(session.id) or session
         return Result(session_json(renamed), (Line(f"Now: {text}"),), as_json=as_json)
@@ -156,7 +158,7 @@ def export(
     with open_app(user) as app:
         transcripts = app.store.transcripts
         whose = app.settings.user
-        named = [transcripts.find_session(one, whose) for one in ids] if ids else transcripts.sessions(whose)[::-1]
+        named = [_find(app, one) for one in ids] if ids else transcripts.sessions(whose)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
         data = [conversation_json(session, transcripts.messages(session.id)) for session in found]
         return Result(data, as_json=as_json, lines=not as_json)
@@ -176,8 +178,7 @@ def forget(
 ) -> Result:
     """Erase conversations for good, with what is known in them alone. What was learned from them otherwise is kept."""
     with open_app(user) as app:
-        whose = app.settings.user
-        named = {s.id: s for s in (app.store.transcripts.find_session(one, whose) for one in ids)}
+        named = {s.id: s for s in (_find(app, one) for one in ids)}
         return execute(_plan(app, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
 
 
@@ -228,6 +229,13 @@ def _excerpt(text: str, word: str) -> str:
     at = max(line.casefold().find(word), 0)
     start, stop = max(at - _EXCERPT, 0), at + len(word) + _EXCERPT
     return f"{'…' if start else ''}{line[start:stop]}{'…' if stop < len(line) else ''}"
+
+
+def _find(app: "App", given: str) -> Session:
+    """The conversation that is meant by its id, a part of it, its name, or @N of the last list."""
+    transcripts, user = app.store.transcripts, app.settings.user
+    known = (session.id for session in transcripts.sessions(user))
+    return transcripts.find_session(LastList(app.settings, "conversations").id_of(given, known), user)
 
 
 def _short(app: "App") -> dict[str, str]:
