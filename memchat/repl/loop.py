@@ -93,6 +93,7 @@ class ChatLoop:
         self._signals = signals
         self._screen = screen
         self._draft = ""
+        self._more = False
         self._compaction = Compaction(context)
         self._pastes = Pastes()
         self._warm = False
@@ -181,7 +182,9 @@ class ChatLoop:
         """Do what was typed; False to leave. An expected failure is said, and the chat goes on."""
         text = text.strip()
         if not text:
+            self._more = self._more and self._screen.say_more()
             return True
+        self._more = False
         if text.lower() in _LEAVING_WORDS:
             return False
         call = parse(text)
@@ -207,7 +210,10 @@ class ChatLoop:
                 answer = dispatch(self._context, replace(call, argument=self._pastes.unfold(call.argument)))
             finally:
                 self._screen.waiting.end()
-            self._screen.say(answer.text)
+            if answer.paged:
+                self._more = self._screen.say_paged(answer.text)
+            else:
+                self._screen.say(answer.text)
             if answer.question and answer.confirmed:
                 self._screen.say(answer.confirmed() if confirm(answer.question) else answer.declined)
             self._draft = edit_text(answer.draft) if answer.edit else answer.draft

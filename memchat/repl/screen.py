@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ def is_dumb() -> bool:
     return os.environ.get("TERM", "dumb").lower() in {"dumb", "unknown"}
 
 
+ROOM_BELOW = 4
+"""Lines left free by a page: the one below it, the prompt, the line below that."""
 _ELSEWHERE = {
     r" with --model; `?memchat models`? lists them": " with /model (Tab lists them)",
     r" with --model\b|\(/model in a chat, else --model\)": " with /model",
@@ -44,6 +47,8 @@ class Screen:
 
     def __init__(self, console: "Console | None" = None) -> None:
         self._console = console
+        self._rest: list[str] = []
+        self._footer = ""
         self.waiting = Waiting(self.write, can_wipe=sys.stdout.isatty() and not is_dumb())
 
     @property
@@ -63,6 +68,22 @@ class Screen:
         if text:
             self.waiting.end()
             self.write(f"{folded(strip_control_chars(text))}\n")
+
+    def say_paged(self, text: str) -> bool:
+        """The first screenful of `text`, its last line below it; False once nothing of it is left for `say_more`."""
+        *self._rest, self._footer = folded(strip_control_chars(text)).split("\n")
+        return self.say_more()
+
+    def say_more(self) -> bool:
+        """The next screenful of what was last said in pages. False where nothing is left after it."""
+        if not self._rest:
+            return False
+        self.waiting.end()
+        room = max(shutil.get_terminal_size().lines - ROOM_BELOW, 1)
+        page, self._rest = self._rest[:room], self._rest[room:]
+        more = f" Enter shows {len(self._rest)} more lines." if self._rest else ""
+        self.write("\n".join([*page, f"{self._footer}{self.dim(more)}"]) + "\n")
+        return bool(self._rest)
 
     def say_quietly(self, text: str) -> None:
         """What is good to know."""

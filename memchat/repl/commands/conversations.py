@@ -35,7 +35,7 @@ def _sessions(context: CommandContext, argument: str) -> CommandResult:
     found = [one for one in every if all(word in one.title.casefold() for word in words)]
     if not found:
         return CommandResult("No conversation has that in its title." if words else "There are no conversations yet.")
-    return CommandResult(f"{numbered_sessions(context, found)}\n/resume N takes one up.")
+    return CommandResult(f"{numbered_sessions(context, found)}\n/resume N takes one up.", paged=True)
 
 
 @command(Group.CONVERSATION, "resume N|ID|TITLE", "take up another conversation", takes=Takes.SESSION)

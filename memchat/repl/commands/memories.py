@@ -25,7 +25,7 @@ def _memories(context: CommandContext, argument: str) -> CommandResult:
     what = f"{len(found)} {'memory' if len(found) == 1 else 'memories'}"
     if argument:
         what = f"{what} match{'es' if len(found) == 1 else ''}"
-    return CommandResult(f"{_listing(context, found)}\n{what}. /forget N and /edit N take these numbers.")
+    return CommandResult(f"{_listing(context, found)}\n{what}. /forget N and /edit N take these numbers.", paged=True)
 
 
 @command(

@@ -137,7 +137,8 @@ class CommandResult:
 
     A `question` is asked after the text is shown; yes calls `confirmed` for more text, else `declined` is said. `draft`
     is put into the next prompt, to be changed and sent; with `edit` the person's editor opens on it first. `turn`
-    prepares a turn to be answered now; `copy` goes to the clipboard.
+    prepares a turn to be answered now; `copy` goes to the clipboard. A `paged` text is shown a screenful at a time, its
+    last line below each.
     """
 
     text: str = ""
@@ -147,6 +148,7 @@ class CommandResult:
     draft: str = ""
     edit: bool = False
     copy: str = ""
+    paged: bool = False
     turn: "Callable[[], Turn] | None" = None
     leave: bool = False
 
