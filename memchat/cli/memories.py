@@ -60,6 +60,25 @@ Session = Annotated[
     str | None, typer.Option("--session", "-s", metavar="ID", help="Also what is known in this conversation alone.")
 ]
 AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Also what is known in single conversations alone.")]
+AsOf = Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")]
+Superseded = Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")]
+Order = Annotated[
+    Sort | None, typer.Option(metavar="ORDER", help="Order by created (usual), updated, since, category or text.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="List at most NUMBER memories.")]
+Expires = Annotated[str | None, typer.Option(metavar="WHEN", help="A date, or a time from now: 12h, 30d, 8w.")]
+ValidFrom = Annotated[str | None, typer.Option(metavar="DAY", help="Since when it is true.")]
+Standing = Annotated[
+    bool | None,
+    typer.Option("--standing/--no-standing", help="A wish for every answer, or none; else English ones are seen."),
+]
+Replaces = Annotated[
+    list[str] | None,
+    typer.Option("--replaces", metavar="ID", help="A memory whose place it takes; may be repeated."),
+]
+ForAgent = Annotated[
+    str | None, typer.Option("--agent", "-a", metavar="NAME", help="Keep it for everyone who talks to this agent.")
+]
 
 
 @app.command("list", cls=Command)
@@ -74,12 +93,10 @@ def list_(
     scope: InScope = None,
     since: Since = None,
     until: Until = None,
-    as_of: Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")] = None,
-    include_superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")] = False,
-    sort: Annotated[
-        Sort | None, typer.Option(metavar="ORDER", help="Order by created (usual), updated, since, category or text.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="List at most NUMBER memories.")] = None,
+    as_of: AsOf = None,
+    include_superseded: Superseded = False,
+    sort: Order = None,
+    limit: Limit = None,
     as_json: Json = False,
 ) -> Result:
     """List memories, the newest first.
@@ -180,22 +197,11 @@ def add(
     user: User = None,
     category: Annotated[str, typer.Option("--category", metavar="NAME", help="What it is about.")] = "other",
     meta: Meta = None,
-    expires: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="A date, or a time from now: 12h, 30d, 8w.")
-    ] = None,
-    valid_from: Annotated[str | None, typer.Option(metavar="DAY", help="Since when it is true.")] = None,
-    standing: Annotated[
-        bool | None,
-        typer.Option("--standing/--no-standing", help="A wish for every answer, or none; else English ones are seen."),
-    ] = None,
-    replaces: Annotated[
-        list[str] | None,
-        typer.Option("--replaces", metavar="ID", help="A memory whose place it takes; may be repeated."),
-    ] = None,
-    agent: Annotated[
-        str | None,
-        typer.Option("--agent", "-a", metavar="NAME", help="Keep it for everyone who talks to this agent."),
-    ] = None,
+    expires: Expires = None,
+    valid_from: ValidFrom = None,
+    standing: Standing = None,
+    replaces: Replaces = None,
+    agent: ForAgent = None,
     as_json: Json = False,
 ) -> Result:
     """Remember each text exactly as it is written.
@@ -226,9 +232,11 @@ def add(
         told = told if replaces else app.compare_told(told)
         short = {} if as_json else short_ids(app.store.memories.ids([owner]))
         lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
-        hint = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
-        notes = [hint] if any(one.similar for one in told) else []
+        notes = [_SIMILAR] if any(one.similar for one in told) else []
         return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
+
+
+_SIMILAR = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
 
 
 def _replaced(app: "App", ids: Sequence[str], owner: Owner) -> list[Memory]:
