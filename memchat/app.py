@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
     from memchat.chat.completions import CompletionTurn
     from memchat.chat.conversation import Conversation
+    from memchat.learning.forms import FormPolicy
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
     from memchat.learning.worker import LearningWorker
     from memchat.llm.embedders import EmbedderProvider
@@ -379,10 +380,19 @@ class App:
     def learning_context_over(self, store: Storage, extraction_model: str) -> "LearningContext":
         from memchat.learning.pipeline import LearningContext
 
+        forms = self.form_policy
         recall = self._recall(store, self.embedder_provider.patient_query_embedder)
         model = self.model(extraction_model)
         indexes = self.settings.any_excerpts
-        return LearningContext(store, model, self.embedder, recall, self._agent, indexes)
+        return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms)
+
+    @property
+    def form_policy(self) -> "FormPolicy":
+        """In which form a model is asked for memories."""
+        from memchat.learning.forms import FormPolicy
+        from memchat.llm.model_size import parameters_of
+
+        return FormPolicy(self.settings.extraction_form, parameters_of)
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""

@@ -41,6 +41,14 @@ class Thinking(StrEnum):
     HIDDEN = "hidden"
 
 
+class ExtractionForm(StrEnum):
+    """How the extraction model is asked: in full, in the compact form for small models, or as it turns out to need."""
+
+    AUTO = "auto"
+    FULL = "full"
+    COMPACT = "compact"
+
+
 @dataclass(frozen=True, slots=True)
 class AgentProfile:
     """How one agent behaves: `[agents.NAME]` in `config.toml`."""
@@ -72,6 +80,8 @@ class Settings:
     """The chat model as LiteLLM names it; chosen by the keys that are set where None."""
     extraction_model: str | None = None
     """The model that extracts memories; the provider's cheap one where None."""
+    extraction_form: ExtractionForm = ExtractionForm.AUTO
+    """The form in which the extraction model is asked; by its size and its answers where `auto`."""
     embedding_model: str | None = None
     """A LiteLLM embedding model; the built-in one where None."""
     system: str | None = None
@@ -171,6 +181,13 @@ def _thinking(value: object) -> Thinking:
         raise ValueError("it must be shown, folded or hidden") from None
 
 
+def _form(value: object) -> ExtractionForm:
+    try:
+        return ExtractionForm(str(value).strip().lower())
+    except ValueError:
+        raise ValueError("it must be auto, full or compact") from None
+
+
 def _count(least: int) -> Callable[[object], int]:
     def convert(value: object) -> int:
         try:
@@ -199,6 +216,7 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "agent": _text,
     "model": _text,
     "extraction_model": _text,
+    "extraction_form": _form,
     "embedding_model": _text,
     "system": _text,
     "instructions": _text,

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from memchat.config import ExtractionForm
 from memchat.core.protocols import Embedded, Embedder, LanguageModel, ModelRequest
 from memchat.core.types import (
     CATEGORIES,
@@ -24,8 +25,9 @@ from memchat.core.types import (
     Source,
 )
 from memchat.errors import BadReply, MemchatError, StoreError
-from memchat.learning import extraction, reconcile
+from memchat.learning import changes, compact, extraction, reconcile
 from memchat.learning.extraction import Exchange, Extraction
+from memchat.learning.forms import FormPolicy
 from memchat.recall.retriever import Retriever
 from memchat.text import embedding
 from memchat.text.own_words import own_words
@@ -68,7 +70,7 @@ class LearningContext:
     """What learning works with on one thread: the store's connection, the models, recall.
 
     `policy` gives what learning needs to know of an agent, by its name. With `indexes_messages` messages are made
-    findable as well.
+    findable as well. `forms` says in which form the model is asked.
     """
 
     store: "Storage"
@@ -77,6 +79,7 @@ class LearningContext:
     recall: Retriever
     policy: Callable[[str | None], AgentPolicy]
     indexes_messages: bool = False
+    forms: FormPolicy = field(default_factory=FormPolicy)
 
     def close(self) -> None:
         self.store.close()
@@ -118,7 +121,7 @@ def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
     if not exchange.user.strip():
         context.store.work.discard(work)
         return LearningResult()
-    found = extract(context.model, exchange)
+    found = extract_in_form(context, exchange)
     learning = reconcile.LearningSource(
         owner=session.owner,
         session_id=session.id,
@@ -170,6 +173,36 @@ def _clean(context: LearningContext) -> None:
         context.store.finish_erasures()
     except StoreError as error:
         log.warning("what was forgotten is not out of all files yet: %s", error.message)
+
+
+def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
+    """What `exchange` teaches, asked for in the form that suits the model.
+
+    A model whose answers in the full form cannot be used changes over to the compact one, from this exchange on.
+    """
+    model, outcomes = context.model, context.store.extraction_forms
+    if context.forms.choose(model.name, outcomes).compact:
+        return extract_compactly(model, exchange, context.embedder)
+    try:
+        found = extract(model, exchange)
+    except BadReply:
+        if not outcomes.note(model.name, usable=False) or context.forms.setting is not ExtractionForm.AUTO:
+            raise
+        return extract_compactly(model, exchange, context.embedder)
+    outcomes.note(model.name, usable=bool(_size(found)) or not found.parse_errors)
+    return found
+
+
+def extract_compactly(model: LanguageModel, exchange: Exchange, embedder: Embedder) -> Extraction:
+    """One short call, for lines of text; none where the message asks and thanks and tells nothing."""
+    forgets = reconcile.references_to_forget(exchange)
+    if not compact.is_worth_asking(exchange):
+        return Extraction(forget=forgets)
+    found = compact.read(model.complete(compact.request(exchange)).text, exchange)
+    if forgets:
+        quotes = {reference.quote for reference in forgets}
+        found = replace(found, facts=tuple(fact for fact in found.facts if fact.quote not in quotes))
+    return replace(changes.with_changes(found, exchange, embedder), forget=forgets)
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:

@@ -22,7 +22,8 @@ from memchat.core.types import (
 )
 from memchat.learning.evidence import QuotedMessage
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
-from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, reads_as_wish
+from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, reads_as_wish, units
+from memchat.text.normalize import sentences
 
 _ERASE = (
     r"forg[eo]t|delet|remov|eras|drop that|scrub|wipe|vergiss|vergess|lösch|streich|olvid|borr[ae]|elimin|oubli|efface"
@@ -153,6 +154,20 @@ def _asked_to_forget(
     if _ASKS_TO_FORGET.search(_ASKS_NO_FORGETTING.sub("", exchange.user)):
         return list(dict.fromkeys(known[mention.number].id for mention in mentioned)), []
     return [], [] if _ASKS_NO_FORGETTING.search(exchange.user) else mentioned
+
+
+def references_to_forget(exchange: Exchange) -> tuple[MemoryReference, ...]:
+    """The known memories that a sentence names, by half of their words, which asks to forget something."""
+    found = []
+    for sentence in sentences(exchange.user):
+        if not _ASKS_TO_FORGET.search(_ASKS_NO_FORGETTING.sub("", sentence)):
+            continue
+        says = mentions(sentence)
+        for number, memory in enumerate(exchange.known, 1):
+            wanted = units(memory.text)
+            if wanted and 2 * sum(map(says, wanted)) >= len(wanted):
+                found.append(MemoryReference(number, sentence))
+    return tuple(found)
 
 
 def _other_decisions(

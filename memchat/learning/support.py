@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from memchat.core.types import Role
@@ -131,6 +131,12 @@ class SupportCheck:
 def reads_as_wish(fact: Fact, quote: str) -> bool:
     """Whether a fact is put as a wish, so that it may stand among those about how to be answered."""
     return fact.category not in _NEVER_A_WISH and _LASTING.search(f"{quote}\n{fact.text}") is not None
+
+
+def mentions(text: str) -> Callable[[str], bool]:
+    """A test of a unit: whether `text` says it, inflected or not."""
+    vocabulary = _vocabulary((text,))
+    return lambda unit: _is_in(unit, vocabulary)
 
 
 def units(text: str) -> set[str]:

@@ -236,4 +236,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         END;
         """,
     ),
+    (
+        "how a model's answers turn out when it extracts",
+        """
+        CREATE TABLE extraction_forms (
+            model TEXT PRIMARY KEY,
+            unusable INTEGER NOT NULL
+        ) STRICT;
+        """,
+    ),
 )

@@ -9,6 +9,7 @@ from memchat.core.types import Applied, Decision, Forget, LearningJob
 from memchat.errors import StoreBusy
 from memchat.storage.conversations import ConversationRepository
 from memchat.storage.database import Database
+from memchat.storage.extraction_forms import ExtractionForms
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.job_queue import JobQueue
 from memchat.storage.memory_writer import MemoryRepository
@@ -52,6 +53,7 @@ class Store:
         self.work = JobQueue(self.database, clock)
         self.memories = MemoryRepository(self.database, clock, fingerprint)
         self.messages = MessageReader(self.database, clock, fingerprint)
+        self.extraction_forms = ExtractionForms(self.database)
         self.message_index = MessageIndex(self.database, fingerprint)
 
     @property
