@@ -12,6 +12,7 @@ from memchat.chat.compaction import Summary
 from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
+from memchat.llm.providers import OFFLINE
 from memchat.recall.excerpts import Excerpt
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
@@ -178,7 +179,10 @@ class Conversation:
         turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
 
     def _system(self, turn: "Turn") -> str:
-        persona, memories = prompt.Persona(self._style.system, self.remembers), [hit.memory for hit in turn.hits]
+        # The rules see by the block that memory is on.
+        offline = self.model.name == OFFLINE
+        persona = prompt.Persona(self._style.system, self.remembers, shows_empty_block=offline)
+        memories = [hit.memory for hit in turn.hits]
         system = prompt.system_prompt(persona, self._clock().astimezone(), memories, turn.wishes, turn.excerpts)
         return system if self.summary is None else f"{system}\n\n{prompt.EARLIER_IN_SHORT}\n{self.summary.text}"
 

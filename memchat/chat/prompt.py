@@ -47,6 +47,8 @@ class Persona:
 
     system: str | None = None
     remembers: bool = True
+    shows_empty_block: bool = False
+    """Whether the model is told that nothing was recalled; small models read that out as the answer."""
 
 
 def system_prompt(
@@ -56,11 +58,11 @@ def system_prompt(
     wishes: Sequence[Memory],
     excerpts: Sequence[Excerpt] = (),
 ) -> str:
-    """The system message; `now` is local. Without memory there is no block, and no word about one."""
+    """The system message; `now` is local. Where nothing is recalled there is no block, and no word about one."""
     parts = [persona.system or PERSONA, f"It is {now:%A, %d %B %Y, %H:%M}."]
     if wishes:
         parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))
-    if persona.remembers:
+    if persona.remembers and (memories or persona.shows_empty_block):
         parts.append(USE_OF_MEMORY + "\n\n" + render(memories, now.date()))
     if persona.remembers and excerpts:
         parts.append(USE_OF_EXCERPTS + "\n\n" + excerpt_block.render(excerpts))

@@ -104,13 +104,16 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
     view = build_filter(app, agent, all_sessions=True)
     current = store.memories.count(view)
     every = store.memories.count(replace(view, superseded=True))
+    extraction = settings.extraction_model or choice.extraction
+    form = app.form_policy.choose(extraction, store.extraction_forms)
     return {
         "home": str(settings.home),
         "user": settings.user,
         "model": {
             "name": choice.name,
             "reason": choice.reason,
-            "extraction": settings.extraction_model or choice.extraction,
+            "extraction": extraction,
+            "extraction_form": {"name": "compact" if form.compact else "full", "reason": form.reason},
         },
         "memories": {"current": current, "superseded": every - current},
         "sessions": len(sessions),
@@ -183,7 +186,7 @@ def _shown(data: dict[str, Any]) -> Iterator[Block]:
             ("home", data["home"]),
             ("user", data["user"]),
             ("model", f"{model['name']} ({model['reason']})"),
-            ("extraction", model["extraction"]),
+            ("extraction", _extraction(model)),
             ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
             ("conversations", str(data["sessions"])),
             ("messages", _messages(data["messages"])),
@@ -198,6 +201,11 @@ def _shown(data: dict[str, Any]) -> Iterator[Block]:
         yield Line("")
         yield Table(("NUMBER", "ATTEMPTS", "DUE", "WHY"), rows)
         yield Line("memchat status --retry learns from it now, --drop NUMBER gives it up.", "dim")
+
+
+def _extraction(model: dict[str, Any]) -> str:
+    form = model["extraction_form"]
+    return f"{model['extraction']}" + (f", compact form: {form['reason']}" if form["name"] == "compact" else "")
 
 
 def _written(value: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from memchat.core.protocols import Embedder
 from memchat.core.types import Memory, Scope
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
-from memchat.learning.support import mentions, units
+from memchat.learning.support import denies, mentions, units
 from memchat.recall.default_cues import default_cues
 
 CATEGORY_SENTENCES = {
@@ -25,9 +25,11 @@ CATEGORY_SENTENCES = {
 }
 _UNRELATED = ("User once saw a comet.", "User's neighbour paints fences.", "User's umbrella is blue.")
 """How near two sentences about a person are that have nothing to do with each other, in the embedder's own measure."""
-NEAR = 0.3
-"""The share of the way from unrelated to the same at which two facts may be about the same thing."""
-SAME = 0.6
+NEAR = 0.2
+"""The share of the way from unrelated to the same from which on two facts are about the same thing, if they share a
+word."""
+NEAR_OF_OTHER_WORDS = 0.3
+"""The same where they share none."""
 
 _CHANGES = re.compile(
     r"\b(?:now|just|anymore|any more|no longer|moved|mov(?:ed|ing)|switch\w*|chang\w*|start\w*|stopp\w*|quit"
@@ -55,6 +57,7 @@ _SINGLE = tuple(
     )
 )
 """What a person mostly has one of: a new one takes the place of the old."""
+_AMOUNTS = _SINGLE[3:5]
 _LONG_NUMBER = re.compile(r"\d{3,}")
 
 
@@ -87,6 +90,8 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
 
 def _says_the_same(known: str, new: str) -> bool:
     first, second = units(known), units(new)
+    if denies(known) != denies(new):
+        return False
     return bool(second) and all(map(mentions(known), second)) and len(first) <= len(second) + 1
 
 
@@ -101,14 +106,12 @@ def _replaced(fact: Fact, known: Sequence[Memory], nearness: Sequence[float]) ->
 
 def _takes_the_place(fact: Fact, memory: Memory, near: float) -> bool:
     old, new = set(_LONG_NUMBER.findall(memory.text)), set(_LONG_NUMBER.findall(fact.text))
-    if fact.standing != memory.standing or near < NEAR:
+    if fact.standing != memory.standing:
         return False
-    if old and new and any(form.search(memory.text) and form.search(fact.text) for form in _SINGLE[3:5]):
-        return True
-    if old and new:
+    if old and new and not any(form.search(memory.text) and form.search(fact.text) for form in _AMOUNTS):
         return bool(old & new) and near >= NEAR
-    if any(form.search(memory.text) and form.search(fact.text) for form in _SINGLE):
+    if not fact.standing and any(form.search(memory.text) and form.search(fact.text) for form in _SINGLE):
         return True
     changes = _CHANGES.search(f"{fact.quote} {fact.text}") is not None
     shared = any(map(mentions(memory.text), units(fact.text)))
-    return changes and near >= (NEAR if shared else SAME * 0.75)
+    return changes and near >= (NEAR if shared else NEAR_OF_OTHER_WORDS)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from memchat.learning.support import units
 from memchat.text.normalize import sentences
 
-_CLAUSE = re.compile(r"[,;:—–()]\s+|\s+-\s+|[、，；：]|\s+(?:so|but|also|aber|und|pero|y|mais|et|e)\s+")
+_CLAUSE = re.compile(r"[,;:—–()]\s+|\s+-\s+|[、，；：]|\s+(?:but|also|aber|und|pero|y|mais|et|e)\s+")
 _QUESTION = re.compile(r"[?？؟]\s*[\"'”»)]*\s*$")
 _SUPPOSED = re.compile(
     r"\b(?:what if|if (?:i|we|you)\b(?! (?:don|do not|am|have|remember))|suppose|imagine|hypothetically"

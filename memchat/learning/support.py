@@ -117,7 +117,8 @@ class SupportCheck:
     def restates(self, text: str) -> bool:
         """Whether the message itself says all that `text` does."""
         said = units(text)
-        return bool(said) and all(_is_in(unit, self._message) for unit in said)
+        same = denies(text) == denies(self._said)
+        return same and bool(said) and all(_is_in(unit, self._message) for unit in said)
 
     def _copies_the_reply(self, text: str) -> bool:
         plain = normalize(text)
@@ -137,6 +138,18 @@ def mentions(text: str) -> Callable[[str], bool]:
     """A test of a unit: whether `text` says it, inflected or not."""
     vocabulary = _vocabulary((text,))
     return lambda unit: _is_in(unit, vocabulary)
+
+
+_DENIAL = re.compile(
+    r"n['’]t\b|\b(?:no|not|never|none|without|nicht|kein\w*|nie|ohne|nunca|sin|pas|jamais|sans|non|mai|não|sem)\b"
+    r"|\b(?:нет|не)\b|ない|ません|不|没",
+    re.IGNORECASE,
+)
+
+
+def denies(text: str) -> bool:
+    """Whether `text` says that something is not so."""
+    return _DENIAL.search(text) is not None
 
 
 def units(text: str) -> set[str]:

@@ -376,7 +376,7 @@ def test_the_agent_and_the_models_own_words_teach_nothing_about_the_person(home:
     home.keep("User drinks green tea every morning.")
     say(home.conversation(ScriptedModel("You drink green tea every morning.")), "Which tea do I drink in the morning?")
     echo = {"text": "User loves green tea.", "quote": "You drink green tea every morning"}
-    context = home.context(ScriptedModel(facts(echo)))
+    context = home.context(ScriptedModel(facts(echo), facts()))
     work = context.store.work.claim("al")
     assert work is not None
     assert learn(context, work).applied == ()

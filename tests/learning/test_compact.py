@@ -1,0 +1,241 @@
+"""The compact form: lines of a small model, and what rules of ours make of them."""
+
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memchat.config import ExtractionForm
+from memchat.core.types import Memory, Owner, Scope
+from memchat.errors import BadReply
+from memchat.learning import compact
+from memchat.learning.changes import with_changes
+from memchat.learning.clauses import is_wish, telling_clauses
+from memchat.learning.extraction import Exchange
+from memchat.learning.forms import FormPolicy
+from memchat.learning.pipeline import LearningResult, extract_compactly, learn
+from memchat.learning.reconcile import EvidenceGate
+from memchat.llm.builtin_embedder import BuiltinEmbedder
+from memchat.llm.model_size import parameters_of
+from memchat.llm.wordpieces import EnglishWordPieces
+from memchat.storage.extraction_forms import MAX_UNUSABLE
+from tests.learning.harness import Home, ScriptedModel
+
+NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
+EMBEDDER = BuiltinEmbedder()
+
+
+def heard(said: str, *known: str) -> Exchange:
+    memories = [
+        Memory(f"id-{n}", Owner.user("al"), text, Scope.USER, "other", NOON, NOON) for n, text in enumerate(known)
+    ]
+    return Exchange(date(2026, 6, 3), said, known=memories)
+
+
+def noted(answer: str, said: str) -> list[tuple[str, str]]:
+    return [(fact.text, fact.quote) for fact in compact.read(answer, heard(said)).facts]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Generator[Home]:
+    with Home(tmp_path) as opened:
+        yield opened
+
+
+def test_the_prompt_is_short() -> None:
+    """Examples and all, in word pieces, which are a little smaller than the tokens of small models."""
+    messages = compact.request(heard("")).messages
+    (pieces, *_) = EnglishWordPieces().pieces([" ".join(message.content for message in messages)])
+    assert len(pieces) <= 350
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "User keeps bees.\nUser lives in Graz.",
+        "- User keeps bees. User lives in Graz.",
+        "1. User keeps bees.\n\n2. User lives in Graz.",
+    ],
+)
+def test_each_sentence_is_a_fact_with_the_words_that_bear_it(answer: str) -> None:
+    """In whatever kind of list they come."""
+    said = "Hello there! I live in Graz. On weekends I keep bees."
+    assert noted(answer, said) == [
+        ("User keeps bees.", "On weekends I keep bees."),
+        ("User lives in Graz.", "I live in Graz."),
+    ]
+
+
+NOT_NOTED = [
+    ("User is a nurse.\nUser has two cats, Pip and Bo.", "I live in Graz."),
+    ("The capital of Austria is Vienna.", "I live in Graz. What's the capital of Austria?"),
+    ("Yes, User's knee hurts after running.", "Is it normal that a knee hurts after running?"),
+    ("User moved to Rome.", "If I moved to Rome, I'd be happy"),
+    ("User is so tired.", "I'm so tired today"),
+    ("User writes a poem about bees.", "Write a poem about bees."),
+    ("none", "I live in Graz."),
+    ("User lives in Graz?", "I live in Graz."),
+    ("", "I live in Graz."),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), NOT_NOTED)
+def test_examples_answers_and_passing_things_are_not_noted(answer: str, said: str) -> None:
+    """What the message does not tell as lasting stays out, whatever the model writes."""
+    assert noted(answer, said) == []
+
+
+WISHES = [
+    ("please keep your answers short from now on", True),
+    ("Always reply in Welsh.", True),
+    ("Call me Kit", True),
+    ("Antworte mir ab jetzt immer auf Deutsch", True),
+    ("Tutéame, por favor", True),
+    ("I never eat fish", False),
+    ("My boss always answers late", False),
+    ("keep it short", False),
+    ("I always use the tram", False),
+]
+
+
+@pytest.mark.parametrize(("said", "wish"), WISHES)
+def test_a_lasting_wish_is_told_from_a_habit_and_from_a_task(said: str, wish: bool) -> None:
+    """By its own words: how to answer, and for good."""
+    assert is_wish(said) is wish
+
+
+def test_a_wish_is_kept_also_where_the_model_takes_it_for_a_task() -> None:
+    """In the person's own words."""
+    (fact,) = compact.read("none", heard("Hi! Please keep your answers short from now on.")).facts
+    assert fact.standing
+    assert fact.text == fact.quote == "Please keep your answers short from now on."
+
+
+def test_of_a_question_only_what_precedes_it_tells_something() -> None:
+    """ "I don't eat gluten anymore, so which pasta should I get?" """
+    assert list(telling_clauses("I don't eat gluten anymore, so which pasta fits?")) == ["I don't eat gluten anymore"]
+    assert list(telling_clauses("Which pasta fits?")) == []
+
+
+def test_a_message_that_tells_nothing_costs_no_call() -> None:
+    """Questions and tasks are not worth a small model's time."""
+    model = ScriptedModel()
+    assert extract_compactly(model, heard("Can you suggest a restaurant near me?"), EMBEDDER).facts == ()
+    assert model.asked == []
+
+
+REPLACED = [
+    ("User moved to Graz.", "I just moved to Graz", "User lives in Linz.", True),
+    ("User's order #4821 arrived today.", "Order #4821 arrived today", "User's order #4821 has not arrived.", True),
+    ("User's order #4822 arrived today.", "Order #4822 arrived today", "User's order #4821 has not arrived.", False),
+    ("User's budget is 700 euros.", "my budget is 700 euros now", "User's budget is 500 euros.", True),
+    ("User has a cat.", "I have a cat", "User has a dog.", False),
+    ("User moved to Graz.", "I just moved to Graz", "User is allergic to nuts.", False),
+]
+
+
+@pytest.mark.parametrize(("text", "said", "known", "replaced"), REPLACED)
+def test_rules_say_what_a_fact_replaces(text: str, said: str, known: str, replaced: bool) -> None:
+    """By meaning, by shared numbers, and by words of change."""
+    exchange = heard(said, known)
+    (fact,) = with_changes(compact.read(text, exchange), exchange, EMBEDDER).facts
+    assert fact.replaces == ((1,) if replaced else ())
+
+
+def test_what_is_known_is_confirmed_and_not_added() -> None:
+    """The same words again, in another order."""
+    exchange = heard("As I said, in Graz I live", "User lives in Graz.")
+    found = with_changes(compact.read("User lives in Graz.", exchange), exchange, EMBEDDER)
+    assert found.facts == ()
+    assert [mention.number for mention in found.confirmed] == [1]
+
+
+def test_what_a_person_asks_to_forget_is_named_without_the_model(home: Home) -> None:
+    """And is not learned again from the same sentence."""
+    home.keep("User likes jazz.", "User lives in Graz.")
+    home.say("Please forget that I like jazz.")
+    assert learn_next(home, ScriptedModel("User likes jazz."), ExtractionForm.COMPACT).error is None
+    assert home.texts() == ["User lives in Graz."]
+
+
+OWN = ["Porto", "vegan", "sister", "Ana", "guitar", "plays", "nurse"]
+FOREIGN = ["Berlin", "Zoltan", "opera", "diabetes", "yacht", "User", "User's", "is", "has", "in", ".", "\n", "none"]
+
+
+@given(st.lists(st.sampled_from(OWN), min_size=1, max_size=6), st.lists(st.sampled_from([*OWN, *FOREIGN]), max_size=12))
+def test_no_line_gets_in_that_the_message_does_not_bear(said: list[str], answer: list[str]) -> None:
+    """Every fact passes the gate, and its quote is the person's."""
+    exchange = heard(" ".join(said))
+    for fact in compact.read(" ".join(answer), exchange).facts:
+        assert fact.quote in exchange.user
+        assert EvidenceGate(exchange).quote_of(fact) is not None
+        assert not {"Berlin", "Zoltan"} & set(fact.text.replace(".", "").split())
+
+
+# Which form.
+
+
+def learn_next(home: Home, model: ScriptedModel, form: ExtractionForm = ExtractionForm.AUTO) -> LearningResult:
+    context = replace(home.context(model), forms=FormPolicy(form))
+    try:
+        work = context.store.work.claim("al")
+        assert work is not None
+        return learn(context, work)
+    finally:
+        context.close()
+
+
+def test_a_model_changes_over_after_unusable_answers_and_stays_there(home: Home) -> None:
+    """Which is remembered for that model, and loses nothing of what was said."""
+    for _ in range(MAX_UNUSABLE - 1):
+        home.say("I live in Graz.")
+        assert learn_next(home, ScriptedModel("I see.", "I see.")).error is not None
+        home.clock.forward(minutes=5)
+    changed = learn_next(home, ScriptedModel("I see.", "I see.", "User lives in Graz."))
+    assert changed.error is None
+    assert home.texts() == ["User lives in Graz."]
+    home.say("I keep bees.")
+    model = ScriptedModel("User keeps bees.")
+    learn_next(home, model)
+    assert model.asked[0].schema is None
+    assert home.texts() == ["User lives in Graz.", "User keeps bees."]
+    choice = FormPolicy().choose(model.name, home.store.extraction_forms)
+    assert (choice.compact, choice.reason) == (True, "its answers in the full form could not be used")
+    assert not FormPolicy().choose("another/model", home.store.extraction_forms).compact
+
+
+def test_a_setting_decides_before_everything_else(home: Home) -> None:
+    """Full stays full, however the answers turn out."""
+    for _ in range(MAX_UNUSABLE + 1):
+        home.say("I live in Graz.")
+        assert isinstance(learn_next(home, ScriptedModel("no", "no"), ExtractionForm.FULL).cause, BadReply)
+        home.clock.forward(hours=1)
+    policy = FormPolicy(ExtractionForm.COMPACT, lambda model: 70.0)
+    assert policy.choose("big/model", home.store.extraction_forms).compact
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("ollama_chat/qwen2.5:1.5b", 1.5),
+        ("ollama_chat/gemma3:270m", 0.27),
+        ("openai/Qwen2.5-7B-Instruct-1M", 7.0),
+        ("openai/gpt-4o-mini", None),
+        ("openai/mixtral-8x7b", None),
+        ("openai/llama-3.2-3b-instruct", 3.0),
+    ],
+)
+def test_a_name_may_say_how_large_a_model_is(name: str, size: float | None) -> None:
+    """In billions of parameters."""
+    assert parameters_of(name) == size
+
+
+@pytest.mark.parametrize(("size", "small"), [(1.5, True), (3.9, True), (7.0, False), (None, False)])
+def test_a_small_model_is_asked_in_the_compact_form(home: Home, size: float | None, small: bool) -> None:
+    """Below some four billion parameters."""
+    policy = FormPolicy(parameters=lambda model: size)
+    assert policy.choose("x", home.store.extraction_forms).compact is small
