@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from memchat.config import ExtractionForm
 
 if TYPE_CHECKING:
-    from memchat.storage.extraction_forms import ExtractionForms
+    from memchat.storage.protocols import FormOutcomes
 
 SMALL = 4.0
 """In billions of parameters: below, a model copies the full form rather than fills it."""
@@ -28,7 +28,7 @@ class FormPolicy:
     setting: ExtractionForm = ExtractionForm.AUTO
     parameters: Callable[[str], float | None] = lambda model: None
 
-    def choose(self, model: str, outcomes: "ExtractionForms") -> FormChoice:
+    def choose(self, model: str, outcomes: "FormOutcomes") -> FormChoice:
         """By setting, by how the model's answers turned out, by its size; in this order."""
         if self.setting is not ExtractionForm.AUTO:
             return FormChoice(self.setting is ExtractionForm.COMPACT, "chosen by setting")

@@ -12,7 +12,10 @@ from memchat.text.normalize import STOP_WORDS, is_unspaced, normalize, words
 
 ABOUT_THE_PERSON = re.compile(
     r"(?:the )?user(?:['’]s)?\b|(?:der|die|des|dem) nutzer\w*|nutzer|(?:el|la|del|al) usuari[oa]|usuari[oa]"
-    r"|(?:de )?l['’]utilisat\w+|l['’]utente|(?:o|a|do|da) usuári[oa]|de gebruiker|ユーザー?|用户|使用者|사용자",
+    r"|(?:de )?l['’]utilisat\w+|l['’]utente|(?:o|a|do|da) usuári[oa]|de gebruiker"
+    r"|пользовател\w*|користувач\w*|kullanıcı\w*|użytkowni\w*|uživatel\w*|användaren|brugeren|brukeren|käyttäjä\w*"
+    r"|felhasználó\w*|utilizator\w*|người dùng|pengguna|χρήστ\w*|المستخدم|המשתמש\w*|उपयोगकर्ता|ผู้ใช้"
+    r"|ユーザー?|用户|使用者|사용자",
     re.IGNORECASE,
 )
 MAX_LINE_OF_REPLY = 4
@@ -211,15 +214,14 @@ def _shares_stem(word: str, other: str) -> bool:
 
 
 def _names(text: str) -> set[str]:
-    """Words with a capital that do not begin a sentence; none in German, where every noun has one."""
+    """What is written with a capital; nothing in German, where every noun is."""
     if _GERMAN.search(text):
         return set()
     return {unit for word in _capitalized(text) for unit in units(word)}
 
 
 def _capitalized(text: str) -> list[str]:
-    inner = re.findall(r"(?<=[^.!?:\s] )([^\W\d_]\w*)", ABOUT_THE_PERSON.sub("User", text))
-    return [word for word in inner if word[0].isupper()]
+    return [word for word in re.findall(r"(?<!\w)[^\W\d_]\w*", ABOUT_THE_PERSON.sub("user", text)) if word[0].isupper()]
 
 
 @cache

@@ -327,6 +327,14 @@ class MessageIndexing(Protocol):
     def index_next(self, user: str | None, embedder: Embedder, limit: int = 16) -> int: ...
 
 
+class FormOutcomes(Protocol):
+    """How a model's answers turn out in the full form of extraction, by the model's name."""
+
+    def prefers_compact(self, model: str) -> bool: ...
+    def note(self, model: str, *, usable: bool) -> bool:
+        """Count one answer; whether `model` has just changed over to the compact form by it."""
+
+
 class Transfer(Protocol):
     """Memories out of a store with their whole history, and back into one without a difference."""
 
@@ -351,6 +359,8 @@ class Storage(Erasure, Protocol):
     def messages(self) -> MessageStore: ...
     @property
     def message_index(self) -> MessageIndexing: ...
+    @property
+    def extraction_forms(self) -> FormOutcomes: ...
     @property
     def vectors(self) -> Vectors: ...
     @property
