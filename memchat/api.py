@@ -12,9 +12,9 @@ It is the same engine as in the terminal, on the same store: what one learns the
 import logging
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
@@ -143,6 +143,15 @@ class Memory:
     def ready(self) -> bool:
         """Whether what `warm_up` began to load is there."""
         return self._app.warm
+
+    def connection(self) -> AbstractContextManager[_Connection]:
+        """A connection to the store for the calling thread, for the servers of this package."""
+        return self._place()
+
+    @property
+    def today(self) -> date:
+        """The present day, local."""
+        return self._app.clock().astimezone().date()
 
     @property
     def model(self) -> str:

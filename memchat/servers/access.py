@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memchat.errors import traceback_without_message
-from memchat.servers.answers import Json, failure
+from memchat.servers.answers import failure
+from memchat.servers.page.session import FREE, LOGIN, PageSession, is_page
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,11 @@ class AccessMiddleware:
     unless `everybody` is served: a page whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
     """
 
-    def __init__(self, app: ASGIApp, key: str | None, *, everybody: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, key: str | None, *, everybody: bool = False, page: PageSession | None = None
+    ) -> None:
         self._app = app
+        self._page = page
         self._key = None if key is None else key.encode()
         self._any_name = everybody or key is not None
 
@@ -50,7 +55,7 @@ class AccessMiddleware:
         except Exception as error:
             log.error("%s", traceback_without_message(error))
 
-    def _refusal(self, scope: Scope) -> Json | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if "transfer-encoding" in headers and "content-length" in headers:
             return failure(scope, 400, "The request names two lengths of its body.", headers={"Connection": "close"})
@@ -61,11 +66,18 @@ class AccessMiddleware:
         if _is_cross_origin(headers):
             return failure(scope, 403, "This server does not answer web pages of another origin.")
         if self._key is not None and scope["path"] not in HEALTH and not self._has_key(headers):
+            if self._page is not None and is_page(scope["path"]):
+                return self._without_cookie(scope, headers)
             hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
             return failure(scope, 401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
         if _repeats(scope["query_string"]):
             return failure(scope, 400, "A name stands twice in the query.", "Give each one once.")
         return None
+
+    def _without_cookie(self, scope: Scope, headers: Headers) -> Response | None:
+        """Where a browser without the page's cookie is sent: to where it can give the key."""
+        admitted = self._page is not None and self._page.admits(headers.get("cookie", ""))
+        return None if admitted or scope["path"] in FREE else RedirectResponse(LOGIN, 303)
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -39,6 +39,8 @@ from memchat.servers.bodies import (
 from memchat.servers.failures import BUG, add_handlers
 from memchat.servers.model_calls import ModelCalls
 from memchat.servers.openai import add_openai_routes
+from memchat.servers.page.routes import Page
+from memchat.servers.page.session import PageSession
 from memchat.servers.platform import add_platform_routes
 from memchat.servers.streaming import Events, Relay, event, event_stream
 from memchat.servers.strict_json import StrictRoute
@@ -84,8 +86,10 @@ def create_app(memory: Memory, key: str | None = None, *, everybody: bool = Fals
     _add_memories(api, memory)
     add_openai_routes(api, memory, calls)
     add_platform_routes(api, memory, calls)
+    page = PageSession(key)
+    Page(memory, page).add_to(api)
     add_handlers(api)
-    return AccessMiddleware(api, key, everybody=everybody)
+    return AccessMiddleware(api, key, everybody=everybody, page=page)
 
 
 def _add_health(api: FastAPI, memory: Memory) -> None:

@@ -1,0 +1,203 @@
+"""The page's routes: views are GET, every change is a form that brings the token and is answered with a redirect."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from fastapi import FastAPI
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from memchat.api import Memory
+from memchat.config import MemoryMode
+from memchat.core.types import CATEGORIES
+from memchat.errors import MemchatError
+from memchat.servers.failures import status_of
+from memchat.servers.page.session import COOKIE, LOGIN, STYLE, PageSession
+from memchat.servers.page.views import Views
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+
+TOO_OLD = "This form is too old. Go back and reload the page."
+
+View = Callable[[Request, Views], Response]
+Form = dict[str, str]
+
+
+class Page:
+    """The page over one memory."""
+
+    def __init__(self, memory: Memory, session: PageSession) -> None:
+        self._memory = memory
+        self._session = session
+        loader = PackageLoader("memchat.servers.page")
+        self._templates = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True)
+        self._style = files("memchat.servers.page").joinpath("templates/style.css").read_text("utf-8")
+
+    def add_to(self, api: FastAPI) -> None:
+        """Serve all views and forms. They are in no OpenAPI document."""
+        views: dict[str, View] = {
+            "/": self._list,
+            "/page/memory/{id}": lambda request, views: self._detail(request, views, "memory.html"),
+            "/page/memory/{id}/forget": lambda request, views: self._detail(request, views, "forget.html"),
+            "/page/conversations": lambda request, views: self._html(
+                request, "conversations.html", views.conversations()
+            ),
+            "/page/conversation/{id}": self._conversation,
+            "/page/timeline": lambda request, views: self._html(request, "timeline.html", views.timeline()),
+            "/page/export": self._export,
+            "/page/statistics": lambda request, views: self._html(request, "statistics.html", views.statistics()),
+        }
+        for path, view in views.items():
+            api.router.routes.append(Route(path, self._viewed(view), methods=["GET"]))
+        forms = {
+            "/page/add": self._add,
+            "/page/memory/{id}/edit": self._edit,
+            "/page/memory/{id}/undo": self._undo,
+            "/page/memory/{id}/forget": self._forget,
+            "/page/conversation/{id}/private": self._private,
+        }
+        for path, change in forms.items():
+            api.router.routes.append(Route(path, self._changed(change), methods=["POST"]))
+        api.router.routes.append(Route(LOGIN, self._login, methods=["GET", "POST"]))
+        api.router.routes.append(Route(STYLE, self._styled, methods=["GET"]))
+
+    # Around every view.
+
+    def _viewed(self, view: View) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return await run_in_threadpool(self._guarded, request, lambda: view(request, self._views(request)))
+
+        return endpoint
+
+    def _changed(self, change: Callable[[Request, Views, Form], str]) -> Callable[[Request], Any]:
+        """A form's endpoint: `change` does it and says where to go."""
+
+        async def endpoint(request: Request) -> Response:
+            form = await _form(request)
+
+            def act() -> Response:
+                if not self._session.is_token(form.get("token", "")):
+                    return self._html(
+                        request, "failure.html", {"message": "This form is too old. Go back and reload."}, 403
+                    )
+                there = change(request, self._views(request), form)
+                return RedirectResponse(self._link(request, there), 303, HEADERS)
+
+            return await run_in_threadpool(self._guarded, request, act)
+
+        return endpoint
+
+    def _guarded(self, request: Request, answer: Callable[[], Response]) -> Response:
+        try:
+            return answer()
+        except MemchatError as error:
+            message = " ".join(filter(None, (error.message, error.hint)))
+            return self._html(request, "failure.html", {"message": message}, status_of(error))
+
+    def _views(self, request: Request) -> Views:
+        return Views(self._memory, self._user(request))
+
+    def _user(self, request: Request) -> str:
+        return request.query_params.get("user") or self._memory.settings.user
+
+    def _link(self, request: Request, path: str) -> str:
+        """`path` for the person who is looked at."""
+        user = self._user(request)
+        if user == self._memory.settings.user:
+            return path
+        return f"{path}{'&' if '?' in path else '?'}{urlencode({'user': user})}"
+
+    def _html(self, request: Request, name: str, data: dict[str, Any], status: int = 200) -> HTMLResponse:
+        users = [row["name"] for row in self._memory.entities() if row["type"] == "user"] if status == 200 else []
+        user = self._user(request)
+        text = self._templates.get_template(name).render(
+            **data,
+            user=user,
+            users=sorted({*users, user}),
+            token=self._session.token,
+            categories=CATEGORIES,
+            mode=self._memory.settings.memory,
+            modes=MemoryMode,
+            link=lambda path: self._link(request, path),
+            path=lambda part: quote(part, safe=""),
+        )
+        return HTMLResponse(text, status, HEADERS)
+
+    # Views.
+
+    def _list(self, request: Request, views: Views) -> Response:
+        given = request.query_params
+        page = given.get("page", "1")
+        number = int(page) if page.isdecimal() and 0 < int(page) < 1_000_000 else 1
+        data = views.listing(given.get("q", "").strip(), given.get("category", ""), number)
+        return self._html(request, "memories.html", data)
+
+    def _detail(self, request: Request, views: Views, template: str) -> Response:
+        return self._html(request, template, views.detail(request.path_params["id"]))
+
+    def _conversations(self, request: Request, views: Views) -> Response:
+        return self._html(request, "conversations.html", views.conversations())
+
+    def _conversation(self, request: Request, views: Views) -> Response:
+        return self._html(request, "conversation.html", views.conversation(request.path_params["id"]))
+
+    def _export(self, request: Request, views: Views) -> Response:
+        headers = {**HEADERS, "Content-Disposition": "attachment; filename=memories.jsonl"}
+        return Response(views.export(), media_type="application/jsonl", headers=headers)
+
+    # Changes.
+
+    def _add(self, request: Request, views: Views, form: Form) -> str:
+        with self._memory.connection() as place:
+            memory = place.curator.add(form.get("text", ""), views.owner)
+        return f"/page/memory/{memory.id}"
+
+    def _edit(self, request: Request, views: Views, form: Form) -> str:
+        with self._memory.connection() as place:
+            memory = place.curator.edit(views.own(place.store, request.path_params["id"]), form.get("text", ""))
+        return f"/page/memory/{memory.id}"
+
+    def _undo(self, request: Request, views: Views, form: Form) -> str:
+        with self._memory.connection() as place:
+            memory = place.curator.undo(views.own(place.store, request.path_params["id"]))
+        return f"/page/memory/{memory.id}"
+
+    def _forget(self, request: Request, views: Views, form: Form) -> str:
+        with self._memory.connection() as place:
+            memory = views.own(place.store, request.path_params["id"])
+        self._memory.delete(memory.id)
+        return "/"
+
+    def _private(self, request: Request, views: Views, form: Form) -> str:
+        with self._memory.connection() as place:
+            session = views.own_session(place.store, request.path_params["id"])
+            place.store.transcripts.set_private(session, form.get("private") == "on")
+        return f"/page/conversation/{quote(session.id, safe='')}"
+
+    # Coming in.
+
+    async def _login(self, request: Request) -> Response:
+        if request.method == "GET":
+            return HTMLResponse(self._templates.get_template("login.html").render(wrong=False), headers=HEADERS)
+        if not self._session.is_key((await _form(request)).get("key", "")):
+            return HTMLResponse(self._templates.get_template("login.html").render(wrong=True), 401, HEADERS)
+        answer = RedirectResponse("/", 303, HEADERS)
+        secure = request.headers.get("x-forwarded-proto") == "https"
+        answer.set_cookie(COOKIE, self._session.cookie, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    async def _styled(self, request: Request) -> Response:
+        return Response(self._style, media_type="text/css")
+
+
+async def _form(request: Request) -> Form:
+    """The fields of a form, as browsers send it."""
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))

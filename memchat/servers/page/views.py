@@ -1,0 +1,152 @@
+"""What each view of the page shows, read from the store."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from memchat.api import Memory
+from memchat.core.protocols import MemoryFilter
+from memchat.core.types import CATEGORIES, Owner, Session
+from memchat.core.types import Memory as Kept
+from memchat.errors import NotFound
+from memchat.recall.memory_block import caveats
+from memchat.recall.retriever import Query
+from memchat.storage.serialization import record_json
+
+if TYPE_CHECKING:
+    from memchat.storage.protocols import Storage
+
+PAGE_SIZE = 50
+FOUND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The views of one person's memories."""
+
+    memory: Memory
+    user: str
+
+    @property
+    def owner(self) -> Owner:
+        return Owner.user(self.user)
+
+    def listing(self, query: str, category: str, page: int) -> dict[str, Any]:
+        """The memories of a page, or those that a search finds."""
+        view = MemoryFilter((self.owner,), all_sessions=True)
+        if category in CATEGORIES:
+            view = replace(view, categories=(category,))
+        with self.memory.connection() as place:
+            if query:
+                hits = place.recall(tokens=10_000_000).search(Query(query, view, top_k=FOUND))
+                kept, total = [hit.memory for hit in hits], len(hits)
+            else:
+                kept = place.store.memories.memories(view, PAGE_SIZE, (page - 1) * PAGE_SIZE)
+                total = place.store.memories.count(view)
+        pages = 1 if query else -(-total // PAGE_SIZE)
+        rows = [self.row(memory) for memory in kept]
+        return {"rows": rows, "total": total, "query": query, "category": category, "page": page, "pages": pages}
+
+    def detail(self, memory_id: str) -> dict[str, Any]:
+        """A memory with where it comes from, what it replaced, and what happened to it."""
+        with self.memory.connection() as place:
+            memory = self.own(place.store, memory_id)
+            former = [place.store.memories.get(one) for one in memory.supersedes]
+            successor = place.store.memories.get(memory.superseded_by) if memory.superseded_by else None
+            changes = place.store.memories.history(memory)
+            session, message = _origin(place.store, memory, self.user)
+            versions = place.store.memories.count_versions([memory.id])
+        return {
+            "row": self.row(memory),
+            "former": [self.row(one) for one in former if one is not None],
+            "successor": None if successor is None else self.row(successor),
+            "changes": changes,
+            "session": session,
+            "message": message,
+            "quote": memory.evidence.quote if memory.evidence else "",
+            "versions": versions,
+        }
+
+    def conversations(self) -> dict[str, Any]:
+        with self.memory.connection() as place:
+            return {"sessions": place.store.transcripts.sessions(self.user)}
+
+    def conversation(self, session_id: str) -> dict[str, Any]:
+        """A conversation, each message with what was learned from it."""
+        with self.memory.connection() as place:
+            session = self.own_session(place.store, session_id)
+            said = place.store.transcripts.messages(session.id)
+            learned = {one.id: place.store.memories.learned_from(one.id) for one in said}
+        messages = [(one, [self.row(memory) for memory in learned[one.id]]) for one in said]
+        return {"session": session, "messages": messages}
+
+    def timeline(self) -> dict[str, Any]:
+        """The memories by the month since when they are true, the latest first."""
+        months: dict[str, list[dict[str, Any]]] = {}
+        for row in sorted(self._every(), key=lambda row: str(row["since"]), reverse=True):
+            months.setdefault(str(row["since"])[:7], []).append(row)
+        return {"months": months}
+
+    def statistics(self) -> dict[str, Any]:
+        rows = self._every()
+        with self.memory.connection() as place:
+            sessions = place.store.transcripts.sessions(self.user)
+            waiting = len(place.store.work.pending(self.user))
+        return {
+            "total": len(rows),
+            "by_category": Counter(row["category"] for row in rows).most_common(),
+            "sources": Counter(row["source"] for row in rows).most_common(),
+            "sessions": len(sessions),
+            "messages": sum(session.messages for session in sessions),
+            "waiting": waiting,
+        }
+
+    def export(self) -> str:
+        """All memories with their versions and history, as `memchat memories import` reads them."""
+        everything = MemoryFilter((self.owner,), all_sessions=True, superseded=True, expired=True)
+        with self.memory.connection() as place:
+            records = place.store.transfer.export(everything)
+        return "".join(f"{json.dumps(record_json(record))}\n" for record in records)
+
+    def own(self, store: "Storage", memory_id: str) -> Kept:
+        """The person's memory under that id. Nobody else's is found."""
+        memory = store.memories.get(memory_id)
+        if memory is None or memory.owner != self.owner:
+            raise NotFound("There is no such memory.")
+        return memory
+
+    def own_session(self, store: "Storage", session_id: str) -> Session:
+        session = store.transcripts.session(session_id)
+        if session is None or session.user != self.user:
+            raise NotFound("There is no such conversation.")
+        return session
+
+    def row(self, memory: Kept) -> dict[str, Any]:
+        """A memory as templates show it."""
+        today = self.memory.today
+        return {
+            "id": memory.id,
+            "text": memory.text,
+            "category": memory.category,
+            "since": memory.valid_from or memory.created_at.date(),
+            "note": ", ".join(caveats(memory, today)),
+            "source": str(memory.source),
+            "superseded": memory.superseded,
+        }
+
+    def _every(self) -> list[dict[str, Any]]:
+        with self.memory.connection() as place:
+            return [
+                self.row(one) for one in place.store.memories.memories(MemoryFilter((self.owner,), all_sessions=True))
+            ]
+
+
+def _origin(store: "Storage", memory: Kept, user: str) -> tuple[Session | None, Any]:
+    """The conversation and the message that a memory comes from, as far as they are the person's and still there."""
+    if memory.evidence is None:
+        return None, None
+    session = store.transcripts.session(memory.evidence.session_id)
+    if session is None or session.user != user:
+        return None, None
+    return session, store.transcripts.message(memory.evidence.message_id)
