@@ -33,6 +33,18 @@ class ErasurePlan:
     notes: Sequence[str] = ()
 
 
+Everything = Annotated[
+    bool,
+    typer.Option("--all", help="Everything of the user, conversations too; with a filter, the memories it names."),
+]
+Shared = Annotated[
+    bool, typer.Option("--shared", help="With --agent: also the agent's own memories, which all its users share.")
+]
+KeepSource = Annotated[
+    bool, typer.Option("--keep-source", help="Leave the quoted words in the conversations they come from.")
+]
+
+
 def forget(
     ids: Annotated[
         list[str] | None,
@@ -40,20 +52,13 @@ def forget(
     ] = None,
     *,
     query: Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="What a search finds.")] = None,
-    everything: Annotated[
-        bool,
-        typer.Option("--all", help="Everything of the user, conversations too; with a filter, the memories it names."),
-    ] = False,
+    everything: Everything = False,
     user: User = None,
     agent: LearnedWith = None,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="With --agent: also the agent's own memories, which all its users share.")
-    ] = False,
+    shared: Shared = False,
     where: Where = None,
     category: Category = None,
-    keep_source: Annotated[
-        bool, typer.Option("--keep-source", help="Leave the quoted words in the conversations they come from.")
-    ] = False,
+    keep_source: KeepSource = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -63,12 +68,11 @@ def forget(
     Counts first, and asks. Afterwards every file is searched for what was erased; the exit code is 1 if any is left.
     Memories of an agent itself go only with --shared, or by their ids.
     """
+    help_ = "memchat forget --help says more."
     if sum((bool(ids), query is not None, everything)) != 1:
-        raise UsageError(
-            "Name what to forget: ids, --query or --all, one of them.", hint="memchat forget --help says more."
-        )
+        raise UsageError("Name what to forget: ids, --query or --all, one of them.", hint=help_)
     if shared and (agent is None or ids):
-        raise UsageError("--shared goes with --agent and --query or --all.", hint="memchat forget --help says more.")
+        raise UsageError("--shared goes with --agent and --query or --all.", hint=help_)
     with open_app(user) as app:
         if everything and not (agent or where or category):
             plan = _person(app)

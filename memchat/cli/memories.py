@@ -40,6 +40,7 @@ from memchat.cli.options import (
     within,
 )
 from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_note
+from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import UsageError
 from memchat.repl.notifications import remember_lines
@@ -50,6 +51,7 @@ from memchat.text.decoding import decode_text
 
 if TYPE_CHECKING:
     from memchat.app import App
+    from memchat.memories.remember import RememberResult
     from memchat.recall.retriever import Hit
 
 app = group("memories", "What is remembered: list, search, correct, export, forget.")
@@ -114,16 +116,16 @@ def list_(
             )
         found = list(memories.listed(view, limit, sort or Sort.CREATED))
         notes = [] if found else [f"No memories of {app.settings.user} here."]
-        elsewhere = replace(view, all_sessions=True, scope=Scope.SESSION)
-        if (
-            not view.all_sessions
-            and session is None
-            and scope is None
-            and (hidden := app.store.memories.count(elsewhere))
-        ):
-            notes.append(f"{hidden} more in single conversations: --all-sessions lists them.")
+        if not view.all_sessions and session is None and scope is None:
+            notes += _elsewhere(app, view)
         ids = numbered(app.settings, "memories", [one.id for one in found], _short(app, agent))
         return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), ids),), notes)
+
+
+def _elsewhere(app: "App", view: MemoryFilter) -> Iterator[str]:
+    """How many memories hold in single conversations alone, if any."""
+    if count := app.store.memories.count(replace(view, all_sessions=True, scope=Scope.SESSION)):
+        yield f"{count} more in single conversations: --all-sessions lists them."
 
 
 @app.command(cls=Command)
@@ -219,8 +221,8 @@ def add(
         draft = Draft(
             "",
             owner,
-            scope=owner.kind,
-            category=options.parse_category(app, category, agent),
+            owner.kind,
+            options.parse_category(app, category, agent),
             agent=agent,
             metadata=options.parse_pairs(meta, "--meta"),
             valid_from=options.parse_day(valid_from, "--valid-from"),
@@ -230,10 +232,13 @@ def add(
         manner = RememberOptions(standing, _replaced(app, replaces, owner) if replaces else None)
         told = app.rememberer.tell(given, draft, manner)
         told = told if replaces else app.compare_told(told)
-        short = {} if as_json else short_ids(app.store.memories.ids([owner]))
-        lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
-        notes = [_SIMILAR] if any(one.similar for one in told) else []
-        return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
+        return _told(told, {} if as_json else short_ids(app.store.memories.ids([owner])), as_json=as_json)
+
+
+def _told(told: "Sequence[RememberResult]", short: Mapping[str, str], *, as_json: bool) -> Result:
+    lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
+    notes = [_SIMILAR] if any(one.similar for one in told) else []
+    return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
 
 
 _SIMILAR = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
