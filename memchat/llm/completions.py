@@ -1,5 +1,6 @@
 """Chat completions handed on in OpenAI's shapes, for clients that bring their own messages, tools and formats."""
 
+import os
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 from memchat.core.protocols import Clock, LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.errors import BadReply
+from memchat.llm.direct_servers import resolved
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.provider_errors import not_a_reply, translate_errors
@@ -56,7 +58,7 @@ class LiteLLMCompletions:
         return found
 
     def _call(self, request: Mapping[str, Any], **more: Any) -> Any:
-        endpoint = self._endpoint
+        endpoint = resolved(self._endpoint, os.environ)
         given = {name: value for name, value in request.items() if name in PASSED_ON and value is not None}
         access = {"api_key": endpoint.api_key, "api_base": endpoint.api_base}
         with translate_errors(endpoint):

@@ -1,7 +1,8 @@
 """The providers whose API is OpenAI's, or Ollama's, and so is called over HTTP without loading LiteLLM."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from memchat.errors import ConfigError, CredentialsError
 from memchat.llm.endpoint import Endpoint, clean_address, clean_key, strip_pasted
@@ -63,6 +64,13 @@ def own_address(api: Api, env: Mapping[str, str]) -> str | None:
     return next((given for name in names if (given := strip_pasted(env.get(name, "")))), None)
 
 
+def ollama_base(given: str) -> str:
+    """The address of Ollama's own API. A host alone, as in OLLAMA_HOST, is one at Ollama's port."""
+    address = clean_address(given).removesuffix("/v1").removesuffix("/api")
+    without_port = "://" not in given and urlsplit(address).port is None
+    return f"{address}:11434" if without_port and address.count("/") == 2 else address
+
+
 def has_own_address(model: str, env: Mapping[str, str]) -> bool:
     """Whether the environment has a server of the person's own that stands in for the provider."""
     return own_address(APIS[model.partition("/")[0]], env) is not None
@@ -80,14 +88,24 @@ def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
     except ConfigError as error:
         raise ConfigError(f"{endpoint.model}: {error.message}", hint=error.hint) from error
     if api is _OLLAMA:
-        if given and address.count(":") == 1 and "://" not in given:
-            address += ":11434"
-        address = address.removesuffix("/v1").removesuffix("/api")
+        address = ollama_base(given or api.address)
     key = _key(endpoint, api, env)
     if key is None and not given and not api.local:
         raise missing_key(endpoint, api.key_variable)
     model = endpoint.model.partition("/")[2]
     return Server(address, model, key, own=bool(given), local=api.local)
+
+
+def resolved(endpoint: Endpoint, env: Mapping[str, str]) -> Endpoint:
+    """`endpoint` with its key and its address put right, for LiteLLM: of the providers in `APIS`."""
+    if not is_direct(endpoint.model):
+        return endpoint
+    server = server_of(endpoint, env)
+    if not server.own:
+        return replace(endpoint, api_key=server.key)
+    versioned = server.address if endpoint.is_ollama or server.address.count("/") > 2 else f"{server.address}/v1"
+    # OpenAI's client, which LiteLLM uses, refuses to go without a key.
+    return replace(endpoint, api_key=server.key or "none", api_base=versioned)
 
 
 def missing_key(endpoint: Endpoint, variable: str) -> CredentialsError:

@@ -1,11 +1,13 @@
 """Any embedding model LiteLLM can reach."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memchat.errors import BadReply, ModelError
+from memchat.llm.direct_servers import resolved
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.provider_errors import translate_errors
@@ -82,12 +84,13 @@ class LiteLLMEmbedder:
     def _embedded_once(self, texts: Sequence[str]) -> "Vectors":
         endpoint = self._endpoint
         with translate_errors(endpoint):
+            server = resolved(endpoint, os.environ)
             answer = litellm().embedding(
                 model=endpoint.model,
                 # Providers refuse an empty string.
                 input=[fix_surrogates(text) or " " for text in texts],
-                api_key=endpoint.api_key,
-                api_base=endpoint.api_base,
+                api_key=server.api_key,
+                api_base=server.api_base,
                 timeout=endpoint.timeout_s,
                 max_retries=0,
                 encoding_format="float",

@@ -7,6 +7,8 @@ import os
 from typing import Any
 
 from memchat.library_warnings import ignore_library_warnings
+from memchat.llm.endpoint import strip_pasted
+from memchat.llm.http_proxy import make_environment_readable
 
 _ENVIRONMENT = {
     # Prices and request headers would otherwise be fetched from GitHub during the import.
@@ -24,6 +26,8 @@ _LOGGERS = ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "openai")
 def litellm() -> Any:
     """The module, set up. The first call takes 2 to 4 s, needs no network, and may be made from any thread."""
     os.environ.update(_ENVIRONMENT)
+    _clean_environment()
+    make_environment_readable()
     module: Any = importlib.import_module("litellm")
     module.suppress_debug_info = True
     module.disable_hf_tokenizer_download = True
@@ -35,6 +39,13 @@ def litellm() -> Any:
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return module
+
+
+def _clean_environment() -> None:
+    """Put keys and addresses right that LiteLLM takes from the environment as they are."""
+    for name, value in list(os.environ.items()):
+        if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL")) and value != (stripped := strip_pasted(value)):
+            os.environ[name] = stripped
 
 
 def preload() -> None:

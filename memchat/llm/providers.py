@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from memchat.errors import ConfigError
+from memchat.llm.direct_servers import APIS, Api, ollama_base, own_address
+from memchat.llm.endpoint import is_loopback, strip_pasted
+
 log = logging.getLogger(__name__)
 
 OFFLINE = "offline"
@@ -30,12 +34,11 @@ class Provider:
         return self.chat.partition("/")[0] + "/"
 
     def has_key(self, env: Mapping[str, str]) -> bool:
-        return bool(env.get(self.key, "").strip())
+        return bool(strip_pasted(env.get(self.key, "")))
 
     def server(self, env: Mapping[str, str]) -> str | None:
         """Where a server of the person's own stands in for the provider."""
-        stem = self.key.removesuffix("_API_KEY")
-        return env.get(f"{stem}_API_BASE") or env.get(f"{stem}_BASE_URL") or None
+        return own_address(Api(self.key.removesuffix("_API_KEY"), ""), env)
 
 
 PROVIDERS = (
@@ -105,7 +108,12 @@ def models_in_reach(env: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def ollama_address(env: Mapping[str, str]) -> str:
-    return env.get("OLLAMA_API_BASE", "").strip() or OLLAMA_URL
+    """As the variables say that Ollama itself and LiteLLM know; one that makes no sense is returned as it is."""
+    given = own_address(APIS["ollama"], env) or OLLAMA_URL
+    try:
+        return ollama_base(given)
+    except ConfigError:
+        return given
 
 
 def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[str]:
@@ -115,18 +123,19 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[st
         host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
     except ValueError:
         return []
-    local = host in {"127.0.0.1", "localhost", "::1"}
+    local = is_loopback(host)
     if local and not _listens(host, port, timeout_s):
         return []
     import httpx
 
+    from memchat.llm.http_client import open_client
+
     try:
-        # A proxy from the environment must not be asked for this machine's own ports.
-        with httpx.Client(timeout=timeout_s, trust_env=not local) as client:
+        with open_client(base_url, {}, timeout_s) as client:
             answer = client.get(f"{base_url.rstrip('/')}/api/tags")
         listed = answer.raise_for_status().json()["models"]
         return [model["name"] for model in listed if not _is_embedding_model(model)]
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ConfigError, ValueError, KeyError, TypeError) as error:
         log.debug("no Ollama at the configured address: %s", type(error).__name__)
         return []
 

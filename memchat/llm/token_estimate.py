@@ -37,4 +37,4 @@ def _tokens(found: re.Match[str]) -> float:
         case "three_bytes":
             return 1.2
         case _:
-            return 2.5
+            return 3.0
