@@ -39,6 +39,8 @@ UNRELATED_ACROSS = 0.74
 where neither is, and where one of them is. They are such that unrelated requests score alike in all three cases, so
 that one floor serves.
 """
+FARTHEST = -0.25
+"""Nothing is farther than this, so that the very words of a request are never outweighed."""
 EMPTY = 0.15
 """A request that comes nearer than this to the texts below, on average, says little ("Thanks!", "好的"): all that it is
 nearer counts against what it seems near to. A tenth of real requests loses .02 and more, the empty ones .05 to .15.
@@ -137,7 +139,8 @@ class BuiltinRequestEmbedder:
         languages = np.repeat([language_of(text) for text in texts], counts)
         empty = (asked.multilingual @ self._background.T).mean(axis=1, keepdims=True) - UNRELATED_ENGLISH
         excess = np.maximum(empty - EMPTY * SPREAD, 0)
-        meaning = (asked.multilingual @ kept.multilingual.T - _unrelated(asked.in_english, languages) - excess) / SPREAD
+        cosines = asked.multilingual @ kept.multilingual.T - excess
+        meaning = np.maximum((cosines - _unrelated(asked.in_english, languages)) / SPREAD, FARTHEST)
         english = ENGLISH_SHARE * (asked.english @ kept.english.T) + (1 - ENGLISH_SHARE) * meaning
         both = asked.in_english[:, np.newaxis] & kept.in_english
         return np.split(np.where(both, english, meaning).astype(np.float32), np.cumsum(counts)[:-1], axis=1)

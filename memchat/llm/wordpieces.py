@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memchat.llm.minilm import DIMENSION, MODEL_FILE, UNKNOWN, tokenizer
-from memchat.text.normalize import fix_surrogates
+from memchat.text.normalize import fix_surrogates, without_accents, without_points
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +67,7 @@ class EnglishWordPieces:
 
 
 class MultilingualWordPieces:
-    """Implements `core.protocols.WordPieces` with those of multilingual-e5-small, whatever the case of letters.
+    """Implements `core.protocols.WordPieces` with those of multilingual-e5-small, whatever the case and accents.
 
     A run of characters that no piece spells gets an id of its own and a vector that is like no other: it matches
     itself alone.
@@ -107,8 +107,8 @@ def _multilingual_pieces_of(text: str) -> "NDArray[np.int64]":
 
     from memchat.llm import e5
 
-    known = e5.vocabulary()
-    ids = [known.get(piece) or _UNKNOWN_RUNS + zlib.crc32(piece.encode()) for piece in e5.split(text.casefold())]
+    known, plain = e5.vocabulary(), without_accents(without_points(text).casefold())
+    ids = [known.get(piece) or _UNKNOWN_RUNS + zlib.crc32(piece.encode()) for piece in e5.split(plain)]
     return np.array([number for number in ids if number != e5.SPACE], dtype=np.int64)
 
 

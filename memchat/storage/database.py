@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
+from memchat.storage.fulltext import stored_terms
 from memchat.storage.metadata_filter import metadata_contains, satisfies
 from memchat.storage.migrations import MIGRATIONS
 
@@ -267,6 +268,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     _make_private(connection, path)
     connection.create_function("holds", 2, metadata_contains, deterministic=True)
     connection.create_function("satisfies", -1, satisfies, deterministic=True)
+    connection.create_function("terms_of_memory", 4, stored_terms, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Embedder
 from memchat.core.types import MessageStatus, Owner, Scope
 from memchat.storage.database import Database
-from memchat.storage.fulltext import owner_term
+from memchat.storage.fulltext import index_words, owner_term
 from memchat.storage.memory_rows import owner_number
 from memchat.storage.vectors.message_codec import encode_rows, most_rows
 from memchat.text.embedding import message_texts, with_dimension
-from memchat.text.normalize import words
 
 if TYPE_CHECKING:
     from sqlite3 import Row
@@ -135,7 +135,7 @@ class MessageIndex:
 
     def _write(self, message: _Waiting, vectors: "Vectors") -> None:
         owner = self._owner(message.owner)
-        terms = [owner_term(owner, word) for word in words(message.text)[:TERMS_PER_MESSAGE]]
+        terms = [owner_term(owner, word) for word in islice(index_words(message.text), TERMS_PER_MESSAGE)]
         self._db.execute("DELETE FROM message_words WHERE rowid = ?", (message.number,))
         self._db.execute("DELETE FROM message_vectors WHERE number = ?", (message.number,))
         self._db.execute("INSERT INTO message_words (rowid, terms) VALUES (?, ?)", (message.number, " ".join(terms)))

@@ -245,4 +245,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) STRICT;
         """,
     ),
+    (
+        "words of every script",
+        """
+        DELETE FROM words WHERE rowid IN (SELECT number FROM memories WHERE text || cues GLOB '*[^ -~]*');
+        INSERT INTO words (rowid, terms)
+            SELECT number, terms_of_memory(owner, text, cues, coalesce(valid_from, substr(created_at, 1, 10)))
+            FROM memories WHERE text || cues GLOB '*[^ -~]*';
+        """,
+    ),
 )

@@ -5,14 +5,24 @@ import unicodedata
 from functools import cache
 
 _UNSPACED = (
-    ("\u0e00", "\u0e7f"),
+    ("\u0e00", "\u0fff"),  # Thai, Lao, Tibetan
+    ("\u1000", "\u109f"),  # Burmese
+    ("\u1780", "\u17ff"),  # Khmer
     ("\u3040", "\u30ff"),
     ("\u3400", "\u4dbf"),
     ("\u4e00", "\u9fff"),
     ("\uac00", "\ud7af"),
+    ("\U00020000", "\U000323af"),
 )
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u200c\u200d"
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u200c\u200d"
 """Vowel signs and accents within a word, which Python's `\\w` leaves out."""
+_EMOJI = "[\u2190-\u2bff\U0001f000-\U0001faff]"
+_POINTS = re.compile("[\u0591-\u05bd\u05bf\u05c1-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]")
+"""Vowel points of Hebrew and Arabic, which most people leave out, and the bar that lengthens Arabic words."""
+_PLAIN_LETTERS = str.maketrans({"ı": "i", "đ": "d", "ð": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th"})
+"""Letters that people type plain and that Unicode does not take apart."""
+_ACCENTS = 200
+"""The canonical combining classes from here on are of marks above and below letters, not of vowels."""
 _CONTRACTED = re.compile(r"(?:n['’]t|['’](?:s|d|m|ll|re|ve))\b", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")
@@ -52,18 +62,35 @@ def _word() -> re.Pattern[str]:
     """Made when first used: that takes longer than most commands have."""
     unspaced = "".join(f"{first}-{last}" for first, last in _UNSPACED)
     letter = rf"[^\W_{unspaced}]"
-    return re.compile(rf"[{unspaced}]+|{letter}+(?:[{_MARKS}]+{letter}*)*")
+    return re.compile(rf"[{unspaced}]+|{letter}+(?:[{_MARKS}]+{letter}*)*|{_EMOJI}")
 
 
 def words(text: str) -> list[str]:
-    """The lower-case words of `text` in order; scripts without spaces come as overlapping pairs of characters."""
+    """The lower-case words of `text` in order; scripts without spaces come as overlapping pairs of characters.
+
+    An emoji is a word. The points of Hebrew and Arabic and the width of a letter make no difference.
+    """
     found: list[str] = []
-    for match in _word().findall(text.casefold()):
+    folded = text.casefold() if text.isascii() else without_points(unicodedata.normalize("NFKC", text)).casefold()
+    for match in _word().findall(folded):
         if len(match) > 1 and is_unspaced(match[0]):
             found.extend(match[i : i + 2] for i in range(len(match) - 1))
         else:
             found.append(match)
     return found
+
+
+def without_points(text: str) -> str:
+    """`text` without the vowel points of Hebrew and Arabic."""
+    return _POINTS.sub("", text)
+
+
+def without_accents(text: str) -> str:
+    """`text` as people type it who leave accents out; the marks of scripts whose vowels they are stay."""
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFD", text.translate(_PLAIN_LETTERS))
+    return unicodedata.normalize("NFC", "".join(c for c in apart if unicodedata.combining(c) < _ACCENTS))
 
 
 def content_words(text: str) -> list[str]:

@@ -12,6 +12,7 @@ from memchat.text.normalize import (
     normalize,
     sentences,
     speaker,
+    without_accents,
     without_speaker,
     words,
 )
@@ -64,8 +65,12 @@ WORDS = [
     ("iPhone15を買う", ["iphone15", "を買", "買う"]),
     ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
     ("می‌خواهم", ["می‌خواهم"]),
-    ("cafe\u0301 noir", ["cafe\u0301", "noir"]),
-    ("🙂 …", []),
+    ("cafe\u0301 noir", ["café", "noir"]),
+    ("🙂 …", ["🙂"]),
+    ("ភាសាខ្មែរ", ["ភា", "ាស", "សា", "ាខ", "ខ្", "្ម", "មែ", "ែរ"]),
+    ("שָׁלוֹם", ["שלום"]),
+    ("مُحَمَّد", ["محمد"]),
+    ("Ｆｕｌｌ　ｗｉｄｔｈ", ["full", "width"]),
     ('" OR NEAR(x) *', ["or", "near", "x"]),
 ]
 
@@ -90,7 +95,7 @@ def test_content_words_leave_out_what_every_sentence_has() -> None:
     assert content_words("Where is the red, RED house of my sister?") == ["red", "house", "sister"]
     assert content_words("I do what you would") == ["i", "do", "what", "you", "would"]
     assert content_words("5 犬") == ["5", "犬"]
-    assert content_words("🙂 …") == []
+    assert content_words("…") == []
     assert "not" not in STOP_WORDS
 
 
@@ -129,3 +134,10 @@ def test_scripts_without_spaces_are_known() -> None:
     """Japanese, Chinese, Korean particles and Thai; not Latin, Cyrillic or Arabic."""
     assert all(map(is_unspaced, "あア漢한ก"))
     assert not any(map(is_unspaced, "aßжع1 ."))
+
+
+def test_accents_are_left_out_and_vowel_signs_are_not() -> None:
+    """As people write who have another keyboard."""
+    assert without_accents("phở đà lạt, żółć, ışıl, ζαχαρένια") == "pho da lat, zolc, isil, ζαχαρενια"
+    for text in ("ธนาคาร", "नमस्ते", "ガギグ", "한국어"):
+        assert without_accents(text) == text

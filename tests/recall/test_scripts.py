@@ -1,0 +1,48 @@
+"""An exact name or word is found first in every script."""
+
+from pathlib import Path
+
+import pytest
+
+from memchat.core.protocols import MemoryFilter
+from memchat.recall.retriever import Query
+from tests.learning.harness import AL, Home
+
+EXACT = {
+    "Thai": ("ฉันทำงานที่ธนาคาร", "ธนาคาร", ["แมวของฉันชื่อข้าวปั้น", "ฉันแพ้ถั่วลิสง"]),
+    "Khmer": ("ខ្ញុំធ្វើការនៅធនាគារ", "ធនាគារ", ["ឆ្មារបស់ខ្ញុំឈ្មោះសុខា", "ខ្ញុំចូលចិត្តតែ"]),
+    "Lao": ("ຂ້ອຍເຮັດວຽກຢູ່ທະນາຄານ", "ທະນາຄານ", ["ແມວຂອງຂ້ອຍຊື່ບຸນ", "ຂ້ອຍມັກກາເຟ"]),
+    "Burmese": ("ကျွန်တော် ဘဏ်မှာ အလုပ်လုပ်တယ်", "ဘဏ်", ["ကြောင်နာမည်က ရွှေဝါ", "လက်ဖက်ရည် ကြိုက်တယ်"]),
+    "Japanese": ("猫の名前はおにぎりです", "おにぎり", ["銀行で働いている", "ピーナッツアレルギーがある"]),
+    "one character": ("毎朝犬と散歩する", "犬", ["銀行で働いている", "猫の名前はおにぎりです"]),
+    "the last character": ("飼っているのは猫", "猫", ["銀行で働いている", "妹は東京に住んでいる"]),
+    "Chinese": ("我的猫叫饭团", "饭团", ["我在银行工作", "我对花生过敏"]),
+    "Korean": ("내 고양이 이름은 주먹밥이다", "주먹밥", ["나는 은행에서 일한다", "땅콩 알레르기가 있다"]),
+    "Arabic with points": ("اِسْمُ قِطَّتِي لُؤْلُؤَة", "لؤلؤة", ["أعمل في مصرف", "لدي حساسية من الفول السوداني"]),
+    "Hebrew without points": ("לחתול שלי קוראים פנינה", "פְּנִינָה", ["אני עובד בבנק", "אני אלרגי לבוטנים"]),
+    "Turkish": ("Kedimin adı IŞIL", "ışıl", ["Bankada çalışıyorum", "Fıstığa alerjim var"]),
+    "Turkish, plain": ("Diyarbakır'da oturuyor", "Diyarbakir", ["Bankada çalışıyorum", "Fıstığa alerjim var"]),
+    "Vietnamese, plain": ("Anh ấy sống ở Đà Lạt", "Da Lat", ["Tôi làm ở ngân hàng", "Tôi dị ứng đậu phộng"]),
+    "Greek, plain": ("Η γάτα μου λέγεται Ζαχαρένια", "ζαχαρενια", ["Δουλεύω σε τράπεζα", "Έχω αλλεργία στα φιστίκια"]),
+    "Russian": ("Кота зовут Пончик", "пончик", ["Я работаю в банке", "У меня аллергия на арахис"]),
+    "Hindi": ("मेरी बिल्ली का नाम रसगुल्ला है", "रसगुल्ला", ["मैं बैंक में काम करता हूँ", "मुझे मूँगफली से एलर्जी है"]),
+    "Amharic": ("የድመቴ ስም ሉሉ ነው", "ሉሉ", ["በባንክ እሠራለሁ", "ሻይ እወዳለሁ"]),
+    "German": (
+        "Der Kater heißt Zwetschgenknödel",
+        "zwetschgenknödel",
+        ["Arbeitet bei der Bank", "Isst keine Nüsse"],
+    ),
+    "emoji": ("Mum signs with 🌷", "🌷", ["User likes tea.", "User works at a bank."]),
+    "a number": ("เลขที่สั่งซื้อ 48213", "48213", ["เลขที่สั่งซื้อ 77120", "ฉันแพ้ถั่วลิสง"]),
+    "a script without pieces": ("The rune is ꙮꙮ today", "ꙮꙮ", ["User likes tea.", "The rune is ꔀꔁ today"]),
+}
+
+
+@pytest.mark.parametrize("case", EXACT)
+def test_the_memory_with_the_very_word_comes_first(tmp_path: Path, case: str) -> None:
+    """Above the floor, whatever else is kept."""
+    memory, request, others = EXACT[case]
+    with Home(tmp_path) as home:
+        home.keep(*others, memory)
+        hits = home.recall.search(Query(request, MemoryFilter((AL,))))
+        assert [hit.memory.text for hit in hits][:1] == [memory]
