@@ -30,14 +30,17 @@ def reindex(*, as_json: Json = False) -> Result:
     After a change of the embedding model every memory is embedded with the new one first, in small batches: what was
     done stays done when this is interrupted, and the next run goes on from there.
 
-    With --json: {"embedded", "indexed", "elsewhere"}; "elsewhere" says that another memchat has the index and builds
-    it anew itself.
+    With --json: {"embedded", "messages", "indexed", "elsewhere"}; "elsewhere" says that another memchat has the index
+    and builds it anew itself.
     """
     with open_app() as app:
         fingerprint, embedded = _embedded(app)
+        messages = _messages(app)
         indexed, elsewhere = _indexed(app, fingerprint)
-    data = {"embedded": embedded, "indexed": indexed, "elsewhere": elsewhere}
+    data = {"embedded": embedded, "messages": messages, "indexed": indexed, "elsewhere": elsewhere}
     lines = [Line(f"{pluralize(embedded, 'memory', 'memories')} embedded with {fingerprint}.")] if embedded else []
+    if messages:
+        lines.append(Line(f"{pluralize(messages, 'message', 'messages')} made searchable."))
     if elsewhere:
         lines.append(Line("Another memchat is running and has the index: it builds it anew itself."))
     else:
@@ -53,6 +56,20 @@ def _embedded(app: "App") -> tuple[str, int]:
     fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
     with progress_bar("Embedding") as progress:
         return fingerprint, store.vectors.renew(fingerprint, embedder, progress)
+
+
+def _messages(app: "App") -> int:
+    """Index every message that waits for it; returns how many."""
+    if not app.settings.any_excerpts:
+        return 0
+    index, done = app.store.message_index, 0
+    index.queue_foreign()
+    waiting = index.backlog()
+    with progress_bar("Messages") as progress:
+        while count := index.index_next(None, app.embedder):
+            done += count
+            progress(done, max(done, waiting))
+    return done
 
 
 def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:

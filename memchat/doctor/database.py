@@ -62,6 +62,7 @@ def examine(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
         "conversations": lambda: _conversations(inspection),
         "words": lambda: _fulltext(inspection),
         "vectors": lambda: _vectors(inspection, fingerprint),
+        "messages": lambda: _messages(inspection),
         "versions": lambda: _versions(inspection),
         "waiting": lambda: _waiting(inspection),
         "erasures": lambda: _erasures(inspection),
@@ -130,6 +131,21 @@ def _fulltext(inspection: Inspection) -> Iterator[Diagnosis]:
         yield problem("words", f"The index of words lacks {pluralize(missing)} and has {extra} too many.", FIX)
     else:
         yield ok("words", "Every memory is found by its words.")
+
+
+def _messages(inspection: Inspection) -> Iterator[Diagnosis]:
+    try:
+        missing, extra = inspection.check_message_index()
+    except StoreError as error:
+        if inspection.is_external(error):
+            raise
+        yield problem("messages", "The index of messages is damaged: recall may miss what was said.", FIX)
+        return
+    if missing or extra:
+        lost = pluralize(missing, "message", "messages")
+        yield problem("messages", f"{lost} cannot be found by search, and {extra} entries are of none.", FIX)
+    else:
+        yield ok("messages", "Every message is searchable, or waits to be indexed in a chat.")
 
 
 def _vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:

@@ -19,6 +19,7 @@ def repair(repairs: Repairs, embedder: Callable[[], Embedder]) -> Iterator[str]:
         lambda: _strays(repairs),
         lambda: _fulltext(repairs),
         lambda: _vectors(repairs, embedder),
+        lambda: _messages(repairs),
     )
     for step in steps:
         try:
@@ -43,6 +44,11 @@ def _strays(repairs: Repairs) -> str | None:
 def _fulltext(repairs: Repairs) -> str | None:
     count = repairs.rebuild_fulltext()
     return None if count is None else f"The index of words was put right, for {pluralize(count)}."
+
+
+def _messages(repairs: Repairs) -> str | None:
+    count = repairs.requeue_messages()
+    return f"Messages to be indexed again, in the next chat: {count}." if count else None
 
 
 def _vectors(repairs: Repairs, embedder: Callable[[], Embedder]) -> str | None:

@@ -12,6 +12,7 @@ from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.fulltext import terms
 from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
+from memchat.storage.message_index import unsearchable
 from memchat.storage.protocols import JobSummary, Unreadable, VectorProblem
 from memchat.storage.vectors.reembedding import vector_problems
 
@@ -64,6 +65,12 @@ class DatabaseInspection:
         self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         extra = self._db.value("SELECT count(*) FROM words WHERE rowid NOT IN (SELECT number FROM memories)")
         return len(missing_from_fulltext(self._db)), int(extra)
+
+    def check_message_index(self) -> tuple[int, int]:
+        """How many messages cannot be found as they should, and how many entries are of messages that are gone."""
+        self._db.execute("INSERT INTO message_words (message_words) VALUES ('integrity-check')")
+        extra = self._db.value("SELECT count(*) FROM message_words WHERE rowid NOT IN (SELECT number FROM messages)")
+        return len(unsearchable(self._db)), int(extra)
 
     def vector_problems(self, fingerprint: str) -> dict[VectorProblem, int]:
         """How many memories cannot be found by their meaning, by reason."""

@@ -10,6 +10,7 @@ from memchat.core.types import MessageStatus, Owner, Scope
 from memchat.storage.database import Database
 from memchat.storage.fulltext import index_words, owner_term
 from memchat.storage.memory_rows import owner_number
+from memchat.storage.vectors.codec import dimension_of
 from memchat.storage.vectors.message_codec import encode_rows, most_rows
 from memchat.text.embedding import message_texts, with_dimension
 
@@ -152,6 +153,25 @@ class MessageIndex:
         if number is None:
             number = self._db.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
         return number
+
+
+def unsearchable(database: Database) -> list[int]:
+    """The numbers of messages that cannot be found as they should, and are in no backlog."""
+    rows = database.rows(
+        """SELECT m.number, v.fingerprint, length(v.rows) AS size, w.rowid AS words
+            FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
+            LEFT JOIN message_vectors AS v ON v.number = m.number
+            LEFT JOIN message_words AS w ON w.rowid = m.number
+            WHERE m.private = 0 AND m.text <> '' AND m.status <> ?
+                AND m.number NOT IN (SELECT number FROM message_backlog)""",
+        (MessageStatus.FAILED,),
+    )
+    return [row["number"] for row in rows if row["words"] is None or not _usable(row["fingerprint"], row["size"])]
+
+
+def _usable(fingerprint: str | None, size: int | None) -> bool:
+    dim = dimension_of(fingerprint) if fingerprint else None
+    return bool(dim and size and size % dim == 0)
 
 
 _FOREIGN = "SELECT 1 FROM message_vectors WHERE fingerprint <> ? LIMIT 1"

@@ -9,11 +9,13 @@ from memchat.errors import StoreError
 from memchat.storage.inspection import DatabaseInspection, missing_from_fulltext
 from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
+from memchat.storage.message_index import unsearchable
 from memchat.storage.migrations import MIGRATIONS
 from memchat.storage.protocols import VectorProblem
 from memchat.storage.vectors.reembedding import Reembedding, vector_problems
 
 _FULLTEXT_TABLE = re.compile(r"CREATE VIRTUAL TABLE words [^;]+")
+_MESSAGE_WORDS_TABLE = re.compile(r"CREATE VIRTUAL TABLE message_words\s[^;]*")
 
 
 class DatabaseRepairs:
@@ -74,6 +76,34 @@ class DatabaseRepairs:
                 if row is not None:
                     self._memories.write_words(number, to_memory(row))
         return len(numbers) if numbers or extra else None
+
+    def requeue_messages(self) -> int:
+        """Put messages that cannot be found as they should back into the backlog; how many entries were wrong."""
+        with self._db.transaction():
+            try:
+                self._db.execute("INSERT INTO message_words (message_words) VALUES ('integrity-check')")
+                gone = "DELETE FROM message_words WHERE rowid NOT IN (SELECT number FROM messages)"
+                wrong = self._db.execute(gone)
+            except StoreError:
+                self._db.execute("DROP TABLE IF EXISTS message_words")
+                self._db.execute(
+                    next(found[0] for _, script in MIGRATIONS if (found := _MESSAGE_WORDS_TABLE.search(script)))
+                )
+                wrong = 1
+            wrong += self._db.execute(
+                "DELETE FROM message_vectors WHERE number NOT IN (SELECT number FROM messages WHERE private = 0)"
+            )
+            numbers = unsearchable(self._db)
+            for number in numbers:
+                self._db.execute("DELETE FROM message_vectors WHERE number = ?", (number,))
+                self._db.execute(
+                    """INSERT OR IGNORE INTO message_backlog (number, user) SELECT m.number, s.user
+                        FROM messages AS m JOIN sessions AS s ON s.id = m.session_id WHERE m.number = ?""",
+                    (number,),
+                )
+            if wrong or numbers:
+                self._reembedding.invalidate_caches()
+        return wrong + len(numbers)
 
     def renew_vectors(self, embedder: Callable[[], Embedder]) -> int:
         """Make missing and unusable vectors again; how many. Vectors of another embedder stay as they are."""

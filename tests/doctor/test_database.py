@@ -97,6 +97,7 @@ def test_a_sound_store_has_nothing_against_it(kept: Store) -> None:
         "conversations",
         "words",
         "vectors",
+        "messages",
         "versions",
         "waiting",
         "erasures",

@@ -12,7 +12,9 @@ from memchat.core.protocols import MessageFilter
 from memchat.core.types import Add, Draft, Evidence, Message, Owner, Role
 from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder
 from memchat.storage.database import Database
+from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.migrations import MIGRATIONS
+from memchat.storage.repairs import DatabaseRepairs
 from memchat.storage.store import Store
 from memchat.storage.vectors import message_matrix
 from memchat.storage.vectors.message_codec import decode_rows, encode_rows
@@ -229,3 +231,30 @@ def test_a_half_finished_batch_leaves_the_rest_in_the_backlog(store: Store, tmp_
     assert counts(store) == (3, 0, 0)
     with sqlite3.connect(tmp_path / "memchat.db") as direct:
         assert direct.execute("SELECT count(*) FROM message_backlog").fetchone() == (3,)
+
+
+def test_doctor_finds_messages_that_search_would_miss_and_has_them_indexed_again(store: Store) -> None:
+    """Words without a message, a message without words, and vectors that are no use."""
+    say(store, "My boat is painted green.", "It lies in the harbour.")
+    index(store)
+    inspection, repairs = DatabaseInspection(store.database), DatabaseRepairs(store.memories)
+    assert inspection.check_message_index() == (0, 0)
+    assert repairs.requeue_messages() == 0
+    store.database.execute("UPDATE message_vectors SET rows = x'0102' WHERE number = 1")
+    store.database.execute("DELETE FROM message_words WHERE rowid = 2")
+    store.database.execute("INSERT INTO message_words (rowid, terms) VALUES (99, 'stray')")
+    assert inspection.check_message_index() == (2, 1)
+    assert repairs.requeue_messages() == 3
+    assert inspection.check_message_index() == (0, 0)
+    index(store)
+    assert set(found(store, "boat")) == {"My boat is painted green.", "It lies in the harbour."}
+
+
+def test_doctor_makes_a_damaged_index_of_words_again(store: Store) -> None:
+    """From the messages."""
+    say(store, "My boat is painted green.")
+    index(store)
+    store.database.execute("UPDATE message_words_data SET block = x'00' WHERE id > 10")
+    assert DatabaseRepairs(store.memories).requeue_messages() > 0
+    index(store)
+    assert len(store.messages.messages_with(VIEW, ["boat"], 5)) == 1
