@@ -9,6 +9,7 @@ from typing import Protocol
 
 from memchat.chat import prompt
 from memchat.chat.compaction import Summary
+from memchat.chat.context_window import ContextWindow
 from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
@@ -81,7 +82,7 @@ class Conversation:
         self.last_turn: Turn | None = None
         self.summary: Summary | None = None
         self.forgotten = 0
-        self._window: prompt.ContextWindow | None = None
+        self._window: ContextWindow | None = None
         self._outgrown = False
         self._transcript = transcript
         self._recall = recall
@@ -150,7 +151,7 @@ class Conversation:
         previous = next((message.text for message in said if message.role is Role.USER), None)
         query = Query(text, previous=previous)
         self._recall_facts(turn, query)
-        self._window = self._window or prompt.ContextWindow(self.model.context_tokens, self.model.count_tokens)
+        self._window = self._window or ContextWindow(self.model.context_tokens, self.model.count_tokens)
         sent = self._window.fill(self._system(turn), earlier, text)
         if self._recall is not None:
             start = (sent.oldest or turn.asked.id) if sent.truncated or self.summary else None

@@ -1,6 +1,5 @@
-"""`memchat status`, `config` and `models`: how things stand, what is set, and who answers."""
+"""`memchat status`: how things stand, and what waits to be learned."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,6 @@ import typer
 from memchat.cli.formatting import local, pluralize
 from memchat.cli.options import Json, User, build_filter, open_app
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
-from memchat.config import SECRET_SETTINGS, SETTING_NAMES, load_settings
 from memchat.core.types import LearningJob
 from memchat.errors import NotFound
 from memchat.storage.serialization import moment_json
@@ -28,8 +26,6 @@ WithAgent = Annotated[
     typer.Option("--agent", "-a", metavar="NAME", help="Its model, and what was learned and said with it."),
 ]
 
-MASKED = "(hidden)"
-
 
 def status(
     *,
@@ -45,53 +41,6 @@ def status(
         data = _standing(app, agent)
         failed = retry and any(work["error"] for work in data["pending"])
         return Result(data, _shown(data), notes, as_json, exit_code=1 if failed else 0)
-
-
-def config(*, user: User = None, as_json: Json = False) -> Result:
-    """Show every setting, its value, and where it comes from. Keys of providers are no settings and never shown."""
-    settings = load_settings(user=user)
-    origins = {"home": "MEMCHAT_HOME" if os.environ.get("MEMCHAT_HOME") else "default", **settings.origins}
-    origins.setdefault("user", "login name")
-    values: dict[str, Any] = {"home": str(settings.home)}
-    values.update({name: getattr(settings, name) for name in SETTING_NAMES})
-    values.update({name: MASKED for name in SECRET_SETTINGS if values[name] is not None})
-    data: dict[str, Any] = {
-        name: {"value": value, "from": origins.get(name, "default")} for name, value in values.items()
-    }
-    rows = [(name, entry["from"], _written(entry["value"])) for name, entry in data.items()]
-    shown: list[Block] = [Table(("SETTING", "FROM", "VALUE"), rows)]
-    data["agents"] = {"value": sorted(settings.agents), "from": settings.config_file.name}
-    if settings.agents:
-        shown.append(Line(f"Agents with a profile: {', '.join(sorted(settings.agents))}"))
-    shown.append(Line(f"The settings file is {settings.config_file}", "dim"))
-    return Result(data, shown, as_json=as_json)
-
-
-def models(*, user: User = None, as_json: Json = False) -> Result:
-    """List the models within reach, the one that would be used marked with *."""
-    from memchat.llm.providers import OFFLINE, PROVIDERS, choose_model, ollama_address, ollama_models
-
-    settings = load_settings(user=user)
-    address = ollama_address(os.environ)
-    local_ones = ollama_models(address)
-    chosen = choose_model(os.environ, explicit=settings.model, ollama_probe=lambda _: local_ones)
-    extraction = settings.extraction_model or chosen.extraction
-    within: dict[str, str] = {p.chat: f"{p.key} is set" for p in PROVIDERS if p.has_key(os.environ)}
-    within.update({f"ollama_chat/{name}": f"Ollama at {address}" for name in local_ones})
-    within[OFFLINE] = "built in: no language model, answers from memory alone"
-    within = {chosen.name: within.get(chosen.name, chosen.reason), **within}
-    data = [
-        {"name": name, "chosen": name == chosen.name, "why": chosen.reason if name == chosen.name else why}
-        for name, why in within.items()
-    ]
-    rows = [("*" if entry["chosen"] else " ", str(entry["name"]), str(entry["why"])) for entry in data]
-    shown: list[Block] = [Table((" ", "MODEL", "WHY"), rows), Line(f"Memories are extracted with {extraction}.", "dim")]
-    others = [(p.chat, f"set {p.key}") for p in PROVIDERS if not p.has_key(os.environ)]
-    if not local_ones:
-        others.append(("ollama_chat/llama3.2", f"start Ollama ({address}), then: ollama pull llama3.2"))
-    others.append(("openai/NAME", "another server: set OPENAI_API_BASE to its address, and OPENAI_API_KEY"))
-    shown += [Line(""), Table(("ALSO POSSIBLE", "HOW"), others), Line("memchat setup does it step by step.", "dim")]
-    return Result(data, shown, as_json=as_json)
 
 
 # Status.
@@ -206,9 +155,3 @@ def _shown(data: dict[str, Any]) -> Iterator[Block]:
 def _extraction(model: dict[str, Any]) -> str:
     form = model["extraction_form"]
     return f"{model['extraction']}" + (f", compact form: {form['reason']}" if form["name"] == "compact" else "")
-
-
-def _written(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "" if value is None else str(value)

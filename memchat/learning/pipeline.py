@@ -27,6 +27,7 @@ from memchat.core.types import (
 from memchat.errors import BadReply, MemchatError, StoreError
 from memchat.learning import changes, compact, extraction, reconcile
 from memchat.learning.extraction import Exchange, Extraction
+from memchat.learning.extraction_parser import parse
 from memchat.learning.forms import FormPolicy
 from memchat.recall.retriever import Retriever
 from memchat.text import embedding
@@ -249,7 +250,7 @@ NOT_SAID = "a fact was not in the person's words"
 def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:
     """The answer as far as it can be read, and what is wrong with it."""
     try:
-        found = extraction.parse(answer)
+        found = parse(answer)
     except BadReply as error:
         return None, (error.message.rstrip("."),)
     return found, found.parse_errors

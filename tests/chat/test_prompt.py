@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memchat.chat.prompt import (
-    EARLIER_TOKENS,
-    MESSAGE_OVERHEAD_TOKENS,
-    PERSONA,
-    SAFE_FRACTION,
-    STANDING_TOKENS,
-    ContextWindow,
-    Persona,
-    instructions_within_budget,
-    system_prompt,
-)
+from memchat.chat.context_window import EARLIER_TOKENS, MESSAGE_OVERHEAD_TOKENS, SAFE_FRACTION, ContextWindow
+from memchat.chat.prompt import PERSONA, STANDING_TOKENS, Persona, instructions_within_budget, system_prompt
 from memchat.core.protocols import PromptMessage
 from memchat.core.types import Memory, Message, MessageStatus, Owner, Role, Scope
 from memchat.errors import ContextOverflow

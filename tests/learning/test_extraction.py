@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
 from memchat.learning.extraction import (
-    MAX_FACTS,
     SCHEMA,
     Exchange,
     Extraction,
     Fact,
     MemoryReference,
-    parse,
     request,
     retry_request,
     unsupported_request,
 )
+from memchat.learning.extraction_parser import MAX_FACTS, parse
 from memchat.llm.wordpieces import EnglishWordPieces
 
 TEA: dict[str, Any] = {"text": "User likes tea.", "quote": "I like tea"}

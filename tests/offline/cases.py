@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from memchat.core.types import Memory, Owner, Scope
 from memchat.learning import extraction
 from memchat.learning.extraction import Exchange, Extraction
+from memchat.learning.extraction_parser import parse
 from memchat.offline.model import OfflineModel
 
 TODAY = date(2026, 3, 18)
@@ -21,7 +22,7 @@ def learned(message: str, known: Sequence[str] = (), instructions: str | None = 
     """What the offline model makes of `message`; every fact's quote is checked to be the speaker's own words."""
     memories = [memory(text, number) for number, text in enumerate(known, 1)]
     request = extraction.request(Exchange(TODAY, message, known=memories, instructions=instructions))
-    found = extraction.parse(OfflineModel().complete(request).text)
+    found = parse(OfflineModel().complete(request).text)
     assert not found.parse_errors
     assert all(fact.quote in message for fact in found.facts)
     return found

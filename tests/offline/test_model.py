@@ -10,6 +10,7 @@ from memchat.core.protocols import LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.learning import extraction
 from memchat.learning.extraction import SCHEMA, Exchange
+from memchat.learning.extraction_parser import parse
 from memchat.offline.model import OfflineModel
 from tests.offline.cases import TODAY
 
@@ -52,7 +53,7 @@ def test_a_repair_call_reads_the_exchange_again() -> None:
 def test_a_request_without_an_exchange_teaches_nothing(content: str) -> None:
     """Whatever is asked in the schema's name gets an answer in its form."""
     reply = OfflineModel().complete(ModelRequest([PromptMessage(Role.USER, content)], schema=SCHEMA))
-    assert extraction.parse(reply.text) == extraction.Extraction()
+    assert parse(reply.text) == extraction.Extraction()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_request_without_an_exchange_teaches_nothing(content: str) -> None:
 def test_no_message_is_too_strange(message: str) -> None:
     """Long, broken and empty texts are read in reasonable time and teach nothing."""
     reply = OfflineModel().complete(extraction.request(Exchange(TODAY, message)))
-    assert extraction.parse(reply.text).facts == ()
+    assert parse(reply.text).facts == ()
 
 
 def test_it_needs_nothing_heavy() -> None:
