@@ -23,7 +23,8 @@ from memchat.servers.page.views import Views
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+# With no-referrer a browser would send its own forms with "Origin: null", which looks like another site's.
+HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 
 TOO_OLD = "This form is too old. Go back and reload the page."
 

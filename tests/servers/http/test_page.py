@@ -49,6 +49,7 @@ def test_what_is_remembered_is_listed_as_text(kept: httpx.Client) -> None:
     page = kept.get("/")
     assert "Likes &lt;b&gt;tea&lt;/b&gt;" in page.text
     assert "Bob" not in page.text.replace('value="bob"', "")
+    assert page.headers["referrer-policy"] == "same-origin"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert not re.search(r"<script|https?://", page.text)
     assert "Bob&#39;s own" in kept.get("/?user=bob").text
