@@ -7,6 +7,8 @@ chromadb, litellm, onnxruntime, numpy, tokenizers, rich and prompt_toolkit that 
 `llm` is measured beside it, run by PYTHON where that has it, else by a virtual environment made for this run with pip.
 The chat is started in a pseudo-terminal with the offline model; a key is pressed once its prompt is up, and what counts
 is the CPU used when the key is echoed. It keeps on loading behind the prompt, so that is not all it ever uses.
+Last, one question is asked cold against one server on loopback: offline, through an OpenAI-compatible API, through
+LiteLLM, and by `llm`.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from statistics import median
 
 from memchat.app import App
 from memchat.config import Settings
+from tests.benchmarks.cold_ask import HEADS, cold_rows
 from tests.benchmarks.measure import command_cpu_s, conditions
 from tests.benchmarks.synthetic import Pool
 from tests.benchmarks.tables import table
@@ -111,13 +114,17 @@ def main() -> None:
         rows = [command_row(sys.executable, start, [flag], runs, empty) for flag in ("--help", "--version")]
         rows.append(command_row(sys.executable, start, ["memories", "list"], runs, home))
         rows.append(command_row(sys.executable, start, ["status"], runs, home))
+        python, beside = sys.executable, None
         if arguments.llm is not None:
             python = python_with_llm(arguments.llm, Path(folder, "llm"))
+            beside = str(Path(python).with_name("llm"))
             rows.append(command_row(python, ("llm", "llm.cli", "cli"), ["--help"], runs, empty))
         print(f"\n{arguments.memories} memories; medians of {runs} runs\n")
         print(table(["command", "CPU ms", "least", "modules", "heavy"], rows))
         chats = [chat_row("an empty store", runs, empty), chat_row(f"{arguments.memories} memories", runs, home)]
         print("\n" + table(["chat, until keys", "CPU ms", "first thread", "wall ms"], chats))
+        memchat = str(Path(sys.executable).with_name("memchat"))
+        print("\n" + table(HEADS, cold_rows(memchat, beside, runs, empty, environment(empty))))
 
 
 if __name__ == "__main__":
