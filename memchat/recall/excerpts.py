@@ -31,7 +31,7 @@ WITH_WORDS = 30
 WORD_BUDGET = 1_000
 """How many messages the words of one request may be looked up in: the rarest words come first."""
 MAX_QUERY_WORDS = 32
-FLOOR = 0.365
+FLOOR = 0.378
 """The score below which a message is no answer, for a history of one message; see `floor`."""
 FLOOR_GROWTH = 0.022
 """How much higher the floor lies for every ten times as many messages: the best of more is better by chance."""

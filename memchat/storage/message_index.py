@@ -170,8 +170,10 @@ def unsearchable(database: Database) -> list[int]:
 
 
 def _usable(fingerprint: str | None, size: int | None) -> bool:
-    dim = dimension_of(fingerprint) if fingerprint else None
-    return bool(dim and size and size % dim == 0)
+    if fingerprint is None or not size:
+        return False
+    dim = dimension_of(fingerprint)
+    return dim is None or size % dim == 0
 
 
 _FOREIGN = "SELECT 1 FROM message_vectors WHERE fingerprint <> ? LIMIT 1"

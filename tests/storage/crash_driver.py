@@ -118,6 +118,10 @@ class Hands:
         assert work is not None
         self._learn(work, replaces, mistaken=mistaken)
 
+    def index_messages(self) -> None:
+        """Make some messages findable, as the learner does when it has nothing to learn."""
+        self.store.message_index.index_next(None, HashedEmbedder(), 3)
+
     def edit(self, memory_id: str, text: str) -> None:
         self.curator.edit(self._known(memory_id), text)
 

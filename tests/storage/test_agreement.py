@@ -16,10 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
 from memchat.doctor.database import Health, examine
+from memchat.storage.fulltext import owner_term
 from memchat.storage.index.verify import verify_index
 from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.vectors.exact_search import ExactSearch
+from memchat.storage.vectors.message_codec import encode_rows
 from memchat.storage.vectors.search import VectorSearch
+from memchat.text.normalize import words
 from tests.storage.crash_driver import DONE, REFUSED, Hands, Mortals, fact, perform, quote, said
 from tests.storage.memory_factories import embedded, holding
 from tests.storage.reference_model import Kept, Model, Refused, observed, scores
@@ -37,11 +40,12 @@ HOUSEKEEPING = ("open_index", "open_index", "close_index", "move")
 """What happens in this process only. An export is made before each forgetting, to be imported some time later."""
 DEEDS = (
     *("add", "learn", "learn", "learn", "learn", "edit", "edit", "edit", "undo", "undo", "undo", "undo"),
-    *("forget", "reindex", "restore", "restore", *HOUSEKEEPING),
+    *("forget", "reindex", "restore", "restore", "index_messages", "index_messages", *HOUSEKEEPING),
 )
 PEOPLE = ("alice", "bob")
 MANY = 400
 STEPS = {"add": 50, "learn": 140, "edit": 50, "undo": 50, "forget": 120, "reindex": 130, "restore": 100}
+STEPS |= {"index_messages": 60}
 """About as many as each deed takes; what follows keeps the index up to date and closes everything."""
 FOUND = 10
 NEAREST = 2
@@ -167,8 +171,8 @@ class Homes(RuleBasedStateMachine):
             return Plan("add", (deed.owner, text), stages)
         if deed.name == "learn":
             return self.learned(deed)
-        if deed.name == "reindex":
-            return Plan("reindex", (), stages)
+        if deed.name in {"reindex", "index_messages"}:
+            return Plan(deed.name, (), stages)
         if deed.name == "restore":
             after.restore(self.of_export)
             return Plan("restore", (self.exported,), stages)
@@ -221,6 +225,22 @@ class Homes(RuleBasedStateMachine):
             self.check_recall(owner)
         for memory_id in self.model.memories:
             self.check_history(memory_id)
+        self.check_messages()
+
+    def check_messages(self) -> None:
+        """Every message waits or is indexed, by the words that it has now and by no others."""
+        database = self.hands.store.database
+        rows = database.rows(
+            """SELECT m.text, w.terms, v.owner, b.number IS NOT NULL AS waits FROM messages AS m
+                LEFT JOIN message_words AS w ON w.rowid = m.number
+                LEFT JOIN message_vectors AS v ON v.number = m.number
+                LEFT JOIN message_backlog AS b ON b.number = m.number"""
+        )
+        for row in rows:
+            if not row["waits"]:
+                assert row["terms"] == " ".join(owner_term(row["owner"], word) for word in words(row["text"]))
+        for table, key in (("message_words", "rowid"), ("message_vectors", "number"), ("message_backlog", "number")):
+            assert not database.value(f"SELECT count(*) FROM {table} WHERE {key} NOT IN (SELECT number FROM messages)")
 
     def check_recall(self, owner: str) -> None:
         """Both halves of recall, and the dense one with the index and without it."""
@@ -271,6 +291,8 @@ class Homes(RuleBasedStateMachine):
         texts = [words for word in WORDS for words in (fact(word), fact(word, loud=True), quote(word))]
         gone: list[str | bytes] = [text for text in texts if text not in alive]
         gone += [embedded(text).rows[0].tobytes() for text in texts if text not in alive]
+        unsaid = [said(word) for word in WORDS if quote(word) not in alive]
+        gone += [encode_rows(embedded(text).rows) for one in unsaid for text in (one, f"{one}\nNoted.")]
         gone += self.ids - self.model.memories.keys()
         assert holding(self.home, *gone) == {}
 
