@@ -251,7 +251,7 @@ def test_words_are_forgotten_wherever_they_stand(context: CommandContext, words:
 
 
 def test_an_agents_memory_is_not_erased_from_a_chat(tmp_path: Path) -> None:
-    """It is shared: /why says so and suggestions nothing, and neither its id nor its words erase it."""
+    """It is shared: /why says so and offers nothing, and neither its id nor its words erase it."""
     with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al", "shop")) as chat:
         context = CommandContext(chat, app)
         do(context, "/remember --agent Refunds take 14 days.")

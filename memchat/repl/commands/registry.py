@@ -83,7 +83,7 @@ class CommandContext:
     def last_used(self) -> list[tuple[Memory, float | None]]:
         """The memories that were in the last prompt and still exist, each with its score.
 
-        Standing ones have no score, nor has what an answer used before this chat was open_app.
+        Standing ones have no score, nor has what an answer used before this chat was opened.
         """
         turn = self.chat.conversation.last_turn
         if turn is not None and turn.reply:
