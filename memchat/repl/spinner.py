@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from memchat.repl.terminal_modes import keep_no_echo
+
 QUIET_S = 0.6
 """How long a person waits without wondering, in seconds."""
 TICK_S = 1.0
@@ -29,6 +31,7 @@ class Spinner:
     def _run(self) -> None:
         pause_s = QUIET_S
         while not self._over.wait(pause_s):
+            keep_no_echo()
             self._show()
             pause_s = TICK_S
 

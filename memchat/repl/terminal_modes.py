@@ -11,6 +11,19 @@ _early: list[bytes] = []
 """What was typed before `no_echo` was first entered."""
 
 
+_keeping: list[Callable[[], None]] = []
+"""What brings the present `no_echo` back, the innermost last."""
+
+
+def keep_no_echo() -> None:
+    """Bring `no_echo` back where a shell took it away while the program was stopped.
+
+    For what runs beside a main thread that waits for the model, which handles signals only when something arrives.
+    """
+    for change in _keeping[-1:]:
+        change()
+
+
 def take_early_keys() -> str:
     """What was typed before the chat could listen, Enter as Enter; once."""
     keys = b"".join(_early).decode("utf-8", errors="replace")
@@ -41,10 +54,11 @@ def no_echo(descriptor: int | None = None) -> Iterator[None]:
 
     def change() -> None:
         with suppress(termios.error):
-            termios.tcsetattr(terminal, termios.TCSANOW, changed)
+            if termios.tcgetattr(terminal)[3] & termios.ECHO:
+                termios.tcsetattr(terminal, termios.TCSANOW, changed)
 
     try:
-        change()
+        termios.tcsetattr(terminal, termios.TCSANOW, changed)
         if former[0] & termios.ICRNL:
             _early.append(_typed_already(terminal))
         with _again_after_suspension(change):
@@ -66,10 +80,12 @@ def _typed_already(terminal: int) -> bytes:
 def _again_after_suspension(change: Callable[[], None]) -> Iterator[None]:
     """The shell has its own way with the terminal while a program is stopped."""
     former = None
+    _keeping.append(change)
     with suppress(ValueError):  # Not the main thread, which alone may handle signals.
         former = signal.signal(signal.SIGCONT, lambda number, frame: change())
     try:
         yield
     finally:
+        _keeping.pop()
         if former is not None:
             signal.signal(signal.SIGCONT, former)
