@@ -11,6 +11,7 @@ from memchat.chat.sessions import ChatOptions
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner, Scope
 from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.dispatch import COMMANDS, dispatch, literal, parse
 from memchat.repl.commands.registry import CommandContext, CommandResult, Invocation
 from memchat.repl.commands.sources import sources
@@ -138,17 +139,19 @@ def test_what_is_told_is_kept_word_for_word(context: CommandContext) -> None:
     assert context.app.store.memories.find(short, [Owner.user("al")]).text == "My cat is called Tom"
 
 
-def test_what_is_told_says_what_it_replaces_and_what_is_close(context: CommandContext) -> None:
-    """What is close comes with the id that /forget takes."""
-    do(context, "/remember I live in Oslo.")
-    assert (
-        do(context, "/remember I live in Bergen now.").text == "Updated: I live in Bergen now. (was: I live in Oslo.)"
-    )
-    do(context, "/remember The wifi is called Falcon.")
-    line, close, hint = do(context, "/remember The wifi is called Hawk.").text.splitlines()
-    assert line == "Remembered: The wifi is called Hawk."
-    assert do(context, f"/forget {close.split()[3]}").text == "Forgotten: The wifi is called Falcon."
-    assert hint == "/forget ID deletes one."
+def test_what_is_told_says_what_it_replaces_and_what_is_close(tmp_path: Path) -> None:
+    """By rules, where no model learns; what is close comes with the id that /forget takes."""
+    offline = replace(settings(tmp_path), extraction_model=OFFLINE)
+    with ScriptedApp(offline) as app, app.chat(ChatOptions("al")) as chat:
+        context = CommandContext(chat, app)
+        do(context, "/remember I live in Oslo.")
+        updated = "Updated: I live in Bergen now. (was: I live in Oslo.)"
+        assert do(context, "/remember I live in Bergen now.").text == updated
+        do(context, "/remember The wifi is called Falcon.")
+        line, close, hint = do(context, "/remember The wifi is called Hawk.").text.splitlines()
+        assert line == "Remembered: The wifi is called Hawk."
+        assert do(context, f"/forget {close.split()[3]}").text == "Forgotten: The wifi is called Falcon."
+        assert hint == "/forget ID deletes one."
 
 
 def test_a_wish_that_is_told_is_for_every_answer(context: CommandContext) -> None:
