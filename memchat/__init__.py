@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memchat.errors import CredentialsError as CredentialsError
     from memchat.errors import MemchatError as MemchatError
     from memchat.errors import ModelError as ModelError
+    from memchat.errors import ModelLoading as ModelLoading
     from memchat.errors import ModelNotFound as ModelNotFound
     from memchat.errors import ModelTimeout as ModelTimeout
     from memchat.errors import ModelUnreachable as ModelUnreachable
@@ -51,6 +52,7 @@ __all__ = [
     "MemchatError",
     "Memory",
     "ModelError",
+    "ModelLoading",
     "ModelNotFound",
     "ModelOptions",
     "ModelTimeout",
