@@ -648,6 +648,24 @@ class TestFailingModel:
         assert sorted(texts(memory.get_all(user_id="alice"))) == ["User is vegetarian.", "User lives in Berlin."]
 
 
+class TestExcerpts:
+    def test_a_search_adds_what_was_said_under_a_key_of_its_own(self, memory: Memory) -> None:
+        """Only where it is asked for; of the person's own conversations alone."""
+        memory.add("My boat is called Marmalade and lies in Whitby", user_id="alice")
+        assert memory.search("What is my boat called?", user_id="alice").keys() == {"results"}
+        found = memory.search("What is my boat called?", user_id="alice", excerpts=True)
+        assert [(one["role"], "Marmalade" in one["text"]) for one in found["excerpts"]] == [("user", True)]
+        assert memory.search("What is my boat called?", user_id="bob", excerpts=True)["excerpts"] == []
+        assert memory.search("What is my boat called?", agent_id="desk", excerpts=True)["excerpts"] == []
+
+    def test_a_turn_uses_what_was_said_in_another_run(self, memory: Memory) -> None:
+        """`chat` answers with it as "excerpts_used"."""
+        memory.chat("My boat is called Marmalade and lies in Whitby", "alice", run_id="1")
+        memory.search("boat", user_id="alice", excerpts=True)
+        used = memory.chat("In which harbour does the boat lie?", "alice", run_id="2")["excerpts_used"]
+        assert any("Whitby" in one["text"] for one in used)
+
+
 class TestChat:
     def test_a_turn_answers_from_memory_and_is_learned_from(self, memory: Memory, server: ScriptedServer) -> None:
         """The reply, the memories it used, and after closing what it taught."""

@@ -22,6 +22,7 @@ TALKS = (
     ("Which wine goes with paella?", "I suggest a dry Albariño from Rías Baixas."),
     ("My laptop overheats, what now?", "Clean the fan first, then renew the thermal paste."),
     ("Name my new kitten!", "I would call her Biscuit."),
+    ("Wo kann ich am Wochenende wandern?", "Ich empfehle den Malerweg in der Sächsischen Schweiz."),
 )
 ASKED = {
     "What did you recommend?": "Seven Sisters",
@@ -33,7 +34,7 @@ ASKED = {
     "What name did you come up with for the kitten?": "Biscuit",
     "Your suggestion for the paella, again please?": "Albariño",
     "How often should I feed it, you said?": "Sunday",
-    "Was hast du mir zum Wandern empfohlen?": "Seven Sisters",
+    "Was hast du mir zum Wandern empfohlen?": "Malerweg",
     "¿Qué libro me recomendaste para el tren?": "Piranesi",
 }
 
@@ -131,3 +132,17 @@ def test_what_is_asked_is_indexed_before_the_program_ends(shell: Shell) -> None:
     assert shell.run("status", "--json").json["messages"] == {"indexed": 2, "waiting": 0}
     found = shell.run("sessions", "search", "the word that opens my locker", "--json").json
     assert [(one["match"], "marmalade" in one["text"]) for one in found][:1] == [("meaning", True)]
+
+
+def test_compare_and_ask_show_what_was_quoted(shell: Shell) -> None:
+    """Beside the memories, for people and for programs."""
+    with last_week(shell) as app:
+        hold(app, *TALKS[0])
+    question = "Which trail did you recommend?"
+    assert "From earlier conversations" in shell.run("compare", question).out
+    compared = shell.run("compare", question, "--json").json
+    assert compared["stateless"]["excerpts"] == []
+    (first, *_) = compared["with_memory"]["excerpts"]
+    assert (first["role"], first["outdated"]) == ("assistant", None)
+    assert "Seven Sisters" in first["text"]
+    assert shell.run("ask", question, "--json").json["excerpts"][0]["message_id"] == first["message_id"]

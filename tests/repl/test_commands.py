@@ -9,7 +9,7 @@ import pytest
 
 from memchat.chat.sessions import ChatOptions
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Add, Draft, Owner, Scope
+from memchat.core.types import Add, Draft, Owner, Role, Scope
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.dispatch import COMMANDS, dispatch, literal, parse
@@ -294,6 +294,21 @@ def test_why_names_the_memories_of_the_last_answer(context: CommandContext) -> N
     with context.chat.conversation.turn("What about my peanuts allergy?") as turn:
         list(turn)
     assert "I am allergic to peanuts" in do(context, "/why").text
+
+
+def test_why_names_what_was_quoted_from_earlier_conversations(context: CommandContext) -> None:
+    """With its day and who said it, and whether memories were used or not."""
+    store = context.app.store
+    earlier = store.transcripts.new_session("al", None)
+    store.transcripts.record(earlier, Role.USER, "Which walk is nice near Eastbourne?")
+    store.transcripts.record(earlier, Role.ASSISTANT, "I recommend the Seven Sisters trail.")
+    while store.message_index.index_next("al", context.app.embedder):
+        pass
+    with context.chat.conversation.turn("Which trail did you recommend?") as turn:
+        list(turn)
+    said = do(context, "/why").text
+    assert "From earlier conversations:" in said
+    assert any("assistant" in line and "Seven Sisters" in line for line in said.splitlines())
 
 
 def test_why_knows_the_last_answer_of_another_day(tmp_path: Path) -> None:
