@@ -1,7 +1,7 @@
 """`memchat mcp`: what is remembered, for other assistants."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,21 +9,55 @@ from memchat.cli.options import User, require_extra
 from memchat.cli.output import print_note
 from memchat.config import load_settings
 
+if TYPE_CHECKING:
+    from memchat.config import Settings
+
 Agent = Annotated[
     str | None,
     typer.Option("--agent", "-a", metavar="NAME", help="Also find this agent's own memories; else MEMCHAT_AGENT."),
 ]
+Http = Annotated[
+    int | None,
+    typer.Option("--http", min=0, metavar="PORT", help="Serve over HTTP on that port of this machine; 0 takes any."),
+]
 
 
-def mcp(*, user: User = None, agent: Agent = None) -> None:
+def mcp(*, user: User = None, agent: Agent = None, http: Http = None) -> int:
     """Let other assistants search and keep memories, over the Model Context Protocol.
 
     An editor or a desktop app starts this command and talks to it on standard input and output. Whose memories it
-    serves is settled here; the assistant cannot ask for anybody else's.
+    serves is settled here; the assistant cannot ask for anybody else's. With --http it serves any number of clients of
+    this machine, at http://127.0.0.1:PORT/mcp; MEMCHAT_SERVER_KEY is then asked for where it is set.
     """
     settings = load_settings(user=user, agent=agent)
     with require_extra("mcp", "mcp"):
         from memchat.servers.mcp import serve
+    if http is not None:
+        return _serve_http(settings, http)
     if sys.stdin.isatty():
         print_note("An assistant is to start this command and talk to it. Ctrl-D or Ctrl-C ends it.")
     serve(settings)
+    return 0
+
+
+def _serve_http(settings: "Settings", port: int) -> int:
+    from memchat.cli.serve import GRACE_S, ShutdownRequests
+    from memchat.servers.mcp import MemoryTools, http_app
+
+    with require_extra("serve", "fastapi", "starlette", "uvicorn"):
+        from memchat.servers import http_server
+        from memchat.servers.access import AccessMiddleware
+    with (
+        ShutdownRequests().handled() as ending,
+        http_server.bind_socket("127.0.0.1", port, guarded=settings.server_key is not None) as sock,
+        MemoryTools(settings) as keeper,
+    ):
+        keeper.warm_up()
+        app = AccessMiddleware(http_app(keeper), settings.server_key)
+        listener = http_server.HTTPServerThread(app, sock, lifespan=True)
+        listener.start()
+        print_note(f"Listening on {http_server.url_of(sock)}/mcp. Ctrl-C stops it.")
+        while not ending.asked and listener.serves(http_server.TICK_S):
+            pass
+        listener.stop(GRACE_S, ending.hurried)
+    return 0 if ending.asked else 1

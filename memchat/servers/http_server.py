@@ -65,14 +65,14 @@ class HTTPServerThread:
     the program.
     """
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listening: socket.socket, *, lifespan: bool = False) -> None:
         config = uvicorn.Config(
             app,
             # h11 is the parser that bounds what a request may have before its body.
             http=type("Connection", (BoundedConnection,), {"most": most_connections()}),
             loop="asyncio",
             ws="none",
-            lifespan="off",
+            lifespan="on" if lifespan else "off",
             log_config=None,
             log_level="critical",  # What it would say holds the texts of errors.
             access_log=False,

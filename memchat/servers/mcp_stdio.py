@@ -1,0 +1,76 @@
+"""MCP on standard input and output, with an answer to every line: the SDK's own transport drops what it cannot read."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import MCPServer
+from mcp.server.stdio import stdio_server
+from mcp.shared._context_streams import create_context_streams
+from mcp.shared.message import SessionMessage
+from mcp.types import ErrorData, JSONRPCError, jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from memchat.text.normalize import fix_surrogates
+
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+"""JSON-RPC's codes."""
+
+
+async def run_stdio(server: MCPServer[Any]) -> None:
+    """Serve until the input ends."""
+    async with stdio_server() as (read, write), anyio.create_task_group() as tasks:
+        forward, answered = create_context_streams[SessionMessage | Exception](0)
+
+        async def answer_every_line() -> None:
+            async with forward:
+                async for item in read:
+                    understood = item if isinstance(item, SessionMessage) else read_again(item)
+                    if isinstance(understood, SessionMessage):
+                        await forward.send(understood)
+                    else:
+                        await write.send(SessionMessage(understood))
+
+        tasks.start_soon(answer_every_line)
+        # The SDK's own run_stdio_async does the same with the streams of the transport.
+        low = server._lowlevel_server
+        await low.run(answered, write, low.create_initialization_options())
+        tasks.cancel_scope.cancel()
+
+
+def read_again(error: Exception) -> SessionMessage | JSONRPCError:
+    """The message of a line that the SDK refused, with half a surrogate pair as U+FFFD; else what is wrong with it."""
+    line = _line_of(error)
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return _refusal(PARSE_ERROR, "This is not valid JSON.", None)
+    value = _fixed(value)
+    with suppress(ValidationError):
+        return SessionMessage(jsonrpc_message_adapter.validate_python(value, by_name=False))
+    named = value.get("id") if isinstance(value, dict) else None
+    named = named if isinstance(named, str | int) and not isinstance(named, bool) else None
+    return _refusal(INVALID_REQUEST, "This is no request of JSON-RPC.", named)
+
+
+def _line_of(error: Exception) -> str:
+    """What was sent, as the error of its validation has it."""
+    if not isinstance(error, ValidationError):
+        return ""
+    given = error.errors(include_url=False)[0]["input"]
+    return given if isinstance(given, str) else json.dumps(given)
+
+
+def _fixed(value: Any) -> Any:
+    if isinstance(value, str):
+        return fix_surrogates(value)
+    if isinstance(value, list):
+        return [_fixed(item) for item in value]
+    if isinstance(value, dict):
+        return {fix_surrogates(key): _fixed(item) for key, item in value.items()}
+    return value
+
+
+def _refusal(code: int, message: str, request_id: str | int | None) -> JSONRPCError:
+    return JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=code, message=message))
