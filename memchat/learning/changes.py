@@ -46,13 +46,14 @@ _CHANGES = re.compile(
 _SINGLE = tuple(
     re.compile(rf"\b(?:{forms})\b", re.IGNORECASE)
     for forms in (
-        r"lives?|living|moved (?:to|into)|mov(?:es|ing) to|home is|wohn\w*|lebt|umgezogen|zieht|vive|mudó|habite"
+        r"lives?|living|moved (?:to|into)|mov(?:es|ing) to|home is|wohn\w*|lebt|umgezogen|gezogen|zieht|vive|mudó"
+        r"|habite"
         r"|déménagé|abita|mora",
         r"works? (?:as|at|for|in)|job|employer|started (?:at|as)|is an? \w+ at|arbeitet|trabaja|travaille|lavora"
         r"|trabalha",
         r"name is|named|is called|goes by|heißt|se llama|s['’]appelle|si chiama",
         r"budget",
-        r"rent is|pays? .* rent",
+        r"rent|miete|alquiler|loyer|affitto|aluguel",
         r"favou?rite \w+",
     )
 )
@@ -114,4 +115,4 @@ def _takes_the_place(fact: Fact, memory: Memory, near: float) -> bool:
         return True
     changes = _CHANGES.search(f"{fact.quote} {fact.text}") is not None
     shared = any(map(mentions(memory.text), units(fact.text)))
-    return changes and near >= (NEAR if shared else NEAR_OF_OTHER_WORDS)
+    return changes and near >= (NEAR if shared or fact.standing else NEAR_OF_OTHER_WORDS)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from memchat.learning.support import units
-from memchat.text.normalize import sentences
+from memchat.text.normalize import STOP_WORDS, sentences, words
 
 _CLAUSE = re.compile(r"[,;:—–()]\s+|\s+-\s+|[、，；：]|\s+(?:but|also|aber|und|pero|y|mais|et|e)\s+")
 _QUESTION = re.compile(r"[?？؟]\s*[\"'”»)]*\s*$")
@@ -29,7 +29,9 @@ _PASSING = re.compile(
     r"|exhausted|happy|sad|angry|annoyed|excited|confused|curious|sorry|glad|done|back|here|busy|knackered"
     r"|off|thinking|trying"
     r"|looking|wondering)|gerade|müde|kaputt|estoy (?:cansad|aburrid)\w+|fatigué\w*|thanks|thank you|danke"
-    r"|gracias|merci|haha|lol)\b",
+    r"|gracias|merci|haha|lol|off to|good ?(?:morning|night)|morning|bye|user (?:is|feels|was) (?:so |very "
+    r"|really )*(?:tired|bored|hungry|sleepy|exhausted|happy|sad|angry|annoyed|excited|confused|curious|sorry"
+    r"|glad|done|back|busy|grateful|morning|the best|trying)|trying (?:that|it|this))\b",
     re.IGNORECASE,
 )
 _WISH_BY_ITSELF = re.compile(
@@ -59,6 +61,21 @@ _OF_ONESELF = re.compile(
     r"| ask)[^,.;]*$",
     re.IGNORECASE,
 )
+_FIRST_PERSON = re.compile(
+    r"\b(?:i|i['’]\w+|im|ive|my|mine|me|we|we['’]\w+|our|us|ich|mein\w*|mir|mich|wir|unser\w*|yo|mi|mis|me"
+    r"|nosotros|je|j['’]\w*"
+    r"|mon|ma|mes|moi|nous|notre|io|mio|mia|eu|meu|minha)\b|私|僕|俺|我|저는|나는|제 |\bя\b|\bмо[йяеи]\b",
+    re.IGNORECASE,
+)
+_SECOND_PERSON = re.compile(r"\b(?:you|you['’]\w+|your|u|ur|du|dein\w*|eres|tu es|sei)\b", re.IGNORECASE)
+_OTHER_LANGUAGES = frozenset(
+    """
+    ich und der die das ist bin mein meine meinen nicht ein eine einen wir mit zu im nutzer yo soy el los las que es mi mis
+    vivo tengo de del por para con una usuario je suis le les est mon mes et un une dans avec utilisateur io sono che di ho
+    eu sou uma tenho moro meu minha ik ben mijn en het een van
+    """.split()
+)
+"""Small words of some languages that English does not have."""
 _TASK = re.compile(
     r"^\W*(?:(?:can|could|would|will) you|please|pls|ok(?:ay)?|now|and|then|hey|hi)?\W*(?:can you |could you "
     r"|please )?(?:write|translate"
@@ -105,10 +122,41 @@ def _declared(message: str) -> Iterator[str]:
 def _is_beside_the_point(clause: str) -> bool:
     if is_wish(clause):
         return False
-    return bool(_SUPPOSED.search(clause) or _TASK.search(clause)) or _is_passing(clause)
+    return (
+        bool(_SUPPOSED.search(clause) or _TASK.search(clause))
+        or _is_for_the_assistant(clause)
+        or _holds_only_passing(clause)
+    )
 
 
-def _is_passing(clause: str) -> bool:
+def is_passing(text: str) -> bool:
+    """Whether `text` tells of a mood, thanks, or what somebody is at right now."""
+    return _PASSING.search(text) is not None
+
+
+def is_foreign(text: str) -> bool:
+    """Whether `text` seems to be in another language than English: by its letters and its small words."""
+    said = words(text)
+    foreign = sum(word in _OTHER_LANGUAGES or not word.isascii() for word in said)
+    return foreign > sum(word in STOP_WORDS and word not in _OTHER_LANGUAGES for word in said)
+
+
+def speaks_of_oneself(text: str) -> bool:
+    """Whether `text` says I, my, we or our."""
+    return _FIRST_PERSON.search(text) is not None
+
+
+def split_clauses(sentence: str) -> list[str]:
+    """The clauses of `sentence`."""
+    return [part for part in _CLAUSE.split(sentence) if part]
+
+
+def _is_for_the_assistant(clause: str) -> bool:
+    """Whether `clause` is about the one who is spoken to, and not about the person."""
+    return _SECOND_PERSON.search(clause) is not None and not speaks_of_oneself(clause)
+
+
+def _holds_only_passing(clause: str) -> bool:
     """Whether nothing is left of `clause` but a mood or a circumstance."""
     parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
     return bool(parts) and all(_PASSING.search(part) for part in parts)

@@ -10,15 +10,25 @@ from pathlib import Path
 
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
-from memchat.learning.clauses import is_question, is_wish, telling_clauses
+from memchat.learning.clauses import (
+    is_foreign,
+    is_passing,
+    is_question,
+    is_wish,
+    speaks_of_oneself,
+    split_clauses,
+    telling_clauses,
+)
 from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, units
 from memchat.recall.default_cues import default_cues
 from memchat.text.normalize import normalize, sentences
 
 MAX_ANSWER_TOKENS = 200
-MAX_MESSAGE = 3_000
-"""In characters."""
+SHORT_MESSAGE = 240
+"""A message up to so many characters is shown as it is."""
+LONGEST_PIECE = 320
+MAX_PIECES = 4
 SHARE = 0.75
 """How much of a small model's sentence must be the person's own words: it was asked for these."""
 
@@ -37,24 +47,43 @@ EXAMPLES = (
 )
 """What a model echoes of them is not borne by the message, and so never kept."""
 
+_PRONOUN = re.compile(r"(?:she|he|they|i) (?P<verb>\w+(?:['’]t)?)", re.IGNORECASE)
+_SINGULAR = {"are": "is", "am": "is", "have": "has", "were": "was", "do": "does", "don't": "doesn't"}
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 
-def request(exchange: Exchange) -> ModelRequest:
-    """The one call that learns from `exchange`: no schema, for lines are what a small model writes best."""
+def requests(exchange: Exchange) -> Iterator[ModelRequest]:
+    """The calls that learn from `exchange`, one for a few sentences that tell something; for most messages one or none.
+
+    They ask for no schema: lines are what a small model writes best. Of a long message it would note nothing.
+    """
     system = INSTRUCTIONS
     if exchange.instructions:
         system += f"\nKeep to this above all: {exchange.instructions.strip()}"
-    messages = [PromptMessage(Role.SYSTEM, system)]
+    shown = [PromptMessage(Role.SYSTEM, system)]
     for said, noted in EXAMPLES:
-        messages += [PromptMessage(Role.USER, said), PromptMessage(Role.ASSISTANT, noted)]
-    messages.append(PromptMessage(Role.USER, exchange.user[:MAX_MESSAGE]))
-    return ModelRequest(messages, temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
+        shown += [PromptMessage(Role.USER, said), PromptMessage(Role.ASSISTANT, noted)]
+    for piece in _pieces(exchange.user):
+        messages = [*shown, PromptMessage(Role.USER, piece)]
+        yield ModelRequest(messages, temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
 
 
-def is_worth_asking(exchange: Exchange) -> bool:
-    """Whether the message holds more than questions, tasks and thanks."""
-    return any(units(clause) or is_wish(clause) for clause in telling_clauses(exchange.user))
+def _pieces(message: str) -> list[str]:
+    """The message itself where it is short, else the telling sentences of it in groups."""
+    if len(message) <= SHORT_MESSAGE:
+        return [message] if is_worth_asking(message) else []
+    groups: list[str] = []
+    for clause in telling_clauses(message):
+        if groups and len(groups[-1]) + len(clause) < LONGEST_PIECE:
+            groups[-1] += f"\n{clause}"
+        else:
+            groups.append(clause[:LONGEST_PIECE])
+    return groups[:MAX_PIECES]
+
+
+def is_worth_asking(message: str) -> bool:
+    """Whether `message` holds more than questions, tasks and thanks."""
+    return any(units(clause) or is_wish(clause) for clause in telling_clauses(message))
 
 
 def read(answer: str, exchange: Exchange) -> Extraction:
@@ -64,8 +93,11 @@ def read(answer: str, exchange: Exchange) -> Extraction:
     facts: dict[str, Fact] = {}
     for line in _lines(answer):
         quote = _bearing(line, said, exchange.user)
-        if quote is not None and ABOUT_THE_PERSON.search(line) and support.bears_words(line, SHARE):
-            facts.setdefault(normalize(line), _fact(line, quote))
+        if quote is None or is_passing(line) or not support.bears_words(line, SHARE):
+            continue
+        text = _about_the_person(line, quote)
+        if text is not None:
+            facts.setdefault(normalize(text), _fact(text, quote))
     # A wish is kept in the person's own words where the model took it for a task.
     unnoted = set(filter(is_wish, said)) - {fact.quote for fact in facts.values()}
     wishes = [Fact(wish, wish, category="preference", standing=True) for wish in said if wish in unnoted]
@@ -80,14 +112,35 @@ def _lines(answer: str) -> Iterator[str]:
 
 
 def _bearing(line: str, said: list[str], message: str) -> str | None:
-    """The sentence of the message that holds most of what `line` says; None where all of them are beside the point."""
+    """The part of the message that bears what `line` says: its best sentence, or a run of sentences."""
     wanted = units(line) or set(normalize(line).split())
-    best, most = None, 0
-    for clause in said:
-        held = sum(map(mentions(clause), wanted))
-        if held > most:
-            best, most = clause, held
-    return best if best is not None and 2 * most >= len(wanted) else None
+    held = [{unit for unit in wanted if says(unit)} for says in map(mentions, said)]
+    best = max(range(len(said)), key=lambda at: len(held[at]), default=None)
+    if best is None or not held[best]:
+        return None
+    if 2 * len(held[best]) >= len(wanted):
+        return said[best]
+    telling = [clause for clause, units_of in zip(said, held, strict=True) if units_of]
+    start, end = message.find(telling[0]), message.find(telling[-1]) + len(telling[-1])
+    together = set().union(*held)
+    return message[start:end] if len(together) >= SHARE * len(wanted) and 0 <= start < end else None
+
+
+def _about_the_person(line: str, quote: str) -> str | None:
+    """`line` as a sentence about the person, in the language of `quote`; None where it is about nothing of theirs."""
+    if is_foreign(quote) and not is_foreign(line):
+        return _closest_part(line, quote)
+    if ABOUT_THE_PERSON.search(line):
+        return line
+    if speaks_of_oneself(quote) and (pronoun := _PRONOUN.match(line)):
+        return f"User {_SINGULAR.get(pronoun['verb'].lower(), pronoun['verb'])}{line[pronoun.end() :]}"
+    return line if speaks_of_oneself(quote) or re.search(r"\d", line) else None
+
+
+def _closest_part(line: str, quote: str) -> str:
+    """The clause of `quote` that `line` puts into another language."""
+    parts = [part.strip() for part in split_clauses(quote) if part.strip()]
+    return max(parts, key=lambda part: sum(map(mentions(part), units(line))), default=quote)
 
 
 def _fact(line: str, quote: str, category: str = "other") -> Fact:

@@ -195,11 +195,10 @@ def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
 
 
 def extract_compactly(model: LanguageModel, exchange: Exchange, embedder: Embedder) -> Extraction:
-    """One short call, for lines of text; none where the message asks and thanks and tells nothing."""
+    """A short call for every few sentences, answered in lines; none where the message tells nothing."""
     forgets = reconcile.references_to_forget(exchange)
-    if not compact.is_worth_asking(exchange):
-        return Extraction(forget=forgets)
-    found = compact.read(model.complete(compact.request(exchange)).text, exchange)
+    answers = [model.complete(request).text for request in compact.requests(exchange)]
+    found = compact.read("\n".join(answers), exchange)
     if forgets:
         quotes = {reference.quote for reference in forgets}
         found = replace(found, facts=tuple(fact for fact in found.facts if fact.quote not in quotes))
