@@ -363,11 +363,12 @@ class App:
         """A worker, idle where memory is off, that learns from what waits of `user`: of nobody else, or with None of
         everybody. It does so with `extraction_model` where the settings name none.
         """
-        from memchat.learning.worker import LearningWorker
+        from memchat.learning.worker import QUIET_S, LearningWorker
 
         name = self.settings.extraction_model or extraction_model
         idle = self.settings.memory is MemoryMode.OFF
-        learner = LearningWorker(lambda: self.learning_context(name), on_learned, user=user, idle=idle)
+        quiet_s = QUIET_S if self._is_on_this_machine(name) else 0.0
+        learner = LearningWorker(lambda: self.learning_context(name), on_learned, user=user, idle=idle, quiet_s=quiet_s)
         self._opened.append(learner.close)
         return learner
 
@@ -385,6 +386,23 @@ class App:
         model = self.model(extraction_model)
         indexes = self.settings.any_excerpts
         return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms)
+
+    def _is_on_this_machine(self, model: str) -> bool:
+        """Whether a server on this machine answers for `model`, which then mostly does one thing at a time."""
+        from urllib.parse import urlsplit
+
+        from memchat.llm.endpoint import is_loopback
+        from memchat.llm.providers import ollama_address
+
+        address = self._access.get(model, ModelOptions()).api_base
+        if model.startswith(("ollama/", "ollama_chat/")):
+            address = address or ollama_address(os.environ)
+        elif model.startswith("openai/"):
+            address = address or os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
+        try:
+            return is_loopback(urlsplit(address or "").hostname or "")
+        except ValueError:
+            return False
 
     @property
     def form_policy(self) -> "FormPolicy":

@@ -263,10 +263,13 @@ def _asked(words: list[str] | None) -> str:
 
 def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
     """Wait until the exchange has been learned from; Ctrl-C leaves it for next time."""
+    from memchat.learning.worker import END_WAIT_S
+
     learns = chat_.conversation.remembers and not chat_.conversation.private
     if learns and not chat_.learning_worker.wait_until_idle(_LONG_S):
         print_note("Saving what I learned… (Ctrl-C to quit now and finish next time)")
-        chat_.learning_worker.wait_until_idle()
+        if not chat_.learning_worker.wait_until_idle(END_WAIT_S):
+            print_note("Not everything is learned yet. It is kept, and taken up the next time.")
     for line in notes.take():
         print_note(line)
 

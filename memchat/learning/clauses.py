@@ -70,9 +70,9 @@ _FIRST_PERSON = re.compile(
 _SECOND_PERSON = re.compile(r"\b(?:you|you['’]\w+|your|u|ur|du|dein\w*|eres|tu es|sei)\b", re.IGNORECASE)
 _OTHER_LANGUAGES = frozenset(
     """
-    ich und der die das ist bin mein meine meinen nicht ein eine einen wir mit zu im nutzer yo soy el los las que es mi mis
-    vivo tengo de del por para con una usuario je suis le les est mon mes et un une dans avec utilisateur io sono che di ho
-    eu sou uma tenho moro meu minha ik ben mijn en het een van
+    ich und der die das ist bin mein meine meinen nicht ein eine einen wir mit zu im nutzer yo soy el los las que es
+    mi mis vivo tengo de del por para con una usuario je suis le les est mon mes et un une dans avec utilisateur io sono
+    che di ho eu sou uma tenho moro meu minha ik ben mijn en het een van
     """.split()
 )
 """Small words of some languages that English does not have."""

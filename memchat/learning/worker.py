@@ -22,6 +22,10 @@ BETWEEN_BATCHES_S = 0.02
 """How long the worker lets others go first, in seconds, between two batches of messages to index."""
 INDEX_RETRY_S = 60.0
 """How long indexing messages rests after a failure, in seconds: an embedder that is down is not asked all the time."""
+END_WAIT_S = 600.0
+"""How long a process that ends waits for what it has to learn, in seconds; the rest is taken up the next time."""
+QUIET_S = 0.7
+"""How long a model on this machine is left alone after a turn, in seconds: it answers one request at a time."""
 IDLE_S = 2.0
 """How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
 
@@ -40,23 +44,41 @@ class LearningWorker:
         *,
         user: str | None,
         idle: bool = False,
+        quiet_s: float = 0.0,
     ) -> None:
         self._open_context = open_context
         self._on_lesson = on_lesson
         self._user = user
         self._may_start = not idle
         self._told: deque[tuple[Memory, date]] = deque()
-        self._news = threading.Condition()
+        self._news = threading.Condition(threading.RLock())
         self._stopping = False
         self._waited_s = 0.0
         self._awake = False
         self._settled = False
         self._index_from = 0.0
+        self._quiet_s = quiet_s
+        self._quiet_until = 0.0
+        self._held = False
+        self._ending = False
+        self._tried: set[int] = set()
         self._renewal: Generator[int] | None = None
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
 
+    def hold(self) -> None:
+        """Begin no further exchange until `notify`: a model that answers the person is not asked anything else."""
+        with self._news:
+            self._held = True
+
     def notify(self) -> None:
         """There may be work, new or left from another time."""
+        with self._news:
+            self._held = self._ending = False
+            self._tried.clear()
+            self._quiet_until = time.monotonic() + self._quiet_s
+        self._wake()
+
+    def _wake(self) -> None:
         with self._news:
             self._awake, self._settled = True, False
             self._news.notify_all()
@@ -74,8 +96,12 @@ class LearningWorker:
 
         What another live process is at is not waited for, nor is what must wait for that.
         A learner that has stopped, or is idle, has nothing to wait for.
+
+        From now on, until `notify`, every exchange is tried once at most.
         """
-        self.notify()
+        with self._news:
+            self._held, self._ending = False, True
+        self._wake()
         with self._news:
             return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
 
@@ -136,11 +162,26 @@ class LearningWorker:
         # Loaded here, for a chat's prompt does not wait for it.
         from memchat.learning.pipeline import learn
 
-        work = context.store.work.claim(self._user)
+        if not self._may_claim():
+            return False
+        work = context.store.work.claim(self._user, self._skipped())
         if work is None:
             return False
-        self._report(replace(learn(context, work), message_id=work.user_message_id))
+        result = learn(context, work)
+        if result.error is not None:
+            with self._news:
+                self._tried.add(work.id)
+        self._report(replace(result, message_id=work.user_message_id))
         return True
+
+    def _may_claim(self) -> bool:
+        with self._news:
+            return self._ending or not (self._held or time.monotonic() < self._quiet_until)
+
+    def _skipped(self) -> frozenset[int]:
+        """What a process that ends has tried in vain, and leaves to the next one."""
+        with self._news:
+            return frozenset(self._tried) if self._ending else frozenset()
 
     def _compare_next(self, context: "LearningContext") -> bool:
         from memchat.learning.comparison import compare_told
@@ -186,9 +227,12 @@ class LearningWorker:
     def _rest(self, context: "LearningContext", seconds: float) -> None:
         with self._news:
             if not self._awake:
-                self._settled = context.store.work.due(self._user) == 0 and not self._told
+                self._settled = context.store.work.due(self._user, self._skipped()) == 0 and not self._told
                 self._news.notify_all()
-                self._news.wait_for(lambda: self._awake or self._stopping, seconds)
+                quiet_s = self._quiet_until - time.monotonic()
+                self._news.wait_for(
+                    lambda: self._awake or self._stopping, min(seconds, quiet_s) if quiet_s > 0 else seconds
+                )
             self._awake = False
 
     def _pause(self) -> None:

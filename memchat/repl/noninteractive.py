@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
+from memchat.learning.worker import END_WAIT_S
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext, Invocation
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from memchat.chat.conversation import Turn
 
 _INTERRUPTED = 130
+_LONG_S = 5.0
+"""After so many seconds a person is told what is waited for."""
 
 
 def run_piped(
@@ -56,11 +59,19 @@ class _PipedChat:
                     if not self._handle(line, signals):
                         break
                 with signals.interruptible():
-                    self._context.chat.learning_worker.wait_until_idle()
+                    self._wait_for_learning()
                     self._show_notes()
             except KeyboardInterrupt:
                 return _INTERRUPTED
         return self._failed
+
+    def _wait_for_learning(self) -> None:
+        worker = self._context.chat.learning_worker
+        if worker.wait_until_idle(_LONG_S):
+            return
+        self._say("Learning from what was said… (Ctrl-C to quit now; it is taken up the next time)")
+        if not worker.wait_until_idle(END_WAIT_S):
+            self._say("Not everything is learned yet. It is kept, and taken up the next time.")
 
     def _handle(self, line: bytes, signals: Signals) -> bool:
         """Do what `line` says; False to leave."""

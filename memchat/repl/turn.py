@@ -53,6 +53,7 @@ def run_turn(chat: "Chat", begin: "Callable[[], Turn]", writer: TurnWriter, sign
 
     Ctrl-C may cut short the waiting and the reply, but not the recording of what came of it.
     """
+    chat.learning_worker.hold()
     try:
         with signals.interruptible():
             turn = begin()

@@ -3,7 +3,7 @@ once."""
 
 import json
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -30,23 +30,23 @@ class JobQueue:
         self._db = database
         self._clock = clock
 
-    def claim(self, user: str | None) -> LearningJob | None:
-        """Claim the oldest due job of `user` for this process; None if there is none.
+    def claim(self, user: str | None, skip: Collection[int] = ()) -> LearningJob | None:
+        """Claim the oldest due job of `user` for this process, none of those to `skip`; None if there is none.
 
         A person's exchanges are learned in order: while one waits to be tried again, later ones wait too, until it has
         failed MAX_BLOCKING_ATTEMPTS times.
         """
-        if self._next(user) is None:
+        if self._next(user, skip) is None:
             return None
         with self._db.transaction():
-            row = self._next(user)
+            row = self._next(user, skip)
             return None if row is None else self._take(row)
 
-    def _next(self, user: str | None) -> sqlite3.Row | None:
+    def _next(self, user: str | None, skip: Collection[int]) -> sqlite3.Row | None:
         held: set[str] = set()
         for row in self._oldest_first(user):
             whose = _ordering_key(row)
-            if whose not in held and self._free(row):
+            if whose not in held and row["id"] not in skip and self._free(row):
                 return row
             if row["state"] != JobState.HELD and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
                 held.add(whose)
@@ -136,15 +136,15 @@ class JobQueue:
         """List all jobs, oldest first; with `user` only that person's."""
         return [_work(row) for row in self._oldest_first(user)]
 
-    def due(self, user: str | None) -> int:
-        """Count the exchanges of `user` that this process could learn from now, or is learning from.
+    def due(self, user: str | None, skip: Collection[int] = ()) -> int:
+        """Count the exchanges of `user` that this process could learn from now, or is learning from; not `skip`.
 
         Jobs leased to another live process, and jobs that wait for those, are left to it.
         """
         held: set[str] = set()
         count = 0
         for row in self._oldest_first(user):
-            whose, free = _ordering_key(row), self._free(row)
+            whose, free = _ordering_key(row), row["id"] not in skip and self._free(row)
             count += row["claim"] == process_lease_id() or (free and whose not in held)
             if not free and row["state"] != JobState.HELD and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
                 held.add(whose)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -442,11 +442,11 @@ class BusyQueue(JobQueue):
 
     busy = True
 
-    def claim(self, user: str | None) -> LearningJob | None:
+    def claim(self, user: str | None, skip: Collection[int] = ()) -> LearningJob | None:
         if self.busy:
             self.busy = False
             raise StoreBusy("Held by another program.")
-        return super().claim(user)
+        return super().claim(user, skip)
 
 
 def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:
@@ -489,3 +489,29 @@ def test_two_learners_share_the_work(home: Home, running: Start) -> None:
     assert all(learner.wait_until_idle(60) for learner in learners)
     assert len(lessons.texts) == 6
     assert all(home.texts(Owner.user(f"person {number}")) == ["User lives in Berlin."] for number in range(6))
+
+
+def test_a_process_that_ends_tries_each_exchange_once(home: Home) -> None:
+    """However soon it would come due again; the next process takes it up."""
+    home.say("I live in Berlin")
+    model = ScriptedModel(*["I cannot do that."] * 40)
+    model.on_call = lambda: home.clock.forward(hours=1)
+    learner = LearningWorker(lambda: home.context(model), Lessons(), user=None)
+    assert learner.wait_until_idle(30)
+    home.clock.forward(hours=1)
+    assert learner.wait_until_idle(30)
+    learner.close(30)
+    assert [work.attempts for work in pending(home)] == [1]
+
+
+def test_a_model_on_this_machine_is_left_alone_after_a_turn_but_not_at_the_end(home: Home) -> None:
+    """The next turn may need it; a process that ends needs it no more."""
+    home.say("I live in Berlin")
+    model = ScriptedModel(facts(BERLIN))
+    learner = LearningWorker(lambda: home.context(model), Lessons(), user=None, quiet_s=3_600)
+    learner.notify()
+    learner.hold()
+    assert model.asked == []
+    assert learner.wait_until_idle(30)
+    learner.close(30)
+    assert home.texts() == ["User lives in Berlin."]
