@@ -23,7 +23,7 @@ from tests.servers.mcp.conftest import Opened, call, done, refused, run, words
 
 __all__ = ["shell"]
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text(encoding="utf-8")
 SECRET = "The diary lies under the stairs"
 READING = {"search_memories": {"query": "tea"}, "list_memories": {}}
 WRITING = {"add_memory": {"text": "User likes tea."}, "update_memory": {"id": "x", "text": "User likes tea."}}
