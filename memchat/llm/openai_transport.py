@@ -1,7 +1,7 @@
 """OpenAI's chat API, spoken over httpx.
 
 Importing LiteLLM takes 3 s of CPU before the first answer, OpenAI's own client 0.5 s, httpx 0.1 s. The price is about
-450 lines: this module, `ollama_transport`, `http_client`, `direct_servers`, `http_proxy`, `model_table`.
+500 lines: this module, `ollama_transport`, `http_client`, `direct_servers`, `model_table`.
 """
 
 import os

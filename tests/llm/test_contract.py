@@ -319,6 +319,16 @@ def test_thinking_is_no_part_of_the_reply(adapter: Adapter, server: ScriptedServ
     assert "".join(delta.thinking for delta in deltas) == completion.thinking == "a secret plan"
 
 
+def test_thinking_whose_beginning_is_not_marked_is_no_part_of_a_whole_reply(
+    adapter: Adapter, server: ScriptedServer, waits: Waits
+) -> None:
+    """Some chat templates put the opening mark into the prompt."""
+    server.enqueue(Reply(pieces=["a secret", " plan\n</thi", "nk>\n\nHello."]))
+    completion = adapter.on(server, waits).complete(HELLO)
+    assert completion.text == "Hello."
+    assert completion.thinking.strip() == "a secret plan"
+
+
 @pytest.mark.parametrize(("reason", "cut"), [("length", Cut.LENGTH), ("content_filter", Cut.FILTER), ("stop", None)])
 def test_a_cut_reply_says_so(
     adapter: Adapter, server: ScriptedServer, waits: Waits, reason: str, cut: Cut | None
