@@ -1,10 +1,12 @@
 """The soft words that texts share with a request, by the word pieces that suit the languages of both."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Vocabulary, WordPieces
+from memchat.text.normalize import without_accents, words
 
 if TYPE_CHECKING:
     from memchat.recall.scoring import Floats, Pieces
@@ -31,7 +33,18 @@ def soft_words(asked: RequestWords, texts: Mapping[str, str], vocabulary: Vocabu
         pieces, weights = _weighed(asked, word_pieces)
         shares = soft_match(pieces, weights, word_pieces.pieces(group), word_pieces)
         found |= zip(group, shares.tolist(), strict=True)
-    return found
+    return found if asked.text.isascii() else {text: max(soft, _literal(asked, text)) for text, soft in found.items()}
+
+
+def _literal(asked: RequestWords, text: str) -> float:
+    """The share of the request's words that stand in `text`, accents aside, rare ones weighing more.
+
+    In scripts without spaces the pieces of a word depend on what stands beside it, the pairs of its characters do not.
+    """
+    held = {without_accents(word) for word in words(text)}
+    weights = {word: math.log((asked.total + 2) / (count + 0.5)) for word, count in asked.counts.items()}
+    shared = sum(weight for word, weight in weights.items() if without_accents(word) in held)
+    return max(0.0, shared / max(sum(weights.values()), 1e-6))
 
 
 def _weighed(asked: RequestWords, word_pieces: WordPieces) -> "tuple[Pieces, Floats]":
