@@ -59,6 +59,7 @@ _SINGLE = tuple(
 )
 """What a person mostly has one of: a new one takes the place of the old."""
 _AMOUNTS = _SINGLE[3:5]
+_WISHING = frozenset("always never please answer answers reply replies keep make give use write btw".split())
 _LONG_NUMBER = re.compile(r"\d{3,}")
 
 
@@ -75,7 +76,7 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
     for at, fact in enumerate(found.facts):
         base = float(near[at, count : count + len(_UNRELATED)].mean())
         nearness = [(float(cosine) - base) / max(1.0 - base, 1e-6) for cosine in near[at, len(texts) : count]]
-        same = next((n for n, memory in enumerate(exchange.known, 1) if _says_the_same(memory.text, fact.text)), None)
+        same = next((n for n, memory in enumerate(exchange.known, 1) if _is_said_again(memory, fact)), None)
         if same is not None:
             confirmed.append(MemoryReference(same, fact.quote))
             continue
@@ -87,6 +88,20 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
         replaces = _replaced(fact, exchange.known, nearness)
         facts.append(replace(fact, category=category, cues=default_cues(category, fact.text), replaces=replaces))
     return replace(found, facts=tuple(facts), confirmed=tuple(confirmed))
+
+
+def _is_said_again(memory: Memory, fact: Fact) -> bool:
+    """Whether `fact` adds nothing to `memory`; of a wish, whether it names the same thing and no change."""
+    if _says_the_same(memory.text, fact.text):
+        return True
+    if (
+        not (memory.standing and fact.standing)
+        or _CHANGES.search(fact.quote)
+        or denies(memory.text) != denies(fact.text)
+    ):
+        return False
+    about = {unit for unit in units(fact.text) if unit not in _WISHING}
+    return any(map(mentions(memory.text), about))
 
 
 def _says_the_same(known: str, new: str) -> bool:

@@ -20,7 +20,7 @@ from memchat.learning.clauses import (
     telling_clauses,
 )
 from memchat.learning.extraction import Exchange, Extraction, Fact
-from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, units
+from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, reads_as_wish, units
 from memchat.recall.default_cues import default_cues
 from memchat.text.normalize import normalize, sentences
 
@@ -48,7 +48,28 @@ EXAMPLES = (
 """What a model echoes of them is not borne by the message, and so never kept."""
 
 _PRONOUN = re.compile(r"(?:she|he|they|i) (?P<verb>\w+(?:['’]t)?)", re.IGNORECASE)
-_SINGULAR = {"are": "is", "am": "is", "have": "has", "were": "was", "do": "does", "don't": "doesn't"}
+_SINGULAR = {
+    "are": "is",
+    "am": "is",
+    "have": "has",
+    "were": "was",
+    "do": "does",
+    "don't": "doesn't",
+    "haven't": "hasn't",
+}
+_SINGULAR |= {
+    verb: f"{verb}s" for verb in "need prefer want like live work love hate use own play eat drink plan".split()
+}
+_OWNED = re.compile(r"(?:the )?user['’]s (?P<thing>\w+)", re.IGNORECASE)
+_EPISODE = re.compile(
+    r"(?:the )?user (?!moved|started|married|adopted|changed|switched|joined|retired|graduated|worked|lived"
+    r"|studied|ordered|booked)"
+    r"(?:\w+ed|got|stood|went|saw|took|did|felt|found|heard|lost|sat|ran|ate|drank|slept|woke|came|told|said"
+    r"|thought|forgot)\b"
+    r"(?!.*\d)",
+    re.IGNORECASE,
+)
+"""What merely happened. A long story is full of it, and a small model notes all of it."""
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 
@@ -96,10 +117,10 @@ def read(answer: str, exchange: Exchange) -> Extraction:
         if quote is None or is_passing(line) or not support.bears_words(line, SHARE):
             continue
         text = _about_the_person(line, quote)
-        if text is not None:
+        if text is not None and not (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):
             facts.setdefault(normalize(text), _fact(text, quote))
     # A wish is kept in the person's own words where the model took it for a task.
-    unnoted = set(filter(is_wish, said)) - {fact.quote for fact in facts.values()}
+    unnoted = set(filter(is_wish, said)) - {fact.quote for fact in facts.values() if fact.standing}
     wishes = [Fact(wish, wish, category="preference", standing=True) for wish in said if wish in unnoted]
     return Extraction((*facts.values(), *wishes))
 
@@ -131,10 +152,16 @@ def _about_the_person(line: str, quote: str) -> str | None:
     if is_foreign(quote) and not is_foreign(line):
         return _closest_part(line, quote)
     if ABOUT_THE_PERSON.search(line):
-        return line
+        return None if _claims_for_the_person(line, quote) else line
     if speaks_of_oneself(quote) and (pronoun := _PRONOUN.match(line)):
         return f"User {_SINGULAR.get(pronoun['verb'].lower(), pronoun['verb'])}{line[pronoun.end() :]}"
-    return line if speaks_of_oneself(quote) or re.search(r"\d", line) else None
+    return line if re.search(r"\d", line) else None
+
+
+def _claims_for_the_person(line: str, quote: str) -> bool:
+    """Whether `line` makes "the canteen" of `quote` a thing of the person's."""
+    owned = _OWNED.match(line)
+    return owned is not None and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote) is not None
 
 
 def _closest_part(line: str, quote: str) -> str:
@@ -144,4 +171,10 @@ def _closest_part(line: str, quote: str) -> str:
 
 
 def _fact(line: str, quote: str, category: str = "other") -> Fact:
-    return Fact(line, quote, category=category, cues=default_cues(category, line), standing=is_wish(quote))
+    return Fact(
+        line,
+        quote,
+        category=category,
+        cues=default_cues(category, line),
+        standing=is_wish(quote) and reads_as_wish(Fact(line, line), line),
+    )
