@@ -23,6 +23,8 @@ WHOLE_ROWS = 8_000
 SKETCH = 96
 SAMPLE = 8_192
 """Rows from which the directions are read."""
+CHUNK = 2_000
+"""Messages decoded at a time: some ten megabytes."""
 GROWTH_FACTOR = 1.25
 
 
@@ -94,17 +96,19 @@ class MessageMatrix:
         return self._basis is None and self._dim > SKETCH and self._rows > 2 * WHOLE_ROWS
 
     def extend(self, messages: Sequence[MessageRow]) -> None:
-        """Take in messages; one that is there already is replaced."""
+        """Take in messages; one that is there already is replaced, one whose bytes are no whole rows is passed over."""
+        whole = [message for message in messages if message.rows and len(message.rows) % self._dim == 0]
+        for start in range(0, len(whole), CHUNK):
+            self._append(whole[start : start + CHUNK])
+
+    def _append(self, messages: Sequence[MessageRow]) -> None:
+        rows = decode_rows(b"".join(message.rows for message in messages), self._dim)
+        self._reserve(len(messages), len(rows))
+        self._matrix[self._rows : self._rows + len(rows)] = rows if self._basis is None else rows @ self._basis
         for message in messages:
-            rows = decode_rows(message.rows, self._dim)
-            if not len(rows):
-                continue
-            self._reserve(1, len(rows))
             former = self._slots.get(message.number)
             if former is not None:
                 self._facts[former, 0] = -1
-            end = self._rows + len(rows)
-            self._matrix[self._rows : end] = rows if self._basis is None else rows @ self._basis
             self._facts[self._used] = (
                 message.number,
                 message.by_assistant,
@@ -113,8 +117,8 @@ class MessageMatrix:
                 message.day,
             )
             self._slots[message.number] = self._used
-            self._used, self._rows = self._used + 1, end
-            self._starts[self._used] = end
+            self._used, self._rows = self._used + 1, self._rows + len(message.rows) // self._dim
+            self._starts[self._used] = self._rows
 
     def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
         """Numbers of the `limit` selected messages with the highest cosine of any row to any row of `query`."""
