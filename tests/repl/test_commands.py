@@ -139,6 +139,12 @@ def test_what_is_told_is_kept_word_for_word(context: CommandContext) -> None:
     assert context.app.store.memories.find(short, [Owner.user("al")]).text == "My cat is called Tom"
 
 
+def test_with_a_language_model_what_is_told_replaces_nothing_at_once(context: CommandContext) -> None:
+    """The model decides it behind the chat."""
+    do(context, "/remember I live in Oslo.")
+    assert do(context, "/remember I live in Bergen now.").text.startswith("Remembered: I live in Bergen now.")
+
+
 def test_what_is_told_says_what_it_replaces_and_what_is_close(tmp_path: Path) -> None:
     """By rules, where no model learns; what is close comes with the id that /forget takes."""
     offline = replace(settings(tmp_path), extraction_model=OFFLINE)
