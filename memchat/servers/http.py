@@ -16,7 +16,7 @@ from memchat import __version__
 from memchat.api import Memory
 from memchat.errors import MemchatError
 from memchat.mem0.schemas import Row
-from memchat.servers.access import AccessMiddleware
+from memchat.servers.access import HEALTH, AccessMiddleware
 from memchat.servers.answers import Json
 from memchat.servers.bodies import (
     AddRequest,
@@ -86,10 +86,25 @@ def create_app(memory: Memory, key: str | None = None, *, everybody: bool = Fals
     _add_memories(api, memory)
     add_openai_routes(api, memory, calls)
     add_platform_routes(api, memory, calls)
+    if key is not None:
+        _document_key(api)
     page = PageSession(key)
     Page(memory, page).add_to(api)
     add_handlers(api)
     return AccessMiddleware(api, key, everybody=everybody, page=page)
+
+
+def _document_key(api: FastAPI) -> None:
+    """Say in the OpenAPI document how the key is brought."""
+    schema = api.openapi()
+    schema.setdefault("components", {})["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    schema["security"] = [{"bearer": []}, {"header": []}]
+    for path in HEALTH:
+        for operation in schema["paths"][path].values():
+            operation["security"] = []
 
 
 def _add_health(api: FastAPI, memory: Memory) -> None:

@@ -75,7 +75,8 @@ def add_platform_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None
 
     @api.get("/v1/ping/", **hidden)
     async def ping() -> Json:
-        return Json({"status": "ok", "org_id": None, "project_id": None, "user_email": None})
+        # The client wants names for these two before it does anything else.
+        return Json({"status": "ok", "org_id": "memchat", "project_id": "memchat", "user_email": None})
 
     @api.post("/v3/memories/add/", **hidden)
     async def add(body: HostedAdd) -> Json:

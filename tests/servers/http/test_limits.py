@@ -238,3 +238,11 @@ def test_memories_are_listed_in_pages(client: httpx.Client) -> None:
         ["Note 2.", "Note 1."],
         ["Note 0."],
     ]
+
+
+def test_the_document_says_how_the_key_is_brought(opened: Open, memory: Memory) -> None:
+    """Everywhere but for the health."""
+    document = opened(memory, "key").get("/openapi.json", headers={"X-API-Key": "key"}).json()
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
+    assert document["security"] == [{"bearer": []}, {"header": []}]
+    assert document["paths"]["/health"]["get"]["security"] == []

@@ -19,7 +19,10 @@ def hosted(opened: Open, memory: Memory) -> httpx.Client:
 
 def test_the_hosted_clients_calls_work(hosted: httpx.Client) -> None:
     """Ping, add, search, list in pages, read, change, history, entities, batches, erase."""
-    assert hosted.get("/v1/ping/").json()["status"] == "ok"
+    ping = hosted.get("/v1/ping/").json()
+    assert ping["status"] == "ok"
+    assert ping["org_id"]
+    assert ping["project_id"]
     messages = [{"role": "user", "content": "I live in Berlin"}]
     body = {"messages": messages, "user_id": "al", "version": "v2", "async_mode": False, "org_id": "o"}
     (added,) = hosted.post("/v3/memories/add/", json=body).json()["results"]
