@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,11 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 
 
+def _hear_ctrl_c() -> None:
+    """Also where the tests were started with Ctrl-C ignored, as in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Person:
     """Somebody at a terminal: types, and looks until something is there."""
 
@@ -28,7 +34,9 @@ class Person:
         command = [sys.executable, "-m", "tests.repl.harness"]
         if shell:
             command = ["bash", "--norc", "-ic", shell.format(" ".join(command))]
-        self.child = pexpect.spawn(command[0], command[1:], cwd=str(ROOT), env=env, dimensions=(lines, columns))
+        self.child = pexpect.spawn(
+            command[0], command[1:], cwd=str(ROOT), env=env, dimensions=(lines, columns), preexec_fn=_hear_ctrl_c
+        )
         if early:
             self.child.send(early)
         self.screen = pyte.Screen(columns, lines)
