@@ -23,6 +23,10 @@ def cells(text: str) -> int:
     """How many columns `text`, which is one line, takes on a terminal."""
     if text.isascii():
         return len(text)
+    # A chat has loaded one of the two before its first prompt; the other would make that later.
+    if (loaded := sys.modules.get("prompt_toolkit.utils")) is not None:
+        width: int = loaded.get_cwidth(text)
+        return width
     from rich.cells import cell_len
 
     return cell_len(text)
