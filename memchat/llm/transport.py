@@ -22,10 +22,10 @@ class Call:
 
     @classmethod
     def of(cls, request: ModelRequest, temperature: float | None, max_tokens: int | None, dialect: Dialect) -> "Call":
-        """`temperature` and `max_tokens` hold where the request leaves them open."""
+        """`temperature` holds where the request leaves it open; of two `max_tokens` the smaller one does."""
         messages = [{"role": one.role.value, "content": fix_surrogates(one.content)} for one in request.messages]
         wanted = temperature if request.temperature is None else request.temperature
-        limit = max_tokens if request.max_tokens is None else request.max_tokens
+        limit = min((one for one in (request.max_tokens, max_tokens) if one is not None), default=None)
         return cls(messages, wanted, limit, request.schema, dialect)
 
     def parameters(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_the_calls_of_memory_can_be_awaited(server: ScriptedServer) -> None:
 
 
 def test_no_call_of_memory_is_missing() -> None:
-    """What is added there is added here, but for what streams."""
+    """What is added there is added here, but for what streams or serves the servers."""
     public = {name for name, one in inspect.getmembers(Memory, inspect.isfunction) if not name.startswith("_")}
     here = {name for name, one in inspect.getmembers(AsyncMemory, inspect.isfunction) if not name.startswith("_")}
-    assert public - here == {"warm_up", "chat_stream", "complete", "complete_stream", "count", "entities"}
+    assert public - here == {"warm_up", "connection", "chat_stream", "complete", "complete_stream", "count", "entities"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memchat.config import Settings
+from memchat.config import ExtractionForm, Settings
 from memchat.core.protocols import Completion, Delta, ModelRequest, Usage
 from memchat.errors import BadReply, ModelUnreachable
 from tests.evals import dataset as kit
@@ -145,7 +145,7 @@ WRONG: dict[str, Any] = {
         fact("The user is Mr Petit.", "Mr Petit"),
     ),
     "coffee": answer(fact("The user is making coffee.", "Making coffee")),
-    "Bern": answer(fact("The user moved to Bern.", "I moved to Bern"), fact("Keep it short.", "in short")),
+    "Bern": answer(fact("The user moved to Bern.", "I moved to Bern"), fact("Answer in short.", "in short")),
 }
 
 
@@ -160,7 +160,7 @@ def tiny(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(home: Path) -> Settings:
-    return Settings(home, "somebody")
+    return Settings(home, "somebody", extraction_form=ExtractionForm.FULL)
 
 
 def _run(folder: Path, model: Reader, settings: Settings) -> Run:
