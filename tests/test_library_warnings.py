@@ -83,8 +83,10 @@ def noisy(shell: Shell, provider: ScriptedServer, tmp_path: Path) -> Shell:
     modules.mkdir()
     (modules / "noisy.py").write_text(f"log = {str(tmp_path / 'calls')!r}\n{NOISY}")
     (modules / "sitecustomize.py").write_text(SITECUSTOMIZE)
-    models = {"MEMCHAT_MODEL": "openai/gpt-4o-mini", "MEMCHAT_RETRIES": "0"}
-    shell.environ.update(provider.environment() | models | {"PYTHONPATH": f"{modules}:{shell.environ['PYTHONPATH']}"})
+    # A provider that memchat reaches through LiteLLM alone.
+    address = {"CEREBRAS_API_KEY": "sk-none", "CEREBRAS_API_BASE": provider.base_url}
+    models = {"MEMCHAT_MODEL": "cerebras/scripted", "MEMCHAT_RETRIES": "0"}
+    shell.environ.update(address | models | {"PYTHONPATH": f"{modules}:{shell.environ['PYTHONPATH']}"})
     return shell
 
 

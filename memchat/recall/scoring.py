@@ -39,7 +39,7 @@ NEIGHBOUR_WEIGHT = 0.5
 ANSWERED_WEIGHT = 1.0
 NAMED_WEIGHT = 0.2
 QUESTION_PENALTY = 0.05
-MIN_SIMILARITY = 0.5
+MIN_SIMILARITY = 0.48
 """Below this cosine two word pieces have nothing to do with each other."""
 PRIOR = 100
 """How many memories' worth of general English stands behind a small store's own word counts."""

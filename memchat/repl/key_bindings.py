@@ -56,6 +56,11 @@ def chat_key_bindings(leaving: ExitGuard, pastes: Pastes) -> KeyBindings:
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
+    @keys.add("c-x", "c-e")
+    def _edit(event: KeyPressEvent) -> None:
+        # prompt_toolkit's own binding would send the text at once.
+        event.current_buffer.open_in_editor()
+
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:
         text = event.data.replace("\r\n", "\n").replace("\r", "\n")

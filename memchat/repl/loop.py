@@ -136,7 +136,6 @@ class ChatLoop:
             key_bindings=chat_key_bindings(self._leaving, self._pastes),
             auto_suggest=AutoSuggestFromHistory(),
             bottom_toolbar=Toolbar(self._context) if settings.toolbar and not is_dumb() else None,
-            enable_open_in_editor=True,
             enable_suspend=True,
             vi_mode=settings.vi,
             mouse_support=False,
