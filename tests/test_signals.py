@@ -1,8 +1,10 @@
 """What Ctrl-C does to a program that is in the middle of something."""
 
 import importlib
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,15 @@ whole = True
 """
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as a program in the foreground has it, also where the tests were started with it ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_import_is_not_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C waits until the module is whole, and then does what it was pressed for."""
     (tmp_path / "slow_to_import.py").write_text(SLOW_MODULE)
