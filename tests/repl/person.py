@@ -29,7 +29,9 @@ class Person:
         self, home: Path, size: tuple[int, int] = (80, 24), *, early: str = "", shell: str = "", **environ: str
     ) -> None:
         usual = {"TEST_HOME": str(home), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-        env = {**os.environ, **usual, **environ}
+        # Another test of this process may have loaded what sets these; they would outweigh the terminal's own size.
+        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+        env = {**inherited, **usual, **environ}
         columns, lines = size
         command = [sys.executable, "-m", "tests.repl.harness"]
         if shell:
