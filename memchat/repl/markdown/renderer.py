@@ -1,10 +1,10 @@
 """Replies onto the screen while they stream: each part of a reply is printed once, when it is sure.
 
-Text moves word by word, code line by line, tables row by row. markdown-it reads the words of a paragraph; the kind of a
-block is told from how its lines begin, since waiting for a block's end would leave a long list or a long piece of code
-invisible while it is being written. The cursor never moves back, so nothing flickers, the scrollback is what was shown,
-and a resize or a wide character cannot tear it. Code is printed from the first column without colour behind it, to be
-copied as it is.
+Text moves word by word, code line by line; a table appears when it has ended. markdown-it reads the words of a
+paragraph; the kind of a block is told from how its lines begin, since waiting for a block's end would leave a long list
+or a long piece of code invisible while it is being written. The cursor never moves back, so nothing flickers, the
+scrollback is what was shown, and a resize or a wide character cannot tear it. Code is printed without colour behind it,
+to be copied as it is.
 """
 
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from memchat.repl.markdown.highlight import LineHighlighter
 from memchat.repl.markdown.inline import InlineParser
 from memchat.repl.markdown.line_parser import Kind, Line, closes, is_decided, is_delimiter_row, parse_line
-from memchat.repl.markdown.tables import StreamingTable
+from memchat.repl.markdown.tables import TableLayout
 from memchat.repl.markdown.wrap import Span, WordWrapper
 from memchat.text.sanitize import StreamFilter
 
@@ -64,7 +64,7 @@ class StreamingMarkdown:
         self._flowing = False
         self._heading = False
         self._code: tuple[LineHighlighter, Line] | None = None
-        self._table: StreamingTable | None = None
+        self._table: TableLayout | None = None
         self._maybe_header: Line | None = None
         self._gap = False
         self._in_list = False
@@ -121,7 +121,7 @@ class StreamingMarkdown:
         elif self._maybe_header and is_delimiter_row(line):
             self._begin_table(self._maybe_header.text)
         elif self._table and "|" in line:
-            self._rows(self._table.row(line))
+            self._table.add(line)
         else:
             self._end_table()
             self._begin(parse_line(line))
@@ -180,16 +180,33 @@ class StreamingMarkdown:
 
     def _begin_table(self, header: str) -> None:
         self._maybe_header = None
-        self._gap = self._printed
-        self._space()
-        self._table = StreamingTable(header, self._flow.width)
+        self._table = TableLayout(header)
 
     def _end_table(self) -> None:
-        if self._table and self._table.empty:
-            self._rows(self._table.header())
-        if self._table:
-            self._gap = True
-        self._table = None
+        """Print the table that was held back, if there is one."""
+        table, self._table = self._table, None
+        if not table:
+            return
+        self._gap = self._printed
+        self._space()
+        lines = table.columns(self._flow.width)
+        if lines is None:
+            self._records(table.records())
+        else:
+            for line in lines:
+                self._line(line)
+        self._gap = True
+
+    def _records(self, records: list[list[list[Span]]]) -> None:
+        """Print the rows of a table as lines of text, a blank line between them."""
+        for number, record in enumerate(records):
+            if number:
+                self._flow.blank()
+            for line in record:
+                self._flow.begin("", "  ")
+                self._flow.words(line)
+                self._flow.end()
+        self._flow.flush()
 
     def _end_text(self) -> None:
         """Print what the open paragraph, or a table's line that stayed alone, still holds back."""
@@ -210,10 +227,6 @@ class StreamingMarkdown:
             self._flow.blank()
         self._gap = False
         self._printed = True
-
-    def _rows(self, rows: list[list[Span]]) -> None:
-        for row in rows:
-            self._line(row)
 
     def _line(self, spans: list[Span]) -> None:
         self._flow.verbatim(spans)

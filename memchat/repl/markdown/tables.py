@@ -1,4 +1,4 @@
-"""Tables, row by row as they arrive: columns side by side, no boxes."""
+"""Tables: columns side by side without boxes, or one `header: value` line a cell where the screen is too narrow."""
 
 import re
 from typing import TYPE_CHECKING
@@ -12,61 +12,46 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _GAP = 2
-_NARROWEST = 4
+_NARROWEST = 8
+"""Columns below which the words of a cell can no longer be read one under the other."""
+
 _CELL_END = re.compile(r"(?<!\\)\|")
 
 
-class StreamingTable:
-    """Lays out the rows of one table.
+class TableLayout:
+    """Collects the rows of one table, and lays them out when the table has ended and all its cells are known."""
 
-    The widths are settled by the header and the first row, the room left over shared out, so that every later row can
-    be printed when it arrives; a cell that is wider wraps within its column.
-    """
-
-    def __init__(self, header: str, width: int) -> None:
+    def __init__(self, header: str) -> None:
         self._header = cells_of(header)
-        self._width = width
-        self._columns: list[int] = []
+        self._rows: list[list[str]] = []
 
-    def row(self, line: str) -> list[list[Span]]:
-        """The printed lines of one row, without newlines or trailing blanks; the first row brings the header along."""
-        cells = self._fit(cells_of(line))
-        lines: list[list[Span]] = []
-        if not self._columns:
-            self._columns = _widths([self._header, cells], self._width)
-            lines = self.header()
-        return lines + self._lay(cells, "")
-
-    def header(self) -> list[list[Span]]:
-        """The header's printed lines: for a table that has no rows, else part of the first one's."""
-        self._columns = self._columns or _widths([self._header], self._width)
-        rule = (" " * _GAP).join("-" * width for width in self._columns)
-        return [*self._lay(self._header, "bold"), [Span(rule)]]
-
-    @property
-    def empty(self) -> bool:
-        return not self._columns
-
-    def _fit(self, cells: list[str]) -> list[str]:
+    def add(self, line: str) -> None:
+        """Take one more row; it gets as many cells as the header has."""
         count = len(self._header)
-        return (cells + [""] * count)[:count]
+        self._rows.append((cells_of(line) + [""] * count)[:count])
 
-    def _lay(self, cells: "Sequence[str]", style: str) -> list[list[Span]]:
-        from rich.console import Console
+    def columns(self, width: int) -> list[list[Span]] | None:
+        """The printed lines, without newlines or trailing blanks; None if `width` is too narrow for the columns."""
+        widths = _widths([self._header, *self._rows], width)
+        if widths is None:
+            return None
+        rule = (" " * _GAP).join("-" * column for column in widths)
+        lines = [*_laid_out(self._header, widths, "bold"), [Span(rule)]]
+        rows = [_laid_out(row, widths, "") for row in self._rows]
+        wrapped = any(len(row) > 1 for row in rows)
+        for number, row in enumerate(rows):
+            if wrapped and number:
+                lines.append([])
+            lines += row
+        return lines
 
-        console = Console(width=self._width + _GAP, color_system=None, no_color=True, force_terminal=False)
-        lines = console.render_lines(self._grid(cells, style), pad=False)
-        return [_trimmed([Span(s.text, str(s.style or "")) for s in line]) for line in lines]
-
-    def _grid(self, cells: "Sequence[str]", style: str) -> "Table":
-        from rich.table import Table
-        from rich.text import Text
-
-        grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-        for width in self._columns:
-            grid.add_column(width=width, overflow="fold")
-        grid.add_row(*(Text.assemble(*((s.text, s.style) for s in spans_of(c.strip(), style))) for c in cells))
-        return grid
+    def records(self) -> list[list[list[Span]]]:
+        """Each row as a list of `header: value` lines; of a table without rows, its header alone."""
+        rows = self._rows or [[""] * len(self._header)]
+        return [
+            [_labelled(head, cell) for head, cell in zip(self._header, row, strict=True) if head or cell]
+            for row in rows
+        ]
 
 
 def cells_of(line: str) -> list[str]:
@@ -78,25 +63,70 @@ def cells_of(line: str) -> list[str]:
     return [cell.strip().replace("\\|", "|") for cell in cells]
 
 
-def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int]:
-    """Column widths that fit into `width`: twice what the rows need where there is room, a fair share where not."""
+def _labelled(head: str, cell: str) -> list[Span]:
+    label = [*spans_of(head, "bold"), Span(": " if cell else ":", "bold")] if head else []
+    return label + spans_of(cell)
+
+
+def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int] | None:
+    """Column widths that fit into `width`, or None if a cell would be cut to fewer than `_NARROWEST` columns.
+
+    Columns keep their longest word whole while that is possible; the widest give way first.
+    """
+    columns = [[_plain(cell) for cell in column] for column in zip(*rows, strict=True)]
+    needs = [max(1, *(_cells(cell) for cell in column)) for column in columns]
+    words = [max(1, *(_cells(word) for cell in column for word in cell.split() or [""])) for column in columns]
+    room = width - _GAP * (len(needs) - 1)
+    narrowest = [min(need, _NARROWEST) for need in needs]
+    whole_words = [max(word, least) for word, least in zip(words, narrowest, strict=True)]
+    for floors in (whole_words, narrowest):
+        if sum(floors) <= room:
+            return _shrunk(needs, floors, room)
+    return None
+
+
+def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", room: int) -> list[int]:
+    """`widths` made to fit into `room`, which holds the sum of `floors`."""
+    shrunk = list(widths)
+    excess = sum(shrunk) - room
+    while excess > 0:
+        widest = max((i for i, w in enumerate(shrunk) if w > floors[i]), key=shrunk.__getitem__)
+        others = [w for i, w in enumerate(shrunk) if w < shrunk[widest]]
+        step = shrunk[widest] - max(floors[widest], max(others, default=0), shrunk[widest] - excess)
+        shrunk[widest] -= step
+        excess -= step
+    return shrunk
+
+
+def _laid_out(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> list[list[Span]]:
+    """The printed lines of one row."""
+    from rich.console import Console
+
+    total = sum(widths) + _GAP * len(widths)
+    console = Console(width=total, color_system=None, no_color=True, force_terminal=False)
+    lines = console.render_lines(_grid(cells, widths, style), pad=False)
+    return [_trimmed([Span(s.text, str(s.style or "")) for s in line]) for line in lines]
+
+
+def _grid(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+    for width in widths:
+        grid.add_column(width=width, overflow="fold")
+    grid.add_row(*(Text.assemble(*((s.text, s.style) for s in spans_of(cell, style))) for cell in cells))
+    return grid
+
+
+def _plain(cell: str) -> str:
+    return "".join(span.text for span in spans_of(cell))
+
+
+def _cells(text: str) -> int:
     from rich.cells import cell_len
 
-    needs = [
-        max(cell_len("".join(s.text for s in spans_of(cell))) for cell in column) for column in zip(*rows, strict=True)
-    ]
-    needs = [max(need, 1) for need in needs]
-    room = max(width - _GAP * (len(needs) - 1), len(needs))
-    spare = room - sum(needs)
-    if spare >= 0:
-        return [need + min(need, spare * need // sum(needs)) for need in needs]
-    widths = list(needs)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widest = widths.index(max(widths))
-        others = sum(widths) - widths[widest]
-        second = max((w for i, w in enumerate(widths) if i != widest), default=0)
-        widths[widest] = max(_NARROWEST, min(widths[widest] - 1, max(room - others, second)))
-    return widths
+    return cell_len(text)
 
 
 def _trimmed(spans: list[Span]) -> list[Span]:
