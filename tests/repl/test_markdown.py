@@ -257,6 +257,22 @@ def test_a_wrapped_list_item_hangs_under_its_text() -> None:
     assert Screen(width=20).finish("10. one two three four five") == "10. one two three\n    four five\n"
 
 
+def test_a_quote_begins_with_a_bar_on_every_line() -> None:
+    """Wrapped lines and quotes in quotes too; the prompt's mark stays the prompt's."""
+    shown = Screen(width=20).finish(*"> one two three four five\n> > deep\n> - item")
+    assert shown == "│ one two three four\n│ five\n│ │ deep\n│ - item\n"
+
+
+def test_the_bar_of_a_quote_is_dim_and_its_text_is_not() -> None:
+    """The words of a quote are read, its bar is only seen."""
+    assert Screen(colours=True).finish("> word") == "\x1b[2m│\x1b[0m word\n"
+
+
+def test_a_bar_the_model_wrote_is_text() -> None:
+    """Only a quote's own mark is turned into a bar."""
+    assert Screen(colours=True).finish("│ word") == "│ word\n"
+
+
 def test_a_narrower_screen_is_taken_up_at_once() -> None:
     """After a resize the next line breaks at the new width; what is printed stays."""
     screen = Screen(width=40)

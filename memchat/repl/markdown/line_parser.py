@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from memchat.repl.markdown.wrap import QUOTE_BAR
+
 _SURE_AFTER = 200
 """A line whose start still says nothing after so many characters is plain text."""
 
@@ -49,15 +51,15 @@ class Line:
     @property
     def margin(self) -> str:
         """The lead as blanks, quote marks kept."""
-        return "".join(c if c == ">" else " " for c in self.lead)
+        return "".join(c if c == QUOTE_BAR else " " for c in self.lead)
 
     @property
     def quoted(self) -> bool:
-        return self.lead.lstrip().startswith(">")
+        return self.lead.lstrip().startswith(QUOTE_BAR)
 
     @property
     def is_item(self) -> bool:
-        return self.kind is Kind.ITEM or bool(self.lead.strip(" >"))
+        return self.kind is Kind.ITEM or bool(self.lead.strip(f" {QUOTE_BAR}"))
 
 
 def is_decided(start: str) -> bool:
@@ -85,9 +87,9 @@ def parse_line(line: str) -> Line:
         return Line(Kind.HEADING, lead, rest[match.end() :], indent, level=len(match[1]))
     if rest.startswith("|"):
         return Line(Kind.TABLE, lead, rest, indent)
-    if lead.strip(" >"):
+    if lead.strip(f" {QUOTE_BAR}"):
         return Line(Kind.ITEM, lead, rest, indent)
-    return Line(Kind.QUOTE if ">" in lead else Kind.TEXT, lead, rest, indent)
+    return Line(Kind.QUOTE if QUOTE_BAR in lead else Kind.TEXT, lead, rest, indent)
 
 
 def is_delimiter_row(line: str) -> bool:
@@ -105,12 +107,12 @@ def closes(line: str, mark: str) -> bool:
 
 
 def _split_prefix(line: str) -> tuple[str, str]:
-    """The rest of `line` and the lead in front of it, tabs as blanks, quote marks and one space apart."""
+    """The rest of `line` and the lead in front of it, tabs as blanks, quote marks as bars."""
     body = line.lstrip(" \t")
     lead = line[: len(line) - len(body)].expandtabs(4)
     for _ in range(_MOST_MARKS):
         if body.startswith(">"):
-            body, lead = body[1:].removeprefix(" "), lead + "> "
+            body, lead = body[1:].removeprefix(" "), lead + f"{QUOTE_BAR} "
         elif (match := _BULLET.match(body)) and not _RULE.match(body.rstrip()):
             body, lead = body[match.end() :], lead + match[1] + " "
         else:

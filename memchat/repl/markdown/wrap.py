@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+QUOTE_BAR = "│"
+"""What a quote begins with on the screen, where `> ` is the prompt."""
+
 _OPENING = "「『（〈《【〔"
 _CLOSING = "、。，．！？」』）〉》】〕：；…ー〜々"
 _IDEOGRAPH = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd"
@@ -59,7 +62,7 @@ class WordWrapper:
         self.end()
         self._width = self.width
         self._margin = margin if self._cells(margin) <= self._width // 2 else ""
-        self._put(Span(first))
+        self._put_lead(first)
 
     def end(self) -> None:
         """End the current line, if one was begun."""
@@ -137,7 +140,12 @@ class WordWrapper:
         self._column = 0
         self._gap = ""
         self._midword = False
-        self._put(Span(margin))
+        self._put_lead(margin)
+
+    def _put_lead(self, lead: str) -> None:
+        """Write what stands in front of a line's text, the bars of quotes dimmed."""
+        for part in re.split(f"({QUOTE_BAR})", lead):
+            self._put(Span(part, "dim" if part == QUOTE_BAR else ""))
 
     def _cells(self, text: str) -> int:
         from rich.cells import cell_len
