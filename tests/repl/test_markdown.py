@@ -109,7 +109,46 @@ def test_lines_have_no_trailing_blanks_and_fit_the_screen() -> None:
 
 def test_words_appear_while_their_paragraph_is_still_open() -> None:
     """A person sees text move without waiting for a line or a block to end."""
-    assert Screen().feed("Once upon", " a time") == "Once upon a"
+    assert Screen().feed("Once upon a time, there", " was") == "Once upon a time, there"
+    assert Screen().feed("First line\nOnce upon", " a time") == "First line\nOnce upon a"
+    assert Screen().feed("- item\n\n  Once upon", " a time") == "- item\n\n  Once upon a"
+
+
+def test_only_the_length_of_a_title_is_held_back() -> None:
+    """A paragraph that goes on shows every word from there, with or without punctuation."""
+    words = [f"word{n} " for n in range(20)]
+    screen = Screen(width=200)
+    shown = [screen.feed(word) for word in words]
+    assert all(text.split() == [f"word{n}" for n in range(at + 1)] for at, text in enumerate(shown) if at >= 6)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("title", ["My heading", "日本語の見出し", "🎉 A **bold** one"])
+@pytest.mark.parametrize("line", ["=====", "-----", "---", "=" * 100])
+def test_an_underlined_line_is_a_heading(width: int, title: str, line: str) -> None:
+    """The underline is not shown, and the text looks as a heading of its level does."""
+    level = "#" if line.startswith("=") else "##"
+    for colours in (False, True):
+        underlined = Screen(width, colours).finish(*f"before\n\n{title}\n{line}\nafter\n")
+        assert underlined == Screen(width, colours).finish(f"before\n\n{level} {title}\nafter\n")
+
+
+def test_the_underline_of_a_long_line_is_not_shown() -> None:
+    """The line is on the screen before the underline comes; it is not touched again."""
+    title = "A heading that takes so many words that it cannot be held back"
+    assert Screen().finish(*f"{title}\n=======\nafter") == f"{title}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["- item\n---", "a, b\n---", "title\n\n---"])
+def test_a_rule_stays_a_rule(text: str) -> None:
+    """Dashes under a list, a sentence or a blank line make no heading of it."""
+    assert Screen().finish(text).splitlines()[-1] == "─" * 20
+
+
+@pytest.mark.parametrize("text", ["title\n=", "title\n\n====", "title\n== 5"])
+def test_equals_signs_that_underline_nothing_are_text(text: str) -> None:
+    """They are shown as they were written."""
+    assert Screen().finish(*text) == f"{text}\n"
 
 
 def test_list_items_appear_while_they_are_being_written() -> None:
@@ -182,8 +221,8 @@ def test_long_values_of_a_table_in_lines_wrap_between_words() -> None:
 def test_emphasis_is_never_shown_half_done() -> None:
     """Asterisks that will be closed are not printed and then left standing."""
     screen = Screen()
-    assert screen.feed("It is **very") == "It is"
-    assert screen.finish(" important** indeed.") == "It is very important indeed.\n"
+    assert screen.feed("So, it is **very") == "So, it is"
+    assert screen.finish(" important** indeed.") == "So, it is very important indeed.\n"
 
 
 def test_an_asterisk_that_is_never_closed_does_not_stop_the_text() -> None:

@@ -19,6 +19,11 @@ _HEADING = re.compile(r"(#{1,6})[ \t]+(?=\S)")
 _FENCE = re.compile(r"(`{3,}|~{3,})([^`]*)$")
 _RULE = re.compile(r"(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _TABLE_DELIMITER = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
+_SETEXT = re.compile(r" {0,3}(?:(={2,})|-{2,})[ \t]*$")
+_SENTENCE_GOES_ON = re.compile(r"[.,:;!?…][ \t]|[。、，．！？：；]")
+_LONGEST_TITLE = 40
+"""Characters of a paragraph's first line that are held back because an underline may make them a heading."""
+
 _UNSURE = re.compile(r"\s*$|[-+*_=][-+*_=\s]*$|\d{1,9}[.)]?\s*$|#{1,6}\s*$|`{1,2}$|~{1,2}$|(?:```|~~~|\|)")
 
 
@@ -95,6 +100,21 @@ def parse_line(line: str) -> Line:
 def is_delimiter_row(line: str) -> bool:
     """Whether `line` is the second line of a table."""
     return "-" in line and "|" in line and len(line) < _LONGEST_DELIMITER and bool(_TABLE_DELIMITER.match(line.strip()))
+
+
+def may_be_title(line: Line) -> bool:
+    """Whether the text of `line`, or what has come of it, is so short and plain that an underline may follow it.
+
+    What once was too much for a title stays so, however the line goes on.
+    """
+    short = line.indent < 4 and len(line.text) <= _LONGEST_TITLE
+    return line.kind is Kind.TEXT and short and not _SENTENCE_GOES_ON.search(line.text)
+
+
+def underline_level(line: str) -> int:
+    """The level of the heading that `line` makes of the text above it: 1 for `===`, 2 for `---`, 0 for none."""
+    match = _SETEXT.match(line)
+    return 0 if not match else 1 if match[1] else 2
 
 
 def closes(line: str, mark: str) -> bool:

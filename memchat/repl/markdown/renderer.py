@@ -7,11 +7,21 @@ scrollback is what was shown, and a resize or a wide character cannot tear it. C
 to be copied as it is.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from memchat.repl.markdown.highlight import LineHighlighter
 from memchat.repl.markdown.inline import InlineParser
-from memchat.repl.markdown.line_parser import Kind, Line, closes, is_decided, is_delimiter_row, parse_line
+from memchat.repl.markdown.line_parser import (
+    Kind,
+    Line,
+    closes,
+    is_decided,
+    is_delimiter_row,
+    may_be_title,
+    parse_line,
+    underline_level,
+)
 from memchat.repl.markdown.tables import TableLayout
 from memchat.repl.markdown.wrap import Span, WordWrapper
 from memchat.text.sanitize import StreamFilter
@@ -65,7 +75,7 @@ class StreamingMarkdown:
         self._heading = False
         self._code: tuple[LineHighlighter, Line] | None = None
         self._table: TableLayout | None = None
-        self._maybe_header: Line | None = None
+        self._held: Line | None = None
         self._gap = False
         self._in_list = False
         self._printed = False
@@ -99,12 +109,15 @@ class StreamingMarkdown:
                 self._flow.verbatim([Span(self._start)])
                 self._start = ""
         elif self._start and not self._read_whole() and is_decided(self._start):
-            self._begin(parse_line(self._start))
+            line = parse_line(self._start)
+            if not self._may_be_title(line):
+                self._begin(line)
 
     def _read_whole(self) -> bool:
         """Whether the current line says what it is only when it has ended: a table's, or code by its indentation."""
         indented = self._start[:4].expandtabs(4).startswith("    ") and not self._in_list
-        return bool(self._table or self._maybe_header or (indented and (self._gap or not self._text)))
+        maybe_table = self._held and self._held.kind is Kind.TABLE
+        return bool(self._table or maybe_table or (indented and (self._gap or not self._text)))
 
     def _newline(self) -> None:
         if not self._flowing:
@@ -118,19 +131,38 @@ class StreamingMarkdown:
         line, self._start = self._start, ""
         if self._code:
             self._code_line(line, *self._code)
-        elif self._maybe_header and is_delimiter_row(line):
-            self._begin_table(self._maybe_header.text)
+        elif self._held and self._held.kind is Kind.TABLE and is_delimiter_row(line):
+            self._begin_table(self._held.text)
+        elif (level := underline_level(line)) and self._underlined(level):
+            self._end_text()
         elif self._table and "|" in line:
             self._table.add(line)
         else:
             self._end_table()
             self._begin(parse_line(line))
 
+    def _may_be_title(self, line: Line) -> bool:
+        """Whether to hold back `line`, the first of a paragraph, until the next one tells if it is a heading."""
+        nested = self._in_list and line.indent > 0
+        return not self._held and not self._text and not nested and may_be_title(line)
+
+    def _underlined(self, level: int) -> bool:
+        """Print the text above an underline as a heading of `level`; False if the line is no underline there.
+
+        Text that was too long to be held back is on the screen already. `===` still is no text then, and `---` a rule.
+        """
+        title = self._held
+        if title and title.kind is Kind.TEXT:
+            self._held = None
+            self._begin_text(replace(title, kind=Kind.HEADING, level=level))
+            return True
+        return level == 1 and self._text is not None and not self._in_list and not title
+
     def _begin(self, line: Line) -> None:
         """Start printing a line whose kind is known."""
         self._start = ""
-        if self._maybe_header:
-            header, self._maybe_header = self._maybe_header, None
+        if self._held:
+            header, self._held = self._held, None
             self._begin_text(header)
             self._flowing = False
         if line.kind is Kind.BLANK:
@@ -143,7 +175,9 @@ class StreamingMarkdown:
             self._line([Span("─" * min(_RULE_WIDTH, self._flow.width))])
         elif line.kind is Kind.TABLE:
             self._end_text()
-            self._maybe_header = line
+            self._held = line
+        elif self._may_be_title(line):
+            self._held = line
         else:
             self._begin_text(line)
 
@@ -179,7 +213,7 @@ class StreamingMarkdown:
             self._line(code.colour(_dedented(line, fence.indent)))
 
     def _begin_table(self, header: str) -> None:
-        self._maybe_header = None
+        self._held = None
         self._table = TableLayout(header)
 
     def _end_table(self) -> None:
@@ -209,9 +243,9 @@ class StreamingMarkdown:
         self._flow.flush()
 
     def _end_text(self) -> None:
-        """Print what the open paragraph, or a table's line that stayed alone, still holds back."""
-        if self._maybe_header:
-            header, self._maybe_header = self._maybe_header, None
+        """Print what the open paragraph, or a line that might have become a table or a heading, holds back."""
+        if self._held:
+            header, self._held = self._held, None
             self._begin_text(header)
         if self._text:
             self._flow.words(self._text.close())
