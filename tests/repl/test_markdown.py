@@ -251,10 +251,46 @@ def test_plain_text_stays_as_it_was_written(text: str) -> None:
     assert Screen().finish(*text) == f"{text}\n"
 
 
-def test_code_in_a_list_is_dedented_and_ends_where_its_fence_does() -> None:
-    """It can be copied from the first column, and the list goes on after it."""
-    shown = Screen().finish("1. Run:\n\n   ```sh\n   make\n     all\n   ```\n2. Done")
-    assert shown == "1. Run:\n\nmake\n  all\n\n2. Done\n"
+def test_code_in_a_list_is_indented_as_the_list_is() -> None:
+    """It stands under the words of its item, and the list goes on after it."""
+    shown = Screen().finish(*"1. Run:\n\n   ```sh\n   make\n\n     all\n   ```\n2. Done")
+    assert shown == "1. Run:\n\n   make\n\n     all\n\n2. Done\n"
+
+
+def test_code_in_a_nested_list_is_indented_further() -> None:
+    """Every level of the list counts."""
+    shown = Screen().finish(*"- a\n  - b\n    ```\n    x\n      y\n    ```\n")
+    assert shown == "- a\n  - b\n\n    x\n      y\n"
+
+
+def test_code_that_begins_in_the_line_of_its_item_leaves_the_mark() -> None:
+    """The number of an item is not lost because code follows it at once."""
+    assert Screen().finish(*"1. ```sh\n   make\n   ```\n2. b") == "1.\n\n   make\n\n2. b\n"
+
+
+def test_code_after_a_list_begins_in_the_first_column() -> None:
+    """Only code that belongs to an item is indented."""
+    assert Screen().finish(*"- a\n\n```\nx\n```\n") == "- a\n\nx\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_a_long_line_of_code_in_a_list_is_indented_once(size: int) -> None:
+    """It is shown in parts as it arrives, none of its blanks lost."""
+    line = "x" * 499 + "      " + "y" * 600
+    text = f"- a\n  ```\n  {line}\n  ```\n"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert Screen().finish(*pieces) == f"- a\n\n  {line}\n"
+
+
+def test_code_in_a_quote_keeps_its_own_indentation() -> None:
+    """The mark of the quote is taken off each line, and no more."""
+    assert Screen().finish(*"> ```\n> if x:\n>   y\n> ```\n") == "if x:\n  y\n"
+
+
+def test_a_blank_line_shows_where_code_begins_and_ends_without_colour() -> None:
+    """There is one on both sides, also where the reply has none, and no mark that would be copied along."""
+    assert Screen().finish(*"before\n```sh\nmake\n```\nafter") == "before\n\nmake\n\nafter\n"
+    assert Screen().finish(*"before\n\n```sh\nmake\n```\n\nafter") == "before\n\nmake\n\nafter\n"
 
 
 def test_a_shorter_fence_inside_code_is_code() -> None:

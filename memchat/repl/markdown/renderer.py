@@ -106,7 +106,7 @@ class StreamingMarkdown:
         self._start += body
         if self._code:
             if len(self._start) > _LONGEST_CODE_WAIT:
-                self._flow.verbatim([Span(self._start)])
+                self._code_part(self._start, self._code[1])
                 self._start = ""
         elif self._start and not self._read_whole() and is_decided(self._start):
             line = parse_line(self._start)
@@ -201,16 +201,36 @@ class StreamingMarkdown:
     def _begin_code(self, line: Line) -> None:
         self._gap = self._printed
         self._space()
+        if line.is_item and not line.quoted:
+            self._line([Span(line.lead.rstrip())])
+            self._flow.blank()
+            self._in_list = True
+        self._in_list = self._in_list and bool(line.margin)
         self._code = (LineHighlighter(line.text), line)
 
     def _code_line(self, line: str, code: LineHighlighter, fence: Line) -> None:
-        if fence.quoted:
-            line = line.lstrip().removeprefix(">").removeprefix(" ")
+        """A line of code has ended, of which the start may be on the screen."""
+        if not self._flow.at_line_start:
+            self._line([Span(line)])
+            return
+        line = _code_of(line, fence)
         if closes(line, fence.mark):
             self._code = None
             self._gap = True
-        else:
-            self._line(code.colour(_dedented(line, fence.indent)))
+            return
+        margin = self._code_margin(fence) if line.strip() else ""
+        self._line([Span(margin), *code.colour(line)])
+
+    def _code_part(self, start: str, fence: Line) -> None:
+        """Print a part of a long line of code, without colours."""
+        if self._flow.at_line_start:
+            start = self._code_margin(fence) + _code_of(start, fence)
+        self._flow.verbatim([Span(start)])
+
+    def _code_margin(self, fence: Line) -> str:
+        """The indentation of the list that the code belongs to, unless it takes half of the screen."""
+        inside = self._in_list and not fence.quoted and len(fence.margin) <= self._flow.width // 2
+        return fence.margin if inside else ""
 
     def _begin_table(self, header: str) -> None:
         self._held = None
@@ -270,7 +290,11 @@ class StreamingMarkdown:
         self._flow.flush()
 
 
-def _dedented(line: str, indent: int) -> str:
-    """`line` without the indentation its block of code has as a whole."""
+def _code_of(line: str, fence: Line) -> str:
+    """`line` without the quote mark or the indentation its block of code has as a whole."""
+    indent = len(fence.margin)
+    if fence.quoted:
+        line = line.lstrip().removeprefix(">").removeprefix(" ")
+        indent = fence.indent
     body = line.lstrip(" ")
     return line[min(indent, len(line) - len(body)) :]
