@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from memchat.repl.markdown.inline import spans_of
-from memchat.repl.markdown.wrap import Span
+from memchat.repl.markdown.wrap import BREAKABLE, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _GAP = 2
 _NARROWEST = 8
 """Columns below which the words of a cell can no longer be read one under the other."""
+
+_LONGEST_WORD = 16
+"""Columns up to which a word is kept whole; a longer one, such as an address, may be broken within its cell."""
 
 _CELL_END = re.compile(r"(?<!\\)\|")
 
@@ -69,20 +72,23 @@ def _labelled(head: str, cell: str) -> list[Span]:
 
 
 def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int] | None:
-    """Column widths that fit into `width`, or None if a cell would be cut to fewer than `_NARROWEST` columns.
+    """Column widths that fit into `width`, or None if that would break words or leave a cell fewer than `_NARROWEST`.
 
-    Columns keep their longest word whole while that is possible; the widest give way first.
+    Where the cells do not fit as they are, the widest columns give way first.
     """
     columns = [[_plain(cell) for cell in column] for column in zip(*rows, strict=True)]
     needs = [max(1, *(_cells(cell) for cell in column)) for column in columns]
-    words = [max(1, *(_cells(word) for cell in column for word in cell.split() or [""])) for column in columns]
     room = width - _GAP * (len(needs) - 1)
-    narrowest = [min(need, _NARROWEST) for need in needs]
-    whole_words = [max(word, least) for word, least in zip(words, narrowest, strict=True)]
-    for floors in (whole_words, narrowest):
-        if sum(floors) <= room:
-            return _shrunk(needs, floors, room)
-    return None
+    floors = [
+        min(need, max(_NARROWEST, min(_longest_word(column), _LONGEST_WORD)))
+        for need, column in zip(needs, columns, strict=True)
+    ]
+    return _shrunk(needs, floors, room) if sum(floors) <= room else None
+
+
+def _longest_word(cells: "Sequence[str]") -> int:
+    """The columns of the longest run of text in `cells` that a line break should not cut."""
+    return max((_cells(word) for cell in cells for word in BREAKABLE.sub(" ", cell).split()), default=0)
 
 
 def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", room: int) -> list[int]:
