@@ -1,7 +1,7 @@
 """`memchat chat`, `ask` and `compare`: the commands that talk to a model."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +51,11 @@ System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="Th
 Instructions = Annotated[
     str | None, typer.Option("--instructions", metavar="TEXT", help="What is worth remembering, for the extraction.")
 ]
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--file", "-f", metavar="FILE", help="Send a file along; may be repeated; - is standard input."),
+]
+Raw = Annotated[bool, typer.Option("--raw", "--no-markdown", help="Print the reply as the model writes it.")]
 
 _LONG_S = 1.0
 """When waiting for what is being learned is worth a word, in seconds."""
@@ -100,6 +105,7 @@ def chat(
 def ask(
     question: Annotated[list[str] | None, typer.Argument(metavar="QUESTION")] = None,
     *,
+    file: Files = None,
     user: User = None,
     agent: Agent = None,
     session: Session = None,
@@ -112,14 +118,17 @@ def ask(
     system: System = None,
     instructions: Instructions = None,
     meta: Meta = None,
+    raw: Raw = False,
     as_json: Json = False,
 ) -> Result:
     """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself.
 
+    For example: memchat ask -f notes.txt "What is still open?"
+
     With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt. "cut"
     is "length" or "filter" where the model ended its reply early, else null.
     """
-    text = _asked(question)
+    text = _asked(question, file or ())
     settings, wanted = _requested(
         user=user,
         agent=agent,
@@ -141,7 +150,7 @@ def ask(
         if started := new_conversation(chat_.conversation.session):
             print_note(started)
         chat_.learning_worker.notify()
-        writer = _Silent() if as_json else AnswerWriter(_writer())
+        writer = _Silent() if as_json else AnswerWriter(_writer(raw=raw))
         turn = run_turn(chat_, lambda: chat_.conversation.turn(text), writer, signals)
         with signals.interruptible():
             for notice in notices(turn):
@@ -250,15 +259,26 @@ def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
     return MemoryMode.ON if memory else None
 
 
-def _asked(words: list[str] | None) -> str:
-    """The question, with what was piped in below it."""
-    piped = "" if sys.stdin.isatty() else decode_text(sys.stdin.buffer.read(), "Standard input").strip()
+def _asked(words: list[str] | None, files: Sequence[str]) -> str:
+    """Return the question with the files and what was piped in below it. `-` among `files` is standard input."""
+    piped = "" if sys.stdin.isatty() and "-" not in files else _standard_input()
+    attached = _read(name for name in files if name != "-")
     question = " ".join(words or ()).strip()
     if not question and not piped:
         raise UsageError("There is no question.", hint='As in: memchat ask "What do you know about me?"')
-    if not question or not piped:
-        return question or piped
-    return with_attachments(question, [Attachment(piped)])
+    if question and piped:
+        attached.append(Attachment(piped))
+    return with_attachments(question or piped, attached) if attached else question or piped
+
+
+def _read(names: Iterable[str]) -> list[Attachment]:
+    from memchat.repl.commands.files import read_attachment
+
+    return [read_attachment(name) for name in names]
+
+
+def _standard_input() -> str:
+    return decode_text(sys.stdin.buffer.read(), "Standard input").strip()
 
 
 def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
@@ -274,10 +294,10 @@ def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
         print_note(line)
 
 
-def _writer() -> "ReplyWriter":
+def _writer(*, raw: bool) -> "ReplyWriter":
     from memchat.repl.markdown.renderer import PlainWriter, StreamingMarkdown
 
-    if not sys.stdout.isatty():
+    if raw or not sys.stdout.isatty():
         return PlainWriter(sys.stdout)
     from rich.console import Console
 

@@ -110,7 +110,7 @@ def _message(error: Any) -> str:
         bound = "" if least is None else f" of {least} or more"
         return f"{' / '.join(parameter.opts)} wants a whole number{bound}."
     if (extra := _EXTRA.match(str(error.format_message()))) is not None:
-        return f"There is no use for this here: {extra[1]}."
+        return f"Unexpected argument: {extra[1]}."
     text = str(error.message if getattr(error, "possibilities", None) else error.format_message())
     return text if text.endswith((".", "?")) else f"{text}."
 

@@ -277,6 +277,8 @@ def edit(
     with open_app(user) as app:
         memory = find(app, id_, agent)
         _refuse_former(memory)
+        if not text and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UsageError("There is no terminal for an editor.", hint="Give the text: memchat memories edit ID TEXT")
         words = " ".join(text).strip() if text else edit_text(memory.text)
         if not words:
             raise UsageError("The text is empty. Nothing was changed.", hint="memchat forget erases a memory.")

@@ -116,16 +116,27 @@ def show(blocks: Iterable[Block], out: TextIO) -> None:
 def print_note(text: str, style: str = "dim") -> None:
     """A line for people that is no answer: on stderr."""
     if text:
-        sys.stderr.write(styled(printable(text), style, sys.stderr) + "\n")
+        sys.stderr.writelines(f"{styled(line, style, sys.stderr)}\n" for line in _for_stderr(printable(text)))
         sys.stderr.flush()
 
 
 def print_error(error: MemchatError) -> None:
     """An expected failure: what happened, and below it what to do."""
-    sys.stderr.write(f"memchat: {printable(error.message)}\n")
-    if error.hint:
-        sys.stderr.write(f"{printable(error.hint)}\n")
+    for text in filter(None, (f"memchat: {error.message}", error.hint)):
+        sys.stderr.writelines(f"{line}\n" for line in _for_stderr(printable(text)))
     sys.stderr.flush()
+
+
+def _for_stderr(text: str) -> Iterator[str]:
+    """`text` in lines that fit the terminal of standard error, broken between words; elsewhere as it is."""
+    if not sys.stderr.isatty():
+        yield from text.split("\n")
+        return
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        width = 0
+    yield from fold(text, width or 80)
 
 
 def printable(text: str) -> str:

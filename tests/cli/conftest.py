@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from memchat.cli.main import run
@@ -73,6 +74,24 @@ class Shell:
             check=False,
         )
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def at_terminal(
+        self, *arguments: str, env: Mapping[str, str] | None = None, size: tuple[int, int] = (80, 24)
+    ) -> Outcome:
+        """As a program of its own at a pseudo-terminal, where both streams are one."""
+        columns, lines = size
+        child: pexpect.spawn[str] = pexpect.spawn(
+            sys.executable,
+            ["-m", "memchat", *arguments],
+            env={**self.environ, "TERM": "xterm-256color", **(env or {})},
+            cwd=str(self.home.parent),
+            dimensions=(lines, columns),
+            encoding="utf-8",
+            timeout=60,
+        )
+        shown = child.read().replace("\r\n", "\n")
+        child.close()
+        return Outcome(child.exitstatus if child.exitstatus is not None else -1, shown, "")
 
     def add(self, *texts: str, user: str = "alice", options: tuple[str, ...] = ()) -> list[str]:
         """Memories of `user`; returns their ids."""

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -462,3 +464,37 @@ def test_status_counts(shell: Shell) -> None:
     assert found["memories"] == {"current": 1, "superseded": 1}
     assert found["sessions"] == 2
     assert "memories: 1 current, 1 superseded" in shell.run("status").lines
+
+
+def test_files_go_along_with_a_question(shell: Shell, tmp_path: Path) -> None:
+    """Each by its name, standard input as the last; nothing of them is learned as the person's own words."""
+    (tmp_path / "one.txt").write_bytes("I live in Bremen.".encode("utf-16"))
+    with ScriptedServer() as server:
+        env = {**server.environment(), "MEMCHAT_MODEL": "openai/scripted"}
+        done = shell.run(
+            "ask", "-f", str(tmp_path / "one.txt"), "-f", "-", "Sum it up.", stdin="I live in Kiel.", env=env
+        )
+        assert done.code == 0, done.err
+        sent = server.requests[0]["json"]["messages"][-1]["content"]
+    assert sent.startswith("Sum it up.\n\n<attachment")
+    assert 'name="one.txt">\nI live in Bremen.' in sent
+    assert "I live in Kiel." in sent
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "picture.png"])
+def test_a_file_that_cannot_be_sent_is_named(shell: Shell, tmp_path: Path, name: str) -> None:
+    """Nothing is asked without it."""
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe\x00")
+    done = shell.run("ask", "--model", "offline", "-f", str(tmp_path / name), "What is in it?")
+    assert done.code in {1, 2}
+    assert name in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), "It is here."), (("--raw",), "It is **here**.")])
+def test_a_reply_can_be_printed_as_it_was_written(shell: Shell, options: tuple[str, ...], shown: str) -> None:
+    """Markdown is rendered at a terminal, but not with --raw."""
+    with ScriptedServer(lambda asked: Reply("It is **here**.")) as server:
+        env = {**server.environment(), "MEMCHAT_MODEL": "openai/scripted", "NO_COLOR": "1"}
+        done = shell.at_terminal("ask", *options, "--no-memory", "Where?", env=env)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", done.out).startswith(shown)

@@ -83,7 +83,7 @@ def test_help_speaks_of_no_types(shell: Shell) -> None:
         (("memories", "list", "--limit", "ten"), "--limit wants a whole number of 1 or more."),
         (("chat", "--top-k", "0"), "--top-k / -k wants a whole number of 1 or more."),
         (("status", "--drop", "x"), "--drop wants a whole number."),
-        (("memories", "list", "tea"), "There is no use for this here: tea."),
+        (("memories", "list", "tea"), "Unexpected argument: tea."),
         (("memories", "show"), "Missing argument 'ID'."),
     ],
 )

@@ -240,7 +240,7 @@ def test_edit_without_a_text_opens_the_editor(shell: Shell) -> None:
     (id_,) = shell.add("Lives in Lille.")
     folder = shell.home.parent
     command = editor(folder, f'echo "$1" > {folder}/seen; sed -i s/Lille/Lyon/ "$1"')
-    edited = shell.run("memories", "edit", id_, env={"VISUAL": command, "EDITOR": "false"})
+    edited = shell.at_terminal("memories", "edit", id_, env={"VISUAL": command, "EDITOR": "false"})
     assert edited.out == "Now: Lives in Lyon.\n"
     assert not Path((folder / "seen").read_text().strip()).exists()
 
@@ -252,10 +252,27 @@ def test_edit_without_a_text_opens_the_editor(shell: Shell) -> None:
 def test_an_edit_that_comes_to_nothing_changes_nothing(shell: Shell, body: str, code: int, said: str) -> None:
     """The same text, no text, and an editor that failed."""
     (id_,) = shell.add("Lives in Lille.")
-    done = shell.run("memories", "edit", id_, env={"EDITOR": editor(shell.home.parent, body)})
+    done = shell.at_terminal("memories", "edit", id_, env={"EDITOR": editor(shell.home.parent, body)})
     assert done.code == code
     assert said in done.out + done.err
     assert len(shell.run("memories", "history", id_, "--json").json) == 1
+
+
+def test_edit_without_a_terminal_starts_no_editor(shell: Shell) -> None:
+    """It asks for the text as an argument."""
+    (id_,) = shell.add("Lives in Lille.")
+    done = shell.run("memories", "edit", id_, env={"EDITOR": editor(shell.home.parent, "echo started")})
+    assert (done.code, done.out) == (2, "")
+    assert "memchat memories edit ID TEXT" in done.err
+
+
+def test_messages_for_people_break_between_words(shell: Shell) -> None:
+    """At a terminal of forty columns no word is cut; in a pipe the sentence is one line."""
+    command = ("memories", "show", "ffffffff")
+    shown = shell.at_terminal(*command, size=(40, 24)).out
+    said = shell.run(*command).err
+    assert max(map(len, shown.splitlines())) <= 40
+    assert shown.split() == said.split()
 
 
 def test_search_says_its_scores(shell: Shell) -> None:
