@@ -24,6 +24,7 @@ COMMANDS = {
     "memories": LazyCommand("memchat.cli.memories", "List, search, add, correct, export, import memories."),
     "forget": LazyCommand("memchat.cli.forget", "Erase memories for good."),
     "sessions": LazyCommand("memchat.cli.sessions", "List, read, search, export, forget conversations."),
+    "stats": LazyCommand("memchat.cli.stats", "Show how much is remembered, by category and by month."),
     "status": LazyCommand("memchat.cli.status", "Show how things stand, and what waits to be learned."),
     "doctor": LazyCommand("memchat.cli.doctor", "Look for what is wrong, and mend what safely can be."),
     "reindex": LazyCommand("memchat.cli.reindex", "Build the index anew, after a change of embedder the vectors too."),

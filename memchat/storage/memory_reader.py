@@ -8,7 +8,7 @@ from memchat.core.types import Change, Memory, Owner, Scope
 from memchat.errors import AmbiguousId, NotFound
 from memchat.storage.database import Database
 from memchat.storage.fulltext import match_query
-from memchat.storage.memory_filter import narrows, where_clause
+from memchat.storage.memory_filter import SINCE, narrows, where_clause
 from memchat.storage.memory_listing import listed, listed_json
 from memchat.storage.memory_rows import (
     COLUMNS,
@@ -106,6 +106,20 @@ class MemoryReader:
             return 0
         where, values = where_clause(view, numbers, self.clock())
         return int(self.database.value(f"SELECT count(*) FROM memories AS m WHERE {where}", values))
+
+    def tally(self, view: MemoryFilter) -> list[tuple[str, str, int]]:
+        """Count the memories of `view` by category and month (YYYY-MM of their day under SINCE), in that order."""
+        numbers = self.owner_numbers(view.owners)
+        if not numbers:
+            return []
+        where, values = where_clause(view, numbers, self.clock())
+        month = f"substr({SINCE}, 1, 7)"
+        rows = self.database.rows(
+            f"SELECT m.category, {month} AS month, count(*) AS n FROM memories AS m WHERE {where}"
+            " GROUP BY 1, 2 ORDER BY 1, 2",
+            values,
+        )
+        return [(row["category"], row["month"], row["n"]) for row in rows]
 
     def _current_count(self, owner: int) -> int:
         """Count the owner's current memories. Recall asks at every turn, so the count is kept until a change."""

@@ -208,6 +208,9 @@ class MemoryReading(RecallStore, Protocol):
     def listed_json(self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED) -> Iterator[str]:
         """The same as JSON objects, with the keys of `serialization.memory_json`."""
 
+    def tally(self, view: MemoryFilter) -> list[tuple[str, str, int]]:
+        """The memories of `view` counted by category and month (YYYY-MM of their day under SINCE), in order."""
+
     def owner_counts(self) -> list[tuple[Owner, int]]:
         """Every owner of current memories with their number, by kind and name."""
 

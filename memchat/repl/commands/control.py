@@ -1,5 +1,6 @@
 """Commands about how the chat is held: model, system prompt, thinking, status, help, leaving."""
 
+from collections import Counter
 from dataclasses import replace
 
 from memchat.config import Thinking
@@ -89,12 +90,10 @@ def _stats(context: CommandContext, argument: str) -> CommandResult:
         ("window", context.window_use() or "unknown"),
         ("memories", str(context.count())),
     ]
-    by_category: dict[str, int] = {}
-    for memory in context.memories():
-        by_category[memory.category] = by_category.get(memory.category, 0) + 1
-    rows += [
-        (f"  {category}", str(count)) for category, count in sorted(by_category.items(), key=lambda pair: -pair[1])
-    ]
+    by_category = Counter[str]()
+    for category, _, count in context.tally():
+        by_category[category] += count
+    rows += [(f"  {category}", str(count)) for category, count in by_category.most_common()]
     return CommandResult(columns(rows))
 
 

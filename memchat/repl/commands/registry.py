@@ -80,6 +80,10 @@ class CommandContext:
         """How many current memories the user has."""
         return self.app.store.memories.count(MemoryFilter((Owner.user(self.user),), all_sessions=True))
 
+    def tally(self) -> list[tuple[str, str, int]]:
+        """Count the user's current memories by category and month."""
+        return self.app.store.memories.tally(MemoryFilter((Owner.user(self.user),), all_sessions=True))
+
     def last_used(self) -> list[tuple[Memory, float | None]]:
         """The memories that were in the last prompt and still exist, each with its score.
 

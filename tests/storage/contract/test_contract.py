@@ -119,6 +119,18 @@ def test_amending_keeps_the_words(storage: Storage, clock: SettableClock) -> Non
     assert texts(storage, MemoryFilter((ALICE,), expired=True)) == ["User likes tea"]
 
 
+def test_memories_are_tallied_by_category_and_month(storage: Storage, clock: SettableClock) -> None:
+    """By the day they became true, else that of their creation; other owners' and superseded ones are out."""
+    month = clock().astimezone().strftime("%Y-%m")
+    add(storage, "User likes tea", category="preference")
+    add(storage, "User likes jam", category="preference", valid_from=date(2020, 2, 3))
+    add(storage, "User lives in Rome", category="place")
+    add(storage, "User likes beer", BOB, category="preference")
+    tallied = storage.memories.tally(MemoryFilter((ALICE,)))
+    assert tallied == [("place", month, 1), ("preference", "2020-02", 1), ("preference", month, 1)]
+    assert storage.memories.tally(MemoryFilter(())) == []
+
+
 def test_owners_are_kept_apart(storage: Storage) -> None:
     """In every reader, and by id."""
     mine, theirs = add(storage, "plum"), add(storage, "plum jam", BOB)

@@ -1,0 +1,82 @@
+"""`memchat stats`: what is remembered, by category and by month."""
+
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from memchat.cli.formatting import pluralize
+from memchat.cli.options import Json, User, build_filter, open_app
+from memchat.cli.output import Block, Line, Result, Table
+
+LONGEST_BAR = 30
+"""Characters of the longest bar, where the terminal has room for it."""
+BESIDE_BAR = 26
+"""Columns taken by the name, the number and the gaps."""
+LATEST_MONTHS = 24
+"""How many months are shown to people; --json has all."""
+
+OfAgent = Annotated[
+    str | None, typer.Option("--agent", "-a", metavar="NAME", help="Only what was learned and said with this agent.")
+]
+
+
+def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
+    """Show how much is remembered, by category and by the month in which it became true or was noted.
+
+    For example: memchat stats --user alice
+    """
+    with open_app(user) as app:
+        name, store = app.settings.user, app.store
+        rows = store.memories.tally(build_filter(app, agent, all_sessions=True))
+        sessions = [one for one in store.transcripts.sessions(name) if agent in {None, one.agent}]
+        waiting = len(store.work.pending(name))
+    by_category, by_month = Counter[str](), Counter[str]()
+    for category, month, count in rows:
+        by_category[category] += count
+        by_month[month] += count
+    data = {
+        "user": name,
+        "memories": by_category.total(),
+        "categories": dict(by_category.most_common()),
+        "months": dict(sorted(by_month.items())),
+        "conversations": len(sessions),
+        "messages": sum(one.messages for one in sessions),
+        "pending": waiting,
+    }
+    latest = dict(sorted(by_month.items())[-LATEST_MONTHS:])
+    shown: list[Block] = [
+        Line(
+            ", ".join(
+                (
+                    pluralize(by_category.total(), "memory", "memories"),
+                    pluralize(len(sessions), "conversation", "conversations"),
+                    pluralize(sum(one.messages for one in sessions), "message", "messages"),
+                )
+            ),
+            "bold",
+        ),
+        *_chart("CATEGORY", dict(by_category.most_common())),
+        *_chart("MONTH", latest),
+    ]
+    notes = [f"{waiting} messages wait to be learned from: memchat status shows them."] if waiting else []
+    return Result(data, shown, notes, as_json)
+
+
+def _chart(heading: str, counts: Mapping[str, int]) -> list[Block]:
+    """A row for each name with its number and, at a terminal, a bar."""
+    most = max(counts.values(), default=0)
+    if not most:
+        return []
+    if not sys.stdout.isatty():
+        return [Table((heading, "MEMORIES"), [(name, str(count)) for name, count in counts.items()])]
+    longest = max(1, min(LONGEST_BAR, shutil.get_terminal_size().columns - BESIDE_BAR))
+    width = max(map(len, counts))
+    lines = [
+        Line(f"{name:<{width}}  {count:>5}  {'█' * max(1, round(longest * count / most))}")
+        for name, count in counts.items()
+    ]
+    return [Line(""), Line(heading, "dim"), *lines]
