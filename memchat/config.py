@@ -20,7 +20,7 @@ from typing import Any
 from memchat.core.types import CATEGORIES, Metadata, MetadataValue
 from memchat.errors import ConfigError
 from memchat.paths import home_folder, working_folder
-from memchat.text.encoding import decode_text
+from memchat.text.encoding import decode_settings
 
 ENV_PREFIX = "MEMCHAT_"
 
@@ -297,7 +297,7 @@ def _load_dotenv(folder: Path | None) -> None:
     if folder is None or not (place := folder / ".env").is_file():
         return
     try:
-        load_dotenv(stream=StringIO(decode_text(place.read_bytes())), override=False)
+        load_dotenv(stream=StringIO(decode_settings(place.read_bytes())), override=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{place} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from error
 
@@ -322,7 +322,7 @@ def _read_environment(env: Mapping[str, str], values: dict[str, Any], origins: d
 
 def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> dict[str, AgentProfile]:
     try:
-        text = decode_text(path.read_bytes()).replace("\r\n", "\n")
+        text = decode_settings(path.read_bytes()).replace("\r\n", "\n")
     except (FileNotFoundError, NotADirectoryError):
         _refuse_file(path.parent)
         return {}

@@ -1,8 +1,7 @@
 """`memchat memories import` and `memchat sessions import`: files of memchat's and of other programs."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, User, open_app
 from memchat.cli.output import Line, Result, print_note
+from memchat.cli.progress import progress_bar
 from memchat.core.types import LearningOptions, Owner, Scope
 from memchat.errors import MemchatError, UsageError
 from memchat.importers.files import read_file
@@ -180,12 +180,12 @@ def _restore_dialogues(app: "App", found: Found, how: _How) -> tuple[int, int]:
     origin = found.formats[0] if found.formats else ""
     spoken = sorted((one for one in found.dialogues if one.messages), key=lambda one: one.messages[0].at)
     conversations = messages = 0
-    with _progress("Conversations", len(spoken)) as advance:
-        for dialogue in spoken:
+    with progress_bar("Conversations", len(spoken)) as progress:
+        for done, dialogue in enumerate(spoken, 1):
             new = importer.restore(dialogue, origin)
             conversations += new > 0
             messages += new
-            advance()
+            progress(done, len(spoken))
     return conversations, messages
 
 
@@ -194,15 +194,17 @@ def _learn(app: "App") -> str:
     from memchat.learning.pipeline import learn
 
     user = app.settings.user
-    kept = failed = 0
+    kept = failed = done = 0
     context = app.learning_context()
     try:
-        with _progress("Learning", len(context.store.work.pending(user))) as advance:
+        total = len(context.store.work.pending(user))
+        with progress_bar("Learning", total) as progress:
             while (work := context.store.work.claim(user)) is not None:
                 lesson = learn(context, work)
                 kept += len(lesson.applied)
                 failed += lesson.error is not None
-                advance()
+                done += 1
+                progress(done, total)
     except KeyboardInterrupt:
         print_note("Stopped. What is left is learned by memchat's next conversation, or by: memchat status --retry")
         raise
@@ -210,21 +212,6 @@ def _learn(app: "App") -> str:
         context.close()
     left = f" {pluralize(failed, 'exchange', 'exchanges')} could not be learned from yet." if failed else ""
     return f"{pluralize(kept, 'memory', 'memories')} learned or changed.{left}"
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal's standard error; nothing elsewhere."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
 
 
 # What it would take.

@@ -1,20 +1,16 @@
 """`memchat reindex`: the index, and where the embedder has changed the vectors, made again."""
 
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, open_app
 from memchat.cli.output import Line, Result
+from memchat.cli.progress import progress_bar
 from memchat.errors import StoreBusy
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
     from memchat.app import App
-
-Progress = Callable[[int, int], None]
 
 
 def reindex(*, as_json: Json = False) -> Result:
@@ -71,18 +67,3 @@ def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:
             return app.engine.rebuild_index(fingerprint, progress), False
     except StoreBusy:
         return 0, True
-
-
-@contextmanager
-def progress_bar(what: str) -> Generator[Progress]:
-    """A progress bar on a terminal, and nothing anywhere else."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

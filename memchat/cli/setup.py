@@ -16,7 +16,7 @@ from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.errors import ConfigError, MemchatError, UsageError
 from memchat.llm.providers import PROVIDERS, Provider, ollama_address, ollama_models
-from memchat.text.encoding import decode_text
+from memchat.text.encoding import decode_settings
 
 _TEST_TOKENS = 256
 """Room for a short word, also for a model that thinks before it answers."""
@@ -154,7 +154,7 @@ def _tried(settings: Settings, chosen: Setup) -> MemchatError | None:
 def _save_setting(path: Path, name: str, value: str) -> None:
     """Set `name` in the settings file at `path`, and leave all else in it as it is."""
     line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
-    text = decode_text(path.read_bytes()) if path.exists() else ""
+    text = decode_settings(path.read_bytes()) if path.exists() else ""
     tables = re.search(r"^[ \t]*\[", text, re.MULTILINE)
     head, tail = (text[: tables.start()], text[tables.start() :]) if tables else (text, "")
     written = re.compile(rf"^[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*=.*$", re.MULTILINE)
@@ -165,7 +165,7 @@ def _save_setting(path: Path, name: str, value: str) -> None:
 def _save_variable(path: Path, name: str, value: str) -> None:
     """Set the variable `name` in the `.env` file at `path`, and leave all else in it as it is."""
     quoted = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    lines = decode_text(path.read_bytes()).splitlines() if path.exists() else []
+    lines = decode_settings(path.read_bytes()).splitlines() if path.exists() else []
     kept = [line for line in lines if not re.match(rf"\s*(?:export\s+)?{re.escape(name)}\s*=", line)]
     _write_private(path, "\n".join([*kept, f"{name}={quoted}"]) + "\n")
 

@@ -12,6 +12,7 @@ from memchat.errors import BadReply
 from memchat.llm.direct_servers import resolved
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
+from memchat.llm.litellm_transport import OpenStream
 from memchat.llm.provider_errors import not_a_reply, translate_errors
 from memchat.llm.retry import RetryPolicy
 
@@ -42,7 +43,7 @@ class LiteLLMCompletions:
     def stream(self, request: Mapping[str, Any]) -> Generator[Json, None, None]:
         response = self._retry.run(lambda: self._call(request, stream=True))
         chunks = 0
-        with closing(_OpenStream(response)), translate_errors(self._endpoint):
+        with closing(OpenStream(response)), translate_errors(self._endpoint):
             for chunk in response:
                 chunks += 1
                 yield _plain(chunk)
@@ -72,20 +73,6 @@ class LiteLLMCompletions:
                 **given,
                 **more,
             )
-
-
-class _OpenStream:
-    """What is open behind a streamed reply."""
-
-    def __init__(self, response: Any) -> None:
-        self._response = response
-
-    def close(self) -> None:
-        stream = getattr(self._response, "completion_stream", None)
-        for holder in (stream, getattr(stream, "http_response", None), getattr(stream, "streaming_response", None)):
-            close = getattr(holder, "close", None)
-            if callable(close):
-                close()
 
 
 def _plain(response: Any) -> Json:

@@ -40,7 +40,7 @@ class LiteLLMTransport:
         if not call.dialect.stream:
             yield self._piece(response, "message")
             return
-        with closing(_Connection(response)):
+        with closing(OpenStream(response)):
             for chunk in response:
                 yield self._piece(chunk, "delta")
         # LiteLLM makes up a "stop" for a stream that just ends; only these two say what the provider sent.
@@ -99,7 +99,7 @@ class LiteLLMTransport:
         return float(prompt + completion)
 
 
-class _Connection:
+class OpenStream:
     """What is open behind a streamed reply. Leaving the loop over a stream alone would keep its socket open."""
 
     def __init__(self, response: Any) -> None:

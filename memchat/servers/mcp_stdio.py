@@ -12,7 +12,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import ErrorData, JSONRPCError, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from memchat.text.normalize import fix_surrogates
+from memchat.text.normalize import fix_surrogates_within
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 """JSON-RPC's codes."""
@@ -46,7 +46,7 @@ def read_again(error: Exception) -> SessionMessage | JSONRPCError:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return _refusal(PARSE_ERROR, "This is not valid JSON.", None)
-    value = _fixed(value)
+    value = fix_surrogates_within(value)
     with suppress(ValidationError):
         return SessionMessage(jsonrpc_message_adapter.validate_python(value, by_name=False))
     named = value.get("id") if isinstance(value, dict) else None
@@ -60,16 +60,6 @@ def _line_of(error: Exception) -> str:
         return ""
     given = error.errors(include_url=False)[0]["input"]
     return given if isinstance(given, str) else json.dumps(given)
-
-
-def _fixed(value: Any) -> Any:
-    if isinstance(value, str):
-        return fix_surrogates(value)
-    if isinstance(value, list):
-        return [_fixed(item) for item in value]
-    if isinstance(value, dict):
-        return {fix_surrogates(key): _fixed(item) for key, item in value.items()}
-    return value
 
 
 def _refusal(code: int, message: str, request_id: str | int | None) -> JSONRPCError:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from memchat.text.normalize import fix_surrogates
+from memchat.text.normalize import fix_surrogates_within
 
 
 class StrictRoute(APIRoute):
@@ -35,7 +35,7 @@ class StrictRequest(Request):
 
 def read_json(body: bytes) -> Any:
     """`body` as a value. Raises JSONDecodeError, or HTTPException for an object with the same key twice."""
-    return _fixed(json.loads(body, object_pairs_hook=_unique))
+    return fix_surrogates_within(json.loads(body, object_pairs_hook=_unique))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -43,16 +43,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise HTTPException(400, "An object in the body has the same key twice.")
     return found
-
-
-def _fixed(value: Any) -> Any:
-    if isinstance(value, str):
-        return fix_surrogates(value)
-    if isinstance(value, list):
-        return [_fixed(item) for item in value]
-    if isinstance(value, dict):
-        return {fix_surrogates(key): _fixed(item) for key, item in value.items()}
-    return value
 
 
 def _has_body(request: Request) -> bool:

@@ -21,7 +21,7 @@ _HINT = "Save it as UTF-8 first; iconv -f latin1 -t utf-8 FILE does that for Lat
 
 def decode_text(data: bytes, name: str) -> str:
     """The text in `data`, without a byte order mark. Raises UsageError, which calls it `name`, for what is no text."""
-    encoding = _marked(data) or "utf-8"
+    encoding = marked_encoding(data) or "utf-8"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
@@ -35,7 +35,7 @@ def whole_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Lines as they come, in UTF-8, without a byte order mark; those of UTF-16 and UTF-32 once all are there."""
     waiting = iter(lines)
     first = next(waiting, b"")
-    encoding = _marked(first)
+    encoding = marked_encoding(first)
     if encoding is not None and encoding != "utf-8-sig":
         text = decode_text(b"".join((first, *waiting)), "Standard input")
         waiting = (line.encode() for line in text.splitlines(keepends=True))
@@ -45,6 +45,6 @@ def whole_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield from waiting
 
 
-def _marked(data: bytes) -> str | None:
+def marked_encoding(data: bytes) -> str | None:
     """The encoding that the byte order mark of `data` names."""
     return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import cache
+from typing import Any
 
 _UNSPACED = (
     ("\u0e00", "\u0fff"),  # Thai, Lao, Tibetan
@@ -45,6 +46,17 @@ def fix_surrogates(text: str) -> str:
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def fix_surrogates_within(value: Any) -> Any:
+    """`fix_surrogates` for every string of a parsed JSON value, keys included."""
+    if isinstance(value, str):
+        return fix_surrogates(value)
+    if isinstance(value, list):
+        return [fix_surrogates_within(item) for item in value]
+    if isinstance(value, dict):
+        return {fix_surrogates(key): fix_surrogates_within(item) for key, item in value.items()}
+    return value
 
 
 def normalize(text: str) -> str:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ from tests.scripted_server import Reply, ScriptedServer
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def waits() -> Waits:
     return Waits()
 
@@ -43,12 +36,7 @@ def adapter(request: pytest.FixtureRequest) -> Adapter:
     return ADAPTERS[request.param]
 
 
-@pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of whoever runs the tests has no say in them."""
-    for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_keys")
 
 
 def test_a_reply_streams_in_pieces_and_ends_with_its_usage(

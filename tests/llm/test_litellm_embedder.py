@@ -1,6 +1,6 @@
 """Embedding models through the real LiteLLM, against a provider on loopback."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,12 +12,6 @@ from memchat.llm.retry import RetryNotice
 from tests.scripted_server import EmbedTexts, Reply, ScriptedServer, hashed_vectors
 
 NAME = "openai/scripted-embedding"
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 def embedder_on(

@@ -1,10 +1,8 @@
 """What differs between the providers that LiteLLM reaches, and LiteLLM's import."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +12,7 @@ from memchat.errors import BadReply, CredentialsError, ModelNotFound, RateLimite
 from tests.llm.adapters import HELLO, LITELLM, SCHEMA, Waits, said
 from tests.scripted_server import Reply, ScriptedServer
 
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of whoever runs the tests has no say in them."""
-    for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_keys")
 
 
 def test_the_price_and_the_window_are_litellms(server: ScriptedServer) -> None:

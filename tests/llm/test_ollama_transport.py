@@ -1,7 +1,6 @@
 """What only Ollama's own API shows: windows, schemas, its errors."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +12,6 @@ from tests.llm.adapters import HELLO, NOTHING_LISTENS, OLLAMA, SCHEMA, said
 from tests.scripted_server import Reply, ScriptedServer
 
 LONG = ModelRequest([PromptMessage(Role.USER, "word " * 12_000)])
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

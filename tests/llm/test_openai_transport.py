@@ -1,10 +1,8 @@
 """What only OpenAI's API over HTTP shows: addresses, forms of answers, windows, prices, nothing imported."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +17,7 @@ from memchat.llm.options import ModelOptions
 from tests.llm.adapters import HELLO, HTTP, SCHEMA, Waits, said
 from tests.scripted_server import Reply, ScriptedServer
 
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of whoever runs the tests has no say in them."""
-    for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_keys")
 
 
 def sent(server: ScriptedServer) -> list[dict[str, Any]]:

@@ -1,24 +1,11 @@
 """The prompt of the chat: keys, pastes, suggestions, completion, the line below it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.repl.person import Person, said
 
 PAGE = "\n".join(f"line{number}\twith日本🍲\\/cmd@x  " for number in range(1, 1001))
-
-
-@pytest.fixture(params=[(80, 24), (40, 12)], ids=["80x24", "40x12"])
-def person(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Person]:
-    person = Person(tmp_path, request.param)
-    try:
-        person.prompt()
-        yield person
-    finally:
-        person.child.close(force=True)
 
 
 def leave(person: Person) -> None:

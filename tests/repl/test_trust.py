@@ -1,6 +1,5 @@
 """What a person must be able to rely on: nothing is sent, stored or learned that they did not mean."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,6 @@ from memchat.core.types import MessageStatus, Role
 from tests.repl.harness import ScriptedApp, settings
 from tests.repl.person import Person, said
 from tests.storage.memory_factories import memories_of
-
-
-@pytest.fixture(params=[(80, 24), (40, 12)], ids=["80x24", "40x12"])
-def person(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Person]:
-    person = Person(tmp_path, request.param)
-    try:
-        person.prompt()
-        yield person
-    finally:
-        person.child.close(force=True)
 
 
 def remembered(home: Path) -> list[str]:

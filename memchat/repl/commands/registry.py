@@ -74,15 +74,20 @@ class CommandContext:
 
     def memories(self) -> list[Memory]:
         """The user's current memories, newest first."""
-        return self.app.store.memories.memories(MemoryFilter((Owner.user(self.user),), all_sessions=True))
+        return self.app.store.memories.memories(self._every)
 
     def count(self) -> int:
         """How many current memories the user has."""
-        return self.app.store.memories.count(MemoryFilter((Owner.user(self.user),), all_sessions=True))
+        return self.app.store.memories.count(self._every)
 
     def tally(self) -> list[tuple[str, str, int]]:
         """Count the user's current memories by category and month."""
-        return self.app.store.memories.tally(MemoryFilter((Owner.user(self.user),), all_sessions=True))
+        return self.app.store.memories.tally(self._every)
+
+    @property
+    def _every(self) -> MemoryFilter:
+        """All current memories of the user, those of single conversations included."""
+        return MemoryFilter((Owner.user(self.user),), all_sessions=True)
 
     def last_used(self) -> list[tuple[Memory, float | None]]:
         """The memories that were in the last prompt and still exist, each with its score.
