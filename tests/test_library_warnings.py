@@ -125,7 +125,7 @@ def test_a_chat_and_what_it_learns_pass_over_a_librarys_warnings(noisy: Shell, f
     assert "noise" not in out + err
     assert "Warning" not in out + err
     assert "Remembered: User lives in Berlin." in err
-    assert calls(noisy) == {"completion"}
+    assert "completion" in calls(noisy)
 
 
 def test_a_variable_that_makes_errors_of_warnings_changes_nothing(noisy: Shell) -> None:
