@@ -71,7 +71,7 @@ class _Connection:
         return self._app.recall_over(self.store, top_k, tokens, excerpts=excerpts)
 
     @cached_property
-    def curator(self) -> "MemoryService":
+    def service(self) -> "MemoryService":
         return self._app.memory_service_over(self.store)
 
     def learning_context(self, extraction_model: str) -> "LearningContext":
@@ -198,18 +198,18 @@ class Memory:
         Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.schemas.result`. Raises ModelError when the
         model fails: what was said is then kept, and learned with the next add.
         """
-        whose = schemas.entity_ids(user_id, agent_id, run_id)
+        entity = schemas.entity_ids(user_id, agent_id, run_id)
         spoken = schemas.parse_messages(messages)
         schemas.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
         prompt = schemas.text_or_none("prompt", prompt)
-        speaker = self._speaker(whose, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
+        speaker = self._speaker(entity, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
         with self._place() as place:
-            intake = Ingest(place.store, self._session(place, whose), speaker)
+            intake = Ingest(place.store, self._session(place, entity), speaker)
             if infer:
                 said = [(one.role, one.text) for one in spoken]
                 applied = intake.learn(said, place.learning_context(self._extraction_model))
                 return {"results": [schemas.event_row(one) for one in applied]}
-            kept = intake.keep([(one.role, one.text, one.name) for one in spoken], place.curator)
+            kept = intake.keep([(one.role, one.text, one.name) for one in spoken], place.service)
         rows = zip(kept, spoken, strict=True)
         return {"results": [schemas.kept_row(memory, said) for memory, said in rows]}
 
@@ -265,20 +265,20 @@ class Memory:
         """
         if user_id is None:
             raise UsageError("user_id is missing: say who is speaking.")
-        whose = schemas.entity_ids(user_id, agent_id, run_id)
+        entity = schemas.entity_ids(user_id, agent_id, run_id)
         message = schemas.text("message", message)
         options = ChatOptions(
-            whose.user or "",
-            whose.agent,
+            entity.user or "",
+            entity.agent,
             system=schemas.text_or_none("system", system),
             instructions=schemas.text_or_none("prompt", prompt),
             metadata=schemas.plain_metadata(metadata),
         )
         with self._place() as place:
-            session = self._session(place, whose)
-            choice = self._app.choice(agent=whose.agent)
+            session = self._session(place, entity)
+            choice = self._app.choice(agent=entity.agent)
             conversation = self._app.conversation(
-                replace(options, session=session), choice.name, place.store, self._recall(place, whose)
+                replace(options, session=session), choice.name, place.store, self._recall(place, entity)
             )
             with self._learning_after(choice.extraction), conversation.turn(message) as turn:
                 yield from turn
@@ -310,11 +310,11 @@ class Memory:
     def _completion(
         self, request: Mapping[str, Any], user_id: Id, run_id: Id | None
     ) -> "Generator[tuple[CompletionModel, CompletionTurn]]":
-        whose = schemas.entity_ids(user_id, None, run_id)
+        entity = schemas.entity_ids(user_id, None, run_id)
         with self._place() as place:
             choice = self._app.choice()
-            options = ChatOptions(whose.user or "", session=self._session(place, whose))
-            recall = self._recall(place, whose)
+            options = ChatOptions(entity.user or "", session=self._session(place, entity))
+            recall = self._recall(place, entity)
             model, turn = self._app.completion(options, choice.name, recall, request, place.store)
             with self._learning_after(choice.extraction), turn:
                 yield model, turn
@@ -331,21 +331,21 @@ class Memory:
             raise
         self._common_learner(extraction_model).notify()
 
-    def _recall(self, place: _Connection, whose: EntityIds) -> "Retriever":
-        profile = self.settings.profile(whose.agent)
-        excerpts = self.settings.excerpts_with(whose.agent)
+    def _recall(self, place: _Connection, entity: EntityIds) -> "Retriever":
+        profile = self.settings.profile(entity.agent)
+        excerpts = self.settings.excerpts_with(entity.agent)
         return place.recall(profile.top_k if profile else None, excerpts=excerpts)
 
-    def _excerpts(self, place: _Connection, query: str, whose: EntityIds) -> "tuple[Excerpt, ...]":
-        """What was said by `whose` user, or to them."""
-        finder, session = place.recall(excerpts=True).excerpts, whose.session_name if whose.run is not None else None
-        if finder is None or not (whose.user or session):
+    def _excerpts(self, place: _Connection, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
+        """What was said by `entity` user, or to them."""
+        finder, session = place.recall(excerpts=True).excerpts, entity.session_name if entity.run is not None else None
+        if finder is None or not (entity.user or session):
             return ()
         for _ in range(MOST_INDEXED):
-            if not place.store.message_index.index_next(whose.user or "", self._app.embedder):
+            if not place.store.message_index.index_next(entity.user or "", self._app.embedder):
                 break
-        owner = Owner.user(whose.user) if whose.user else Owner(Scope.SESSION, session or "")
-        view = MessageFilter(owner, whose.agent, only_session=session)
+        owner = Owner.user(entity.user) if entity.user else Owner(Scope.SESSION, session or "")
+        view = MessageFilter(owner, entity.agent, only_session=session)
         return finder.search(ExcerptQuery(query, view, self.settings.memory_tokens))
 
     # Reading.
@@ -377,14 +377,14 @@ class Memory:
         the user (with `agent_id`, in conversations with that agent; with `run_id`, in that run).
         """
         schemas.reject_unsupported(reference_date=reference_date)
-        whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
         wanted, least = schemas.parse_limit(top_k, limit), schemas.least_score(threshold)
         query = schemas.text("query", query)
-        view = whose.filter(narrowing, expired=show_expired)
+        view = entity.filter(narrowing, expired=show_expired)
         request = Query(query, view, top_k=wanted, floor=least is None)
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
-            said = self._excerpts(place, query, whose) if excerpts else ()
+            said = self._excerpts(place, query, entity) if excerpts else ()
         near = (hit for hit in hits if least is None or hit.score >= least)
         found: Row = {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
         return {**found, "excerpts": list(map(excerpt_json, said))} if excerpts else found
@@ -405,10 +405,10 @@ class Memory:
 
         `offset` leaves out the newest so many, for paging. Those of the person's runs are among them.
         """
-        whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
         wanted = schemas.parse_limit(top_k, limit)
         with self._place() as place:
-            view = whose.filter(narrowing, all_sessions=True, expired=show_expired)
+            view = entity.filter(narrowing, all_sessions=True, expired=show_expired)
             kept = place.store.memories.memories(view, wanted, schemas.parse_offset(offset))
         return {"results": [schemas.memory_row(memory) for memory in kept]}
 
@@ -422,9 +422,9 @@ class Memory:
         show_expired: bool = False,
     ) -> int:
         """How many memories `get_all` gives for the same."""
-        whose, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
         with self._place() as place:
-            return place.store.memories.count(whose.filter(narrowing, all_sessions=True, expired=show_expired))
+            return place.store.memories.count(entity.filter(narrowing, all_sessions=True, expired=show_expired))
 
     def entities(self) -> list[Row]:
         """The users and agents of whom anything is kept: `{"type", "name", "total_memories"}`, by name."""
@@ -465,15 +465,15 @@ class Memory:
         with self._place() as place:
             memory = place.known(memory_id)
             if words is not None:
-                memory = place.curator.edit(memory, words)
+                memory = place.service.edit(memory, words)
             if pairs or expiration_date is not ...:
-                place.curator.amend(memory, pairs, memory.expires_at if expiration_date is ... else end)
+                place.service.amend(memory, pairs, memory.expires_at if expiration_date is ... else end)
         return {"message": "Memory updated successfully!"}
 
     def delete(self, memory_id: Id) -> Row:
         """Erase a memory with all its versions, down to the bytes on the disk. Raises NotFound."""
         with self._place() as place:
-            _warn_of(place.curator.forget([place.known(memory_id).id]))
+            _warn_of(place.service.forget([place.known(memory_id).id]))
         return {"message": "Memory deleted successfully!"}
 
     def delete_all(self, user_id: Id | None = None, agent_id: Id | None = None, run_id: Id | None = None) -> Row:
@@ -482,12 +482,12 @@ class Memory:
         `{"message", "erased"}` says how many memories, former versions not counted. A run or an agent of a user is
         named together with that user: where nothing is found, a "hint" says so.
         """
-        whose = schemas.entity_ids(user_id, agent_id, run_id)
+        entity = schemas.entity_ids(user_id, agent_id, run_id)
         with self._place() as place:
-            if whose.user is not None and whose == EntityIds(whose.user):
-                receipts = [place.curator.forget_person(whose.user)]
+            if entity.user is not None and entity == EntityIds(entity.user):
+                receipts = [place.service.forget_person(entity.user)]
             else:
-                receipts = self._forget_part(place, whose)
+                receipts = self._forget_part(place, entity)
         with self._lock:
             self._sessions.clear()
         for receipt in receipts:
@@ -497,7 +497,7 @@ class Memory:
     def reset(self) -> None:
         """Erase everything of everybody in this store."""
         with self._place() as place:
-            _warn_of(place.curator.forget_everything())
+            _warn_of(place.service.forget_everything())
         with self._lock:
             self._sessions.clear()
 
@@ -538,61 +538,61 @@ class Memory:
             return self._learner
 
     def _speaker(
-        self, whose: EntityIds, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None
+        self, entity: EntityIds, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None
     ) -> IngestSource:
-        profile = self.settings.profile(whose.agent)
+        profile = self.settings.profile(entity.agent)
         instructions = None if profile is not None and profile.instructions else self.settings.instructions
         terms = LearningOptions(
             prompt or instructions,
             {**(profile.metadata if profile else {}), **metadata},
-            None if whose.run is None else whose.scope,
+            None if entity.run is None else entity.scope,
             expires_at=end,
         )
-        return IngestSource(whose.owner, whose.agent, terms, redacts=self.settings.redact)
+        return IngestSource(entity.owner, entity.agent, terms, redacts=self.settings.redact)
 
-    def _session(self, place: _Connection, whose: EntityIds) -> Session:
+    def _session(self, place: _Connection, entity: EntityIds) -> Session:
         """The conversation that a call belongs to: its run's, else the owner's last one that is not idle for IDLE."""
-        transcripts = place.store.transcripts
-        if whose.run is None:
-            return self._unnamed_session(transcripts, whose)
-        session = transcripts.session(whose.session_name)
+        conversations = place.store.conversations
+        if entity.run is None:
+            return self._unnamed_session(conversations, entity)
+        session = conversations.session(entity.session_name)
         if session is None:
-            return transcripts.new_session(whose.user or "", whose.agent, name=whose.session_name)
-        if session.user != (whose.user or ""):
-            raise UsageError(f"The run {whose.run!r} is somebody else's.", hint="Give it another run_id.")
-        if session.agent != whose.agent:
+            return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
+        if session.user != (entity.user or ""):
+            raise UsageError(f"The run {entity.run!r} is somebody else's.", hint="Give it another run_id.")
+        if session.agent != entity.agent:
             raise UsageError(
-                f"The run {whose.run!r} belongs to the agent {session.agent!r}.",
+                f"The run {entity.run!r} belongs to the agent {session.agent!r}.",
                 hint="Give that agent_id, or another run_id.",
             )
         return session
 
-    def _unnamed_session(self, transcripts: "Conversations", whose: EntityIds) -> Session:
+    def _unnamed_session(self, conversations: "Conversations", entity: EntityIds) -> Session:
         since = self._app.clock() - IDLE
         with self._lock:
-            session = transcripts.open_session(whose.user or "", whose.agent, ORIGIN, since)
+            session = conversations.open_session(entity.user or "", entity.agent, ORIGIN, since)
             if session is None:
                 # One that was begun a moment ago is stored with its first message only.
-                session = self._sessions.get(whose)
+                session = self._sessions.get(entity)
             if session is None or session.last_at < since:
-                session = transcripts.new_session(whose.user or "", whose.agent, origin=ORIGIN)
-            self._sessions[whose] = session
+                session = conversations.new_session(entity.user or "", entity.agent, origin=ORIGIN)
+            self._sessions[entity] = session
             return session
 
-    def _forget_part(self, place: _Connection, whose: EntityIds) -> list[ErasureReport]:
-        """Erase what `whose` names but a whole person, and the conversations that hold nothing else."""
+    def _forget_part(self, place: _Connection, entity: EntityIds) -> list[ErasureReport]:
+        """Erase what `entity` names but a whole person, and the conversations that hold nothing else."""
         receipts = []
-        view = replace(whose.filter(Filters(), all_sessions=True), superseded=True, expired=True)
+        view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)
         ids = [memory.id for memory in place.store.memories.memories(view)]
         if ids:
-            receipts.append(place.curator.forget(ids))
-        if whose.run is not None:
-            sessions = [whose.session_name]
+            receipts.append(place.service.forget(ids))
+        if entity.run is not None:
+            sessions = [entity.session_name]
         else:
-            of_person = place.store.transcripts.sessions(whose.user or "")
-            sessions = [session.id for session in of_person if session.agent == whose.agent]
+            of_person = place.store.conversations.sessions(entity.user or "")
+            sessions = [session.id for session in of_person if session.agent == entity.agent]
         if sessions:
-            receipts.append(place.curator.forget_sessions(sessions))
+            receipts.append(place.service.forget_sessions(sessions))
         return receipts
 
 

@@ -280,12 +280,12 @@ class App:
         """A chat completion with memory whose conversation the client brings, over `store`."""
         from memchat.chat.completions import CompletionParts, CompletionTurn
 
-        session = open_session(options, store.transcripts, self.settings)
+        session = open_session(options, store.conversations, self.settings)
         asked = self.completion_model(model)
         parts = CompletionParts(
             session,
             asked,
-            store.transcripts,
+            store.conversations,
             None if self.settings.memory is MemoryMode.OFF else recall,
             conversation_options(options, self.settings, session.agent),
             self.model(OFFLINE).count_tokens,
@@ -293,9 +293,9 @@ class App:
         )
         return asked, CompletionTurn(parts, request)
 
-    def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda lesson: None) -> Chat:
+    def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda result: None) -> Chat:
         """Begin or take up a conversation, its learner not woken yet. Raises UsageError for one with another agent."""
-        session = open_session(options, self.store.transcripts, self.settings)
+        session = open_session(options, self.store.conversations, self.settings)
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
@@ -304,7 +304,7 @@ class App:
 
     def reopen(self, chat: Chat, options: ChatOptions, on_learned: "Callable[[LearningResult], None]") -> Chat:
         """A chat as `options` want it in the place of `chat`, whose learner goes on where it uses the same model."""
-        session = open_session(options, self.store.transcripts, self.settings)
+        session = open_session(options, self.store.conversations, self.settings)
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
@@ -322,11 +322,11 @@ class App:
         """A conversation with `model` over `store`, no learner behind it."""
         from memchat.chat.conversation import Conversation
 
-        session = open_session(options, self.store.transcripts, self.settings)
+        session = open_session(options, self.store.conversations, self.settings)
         return Conversation(
             session,
             self.model(model),
-            store.transcripts,
+            store.conversations,
             None if self.settings.memory is MemoryMode.OFF else recall,
             conversation_options(options, self.settings, session.agent),
             self.clock,
@@ -337,7 +337,7 @@ class App:
         from memchat.chat.comparison import Comparison, NullTranscript, ask
         from memchat.chat.conversation import Conversation
 
-        session = open_session(options, self.store.transcripts, self.settings)
+        session = open_session(options, self.store.conversations, self.settings)
         choice, recall = self._model_and_recall(session, options)
         model = self.model(choice.name)
         style = conversation_options(options, self.settings, session.agent)
@@ -358,7 +358,7 @@ class App:
         self,
         user: str | None,
         extraction_model: str,
-        on_learned: "Callable[[LearningResult], None]" = lambda lesson: None,
+        on_learned: "Callable[[LearningResult], None]" = lambda result: None,
     ) -> "LearningWorker":
         """A worker, idle where memory is off, that learns from what waits of `user`: of nobody else, or with None of
         everybody. It does so with `extraction_model` where the settings name none.

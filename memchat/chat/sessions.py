@@ -32,18 +32,18 @@ class ChatOptions:
     infer: bool = True
 
 
-def open_session(options: ChatOptions, transcripts: "Conversations", settings: Settings) -> Session:
+def open_session(options: ChatOptions, conversations: "Conversations", settings: Settings) -> Session:
     """The conversation that `options` name, or a new one. Raises UsageError for one with another agent."""
     if isinstance(options.session, Session):
         return options.session
     if options.session and options.continue_last:
         raise UsageError("Give --session or --continue, not both.")
     user, name = options.user, options.session
-    former = transcripts.named_session(name, user) if name else None
+    former = conversations.named_session(name, user) if name else None
     if options.continue_last:
-        former = transcripts.latest_session(user, options.agent)
+        former = conversations.latest_session(user, options.agent)
     if former is None:
-        return _new_session(options, name, transcripts, settings)
+        return _new_session(options, name, conversations, settings)
     if options.agent not in {None, former.agent}:
         whom = f"the agent {former.agent!r}" if former.agent else "no agent"
         hint = "Leave --agent out, or begin another conversation."
@@ -51,14 +51,14 @@ def open_session(options: ChatOptions, transcripts: "Conversations", settings: S
     return former
 
 
-def _new_session(options: ChatOptions, name: str | None, transcripts: "Conversations", settings: Settings) -> Session:
+def _new_session(options: ChatOptions, name: str | None, conversations: "Conversations", settings: Settings) -> Session:
     if name and settings.redact:
         _refuse_secret(name)
-    return transcripts.new_session(
+    return conversations.new_session(
         options.user,
         options.agent or settings.agent,
         private=settings.memory is MemoryMode.PRIVATE,
-        name=transcripts.name_for(name, options.user) if name else None,
+        name=conversations.name_for(name, options.user) if name else None,
     )
 
 

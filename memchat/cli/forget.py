@@ -148,7 +148,7 @@ def _person(app: "App") -> ErasurePlan:
     user = app.settings.user
     store = app.store
     every = replace(build_filter(app, all_sessions=True), superseded=True, expired=True)
-    sessions = store.transcripts.sessions(user)
+    sessions = store.conversations.sessions(user)
     counts = {
         "memories": store.memories.count(every),
         "sessions": len(sessions),

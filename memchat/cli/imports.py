@@ -176,7 +176,7 @@ def _restore_dialogues(app: "App", found: Found, how: _How) -> tuple[int, int]:
     """How many conversations brought anything new, and how many messages."""
     settings = app.settings
     terms = LearningOptions(settings.instructions) if _learns(found, how) else None
-    importer = DialogueImporter(app.store.transcripts, settings.user, app.memory_service.masked, terms)
+    importer = DialogueImporter(app.store.conversations, settings.user, app.memory_service.masked, terms)
     origin = found.formats[0] if found.formats else ""
     spoken = sorted((one for one in found.dialogues if one.messages), key=lambda one: one.messages[0].at)
     conversations = messages = 0
@@ -200,9 +200,9 @@ def _learn(app: "App") -> str:
         total = len(context.store.work.pending(user))
         with progress_bar("Learning", total) as progress:
             while (work := context.store.work.claim(user)) is not None:
-                lesson = learn(context, work)
-                kept += len(lesson.applied)
-                failed += lesson.error is not None
+                result = learn(context, work)
+                kept += len(result.applied)
+                failed += result.error is not None
                 done += 1
                 progress(done, total)
     except KeyboardInterrupt:

@@ -376,8 +376,8 @@ def _origin(app: "App", memory: Memory) -> dict[str, str | None] | None:
     """The conversation and the message that a memory comes from, as far as they are still there."""
     if memory.evidence is None:
         return None
-    session = app.store.transcripts.session(memory.evidence.session_id)
-    message = app.store.transcripts.message(memory.evidence.message_id)
+    session = app.store.conversations.session(memory.evidence.session_id)
+    message = app.store.conversations.message(memory.evidence.message_id)
     if session is None or session.user != app.settings.user:
         return None
     return {

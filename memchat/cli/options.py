@@ -116,7 +116,7 @@ def build_filter(
     user = app.settings.user
     return MemoryFilter(
         owners(user, agent),
-        session_id=app.store.transcripts.find_session(session, user).id if session else None,
+        session_id=app.store.conversations.find_session(session, user).id if session else None,
         all_sessions=all_sessions,
         agent=agent,
         condition=parse_where(where),

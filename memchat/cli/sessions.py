@@ -41,7 +41,7 @@ def list_(
 ) -> Result:
     """List conversations, the one last used first."""
     with open_app(user) as app:
-        found = [s for s in app.store.transcripts.sessions(app.settings.user) if agent in {None, s.agent}]
+        found = [s for s in app.store.conversations.sessions(app.settings.user) if agent in {None, s.agent}]
         found = found[:limit]
         notes = () if found else (f"No conversations of {app.settings.user}.",)
         ids = numbered(app.settings, "conversations", [session.id for session in found], _short(app))
@@ -54,7 +54,7 @@ def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
     """Show a conversation."""
     with open_app(user) as app:
         session = _find(app, id_)
-        messages = app.store.transcripts.messages(session.id)
+        messages = app.store.conversations.messages(session.id)
         return Result(conversation_json(session, messages), _message_lines(session, messages), as_json=as_json)
 
 
@@ -70,7 +70,7 @@ def search(
     """Find messages by their words, and then by their meaning."""
     text = join_words(query, "query")
     with open_app(user) as app:
-        sessions = [s for s in app.store.transcripts.sessions(app.settings.user) if agent in {None, s.agent}]
+        sessions = [s for s in app.store.conversations.sessions(app.settings.user) if agent in {None, s.agent}]
         found = _with_words(app, sessions, text.casefold().split())[:limit]
         if len(found) < limit:
             known = {one.message.id for one in found}
@@ -102,7 +102,7 @@ def _with_words(app: "App", sessions: Sequence[Session], words: Sequence[str]) -
     found = [
         _Found(session, message, _excerpt(message.text, words[0]), "words")
         for session in sessions
-        for message in app.store.transcripts.messages(session.id)
+        for message in app.store.conversations.messages(session.id)
         if all(word in message.text.casefold() for word in words)
     ]
     return sorted(found, key=lambda one: one.message.created_at, reverse=True)
@@ -119,7 +119,7 @@ def _with_meaning(
     view = MessageFilter(Owner.user(app.settings.user), agent, every_agent=agent is None)
     by_id = {session.id: session for session in sessions}
     for excerpt in finder.search(ExcerptQuery(text, view, UNBOUNDED, most=limit)) if finder else ():
-        message = app.store.transcripts.message(excerpt.message_id)
+        message = app.store.conversations.message(excerpt.message_id)
         if message is not None and excerpt.session_id in by_id:
             yield _Found(by_id[excerpt.session_id], message, one_line(excerpt.text), "meaning")
 
@@ -135,10 +135,10 @@ def rename(
     """Give a conversation another title."""
     with open_app(user) as app:
         text = app.memory_service.masked(one_line(join_words(title, "title")))
-        transcripts = app.store.transcripts
+        conversations = app.store.conversations
         session = _find(app, id_)
-        transcripts.rename(session, text)
-        renamed = transcripts.session(session.id) or session
+        conversations.rename(session, text)
+        renamed = conversations.session(session.id) or session
         return Result(session_json(renamed), (Line(f"Now: {text}"),), as_json=as_json)
 
 
@@ -156,11 +156,11 @@ def export(
     "status", "model", "recalled"}, where "recalled" holds the ids of the memories that were in the prompt.
     """
     with open_app(user) as app:
-        transcripts = app.store.transcripts
+        conversations = app.store.conversations
         whose = app.settings.user
-        named = [_find(app, one) for one in ids] if ids else transcripts.sessions(whose)[::-1]
+        named = [_find(app, one) for one in ids] if ids else conversations.sessions(whose)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
-        data = [conversation_json(session, transcripts.messages(session.id)) for session in found]
+        data = [conversation_json(session, conversations.messages(session.id)) for session in found]
         return Result(data, as_json=as_json, lines=not as_json)
 
 
@@ -233,12 +233,12 @@ def _excerpt(text: str, word: str) -> str:
 
 def _find(app: "App", given: str) -> Session:
     """The conversation that is meant by its id, a part of it, its name, or @N of the last list."""
-    transcripts, user = app.store.transcripts, app.settings.user
-    known = (session.id for session in transcripts.sessions(user))
-    return transcripts.find_session(LastList(app.settings, "conversations").id_of(given, known), user)
+    conversations, user = app.store.conversations, app.settings.user
+    known = (session.id for session in conversations.sessions(user))
+    return conversations.find_session(LastList(app.settings, "conversations").id_of(given, known), user)
 
 
 def _short(app: "App") -> dict[str, str]:
     """Ids as short as they can be found by; names stay whole."""
-    ids = [session.id for session in app.store.transcripts.sessions(app.settings.user)]
+    ids = [session.id for session in app.store.conversations.sessions(app.settings.user)]
     return short_ids([id_ for id_ in ids if is_generated(id_)])

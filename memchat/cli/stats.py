@@ -32,7 +32,7 @@ def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) ->
     with open_app(user) as app:
         name, store = app.settings.user, app.store
         rows = store.memories.tally(build_filter(app, agent, all_sessions=True))
-        sessions = [one for one in store.transcripts.sessions(name) if agent in {None, one.agent}]
+        sessions = [one for one in store.conversations.sessions(name) if agent in {None, one.agent}]
         waiting = len(store.work.pending(name))
     by_category, by_month = Counter[str](), Counter[str]()
     for category, month, count in rows:

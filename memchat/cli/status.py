@@ -49,7 +49,7 @@ def status(
 def _standing(app: "App", agent: str | None) -> dict[str, Any]:
     settings, store = app.settings, app.store
     choice = app.choice(agent=agent or settings.agent)
-    sessions = [one for one in store.transcripts.sessions(settings.user) if agent in {None, one.agent}]
+    sessions = [one for one in store.conversations.sessions(settings.user) if agent in {None, one.agent}]
     view = build_filter(app, agent, all_sessions=True)
     current = store.memories.count(view)
     every = store.memories.count(replace(view, superseded=True))
@@ -115,8 +115,8 @@ def _retried(app: "App") -> list[str]:
     context = app.learning_context()
     try:
         while (work := context.store.work.claim(user)) is not None:
-            lesson = learn(context, work)
-            lines += learning_lines(lesson) if lesson.error is None else [f"Still waiting: {lesson.error}"]
+            result = learn(context, work)
+            lines += learning_lines(result) if result.error is None else [f"Still waiting: {result.error}"]
     finally:
         context.close()
     return lines

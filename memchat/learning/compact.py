@@ -141,8 +141,8 @@ def _bearing(line: str, said: list[str], message: str) -> str | None:
         return None
     if 2 * len(held[best]) >= len(wanted):
         return said[best]
-    telling = [clause for clause, units_of in zip(said, held, strict=True) if units_of]
-    start, end = message.find(telling[0]), message.find(telling[-1]) + len(telling[-1])
+    stating = [clause for clause, units_of in zip(said, held, strict=True) if units_of]
+    start, end = message.find(stating[0]), message.find(stating[-1]) + len(stating[-1])
     together = set().union(*held)
     return message[start:end] if len(together) >= SHARE * len(wanted) and 0 <= start < end else None
 

@@ -110,8 +110,8 @@ def bug_message(error: Exception) -> str:
 
 
 def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
-    asked = context.store.transcripts.message(work.user_message_id)
-    session = context.store.transcripts.session(work.session_id)
+    asked = context.store.conversations.message(work.user_message_id)
+    session = context.store.conversations.session(work.session_id)
     if asked is None or session is None:
         context.store.work.discard(work)
         return LearningResult()
@@ -143,8 +143,8 @@ def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
 
 def _keep(context: LearningContext, work: LearningJob, asked: Message, session: Session) -> list[Applied]:
     """Keep the exchange as it was said: one memory a message."""
-    before = context.store.transcripts.before(asked, 1)
-    said = [message for message in (asked, context.store.transcripts.reply_to(asked)) if message is not None]
+    before = context.store.conversations.before(asked, 1)
+    said = [message for message in (asked, context.store.conversations.reply_to(asked)) if message is not None]
     drafts = [verbatim(message, session, work.terms) for message in said]
     former = [before[-1].text if before else None, asked.text][: len(said)]
     embedded = embedding.embed(context.embedder, drafts, former)
@@ -270,12 +270,14 @@ def _exchange(
     context: LearningContext, work: LearningJob, asked: Message, session: Session, agent: AgentPolicy
 ) -> Exchange:
     said = own_words(asked.text)
-    reply = context.store.transcripts.reply_to(asked)
+    reply = context.store.conversations.reply_to(asked)
     return Exchange(
         today=asked.created_at.astimezone().date(),
         user=said,
         assistant=reply.text if reply else "",
-        earlier=[(message.role, message.text) for message in context.store.transcripts.before(asked, EARLIER_MESSAGES)],
+        earlier=[
+            (message.role, message.text) for message in context.store.conversations.before(asked, EARLIER_MESSAGES)
+        ],
         known=_known(context, said, session),
         instructions=work.terms.instructions or agent.instructions,
         categories=agent.categories,

@@ -40,14 +40,14 @@ class LearningWorker:
     def __init__(
         self,
         open_context: "Callable[[], LearningContext]",
-        on_lesson: "Callable[[LearningResult], None]",
+        on_result: "Callable[[LearningResult], None]",
         *,
         user: str | None,
         idle: bool = False,
         quiet_s: float = 0.0,
     ) -> None:
         self._open_context = open_context
-        self._on_lesson = on_lesson
+        self._on_result = on_result
         self._user = user
         self._may_start = not idle
         self._told: deque[tuple[Memory, date]] = deque()
@@ -87,7 +87,7 @@ class LearningWorker:
                 self._thread.start()
 
     def compare(self, memory: Memory, today: date) -> None:
-        """Have the language model decide what `memory`, told by hand, replaces; the result comes as a lesson."""
+        """Have the language model decide what the hand-written `memory` replaces; report it to `on_result`."""
         self._told.append((memory, today))
         self.notify()
 
@@ -217,12 +217,12 @@ class LearningWorker:
 
         self._report(LearningResult(error=reason))
 
-    def _report(self, lesson: "LearningResult") -> None:
+    def _report(self, result: "LearningResult") -> None:
         """What is learned is learned, whether or not it can be shown."""
         try:
-            self._on_lesson(lesson)
+            self._on_result(result)
         except Exception as error:
-            _log_bug("a lesson could not be shown", error)
+            _log_bug("what was learned could not be shown", error)
 
     def _rest(self, context: "LearningContext", seconds: float) -> None:
         with self._news:

@@ -42,7 +42,7 @@ def estimate(dialogues: Iterable[Dialogue]) -> Estimate:
 class DialogueImporter:
     """Stores dialogues of one person. `clean` goes over every text; with `terms` what is new is learned from."""
 
-    transcripts: "Conversations"
+    conversations: "Conversations"
     user: str
     clean: Callable[[str], str]
     terms: LearningOptions | None
@@ -63,12 +63,12 @@ class DialogueImporter:
             dialogue.private,
             origin=origin,
         )
-        return self.transcripts.restore(session, self._messages(dialogue, session_id), self.terms)
+        return self.conversations.restore(session, self._messages(dialogue, session_id), self.terms)
 
     def _session_id(self, dialogue: Dialogue, origin: str) -> str:
         """The id of an own export where nobody else has it; else one made of what names the dialogue."""
         if is_generated(dialogue.id):
-            there = self.transcripts.session(dialogue.id)
+            there = self.conversations.session(dialogue.id)
             if there is None or there.user == self.user:
                 return dialogue.id
         return derived_id((self.user, origin, dialogue.id))
@@ -81,7 +81,7 @@ class DialogueImporter:
 
     def _message_id(self, name: str, session_id: str) -> str:
         if is_generated(name):
-            there = self.transcripts.message(name)
+            there = self.conversations.message(name)
             if there is None or there.session_id == session_id:
                 return name
         return derived_id((session_id, name))

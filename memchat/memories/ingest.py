@@ -65,12 +65,12 @@ class Ingest:
                 self._store.work.release(work)
         return applied
 
-    def keep(self, spoken: Sequence[tuple[Role, str, str | None]], curator: "MemoryService") -> list[Memory]:
+    def keep(self, spoken: Sequence[tuple[Role, str, str | None]], service: "MemoryService") -> list[Memory]:
         """Keep each message as it was said: one memory a message, in order."""
         previous = self._store.memories.last_verbatim(self._session.id)
         messages = [self._record(role, text) for role, text, _ in spoken]
         said = zip(messages, spoken, strict=True)
-        return curator.add_all([self._verbatim(message, name) for message, (_, _, name) in said], previous)
+        return service.add_all([self._verbatim(message, name) for message, (_, _, name) in said], previous)
 
     def _record_and_claim(self, spoken: Iterable[tuple[Role, str]]) -> list[LearningJob]:
         """The work on what was said, oldest first, claimed by this process so that nobody else takes it up."""
@@ -79,10 +79,10 @@ class Ingest:
         return [work for work in found if work is not None]
 
     def _asked(self, text: str) -> Message:
-        return self._store.transcripts.begin_turn(self._session, self._clean(text), self._terms)
+        return self._store.conversations.begin_turn(self._session, self._clean(text), self._terms)
 
     def _record(self, role: Role, text: str) -> Message:
-        return self._store.transcripts.record(self._session, role, self._clean(text))
+        return self._store.conversations.record(self._session, role, self._clean(text))
 
     def _clean(self, text: str) -> str:
         return redact(text).text if self._speaker.redacts else text
@@ -90,17 +90,17 @@ class Ingest:
     def _catch_up(self, context: "LearningContext") -> None:
         """Learn first what still waits of the same person, for what is newer may replace it."""
         while (work := self._store.work.claim_of(self._session)) is not None:
-            lesson = learn(context, work)
+            result = learn(context, work)
             if work.attempts + 1 < MAX_BLOCKING_ATTEMPTS:
-                self._learned(lesson)
+                self._learned(result)
 
-    def _learned(self, lesson: LearningResult) -> LearningResult:
-        """`lesson`. Raises what it failed with, and says there how it can still be learned."""
-        warn_of(lesson)
-        if lesson.cause is not None:
-            lesson.cause.hint = " ".join(filter(None, (lesson.cause.hint, self._kept())))
-            raise lesson.cause
-        return lesson
+    def _learned(self, result: LearningResult) -> LearningResult:
+        """`result`. Raises what it failed with, and says there how it can still be learned."""
+        warn_of(result)
+        if result.cause is not None:
+            result.cause.hint = " ".join(filter(None, (result.cause.hint, self._kept())))
+            raise result.cause
+        return result
 
     def _kept(self) -> str:
         retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
@@ -113,7 +113,7 @@ class Ingest:
         return replace(draft, metadata={**draft.metadata, **speaker})
 
 
-def warn_of(lesson: LearningResult) -> None:
+def warn_of(result: LearningResult) -> None:
     """Say in the log, without the words, that something said may not be kept."""
-    if lesson.unparsed:
-        log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(lesson.unparsed))
+    if result.unparsed:
+        log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(result.unparsed))

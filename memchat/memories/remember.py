@@ -59,10 +59,10 @@ class Rememberer:
     """
 
     def __init__(
-        self, curator: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock", *, by_rules: bool = True
+        self, service: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock", *, by_rules: bool = True
     ) -> None:
         self.by_rules = by_rules
-        self._curator = curator
+        self._curator = service
         self._recall = recall
         self._clock = clock
 

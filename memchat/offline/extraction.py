@@ -61,9 +61,9 @@ class _Answer:
 def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
     """The JSON of `extraction.SCHEMA` for the inputs of one exchange; facts of other than `categories` are left out."""
     today = date.fromisoformat(inputs["today"][:10])
-    lesson = _Answer([_known(entry) for entry in inputs["known"]])
-    message = _forgotten(without_marks(inputs["user"]), lesson)
-    message = _corrected(message, lesson)
+    result = _Answer([_known(entry) for entry in inputs["known"]])
+    message = _forgotten(without_marks(inputs["user"]), result)
+    message = _corrected(message, result)
     taken = [
         item
         for item in read(message, today)
@@ -71,13 +71,13 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
     ]
     for item in taken:
         if isinstance(item, Ended):
-            _end(item, lesson)
+            _end(item, result)
     facts = [item for item in taken if isinstance(item, Statement)]
     employed = any("employer" in about(fact.text) for fact in facts)
     for fact in facts:
         if not (employed and re.match(r"User \w+ a new job\b", fact.text)):
-            _keep(fact, lesson)
-    answer = {name: getattr(lesson, name) for name in ("facts", "confirmed", "ended", "outdated", "forget")}
+            _keep(fact, result)
+    answer = {name: getattr(result, name) for name in ("facts", "confirmed", "ended", "outdated", "forget")}
     return json.dumps(answer, ensure_ascii=False)
 
 
@@ -105,20 +105,20 @@ class Comparison:
 
 def compare_with_known(text: str, known: Sequence[str], today: date) -> Comparison:
     """Hold `text`, which may speak of 'I' or of 'User', against memories; the rules read English alone."""
-    lesson = _Answer([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
+    result = _Answer([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
     items = list(read(text, today)) or [Statement(text, text, category_of(text) or "other")]
     for item in items:
         if isinstance(item, Ended):
-            _end(item, lesson)
+            _end(item, result)
         else:
-            _keep(item, lesson)
-    replaces = [number for fact in lesson.facts for number in fact["replaces"]]
-    replaces += [ended["n"] for ended in lesson.ended]
+            _keep(item, result)
+    replaces = [number for fact in result.facts for number in fact["replaces"]]
+    replaces += [ended["n"] for ended in result.ended]
     alone = len(items) == 1 and len(sentences(text)) == 1
-    same = [memory.number for memory in lesson.known if alone and _says_the_same(memory.text, items[0])]
+    same = [memory.number for memory in result.known if alone and _says_the_same(memory.text, items[0])]
     return Comparison(
         tuple(replaces),
-        tuple(lesson.outdated),
+        tuple(result.outdated),
         same[0] if same else None,
         any(isinstance(item, Statement) and item.standing and not item.session for item in items),
     )
@@ -136,43 +136,43 @@ def _as_fact(text: str, day: date) -> str:
     return said[0] if len(said) == 1 else text
 
 
-def _forgotten(message: str, lesson: _Answer) -> str:
+def _forgotten(message: str, result: _Answer) -> str:
     """Note what is to be forgotten, and give back the message without the sentences that ask for it."""
     for sentence in sentences(message):
         if (what := to_forget(sentence)) is None:
             continue
         for part in what.split(","):
             wanted = stems(forgettable(part))
-            for number in _meant(wanted, _ALL_OF.search(what) is not None, lesson):
-                lesson.forget.append({"n": number, "quote": sentence})
-                lesson.settled.add(number)
+            for number in _meant(wanted, _ALL_OF.search(what) is not None, result):
+                result.forget.append({"n": number, "quote": sentence})
+                result.settled.add(number)
         message = message.replace(sentence, "\n")
     return message
 
 
-def _meant(wanted: frozenset[str], all_of: bool, lesson: _Answer) -> list[int]:
+def _meant(wanted: frozenset[str], all_of: bool, result: _Answer) -> list[int]:
     """The memories that share most words with `wanted`, at least half of them; the nearest unless all are meant."""
-    shared = {memory.number: len(wanted & memory.stems) for memory in lesson.open()}
+    shared = {memory.number: len(wanted & memory.stems) for memory in result.open()}
     best = max(shared.values(), default=0)
     if best == 0 or best * 2 < len(wanted):
         return []
-    found = [memory for memory in lesson.open() if shared[memory.number] == best]
+    found = [memory for memory in result.open() if shared[memory.number] == best]
     shortest = min(len(memory.stems) for memory in found)
     return [memory.number for memory in found if all_of or len(memory.stems) == shortest]
 
 
-def _corrected(message: str, lesson: _Answer) -> str:
+def _corrected(message: str, result: _Answer) -> str:
     """Put right what 'Lyon, not Lille' names, and give back the message without that sentence."""
     for sentence in sentences(message):
         if not pattern("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
             continue
-        new, old = _slip(sentence, lesson)
-        wrong = [memory for memory in lesson.open() if _holds(memory.text, old)]
+        new, old = _slip(sentence, result)
+        wrong = [memory for memory in result.open() if _holds(memory.text, old)]
         for memory in wrong:
             text = _with(new, old, memory.text)
-            _add(Statement(text, sentence, category_of(text) or "other", corrects=True), [memory], lesson)
-        right = [] if wrong else [memory for memory in lesson.open() if _holds(memory.text, new)]
-        _confirm(right, sentence, lesson)
+            _add(Statement(text, sentence, category_of(text) or "other", corrects=True), [memory], result)
+        right = [] if wrong else [memory for memory in result.open() if _holds(memory.text, new)]
+        _confirm(right, sentence, result)
         if wrong or right:
             message = message.replace(sentence, "\n")
     return message
@@ -182,7 +182,7 @@ def _with(new: str, old: str, text: str) -> str:
     return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: new, text, flags=re.IGNORECASE)
 
 
-def _slip(sentence: str, lesson: _Answer) -> tuple[str, str]:
+def _slip(sentence: str, result: _Answer) -> tuple[str, str]:
     """The right and the wrong word of a correction; empty where there is none."""
     if said := pattern("x_not_y").search(expand_contractions(sentence)):
         new, old = said["new"], said["old"]
@@ -192,7 +192,7 @@ def _slip(sentence: str, lesson: _Answer) -> tuple[str, str]:
     codes = _CODE.findall(sentence)
     if codes and re.search(r"(?i)\b(?:wrong|typo|mistyped|meant|correction|mixed)\b", sentence):
         shape = re.sub(r"\d", "0", codes[-1])
-        for memory in lesson.open():
+        for memory in result.open():
             for code in _CODE.findall(memory.text):
                 if re.sub(r"\d", "0", code) == shape and code != codes[-1]:
                     return codes[-1], code
@@ -213,39 +213,39 @@ def _ends(memory: Known, words: frozenset[str], parted: bool) -> int:
     return len(words & memory.stems)
 
 
-def _end(over: Ended, lesson: _Answer) -> None:
+def _end(over: Ended, result: _Answer) -> None:
     words = over.words - _LIGHT or over.words
-    scores = {memory.number: _ends(memory, words, over.parted) for memory in lesson.open() if not memory.over}
+    scores = {memory.number: _ends(memory, words, over.parted) for memory in result.open() if not memory.over}
     best = max(scores.values(), default=0)
     if best == 0:
         if over.instead:
-            _keep(over.instead, lesson)
+            _keep(over.instead, result)
         return
     for number in (number for number, score in scores.items() if score == best):
-        lesson.ended.append({"n": number, "quote": over.quote, "valid_to": over.day.isoformat()})
-        lesson.settled.add(number)
+        result.ended.append({"n": number, "quote": over.quote, "valid_to": over.day.isoformat()})
+        result.settled.add(number)
 
 
-def _keep(statement: Statement, lesson: _Answer) -> None:
+def _keep(statement: Statement, result: _Answer) -> None:
     """Confirm what is known already, or add the fact in place of what it changes, corrects or completes."""
-    if statement.needs and not any(statement.needs & memory.stems for memory in lesson.open()):
+    if statement.needs and not any(statement.needs & memory.stems for memory in result.open()):
         return
-    if said := [memory for memory in lesson.open() if _says(memory.text, statement.text)]:
-        _confirm(said[:1], statement.quote, lesson)
+    if said := [memory for memory in result.open() if _says(memory.text, statement.text)]:
+        _confirm(said[:1], statement.quote, result)
         return
-    if not any(normalize(fact["text"]) == normalize(statement.text) for fact in lesson.facts):
-        _add(statement, [memory for memory in lesson.open() if _is_replaced_by(memory, statement)], lesson)
+    if not any(normalize(fact["text"]) == normalize(statement.text) for fact in result.facts):
+        _add(statement, [memory for memory in result.open() if _is_replaced_by(memory, statement)], result)
 
 
-def _confirm(memories: Iterable[Known], quote: str, lesson: _Answer) -> None:
+def _confirm(memories: Iterable[Known], quote: str, result: _Answer) -> None:
     for memory in memories:
-        lesson.confirmed.append({"n": memory.number, "quote": quote})
-        lesson.settled.add(memory.number)
+        result.confirmed.append({"n": memory.number, "quote": quote})
+        result.settled.add(memory.number)
 
 
-def _add(statement: Statement, replaced: Sequence[Known], lesson: _Answer) -> None:
-    lesson.settled.update(memory.number for memory in replaced)
-    lesson.facts.append(
+def _add(statement: Statement, replaced: Sequence[Known], result: _Answer) -> None:
+    result.settled.update(memory.number for memory in replaced)
+    result.facts.append(
         {
             "text": statement.text,
             "quote": statement.quote,
@@ -262,9 +262,9 @@ def _add(statement: Statement, replaced: Sequence[Known], lesson: _Answer) -> No
     changed = {name for memory in replaced for name in about(memory.text)} & set(about(statement.text))
     if not statement.corrects:
         for name in changed & set(_HANGS_ON):
-            hanging = [memory.number for memory in lesson.open() if pattern(_HANGS_ON[name]).search(memory.text)]
-            lesson.outdated += hanging
-            lesson.settled.update(hanging)
+            hanging = [memory.number for memory in result.open() if pattern(_HANGS_ON[name]).search(memory.text)]
+            result.outdated += hanging
+            result.settled.update(hanging)
 
 
 def _head(text: str) -> str:

@@ -381,5 +381,5 @@ def _says_nothing_new(text: str, known: Sequence[frozenset[str]], said: set[tupl
     if not own or own in said:
         return True
     said.add(own)
-    telling = stems(word for word in content_words(without_speaker(text)) if word not in _SAYS_NOTHING)
-    return any(len(telling & fact) >= SAME_SHARE * len(telling) for fact in known)
+    meaningful = stems(word for word in content_words(without_speaker(text)) if word not in _SAYS_NOTHING)
+    return any(len(meaningful & fact) >= SAME_SHARE * len(meaningful) for fact in known)

@@ -69,7 +69,7 @@ def word_weights(found: Sequence[int], memories: int, shares: Sequence[float]) -
     return np.maximum(weights, np.float32(1e-3))
 
 
-def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexicon: WordPieces) -> Floats:
+def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], word_pieces: WordPieces) -> Floats:
     """For each memory 0 to 1: of each query piece the most alike piece there (cosine, cut, squared), by `weights`."""
     if not len(query) or not memories:
         return np.zeros(len(memories), dtype=np.float32)
@@ -77,7 +77,7 @@ def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], lexic
     filled = [pieces if len(pieces) else nothing for pieces in memories]
     starts = np.cumsum([0, *(len(pieces) for pieces in filled[:-1])])
     distinct, where = np.unique(np.concatenate(filled), return_inverse=True)
-    alike = np.minimum(lexicon.vectors(query) @ lexicon.vectors(distinct).T, 1)
+    alike = np.minimum(word_pieces.vectors(query) @ word_pieces.vectors(distinct).T, 1)
     alike[alike < MIN_SIMILARITY] = 0
     best = np.maximum.reduceat(alike[:, where], starts, axis=1)
     share: Floats = (weights / weights.sum()) @ best**2

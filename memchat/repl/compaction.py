@@ -56,4 +56,4 @@ class Compaction:
         return f"This conversation fills {share:.0%} of the room for it; its older messages are being summed up."
 
     def _messages(self) -> list[Message]:
-        return self._context.app.store.transcripts.messages(self._context.chat.conversation.session.id)
+        return self._context.app.store.conversations.messages(self._context.chat.conversation.session.id)

@@ -126,10 +126,10 @@ class ChatLoop:
 
     def _new_session(self) -> PromptSession[str]:
         naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
-        transcripts, settings = self._context.app.store.transcripts, self._context.app.settings
+        conversations, settings = self._context.app.store.conversations, self._context.app.settings
         return PromptSession(
             prompt_continuation="  ",
-            history=PromptHistory(lambda: transcripts.recent_user_messages(self._context.user, _MOST_FORMER)),
+            history=PromptHistory(lambda: conversations.recent_user_messages(self._context.user, _MOST_FORMER)),
             completer=SlashCompleter(sources(self._context)),
             complete_while_typing=naming_command,
             reserve_space_for_menu=_MENU_LINES,

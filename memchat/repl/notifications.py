@@ -45,14 +45,14 @@ class NotificationQueue:
         self._last_error: str | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, lesson: "LearningResult") -> None:
-        if lesson.message_id is not None and lesson.applied:
-            self.learned[lesson.message_id] = lesson.applied
-        for line in learning_lines(lesson):
+    def __call__(self, result: "LearningResult") -> None:
+        if result.message_id is not None and result.applied:
+            self.learned[result.message_id] = result.applied
+        for line in learning_lines(result):
             self.add(line)
-        if lesson.error is not None and lesson.error != self._last_error:
-            self.add(f"Not learned from yet: {lesson.error} It is kept; memchat status shows it.")
-        self._last_error = lesson.error
+        if result.error is not None and result.error != self._last_error:
+            self.add(f"Not learned from yet: {result.error} It is kept; memchat status shows it.")
+        self._last_error = result.error
 
     def retrying(self, notice: Wait) -> None:
         """Say that the model is tried again, where a person waits for it: not for what the learner does behind."""
@@ -77,12 +77,12 @@ class NotificationQueue:
         return lines
 
 
-def learning_lines(lesson: "LearningResult") -> Iterator[str]:
+def learning_lines(result: "LearningResult") -> Iterator[str]:
     """One line that says what was learned, one that says what may be missing; none when there is nothing to say."""
-    if line := " · ".join(_parts(lesson.applied)):
+    if line := " · ".join(_parts(result.applied)):
         yield line
-    if lesson.unparsed:
-        faults = "; ".join(dict.fromkeys(lesson.unparsed))
+    if result.unparsed:
+        faults = "; ".join(dict.fromkeys(result.unparsed))
         yield f"Something you said may not be kept: in the extraction model's answer {faults}."
 
 

@@ -79,8 +79,8 @@ class Screen:
         if not self._rest:
             return False
         self.waiting.end()
-        room = max(shutil.get_terminal_size().lines - ROOM_BELOW, 1)
-        page, self._rest = self._rest[:room], self._rest[room:]
+        context = max(shutil.get_terminal_size().lines - ROOM_BELOW, 1)
+        page, self._rest = self._rest[:context], self._rest[context:]
         more = f" Enter shows {len(self._rest)} more lines." if self._rest else ""
         self.write("\n".join([*page, f"{self._footer}{self.dim(more)}"]) + "\n")
         return bool(self._rest)

@@ -39,8 +39,8 @@ class Spinner:
         with self._lock:
             if self._over.is_set():
                 return
-            room = max(shutil.get_terminal_size().columns - 1, 1)
-            line = self._label(time.monotonic() - self._began)[:room]
+            context = max(shutil.get_terminal_size().columns - 1, 1)
+            line = self._label(time.monotonic() - self._began)[:context]
             self._write(f"{_WIPE if self._shown else ''}\x1b[2m{line}\x1b[0m")
             self._shown = True
 

@@ -20,11 +20,11 @@ class Toolbar:
 
     def __call__(self) -> str:
         """As many of the parts as the screen has room for, the more important first."""
-        room = shutil.get_terminal_size().columns - 1
+        width = shutil.get_terminal_size().columns - 1
         line = ""
         for part in self._parts():
             longer = f"{line} · {part}" if line else part
-            if cells(longer) > room:
+            if cells(longer) > width:
                 break
             line = longer
         return line

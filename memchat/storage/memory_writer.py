@@ -172,12 +172,12 @@ class MemoryRepository(MemoryReader):
         if draft.evidence is not None and not self._still_said(draft.evidence.message_id, draft.evidence.quote):
             return []
         owner = self._owner(draft.owner)
-        twin = None if draft.verbatim else self.duplicate_of(owner, draft)
-        replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != twin)
+        duplicate = None if draft.verbatim else self.duplicate_of(owner, draft)
+        replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != duplicate)
         former = [memory for memory in replaced if memory is not None]
-        if twin is not None:
-            self._supersede(former, twin, draft, decision)
-            return [replace(one, replaced=tuple(former)) for one in self._confirm(twin, decision.reason, draft)]
+        if duplicate is not None:
+            self._supersede(former, duplicate, draft, decision)
+            return [replace(one, replaced=tuple(former)) for one in self._confirm(duplicate, decision.reason, draft)]
         kept = self._insert(draft, embedded, former, decision)
         return [Applied(Event.ADD, self._known(kept), tuple(former))]
 
@@ -334,9 +334,9 @@ class MemoryRepository(MemoryReader):
 
     def _refuse_duplicate(self, memory: Memory, text: str) -> None:
         """Raise UsageError when another current memory says `text`."""
-        twin = self.duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
-        if twin is not None and not memory.verbatim:
-            raise UsageError(f"The memory {twin} says that already.", hint="Forget one of the two instead.")
+        duplicate = self.duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
+        if duplicate is not None and not memory.verbatim:
+            raise UsageError(f"The memory {duplicate} says that already.", hint="Forget one of the two instead.")
 
     def write_words(self, number: int, memory: Memory) -> None:
         """Replace the full-text entry of the memory `number`."""

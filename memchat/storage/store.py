@@ -49,7 +49,7 @@ class Store:
         self.database = Database(path)
         self.clock = clock
         self.fingerprint = fingerprint
-        self.transcripts = ConversationRepository(self.database, clock)
+        self.conversations = ConversationRepository(self.database, clock)
         self.work = JobQueue(self.database, clock)
         self.memories = MemoryRepository(self.database, clock, fingerprint)
         self.messages = MessageReader(self.database, clock, fingerprint)

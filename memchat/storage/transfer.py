@@ -142,8 +142,8 @@ class Transfer:
         if memory.superseded or memory.verbatim:
             return None
         number = owner_number(self._db, memory.owner)
-        twin = None if number is None else self._memories.duplicate_of(number, memory)
-        return twin or seen.get(_saying(memory))
+        duplicate = None if number is None else self._memories.duplicate_of(number, memory)
+        return duplicate or seen.get(_saying(memory))
 
     def _before(self, records: Sequence[Record]) -> list[str | None]:
         """For each record the turn before it, where it is one of a conversation kept word for word."""

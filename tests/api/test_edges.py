@@ -97,6 +97,6 @@ def test_a_conversation_without_a_run_goes_on_in_another_process_and_ends_when_i
 def test_a_conversation_of_the_terminal_is_not_taken_up(memory: Memory) -> None:
     """What a person types there is not sent along with what a program asks for them."""
     app = memory._app
-    typed = app.store.transcripts.new_session("a", None)
-    app.store.transcripts.record(typed, Role.USER, "Between us")
+    typed = app.store.conversations.new_session("a", None)
+    app.store.conversations.record(typed, Role.USER, "Between us")
     assert memory.chat("Hello", "a")["session_id"] != typed.id

@@ -80,12 +80,12 @@ class History:
         self.finder: ExcerptFinder = self.recall.excerpts
 
     def _say(self, turns: Sequence[Item], clock: list[datetime]) -> None:
-        transcripts, first = self.app.store.transcripts, turns[0]
+        conversations, first = self.app.store.conversations, turns[0]
         clock[0] = datetime(first.day.year, first.day.month, first.day.day, 12, tzinfo=UTC)
-        session = transcripts.new_session(USER, None, name=f"session{first.session}")
+        session = conversations.new_session(USER, None, name=f"session{first.session}")
         for turn in turns:
             own = turn.text.startswith(f"{self.conversation.speakers[0]}:")
-            message = transcripts.record(session, Role.USER if own else Role.ASSISTANT, turn.text)
+            message = conversations.record(session, Role.USER if own else Role.ASSISTANT, turn.text)
             self.turns[message.id] = turn
             clock[0] += timedelta(seconds=30)
 
@@ -101,7 +101,7 @@ class History:
     def shipped(self, text: str) -> tuple[list[Hit], tuple[Excerpt, ...]]:
         """What a prompt gets."""
         hits = self.hits(text, 5)
-        session = self.app.store.transcripts.new_session(USER, None)
+        session = self.app.store.conversations.new_session(USER, None)
         return hits, self.recall.excerpts_for_turn(Query(text), session, [hit.memory for hit in hits])
 
 

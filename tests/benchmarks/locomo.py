@@ -192,8 +192,8 @@ def _fact(item: Item) -> Draft:
 
 
 def _draft(store: Storage, item: Item, session: int) -> Draft:
-    talk = store.transcripts.new_session(USER, None, name=f"session{session}")
-    message = store.transcripts.begin_turn(talk, item.text, None)
+    talk = store.conversations.new_session(USER, None, name=f"session{session}")
+    message = store.conversations.begin_turn(talk, item.text, None)
     return Draft(
         item.text,
         Owner.user(USER),

@@ -204,14 +204,14 @@ def fill_messages(store: Storage, embedder: Embedder, user: str, count: int) -> 
     """Hold conversations of TALK messages each, `count` in all, and index them as the learner does."""
     rng, pool, pooled = random.Random(11), facts(POOL), PooledEmbedder(embedder)
     for start in range(0, count, TALK):
-        session = store.transcripts.new_session(user, None)
+        session = store.conversations.new_session(user, None)
         for number in range(start, min(start + TALK, count)):
             one, other = rng.choice(pool), rng.choice(pool)
             text = f"{one.text.replace('User', 'My friend')}, as {_name(rng)} said. What do you think of {number}?"
             if number % 2:
                 ideas = " ".join(f"You could try {cue}." for cue in (*one.cues, *other.cues))
                 text = f"I recommend asking {_name(rng)} about it. {ideas}"
-            store.transcripts.record(session, (Role.USER, Role.ASSISTANT)[number % 2], text)
+            store.conversations.record(session, (Role.USER, Role.ASSISTANT)[number % 2], text)
     while store.message_index.index_next(user, pooled, BATCH):
         pass
 

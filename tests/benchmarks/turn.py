@@ -168,9 +168,9 @@ def _lessons(app: App, conversation: Conversation, drafts: Sequence[Draft]) -> I
 
 
 def _learn(context: LearningContext, work: LearningJob) -> None:
-    lesson = learn(context, work)
-    if lesson.error or not lesson.applied:
-        raise SystemExit(f"nothing was learned: {lesson.error}")
+    result = learn(context, work)
+    if result.error or not result.applied:
+        raise SystemExit(f"nothing was learned: {result.error}")
 
 
 def outside(home: Path, server: ScriptedServer, model: Model, turns: int) -> Taken:

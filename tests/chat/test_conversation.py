@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def recorded(home: Home, session: Session) -> list[tuple[Role, str, MessageStatus]]:
-    return [(one.role, one.text, one.status) for one in home.store.transcripts.messages(session.id)]
+    return [(one.role, one.text, one.status) for one in home.store.conversations.messages(session.id)]
 
 
 def say(conversation: Conversation, text: str) -> str:
@@ -62,7 +62,7 @@ def test_a_turn_is_recorded_answered_and_handed_to_the_learner(home: Home) -> No
     ]
     (work,) = home.store.work.pending()
     assert (work.state, work.user_message_id) == (JobState.WAITING, turn.asked.id)
-    reply = home.store.transcripts.messages(conversation.session.id)[1]
+    reply = home.store.conversations.messages(conversation.session.id)[1]
     assert reply.model == "scripted/model"
 
 
@@ -115,7 +115,7 @@ def test_what_bears_on_the_message_is_in_the_prompt_and_noted_with_the_reply(hom
     assert [hit.memory.id for hit in turn.hits] == [tea.id]
     assert conversation.last_turn is turn
     assert [one.text for one in parse(turn.request.messages[0].content)] == [tea.text]
-    reply = home.store.transcripts.messages(conversation.session.id)[1]
+    reply = home.store.conversations.messages(conversation.session.id)[1]
     assert reply.recalled == (tea.id,)
     (used,) = [memory for memory in home.memories() if memory.id == tea.id]
     assert used.last_used_at == NOON
@@ -135,7 +135,7 @@ def test_wishes_are_in_every_prompt_and_not_twice(home: Home) -> None:
     assert "- User wants short answers about tea." in model.asked[0].messages[0].content
     (wish,) = first.last_turn.wishes if first.last_turn else ()
     assert wish.text == "User wants short answers about tea."
-    assert home.store.transcripts.messages(first.session.id)[1].recalled == (wish.id,)
+    assert home.store.conversations.messages(first.session.id)[1].recalled == (wish.id,)
     say(home.conversation(model), "How does the user want tea described, in loving detail?")
     system = model.asked[1].messages[0].content
     assert system.count("User wants short answers about tea.") == 1

@@ -110,8 +110,8 @@ def prepared(home: Path) -> None:
     place = IndexConfig(home / "index", home / "index.lock", home / "memchat.db", FINGERPRINT)
     with _opened(home) as store:
         _learn(store, range(INDEXED))
-        session = store.transcripts.new_session("alice", None)
-        store.transcripts.record(session, Role.USER, "I collect stamps of number 1.")
+        session = store.conversations.new_session("alice", None)
+        store.conversations.record(session, Role.USER, "I collect stamps of number 1.")
     rebuild_now(place, lambda done, total: None)
     made = home.with_name("made")
     shutil.copytree(home, made)

@@ -323,9 +323,9 @@ def test_nobody_listening_is_one_line_and_code_4(shell: Shell, server: ScriptedS
 def wait_for(shell: Shell, said: str, user: str, *, ended: bool = True) -> None:
     """An exchange of `user` that waits to be learned from; or whose turn this process, which lives on, is still at."""
     with Store(shell.home / "memchat.db", utc_now, FINGERPRINT) as store:
-        asked = store.transcripts.begin_turn(store.transcripts.new_session(user, None), said)
+        asked = store.conversations.begin_turn(store.conversations.new_session(user, None), said)
         if ended:
-            store.transcripts.end_turn(asked, "I see.", MessageStatus.COMPLETE, "test", [])
+            store.conversations.end_turn(asked, "I see.", MessageStatus.COMPLETE, "test", [])
 
 
 TALKS = [(("ask", "Hello."), b""), (("chat",), b"Hello.\n")]

@@ -69,9 +69,9 @@ def prompt_of(shell: Shell, server: ScriptedServer, question: str, **env: str) -
 
 def hold(app: App, *lines: str) -> list[str]:
     """A conversation; the ids of its messages and of itself."""
-    session = app.store.transcripts.new_session("alice", None)
+    session = app.store.conversations.new_session("alice", None)
     roles = (Role.USER, Role.ASSISTANT)
-    said = [app.store.transcripts.record(session, roles[i % 2], line) for i, line in enumerate(lines)]
+    said = [app.store.conversations.record(session, roles[i % 2], line) for i, line in enumerate(lines)]
     return [*(message.id for message in said), session.id]
 
 

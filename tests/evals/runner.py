@@ -152,9 +152,9 @@ class _Play:
 
     def turns(self) -> Iterator[TurnResult]:
         store, recall = self._app.store, self._app.recall
-        session = store.transcripts.new_session(USER, None)
+        session = store.conversations.new_session(USER, None)
         style = ConversationOptions(terms=LearningOptions(self._conversation.instructions))
-        talk = Talk(session, self._reciter, store.transcripts, recall, style, self._clock)
+        talk = Talk(session, self._reciter, store.conversations, recall, style, self._clock)
         context = replace(self._app.learning_context(OFFLINE), model=self._model)
         try:
             yield from self._exchanges(talk, context, session)
@@ -200,7 +200,7 @@ class _Play:
         return {memory.id: memory for memory in reversed(self._app.store.memories.memories(view))}
 
     def _said(self, session: Session) -> dict[str, str]:
-        messages: list[Message] = self._app.store.transcripts.messages(session.id)
+        messages: list[Message] = self._app.store.conversations.messages(session.id)
         return {message.id: message.text for message in messages if message.role is Role.USER}
 
     def _result(self, number: int, verdict: Verdict) -> TurnResult:
@@ -222,11 +222,11 @@ def _worked_off(context: LearningContext) -> list[str]:
     """Learn what is due now. The errors it ended in; raises those after which no other call would fare better."""
     errors = []
     while (work := context.store.work.claim(USER)) is not None:
-        lesson = learn(context, work)
-        if isinstance(lesson.cause, ModelError) and not isinstance(lesson.cause, PASSING):
-            raise lesson.cause
-        if lesson.error is not None:
-            errors.append(lesson.error)
+        result = learn(context, work)
+        if isinstance(result.cause, ModelError) and not isinstance(result.cause, PASSING):
+            raise result.cause
+        if result.error is not None:
+            errors.append(result.error)
     return errors
 
 

@@ -117,7 +117,7 @@ class Home:
         self.store.close()
 
     def session(self, user: str = "al", agent: str | None = None, *, private: bool = False) -> Session:
-        return self.store.transcripts.new_session(user, agent, private=private)
+        return self.store.conversations.new_session(user, agent, private=private)
 
     def conversation(
         self,
@@ -130,7 +130,7 @@ class Home:
         return Conversation(
             session or self.session(),
             model,
-            self.store.transcripts,
+            self.store.conversations,
             self.recall if remembers else None,
             style or ConversationOptions(),
             self.clock,

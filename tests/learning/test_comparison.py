@@ -83,12 +83,12 @@ def test_the_worker_decides_behind_the_chat_and_says_so(home: Home) -> None:
     """As it does for what it learns."""
     home.keep("User lives in Berlin.")
     (told,) = home.keep(TOLD)
-    lessons: list[LearningResult] = []
-    worker = LearningWorker(lambda: home.context(ScriptedModel(MOVED)), lessons.append, user="al")
+    results: list[LearningResult] = []
+    worker = LearningWorker(lambda: home.context(ScriptedModel(MOVED)), results.append, user="al")
     worker.compare(told, TODAY)
     assert worker.wait_until_idle(30)
     worker.close(30)
-    assert [one.event for lesson in lessons for one in lesson.applied] == [Event.ADD]
+    assert [one.event for result in results for one in result.applied] == [Event.ADD]
     assert home.texts() == [TOLD]
 
 

@@ -51,10 +51,10 @@ def test_what_was_said_becomes_a_memory_with_its_evidence(home: Home) -> None:
     """One call, and the work is done."""
     session = home.say("Hello, I live in  berlin now.")
     model = ScriptedModel(facts(BERLIN))
-    lesson = learn_next(home, model)
+    result = learn_next(home, model)
     (memory,) = home.memories()
-    assert [(one.event, one.memory.text) for one in lesson.applied] == [(Event.ADD, "User lives in Berlin.")]
-    assert lesson.error is None
+    assert [(one.event, one.memory.text) for one in result.applied] == [(Event.ADD, "User lives in Berlin.")]
+    assert result.error is None
     assert memory.evidence is not None
     assert (memory.evidence.quote, memory.evidence.session_id) == ("I live in  berlin", session.id)
     assert (memory.evidence.model, len(model.asked)) == ("scripted/model", 1)
@@ -92,9 +92,9 @@ def test_a_changed_fact_supersedes_the_old_one(home: Home) -> None:
     (old,) = home.keep("User lives in Berlin.")
     home.say("We moved to Lyon on Monday")
     fact = {"text": "User lives in Lyon.", "quote": "moved to Lyon", "valid_from": "2026-06-01", "replaces": [1]}
-    lesson = learn_next(home, ScriptedModel(facts(fact)))
+    result = learn_next(home, ScriptedModel(facts(fact)))
     assert home.texts() == ["User lives in Lyon."]
-    assert [memory.id for memory in lesson.applied[0].replaced] == [old.id]
+    assert [memory.id for memory in result.applied[0].replaced] == [old.id]
     former, present = home.memories(superseded=True)
     assert (former.valid_to, former.superseded_by, former.mistaken) == (date(2026, 6, 1), present.id, False)
     assert present.supersedes == (old.id,)
@@ -117,8 +117,8 @@ def test_what_a_person_asks_to_forget_is_erased_with_the_words_it_came_from(home
     home.say("I live in Berlin")
     learn_next(home, ScriptedModel(facts(BERLIN)))
     home.say("Please forget my address")
-    lesson = learn_next(home, ScriptedModel(facts(forget=[{"n": 1, "quote": "forget my address"}])))
-    assert [one.event for one in lesson.applied] == [Event.DELETE]
+    result = learn_next(home, ScriptedModel(facts(forget=[{"n": 1, "quote": "forget my address"}])))
+    assert [one.event for one in result.applied] == [Event.DELETE]
     assert home.memories(superseded=True) == []
     assert b"Berlin" not in home.path.read_bytes()
     assert not any("Berlin" in text for (text,) in home.elsewhere("SELECT text FROM messages"))
@@ -190,14 +190,14 @@ def test_garbage_twice_leaves_the_work_with_its_reason(home: Home) -> None:
     """Two calls, nothing stored, and it is not due at once."""
     home.say("I live in Berlin")
     model = ScriptedModel(GARBAGE, GARBAGE)
-    lesson = learn_next(home, model)
+    result = learn_next(home, model)
     (work,) = pending(home)
     assert len(model.asked) == 2
-    assert work.error == lesson.error
+    assert work.error == result.error
     assert "no JSON" in (work.error or "")
     assert (work.attempts, work.state) == (1, JobState.WAITING)
     assert work.due_at > NOON
-    assert isinstance(lesson.cause, BadReply)
+    assert isinstance(result.cause, BadReply)
     assert home.memories() == []
 
 
@@ -205,10 +205,10 @@ def test_garbage_and_then_a_good_answer_is_learned_with_two_calls(home: Home) ->
     """The second call shows the first answer and what is wrong with it."""
     home.say("I live in Berlin")
     model = ScriptedModel(GARBAGE, facts(BERLIN))
-    lesson = learn_next(home, model)
+    result = learn_next(home, model)
     assert len(model.asked) == 2
     assert model.asked[1].messages[2].content == GARBAGE
-    assert [one.memory.text for one in lesson.applied] == ["User lives in Berlin."]
+    assert [one.memory.text for one in result.applied] == ["User lives in Berlin."]
     assert pending(home) == []
 
 
@@ -219,9 +219,9 @@ def test_garbage_and_then_a_good_answer_is_learned_with_two_calls(home: Home) ->
 def test_a_model_that_fails_leaves_the_work_pending(home: Home, failure: Exception, before: list[str]) -> None:
     """At the first call and at the repair alike; once the wait is over it is tried again, and learned."""
     home.say("I live in Berlin")
-    lesson = learn_next(home, ScriptedModel(*before, failure))
+    result = learn_next(home, ScriptedModel(*before, failure))
     (work,) = pending(home)
-    assert lesson.cause is failure
+    assert result.cause is failure
     assert work.error == str(failure)
     context = home.context(ScriptedModel(facts(BERLIN)))
     assert context.store.work.claim("al") is None
@@ -258,17 +258,17 @@ NUTS = {"text": "User is allergic to nuts."}
 def test_what_stays_unread_is_told_beside_what_was_learned(home: Home, repair: str) -> None:
     """A fact without its quote, in the repair too, is not kept: the rest is, and the loss is no secret."""
     home.say("I live in Berlin. I'm allergic to nuts.")
-    lesson = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), repair))
+    result = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), repair))
     assert home.texts() == ["User lives in Berlin."]
-    assert (lesson.unparsed, lesson.error, pending(home)) == (("a fact has no quote",), None, [])
+    assert (result.unparsed, result.error, pending(home)) == (("a fact has no quote",), None, [])
 
 
 def test_what_the_repair_makes_good_is_no_loss(home: Home) -> None:
     """Nothing is told but what was learned."""
     home.say("I live in Berlin. I'm allergic to nuts.")
     nuts = {**NUTS, "quote": "allergic to nuts"}
-    lesson = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), facts(BERLIN, nuts)))
-    assert (len(lesson.applied), lesson.unparsed) == (2, ())
+    result = learn_next(home, ScriptedModel(facts(BERLIN, NUTS), facts(BERLIN, nuts)))
+    assert (len(result.applied), result.unparsed) == (2, ())
 
 
 def test_an_unreadable_repair_does_not_cost_what_was_readable() -> None:
@@ -322,14 +322,14 @@ class Lessons(list[LearningResult]):
 
     fails = False
 
-    def __call__(self, lesson: LearningResult) -> None:
-        self.append(lesson)
+    def __call__(self, result: LearningResult) -> None:
+        self.append(result)
         if self.fails:
             raise RuntimeError(f"cannot show {self.texts}")
 
     @property
     def texts(self) -> list[str]:
-        return [one.memory.text for lesson in self for one in lesson.applied]
+        return [one.memory.text for result in self for one in result.applied]
 
 
 @pytest.fixture
@@ -337,8 +337,8 @@ def running() -> Iterator[Callable[[Callable[[], LearningContext], Lessons], Lea
     """Start learners that are closed at the end."""
     started: list[LearningWorker] = []
 
-    def start(open_context: Callable[[], LearningContext], lessons: Lessons) -> LearningWorker:
-        learner = LearningWorker(open_context, lessons, user=None)
+    def start(open_context: Callable[[], LearningContext], results: Lessons) -> LearningWorker:
+        learner = LearningWorker(open_context, results, user=None)
         learner.notify()
         started.append(learner)
         return learner
@@ -357,10 +357,10 @@ def test_the_learner_works_off_what_waits_in_order(home: Home, running: Start) -
     home.say("I like tea", session)
     tea = {"text": "User likes tea.", "quote": "I like tea"}
     cat = {"text": "User has a cat.", "quote": "my cat"}
-    lessons = Lessons()
-    learner = running(lambda: home.context(ScriptedModel(facts(BERLIN), facts(tea), facts(cat))), lessons)
+    results = Lessons()
+    learner = running(lambda: home.context(ScriptedModel(facts(BERLIN), facts(tea), facts(cat))), results)
     assert learner.wait_until_idle(30)
-    assert lessons.texts == ["User lives in Berlin.", "User likes tea."]
+    assert results.texts == ["User lives in Berlin.", "User likes tea."]
     home.say("This is my cat", session)
     learner.notify()
     assert learner.wait_until_idle(30)
@@ -408,11 +408,11 @@ def test_a_lesson_that_cannot_be_shown_does_not_end_the_learning(
     """It is logged without what people wrote, and the next exchange is learned."""
     session = home.say("I live in Berlin")
     home.say("I like tea", session)
-    lessons = Lessons()
-    lessons.fails = True
+    results = Lessons()
+    results.fails = True
     tea = {"text": "User likes tea.", "quote": "I like tea"}
     with caplog.at_level(logging.ERROR):
-        learner = running(lambda: home.context(ScriptedModel(facts(BERLIN), facts(tea))), lessons)
+        learner = running(lambda: home.context(ScriptedModel(facts(BERLIN), facts(tea))), results)
         assert learner.wait_until_idle(30)
     assert home.texts() == ["User lives in Berlin.", "User likes tea."]
     assert "RuntimeError" in caplog.text
@@ -426,12 +426,12 @@ def test_a_bug_in_one_exchange_does_not_end_the_learning_of_others(
     home.say("I live in Berlin")
     home.say("I like tea", home.session("bo"))
     tea = {"text": "User likes tea.", "quote": "I like tea"}
-    lessons = Lessons()
+    results = Lessons()
     with caplog.at_level(logging.ERROR):
-        learner = running(lambda: home.context(ScriptedModel(ZeroDivisionError("secret words"), facts(tea))), lessons)
-        while len(lessons) < 2:
+        learner = running(lambda: home.context(ScriptedModel(ZeroDivisionError("secret words"), facts(tea))), results)
+        while len(results) < 2:
             learner.wait_until_idle(30)
-    assert lessons[0].error == "ZeroDivisionError, which is a bug in memchat."
+    assert results[0].error == "ZeroDivisionError, which is a bug in memchat."
     assert home.texts(Owner.user("bo")) == ["User likes tea."]
     assert len(pending(home)) == 1
     assert "secret" not in caplog.text
@@ -452,17 +452,17 @@ class BusyQueue(JobQueue):
 def test_a_busy_store_is_waited_for(home: Home, running: Start) -> None:
     """The learner says so and looks again."""
     home.say("I live in Berlin")
-    lessons = Lessons()
+    results = Lessons()
 
     def busy() -> LearningContext:
         store = home.open_store()
         store.work = BusyQueue(store.database, home.clock)
         return replace(home.context(ScriptedModel(facts(BERLIN))), store=store)
 
-    learner = running(busy, lessons)
-    while len(lessons) < 2:
+    learner = running(busy, results)
+    while len(results) < 2:
         learner.wait_until_idle(30)
-    assert lessons[0].error == "Held by another program."
+    assert results[0].error == "Held by another program."
     assert home.texts() == ["User lives in Berlin."]
 
 
@@ -472,11 +472,11 @@ def test_a_store_that_cannot_be_opened_stops_the_learner_with_a_word(home: Home,
     def broken() -> LearningContext:
         raise StoreError("The disk is gone.")
 
-    lessons = Lessons()
-    learner = running(broken, lessons)
+    results = Lessons()
+    learner = running(broken, results)
     assert learner.wait_until_idle(30)
     learner.close(30)
-    assert [lesson.error for lesson in lessons] == ["The disk is gone."]
+    assert [result.error for result in results] == ["The disk is gone."]
 
 
 def test_two_learners_share_the_work(home: Home, running: Start) -> None:
@@ -484,10 +484,10 @@ def test_two_learners_share_the_work(home: Home, running: Start) -> None:
     for number in range(6):
         home.say(f"I live in Berlin {number}", home.session(f"person {number}"))
     answers = [facts({"text": "User lives in Berlin.", "quote": "I live in Berlin"}) for _ in range(6)]
-    lessons = Lessons()
-    learners = [running(lambda: home.context(ScriptedModel(*answers)), lessons) for _ in range(2)]
+    results = Lessons()
+    learners = [running(lambda: home.context(ScriptedModel(*answers)), results) for _ in range(2)]
     assert all(learner.wait_until_idle(60) for learner in learners)
-    assert len(lessons.texts) == 6
+    assert len(results.texts) == 6
     assert all(home.texts(Owner.user(f"person {number}")) == ["User lives in Berlin."] for number in range(6))
 
 

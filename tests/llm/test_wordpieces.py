@@ -9,20 +9,20 @@ from memchat.llm.wordpieces import _ZERO_POINT, EnglishWordPieces, MultilingualW
 
 
 @pytest.fixture(scope="module")
-def lexicon() -> EnglishWordPieces:
+def word_pieces() -> EnglishWordPieces:
     return EnglishWordPieces()
 
 
-def vector(lexicon: EnglishWordPieces, word: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
-    (pieces,) = lexicon.pieces([word])
+def vector(word_pieces: EnglishWordPieces, word: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+    (pieces,) = word_pieces.pieces([word])
     assert len(pieces) == 1
-    row: np.ndarray[tuple[int], np.dtype[np.float32]] = lexicon.vectors(pieces)[0]
+    row: np.ndarray[tuple[int], np.dtype[np.float32]] = word_pieces.vectors(pieces)[0]
     return row
 
 
-def test_pieces_are_those_of_the_text_alone(lexicon: EnglishWordPieces) -> None:
+def test_pieces_are_those_of_the_text_alone(word_pieces: EnglishWordPieces) -> None:
     """No special tokens, no padding to a common length, no cut of long texts."""
-    short, long, none = lexicon.pieces(["Cat cat", "dog " * 700, ""])
+    short, long, none = word_pieces.pieces(["Cat cat", "dog " * 700, ""])
     assert short.dtype == np.int64
     assert len(short) == 2
     assert short[0] == short[1]
@@ -31,11 +31,11 @@ def test_pieces_are_those_of_the_text_alone(lexicon: EnglishWordPieces) -> None:
     assert not {101, 102, 0} & set(short.tolist())
 
 
-def test_related_words_are_nearer_than_unrelated_ones(lexicon: EnglishWordPieces) -> None:
+def test_related_words_are_nearer_than_unrelated_ones(word_pieces: EnglishWordPieces) -> None:
     """The rows found in the file are the words they should be."""
-    cat = vector(lexicon, "cat")
-    assert cat @ vector(lexicon, "dog") > cat @ vector(lexicon, "seven") + 0.2
-    assert vector(lexicon, "monday") @ vector(lexicon, "tuesday") > 0.5
+    cat = vector(word_pieces, "cat")
+    assert cat @ vector(word_pieces, "dog") > cat @ vector(word_pieces, "seven") + 0.2
+    assert vector(word_pieces, "monday") @ vector(word_pieces, "tuesday") > 0.5
 
 
 def test_the_table_is_where_the_model_file_has_it() -> None:
@@ -49,19 +49,19 @@ def test_the_table_is_where_the_model_file_has_it() -> None:
     assert zero + b"B.m.embeddings.word_embeddings.weight_zero_point" in content
 
 
-def test_vectors_are_of_unit_length_one_row_a_piece(lexicon: EnglishWordPieces) -> None:
+def test_vectors_are_of_unit_length_one_row_a_piece(word_pieces: EnglishWordPieces) -> None:
     """Every row of the table can be asked for, in any order and more than once."""
-    rows = lexicon.vectors(np.array([30521, 2000, 2000, 0], dtype=np.int64))
+    rows = word_pieces.vectors(np.array([30521, 2000, 2000, 0], dtype=np.int64))
     assert rows.shape == (4, 384)
     assert rows.dtype == np.float32
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     assert (rows[1] == rows[2]).all()
 
 
-def test_no_pieces_give_no_rows(lexicon: EnglishWordPieces) -> None:
+def test_no_pieces_give_no_rows(word_pieces: EnglishWordPieces) -> None:
     """A text of nothing but spaces has no pieces and no vectors."""
-    (pieces,) = lexicon.pieces(["  "])
-    assert lexicon.vectors(pieces).shape == (0, 384)
+    (pieces,) = word_pieces.pieces(["  "])
+    assert word_pieces.vectors(pieces).shape == (0, 384)
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\0b", "🙂🙂", "w" * 20_000, "ꙮ" * 9_000])
@@ -72,10 +72,10 @@ def test_any_string_can_be_taken_apart(word_pieces: WordPieces, text: str) -> No
     assert word_pieces.vectors(pieces).shape == (len(pieces), 384)
 
 
-def test_words_english_pieces_cannot_spell_match_nothing(lexicon: EnglishWordPieces) -> None:
+def test_words_english_pieces_cannot_spell_match_nothing(word_pieces: EnglishWordPieces) -> None:
     """One piece stands for all of them, and would make any two texts in such a script alike."""
-    (pieces,) = lexicon.pieces(["ธนาคาร"])
-    assert not lexicon.vectors(pieces).any()
+    (pieces,) = word_pieces.pieces(["ธนาคาร"])
+    assert not word_pieces.vectors(pieces).any()
 
 
 @pytest.mark.parametrize(

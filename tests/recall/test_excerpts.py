@@ -27,9 +27,9 @@ class Talk:
     def said(self, *lines: str, days: float = 1, agent: str | None = None, user: str = USER) -> list[Message]:
         """A conversation of `lines`, the person's first, `days` after the last one; indexed."""
         self.now += timedelta(days=days)
-        session = self.app.store.transcripts.new_session(user, agent)
+        session = self.app.store.conversations.new_session(user, agent)
         roles = (Role.USER, Role.ASSISTANT)
-        messages = [self.app.store.transcripts.record(session, roles[i % 2], line) for i, line in enumerate(lines)]
+        messages = [self.app.store.conversations.record(session, roles[i % 2], line) for i, line in enumerate(lines)]
         self.index()
         return messages
 
@@ -38,7 +38,7 @@ class Talk:
             pass
 
     def session(self, agent: str | None = None) -> Session:
-        return self.app.store.transcripts.new_session(USER, agent)
+        return self.app.store.conversations.new_session(USER, agent)
 
     def excerpts(self, text: str, *facts: Memory, session: Session | None = None) -> tuple[Excerpt, ...]:
         """What a new conversation is given for `text`."""
@@ -104,10 +104,10 @@ def test_another_agents_person_or_private_conversation_is_never_quoted(talk: Tal
     """Nor what was said in private in an open one."""
     talk.said("My locker code word is marmalade.", "Noted.", agent="support")
     talk.said("My locker code word is marmalade.", "Noted.", user="bob")
-    transcripts = talk.app.store.transcripts
-    private = transcripts.new_session(USER, None, private=True)
-    transcripts.record(private, Role.USER, "My locker code word is marmalade.")
-    transcripts.begin_turn(talk.session(), "My locker code word is marmalade.", None)
+    conversations = talk.app.store.conversations
+    private = conversations.new_session(USER, None, private=True)
+    conversations.record(private, Role.USER, "My locker code word is marmalade.")
+    conversations.begin_turn(talk.session(), "My locker code word is marmalade.", None)
     talk.index()
     assert not talk.excerpts("What is my locker code word?")
     assert talk.excerpts("What is my locker code word?", session=talk.session("support"))
@@ -117,9 +117,9 @@ def test_a_conversation_made_private_is_quoted_no_longer(talk: Talk) -> None:
     """Also what was indexed before."""
     (said, *_) = talk.said("My locker code word is marmalade.", "Noted.")
     assert talk.excerpts("What is my locker code word?")
-    session = talk.app.store.transcripts.session(said.session_id)
+    session = talk.app.store.conversations.session(said.session_id)
     assert session is not None
-    talk.app.store.transcripts.set_private(session, True)
+    talk.app.store.conversations.set_private(session, True)
     assert not talk.excerpts("What is my locker code word?")
 
 
@@ -176,7 +176,7 @@ def test_a_long_message_is_cut_to_the_sentences_that_matter(talk: Talk) -> None:
 def test_the_present_conversation_is_quoted_only_before_its_window(talk: Talk) -> None:
     """What stands in the prompt is not repeated; what has fallen out of the window is found again."""
     first, *_, last = talk.said("My locker code word is marmalade.", "Noted.", "And how is the weather?", "Sunny.")
-    session = talk.app.store.transcripts.session(first.session_id)
+    session = talk.app.store.conversations.session(first.session_id)
     assert session is not None
     recall = talk.app.recall_over(talk.app.store)
     query = Query("What is my locker code word?")
@@ -194,7 +194,7 @@ def test_facts_come_first_and_excerpts_take_what_is_left_of_the_tokens(talk: Tal
 def test_nobody_named_recalls_only_their_own_conversation(talk: Talk) -> None:
     """Strangers who give no name share nothing."""
     talk.said("My locker code word is marmalade.", "Noted.", user="", agent="kiosk")
-    stranger = talk.app.store.transcripts.new_session("", "kiosk")
+    stranger = talk.app.store.conversations.new_session("", "kiosk")
     assert not talk.excerpts("What is my locker code word?", session=stranger)
 
 

@@ -86,6 +86,6 @@ class Person:
 def said(home: Path) -> list[tuple[Role, str, MessageStatus]]:
     """The last conversation as it is on disk."""
     with ScriptedApp(settings(home)) as app:
-        last = app.store.transcripts.latest_session("al", None)
-        messages = app.store.transcripts.messages(last.id) if last else []
+        last = app.store.conversations.latest_session("al", None)
+        messages = app.store.conversations.messages(last.id) if last else []
         return [(message.role, message.text, message.status) for message in messages]

@@ -246,7 +246,7 @@ def test_words_are_forgotten_wherever_they_stand(context: CommandContext, words:
     owner = Owner.user("al")
     for number in range(7):
         context.app.memory_service.add(f"My Berlin flat has {number + 3} windows to the street", owner)
-    elsewhere = context.app.store.transcripts.new_session("al", None)
+    elsewhere = context.app.store.conversations.new_session("al", None)
     draft = Draft("", owner, scope=Scope.SESSION, session_id=elsewhere.id)
     for text in ("The Berlin flat floods", "the flat floods, Berlin"):
         context.app.memory_service.add(text, owner, replace(draft, text=text))
@@ -305,9 +305,9 @@ def test_why_names_the_memories_of_the_last_answer(context: CommandContext) -> N
 def test_why_names_what_was_quoted_from_earlier_conversations(context: CommandContext) -> None:
     """With its day and who said it, and whether memories were used or not."""
     store = context.app.store
-    earlier = store.transcripts.new_session("al", None)
-    store.transcripts.record(earlier, Role.USER, "Which walk is nice near Eastbourne?")
-    store.transcripts.record(earlier, Role.ASSISTANT, "I recommend the Seven Sisters trail.")
+    earlier = store.conversations.new_session("al", None)
+    store.conversations.record(earlier, Role.USER, "Which walk is nice near Eastbourne?")
+    store.conversations.record(earlier, Role.ASSISTANT, "I recommend the Seven Sisters trail.")
     while store.message_index.index_next("al", context.app.embedder):
         pass
     with context.chat.conversation.turn("Which trail did you recommend?") as turn:

@@ -50,7 +50,7 @@ def test_older_messages_are_sent_as_a_summary(context: CommandContext) -> None:
     assert sent[1].content == "message 3"
     assert len(sent) == 1 + KEPT_MESSAGES + 1
     session = context.chat.conversation.session
-    assert len(context.app.store.transcripts.messages(session.id)) == 12
+    assert len(context.app.store.conversations.messages(session.id)) == 12
     assert do(context, "/compact").text.startswith("8 messages")
 
 

@@ -42,7 +42,7 @@ def answered(context: CommandContext, line: str) -> str:
 
 def messages(context: CommandContext) -> list[tuple[Role, str]]:
     session = context.chat.conversation.session
-    return [(message.role, message.text) for message in context.app.store.transcripts.messages(session.id)]
+    return [(message.role, message.text) for message in context.app.store.conversations.messages(session.id)]
 
 
 def test_a_new_conversation_knows_nothing_of_the_former_one(context: CommandContext) -> None:
@@ -131,7 +131,7 @@ def test_what_was_stopped_is_answered_by_retry(context: CommandContext) -> None:
     assert context.chat.learning_worker.wait_until_idle(PATIENCE_S)
     assert context.memories() == []
     answered(context, "/retry")
-    asked = context.app.store.transcripts.last_question(context.chat.conversation.session)
+    asked = context.app.store.conversations.last_question(context.chat.conversation.session)
     assert asked is not None
     assert asked.status is MessageStatus.COMPLETE
     assert context.chat.learning_worker.wait_until_idle(PATIENCE_S)
@@ -157,9 +157,9 @@ def test_undo_before_anything_was_learned_learns_nothing(context: CommandContext
     do(context, "/undo")
     assert context.chat.learning_worker.wait_until_idle(PATIENCE_S)
     assert context.memories() == []
-    assert context.app.store.transcripts.sessions("al") == []
+    assert context.app.store.conversations.sessions("al") == []
     say(context, "hello")
-    assert len(context.app.store.transcripts.sessions("al")) == 1
+    assert len(context.app.store.conversations.sessions("al")) == 1
 
 
 def test_undo_brings_back_what_was_replaced(context: CommandContext) -> None:
@@ -167,7 +167,7 @@ def test_undo_brings_back_what_was_replaced(context: CommandContext) -> None:
     al = Owner.user("al")
     old = context.app.memory_service.add("Lives in Oslo.", al)
     say(context, "I live in Bergen now")
-    asked = context.app.store.transcripts.last_question(context.chat.conversation.session)
+    asked = context.app.store.conversations.last_question(context.chat.conversation.session)
     assert asked is not None
     draft = Draft("Lives in Bergen.", al, evidence=Evidence(asked.id, asked.session_id, "I live in Bergen now", "m"))
     context.app.store.apply([Add(draft, (old.id,))], [None])
@@ -221,7 +221,7 @@ def test_the_answer_or_its_code_is_copied(context: CommandContext) -> None:
     """Whole, or without the words around it."""
     with pytest.raises(UsageError):
         do(context, "/copy")
-    session = context.app.store.transcripts.record(
+    session = context.app.store.conversations.record(
         context.chat.conversation.session, Role.ASSISTANT, "Here:\n\n```python\nprint(1)\n```\nand\n~~~\nx\n~~~\n"
     )
     assert do(context, "/copy").copy == session.text.strip()

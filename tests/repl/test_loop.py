@@ -188,8 +188,8 @@ def test_leaving_can_be_cut_short_and_loses_nothing(person: Person, tmp_path: Pa
 def test_leaving_does_not_wait_for_a_turn_under_way_elsewhere(person: Person, tmp_path: Path, user: str) -> None:
     """Somebody else's, or the person's own in another window: here this process, which lives on."""
     with ScriptedApp(settings(tmp_path)) as app:
-        transcripts = app.store.transcripts
-        transcripts.begin_turn(transcripts.new_session(user, None), "I like tea")
+        conversations = app.store.conversations
+        conversations.begin_turn(conversations.new_session(user, None), "I like tea")
         person.type("hello\r")
         person.see("You said")
         person.prompt()

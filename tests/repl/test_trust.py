@@ -58,7 +58,7 @@ def test_what_is_stopped_before_a_word_is_not_learned_until_the_person_goes_on(p
 
 def session_of(home: Path) -> str:
     with ScriptedApp(settings(home)) as app:
-        session = app.store.transcripts.latest_session("al", None)
+        session = app.store.conversations.latest_session("al", None)
         assert session is not None
         return session.id
 

@@ -33,7 +33,7 @@ def fact(number: int) -> str:
     return f"User owns a lamp numbered {number}."
 
 
-def lesson(inputs: str) -> str:
+def extraction_reply(inputs: str) -> str:
     """What a model makes of an extraction request's inputs: the one fact about a lamp."""
     said = json.loads(inputs)["user"]
     quote = said.removeprefix("By the way, ").removesuffix(".")
@@ -58,7 +58,7 @@ class Parrot:
 
     def complete(self, request: ModelRequest) -> Completion:
         time.sleep(random.choice(PAUSES_S))
-        return Completion(lesson(request.messages[-1].content))
+        return Completion(extraction_reply(request.messages[-1].content))
 
 
 class TalkingApp(App):

@@ -54,7 +54,7 @@ def test_several_processes_learn_for_two_people_side_by_side(home: Path, process
             own = range(number * half, (number + 1) * half)
             known = [memory.text for memory in store.memories.memories(MemoryFilter((Owner.user(user),)))]
             assert sorted(known) == sorted(fact(n) for n in own)
-            assert sorted(store.transcripts.recent_user_messages(user, 10_000)) == sorted(message(n) for n in own)
+            assert sorted(store.conversations.recent_user_messages(user, 10_000)) == sorted(message(n) for n in own)
         events = {row["event"] for row in store.database.rows("SELECT event FROM changes")}
         assert events == {Event.ADD}
     for user, wanted, unwanted in (("alice", half - 1, half), ("bob", half, half - 1)):

@@ -163,7 +163,7 @@ def check(shell: Shell, ledger: Ledger) -> None:
     assert ill == []
     assert holding(shell.home, *ledger.forgotten) == {}
     with Store(shell.home / "memchat.db", utc_now, FINGERPRINT) as store:
-        said = store.transcripts.recent_user_messages("alice", 10_000)
+        said = store.conversations.recent_user_messages("alice", 10_000)
         assert ledger.said <= set(said) <= ledger.tried
         told = [m.text for m in store.memories.memories(MemoryFilter((ALICE,))) if m.source == "told"]
         assert len(told) == len(set(told))

@@ -24,7 +24,7 @@ from memchat.llm.builtin_embedder import FINGERPRINT
 from memchat.storage.store import Store
 from tests.api.scripted_memory import is_extraction
 from tests.scripted_server import Reply, ScriptedServer
-from tests.soak.load_generator import fact, lesson, message
+from tests.soak.load_generator import extraction_reply, fact, message
 
 ALICE = Owner.user("alice")
 MOST_LINES = 40
@@ -73,7 +73,7 @@ def check(home: Path, acknowledged: set[int], possible: set[int]) -> None:
     with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
         assert store.database.value("PRAGMA integrity_check") == "ok"
         assert store.database.rows("PRAGMA foreign_key_check") == []
-        said = Counter(store.transcripts.recent_user_messages("alice", MANY))
+        said = Counter(store.conversations.recent_user_messages("alice", MANY))
         assert {message(number) for number in acknowledged} <= set(said) <= {message(number) for number in possible}
         known = Counter(memory.text for memory in store.memories.memories(MemoryFilter((ALICE,), superseded=True)))
         assert known == {fact(number): 1 for number in possible if message(number) in said}
@@ -140,7 +140,7 @@ def answer(payload: dict[str, Any]) -> Reply:
     if not is_extraction(payload):
         return Reply("A lamp, how nice.", chunk_delay_s=0.005)
     content = payload["messages"][-1]["content"]
-    return Reply(lesson(content) if content.startswith("{") else json.dumps({}), delay_s=0.02)
+    return Reply(extraction_reply(content) if content.startswith("{") else json.dumps({}), delay_s=0.02)
 
 
 @pytest.mark.soak

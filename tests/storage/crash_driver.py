@@ -67,7 +67,7 @@ class Hands:
     def __init__(self, home: Path, *, index: bool = False) -> None:
         self.place = place_in(home)
         self.store = Store(home / "memchat.db", utc_now, FINGERPRINT)
-        self.curator = MemoryService(self.store, HashedEmbedder)
+        self.service = MemoryService(self.store, HashedEmbedder)
         self.scan = ExactSearch(self.store.database, FINGERPRINT)
         self.keeper: Indexer | None = None
         self.store.search_with(VectorSearch(self.scan))
@@ -106,14 +106,14 @@ class Hands:
     # Deeds.
 
     def add(self, owner: str, text: str) -> None:
-        self.curator.add(text, Owner.user(owner))
+        self.service.add(text, Owner.user(owner))
 
     def learn(self, owner: str, word: str, replaces: Sequence[str], mistaken: bool) -> None:
         """Say something, and learn from it as a model would have it."""
-        transcripts = self.store.transcripts
-        session = transcripts.new_session(owner, None)
-        asked = transcripts.begin_turn(session, said(word))
-        transcripts.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
+        conversations = self.store.conversations
+        session = conversations.new_session(owner, None)
+        asked = conversations.begin_turn(session, said(word))
+        conversations.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
         work = self.store.work.claim_of(session)
         assert work is not None
         self._learn(work, replaces, mistaken=mistaken)
@@ -123,13 +123,13 @@ class Hands:
         self.store.message_index.index_next(None, HashedEmbedder(), 3)
 
     def edit(self, memory_id: str, text: str) -> None:
-        self.curator.edit(self._known(memory_id), text)
+        self.service.edit(self._known(memory_id), text)
 
     def undo(self, memory_id: str) -> None:
-        self.curator.undo(self._known(memory_id))
+        self.service.undo(self._known(memory_id))
 
     def forget(self, ids: Sequence[str]) -> None:
-        receipt = self.curator.forget(ids)
+        receipt = self.service.forget(ids)
         assert receipt.left == (), receipt.left
 
     def reindex(self) -> None:
@@ -151,7 +151,7 @@ class Hands:
 
     def _learn(self, work: LearningJob, replaces: Sequence[str], *, mistaken: bool) -> None:
         store = self.store
-        asked, session = store.transcripts.message(work.user_message_id), store.transcripts.session(work.session_id)
+        asked, session = store.conversations.message(work.user_message_id), store.conversations.session(work.session_id)
         assert asked is not None
         assert session is not None
         word = asked.text.split(" a ")[1].split(" in ")[0]

@@ -72,9 +72,9 @@ def current(store: Store, memory: Memory) -> Memory:
 
 def say(store: Store, text: str, session: Session | None = None, user: str = "alice") -> Message:
     """A message of a conversation that has had its reply; its work waits."""
-    session = session or store.transcripts.new_session(user, None)
-    asked = store.transcripts.begin_turn(session, text)
-    store.transcripts.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
+    session = session or store.conversations.new_session(user, None)
+    asked = store.conversations.begin_turn(session, text)
+    store.conversations.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
     return asked
 
 

@@ -62,7 +62,7 @@ class Model:
     def replaced_by(self, memory_id: str) -> list[str]:
         return [i for i, m in self.memories.items() if m.by == memory_id]
 
-    def twin(self, owner: str, text: str, other_than: str = "") -> str | None:
+    def duplicate(self, owner: str, text: str, other_than: str = "") -> str | None:
         """The current memory that says the same."""
         same = (i for i, m in self.current(owner).items() if i != other_than and _plain(m.text) == _plain(text))
         return next(same, None)
@@ -85,14 +85,14 @@ class Model:
     def add(
         self, owner: str, text: str, kept: Kept | None = None, replaces: Sequence[str] = (), mistaken: bool = False
     ) -> None:
-        twin = self.twin(owner, text)
-        former = [i for i in dict.fromkeys(replaces) if i != twin and i in self.current(owner)]
+        duplicate = self.duplicate(owner, text)
+        former = [i for i in dict.fromkeys(replaces) if i != duplicate and i in self.current(owner)]
         for memory_id in former:
             memory = self.memories[memory_id]
             self._tell(memory_id, Event.MISTAKEN if mistaken else Event.SUPERSEDE, memory.text, text)
-            memory.by, memory.mistaken = twin or NEW, mistaken
-        if twin is not None:
-            self._tell(twin, Event.CONFIRM, self.memories[twin].text, self.memories[twin].text)
+            memory.by, memory.mistaken = duplicate or NEW, mistaken
+        if duplicate is not None:
+            self._tell(duplicate, Event.CONFIRM, self.memories[duplicate].text, self.memories[duplicate].text)
         else:
             self.memories[NEW] = kept or Kept(owner, text)
             self._tell(NEW, Event.ADD, None, text)
@@ -104,7 +104,7 @@ class Model:
         memory = self.memories[memory_id]
         if memory.text == text:
             return
-        if self.twin(memory.owner, text, memory_id) is not None:
+        if self.duplicate(memory.owner, text, memory_id) is not None:
             raise Refused
         self._tell(memory_id, event, memory.text, text)
         memory.text, memory.cues = text, default_cues("other", text)
@@ -130,7 +130,7 @@ class Model:
         taken.by, taken.mistaken = former, not again or how[-1:] == [Event.MISTAKEN]
         for memory_id in back:
             memory = self.memories[memory_id]
-            if self.twin(memory.owner, memory.text, memory_id) is not None:
+            if self.duplicate(memory.owner, memory.text, memory_id) is not None:
                 raise Refused
             memory.by, memory.mistaken = None, False
             self._tell(memory_id, Event.UNDO, None, memory.text)
@@ -158,8 +158,8 @@ class Model:
             saying = memory.owner, _plain(memory.text)
             if memory_id in self.memories:
                 names[memory_id] = memory_id
-            elif memory.by is None and (twin := self.twin(*saying) or said.get(saying)) is not None:
-                names[memory_id] = twin
+            elif memory.by is None and (duplicate := self.duplicate(*saying) or said.get(saying)) is not None:
+                names[memory_id] = duplicate
             elif memory.by is None:
                 said[saying] = memory_id
         fresh = {i: deepcopy(m) for i, m in exported.memories.items() if i not in names}

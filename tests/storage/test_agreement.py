@@ -195,7 +195,7 @@ class Homes(RuleBasedStateMachine):
         return Plan(name, arguments, stages)
 
     def learned(self, deed: Deed) -> Plan:
-        """A kill between the words and the lesson leaves them pending: they are learned by the next start."""
+        """A kill between a message and its extraction leaves them pending: they are learned by the next start."""
         own = list(self.model.current(deed.owner))
         replaced = list(dict.fromkeys(own[pick % len(own)] for pick in deed.picks)) if own else []
         stages = [self.model.copy() for _ in range(3)]
@@ -261,13 +261,13 @@ class Homes(RuleBasedStateMachine):
         keeper, scan = self.hands.keeper, self.hands.scan
         known = self.hands.store.database.rows("SELECT m.id, m.number, m.owner FROM memories AS m")
         ids = {row["number"]: row["id"] for row in known}
-        whose = next((row["owner"] for row in known if row["id"] in right), 0)
+        owner = next((row["owner"] for row in known if row["id"] in right), 0)
         searches: list[ExactSearch | VectorSearch] = [scan]
         if right and keeper is not None:
-            until(lambda: keeper.nearest(whose, rows, FOUND, scan.position(whose)) is not None)
+            until(lambda: keeper.nearest(owner, rows, FOUND, scan.position(owner)) is not None)
             searches.append(VectorSearch(scan, keeper))
         for search in searches:
-            found = {ids[number]: score for number, score in search.nearest(whose, rows, FOUND)}
+            found = {ids[number]: score for number, score in search.nearest(owner, rows, FOUND)}
             assert found == pytest.approx(right, abs=CLOSE)
 
     def check_history(self, memory_id: str) -> None:

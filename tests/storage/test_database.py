@@ -215,7 +215,7 @@ def test_a_backup_is_complete_while_others_write(home: Path) -> None:
     for number in range(3):
         with opened(home / f"{number}.db") as copy:
             assert copy.database.value("PRAGMA integrity_check") == "ok"
-            assert copy.transcripts.recent_user_messages("alice", 100_000)[-1] == "before"
+            assert copy.conversations.recent_user_messages("alice", 100_000)[-1] == "before"
 
 
 def write_until(path: Path, stop: threading.Event) -> None:
@@ -248,7 +248,7 @@ def overwritten(path: Path) -> None:
 def use(path: Path) -> None:
     with opened(path) as store:
         store.memories.memories(MemoryFilter((ALICE,)))
-        store.transcripts.sessions("alice")
+        store.conversations.sessions("alice")
         add(store, "one more")
 
 
@@ -385,7 +385,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(home: Path, kilobytes: 
     assert all("No room left" in failure for failure in failures)
     with opened(path) as store:
         assert store.database.value("PRAGMA integrity_check") == "ok"
-        said = {text.split(" x")[0] for text in store.transcripts.recent_user_messages("alice", 10_000)}
+        said = {text.split(" x")[0] for text in store.conversations.recent_user_messages("alice", 10_000)}
         assert {f"message {rest}" for kind, rest in words if kind == "said"} <= said
         assert {f"fact {rest}" for kind, rest in words if kind == "known"} <= set(texts(store))
         say(store, "room again")

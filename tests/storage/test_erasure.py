@@ -90,7 +90,7 @@ def test_a_forgotten_memory_leaves_no_byte(home: Path, store: Store, others_ther
     check_gone(home, receipt, memory)
     assert (receipt.memories, receipt.versions, receipt.messages, receipt.work) == (1, 1, 1, 1)
     assert len(texts(store)) == len(texts(store, owner=BOB)) == others_there
-    assert store.transcripts.recent_user_messages("alice", 1) == [f"You know, {BLANK}, next to the river."]
+    assert store.conversations.recent_user_messages("alice", 1) == [f"You know, {BLANK}, next to the river."]
 
 
 @pytest.mark.parametrize("others_there", SIZES)
@@ -99,9 +99,9 @@ def test_a_forgotten_person_leaves_no_byte(home: Path, store: Store, others_ther
     others(store, others_there)
     eve = Owner.user("Evelyn Quokkakeeper")
     memory = marked(store, eve)
-    recorded = store.transcripts.new_session(eve.name, None)
-    store.transcripts.rename(store.transcripts.sessions(eve.name)[0], "quokka talk")
-    store.transcripts.record(recorded, Role.USER, "Zwolle " * 5_000)
+    recorded = store.conversations.new_session(eve.name, None)
+    store.conversations.rename(store.conversations.sessions(eve.name)[0], "quokka talk")
+    store.conversations.record(recorded, Role.USER, "Zwolle " * 5_000)
     receipt = cleaned(store, store.eraser.erase_person(eve.name))
     check_gone(home, receipt, memory)
     assert holding(home, eve.name) == {}
@@ -193,7 +193,7 @@ def test_a_damaged_memory_can_be_forgotten(home: Path, store: Store) -> None:
 def test_the_source_can_be_kept(home: Path, store: Store) -> None:
     """With `keep_source` the conversation stays as it was, and the search knows it is there by right."""
     receipt = forget(store, marked(store), keep_source=True)
-    assert store.transcripts.recent_user_messages("alice", 1) == [f"You know, {QUOTE}, next to the river."]
+    assert store.conversations.recent_user_messages("alice", 1) == [f"You know, {QUOTE}, next to the river."]
     assert holding(home, FACT, "setonix", *CUES) == {}
     assert (receipt.messages, receipt.left) == (0, ())
 
@@ -209,7 +209,7 @@ def test_what_somebody_else_says_too_is_left_to_them(home: Path, store: Store) -
     assert receipt.left == ()
     assert texts(store, owner=BOB) == [FACT]
     assert current(store, bobs).evidence == bobs.evidence
-    assert store.transcripts.recent_user_messages("bob", 1) == [f"You know, {QUOTE}, next to the river."]
+    assert store.conversations.recent_user_messages("bob", 1) == [f"You know, {QUOTE}, next to the river."]
     assert holding(home, memory.id) == {}
 
 
@@ -218,7 +218,7 @@ def test_imported_evidence_does_not_reach_into_another_persons_conversation(stor
     message = say(store, f"You know, {QUOTE}.")
     evidence = Evidence(message.id, message.session_id, QUOTE, "test")
     forget(store, add(store, FACT, BOB, evidence=evidence))
-    assert store.transcripts.recent_user_messages("alice", 1) == [f"You know, {QUOTE}."]
+    assert store.conversations.recent_user_messages("alice", 1) == [f"You know, {QUOTE}."]
 
 
 def test_the_words_are_blanked_in_all_that_quotes_them(home: Path, store: Store) -> None:
@@ -236,7 +236,7 @@ def test_the_words_are_blanked_in_all_that_quotes_them(home: Path, store: Store)
     evidence = current(store, river).evidence
     assert evidence is not None
     assert evidence.quote == f"{BLANK}, next to the river"
-    assert store.transcripts.sessions("alice")[0].title == f"You know, {BLANK}, next to the river."
+    assert store.conversations.sessions("alice")[0].title == f"You know, {BLANK}, next to the river."
 
 
 def test_answers_no_longer_name_what_was_forgotten(home: Path, store: Store) -> None:
@@ -244,9 +244,9 @@ def test_answers_no_longer_name_what_was_forgotten(home: Path, store: Store) -> 
     kept, gone = add(store, "User likes tea"), add(store, "User keeps quokkas")
     agents = add(store, "The shop has quokkas", Owner.agent("shop"))
     for user, agent, recalled in (("alice", None, [kept, gone]), ("bob", "shop", [agents]), ("", "shop", [agents])):
-        asked = store.transcripts.begin_turn(store.transcripts.new_session(user, agent), "What is new?")
+        asked = store.conversations.begin_turn(store.conversations.new_session(user, agent), "What is new?")
         ids = [memory.id for memory in recalled]
-        store.transcripts.end_turn(asked, "That.", MessageStatus.COMPLETE, "test", ids)
+        store.conversations.end_turn(asked, "That.", MessageStatus.COMPLETE, "test", ids)
     forget(store, gone, agents)
     lists = [json.loads(row["recalled"]) for row in store.database.rows("SELECT recalled FROM messages")]
     assert [found for found in lists if found] == [[kept.id]]
@@ -255,17 +255,17 @@ def test_answers_no_longer_name_what_was_forgotten(home: Path, store: Store) -> 
 
 def test_agent_memory_is_blanked_where_it_was_said(home: Path, store: Store) -> None:
     """An agent's memory learned from alice is forgotten together with her words for it."""
-    message = say(store, f"Note: {QUOTE}.", store.transcripts.new_session("alice", "shop"))
+    message = say(store, f"Note: {QUOTE}.", store.conversations.new_session("alice", "shop"))
     evidence = Evidence(message.id, message.session_id, QUOTE, "test")
     memory = add(store, FACT, Owner.agent("shop"), evidence=evidence)
     receipt = forget(store, memory)
     check_gone(home, receipt, memory)
-    assert store.transcripts.recent_user_messages("alice", 1) == [f"Note: {BLANK}."]
+    assert store.conversations.recent_user_messages("alice", 1) == [f"Note: {BLANK}."]
 
 
 def test_an_agent_keeps_its_memory_without_the_words_of_a_forgotten_person(home: Path, store: Store) -> None:
     """Erasing alice takes her quotes out of what the agent knows."""
-    message = say(store, f"Note: {QUOTE}.", store.transcripts.new_session("alice", "shop"))
+    message = say(store, f"Note: {QUOTE}.", store.conversations.new_session("alice", "shop"))
     add(store, "The shop sells hay", Owner.agent("shop"), evidence=Evidence(message.id, message.session_id, QUOTE, "t"))
     receipt = cleaned(store, store.eraser.erase_person("alice"))
     assert holding(home, QUOTE, "quokka") == {}

@@ -44,11 +44,11 @@ def no_more_room(store: Store) -> None:
 
 def test_a_turn_whose_reply_found_no_room_is_learned_from_all_the_same(store: Store) -> None:
     """This process goes on living, but nobody waits until it lets go of what it could not write about."""
-    asked = store.transcripts.begin_turn(store.transcripts.new_session("alice", None), "I like tea")
+    asked = store.conversations.begin_turn(store.conversations.new_session("alice", None), "I like tea")
     assert store.work.claim(None) is None
     no_more_room(store)
     with pytest.raises(StoreError, match="No room"):
-        store.transcripts.end_turn(asked, "x" * 100_000, MessageStatus.COMPLETE, "test", [])
+        store.conversations.end_turn(asked, "x" * 100_000, MessageStatus.COMPLETE, "test", [])
     assert claimed(store).user_message_id == asked.id
 
 
@@ -114,11 +114,11 @@ def test_what_another_live_process_is_at_is_not_waited_for(store: Store) -> None
 
 def test_an_agents_work_with_nobody_is_taken_up_in_another_session_of_its_own(store: Store) -> None:
     """Not in a session with another agent, nor in one with a person."""
-    transcripts = store.transcripts
-    say(store, "one", transcripts.new_session("", "bot"))
-    strangers = [transcripts.new_session(*them) for them in (("", "shop"), ("", None), ("alice", "bot"))]
+    conversations = store.conversations
+    say(store, "one", conversations.new_session("", "bot"))
+    strangers = [conversations.new_session(*them) for them in (("", "shop"), ("", None), ("alice", "bot"))]
     assert [store.work.claim_of(session) for session in strangers] == [None] * 3
-    assert store.work.claim_of(transcripts.new_session("", "bot")) is not None
+    assert store.work.claim_of(conversations.new_session("", "bot")) is not None
 
 
 def test_people_without_a_name_do_not_wait_for_each_other(store: Store) -> None:
@@ -262,11 +262,11 @@ def test_work_erased_meanwhile_is_never_taken_for_later_work(store: Store) -> No
     say(store, "I like tea")
     old = claimed(store)
     store.eraser.erase_person("alice")
-    asked = store.transcripts.begin_turn(store.transcripts.new_session("alice", None), "I like plums")
+    asked = store.conversations.begin_turn(store.conversations.new_session("alice", None), "I like plums")
     assert tea(store, old) == []
     store.work.fail(old, "late")
     store.work.discard(old)
-    store.transcripts.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
+    store.conversations.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
     assert claimed(store).user_message_id == asked.id
 
 

@@ -601,7 +601,7 @@ def read_work(store: Store, own: Message) -> None:
     store.work.pending("alice")
     store.work.retry_all("alice")
     store.work.of(own.id)
-    for session in (store.transcripts.session(own.session_id), store.transcripts.new_session("", "bot")):
+    for session in (store.conversations.session(own.session_id), store.conversations.new_session("", "bot")):
         assert session is not None
         store.work.claim_of(session)
     store.work.claim("alice")
@@ -625,8 +625,8 @@ def test_no_read_for_one_person_goes_through_other_peoples_rows(store: Store) ->
         nearest(store, view)
         nearest(store, MemoryFilter((ALICE,), where={"a": 1}))
         others_notice(store.database, "another/24")
-        store.transcripts.sessions("alice")
-        store.transcripts.recent_user_messages("alice", 10)
+        store.conversations.sessions("alice")
+        store.conversations.recent_user_messages("alice", 10)
         read_work(store, own)
     assert len(seen) > 30
     assert [(sql, scans(store, sql)) for sql in seen if scans(store, sql)] == []

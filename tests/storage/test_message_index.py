@@ -34,8 +34,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def say(store: Store, *lines: str, user: str = USER) -> list[Message]:
-    session = store.transcripts.new_session(user, None)
-    return [store.transcripts.record(session, Role.USER, line) for line in lines]
+    session = store.conversations.new_session(user, None)
+    return [store.conversations.record(session, Role.USER, line) for line in lines]
 
 
 def index(store: Store, user: str | None = None) -> None:

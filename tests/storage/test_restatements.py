@@ -23,13 +23,13 @@ def test_an_answer_that_used_a_memory_no_longer_repeats_it(home: Path) -> None:
     """The sentence of the answer is blanked and nothing of it is left in any file; the rest of the answer stays."""
     with App(Settings(home, "alice")) as app:
         memory = app.rememberer.remember("User is allergic to peanuts.", Owner.user("alice")).memory
-        transcripts = app.store.transcripts
-        asked = transcripts.begin_turn(transcripts.new_session("alice", None), "What should I avoid?", None)
+        conversations = app.store.conversations
+        asked = conversations.begin_turn(conversations.new_session("alice", None), "What should I avoid?", None)
         answer = "Here is what I know.\nYou are allergic to peanuts."
-        transcripts.end_turn(asked, answer, MessageStatus.COMPLETE, "test", [memory.id])
+        conversations.end_turn(asked, answer, MessageStatus.COMPLETE, "test", [memory.id])
         receipt = app.memory_service.forget([memory.id])
         assert receipt.left == ()
-        assert [message.text for message in transcripts.messages(asked.session_id)] == [
+        assert [message.text for message in conversations.messages(asked.session_id)] == [
             "What should I avoid?",
             "Here is what I know.\n[forgotten]",
         ]

@@ -31,7 +31,7 @@ def _new(context: CommandContext, argument: str) -> CommandResult:
 @command(Group.CONVERSATION, "sessions [WORDS]", "list conversations; with WORDS, those whose title has them")
 def _sessions(context: CommandContext, argument: str) -> CommandResult:
     words = argument.casefold().split()
-    every = context.app.store.transcripts.sessions(context.user)
+    every = context.app.store.conversations.sessions(context.user)
     found = [one for one in every if all(word in one.title.casefold() for word in words)]
     if not found:
         return CommandResult("No conversation has that in its title." if words else "There are no conversations yet.")
@@ -48,7 +48,7 @@ def _resume(context: CommandContext, argument: str) -> CommandResult:
     context.reopen(replace(context.chat.options, session=session, agent=None))
     title = one_line(session.title) or "(no title)"
     lines = [f"Continuing {title!r}, {session.messages} messages."]
-    lines += map(_last_words, context.app.store.transcripts.messages(session.id, limit=2))
+    lines += map(_last_words, context.app.store.conversations.messages(session.id, limit=2))
     return CommandResult("\n".join(lines))
 
 
@@ -64,15 +64,15 @@ def _rename(context: CommandContext, argument: str) -> CommandResult:
     if not argument or not session.messages:
         raise UsageError("Rename it to what?" if session.messages else "Nothing was said yet that could have a title.")
     title = context.app.memory_service.masked(one_line(argument))
-    context.app.store.transcripts.rename(session, title)
+    context.app.store.conversations.rename(session, title)
     return CommandResult(f"This conversation is called {title!r} now.")
 
 
 @command(Group.CONVERSATION, "retry", "ask your last message again; the new answer replaces the old one", words=0)
 def _retry(context: CommandContext, argument: str) -> CommandResult:
-    transcripts = context.app.store.transcripts
+    conversations = context.app.store.conversations
     asked = _last_question(context)
-    transcripts.drop_replies(asked)
+    conversations.drop_replies(asked)
     return CommandResult(turn=lambda: context.chat.conversation.turn_again(asked))
 
 
@@ -82,7 +82,7 @@ def _retry(context: CommandContext, argument: str) -> CommandResult:
 def _undo(context: CommandContext, argument: str) -> CommandResult:
     asked = _last_question(context)
     # First of all the pending work, so that nothing more is learned from the message.
-    context.app.store.transcripts.take_back(asked)
+    context.app.store.conversations.take_back(asked)
     context.chat.conversation.last_turn = None
     context.chat.conversation.drop_summary()
     lines = [f"Taken back: {_shortened(asked.text)}"]
@@ -91,7 +91,7 @@ def _undo(context: CommandContext, argument: str) -> CommandResult:
 
 
 def _last_question(context: CommandContext) -> Message:
-    asked = context.app.store.transcripts.last_question(context.chat.conversation.session)
+    asked = context.app.store.conversations.last_question(context.chat.conversation.session)
     if asked is None:
         raise UsageError("Nothing was said in this conversation yet.")
     return asked
@@ -160,7 +160,7 @@ def _export(context: CommandContext, argument: str) -> CommandResult:
 
 def _written(context: CommandContext, path: Path) -> str:
     session = context.session
-    messages = context.app.store.transcripts.messages(session.id)
+    messages = context.app.store.conversations.messages(session.id)
     if path.suffix.lower() in {".json", ".jsonl"}:
         indent = 2 if path.suffix.lower() == ".json" else None
         text = json.dumps(conversation_json(session, messages), ensure_ascii=False, indent=indent) + "\n"

@@ -40,7 +40,7 @@ def _attach(context: CommandContext, argument: str) -> CommandResult:
     words=1,
 )
 def _copy(context: CommandContext, argument: str) -> CommandResult:
-    reply = context.app.store.transcripts.last_reply(context.chat.conversation.session)
+    reply = context.app.store.conversations.last_reply(context.chat.conversation.session)
     if reply is None:
         raise UsageError("There is no answer to copy yet.")
     if argument.lower() not in {"", "code"}:

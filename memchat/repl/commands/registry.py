@@ -54,7 +54,7 @@ class CommandContext:
     def session(self) -> Session:
         """The conversation as it is stored now, its title included."""
         known = self.chat.conversation.session
-        return self.app.store.transcripts.session(known.id) or known
+        return self.app.store.conversations.session(known.id) or known
 
     @property
     def lacks_model(self) -> bool:
@@ -98,7 +98,7 @@ class CommandContext:
         if turn is not None and turn.reply:
             scores = {used.memory.id: used.score for used in turn.used}
         else:
-            reply = self.app.store.transcripts.last_reply(self.chat.conversation.session)
+            reply = self.app.store.conversations.last_reply(self.chat.conversation.session)
             scores = dict.fromkeys(reply.recalled if reply else ())
         known = self.app.store.memories.by_ids(list(scores))
         return [(known[id_], score) for id_, score in scores.items() if id_ in known]

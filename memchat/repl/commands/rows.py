@@ -113,14 +113,14 @@ def numbered_sessions(context: CommandContext, sessions: Sequence[Session]) -> s
 
 def session_named(context: CommandContext, argument: str) -> Session:
     """The conversation that `argument` names by number, id, name or words of its title. Raises NotFound."""
-    transcripts = context.app.store.transcripts
+    conversations = context.app.store.conversations
     if (numbers := numbers_in(argument, context.session_rows, "/sessions")) is not None:
-        session = transcripts.session(context.session_rows[numbers[0] - 1])
+        session = conversations.session(context.session_rows[numbers[0] - 1])
         if session is None:
             raise NotFound(f"The conversation in row {numbers[0]} is gone.", hint="/sessions lists what there is.")
         return session
     try:
-        return transcripts.find_session(argument, context.user, shortest=MEANS_ID)
+        return conversations.find_session(argument, context.user, shortest=MEANS_ID)
     except AmbiguousId:
         raise
     except NotFound:
@@ -128,7 +128,7 @@ def session_named(context: CommandContext, argument: str) -> Session:
 
 
 def _titled(context: CommandContext, words: str) -> Session:
-    every = context.app.store.transcripts.sessions(context.user)
+    every = context.app.store.conversations.sessions(context.user)
     found = [one for one in every if words.casefold() in one.title.casefold()]
     if len(found) != 1:
         problem = f"{len(found)} conversations have" if found else "No conversation has"

@@ -20,7 +20,7 @@ def sources(context: CommandContext) -> CompletionSources:
         return [(short[memory.id], memory.text) for memory in current]
 
     def conversations() -> Iterable[tuple[str, str]]:
-        return titles(context.app.store.transcripts.sessions(context.user))
+        return titles(context.app.store.conversations.sessions(context.user))
 
     def models() -> Iterable[tuple[str, str]]:
         return models_in_reach(os.environ)

@@ -78,12 +78,12 @@ def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int] | None:
     """
     columns = [[_plain(cell) for cell in column] for column in zip(*rows, strict=True)]
     needs = [max(1, *(_cells(cell) for cell in column)) for column in columns]
-    room = width - _GAP * (len(needs) - 1)
+    context = width - _GAP * (len(needs) - 1)
     floors = [
         min(need, max(_NARROWEST, min(_longest_word(column), _LONGEST_WORD)))
         for need, column in zip(needs, columns, strict=True)
     ]
-    return _shrunk(needs, floors, room) if sum(floors) <= room else None
+    return _shrunk(needs, floors, context) if sum(floors) <= context else None
 
 
 def _longest_word(cells: "Sequence[str]") -> int:
@@ -91,10 +91,10 @@ def _longest_word(cells: "Sequence[str]") -> int:
     return max((_cells(word) for cell in cells for word in BREAKABLE.sub(" ", cell).split()), default=0)
 
 
-def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", room: int) -> list[int]:
-    """`widths` made to fit into `room`, which holds the sum of `floors`."""
+def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", context: int) -> list[int]:
+    """`widths` made to fit into `context`, which holds the sum of `floors`."""
     shrunk = list(widths)
-    excess = sum(shrunk) - room
+    excess = sum(shrunk) - context
     while excess > 0:
         widest = max((i for i, w in enumerate(shrunk) if w > floors[i]), key=shrunk.__getitem__)
         others = [w for i, w in enumerate(shrunk) if w < shrunk[widest]]

@@ -158,17 +158,17 @@ class Page:
 
     def _add(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
-            memory = place.curator.add(form.get("text", ""), views.owner)
+            memory = place.service.add(form.get("text", ""), views.owner)
         return f"/page/memory/{memory.id}"
 
     def _edit(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
-            memory = place.curator.edit(views.own(place.store, request.path_params["id"]), form.get("text", ""))
+            memory = place.service.edit(views.own(place.store, request.path_params["id"]), form.get("text", ""))
         return f"/page/memory/{memory.id}"
 
     def _undo(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
-            memory = place.curator.undo(views.own(place.store, request.path_params["id"]))
+            memory = place.service.undo(views.own(place.store, request.path_params["id"]))
         return f"/page/memory/{memory.id}"
 
     def _forget(self, request: Request, views: Views, form: Form) -> str:
@@ -180,7 +180,7 @@ class Page:
     def _private(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
             session = views.own_session(place.store, request.path_params["id"])
-            place.store.transcripts.set_private(session, form.get("private") == "on")
+            place.store.conversations.set_private(session, form.get("private") == "on")
         return f"/page/conversation/{quote(session.id, safe='')}"
 
     # Coming in.

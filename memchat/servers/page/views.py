@@ -70,13 +70,13 @@ class Views:
 
     def conversations(self) -> dict[str, Any]:
         with self.memory.connection() as place:
-            return {"sessions": place.store.transcripts.sessions(self.user)}
+            return {"sessions": place.store.conversations.sessions(self.user)}
 
     def conversation(self, session_id: str) -> dict[str, Any]:
         """A conversation, each message with what was learned from it."""
         with self.memory.connection() as place:
             session = self.own_session(place.store, session_id)
-            said = place.store.transcripts.messages(session.id)
+            said = place.store.conversations.messages(session.id)
             learned = {one.id: place.store.memories.learned_from(one.id) for one in said}
         messages = [(one, [self.row(memory) for memory in learned[one.id]]) for one in said]
         return {"session": session, "messages": messages}
@@ -91,7 +91,7 @@ class Views:
     def statistics(self) -> dict[str, Any]:
         rows = self._every()
         with self.memory.connection() as place:
-            sessions = place.store.transcripts.sessions(self.user)
+            sessions = place.store.conversations.sessions(self.user)
             waiting = len(place.store.work.pending(self.user))
         return {
             "total": len(rows),
@@ -117,7 +117,7 @@ class Views:
         return memory
 
     def own_session(self, store: "Storage", session_id: str) -> Session:
-        session = store.transcripts.session(session_id)
+        session = store.conversations.session(session_id)
         if session is None or session.user != self.user:
             raise NotFound("There is no such conversation.")
         return session
@@ -146,7 +146,7 @@ def _origin(store: "Storage", memory: Kept, user: str) -> tuple[Session | None, 
     """The conversation and the message that a memory comes from, as far as they are the person's and still there."""
     if memory.evidence is None:
         return None, None
-    session = store.transcripts.session(memory.evidence.session_id)
+    session = store.conversations.session(memory.evidence.session_id)
     if session is None or session.user != user:
         return None, None
-    return session, store.transcripts.message(memory.evidence.message_id)
+    return session, store.conversations.message(memory.evidence.message_id)

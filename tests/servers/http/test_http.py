@@ -33,9 +33,9 @@ README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SECRET = "The diary lies under the stairs"
 
 
-def remembered(client: httpx.Client, **whose: str) -> list[str]:
+def remembered(client: httpx.Client, **entity: str) -> list[str]:
     """What is known, newest first."""
-    return [item["memory"] for item in client.get("/memories", params=whose).json()["results"]]
+    return [item["memory"] for item in client.get("/memories", params=entity).json()["results"]]
 
 
 # What it serves.

@@ -46,9 +46,9 @@ def add(storage: Storage, text: str, owner: Owner = ALICE, replaces: Sequence[Me
 
 
 def say(storage: Storage, text: str, user: str = "alice") -> Message:
-    session = storage.transcripts.new_session(user, None)
-    asked = storage.transcripts.begin_turn(session, text)
-    storage.transcripts.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
+    session = storage.conversations.new_session(user, None)
+    asked = storage.conversations.begin_turn(session, text)
+    storage.conversations.end_turn(asked, "Noted.", MessageStatus.COMPLETE, "test", [])
     return asked
 
 
@@ -188,7 +188,10 @@ def test_a_message_and_its_job_are_stored_together(engine: Engine, storage: Stor
     """Another process sees both; the reply follows, and the job is claimed once."""
     asked = say(storage, "I like tea")
     with engine.open(FINGERPRINT) as other:
-        assert [message.role for message in other.transcripts.messages(asked.session_id)] == [Role.USER, Role.ASSISTANT]
+        assert [message.role for message in other.conversations.messages(asked.session_id)] == [
+            Role.USER,
+            Role.ASSISTANT,
+        ]
         job = other.work.claim("alice")
         assert job is not None
         assert job.user_message_id == asked.id
@@ -227,20 +230,20 @@ def test_a_failed_job_waits_with_its_reason(storage: Storage) -> None:
 
 def test_conversations_are_found_again(storage: Storage) -> None:
     """By name, by id, and the last one; what was said before a message, newest first."""
-    session = storage.transcripts.new_session("alice", "cook", name="kitchen")
+    session = storage.conversations.new_session("alice", "cook", name="kitchen")
     for text in ("one", "two", "three"):
-        asked = storage.transcripts.begin_turn(session, text, None)
-    assert storage.transcripts.named_session("kitchen", "alice") is not None
-    assert storage.transcripts.named_session("kitchen", "bob") is None
-    latest = storage.transcripts.latest_session("alice")
+        asked = storage.conversations.begin_turn(session, text, None)
+    assert storage.conversations.named_session("kitchen", "alice") is not None
+    assert storage.conversations.named_session("kitchen", "bob") is None
+    latest = storage.conversations.latest_session("alice")
     assert latest is not None
     assert latest.id == session.id
-    assert [message.text for message in storage.transcripts.earlier(asked)] == ["two", "one"]
-    assert storage.transcripts.recent_user_messages("alice", 2) == ["three", "two"]
-    storage.transcripts.rename(session, "Cooking")
-    assert [one.title for one in storage.transcripts.sessions("alice")] == ["Cooking"]
+    assert [message.text for message in storage.conversations.earlier(asked)] == ["two", "one"]
+    assert storage.conversations.recent_user_messages("alice", 2) == ["three", "two"]
+    storage.conversations.rename(session, "Cooking")
+    assert [one.title for one in storage.conversations.sessions("alice")] == ["Cooking"]
     with pytest.raises(NotFound):
-        storage.transcripts.find_session("nothing", "alice")
+        storage.conversations.find_session("nothing", "alice")
 
 
 # Erasure, transfer, upkeep.
@@ -263,7 +266,7 @@ def test_a_person_is_erased_whole_and_others_stay(storage: Storage) -> None:
     add(storage, "User likes jam", BOB)
     report = storage.erase_person("alice")
     assert report.left == ()
-    assert storage.transcripts.sessions("alice") == []
+    assert storage.conversations.sessions("alice") == []
     assert storage.work.pending("alice") == []
     assert storage.memories.count(MemoryFilter((ALICE, BOB))) == 1
     storage.erase_everything()
