@@ -38,12 +38,12 @@ def test_outdated_vectors_are_made_again_and_an_interruption_loses_nothing(tmp_p
 def test_memories_are_found_by_meaning_again_once_all_are_renewed(tmp_path: Path) -> None:
     """Caches that were read before know of the new vectors."""
     with Home(tmp_path) as home:
-        home.keep("Die Lieblingsspeise des Nutzers sind Knödel.", "Der Nutzer fährt einen Traktor.")
+        home.keep("Der Nutzer wohnt in Hamburg.", "Der Nutzer fährt einen Traktor.")
         aged(home, FORMER)
-        request = "Was esse ich am liebsten?"
+        request = "In welcher Stadt bin ich zu Hause?"
         assert found(home, request) == []
         list(Reembedding(home.store.memories).renew_outdated(EMBEDDER))
-        assert found(home, request) == ["Die Lieblingsspeise des Nutzers sind Knödel."]
+        assert found(home, request) == ["Der Nutzer wohnt in Hamburg."]
 
 
 @pytest.mark.parametrize(("fingerprint", "found"), [("openai/small:1536", [FORMER]), (FORMER, ["openai/small:1536"])])
