@@ -110,12 +110,14 @@ def _document_key(api: FastAPI) -> None:
 def _add_health(api: FastAPI, memory: Memory) -> None:
     """Whether the process lives and whether it can answer, on no thread of those that others wait for."""
 
-    @api.api_route("/health", methods=["GET", "HEAD"], responses={**document(Status)})
+    @api.head("/health", include_in_schema=False)
+    @api.get("/health", responses={**document(Status)})
     async def health() -> Json:
         """Says ok as long as the process lives."""
         return Json({"status": "ok"})
 
-    @api.api_route("/ready", methods=["GET", "HEAD"], responses={**document(Status), **document(Status, 503)})
+    @api.head("/ready", include_in_schema=False)
+    @api.get("/ready", responses={**document(Status), **document(Status, 503)})
     async def ready() -> Json:
         """Says ready once the models' libraries are loaded: before, a first answer takes long."""
         return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})

@@ -69,64 +69,87 @@ class Batch(Lenient):
     memories: list[HostedChange]
 
 
-def add_platform_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
-    """Serve what `MemoryClient` calls to add, find, change and erase memories. They are in no OpenAPI document."""
-    hidden: dict[str, Any] = {"include_in_schema": False}
+_HIDDEN: dict[str, Any] = {"include_in_schema": False}
 
-    @api.get("/v1/ping/", **hidden)
+
+def add_platform_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+    """Serve what `MemoryClient` calls. These paths are in no OpenAPI document."""
+
+    @api.get("/v1/ping/", **_HIDDEN)
     async def ping() -> Json:
         # The client wants names for these two before it does anything else.
         return Json({"status": "ok", "org_id": "memchat", "project_id": "memchat", "user_email": None})
 
-    @api.post("/v3/memories/add/", **hidden)
+    _add_many(api, memory, calls)
+    _add_one(api, memory)
+    _add_entities(api, memory)
+    _add_batches(api, memory)
+
+
+def _add_many(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+    """Add, search, list and erase the memories of somebody."""
+
+    @api.post("/v3/memories/add/", **_HIDDEN)
     async def add(body: HostedAdd) -> Json:
         given = body.keywords()
         run = run_in_threadpool if body.infer is False else calls.run
         return Json(await run(memory.add, **given))
 
-    @api.post("/v3/memories/search/", **hidden)
+    @api.post("/v3/memories/search/", **_HIDDEN)
     def search(body: HostedSearch) -> Json:
         return Json(memory.search(**body.keywords()))
 
-    @api.post("/v3/memories/", **hidden)
+    @api.post("/v3/memories/", **_HIDDEN)
     def get_all(request: Request, body: HostedList) -> Json:
         page, size = (_number(request, *one) for one in (("page", 1), ("page_size", PAGE_SIZE)))
         rows = memory.get_all(**body.keywords(), limit=size + 1, offset=(page - 1) * size)["results"]
         more = f"{request.url.path}?page={page + 1}&page_size={size}" if len(rows) > size else None
         return Json({"count": memory.count(**body.keywords()), "next": more, "previous": None, "results": rows[:size]})
 
-    @api.delete("/v1/memories/", **hidden)
+    @api.delete("/v1/memories/", **_HIDDEN)
     def delete_all(query: Annotated[HostedIds, Query()]) -> Json:
         return Json(memory.delete_all(**query.keywords()))
 
-    @api.get("/v1/memories/{memory_id}/", **hidden)
+
+def _add_one(api: FastAPI, memory: Memory) -> None:
+    """Read, change and erase one memory."""
+
+    @api.get("/v1/memories/{memory_id}/", **_HIDDEN)
     def get(memory_id: str) -> Json:
         return Json(memory.get(memory_id))
 
-    @api.put("/v1/memories/{memory_id}/", **hidden)
+    @api.put("/v1/memories/{memory_id}/", **_HIDDEN)
     def update(memory_id: str, body: HostedUpdate) -> Json:
         memory.update(memory_id, **body.keywords())
         return Json(memory.get(memory_id))
 
-    @api.delete("/v1/memories/{memory_id}/", **hidden)
+    @api.delete("/v1/memories/{memory_id}/", **_HIDDEN)
     def delete(memory_id: str) -> Json:
         return Json(memory.delete(memory_id))
 
-    @api.get("/v1/memories/{memory_id}/history/", **hidden)
+    @api.get("/v1/memories/{memory_id}/history/", **_HIDDEN)
     def history(memory_id: str) -> Json:
         return Json(memory.history(memory_id))
 
-    @api.get("/v1/entities/", **hidden)
+
+def _add_entities(api: FastAPI, memory: Memory) -> None:
+    """List users and agents, and erase all that is kept of one."""
+
+    @api.get("/v1/entities/", **_HIDDEN)
     def entities() -> Json:
         return Json({"results": memory.entities()})
 
-    @api.delete("/v2/entities/{kind}/{name}/", **hidden)
+    @api.delete("/v2/entities/{kind}/{name}/", **_HIDDEN)
     def delete_entity(kind: str, name: str) -> Json:
         if kind not in {"user", "agent"}:
             raise UsageError(f"There are no entities of the kind {kind!r}.", hint="They are users and agents.")
         return Json(memory.delete_all(**{f"{kind}_id": name}))
 
-    @api.put("/v1/batch/", **hidden)
+
+def _add_batches(api: FastAPI, memory: Memory) -> None:
+    """Change or erase several memories: all of them, or none where one is unknown."""
+
+    @api.put("/v1/batch/", **_HIDDEN)
     def update_batch(body: Batch) -> Json:
         for change in body.memories:
             memory.get(change.memory_id)
@@ -134,7 +157,7 @@ def add_platform_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None
             memory.update(**change.keywords())
         return Json({"message": f"Successfully updated {len(body.memories)} memories"})
 
-    @api.delete("/v1/batch/", **hidden)
+    @api.delete("/v1/batch/", **_HIDDEN)
     def delete_batch(body: Batch) -> Json:
         for one in body.memories:
             memory.get(one.memory_id)

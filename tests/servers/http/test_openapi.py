@@ -1,0 +1,23 @@
+"""The OpenAPI document, from which clients are generated."""
+
+import warnings
+from pathlib import Path
+
+from memchat import Memory
+from memchat.config import Settings
+from memchat.servers.http import create_app
+from tests.servers.http.conftest import Open
+
+
+def test_the_document_is_made_without_a_warning(opened: Open, tmp_path: Path) -> None:
+    """Each operation has an id of its own; HEAD is answered all the same."""
+    with Memory(Settings(tmp_path / "home", "alice", model="offline")) as memory:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            create_app(memory, "key")
+            client = opened(memory)
+            paths = client.get("/openapi.json").json()["paths"]
+        assert not said
+        assert {client.head(path).status_code for path in ("/health", "/ready")} <= {200, 503}
+    ids = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
+    assert len(set(ids)) == len(ids)
