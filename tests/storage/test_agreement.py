@@ -261,13 +261,13 @@ class Homes(RuleBasedStateMachine):
         keeper, scan = self.hands.keeper, self.hands.scan
         known = self.hands.store.database.rows("SELECT m.id, m.number, m.owner FROM memories AS m")
         ids = {row["number"]: row["id"] for row in known}
-        owner = next((row["owner"] for row in known if row["id"] in right), 0)
+        owner_number = next((row["owner"] for row in known if row["id"] in right), 0)
         searches: list[ExactSearch | VectorSearch] = [scan]
         if right and keeper is not None:
-            until(lambda: keeper.nearest(owner, rows, FOUND, scan.position(owner)) is not None)
+            until(lambda: keeper.nearest(owner_number, rows, FOUND, scan.position(owner_number)) is not None)
             searches.append(VectorSearch(scan, keeper))
         for search in searches:
-            found = {ids[number]: score for number, score in search.nearest(owner, rows, FOUND)}
+            found = {ids[number]: score for number, score in search.nearest(owner_number, rows, FOUND)}
             assert found == pytest.approx(right, abs=CLOSE)
 
     def check_history(self, memory_id: str) -> None:
