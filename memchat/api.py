@@ -77,10 +77,10 @@ class _Connection:
     def learning_context(self, extraction_model: str) -> "LearningContext":
         return self._app.learning_context_over(self.store, extraction_model)
 
-    def known(self, memory_id: Id) -> Kept:
-        """The memory under a whole id. Raises NotFound."""
+    def known(self, memory_id: Id, owner: Owner | None = None) -> Kept:
+        """The memory under a whole id, with `owner` one of theirs. Raises NotFound."""
         memory = self.store.memories.get(schemas.memory_key(memory_id))
-        if memory is None:
+        if memory is None or (owner is not None and memory.owner != owner):
             raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all shows the ids.")
         return memory
 

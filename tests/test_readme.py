@@ -69,8 +69,8 @@ def test_every_command_named_exists_and_every_command_is_named() -> None:
 
 OPTIONS = {
     "--json": {"chat", "setup", "serve", "mcp"},
-    "--user": {"doctor", "reindex", "backup", "serve"},
-    "--agent": {"doctor", "reindex", "backup", "config", "models", "setup", "serve", "memories import"}
+    "--user": {"doctor", "reindex", "backup", "serve", "tokens revoke"},
+    "--agent": {"doctor", "reindex", "backup", "config", "models", "setup", "serve", "memories import", "tokens revoke"}
     | {f"sessions {name}" for name in ("show", "rename", "forget", "import")},
 }
 """The options that nearly every command takes, with the commands that have no use for them."""

@@ -33,6 +33,7 @@ COMMANDS = {
     "models": LazyCommand("memchat.cli.models", "List the models within reach, and the one in use."),
     "setup": LazyCommand("memchat.cli.setup", "Choose a model step by step, try it, and save it."),
     "serve": LazyCommand("memchat.cli.serve", "Serve chat and memories to other programs over HTTP."),
+    "tokens": LazyCommand("memchat.cli.tokens", "Make, list and revoke tokens for memchat serve."),
     "mcp": LazyCommand("memchat.cli.mcp", "Let other assistants search and keep memories (MCP)."),
 }
 

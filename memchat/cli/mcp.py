@@ -27,7 +27,8 @@ def mcp(*, user: User = None, agent: Agent = None, http: Http = None) -> int:
 
     An editor or a desktop app starts this command and talks to it on standard input and output. Whose memories it
     serves is settled here; the assistant cannot ask for anybody else's. With --http it serves any number of clients of
-    this machine, at http://127.0.0.1:PORT/mcp; MEMCHAT_SERVER_KEY is then asked for where it is set.
+    this machine, at http://127.0.0.1:PORT/mcp. Where MEMCHAT_SERVER_KEY is set, or there are tokens (memchat tokens),
+    each brings one; with the token of a user it reaches that user's memories.
     """
     settings = load_settings(user=user, agent=agent)
     with require_extra("mcp", "mcp"):
@@ -47,13 +48,15 @@ def _serve_http(settings: "Settings", port: int) -> int:
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
         from memchat.servers import http_server
         from memchat.servers.access import AccessMiddleware
+        from memchat.servers.keys import Keys
+    keys = Keys.of(settings.server_key, settings.home)
     with (
         ShutdownRequests().handled() as ending,
-        http_server.bind_socket("127.0.0.1", port, guarded=settings.server_key is not None) as sock,
+        http_server.bind_socket("127.0.0.1", port, guarded=keys.guarded) as sock,
         MemoryTools(settings) as keeper,
     ):
         keeper.warm_up()
-        app = AccessMiddleware(http_app(keeper), settings.server_key)
+        app = AccessMiddleware(http_app(keeper), keys)
         listener = http_server.HTTPServerThread(app, sock, lifespan=True)
         listener.start()
         print_note(f"Listening on {http_server.url_of(sock)}/mcp. Ctrl-C stops it.")

@@ -46,20 +46,23 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
     """
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
         from memchat.servers import http, http_server
+        from memchat.servers.keys import Keys
     from memchat.api import Memory
 
     settings = freeze_model(load_settings(model=model))
-    key = settings.server_key
-    if key is not None and without_key:
-        raise UsageError("A key is set, so --without-key makes no sense.", hint="Leave one of the two out.")
+    keys = Keys.of(settings.server_key, settings.home)
+    if keys.guarded and without_key:
+        raise UsageError("A key or token is set, so --without-key makes no sense.", hint="Leave one of the two out.")
     with (
         ShutdownRequests().handled() as ending,
-        http_server.bind_socket(host, port, guarded=key is not None or without_key) as sock,
+        http_server.bind_socket(host, port, guarded=keys.guarded or without_key) as sock,
     ):
         memory = Memory(settings, owns_index=True)
         try:
             memory.warm_up()
-            listener = http_server.HTTPServerThread(http.create_app(memory, key, everybody=without_key), sock)
+            listener = http_server.HTTPServerThread(
+                http.create_app(memory, settings.server_key, everybody=without_key), sock
+            )
             listener.start()
             print_note(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
             while not ending.asked and listener.serves(http_server.TICK_S):

@@ -1,11 +1,10 @@
-"""Who may come in: whoever has the key, or without one this machine's own programs; never a web page of another origin.
+"""Who may come in: programs with the key or a token; without any, this machine's own; never a page of another origin.
 
 Any page that a person opens can send requests to the ports of their machine. It cannot hide where it comes from, and it
 cannot send JSON without being asked first whether it may, which nothing here answers with yes.
 """
 
 import logging
-from hmac import compare_digest
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memchat.errors import traceback_without_message
 from memchat.servers.answers import failure
+from memchat.servers.keys import EVERYBODY, Keys, Reach
 from memchat.servers.page.session import FREE, LOGIN, PageSession, is_page
+from memchat.servers.reach import reaching
 
 log = logging.getLogger(__name__)
 
@@ -30,33 +31,36 @@ MAX_COMPLETION = 32 << 20
 class AccessMiddleware:
     """Lets requests through to `app`, or answers them itself; what breaks behind it is logged without its text.
 
-    With `key` each must bring it, those for `HEALTH` excepted. Without, each must name this machine by a loopback name,
-    unless `everybody` is served: a page whose own name was turned to 127.0.0.1 (DNS rebinding) still sends its own.
+    Where `keys` guard the server each must bring one, those for `HEALTH` excepted. Else each must name this machine by
+    a loopback name, unless `everybody` is served: a page whose own name was turned to 127.0.0.1 (DNS rebinding) still
+    sends its own. A token that is brought holds in any case.
     """
 
-    def __init__(
-        self, app: ASGIApp, key: str | None, *, everybody: bool = False, page: PageSession | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys, *, everybody: bool = False, page: PageSession | None = None) -> None:
         self._app = app
         self._page = page
-        self._key = None if key is None else key.encode()
-        self._any_name = everybody or key is not None
+        self._keys = keys
+        self._any_name = everybody or keys.guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            _use_path_alone(scope)
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
-        if refusal is not None:
-            await refusal(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        _use_path_alone(scope)
+        headers = Headers(scope=scope)
+        found = self._refusal(scope, headers) or self._reach(scope, headers)
+        if isinstance(found, Response):
+            await found(scope, receive, send)
             return
         try:
-            most = MAX_COMPLETION if scope.get("path") == "/v1/chat/completions" else MAX_BODY
-            await self._app(scope, _bounded(receive, most), send)
+            most = MAX_COMPLETION if scope["path"] == "/v1/chat/completions" else MAX_BODY
+            with reaching(found.owner):
+                await self._app(scope, _bounded(receive, most), send)
         except Exception as error:
             log.error("%s", traceback_without_message(error))
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """The answer to what nobody may send."""
         if "transfer-encoding" in headers and "content-length" in headers:
             return failure(scope, 400, "The request names two lengths of its body.", headers={"Connection": "close"})
         if not self._any_name and not is_loopback(_name(headers.get("host", ""))):
@@ -65,26 +69,31 @@ class AccessMiddleware:
             )
         if _is_cross_origin(headers):
             return failure(scope, 403, "This server does not answer web pages of another origin.")
-        if self._key is not None and scope["path"] not in HEALTH and not self._has_key(headers):
-            if self._page is not None and is_page(scope["path"]):
-                return self._without_cookie(scope, headers)
-            hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
-            return failure(scope, 401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
         if _repeats(scope["query_string"]):
             return failure(scope, 400, "A name stands twice in the query.", "Give each one once.")
         return None
 
-    def _without_cookie(self, scope: Scope, headers: Headers) -> Response | None:
-        """Where a browser without the page's cookie is sent: to where it can give the key."""
-        admitted = self._page is not None and self._page.admits(headers.get("cookie", ""))
-        return None if admitted or scope["path"] in FREE else RedirectResponse(LOGIN, 303)
+    def _reach(self, scope: Scope, headers: Headers) -> Reach | Response:
+        """Whose memories the client reaches, or the answer to one that brings no key."""
+        given = self._keys.reach(_given_key(headers))
+        if given is not None:
+            return given
+        if not self._keys.guarded or scope["path"] in HEALTH:
+            return EVERYBODY
+        if self._page is not None and is_page(scope["path"]):
+            # A browser is sent to where it can give the key.
+            by_cookie = EVERYBODY if scope["path"] in FREE else self._page.reach(headers.get("cookie", ""))
+            return by_cookie or RedirectResponse(LOGIN, 303)
+        hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
+        return failure(scope, 401, "This server asks for its key.", hint, {"WWW-Authenticate": "Bearer"})
 
-    def _has_key(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip(" ") if scheme.lower() in {"bearer", "token"} else headers.get("x-api-key", "")
-        assert self._key is not None
-        # Header values are bytes, which are read as Latin-1: as such the last byte of a letter may pass for a space.
-        return compare_digest(given.encode("latin-1"), self._key)
+
+def _given_key(headers: Headers) -> bytes:
+    """The key or token that a request brings, empty where it brings none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    given = token.strip(" ") if scheme.lower() in {"bearer", "token"} else headers.get("x-api-key", "")
+    # Header values are bytes, which are read as Latin-1: as such the last byte of a letter may pass for a space.
+    return given.encode("latin-1")
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

@@ -37,11 +37,13 @@ from memchat.servers.bodies import (
     document,
 )
 from memchat.servers.failures import BUG, add_handlers
+from memchat.servers.keys import Keys
 from memchat.servers.model_calls import ModelCalls
 from memchat.servers.openai import add_openai_routes
 from memchat.servers.page.routes import Page
 from memchat.servers.page.session import PageSession
 from memchat.servers.platform import add_platform_routes
+from memchat.servers.reach import ReachedMemory
 from memchat.servers.streaming import Events, Relay, event, event_stream
 from memchat.servers.strict_json import StrictRoute
 
@@ -69,6 +71,13 @@ CHAT_EVENTS: Events[str, Row] = Events(
 
 def create_app(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
     """The whole server but for the socket; see `AccessMiddleware` for who may come in."""
+    keys = Keys.of(key, memory.settings.home)
+    page = PageSession(keys)
+    return AccessMiddleware(create_api(memory, page, guarded=keys.guarded), keys, everybody=everybody, page=page)
+
+
+def create_api(memory: Memory, page: PageSession, *, guarded: bool) -> FastAPI:
+    """All routes. Whose memories a request reaches must be set around it; see `memchat.servers.reach`."""
     api = FastAPI(
         title="memchat",
         version=__version__,
@@ -78,20 +87,19 @@ def create_app(memory: Memory, key: str | None = None, *, everybody: bool = Fals
         telemetry=SILENT,
         responses={"default": {"model": Failure}},
     )
-    calls = ModelCalls()
+    reached, calls = ReachedMemory(memory), ModelCalls()
     # Not by routers of their own: what a path allows is then known from the application's routes.
     api.router.route_class = StrictRoute
-    _add_health(api, memory)
-    _add_turns(api, memory, calls)
-    _add_memories(api, memory)
-    add_openai_routes(api, memory, calls)
-    add_platform_routes(api, memory, calls)
-    if key is not None:
+    _add_health(api, reached)
+    _add_turns(api, reached, calls)
+    _add_memories(api, reached)
+    add_openai_routes(api, reached, calls)
+    add_platform_routes(api, reached, calls)
+    if guarded:
         _document_key(api)
-    page = PageSession(key)
     Page(memory, page).add_to(api)
     add_handlers(api)
-    return AccessMiddleware(api, key, everybody=everybody, page=page)
+    return api
 
 
 def _document_key(api: FastAPI) -> None:
@@ -107,7 +115,7 @@ def _document_key(api: FastAPI) -> None:
             operation["security"] = []
 
 
-def _add_health(api: FastAPI, memory: Memory) -> None:
+def _add_health(api: FastAPI, memory: ReachedMemory) -> None:
     """Whether the process lives and whether it can answer, on no thread of those that others wait for."""
 
     @api.head("/health", include_in_schema=False)
@@ -123,7 +131,7 @@ def _add_health(api: FastAPI, memory: Memory) -> None:
         return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})
 
 
-def _add_turns(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
     """What waits for a model, on threads of its own."""
 
     @api.post("/chat", responses={**document(ChatAnswer)})
@@ -147,7 +155,7 @@ def _add_turns(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
         return Json(await calls.run(memory.add, **given))
 
 
-def _add_memories(api: FastAPI, memory: Memory) -> None:
+def _add_memories(api: FastAPI, memory: ReachedMemory) -> None:
     """Reads and changes. Each runs on a thread of the common ones, to its end even where the client has hung up."""
 
     @api.get("/memories", responses={**document(Results)})

@@ -8,7 +8,6 @@ search, list and forget, and refuses to add or change; `off` refuses everything.
 """
 
 import asyncio
-import functools
 import inspect
 import logging
 import os
@@ -17,7 +16,9 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, redirect_stdout
+from contextvars import copy_context
 from datetime import date
+from functools import partial, wraps
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
@@ -33,7 +34,7 @@ from memchat.app import UNBOUNDED, App
 from memchat.chat.prompt import instructions_within_budget
 from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Memory, Owner
+from memchat.core.types import Memory, Owner, Scope
 from memchat.errors import MemchatError, NotFound, UsageError, traceback_without_message
 from memchat.llm.preload import ignore_failures
 from memchat.llm.providers import OFFLINE
@@ -41,6 +42,7 @@ from memchat.memories.service import MAX_MEMORY_CHARACTERS
 from memchat.recall.memory_block import caveats
 from memchat.recall.retriever import Query
 from memchat.servers.mcp_stdio import run_stdio
+from memchat.servers.reach import reach_or_everybody
 from memchat.signals import ENDING, signal_handlers
 from memchat.text.sanitize import strip_control_chars
 
@@ -144,8 +146,8 @@ class MemoryTools:
     def __init__(self, settings: Settings) -> None:
         self._memory = settings.memory
         self._app = App(settings)
-        self._person = Owner.user(settings.user)
-        self._agent = None if settings.agent is None else Owner.agent(settings.agent)
+        self._user = settings.user
+        self._shared = None if settings.agent is None else Owner.agent(settings.agent)
         self._thread = ThreadPoolExecutor(1, "memories")
 
     def __enter__(self) -> "MemoryTools":
@@ -170,10 +172,11 @@ class MemoryTools:
         Any other error the server would log with its text.
         """
 
-        @functools.wraps(tool)
+        @wraps(tool)
         async def call(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
             try:
-                return await asyncio.wrap_future(self._thread.submit(tool, *args, **kwargs))
+                call_in_context = partial(copy_context().run, tool, *args, **kwargs)
+                return await asyncio.wrap_future(self._thread.submit(call_in_context))
             except MemchatError as error:
                 raise ToolError(" ".join(filter(None, (error.message, error.hint)))) from error
             except Exception as error:
@@ -261,6 +264,19 @@ class MemoryTools:
     def instructions(self) -> str:
         """What the server tells a model about itself."""
         return " ".join(INSTRUCTIONS.split()) + _MODES[self._memory]
+
+    @property
+    def _person(self) -> Owner:
+        """Whose memories are meant: over HTTP a token may say so. Raises UsageError for an agent's token."""
+        owner = reach_or_everybody()
+        if owner is not None and owner.kind is not Scope.USER:
+            raise UsageError("This token is for an agent, and these tools are for a user's memories.")
+        return owner or Owner.user(self._user)
+
+    @property
+    def _agent(self) -> Owner | None:
+        """The agent whose memories are found as well; with a token nobody else's are."""
+        return self._shared if reach_or_everybody() is None else None
 
     @property
     def _view(self) -> MemoryFilter:

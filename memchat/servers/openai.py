@@ -1,7 +1,8 @@
 """OpenAI's chat API with a memory behind it: any client gets one by another base URL.
 
-The person is the request's `user`, else a header, else the user of the settings. A header with the id of a chat makes
-it a conversation of its own. Whatever model a client names, the configured one answers, and the answer says which.
+The person is the request's `user`, else a header, else the user of the token or of the settings. A header with the id
+of a chat makes it a conversation of its own. Whatever model a client names, the configured one answers, and the answer
+says which.
 """
 
 from collections.abc import Mapping
@@ -11,12 +12,12 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from memchat.api import Memory
 from memchat.errors import MemchatError
 from memchat.servers.answers import Json, openai_error
 from memchat.servers.bodies import document
 from memchat.servers.failures import BUG, status_of
 from memchat.servers.model_calls import ModelCalls
+from memchat.servers.reach import ReachedMemory
 from memchat.servers.streaming import Events, Relay, event, event_stream
 
 PERSON_HEADERS = ("x-memchat-user", "x-openwebui-user-email", "x-openwebui-user-id")
@@ -66,7 +67,7 @@ class Failure(BaseModel):
     error: dict[str, Any]
 
 
-def add_openai_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+def add_openai_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
     """Serve /v1/models and /v1/chat/completions."""
     failures: dict[int | str, dict[str, Any]] = {"default": {"model": Failure}}
 
@@ -83,7 +84,7 @@ def add_openai_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
     @api.post("/v1/chat/completions", responses={**document(Completion), **failures})
     async def complete(body: CompletionRequest, request: Request) -> Response:
         """A chat completion with what is remembered put in; the last message of the user is learned from."""
-        person = body.user or _header(request, PERSON_HEADERS) or memory.settings.user
+        person = body.user or _header(request, PERSON_HEADERS) or memory.user
         run = _header(request, CONVERSATION_HEADERS)
         asked = body.model_dump(exclude={"user", "model", "stream"}, exclude_none=True)
         if not body.stream:

@@ -9,11 +9,11 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from memchat.api import Memory
 from memchat.errors import UsageError
 from memchat.servers.answers import Json
 from memchat.servers.bodies import Pairs
 from memchat.servers.model_calls import ModelCalls
+from memchat.servers.reach import ReachedMemory
 
 PAGE_SIZE = 100
 
@@ -72,7 +72,7 @@ class Batch(Lenient):
 _HIDDEN: dict[str, Any] = {"include_in_schema": False}
 
 
-def add_platform_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+def add_platform_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
     """Serve what `MemoryClient` calls. These paths are in no OpenAPI document."""
 
     @api.get("/v1/ping/", **_HIDDEN)
@@ -86,7 +86,7 @@ def add_platform_routes(api: FastAPI, memory: Memory, calls: ModelCalls) -> None
     _add_batches(api, memory)
 
 
-def _add_many(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
+def _add_many(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
     """Add, search, list and erase the memories of somebody."""
 
     @api.post("/v3/memories/add/", **_HIDDEN)
@@ -111,7 +111,7 @@ def _add_many(api: FastAPI, memory: Memory, calls: ModelCalls) -> None:
         return Json(memory.delete_all(**query.keywords()))
 
 
-def _add_one(api: FastAPI, memory: Memory) -> None:
+def _add_one(api: FastAPI, memory: ReachedMemory) -> None:
     """Read, change and erase one memory."""
 
     @api.get("/v1/memories/{memory_id}/", **_HIDDEN)
@@ -132,7 +132,7 @@ def _add_one(api: FastAPI, memory: Memory) -> None:
         return Json(memory.history(memory_id))
 
 
-def _add_entities(api: FastAPI, memory: Memory) -> None:
+def _add_entities(api: FastAPI, memory: ReachedMemory) -> None:
     """List users and agents, and erase all that is kept of one."""
 
     @api.get("/v1/entities/", **_HIDDEN)
@@ -146,7 +146,7 @@ def _add_entities(api: FastAPI, memory: Memory) -> None:
         return Json(memory.delete_all(**{f"{kind}_id": name}))
 
 
-def _add_batches(api: FastAPI, memory: Memory) -> None:
+def _add_batches(api: FastAPI, memory: ReachedMemory) -> None:
     """Change or erase several memories: all of them, or none where one is unknown."""
 
     @api.put("/v1/batch/", **_HIDDEN)

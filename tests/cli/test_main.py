@@ -107,7 +107,7 @@ def test_version(shell: Shell) -> None:
         (("memoires",), "Did you mean memories?"),
         (("memories", "serach", "x"), "Did you mean search?"),
         (("memories", "list", "--usr", "al"), "Did you mean --user?"),
-        (("list",), "Did you mean memchat memories list or memchat sessions list?"),
+        (("list",), "Did you mean memchat memories list or memchat sessions list or memchat tokens list?"),
         (("--user", "al", "memories", "list"), "--user goes after the command"),
         (("memories", "list", "--category", "helth"), "Did you mean health?"),
         (("qqqq",), "memchat --help lists the commands."),

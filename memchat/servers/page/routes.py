@@ -15,10 +15,12 @@ from starlette.routing import Route
 from memchat.api import Memory
 from memchat.config import MemoryMode
 from memchat.core.types import CATEGORIES
-from memchat.errors import MemchatError
+from memchat.errors import MemchatError, NotFound
 from memchat.servers.failures import status_of
+from memchat.servers.keys import Reach
 from memchat.servers.page.session import COOKIE, LOGIN, STYLE, PageSession
 from memchat.servers.page.views import Views
+from memchat.servers.reach import ReachedMemory, reach, reached_user
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -37,6 +39,7 @@ class Page:
 
     def __init__(self, memory: Memory, session: PageSession) -> None:
         self._memory = memory
+        self._reached = ReachedMemory(memory)
         self._session = session
         loader = PackageLoader("memchat.servers.page")
         self._templates = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True)
@@ -85,7 +88,7 @@ class Page:
             form = await _form(request)
 
             def act() -> Response:
-                if not self._session.is_token(form.get("token", "")):
+                if not self._session.is_form_token(form.get("token", ""), Reach(reach())):
                     return self._html(
                         request, "failure.html", {"message": "This form is too old. Go back and reload."}, 403
                     )
@@ -104,10 +107,16 @@ class Page:
             return self._html(request, "failure.html", {"message": message}, status_of(error))
 
     def _views(self, request: Request) -> Views:
-        return Views(self._memory, self._user(request))
+        """The views of who is looked at. Raises NotFound for somebody whom the token does not reach."""
+        user = self._user(request)
+        if request.query_params.get("user", user) not in {user, ""}:
+            raise NotFound("There is no user of that name.")
+        return Views(self._memory, user)
 
     def _user(self, request: Request) -> str:
-        return request.query_params.get("user") or self._memory.settings.user
+        """Who is looked at: with a token its user, whoever is asked for."""
+        user = reached_user(self._memory.settings.user)
+        return user if reach() is not None else request.query_params.get("user") or user
 
     def _link(self, request: Request, path: str) -> str:
         """`path` for the person who is looked at."""
@@ -117,13 +126,13 @@ class Page:
         return f"{path}{'&' if '?' in path else '?'}{urlencode({'user': user})}"
 
     def _html(self, request: Request, name: str, data: dict[str, Any], status: int = 200) -> HTMLResponse:
-        users = [row["name"] for row in self._memory.entities() if row["type"] == "user"] if status == 200 else []
+        users = [row["name"] for row in self._reached.entities() if row["type"] == "user"] if status == 200 else []
         user = self._user(request)
         text = self._templates.get_template(name).render(
             **data,
             user=user,
             users=sorted({*users, user}),
-            token=self._session.token,
+            token=self._session.form_token(Reach(reach())),
             categories=CATEGORIES,
             mode=self._memory.settings.memory,
             modes=MemoryMode,
@@ -174,7 +183,7 @@ class Page:
     def _forget(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
             memory = views.own(place.store, request.path_params["id"])
-        self._memory.delete(memory.id)
+        self._reached.delete(memory.id)
         return "/"
 
     def _private(self, request: Request, views: Views, form: Form) -> str:
@@ -188,11 +197,12 @@ class Page:
     async def _login(self, request: Request) -> Response:
         if request.method == "GET":
             return HTMLResponse(self._templates.get_template("login.html").render(wrong=False), headers=HEADERS)
-        if not self._session.is_key((await _form(request)).get("key", "")):
+        cookie = self._session.cookie((await _form(request)).get("key", ""))
+        if cookie is None:
             return HTMLResponse(self._templates.get_template("login.html").render(wrong=True), 401, HEADERS)
         answer = RedirectResponse("/", 303, HEADERS)
         secure = request.headers.get("x-forwarded-proto") == "https"
-        answer.set_cookie(COOKIE, self._session.cookie, httponly=True, samesite="strict", secure=secure)
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure)
         return answer
 
     async def _styled(self, request: Request) -> Response:

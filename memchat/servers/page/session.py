@@ -1,15 +1,21 @@
-"""How a browser proves itself: a cookie instead of the key, and a token in every form."""
+"""How a browser proves itself: a cookie instead of the key or token, and a token in every form."""
 
 import hashlib
 import hmac
 import secrets
 from http.cookies import CookieError, SimpleCookie
 
+from memchat.core.types import Scope
+from memchat.servers.keys import EVERYBODY, Keys, Reach
+from memchat.servers.tokens import token_hash
+
 COOKIE = "memchat"
 LOGIN = "/login"
 STYLE = "/page/style.css"
 FREE = (LOGIN, STYLE)
 """Paths that need no key: to give it, one must get there."""
+_KEY = "key"
+"""Who has given the key, in a cookie; who has given a token is there by its hash."""
 
 
 def is_page(path: str) -> bool:
@@ -18,36 +24,46 @@ def is_page(path: str) -> bool:
 
 
 class PageSession:
-    """What the cookie and the forms of one server hold. Neither can be made without this process' secret."""
+    """What the cookies and the forms of one server hold. Neither can be made without this process' secret."""
 
-    def __init__(self, key: str | None) -> None:
-        self._key = (key or "").encode()
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self._secret = secrets.token_bytes(32)
-        self.guarded = key is not None
 
-    @property
-    def cookie(self) -> str:
-        """The value of the cookie of who has given the key."""
-        return self._signed(b"cookie")
+    def cookie(self, given: str) -> str | None:
+        """The value of the cookie for who gives the key or a user's token; None for anything else."""
+        text = given.encode("utf-8", "surrogatepass")
+        found = self._keys.reach(text)
+        if found is None or (found.owner is not None and found.owner.kind is not Scope.USER):
+            return None
+        holder = _KEY if found == EVERYBODY else token_hash(text)
+        return f"{holder}.{self._signed('cookie', holder)}"
 
-    @property
-    def token(self) -> str:
-        """What every form brings: another site cannot read it."""
-        return self._signed(b"form")
-
-    def admits(self, cookies: str) -> bool:
-        """Whether the Cookie header is that of who has given the key."""
+    def reach(self, cookies: str) -> Reach | None:
+        """What the Cookie header opens; a token that was revoked opens nothing any more."""
         try:
             found = SimpleCookie(cookies).get(COOKIE)
         except CookieError:
-            return False
-        return found is not None and hmac.compare_digest(found.value.encode(), self.cookie.encode())
+            return None
+        if found is None:
+            return None
+        holder, _, signature = found.value.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._signed("cookie", holder).encode()):
+            return None
+        if holder == _KEY:
+            return EVERYBODY
+        owner = self._keys.tokens.owner_by_hash(holder)
+        return None if owner is None else Reach(owner)
 
-    def is_key(self, given: str) -> bool:
-        return self.guarded and hmac.compare_digest(given.encode(), self._key)
+    def form_token(self, reach: Reach) -> str:
+        """What every form brings: another site cannot read it."""
+        owner = reach.owner
+        return self._signed("form", "" if owner is None else f"{owner.kind} {owner.name}")
 
-    def is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), self.token.encode())
+    def is_form_token(self, given: str, reach: Reach) -> bool:
+        return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.form_token(reach).encode())
 
-    def _signed(self, purpose: bytes) -> str:
-        return hmac.new(self._secret, purpose + self._key, hashlib.sha256).hexdigest()
+    def _signed(self, purpose: str, text: str) -> str:
+        key = (self._keys.key or "").encode()
+        message = f"{purpose} {text} ".encode("utf-8", "surrogatepass") + key
+        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()

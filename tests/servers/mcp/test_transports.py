@@ -4,25 +4,33 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.types import CallToolResult
 
+from memchat.app import utc_now
+from memchat.core.types import Owner
 from memchat.servers.access import AccessMiddleware
 from memchat.servers.http_server import HTTPServerThread, bind_socket, url_of
+from memchat.servers.keys import Keys
 from memchat.servers.mcp import MemoryTools, create_server, http_app
 from memchat.servers.mcp_stdio import INVALID_REQUEST, PARSE_ERROR
+from memchat.servers.tokens import Tokens
 from tests.cli.conftest import Shell, shell
-from tests.servers.mcp.conftest import refused, run
+from tests.servers.mcp.conftest import done, refused, run
 
 __all__ = ["shell"]
 
 
 @pytest.fixture
-def url(keeper: MemoryTools) -> Iterator[str]:
+def url(keeper: MemoryTools, home: Path) -> Iterator[str]:
     """Where the tools are served over HTTP."""
     with bind_socket("127.0.0.1", 0, guarded=False) as sock:
-        listener = HTTPServerThread(AccessMiddleware(http_app(keeper), None), sock, lifespan=True)
+        listener = HTTPServerThread(AccessMiddleware(http_app(keeper), Keys.of(None, home)), sock, lifespan=True)
         listener.start()
         yield f"{url_of(sock)}/mcp"
         listener.stop(10)
@@ -44,6 +52,33 @@ def test_clients_over_http_share_the_memories(url: str) -> None:
 
     run(add)
     assert all("User is vegetarian." in text for text in run(look))
+
+
+def test_over_http_a_token_says_whose_memories_are_meant(keeper: MemoryTools, url: str, home: Path) -> None:
+    """Not those of the command's user, of whom nothing can be found or changed."""
+    (known,) = [done(keeper, "add_memory", text="User is vegetarian.")]
+    headers = {"X-API-Key": Tokens(home).add(Owner.user("bob"), utc_now())[0]}
+    agents = {"X-API-Key": Tokens(home).add(Owner.agent("shop"), utc_now())[0]}
+
+    async def calls(headers: dict[str, str]) -> list[CallToolResult]:
+        http = create_mcp_http_client(headers=headers)
+        async with http, Client(streamable_http_client(url, http_client=http)) as client:
+            await client.call_tool("add_memory", {"text": "User plays chess."})
+            return [
+                await client.call_tool("list_memories", {}),
+                await client.call_tool("search_memories", {"query": "Am I vegetarian?"}),
+                await client.call_tool("update_memory", {"id": known["id"], "text": "User eats meat."}),
+                await client.call_tool("forget_memory", {"id": known["id"]}),
+            ]
+
+    listed, found, updated, forgotten = run(lambda: calls(headers))
+    assert listed.structured_content is not None
+    assert [one["text"] for one in listed.structured_content["memories"]] == ["User plays chess."]
+    assert "vegetarian" not in str(found.structured_content)
+    assert updated.is_error
+    assert forgotten.is_error
+    assert all(result.is_error for result in run(lambda: calls(agents)))
+    assert [one["text"] for one in done(keeper, "list_memories")["memories"]] == ["User is vegetarian."]
 
 
 def test_an_argument_that_is_not_known_is_refused(keeper: MemoryTools) -> None:
