@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from memchat.chat.conversation import Conversation
     from memchat.learning.forms import FormPolicy
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
+    from memchat.learning.sentence_kinds import SentenceKinds
     from memchat.learning.worker import LearningWorker
     from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.models import Models
@@ -385,7 +386,13 @@ class App:
         recall = self._recall(store, self.embedder_provider.patient_query_embedder)
         model = self.model(extraction_model)
         indexes = self.settings.any_excerpts
-        return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms)
+        return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms, self._sentence_kinds)
+
+    @cached_property
+    def _sentence_kinds(self) -> "SentenceKinds":
+        from memchat.learning.sentence_kinds import SentenceKinds
+
+        return SentenceKinds(self.embedder_provider.patient_query_embedder.embed)
 
     def _is_on_this_machine(self, model: str) -> bool:
         """Whether a server on this machine answers for `model`, which then mostly does one thing at a time."""

@@ -27,7 +27,7 @@ def compare_told(context: LearningContext, memory: Memory, today: date) -> Learn
             return LearningResult()
         exchange = Exchange(today, memory.text, "", (), known)
         found = extract(context.model, exchange)
-        source = reconcile.LearningSource(memory.owner, "", "", context.model.name, memory.agent)
+        source = reconcile.LearningSource(memory.owner, "", "", context.model.name, memory.agent, kinds=context.kinds)
         decisions = _about_others(memory, reconcile.decide(found, exchange, source))
         applied = context.store.apply(decisions, embed_added(context.embedder, decisions))
     except MemchatError as error:

@@ -6,36 +6,24 @@ from collections.abc import Sequence
 
 from memchat.core.types import Role
 from memchat.learning.extraction import Exchange, Fact
+from memchat.learning.numerals import in_common_calendar, spelled_counts, with_plain_numbers, years_named
 
 _LONG_NUMBER = re.compile(r"\d[\d.,-]*\d\d|\d{3,}")
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _TIME = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d")
 _DATE = re.compile(rf"{_YEAR}(?:-{_YEAR})?|{_YEAR}([-.]){_MONTH}(?:\1{_DAY})?|{_DAY}([-.]){_DAY}\2{_YEAR}")
-_COUNTS = {
-    word: number
-    for numbers, spelled in (
-        (range(1, 13), "one two three four five six seven eight nine ten eleven twelve"),
-        (range(1, 13), "ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf"),
-        (range(1, 13), "un dos tres cuatro cinco seis siete ocho nueve diez once doce"),
-        (range(2, 13), "deux trois quatre cinq six sept huit neuf dix onze douze"),
-        (range(2, 13), "due tre quattro cinque sei sette otto nove dieci undici dodici"),
-        (range(2, 13), "dois três quatro cinco seis sete oito nove dez onze doze"),
-        (range(1, 11), "一 二 三 四 五 六 七 八 九 十"),
-        (range(10, 100, 10), "decade twenty thirty forty fifty sixty seventy eighty ninety"),
-        (range(10, 100, 10), "jahrzehnt zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig"),
-        (range(10, 100, 10), "década veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa"),
-    )
-    for number, word in zip(numbers, spelled.split(), strict=True)
-}
-_COUNT = re.compile(rf"(?<!\d)\d{{1,3}}(?!\d)|\b(?:{'|'.join(_COUNTS)})(?=\b|s\b|er\b|jähr)|[一二三四五六七八九十]")
-"""Of lower-case text: ignoring case, 'İ' and 'ſ' would pass for letters that `_COUNTS` does not have."""
+_COUNT = re.compile(r"(?<!\d)\d{1,3}(?!\d)")
+_SIGN = re.compile("[一二三四五六七八九十]")
 _SHORT_YEAR = re.compile(r"(?:['’]|\d[./-])(\d\d)(?!\d)")
 _ROUND = re.compile(r"\d{1,3}0+")
 _MAGNITUDE = re.compile(
-    r"hundred|thousand|million|\d ?[km]\b|hundert|tausend|\bmio\b|\bcien|\bmil\b|\bmille\b|\bcents?\b|[百千万萬億]",
+    r"hundred|thousand|million|\d ?[km]\b|hundert|tausend|\bmio\b|\bcien|\bmil\b|\bmille\b|\bcents?\b"
+    r"|[百千万萬億만천백]|hon(?:derd|dra)|duizend|tus[ei]n|\btys|tysi[ąa]c|tisíc|hundra|tuhat|tuhan|sata[aä]?\b|ezer|\bbin\b|\byüz\b"
+    r"|ribu|juta|nghìn|ngàn|triệu|trăm|тысяч|тыс\b|\bсто\b|тисяч|миллион|мільйон|χιλι|εκατ|ألف|آلاف|مئ|مائ|مليون|אלף|אלפ|מאות|מיליון"
+    r"|सौ|हज़?ार|लाख|करोड़|হাজার|লাখ|พัน|หมื่น|แสน|ล้าน|ร้อย",
     re.IGNORECASE,
 )
-_BETWEEN_DIGITS = r"(?:[\s.,'’/-]|\) ?|-?\()?"
+_BETWEEN_DIGITS = r"(?:[\s.,'’/٬٫،，．-]|\) ?|-?\()?"
 
 
 class NumberCheck:
@@ -43,10 +31,11 @@ class NumberCheck:
 
     def __init__(self, exchange: Exchange) -> None:
         known = [f"{memory.text} ({memory.valid_from}, {memory.valid_to})" for memory in exchange.known]
-        self._said = with_plain_digits("\n".join((exchange.user, *(text for _, text in exchange.earlier), *known)))
+        self._said = with_plain_numbers("\n".join((exchange.user, *(text for _, text in exchange.earlier), *known)))
         own = (text for role, text in exchange.earlier if role is Role.USER)
-        dated = with_plain_digits("\n".join((exchange.user, *own, *known)))
+        dated = with_plain_numbers("\n".join((exchange.user, *own, *known)))
         self._years = {*map(int, re.findall(rf"(?<!\d){_YEAR}(?!\d)", dated)), *_derivable_years(exchange)}
+        self._years |= years_named(dated)
         self._in_words = _MAGNITUDE.search(self._said) is not None
 
     def supports(self, fact: Fact) -> bool:
@@ -55,7 +44,7 @@ class NumberCheck:
         The number of a case may come from the assistant ("that ticket"), a year may not. Times and dates may have been
         reckoned, but for a year to which nothing leads; round numbers written out.
         """
-        found = _LONG_NUMBER.findall(with_plain_digits(fact.text))
+        found = _LONG_NUMBER.findall(with_plain_numbers(fact.text))
         return all(self._has(number) or self._have(re.split(r"\D+", number)) for number in found)
 
     def _has(self, number: str) -> bool:
@@ -64,6 +53,8 @@ class NumberCheck:
             return True
         if _DATE.fullmatch(number):
             return self._years.issuperset(map(int, re.findall(_YEAR, number)))
+        if len(digits) == len(number) == 4 and not self._years.isdisjoint(in_common_calendar(int(digits))):
+            return True
         return re.search(rf"(?<!\d)(?<!\d[.,]){_BETWEEN_DIGITS.join(digits)}(?![.,]?\d)", self._said) is not None
 
     def _have(self, numbers: Sequence[str]) -> bool:
@@ -75,21 +66,22 @@ def _derivable_years(exchange: Exchange) -> set[int]:
 
     A count may be of years, an age, or of months; "'98", "12.5.24" and "the 90s" name a year or a decade.
     """
-    said, now = with_plain_digits(exchange.user), exchange.today.year
-    found = {_COUNTS.get(count) or int(count) for count in _COUNT.findall(said.lower())}
+    said, now = with_plain_numbers(exchange.user), exchange.today.year
+    found = {*map(int, _COUNT.findall(said)), *spelled_counts(said), *(_value_of(sign) for sign in _SIGN.findall(said))}
     found |= {tens + ones for tens in found if tens % 10 == 0 for ones in found if ones < 10}
-    years = {now - 1, now, now + 1}
+    years = {now - 1, now, now + 1, *years_named(said)}
     for count in found:
         years |= {now - count - 1, now - count, now + count, now - -(-count // 12), now + -(-count // 12)}
         years.update(range(1900 + count, 1910 + count) if count % 10 == 0 and 30 <= count < 100 else ())
+        years.update({1900 + count} if 30 <= count < 100 else ())
     return years | {century + int(year) for year in _SHORT_YEAR.findall(said) for century in (1900, 2000)}
 
 
+def _value_of(sign: str) -> int:
+    return int(unicodedata.numeric(sign))
+
+
 def has_number(text: str) -> bool:
-    """Whether `text` says a number, in digits or in words."""
-    return _COUNT.search(with_plain_digits(text).lower()) is not None or re.search(r"\d", text) is not None
-
-
-def with_plain_digits(text: str) -> str:
-    """`text` with the digits of every script written as 0 to 9."""
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    """Whether `text` says a number, in digits, signs or words."""
+    plain = with_plain_numbers(text)
+    return re.search(r"\d", plain) is not None or _SIGN.search(plain) is not None or any(spelled_counts(plain))

@@ -29,6 +29,7 @@ from memchat.learning import changes, compact, extraction, reconcile
 from memchat.learning.extraction import Exchange, Extraction
 from memchat.learning.extraction_parser import parse
 from memchat.learning.forms import FormPolicy
+from memchat.learning.sentence_kinds import SentenceKinds
 from memchat.recall.retriever import Retriever
 from memchat.text import embedding
 from memchat.text.own_words import own_words
@@ -71,7 +72,7 @@ class LearningContext:
     """What learning works with on one thread: the store's connection, the models, recall.
 
     `policy` gives what learning needs to know of an agent, by its name. With `indexes_messages` messages are made
-    findable as well. `forms` says in which form the model is asked.
+    findable as well. `forms` says in which form the model is asked, `kinds` what a sentence does in any language.
     """
 
     store: "Storage"
@@ -81,6 +82,7 @@ class LearningContext:
     policy: Callable[[str | None], AgentPolicy]
     indexes_messages: bool = False
     forms: FormPolicy = field(default_factory=FormPolicy)
+    kinds: SentenceKinds | None = None
 
     def close(self) -> None:
         self.store.close()
@@ -133,6 +135,7 @@ def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
         learns_agent=agent.learns,
         scope=work.terms.scope,
         expires_at=work.terms.expires_at,
+        kinds=context.kinds,
     )
     decisions = reconcile.decide(found, exchange, learning)
     applied = context.store.apply(decisions, embed_added(context.embedder, decisions), work)

@@ -22,6 +22,7 @@ from memchat.core.types import (
 )
 from memchat.learning.evidence import QuotedMessage
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
+from memchat.learning.sentence_kinds import SentenceKind, SentenceKinds
 from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, reads_as_wish, units
 from memchat.text.normalize import sentences
 
@@ -53,6 +54,8 @@ class LearningSource:
     scope: Scope | None = None
     """The scope of every fact, where that is not for the model to say."""
     expires_at: datetime | None = None
+    kinds: SentenceKinds | None = None
+    """Tells what a sentence does where no list of words knows its language."""
 
 
 class EvidenceGate:
@@ -88,7 +91,7 @@ def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource)
     known = dict(enumerate(exchange.known, 1))
     own = {number: memory for number, memory in known.items() if memory.owner == learning.owner}
     gate = EvidenceGate(exchange)
-    forgotten, over = _asked_to_forget(extraction, exchange, own, gate)
+    forgotten, over = _asked_to_forget(extraction, exchange, own, learning.kinds)
     decisions: list[Decision] = []
     for fact in extraction.facts:
         if (quote := gate.quote_of(fact)) is not None:
@@ -119,7 +122,7 @@ def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange,
         valid_to=fact.valid_to,
         expires_at=learning.expires_at,
         cues=fact.cues,
-        standing=fact.standing and reads_as_wish(fact, quote),
+        standing=fact.standing and reads_as_wish(fact, quote, learning.kinds),
         source=Source.SAID,
         evidence=Evidence(learning.message_id, learning.session_id, quote, learning.model),
     )
@@ -144,16 +147,29 @@ def _scope(fact: Fact, replaced: Sequence[Memory], learning: LearningSource) -> 
 
 
 def _asked_to_forget(
-    extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], gate: EvidenceGate
+    extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], kinds: SentenceKinds | None
 ) -> tuple[list[str], list[MemoryReference]]:
     """The ids of what the person asked to forget, and the mentions that only say that something is over.
 
     "Don't forget that I…" is neither.
     """
-    mentioned = [m for m in extraction.forget if m.number in known and gate.mentions(m)]
+    message = QuotedMessage(exchange.user)
+    quoted = [(m, message.find(m.quote)) for m in extraction.forget if m.number in known]
+    mentioned = [(mention, quote) for mention, quote in quoted if quote is not None]
     if _ASKS_TO_FORGET.search(_ASKS_NO_FORGETTING.sub("", exchange.user)):
-        return list(dict.fromkeys(known[mention.number].id for mention in mentioned)), []
-    return [], [] if _ASKS_NO_FORGETTING.search(exchange.user) else mentioned
+        return list(dict.fromkeys(known[mention.number].id for mention, _ in mentioned)), []
+    if _ASKS_NO_FORGETTING.search(exchange.user):
+        return [], []
+    meant = [(mention, _kind_of_mention(exchange.user, quote, kinds)) for mention, quote in mentioned]
+    asked = [known[mention.number].id for mention, kind in meant if kind is SentenceKind.FORGET]
+    return list(dict.fromkeys(asked)), [mention for mention, kind in meant if kind is SentenceKind.OVER]
+
+
+def _kind_of_mention(message: str, quote: str, kinds: SentenceKinds | None) -> SentenceKind:
+    """What the sentence that holds `quote` does, by its meaning, in languages whose words are not listed above."""
+    if kinds is None:
+        return SentenceKind.OVER
+    return kinds.of_a_mention(next((one for one in sentences(message) if quote in one), quote))
 
 
 def references_to_forget(exchange: Exchange) -> tuple[MemoryReference, ...]:

@@ -7,7 +7,9 @@ from functools import cache
 
 from memchat.core.types import Role
 from memchat.learning.extraction import SCHEMA, Exchange, Fact
-from memchat.learning.numbers import NumberCheck, has_number, with_plain_digits
+from memchat.learning.numbers import NumberCheck, has_number
+from memchat.learning.numerals import with_plain_numbers
+from memchat.learning.sentence_kinds import SentenceKinds
 from memchat.text.normalize import STOP_WORDS, is_unspaced, normalize, words
 
 ABOUT_THE_PERSON = re.compile(
@@ -132,9 +134,14 @@ class SupportCheck:
         )
 
 
-def reads_as_wish(fact: Fact, quote: str) -> bool:
-    """Whether a fact is put as a wish, so that it may stand among those about how to be answered."""
-    return fact.category not in _NEVER_A_WISH and _LASTING.search(f"{quote}\n{fact.text}") is not None
+def reads_as_wish(fact: Fact, quote: str, kinds: SentenceKinds | None = None) -> bool:
+    """Whether a fact is put as a wish, so that it may stand among those about how to be answered.
+
+    `kinds` tells it of a language whose words for "always" and "please" are not known here.
+    """
+    if fact.category in _NEVER_A_WISH:
+        return False
+    return _LASTING.search(f"{quote}\n{fact.text}") is not None or (kinds is not None and kinds.is_wish(quote))
 
 
 def mentions(text: str) -> Callable[[str], bool]:
@@ -221,7 +228,9 @@ def _names(text: str) -> set[str]:
 
 
 def _capitalized(text: str) -> list[str]:
-    return [word for word in re.findall(r"(?<!\w)[^\W\d_]\w*", ABOUT_THE_PERSON.sub("user", text)) if word[0].isupper()]
+    """The words of `text` with a capital, but for one that begins it before "of the user": "Имя пользователя"."""
+    plain = re.sub(r"^\W*\w+(?= (?:\w{1,3} )?user\b)", "", ABOUT_THE_PERSON.sub("user", text))
+    return [word for word in re.findall(r"(?<!\w)[^\W\d_]\w*", plain) if word[0].isupper()]
 
 
 @cache
@@ -231,5 +240,5 @@ def _form_words() -> frozenset[str]:
 
 def _folded(text: str) -> str:
     """`text` in lower case without accents, so that a name may be spelled either way."""
-    apart = unicodedata.normalize("NFKD", with_plain_digits(text).casefold())
+    apart = unicodedata.normalize("NFKD", with_plain_numbers(text).casefold())
     return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))

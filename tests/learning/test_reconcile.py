@@ -216,7 +216,8 @@ NUMBERS = [
     ("ユーザーの注文番号は4821。", "注文番号は４８２１です", True),
     ("User's room is 4821.", "غرفتي ٤٨٢١", True),
     ("User moved in 2017.", "I MOVED NINE YEARS AGO", True),
-    ("User moved in 2017.", "I MOVED NİNE YEARS AGO, FİVE, ſechs", False),
+    ("User moved in 2017.", "I MOVED NİNE YEARS AGO, FİVE, ſechs", True),
+    ("User moved in 2009.", "I MOVED NİNE YEARS AGO, FİVE, ſechs", False),
 ]
 
 

@@ -1,0 +1,93 @@
+"""What a sentence does, in any language, by the examples it is nearest to in meaning: no list holds every language."""
+
+import threading
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memchat.text.embedding import load_numpy
+from memchat.text.normalize import words
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+NEAREST = 2
+"""A kind is as near as so many of its nearest examples are on average."""
+FORGET_MARGIN = 0.01
+"""By how much in cosine a sentence must be nearer to requests to forget than to all else."""
+WISH_MARGIN = 0.01
+"""By how much in cosine a sentence must be nearer to wishes than to facts: "I never eat meat" is put like a wish."""
+
+
+class SentenceKind(StrEnum):
+    """A heading of `sentence_kinds.txt`."""
+
+    FORGET = "forget"
+    """Asks to delete what is known."""
+    OVER = "over"
+    """Says that something is no longer so."""
+    KEEP = "keep"
+    """Asks to keep something in mind."""
+    WISH = "wish"
+    """Says how to be answered or addressed."""
+    FACT = "fact"
+    """Tells something about the person."""
+
+
+class SentenceKinds:
+    """Tells sentences apart by `embed`, which makes unit vectors of requests. Safe to share between threads."""
+
+    def __init__(self, embed: "Callable[[Sequence[str]], Vectors]") -> None:
+        self._embed = embed
+        self._rows: dict[SentenceKind, Vectors] = {}
+        self._embedding = threading.Lock()
+
+    def of_a_mention(self, sentence: str) -> SentenceKind:
+        """Whether `sentence` asks to forget, says that something is over, or reminds. In doubt it asks no forgetting:
+        what is deleted is lost.
+        """
+        kinds = (SentenceKind.FORGET, SentenceKind.OVER, SentenceKind.KEEP)
+        forget, over, keep = self._nearness(sentence, *kinds)
+        nearest = max(zip((forget - FORGET_MARGIN, over, keep), kinds, strict=True))[1]
+        return SentenceKind.KEEP if nearest is SentenceKind.FORGET and _is_negated(sentence) else nearest
+
+    def is_wish(self, sentence: str) -> bool:
+        """Whether `sentence` says how the person wants to be answered or addressed."""
+        wish, fact = self._nearness(sentence, SentenceKind.WISH, SentenceKind.FACT)
+        return wish > fact + WISH_MARGIN
+
+    def _nearness(self, sentence: str, *kinds: SentenceKind) -> list[float]:
+        load_numpy()
+        import numpy as np
+
+        asked = self._embed([sentence])[0]
+        return [float(np.sort(self._examples(kind) @ asked)[-NEAREST:].mean()) for kind in kinds]
+
+    def _examples(self, kind: SentenceKind) -> "Vectors":
+        with self._embedding:
+            if kind not in self._rows:
+                self._rows[kind] = self._embed(_sections()[kind])
+            return self._rows[kind]
+
+
+def _is_negated(sentence: str) -> bool:
+    sections = _sections()
+    (within,) = sections["negation within words"]
+    (negations,) = sections["negation"]
+    return not set(negations.split(", ")).isdisjoint(words(sentence)) or any(
+        part in sentence for part in within.split(", ")
+    )
+
+
+@cache
+def _sections() -> dict[str, list[str]]:
+    """The lines of each section of `sentence_kinds.txt`."""
+    found: dict[str, list[str]] = {}
+    for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            lines = found[line.strip("[]")] = []
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return found
