@@ -41,8 +41,10 @@ class Database:
             self._once_held = path.exists() and _index_beside(path)
             if self._once_held and not path.stat().st_size:
                 raise _emptied(path)
-            self._connection = _connect_reading(path) if self.read_only else _connect(path)
+            self._connection = _connect(_address_to_read(path), uri=True) if self.read_only else _connect(str(path))
             try:
+                if not self.read_only:
+                    _prepare_writing(self._connection, path)
                 self._migrate()
             except BaseException:
                 self._connection.close()
@@ -246,33 +248,32 @@ def _writable(path: Path) -> bool:
     return not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
-def _connect_reading(path: Path) -> sqlite3.Connection:
-    """A connection to a database on a read-only disk, or of somebody else: a backup, a mount of an image.
+def _address_to_read(path: Path) -> str:
+    """Return the address of a database on a read-only disk, or of another user: a backup, a mounted image.
 
-    Without a write-ahead log beside it nobody writes it, and SQLite needs no files of its own there.
+    Without a write-ahead log beside it no process writes to it, and SQLite needs no files of its own there.
     """
     log_file = path.with_name(f"{path.name}-wal")
-    still = not log_file.exists() or not log_file.stat().st_size
-    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if still else ''}"
+    unchanging = not log_file.exists() or not log_file.stat().st_size
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if unchanging else ''}"
+
+
+def _connect(address: str, *, uri: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        address, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True
+        address, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=uri
     )
     connection.row_factory = sqlite3.Row
     connection.create_function("holds", 2, metadata_contains, deterministic=True)
+    connection.create_function("satisfies", -1, satisfies, deterministic=True)
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
+def _prepare_writing(connection: sqlite3.Connection, path: Path) -> None:
     _make_private(connection, path)
-    connection.create_function("holds", 2, metadata_contains, deterministic=True)
-    connection.create_function("satisfies", -1, satisfies, deterministic=True)
     connection.create_function("terms_of_memory", 4, stored_terms, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
-    return connection
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

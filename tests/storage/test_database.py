@@ -266,6 +266,17 @@ def test_a_damaged_file_is_said_to_be_damaged(home: Path, damage: Callable[[Path
     assert raised.value.hint
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the list of open files")
+def test_a_file_that_cannot_be_opened_is_closed_again(home: Path) -> None:
+    """While the error is still held, no connection to the file is left."""
+    path = home / "memchat.db"
+    path.parent.mkdir(exist_ok=True)
+    text_file(path)
+    with pytest.raises(StoreError):
+        Database(path)
+    assert not [link for link in Path("/proc/self/fd").iterdir() if link.exists() and link.samefile(path)]
+
+
 def test_a_folder_in_the_place_of_the_file_is_said_so(home: Path) -> None:
     """Nothing of SQLite's or the system's comes through."""
     (home / "memchat.db").mkdir(parents=True)
@@ -291,6 +302,7 @@ def open_to_all() -> Generator[Path]:
 
 READ_ONLY = """
 import os, sys
+from datetime import UTC, datetime
 from pathlib import Path
 from memchat.errors import StoreError
 from memchat.storage.database import Database
@@ -316,13 +328,20 @@ def test_a_read_only_folder_without_a_database_is_said_to_be_one(open_to_all: Pa
 
 READING = """
 import os, sys
+from datetime import UTC, datetime
 from pathlib import Path
+from memchat.core.conditions import parse_condition
+from memchat.core.protocols import MemoryFilter
+from memchat.core.types import Owner
 from memchat.errors import StoreError
 from memchat.storage.database import Database
+from memchat.storage.memory_reader import MemoryReader
 if os.getuid() == 0:
     os.setuid(65534)
 with Database(Path(sys.argv[1])) as database:
     print(database.read_only, database.value("SELECT count(*) FROM memories"))
+    view = MemoryFilter((Owner.user("alice"),), condition=parse_condition({"category": {"ne": "place"}}))
+    print(len(MemoryReader(database, lambda: datetime.now(UTC), "").memories(view)))
     try:
         database.execute("DELETE FROM memories")
     except StoreError as error:
@@ -335,14 +354,15 @@ def test_a_database_that_may_not_be_written_is_read(open_to_all: Path, writable:
     """On a read-only disk, or of another user; writing is what is refused."""
     path = open_to_all / "home" / "memchat.db"
     path.parent.mkdir()
-    opened(path).close()
+    with opened(path) as store:
+        add(store, "User likes tea.")
     path.chmod(0o444)
     path.parent.chmod(0o555)
     if writable:
         (open_to_all / writable).chmod(0o777)
     done = subprocess.run([sys.executable, "-c", READING, str(path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("True 0\n")
+    assert done.stdout.startswith("True 1\n1\n")
     assert "cannot be written" in done.stdout
 
 

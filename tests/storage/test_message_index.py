@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -229,7 +230,7 @@ def test_a_half_finished_batch_leaves_the_rest_in_the_backlog(store: Store, tmp_
     with pytest.raises(KeyboardInterrupt):
         store.message_index.index_next(USER, Killed(), 2)
     assert counts(store) == (3, 0, 0)
-    with sqlite3.connect(tmp_path / "memchat.db") as direct:
+    with closing(sqlite3.connect(tmp_path / "memchat.db")) as direct:
         assert direct.execute("SELECT count(*) FROM message_backlog").fetchone() == (3,)
 
 
