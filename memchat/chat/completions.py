@@ -154,9 +154,9 @@ class CompletionTurn:
         query = Query(asked.text[:LONGEST_LEARNED], previous=asked.previous)
         standing = prompt.instructions_within_budget(recall.standing(parts.session), parts.count_tokens)
         wishes = {memory.id for memory in standing}
-        hits = [hit.memory for hit in recall.recall_for_turn(query, parts.session) if hit.memory.id not in wishes]
+        hits = [hit.memory for hit in recall.recall_for_turn(query, parts.session).hits if hit.memory.id not in wishes]
         self._recalled = [*wishes, *(memory.id for memory in hits)]
-        excerpts = recall.excerpts_for_turn(query, parts.session, [*standing, *hits])
+        excerpts = recall.excerpts_for_turn(query, parts.session, [*standing, *hits]).excerpts
         block = prompt.memory_part(parts.clock().astimezone().date(), hits, standing, excerpts)
         return _with_block(messages, block) if block else messages
 

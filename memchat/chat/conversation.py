@@ -61,6 +61,15 @@ class UsedMemory:
     score: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How much more was meant for a prompt than its limits allow: memories that matched, wishes, excerpts."""
+
+    memories: int = 0
+    wishes: int = 0
+    excerpts: int = 0
+
+
 class Conversation:
     """One session with one model. While it is `private`, it is recorded and nothing of it is ever learned.
 
@@ -156,7 +165,9 @@ class Conversation:
         if self._recall is not None:
             start = (sent.oldest or turn.asked.id) if sent.truncated or self.summary else None
             facts = [used.memory for used in turn.used]
-            turn.excerpts = self._recall.excerpts_for_turn(query, self.session, facts, start)
+            quoted = self._recall.excerpts_for_turn(query, self.session, facts, start)
+            turn.excerpts = quoted.excerpts
+            turn.left_out = replace(turn.left_out, excerpts=quoted.left_out)
         if turn.excerpts:
             sent = self._window.fill(self._system(turn), again, text)
         turn.request = ModelRequest(sent.messages, temperature=self._style.temperature)
@@ -173,11 +184,12 @@ class Conversation:
     def _recall_facts(self, turn: "Turn", query: Query) -> None:
         if self._recall is None:
             return
-        hits = self._recall.recall_for_turn(query, self.session)
+        recalled = self._recall.recall_for_turn(query, self.session)
         standing = self._recall.standing(self.session)
         turn.wishes = tuple(prompt.instructions_within_budget(standing, self.model.count_tokens))
         shown = {wish.id for wish in turn.wishes}
-        turn.hits = tuple(hit for hit in hits if hit.memory.id not in shown)
+        turn.hits = tuple(hit for hit in recalled.hits if hit.memory.id not in shown)
+        turn.left_out = LeftOut(len(set(recalled.left_out) - shown), len(standing) - len(turn.wishes))
 
     def _system(self, turn: "Turn") -> str:
         # The rules see by the block that memory is on.
@@ -201,6 +213,7 @@ class Turn:
         self.hits: tuple[Hit, ...] = ()
         self.wishes: tuple[Memory, ...] = ()
         self.excerpts: tuple[Excerpt, ...] = ()
+        self.left_out = LeftOut()
         self.notice: str | None = None
         self.request = ModelRequest(())
         self.reply = ""

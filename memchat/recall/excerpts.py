@@ -77,6 +77,14 @@ class Excerpt:
     stale: Staleness | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The excerpts for a prompt, best first, and how many matched as well and did not fit its limits."""
+
+    excerpts: tuple[Excerpt, ...] = ()
+    left_out: int = 0
+
+
 def excerpt_json(excerpt: Excerpt) -> dict[str, object]:
     """An excerpt as programs see it. `outdated` is None, or what holds instead and the day it ended, where known."""
     stale = excerpt.stale
@@ -138,12 +146,16 @@ class ExcerptFinder:
 
     def search(self, query: ExcerptQuery) -> tuple[Excerpt, ...]:
         """The excerpts that bear on the request, best first, within its budget; none is a normal answer."""
+        return self.quote(query).excerpts
+
+    def quote(self, query: ExcerptQuery) -> Quoted:
+        """What `search` finds, and how much more there was."""
         if query.tokens <= LINE_TOKENS or not query.text.strip() or is_small_talk(query.text):
-            return ()
+            return Quoted()
         load_numpy()
         read = self._read(query)
         if not read.asked.total:
-            return ()
+            return Quoted()
         candidates = self._candidates(query.view, read)
         read = replace(read, near=self._near(candidates, read))
         scored = self._scored(candidates, read)
@@ -213,24 +225,24 @@ class ExcerptFinder:
             for candidate, three in zip(candidates, texts, strict=True)
         ]
 
-    def _quoted(self, scored: Sequence[_Scored], read: _Request, query: ExcerptQuery) -> tuple[Excerpt, ...]:
+    def _quoted(self, scored: Sequence[_Scored], read: _Request, query: ExcerptQuery) -> Quoted:
         """The first of `scored` that say something of their own, cut, within the budget."""
         stale = StaleIndex(self._store.stale_memories(query.view.owner))
         known = [stems(words(memory.text)) for memory in query.facts]
         kept: list[Excerpt] = []
         said: set[tuple[str, ...]] = set()
-        left = query.tokens
+        left, left_out = query.tokens, 0
         for one in scored:
-            if len(kept) == query.most:
-                break
             excerpt = _excerpt(one, read, stale)
             if excerpt is None or _says_nothing_new(excerpt.text, known, said):
                 continue
             cost = self._cost(excerpt)
-            if cost <= left:
+            if cost <= left and len(kept) < query.most:
                 kept.append(excerpt)
                 left -= cost
-        return tuple(kept)
+            else:
+                left_out += 1
+        return Quoted(tuple(kept), left_out)
 
     def _cost(self, excerpt: Excerpt) -> int:
         now = excerpt.stale.now if excerpt.stale and excerpt.stale.now else ""

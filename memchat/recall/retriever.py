@@ -15,7 +15,7 @@ from memchat.text.normalize import content_words, speaker, words
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
-    from memchat.recall.excerpts import Excerpt, ExcerptFinder
+    from memchat.recall.excerpts import ExcerptFinder, Quoted
 
 CANDIDATES = 60
 """How many memories each half of recall may put forward. On LoCoMo, and for memories with cues, 40 find what 80 find,
@@ -59,6 +59,14 @@ class Hit:
     memory: Memory
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the next answer may use, best first, and the ids of what matched as well and did not fit the limits."""
+
+    hits: tuple[Hit, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,38 +158,46 @@ class Retriever:
         They are found by words alone when the embedder fails.
         """
         top_k = query.top_k or self._limits.top_k
-        return self._cut(self._ranked(query, OVERSAMPLING * top_k, words_do=True), top_k)
+        hits, _ = self._ranked(query, OVERSAMPLING * top_k, words_do=True)
+        return self._cut(hits, top_k)
 
     def search_all(self, query: Query) -> list[Hit]:
         """What `search` has to choose from, best first: as many as one look at the candidates gives."""
         top_k = query.top_k or self._limits.top_k
-        return self._ranked(query, max(CANDIDATES, OVERSAMPLING * top_k), words_do=True)
+        return self._ranked(query, max(CANDIDATES, OVERSAMPLING * top_k), words_do=True)[0]
 
-    def recall_for_turn(self, query: Query, session: Session) -> tuple[Hit, ...]:
+    def recall_for_turn(self, query: Query, session: Session) -> Recalled:
         """What the next answer in `session` may use."""
-        return tuple(self.search(replace(query, view=filter_of(session))))
+        query = replace(query, view=filter_of(session))
+        top_k = query.top_k or self._limits.top_k
+        hits, matched = self._ranked(query, OVERSAMPLING * top_k, words_do=True)
+        kept = self._cut(hits, top_k)
+        used = {hit.memory.id for hit in kept}
+        return Recalled(tuple(kept), tuple(id_ for id_ in matched if id_ not in used))
 
     def excerpts_for_turn(
         self, query: Query, session: Session, facts: Sequence[Memory], window_start: str | None = None
-    ) -> "tuple[Excerpt, ...]":
+    ) -> "Quoted":
         """What was said in earlier conversations and bears on `query`, within the tokens that `facts` leave.
 
         Of `session` itself only what was said before the message `window_start` is quoted.
         """
+        from memchat.recall.excerpts import ExcerptQuery, Quoted, messages_of
+
         if self.excerpts is None:
-            return ()
-        from memchat.recall.excerpts import ExcerptQuery, messages_of
+            return Quoted()
 
         taken = sum(self._vocabulary.tokens(memory.text) + NOTE_TOKENS for memory in facts)
         text, view = whole_request(query), messages_of(session, window_start)
-        return self.excerpts.search(ExcerptQuery(text, view, self._limits.tokens - taken, facts))
+        return self.excerpts.quote(ExcerptQuery(text, view, self._limits.tokens - taken, facts))
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against.
 
         Raises ModelError when the embedder fails: by words alone too much would be missed.
         """
-        return [hit.memory for hit in self._ranked(Query(text, filter_of(session), floor=False), top_k)]
+        hits, _ = self._ranked(Query(text, filter_of(session), floor=False), top_k)
+        return [hit.memory for hit in hits]
 
     def standing(self, session: Session) -> list[Memory]:
         """The person's wishes about how to be answered, newest first."""
@@ -189,27 +205,32 @@ class Retriever:
 
     # Steps.
 
-    def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> list[Hit]:
-        """The best `limit` memories above the floor, where there is one, none saying what a better one says."""
+    def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> tuple[list[Hit], list[str]]:
+        """The best `limit` memories above the floor, where there is one, none saying what a better one says.
+
+        Beside them the ids of all candidates of which that is true.
+        """
         load_numpy()
         from memchat.recall.scoring import floor
 
         request = whole_request(query)
         if not request.strip():
-            return []
+            return [], []
         found = self._candidates(query.view, request, max(CANDIDATES, limit), words_do=words_do)
         if not found:
-            return []
+            return [], []
         candidates, read = found
         scored = self._scored(candidates, read, query.view)
         if query.floor:
             least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
             scored = [item for item in scored if item.score >= least]
         scored.sort(key=lambda item: (-item.score, item.candidate.id))
-        best = _deduplicate(scored, limit)
+        distinct = _deduplicate(scored)
+        best = distinct[:limit]
         memories = self._store.by_ids([item.candidate.id for item in best])
         known = [(memories.get(item.candidate.id), item) for item in best]
-        return [Hit(memory, item.score, item.parts) for memory, item in known if memory]
+        hits = [Hit(memory, item.score, item.parts) for memory, item in known if memory]
+        return hits, [item.candidate.id for item in distinct]
 
     def _candidates(
         self, view: MemoryFilter, request: str, limit: int, *, words_do: bool
@@ -330,11 +351,9 @@ def _subjects(candidate: Candidate) -> frozenset[str]:
     return frozenset({said_by}) if said_by else names_in(candidate.text)
 
 
-def _deduplicate(scored: Sequence[_Scored], limit: int) -> list[_Scored]:
-    """The first `limit` that do not say in the same words, one after the other, what a better one says."""
+def _deduplicate(scored: Sequence[_Scored]) -> list[_Scored]:
+    """Those that do not say in the same words, one after the other, what a better one says."""
     kept: dict[tuple[str, ...], _Scored] = {}
     for item in scored:
-        if len(kept) == limit:
-            break
         kept.setdefault(tuple(words(item.candidate.text)) or (item.candidate.id,), item)
     return list(kept.values())

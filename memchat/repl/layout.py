@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TextIO
 
 from memchat.text.sanitize import strip_control_chars
@@ -100,6 +101,16 @@ def styled(text: str, style: str, stream: TextIO, environ: Mapping[str, str] = o
 def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
     """`text` dimmed, for what is not part of the conversation."""
     return styled(text, "dim", stream, environ)
+
+
+def age(then: datetime, now: datetime) -> str:
+    """How long ago `then` was, by the days of the local calendar: today, yesterday, 3 days ago, 2 months ago."""
+    days = (now.astimezone().date() - then.astimezone().date()).days
+    if days < 2:
+        return "yesterday" if days == 1 else "today"
+    units = ((730, 365, "year"), (60, 30, "month"), (14, 7, "week"), (2, 1, "day"))
+    length, unit = next((length, unit) for least, length, unit in units if days >= least)
+    return f"{days // length} {unit}s ago"
 
 
 def duration(seconds: float) -> str:

@@ -102,7 +102,7 @@ class History:
         """What a prompt gets."""
         hits = self.hits(text, 5)
         session = self.app.store.conversations.new_session(USER, None)
-        return hits, self.recall.excerpts_for_turn(Query(text), session, [hit.memory for hit in hits])
+        return hits, self.recall.excerpts_for_turn(Query(text), session, [hit.memory for hit in hits]).excerpts
 
 
 @contextmanager

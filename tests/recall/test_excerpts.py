@@ -43,7 +43,7 @@ class Talk:
     def excerpts(self, text: str, *facts: Memory, session: Session | None = None) -> tuple[Excerpt, ...]:
         """What a new conversation is given for `text`."""
         recall = self.app.recall_over(self.app.store)
-        return recall.excerpts_for_turn(Query(text), session or self.session(), facts)
+        return recall.excerpts_for_turn(Query(text), session or self.session(), facts).excerpts
 
     def know(self, text: str, message: Message | None = None, quote: str = "", *replaces: Memory) -> Memory:
         evidence = Evidence(message.id, message.session_id, quote, "") if message else None
@@ -180,8 +180,8 @@ def test_the_present_conversation_is_quoted_only_before_its_window(talk: Talk) -
     assert session is not None
     recall = talk.app.recall_over(talk.app.store)
     query = Query("What is my locker code word?")
-    assert not recall.excerpts_for_turn(query, session, ())
-    assert [one.message_id for one in recall.excerpts_for_turn(query, session, (), last.id)][:1] == [first.id]
+    assert not recall.excerpts_for_turn(query, session, ()).excerpts
+    assert [one.message_id for one in recall.excerpts_for_turn(query, session, (), last.id).excerpts][:1] == [first.id]
 
 
 def test_facts_come_first_and_excerpts_take_what_is_left_of_the_tokens(talk: Talk) -> None:

@@ -177,8 +177,8 @@ def test_nobody_recalls_what_is_anothers(home: Home) -> None:
     home.keep("User lives in Berlin.", owner=Owner.user("bo"))
     home.keep("Berlin orders ship from Potsdam.", owner=Owner.agent("bot"))
     assert found(home, "Where in Berlin?") == []
-    assert home.recall.recall_for_turn(Query("Where in Berlin?"), home.session()) == ()
-    (hit,) = home.recall.recall_for_turn(Query("Where do Berlin orders ship from?"), home.session(agent="bot"))
+    assert home.recall.recall_for_turn(Query("Where in Berlin?"), home.session()).hits == ()
+    (hit,) = home.recall.recall_for_turn(Query("Where do Berlin orders ship from?"), home.session(agent="bot")).hits
     assert hit.memory.scope is Scope.AGENT
 
 
@@ -192,9 +192,9 @@ def test_session_memories_are_recalled_in_their_session_alone(home: Home) -> Non
     """And count a little more there."""
     here, elsewhere = home.say("Hi"), home.say("Hi")
     home.keep("User's login fails with error 503.", scope=Scope.SESSION, session_id=here.id)
-    (hit,) = home.recall.recall_for_turn(Query("Why does my login fail?"), here)
+    (hit,) = home.recall.recall_for_turn(Query("Why does my login fail?"), here).hits
     assert hit.parts["here"] > 0
-    assert home.recall.recall_for_turn(Query("Why does my login fail?"), elsewhere) == ()
+    assert home.recall.recall_for_turn(Query("Why does my login fail?"), elsewhere).hits == ()
 
 
 def test_a_view_filters_by_metadata_category_and_agent(home: Home) -> None:
@@ -280,7 +280,7 @@ def test_what_says_the_same_is_recalled_once(home: Home) -> None:
     """The user's and the agent's copy, and the same words kept in two conversations."""
     home.keep("User likes green tea.")
     home.keep("user likes green tea!", owner=Owner.agent("bot"))
-    hits: tuple[Hit, ...] = home.recall.recall_for_turn(Query("Which tea do I like?"), home.session(agent="bot"))
+    hits: tuple[Hit, ...] = home.recall.recall_for_turn(Query("Which tea do I like?"), home.session(agent="bot")).hits
     assert len(hits) == 1
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -270,7 +271,7 @@ def test_an_agents_memory_is_not_erased_from_a_chat(tmp_path: Path) -> None:
         assert "Refunds take 14 days. (of shop, shared by all its users)" in why
         assert "/forget" not in why
         with pytest.raises(UsageError, match="shared by all its users"):
-            do(context, f"/forget {why.split()[2]}")
+            do(context, f"/forget {why.split()[3]}")
         assert do(context, "/forget refunds").question is None
         assert [hit.memory.text for hit in app.recall.search(chat.query("refunds"))] == ["Refunds take 14 days."]
 
@@ -302,8 +303,33 @@ def test_why_names_the_memories_of_the_last_answer(context: CommandContext) -> N
     assert "I am allergic to peanuts" in do(context, "/why").text
 
 
+def test_why_says_how_old_and_what_did_not_fit(tmp_path: Path) -> None:
+    """Ages count from now; what matched beyond the limits is counted, excerpts and wishes, too."""
+    now = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+    chosen = replace(settings(tmp_path), top_k=1)
+    with ScriptedApp(chosen, clock=lambda: now[0]) as app, app.chat(ChatOptions("al")) as chat:
+        context, al = CommandContext(chat, app), Owner.user("al")
+        do(context, "# I am allergic to peanuts")
+        now[0] += timedelta(days=20)
+        do(context, "# My allergy to peanuts is severe")
+        app.memory_service.add("Answer " + "politely " * 120, al, Draft("Answer", al, standing=True))
+        earlier = app.store.conversations.new_session("al", None)
+        for number in range(7):
+            app.store.conversations.record(earlier, Role.USER, f"My peanut allergy began in spring, part {number}.")
+        while app.store.message_index.index_next("al", app.embedder):
+            pass
+        now[0] += timedelta(days=1)
+        with chat.conversation.turn("What about my allergy to peanuts?") as turn:
+            list(turn)
+        why = do(context, "/why").text
+    assert re.search(r"1  \d\.\d\d  (yesterday|3 weeks ago)  \w{8}  (My allergy|I am allergic)", why)
+    assert re.search(r"\d\.\d\d  yesterday  you  My peanut allergy", why)
+    assert "1 more memory and 2 more excerpts matched and did not fit; MEMCHAT_TOP_K and" in why
+    assert "1 wish for every answer did not fit" in why
+
+
 def test_why_names_what_was_quoted_from_earlier_conversations(context: CommandContext) -> None:
-    """With its day and who said it, and whether memories were used or not."""
+    """With its age and who said it, and whether memories were used or not."""
     store = context.app.store
     earlier = store.conversations.new_session("al", None)
     store.conversations.record(earlier, Role.USER, "Which walk is nice near Eastbourne?")
@@ -341,9 +367,9 @@ def test_why_names_the_wishes_that_are_always_there(context: CommandContext) -> 
     context.app.memory_service.add("Answer in German", al, Draft("Answer in German", al, standing=True))
     with context.chat.conversation.turn("What is the capital of France?") as turn:
         list(turn)
-    assert re.search(r"always +\S+ +Answer in German", do(context, "/why").text)
+    assert re.search(r"always +today +\S+ +Answer in German", do(context, "/why").text)
     context.chat.conversation.last_turn = None
-    assert re.search(r"always +\S+ +Answer in German", do(context, "/why").text)
+    assert re.search(r"always +today +\S+ +Answer in German", do(context, "/why").text)
 
 
 def test_private_is_switched_and_shown(context: CommandContext) -> None:

@@ -1,7 +1,7 @@
 """Quiet lines about what goes on behind the prompt."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -10,7 +10,7 @@ from memchat.core.types import Applied, Event, Memory, Owner, Scope
 from memchat.errors import ModelError
 from memchat.learning.pipeline import LearningResult
 from memchat.llm.retry import RetryNotice
-from memchat.repl.layout import one_line, quiet
+from memchat.repl.layout import age, one_line, quiet
 from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, retry_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -119,3 +119,22 @@ def test_quiet_lines_are_dimmed_only_where_that_is_wanted() -> None:
 def test_one_line_is_one_line() -> None:
     """White space of any kind becomes a blank."""
     assert one_line(" a\n\n b\tc\u2028d ") == "a b c d"
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "today"),
+        (1, "yesterday"),
+        (2, "2 days ago"),
+        (13, "13 days ago"),
+        (14, "2 weeks ago"),
+        (59, "8 weeks ago"),
+        (60, "2 months ago"),
+        (729, "24 months ago"),
+        (730, "2 years ago"),
+    ],
+)
+def test_an_age_is_told_in_the_largest_unit_that_says_enough(days: int, said: str) -> None:
+    """By the days of the calendar."""
+    assert age(NOW - timedelta(days=days), NOW) == said

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Owner, Scope
 from memchat.errors import NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.commands.rows import excerpt_lines, memories_named, numbered_memories
-from memchat.repl.layout import one_line
+from memchat.repl.layout import age, one_line
 from memchat.repl.notifications import remember_lines
 from memchat.storage.short_ids import short_ids
+
+if TYPE_CHECKING:
+    from memchat.chat.conversation import LeftOut
 
 _FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
 _MOST_LISTED = 50
@@ -100,18 +104,37 @@ def _flagged(argument: str) -> tuple[set[str], str]:
 @command(
     Group.MEMORY,
     "why",
-    "show what of memory the last answer was given, with match scores",
+    "show what of memory the last answer was given: score, age, and what did not fit",
     words=0,
 )
 def _why(context: CommandContext, argument: str) -> CommandResult:
-    used, said = context.last_used(), context.last_excerpts()
+    used, now = context.last_used(), context.app.clock()
+    marks = [
+        (f"{score:.2f}" if score is not None else "always" if memory.standing else "–", age(memory.created_at, now))
+        for memory, score in used
+    ]
+    lines = [numbered_memories(context, [memory for memory, _ in used], marks)] if used else []
+    if any(memory.scope is not Scope.AGENT for memory, _ in used):
+        lines.append("/forget N deletes one of yours.")
+    lines += excerpt_lines(context.last_excerpts(), now)
     if not used:
-        return CommandResult("\n".join(["The last answer used no memories.", *excerpt_lines(said)]))
-    marks = [f"{s:.2f}" if s is not None else "always" if memory.standing else "–" for memory, s in used]
-    text = numbered_memories(context, [memory for memory, _ in used], marks)
-    erasable = any(memory.scope is not Scope.AGENT for memory, _ in used)
-    text += "\n/forget N deletes one of yours." if erasable else ""
-    return CommandResult("\n".join([text, *excerpt_lines(said)]))
+        lines.insert(0, "The last answer used no memories.")
+    return CommandResult("\n".join([*lines, *_left_out_lines(context.left_out())]))
+
+
+def _left_out_lines(left_out: "LeftOut") -> list[str]:
+    """What matched and did not fit, and where the limits are set."""
+    counts = ((left_out.memories, "memory", "memories"), (left_out.excerpts, "excerpt", "excerpts"))
+    parts = [f"{count} more {one if count == 1 else many}" for count, one, many in counts if count]
+    lines = (
+        [f"{' and '.join(parts)} matched and did not fit; MEMCHAT_TOP_K and MEMCHAT_MEMORY_TOKENS set the limits."]
+        if parts
+        else []
+    )
+    if left_out.wishes:
+        wishes = "1 wish" if left_out.wishes == 1 else f"{left_out.wishes} wishes"
+        lines.append(f"{wishes} for every answer did not fit; /forget the ones that no longer matter.")
+    return lines
 
 
 @command(

@@ -12,7 +12,7 @@ from memchat.text.attachments import Attachment
 
 if TYPE_CHECKING:
     from memchat.app import App, Chat
-    from memchat.chat.conversation import Turn
+    from memchat.chat.conversation import LeftOut, Turn
     from memchat.chat.sessions import ChatOptions
     from memchat.recall.excerpts import Excerpt
 
@@ -107,6 +107,13 @@ class CommandContext:
         """What was quoted to the last answer of this chat from earlier conversations."""
         turn = self.chat.conversation.last_turn
         return turn.excerpts if turn is not None and turn.reply else ()
+
+    def left_out(self) -> "LeftOut":
+        """What matched and did not fit into the last prompt of this chat."""
+        from memchat.chat.conversation import LeftOut
+
+        turn = self.chat.conversation.last_turn
+        return turn.left_out if turn is not None and turn.reply else LeftOut()
 
     def waiting(self) -> int:
         """How many exchanges of the user wait to be learned from, those that failed included."""

@@ -2,38 +2,39 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.recall.excerpt_block import caveat
 from memchat.recall.excerpts import Excerpt
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.layout import columns, one_line
+from memchat.repl.layout import age, columns, one_line
 from memchat.storage.short_ids import MEANS_ID, is_generated, short_ids
 
 _NUMBERS = re.compile(r"\d{1,3}(?:-\d{1,3})?(?:[,\s]+\d{1,3}(?:-\d{1,3})?)*")
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
 
 
-def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks: Sequence[str] = ()) -> str:
-    """A row for each memory: its number, `marks`, its short id, its words. The numbers hold until the next list."""
+def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks: Sequence[Sequence[str]] = ()) -> str:
+    """A row for each memory: its number, its `marks`, its short id, its words. The numbers hold until the next list."""
     context.memory_rows = tuple(memory.id for memory in memories)
     short = short_ids(context.memory_rows)
     table = [
-        (f"{number:>2}", *marks[number - 1 : number], short[memory.id], one_line(memory.text) + mark(memory))
+        (f"{number:>2}", *(marks[number - 1] if marks else ()), short[memory.id], one_line(memory.text) + mark(memory))
         for number, memory in enumerate(memories, 1)
     ]
     return columns(table)
 
 
-def excerpt_lines(excerpts: Sequence[Excerpt]) -> list[str]:
-    """What was quoted from earlier conversations: score, day, who said it, the words, and whether they still hold."""
+def excerpt_lines(excerpts: Sequence[Excerpt], now: datetime) -> list[str]:
+    """What was quoted from earlier conversations: score, age, who said it, the words, and whether they still hold."""
     if not excerpts:
         return []
     rows = [
         (
             f"{excerpt.score:.2f}",
-            str(excerpt.said_at.astimezone().date()),
+            age(excerpt.said_at, now),
             "assistant" if excerpt.role is Role.ASSISTANT else "you",
             one_line(excerpt.text) + (f" ({one_line(note)})" if (note := caveat(excerpt)) else ""),
         )
