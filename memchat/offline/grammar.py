@@ -2,6 +2,8 @@
 
 import re
 
+from memchat.text.dates import PAST_VERBS
+
 ADVERBS = (
     "also|always|usually|normally|generally|often|never|ever|only|mostly|mainly|sometimes|currently|recently|really|"
     "absolutely|totally|still|already|finally|actually|now|just|even|both|severely|strongly|rarely|hardly|honestly|"
@@ -12,11 +14,6 @@ _EMPTY = re.compile(
 )
 """Adverbs that add nothing to a fact, behind its subject or its auxiliary."""
 
-PAST_VERBS = frozenset(
-    """was were had did got went came met quit sold bought took left began sent wrote moved made became broke gave lost
-    found said saw ran flew drove grew kept knew paid put set spent started taught thought told won built chose cut hurt
-    spoke stood swam wore woke rode fell felt held led learnt tore rang met became""".split()
-) - {"put", "cut", "set", "hurt"}
 _AUXILIARIES = {
     "am": "is", "are": "is", "have": "has", "do": "does", "were": "was",
     "can": "can", "cannot": "cannot", "will": "will", "would": "would", "must": "must", "should": "should",

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from memchat.offline.dates import in_words
 from memchat.offline.grammar import second_person
 from memchat.offline.instructions import to_forget
 from memchat.offline.patterns import about, category_of, pattern
@@ -12,6 +11,7 @@ from memchat.offline.statements import read as read_statements
 from memchat.offline.statements import stems
 from memchat.recall.default_cues import default_cues
 from memchat.recall.memory_block import OPEN, BlockLine, parse
+from memchat.text.dates import in_words
 from memchat.text.normalize import sentences
 
 WHAT_THIS_IS = "This is memchat's built-in offline mode: no language model, only your memories."

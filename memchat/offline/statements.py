@@ -7,10 +7,10 @@ from datetime import date
 
 from memchat.core.types import MAX_TEXT
 from memchat.offline.clauses import Clause, clauses, literal_sentences
-from memchat.offline.dates import Dated, resolve_dates
 from memchat.offline.grammar import third_person
 from memchat.offline.instructions import parse_instruction, to_third
 from memchat.offline.patterns import category_of, elided, pattern, rephrased, word_list
+from memchat.text.dates import Dated, resolve_dates
 from memchat.text.normalize import content_words
 
 MAX_SENTENCE_CHARACTERS = 240

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 
-from memchat.offline.grammar import PAST_VERBS
-
 MONTHS = "january february march april may june july august september october november december".split()
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
@@ -18,11 +16,21 @@ _SEASONS = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9, "fall": 9}
 _BEGINNINGS = ("since", "from", "starting", "as of")
 _AHEAD = ("to", "by", "until", "till", "before", "for", "from")
 
+PAST_VERBS = frozenset(
+    """was were had did got went came met quit sold bought took left began sent wrote moved made became broke gave lost
+    found said saw ran flew drove grew kept knew paid put set spent started taught thought told won built chose cut hurt
+    spoke stood swam wore woke rode fell felt held led learnt tore rang met became""".split()
+) - {"put", "cut", "set", "hurt"}
+
 _PASS_FOR_OTHERS = frozenset("İıſ")
 """To a pattern that ignores case they are an i and an s; the tables here do not have them."""
 
 _PAST = re.compile(rf"(?i)\b(?:{'|'.join(sorted(PAST_VERBS))}|(?<!getting )\w+ed)\b")
 _FUTURE = re.compile(r"(?i)\b(?:is|am|are|will|booked|planned|scheduled|signed up|registered|invited)\b|'(?:m|s|re)\b")
+
+
+_WEEKLY = re.compile(r"(?i)\bday(?: off)? (?:is|was) $")
+"""'Bin day is Thursday' is so every week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,9 @@ def _part_of(day: date, part: str | None) -> _Words:
     return (f"on the {part.lower()} of {in_words(day)}", day) if part else _on(day)
 
 
-def _weekday(seen: _DateMatch) -> _Words:
+def _weekday(seen: _DateMatch) -> _Words | None:
+    if _WEEKLY.search(seen.match.string[: seen.match.start()]):
+        return None
     which = (seen.match["which"] or "").lower()
     ahead = (WEEKDAYS.index(seen.match["weekday"].lower()) - seen.today.weekday()) % 7
     if which in ("last", "past") or (not which and seen.past):

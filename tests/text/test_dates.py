@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from memchat.offline.dates import resolve_dates
+from memchat.text.dates import resolve_dates
 
 WEDNESDAY = date(2026, 3, 18)
 
