@@ -32,6 +32,8 @@ from typing import Any
 from memchat.core.types import CATEGORIES, Scope
 
 KIT = Path(__file__).with_name("conversations")
+HELD_OUT = Path(__file__).with_name("held_out")
+"""Conversations written before any model was asked about them, to see what a change is worth elsewhere."""
 LANGUAGES = ("en", "de", "es", "ja")
 TAGS = frozenset(
     """junk facts echo invention duplicate contradiction correction negation hypothetical other_people question date
