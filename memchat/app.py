@@ -386,7 +386,8 @@ class App:
         recall = self._recall(store, self.embedder_provider.patient_query_embedder)
         model = self.model(extraction_model)
         indexes = self.settings.any_excerpts
-        return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms, self._sentence_kinds)
+        rules, kinds = self.model(OFFLINE), self._sentence_kinds
+        return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms, kinds, rules)
 
     @cached_property
     def _sentence_kinds(self) -> "SentenceKinds":

@@ -1,14 +1,19 @@
-"""What a new fact does to the known ones, by rules: meaning, shared numbers and words of change."""
+"""What a new fact does to the known ones, by rules: meaning, shared numbers, and words of change and of ending."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 from memchat.core.protocols import Embedder
 from memchat.core.types import Memory, Scope
+from memchat.learning.change_words import CASE_NUMBER, CHANGES, ENDS, OTHER_PERSON, SINGLE
+from memchat.learning.clauses import telling_clauses
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
 from memchat.learning.support import denies, mentions, units
 from memchat.recall.default_cues import default_cues
+from memchat.text.dates import resolve_dates
+from memchat.text.normalize import sentences
 
 CATEGORY_SENTENCES = {
     "identity": "User's name, age, birthday, nationality and the languages they speak",
@@ -25,69 +30,177 @@ CATEGORY_SENTENCES = {
 }
 _UNRELATED = ("User once saw a comet.", "User's neighbour paints fences.", "User's umbrella is blue.")
 """How near two sentences about a person are that have nothing to do with each other, in the embedder's own measure."""
-NEAR = 0.2
+NEAR = 0.24
 """The share of the way from unrelated to the same from which on two facts are about the same thing, if they share a
 word."""
-NEAR_OF_OTHER_WORDS = 0.3
+NEAR_OF_OTHER_WORDS = 0.36
 """The same where they share none."""
 
-_CHANGES = re.compile(
-    r"\b(?:now|just|anymore|any more|no longer|moved|mov(?:ed|ing)|switch\w*|chang\w*|start\w*|stopp\w*|quit"
-    r"|instead|again|sold"
-    r"|arrived|came|delivered|fixed|solved|resolved|closed|cancell?ed|left|got|became|turned|actually"
-    r"|meanwhile|finally|from now on"
-    r"|not .* but|used to|jetzt|nun|inzwischen|umgezogen|gewechselt|nicht mehr|statt\w*|angekommen|endlich"
-    r"|doch|ahora|ya no"
-    r"|mud[eéo]\w*|cambi\w*|llegó|desormais|maintenant|déménagé|plus|changé|arrivé|adesso|ora|più|agora|mudei"
-    r"|não mais)\b"
-    r"|もう|今は|引っ越し|変わ|変え|やめ|届い|现在|搬|换|不再|到了",
-    re.IGNORECASE,
+_SLIP = re.compile(
+    r"(?:no|nope|sorry|oops|wait|actually|correction|my mistake|i meant|nein|doch|perdón|no,|pardon|non)\b(?![^.!?]*\?)"
+    r"(?=.{1,80}$)",
+    re.IGNORECASE | re.DOTALL,
 )
-_SINGLE = tuple(
-    re.compile(rf"\b(?:{forms})\b", re.IGNORECASE)
-    for forms in (
-        r"lives?|living|moved (?:to|into)|mov(?:es|ing) to|home is|wohn\w*|lebt|umgezogen|gezogen|zieht|vive|mudó"
-        r"|habite"
-        r"|déménagé|abita|mora",
-        r"works? (?:as|at|for|in)|job|employer|started (?:at|as)|is an? \w+ at|arbeitet|trabaja|travaille|lavora"
-        r"|trabalha",
-        r"name is|named|is called|goes by|heißt|se llama|s['’]appelle|si chiama",
-        r"budget",
-        r"rent|miete|alquiler|loyer|affitto|aluguel",
-        r"favou?rite \w+",
-    )
-)
-"""What a person mostly has one of: a new one takes the place of the old."""
-_AMOUNTS = _SINGLE[3:5]
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NAME = re.compile(r"(?<=\w )[A-ZÀ-Þ][\w-]+")
+_ALWAYS_SAID = frozenset("work job live home time day week month year now today".split())
+"""Words that say too little about what is over."""
 _WISHING = frozenset("always never please answer answers reply replies keep make give use write btw".split())
-_LONG_NUMBER = re.compile(r"\d{3,}")
+_HANGS_ON_PLACE = (
+    "User's landlord, neighbours, rent and balcony",
+    "User's way to work, the commute by train or bicycle",
+    "the gym, shop, café, doctor or school near User's home",
+)
+_HANGS_ON_WORK = (
+    "User's boss, manager and colleagues at work",
+    "User's way to work, the commute by train or bicycle",
+    "User's desk, office and parking at work",
+)
+HANGS_ON = 0.4
+"""From which nearness on a memory is taken to hang on the home or the job that has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Nearness:
+    """Cosines of facts and known memories, on a scale where the unrelated are at 0 and the same at 1."""
+
+    embedder: Embedder
+    known: Sequence[str]
+
+    def of(self, texts: Sequence[str], others: Sequence[str]) -> list[list[float]]:
+        """For each text how near it is to each of `others`."""
+        if not others:
+            return [[] for _ in texts]
+        rows = self.embedder.embed([*texts, *others, *_UNRELATED])
+        near = rows[: len(texts)] @ rows[len(texts) :].T
+        base = near[:, len(others) :].mean(axis=1, keepdims=True)
+        scaled: list[list[float]] = ((near[:, : len(others)] - base) / (1 - base).clip(1e-6)).tolist()
+        return scaled
 
 
 def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> Extraction:
-    """`found` with categories and cues, what its facts replace or confirm, and what the person asks to forget."""
-    texts = [fact.text for fact in found.facts]
-    if not texts:
-        return found
-    known = [memory.text for memory in exchange.known]
-    rows = embedder.embed([*texts, *known, *_UNRELATED, *CATEGORY_SENTENCES.values()])
-    near = rows[: len(texts)] @ rows.T
-    count = len(texts) + len(known)
-    facts, confirmed = [], []
-    for at, fact in enumerate(found.facts):
-        base = float(near[at, count : count + len(_UNRELATED)].mean())
-        nearness = [(float(cosine) - base) / max(1.0 - base, 1e-6) for cosine in near[at, len(texts) : count]]
-        same = next((n for n, memory in enumerate(exchange.known, 1) if _is_said_again(memory, fact)), None)
-        if same is not None:
+    """`found` with dates, categories and cues, and what becomes of the known memories: by rules and by meaning."""
+    known = exchange.known
+    nearness = _Nearness(embedder, [memory.text for memory in known])
+    found = replace(found, facts=(*found.facts, *_corrections(found, exchange)))
+    facts: list[Fact] = []
+    confirmed = list(found.confirmed)
+    near = nearness.of([fact.text for fact in found.facts], nearness.known) if found.facts else []
+    settled = {n for fact in found.facts for n in fact.replaces} | {one.number for one in (*found.ended, *found.forget)}
+    for fact, to_known in zip(found.facts, near, strict=True):
+        same = next((n for n, memory in enumerate(known, 1) if _is_said_again(memory, fact)), None)
+        if same is not None and not fact.replaces:
             confirmed.append(MemoryReference(same, fact.quote))
             continue
-        names = list(CATEGORY_SENTENCES)
-        category = names[int(near[at, count + len(_UNRELATED) :].argmax())]
-        category = "preference" if fact.standing else category
-        if category not in exchange.categories:
-            category = "other"
-        replaces = _replaced(fact, exchange.known, nearness)
-        facts.append(replace(fact, category=category, cues=default_cues(category, fact.text), replaces=replaces))
-    return replace(found, facts=tuple(facts), confirmed=tuple(confirmed))
+        replaces = fact.replaces or tuple(n for n in _replaced(fact, known, to_known) if n not in settled)
+        settled.update(replaces)
+        facts.append(replace(fact, replaces=replaces))
+    facts = _categorized(facts, exchange, nearness)
+    ended = [*found.ended, *_ended(exchange, facts, settled)]
+    facts = _ending(facts, ended)
+    ended = [one for one in ended if not any(one.number in fact.replaces for fact in facts)]
+    outdated = _outdated(facts, exchange, nearness, settled | {one.number for one in (*ended, *confirmed)})
+    return replace(
+        found,
+        facts=tuple(facts),
+        confirmed=tuple(confirmed),
+        ended=tuple(ended),
+        outdated=tuple(dict.fromkeys((*found.outdated, *outdated))),
+    )
+
+
+def _corrections(found: Extraction, exchange: Exchange) -> list[Fact]:
+    """The last thing known with a number like the one that the person puts right ("no wait, it's from 2016")."""
+    slip = _SLIP.match(exchange.user)
+    numbers = _NUMBER.findall(exchange.user)
+    if slip is None or len(set(numbers)) != 1 or found.facts or found.ended:
+        return []
+    like = [
+        (memory, number)
+        for number, memory in enumerate(exchange.known, 1)
+        if memory.scope is not Scope.AGENT and _differs_in(numbers[0], _NUMBER.findall(memory.text))
+    ]
+    if not like:
+        return []
+    memory, number = max(like, key=lambda one: one[0].created_at)
+    text = _NUMBER.sub(numbers[0], memory.text)
+    quote = next(part for part in sentences(exchange.user) if numbers[0] in part)
+    return [Fact(text, quote, memory.category, valid_from=memory.valid_from, replaces=(number,), mistaken=True)]
+
+
+def _differs_in(number: str, known: Sequence[str]) -> bool:
+    return len(known) == 1 and len(known[0]) == len(number) and known[0] != number
+
+
+def _categorized(facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness) -> list[Fact]:
+    """`facts` with the category whose description is nearest, and the cues of that, where they have none."""
+    open_ones = [fact.text for fact in facts if fact.category == "other" and not fact.standing]
+    near = iter(nearness.of(open_ones, list(CATEGORY_SENTENCES.values())) if open_ones else [])
+    names = list(CATEGORY_SENTENCES)
+    done = []
+    for fact in facts:
+        category = fact.category
+        if fact.standing:
+            category = "preference"
+        elif category == "other":
+            row = next(near)
+            category = names[row.index(max(row))]
+        category = category if category in exchange.categories else "other"
+        done.append(replace(fact, category=category, cues=default_cues(category, fact.text)))
+    return done
+
+
+def _ended(exchange: Exchange, facts: Sequence[Fact], settled: Collection[int]) -> list[MemoryReference]:
+    """The known memories that a sentence says are over: those that share most of its words."""
+    found = []
+    for clause in telling_clauses(exchange.user):
+        if not ENDS.search(clause) or any(fact.replaces and fact.quote == clause for fact in facts):
+            continue
+        says = mentions(clause)
+        shared = {
+            number: sum(map(says, units(memory.text) - _ALWAYS_SAID))
+            for number, memory in enumerate(exchange.known, 1)
+            if number not in settled and memory.scope is not Scope.AGENT and not ENDS.search(memory.text)
+        }
+        most = max(shared.values(), default=0)
+        if most:
+            found.append(MemoryReference(max(shared, key=shared.__getitem__), clause, _day_of(clause, exchange.today)))
+    return found
+
+
+def _day_of(clause: str, today: date) -> date | None:
+    day = resolve_dates(clause, today).day
+    return day if day is not None and day <= today else None
+
+
+def _ending(facts: Sequence[Fact], ended: Sequence[MemoryReference]) -> list[Fact]:
+    """`facts` where one that tells of an ending takes the place of what is over."""
+    by_quote = {one.quote: one.number for one in ended}
+    return [
+        replace(fact, replaces=(by_quote[fact.quote],))
+        if not fact.replaces and fact.quote in by_quote and ENDS.search(fact.text)
+        else fact
+        for fact in facts
+    ]
+
+
+def _outdated(
+    facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness, settled: Collection[int]
+) -> Sequence[int]:
+    """The known memories that hang on what has changed: by a name they share with it, or by meaning."""
+    gone = [(exchange.known[n - 1], fact) for fact in facts if not fact.mistaken for n in fact.replaces]
+    left = {n: memory for n, memory in enumerate(exchange.known, 1) if n not in settled}
+    if not gone or not left:
+        return []
+    found = []
+    for former, fact in gone:
+        names = {name for name in _NAME.findall(former.text) if name.lower() not in fact.text.lower()}
+        found += [n for n, memory in left.items() if names & set(_NAME.findall(memory.text))]
+        for form, prototypes in ((SINGLE[0], _HANGS_ON_PLACE), (SINGLE[1], _HANGS_ON_WORK)):
+            if form.search(former.text) and form.search(fact.text):
+                near = nearness.of([memory.text for memory in left.values()], prototypes)
+                found += [n for n, row in zip(left, near, strict=True) if max(row) >= HANGS_ON]
+    return list(dict.fromkeys(found))
 
 
 def _is_said_again(memory: Memory, fact: Fact) -> bool:
@@ -96,7 +209,7 @@ def _is_said_again(memory: Memory, fact: Fact) -> bool:
         return True
     if (
         not (memory.standing and fact.standing)
-        or _CHANGES.search(fact.quote)
+        or CHANGES.search(fact.quote)
         or denies(memory.text) != denies(fact.text)
     ):
         return False
@@ -121,13 +234,26 @@ def _replaced(fact: Fact, known: Sequence[Memory], nearness: Sequence[float]) ->
 
 
 def _takes_the_place(fact: Fact, memory: Memory, near: float) -> bool:
-    old, new = set(_LONG_NUMBER.findall(memory.text)), set(_LONG_NUMBER.findall(fact.text))
-    if fact.standing != memory.standing:
+    if fact.standing != memory.standing or _person(fact.text) != _person(memory.text):
         return False
-    if old and new and not any(form.search(memory.text) and form.search(fact.text) for form in _AMOUNTS):
+    old, new = _case_numbers(memory.text), _case_numbers(fact.text)
+    if old and new:
         return bool(old & new) and near >= NEAR
-    if not fact.standing and any(form.search(memory.text) and form.search(fact.text) for form in _SINGLE):
+    if not fact.standing and any(form.search(memory.text) and form.search(fact.text) for form in SINGLE):
         return True
-    changes = _CHANGES.search(f"{fact.quote} {fact.text}") is not None
-    shared = any(map(mentions(memory.text), units(fact.text)))
+    said = units(fact.text)
+    shared = any(map(mentions(memory.text), said))
+    if denies(fact.text) != denies(memory.text) and said and all(map(mentions(memory.text), said)):
+        return True
+    changes = CHANGES.search(f"{fact.quote} {fact.text}") is not None or ENDS.search(fact.quote) is not None
     return changes and near >= (NEAR if shared or fact.standing else NEAR_OF_OTHER_WORDS)
+
+
+def _person(text: str) -> str:
+    """Whom of the person's people a sentence is about; nothing for themselves."""
+    found = OTHER_PERSON.match(text)
+    return found["who"].lower() if found else ""
+
+
+def _case_numbers(text: str) -> set[str]:
+    return {number for pair in CASE_NUMBER.findall(text) for number in pair if number}

@@ -11,11 +11,30 @@ from memchat.text.normalize import STOP_WORDS, sentences, words
 
 _CLAUSE = re.compile(r"[,;:—–()]\s+|\s+-\s+|[、，；：]|\s+(?:but|also|aber|und|pero|y|mais|et|e)\s+")
 _QUESTION = re.compile(r"[?？؟]\s*[\"'”»)]*\s*$")
+_AUXILIARY = r"(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|am)"
+_ASKS = re.compile(
+    r"^\W*(?:(?:ok(?:ay)?|so|hey|hi|and|but|btw|wait|quick question|just curious|also|then|now)\W+)*(?:"
+    r"(?:what|how|which|who|where|why|whose)(?:['’]?s\b|['’]re\b"
+    rf"|\s+(?!(?:i|we|my|our)\b)(?:[\w'’-]+\s+){{0,3}}?{_AUXILIARY}\b"
+    r"|\s+(?:about|to|many|much|long|far|old|come)\b)"
+    rf"|when\s+{_AUXILIARY}\b"
+    r"|(?:is|are|do|does|did|can|could|should|would|will|am|was|were)\s+"
+    r"(?:i|you|u|we|it|there|they|he|she|this|that|these|those|the|my|your|any\w*|some\w*|people)\b"
+    r"|(?:have|has) (?:you|it|he|she|they|any\w*)\b|any (?:idea|tip|advice|suggestion|recommendation|thought)s?\b"
+    r"|(?:wie|was|wer|wo|wann|warum|welche[rsn]?|wieso)\s+(?!ich\b|wir\b|mein)\w+"
+    r"|(?:kann|kannst|könntest|soll|sollte|ist|gibt|hast|weißt) (?:ich|du|man|es|das|der|die)\b"
+    r"|¿|(?:qué|cómo|cuándo|dónde|cuál(?:es)?|quién|cuánt[oa]s?|por qué)\b"
+    r"|(?:comment|pourquoi|combien|est-ce|qu['’]est-ce|quel(?:le)?s?)\b|(?:come|perché|quanto|quale)\s+(?!io\b)\w+"
+    r"|(?:como|por que|quanto|qual)\s+(?!eu\b)\w+)",
+    re.IGNORECASE,
+)
+"""A question that begins as one and lacks its mark, as people type them."""
+_ENDS_AS_QUESTION = re.compile(r"(?:です|ます|ません|でしょう)か。?$|かな。?$|[吗呢]。?$|까\.?$")
 _SUPPOSED = re.compile(
     r"\b(?:what if|if (?:i|we|you)\b(?! (?:don|do not|am|have|remember))|suppose|imagine|hypothetically"
     r"|let['’]?s say|pretend"
-    r"|just kidding|kidding|joking|jk|would i|should i|i (?:might|may|could|would)\b(?! (?:like|love|rather"
-    r"|prefer))|maybe|perhaps"
+    r"|just kidding|kidding(?! aside)|joking(?! aside)|jk|would i|should i"
+    r"|i (?:might|may|could|would)\b(?! (?:like|love|rather|prefer))|maybe|perhaps"
     r"|i wonder|wondering|thinking (?:of|about)|wenn ich|angenommen|vielleicht|würde ich|si (?:yo|me|tuviera"
     r"|fuera)|quizás|tal vez"
     r"|si j['’]|peut-être|forse|se io|talvez)\b|もし|かもしれ|如果|也许|만약",
@@ -34,10 +53,47 @@ _PASSING = re.compile(
     r"|glad|done|back|busy|grateful|morning|the best|trying)|trying (?:that|it|this))\b",
     re.IGNORECASE,
 )
+_MOMENTARY = re.compile(
+    r"\b(?:"
+    r"(?:got ?ta|got to|ha(?:ve|s) to|needs? to|better|about to|going to|gonna) "
+    r"(?:run|go|leave|dash|hurry|sleep|eat|shower|head (?:out|off))(?= now\b| to bed\b|\W*$|[,;.!])"
+    r"|heading (?:out|off|home|to bed)|off now"
+    r"|hungover|starving|freezing|thirsty|wide awake|in a (?:bad|good|great|foul) mood|can['’]?t sleep|half asleep"
+    r"|speechless|heartbroken"
+    r"|(?:had|ate|eaten|drank|finished|cooked|made|grabbed|watched)(?: an?| some| my| the| their)? "
+    r"(?:soup|lunch|dinner|breakfast|supper|brunch|snack|coffee|tea|beer|wine|pizza|sandwich|meal|shower|nap|film)"
+    r"|just (?:ate|woke|finished (?:the|my) |watched|saw|sat)|just got (?:up|home|back)(?! into)"
+    r"|(?:am|i['’]?m|is|are|we['’]?re|was) (?:\w+ly )?(?:sitting|waiting"
+    r"(?! for (?:my |an? |the )?(?:order|parcel|refund|result|visa|reply))|standing|lying|eating"
+    r"|drinking|queue?ing|driving home|walking home|cooking|baking|staring"
+    r"|watching|stuck)"
+    r"|(?:un)?plugged (?:it|the|in)|restarted|rebooted|refreshed|clicked|uploaded|pasted|pressed|blink(?:ing|s)"
+    r")\b"
+    r"|^(?:ok\W+)?(?:sitting|waiting|standing|lying|eating|drinking|watching|queueing|unplugged)\b"
+    r"|\b(?:phone|battery|laptop|tablet)\b.{0,12} (?:at|on|is) \d{1,2} ?(?:%|percent|per cent)"
+    r"|\b(?:hates?|loves?|likes?|enjoys?|(?:sick|tired) of) (?:this|these|that|those|it)(?: \w+)?\W*$"
+    r"|(?:\bam|['’]m|\bim|\bis|\bfeels?|\bwas) (?!.*\b(?:as of|since|from)\b)[^.\d]*\btoday\b",
+    re.IGNORECASE,
+)
+"""What holds for the moment: meals, errands, a battery, a step tried, "I hate this weather"."""
 _WISH_BY_ITSELF = re.compile(
     r"\b(?:call me|address me|duz\w+ mich|siez\w+ mich|nenn\w* mich|tut[eé]ame|ll[aá]mame|tutoie"
     r"|appelle[- ]moi|chiamami)\b"
-    r"|タメ口|敬語|と呼んで|叫我",
+    r"|タメ口|敬語|と呼んで|叫我"
+    r"|\b(?:don['’]?t|do not|never|stop|avoid|quit|without|no need to) (?:[\w'’]+ ){0,4}?(?:your |the )?"
+    r"(?:answers?|replies|responses)\b"
+    r"|\b(?:stop|quit|don['’]?t|do not|avoid|no more) (?:(?:us|writ|giv|mak)(?:e|ing) )?(?:me )?"
+    r"(?:numbering|emojis?|bullet(?: ?point)?s?|bulleted|markdown|tables|headings|jargon|small talk|lists)\b"
+    r"|^\W*(?:and |but )?(?:please )?no (?:emojis?|bullet points?|markdown|tables|headings|jargon|lists)\b"
+    r"|\bi(?:['’]d)? (?:rather |really |much |always )?(?:prefer|like|want|love|hate|need|can['’]?t stand) "
+    r"(?!if |no |the |some |any )(?:[\w'’-]+ ){1,4}?(?:answers|replies|responses|explanations)\b"
+    r"|\b(?:keep|make) (?:all |the )?(?:your )?(?:answers|replies|responses|explanations)\b"
+    r"|\bmy pronouns are\b|\brefer to me\b",
+    re.IGNORECASE,
+)
+_THIS_ONCE = re.compile(
+    r"\b(?:this (?:one|once|time|answer|message|question|chat)|just (?:now|once|here)|for (?:now|this)|here)\b"
+    r"|\bdiesmal\b|\besta vez\b|\bcette fois\b",
     re.IGNORECASE,
 )
 _FOR_GOOD = re.compile(
@@ -50,7 +106,7 @@ _FOR_GOOD = re.compile(
 )
 _OF_ANSWERS = re.compile(
     r"\b(?:answer|repl[yi]|respon|writ|us(?:e|ing)\b|giv|speak|talk|say|tell|explain|format|emoji|unit|metric"
-    r"|short|brief|detail"
+    r"|short|brief|detail|number|bullet|paragraph|list|sentence|tone|markdown"
     r"|antwort|schreib|sprich|benutz|verwend|contest|escrib|usa\b|usar|habla|répon|écri|utilis|parle|rispond"
     r"|scriv)\w*"
     r"|回答|答え|話し|使っ|用.{1,6}(?:说|写)",
@@ -87,13 +143,20 @@ _TASK = re.compile(
 )
 
 
+_REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|which|how)\b[^.,;!]*$")
+"""As in "my knees are bad so no jumping please"."""
+
+
 def is_question(sentence: str) -> bool:
-    """Whether it ends in a question mark."""
-    return _QUESTION.search(sentence) is not None
+    """Whether it ends in a question mark, or is put as a question without one."""
+    asks = _QUESTION.search(sentence) or _ASKS.match(sentence) or _ENDS_AS_QUESTION.search(sentence.strip())
+    return asks is not None
 
 
 def is_wish(clause: str) -> bool:
     """Whether it asks, in the person's own words, to be answered in some way from now on."""
+    if _THIS_ONCE.search(clause) and not _FOR_GOOD.search(clause):
+        return False
     if _WISH_BY_ITSELF.search(clause):
         return True
     lasting = _FOR_GOOD.search(clause)
@@ -103,8 +166,9 @@ def is_wish(clause: str) -> bool:
 
 
 def telling_clauses(message: str) -> Iterator[str]:
-    """The parts of a message that may tell something lasting: sentences, and what precedes a question."""
-    return (clause for clause in _declared(message) if not _is_beside_the_point(clause))
+    """The parts of a message that may tell something lasting: sentences, and what precedes a question or a request."""
+    clauses = (clause if is_wish(clause) else _REQUEST_BEHIND.sub("", clause) for clause in _declared(message))
+    return (clause for clause in clauses if not _is_beside_the_point(clause))
 
 
 def _declared(message: str) -> Iterator[str]:
@@ -131,7 +195,7 @@ def _is_beside_the_point(clause: str) -> bool:
 
 def is_passing(text: str) -> bool:
     """Whether `text` tells of a mood, thanks, or what somebody is at right now."""
-    return _PASSING.search(text) is not None
+    return _PASSING.search(text) is not None or _MOMENTARY.search(text) is not None
 
 
 def is_foreign(text: str) -> bool:
@@ -159,4 +223,4 @@ def _is_for_the_assistant(clause: str) -> bool:
 def _holds_only_passing(clause: str) -> bool:
     """Whether nothing is left of `clause` but a mood or a circumstance."""
     parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
-    return bool(parts) and all(_PASSING.search(part) for part in parts)
+    return bool(parts) and all(map(is_passing, parts))

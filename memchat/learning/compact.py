@@ -5,7 +5,7 @@ asked for. A few sentences it writes well, in a tenth of the time.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from memchat.core.protocols import ModelRequest, PromptMessage
@@ -20,16 +20,16 @@ from memchat.learning.clauses import (
     telling_clauses,
 )
 from memchat.learning.extraction import Exchange, Extraction, Fact
-from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, reads_as_wish, units
+from memchat.learning.support import ABOUT_THE_PERSON, DENIAL, SupportCheck, denies, mentions, reads_as_wish, units
 from memchat.recall.default_cues import default_cues
-from memchat.text.normalize import normalize, sentences
+from memchat.text.normalize import normalize, sentences, words
 
 MAX_ANSWER_TOKENS = 200
 SHORT_MESSAGE = 240
 """A message up to so many characters is shown as it is."""
-LONGEST_PIECE = 320
+LONGEST_PIECE = 200
 MAX_PIECES = 4
-SHARE = 0.75
+SHARE = 0.65
 """How much of a small model's sentence must be the person's own words: it was asked for these."""
 
 INSTRUCTIONS = Path(__file__).with_name("compact_prompt.txt").read_text(encoding="utf-8").strip()
@@ -70,6 +70,38 @@ _EPISODE = re.compile(
     re.IGNORECASE,
 )
 """What merely happened. A long story is full of it, and a small model notes all of it."""
+_CASE = re.compile(
+    r"#\d|\b(?:order|ticket|case|invoice|claim|parcel|tracking|reference|account|booking)\b.*\d{3}|\b[A-Z]{1,3}-\d{3,}",
+    re.IGNORECASE,
+)
+_REPORTED = re.compile(
+    r"^(?:the )?user (?:remembers|says|said|mentions|mentioned|states|stated|knows|notes|noted) that (?=(?:the )?user)",
+    re.IGNORECASE,
+)
+_DECIDES = re.compile(r"(?:the )?user (?:wants|needs|plans|would like|is going|prefers|will)\b", re.IGNORECASE)
+"""What a small model makes of a word like "spreadsheet then"."""
+_DOING = re.compile(r"[A-Z][a-z]{2,}ing (?!is\b|was\b|are\b)")
+_POINTS_AWAY = re.compile(r"^\W*(?:\S+ ){1,3}(?:one|it|them|this|that|there|so|too)\W*$", re.IGNORECASE)
+"""A sentence like "Kiran wants one", which says nothing by itself."""
+_THING = re.compile(r"(?:the|his|her|their|this) (?P<thing>[\w-]+)", re.IGNORECASE)
+_OF_LANGUAGE = {
+    "el nutzer": "El usuario",
+    "la nutzer": "La usuaria",
+    "le nutzer": "L’utilisateur",
+    "il nutzer": "L’utente",
+    "o nutzer": "O usuário",
+}
+_SUBJECT = re.compile(rf"^(?:{'|'.join(_OF_LANGUAGE)})\b", re.IGNORECASE)
+"""A subject that a small model takes from the German example."""
+_LEFT = (
+    r"stop\w*|quit|gave up|given up|\w*free|without|lack\w*|avoid\w*|dislik\w*|hat(?:e|es|ed)|unable|former|ended|over"
+    r"|refus\w*|un\w+|ex-?\w*"
+)
+_LEAVES = re.compile(rf"\b(?:{_LEFT})\b", re.IGNORECASE)
+"""Words that deny without a "not"."""
+_LACKS = re.compile(rf"\b(?:{_LEFT}|vegan|vegetarian|\w*intoleran\w*|allerg\w*)\b", re.IGNORECASE)
+"""The same, and what a person who is so does not eat."""
+_NAMED_FIRST = re.compile(r"(?!The |A |An |His |Her |Their )[A-ZÀ-Þ][\w-]+(?= \w+s\b)")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 
@@ -90,11 +122,16 @@ def requests(exchange: Exchange) -> Iterator[ModelRequest]:
 
 
 def _pieces(message: str) -> list[str]:
-    """The message itself where it is short, else the telling sentences of it in groups."""
+    """The message where it is short and tells nothing but facts, else the telling parts of it in groups.
+
+    A small model answers a question that it is shown.
+    """
+    telling = list(telling_clauses(message))
     if len(message) <= SHORT_MESSAGE:
-        return [message] if is_worth_asking(message) else []
+        asks = len(telling) < len(sentences(message)) or any(map(is_question, sentences(message)))
+        return ["\n".join(telling) if asks else message] if is_worth_asking(message) else []
     groups: list[str] = []
-    for clause in telling_clauses(message):
+    for clause in telling:
         if groups and len(groups[-1]) + len(clause) < LONGEST_PIECE:
             groups[-1] += f"\n{clause}"
         else:
@@ -109,27 +146,114 @@ def is_worth_asking(message: str) -> bool:
 
 def read(answer: str, exchange: Exchange) -> Extraction:
     """What of a model's lines is a lasting fact in the person's own words, with the words that bear it as the quote."""
-    support = SupportCheck(exchange)
+    support, context = SupportCheck(exchange), _Told(exchange)
     said = list(telling_clauses(exchange.user))
     facts: dict[str, Fact] = {}
     for line in _lines(answer):
         quote = _bearing(line, said, exchange.user)
-        if quote is None or is_passing(line) or not support.bears_words(line, SHARE):
+        if quote is None:
+            quote = text = _own_words(line, [clause for clause in said if clause not in context.used])
+        elif is_passing(line) or not support.bears_words(line, SHARE) or _turns_round(line, quote):
             continue
-        text = _about_the_person(line, quote)
-        if text is not None and not (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):
-            facts.setdefault(normalize(text), _fact(text, quote))
+        else:
+            text = context.about_the_person(line, quote)
+        if quote is None or text is None or (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):
+            continue
+        context.used.add(quote)
+        facts.setdefault(normalize(text), _fact(text, quote))
     # A wish is kept in the person's own words where the model took it for a task.
     unnoted = set(filter(is_wish, said)) - {fact.quote for fact in facts.values() if fact.standing}
     wishes = [Fact(wish, wish, category="preference", standing=True) for wish in said if wish in unnoted]
     return Extraction((*facts.values(), *wishes))
 
 
+def _own_words(line: str, said: Sequence[str]) -> str | None:
+    """The person's own sentence, where the model put what it says of them into another language."""
+    if not ABOUT_THE_PERSON.search(line):
+        return None
+    foreign = [clause for clause in said if is_foreign(clause) and not is_passing(clause) and _differs(line, clause)]
+    return next((clause for clause in foreign if len(clause) <= SHORT_MESSAGE), None)
+
+
+def _differs(line: str, clause: str) -> bool:
+    """Whether the two are in different languages, as far as their scripts and small words tell."""
+    return not is_foreign(line) or (line.isascii() and not clause.isascii()) or not units(line) & units(clause)
+
+
+def _turns_round(line: str, quote: str) -> bool:
+    """Whether `line` affirms what `quote` denies, or the other way round."""
+    if denies(line):
+        return not (denies(quote) or _LEAVES.search(quote))
+    if _LACKS.search(line):
+        return False
+    affirmed = units(line)
+    return any(affirmed & set(_next_units(quote[negation.end() :])) for negation in DENIAL.finditer(quote))
+
+
+def _next_units(text: str) -> list[str]:
+    """What a "not" in front of `text` denies: the next words of the clause that say something."""
+    clause = split_clauses(text)[0] if text.strip() else ""
+    return [word for word in words(clause)[:6] if word in units(clause)][:2]
+
+
+class _Told:
+    """What the person has told so far, for a line that is about a thing or a person of theirs."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        own = [text for role, text in exchange.earlier if role is Role.USER]
+        self._known = [memory.text for memory in exchange.known]
+        self._names = {
+            name.lower()
+            for text in (*self._known, *own, exchange.user)
+            for name in re.findall(r"(?<=\w )[A-Z]\w+", text)
+        }
+        self._mentions = mentions("\n".join(self._known))
+        self.used: set[str] = set()
+
+    def about_the_person(self, line: str, quote: str) -> str | None:
+        """`line` as a sentence about the person, in the language of `quote`; None where it is of nothing of theirs."""
+        if is_foreign(quote) and not is_foreign(line):
+            return _closest_part(line, quote)
+        if _POINTS_AWAY.search(line):
+            return None
+        line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)
+        line = _REPORTED.sub("", line)
+        if ABOUT_THE_PERSON.search(line):
+            unsaid = _DECIDES.match(line) and not (is_foreign(quote) or speaks_of_oneself(quote))
+            return None if unsaid or _claims_for_the_person(line, quote) else line
+        if _DOING.match(line) and normalize(line.split(" ", 1)[0]) in words(quote):
+            return f"User is {line[0].lower()}{line[1:]}"
+        if is_foreign(quote) and speaks_of_oneself(quote):
+            return quote
+        if speaks_of_oneself(quote) and (pronoun := _PRONOUN.match(line)):
+            return f"User {_SINGULAR.get(pronoun['verb'].lower(), pronoun['verb'])}{line[pronoun.end() :]}"
+        return self._about_theirs(line, quote)
+
+    def _about_theirs(self, line: str, quote: str) -> str | None:
+        """A line about what the person called theirs, in this message or before; or about a case by its number."""
+        subject = _THING.match(line)
+        thing = subject["thing"] if subject else re.sub(r"['’]s$", "", line.split(" ", 1)[0])
+        owned = re.search(rf"\b(?:my|our) (?:\w+ )?{re.escape(thing)}\b", quote, re.IGNORECASE)
+        if owned and speaks_of_oneself(quote):
+            rest = line[subject.end() :] if subject else line[len(thing) :]
+            return f"User's {owned[0].split(' ', 1)[1]}{rest}"
+        if subject is None and not (thing[0].isupper() and thing.lower() in self._names):
+            return line if _CASE.search(line) else None
+        known = any(map(self._mentions, units(thing)))
+        return line if known or _CASE.search(line) else None
+
+
 def _lines(answer: str) -> Iterator[str]:
+    """The sentences of an answer; "His mother" after one about Sanjay is Sanjay's."""
+    name = ""
     for row in answer.splitlines():
         for sentence in sentences(_BULLET.sub("", row).strip(' *`"')):
-            if normalize(sentence) not in {"", "none", "no facts", "nothing"} and not is_question(sentence):
-                yield " ".join(sentence.split())
+            if normalize(sentence) in {"", "none", "no facts", "nothing"} or is_question(sentence):
+                continue
+            line = " ".join(sentence.split())
+            yield re.sub(r"^(?:His|Her|Their) ", f"{name}’s ", line) if name else line
+            named = _NAMED_FIRST.match(line)
+            name = named[0] if named and not ABOUT_THE_PERSON.match(line) else ""
 
 
 def _bearing(line: str, said: list[str], message: str) -> str | None:
@@ -145,17 +269,6 @@ def _bearing(line: str, said: list[str], message: str) -> str | None:
     start, end = message.find(stating[0]), message.find(stating[-1]) + len(stating[-1])
     together = set().union(*held)
     return message[start:end] if len(together) >= SHARE * len(wanted) and 0 <= start < end else None
-
-
-def _about_the_person(line: str, quote: str) -> str | None:
-    """`line` as a sentence about the person, in the language of `quote`; None where it is about nothing of theirs."""
-    if is_foreign(quote) and not is_foreign(line):
-        return _closest_part(line, quote)
-    if ABOUT_THE_PERSON.search(line):
-        return None if _claims_for_the_person(line, quote) else line
-    if speaks_of_oneself(quote) and (pronoun := _PRONOUN.match(line)):
-        return f"User {_SINGULAR.get(pronoun['verb'].lower(), pronoun['verb'])}{line[pronoun.end() :]}"
-    return line if re.search(r"\d", line) else None
 
 
 def _claims_for_the_person(line: str, quote: str) -> bool:

@@ -25,7 +25,8 @@ from memchat.core.types import (
     Source,
 )
 from memchat.errors import BadReply, MemchatError, StoreError
-from memchat.learning import changes, compact, extraction, reconcile
+from memchat.learning import changes, compact, extraction, periods, reconcile
+from memchat.learning.combination import combined
 from memchat.learning.extraction import Exchange, Extraction
 from memchat.learning.extraction_parser import parse
 from memchat.learning.forms import FormPolicy
@@ -83,6 +84,8 @@ class LearningContext:
     indexes_messages: bool = False
     forms: FormPolicy = field(default_factory=FormPolicy)
     kinds: SentenceKinds | None = None
+    rules: LanguageModel | None = None
+    """The built-in rules, which read a message beside a small model."""
 
     def close(self) -> None:
         self.store.close()
@@ -186,26 +189,33 @@ def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
     """
     model, outcomes = context.model, context.store.extraction_forms
     if context.forms.choose(model.name, outcomes).compact:
-        return extract_compactly(model, exchange, context.embedder)
+        return extract_compactly(model, exchange, context.embedder, context.rules)
     try:
         found = extract(model, exchange)
     except BadReply:
         if not outcomes.note(model.name, usable=False) or context.forms.setting is not ExtractionForm.AUTO:
             raise
-        return extract_compactly(model, exchange, context.embedder)
+        return extract_compactly(model, exchange, context.embedder, context.rules)
     outcomes.note(model.name, usable=bool(_size(found)) or not found.parse_errors)
     return found
 
 
-def extract_compactly(model: LanguageModel, exchange: Exchange, embedder: Embedder) -> Extraction:
-    """A short call for every few sentences, answered in lines; none where the message tells nothing."""
-    forgets = reconcile.references_to_forget(exchange)
+def extract_compactly(
+    model: LanguageModel, exchange: Exchange, embedder: Embedder, rules: LanguageModel | None = None
+) -> Extraction:
+    """A short call for every few sentences, answered in lines; none where the message tells nothing.
+
+    What `rules` read in the message goes before what the model wrote.
+    """
+    ruled = parse(rules.complete(extraction.request(exchange)).text) if rules is not None else Extraction()
     answers = [model.complete(request).text for request in compact.requests(exchange)]
-    found = compact.read("\n".join(answers), exchange)
-    if forgets:
-        quotes = {reference.quote for reference in forgets}
-        found = replace(found, facts=tuple(fact for fact in found.facts if fact.quote not in quotes))
-    return replace(changes.with_changes(found, exchange, embedder), forget=forgets)
+    noted = compact.read("\n".join(answers), exchange)
+    forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
+    quotes = {reference.quote for reference in forget}
+    noted = replace(
+        noted, facts=periods.dated([fact for fact in noted.facts if fact.quote not in quotes], exchange.today)
+    )
+    return changes.with_changes(replace(combined(ruled, noted), forget=forget), exchange, embedder)
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:

@@ -43,7 +43,8 @@ _FORM_WORDS = frozenset(
     une et ou est sont qui avec pour dans sur sa ses pas veut préfère habite vit travaille aime utilisateur
     utilisatrice janvier février mars avril juin juillet août septembre octobre novembre décembre il lo gli uno
     e ha di da per suo sua non utente vuole preferisce lavora os as um uma tem com do em seu não usuário usuária
-    quer prefere mora trabalha gosta
+    quer prefere mora trabalha gosta don doesn didn isn aren wasn weren hasn haven hadn won wouldn couldn shouldn can
+    cannot could would should must may might due because
     """.split()
 )
 """Words with which a model turns what somebody says into a sentence about them; they prove nothing."""
@@ -150,7 +151,7 @@ def mentions(text: str) -> Callable[[str], bool]:
     return lambda unit: _is_in(unit, vocabulary)
 
 
-_DENIAL = re.compile(
+DENIAL = re.compile(
     r"n['’]t\b|\b(?:no|not|never|none|without|nicht|kein\w*|nie|ohne|nunca|sin|pas|jamais|sans|non|mai|não|sem)\b"
     r"|\b(?:нет|не)\b|ない|ません|不|没",
     re.IGNORECASE,
@@ -159,7 +160,7 @@ _DENIAL = re.compile(
 
 def denies(text: str) -> bool:
     """Whether `text` says that something is not so."""
-    return _DENIAL.search(text) is not None
+    return DENIAL.search(text) is not None
 
 
 def units(text: str) -> set[str]:

@@ -22,6 +22,7 @@ from memchat.learning.reconcile import EvidenceGate
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.llm.model_size import parameters_of
 from memchat.llm.wordpieces import EnglishWordPieces
+from memchat.offline.model import OfflineModel
 from memchat.storage.extraction_forms import MAX_UNUSABLE
 from tests.learning.harness import Home, ScriptedModel
 
@@ -80,6 +81,17 @@ NOT_NOTED = [
     ("User writes a poem about bees.", "Write a poem about bees."),
     ("none", "I live in Graz."),
     ("User lives in Graz?", "I live in Graz."),
+    ("Herons can stand for 9 hours.", "how long can herons stand"),
+    ("User has a headache today.", "I'm under the weather today"),
+    ("User hates this rain.", "I hate this rain"),
+    ("User has to run.", "gotta run, taxi's here"),
+    ("User had lunch.", "just had lunch"),
+    ("User's laptop is at 9%.", "my laptop is at 9%"),
+    ("User likes olives.", "I don't like olives"),
+    ("User is not allergic to cats.", "I'm allergic to cats"),
+    ("User wants to use a ladder.", "ah, a ladder then"),
+    ("Mia wants one.", "My sister Mia wants one"),
+    ("The pub is loud.", "the pub is loud"),
     ("", "I live in Graz."),
 ]
 
@@ -90,7 +102,56 @@ def test_examples_answers_and_passing_things_are_not_noted(answer: str, said: st
     assert noted(answer, said) == []
 
 
+NOTED = [
+    ("Mia plays chess.", "Mia plays chess now", "User's sister Mia lives in Graz.", "Mia plays chess."),
+    ("The train takes 40 minutes.", "my train takes 40 minutes", "", "User's train takes 40 minutes."),
+    ("The shop was sold.", "we sold the shop", "User runs a shop.", "The shop was sold."),
+    ("The user's knees are bad.", "my knees are bad so no stairs please", "", "The user's knees are bad."),
+    ("User doesn't like olives.", "I don't like olives", "", "User doesn't like olives."),
+    ("Starting at Bosch in May.", "I left. starting at Bosch in May", "", "User is starting at Bosch in May."),
+    ("The user works at night.", "Trabajo de noche en Vigo.", "", "Trabajo de noche en Vigo."),
+    ("Der Nutzer macht Brot.", "私は札幌でパン屋をしています。", "", "私は札幌でパン屋をしています。"),
+    ("El Nutzer es panadero.", "Soy panadero y me gusta.", "", "El usuario es panadero."),
+]
+
+
+@pytest.mark.parametrize(("answer", "said", "known", "text"), NOTED)
+def test_a_line_about_what_is_theirs_is_kept(answer: str, said: str, known: str, text: str) -> None:
+    """Of people and things told of before, without a "User", and in another language than asked for."""
+    exchange = heard(said, *filter(None, [known]))
+    assert [fact.text for fact in compact.read(answer, exchange).facts] == [text]
+
+
+def test_whose_a_mother_is_follows_from_the_line_before() -> None:
+    """ "His" says nothing in a memory of its own."""
+    exchange = heard("Omar drives a cab and his mother cooks", "User's husband Omar is 40.")
+    facts = compact.read("Omar drives a cab. His mother cooks.", exchange).facts
+    assert [fact.text for fact in facts] == ["Omar drives a cab.", "Omar’s mother cooks."]
+
+
+def test_a_small_model_is_not_shown_the_question_beside_a_fact() -> None:
+    """It would answer it."""
+    (asked,) = compact.requests(heard("My cousin Lea had a boy. What is a good gift?"))
+    assert asked.messages[-1].content == "My cousin Lea had a boy."
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["what do people eat in Graz", "any idea how to get there", "is it far", "wie weit ist der Mond", "cómo se llega"],
+)
+def test_a_question_needs_no_mark(said: str) -> None:
+    """As people type them."""
+    assert list(telling_clauses(said)) == []
+
+
 WISHES = [
+    ("And don't begin your answers with a joke", True),
+    ("no emojis please", True),
+    ("I prefer short replies", True),
+    ("stop numbering everything", True),
+    ("don't use tables for this one", False),
+    ("I have no answers", False),
+    ("I want answers from the council", False),
     ("please keep your answers short from now on", True),
     ("Always reply in Welsh.", True),
     ("Call me Kit", True),
@@ -136,6 +197,17 @@ REPLACED = [
     ("User's budget is 700 euros.", "my budget is 700 euros now", "User's budget is 500 euros.", True),
     ("User has a cat.", "I have a cat", "User has a dog.", False),
     ("User moved to Graz.", "I just moved to Graz", "User is allergic to nuts.", False),
+    ("User's sister moved to Graz.", "my sister moved to Graz", "User lives in Linz.", False),
+    ("User lives with two friends.", "I live with two friends", "User lives in Linz.", False),
+    ("User lives in Graz now.", "I live in Graz now", "User is renting a studio in Linz.", True),
+    (
+        "User can only save 90 a month now.",
+        "I can only save 90 a month now",
+        "User saves 120 a month for a boat.",
+        True,
+    ),
+    ("User does not drink coffee.", "I do not drink coffee", "User drinks coffee.", True),
+    ("User and Kai broke up.", "Kai and I broke up", "User's boyfriend Kai lives with user in Graz.", True),
 ]
 
 
@@ -145,6 +217,38 @@ def test_rules_say_what_a_fact_replaces(text: str, said: str, known: str, replac
     exchange = heard(said, known)
     (fact,) = with_changes(compact.read(text, exchange), exchange, EMBEDDER).facts
     assert fact.replaces == ((1,) if replaced else ())
+
+
+def test_what_is_said_to_be_over_ends_without_the_model() -> None:
+    """By the words that the sentence shares with it; on the day that is named."""
+    exchange = heard("The quiz team folded last week.", "User is in a quiz team on Mondays.", "User lives in Graz.")
+    found = with_changes(compact.read("none", exchange), exchange, EMBEDDER)
+    assert [(one.number, one.valid_to) for one in found.ended] == [(1, date(2026, 5, 25))]
+
+
+def test_what_hangs_on_a_changed_home_becomes_doubtful() -> None:
+    """The landlord of the old flat; not an allergy."""
+    exchange = heard(
+        "We moved to Graz.", "User lives in Linz.", "User's landlord is Mr Petit.", "User is allergic to nuts."
+    )
+    found = with_changes(compact.read("User moved to Graz.", exchange), exchange, EMBEDDER)
+    assert found.facts[0].replaces == (1,)
+    assert found.outdated == (2,)
+
+
+def test_a_number_that_is_put_right_takes_the_place_of_the_wrong_one() -> None:
+    """The model says nothing of it."""
+    exchange = heard("no wait, it's from 2017", "User's van is from 2015.", "User lives in Graz.")
+    (fact,) = with_changes(compact.read("none", exchange), exchange, EMBEDDER).facts
+    assert (fact.text, fact.replaces, fact.mistaken) == ("User's van is from 2017.", (1,), True)
+
+
+def test_the_rules_read_what_the_model_passes_over(home: Home) -> None:
+    """In English they know many sentences by themselves, and what these end."""
+    home.keep("User sings in a choir.")
+    home.say("I'm allergic to walnuts and I no longer sing in a choir.")
+    assert learn_next(home, ScriptedModel("none"), ExtractionForm.COMPACT).error is None
+    assert home.texts()[-1] == "User is allergic to walnuts."
 
 
 def test_what_is_known_is_confirmed_and_not_added() -> None:
@@ -181,7 +285,7 @@ def test_no_line_gets_in_that_the_message_does_not_bear(said: list[str], answer:
 
 
 def learn_next(home: Home, model: ScriptedModel, form: ExtractionForm = ExtractionForm.AUTO) -> LearningResult:
-    context = replace(home.context(model), forms=FormPolicy(form))
+    context = replace(home.context(model), forms=FormPolicy(form), rules=OfflineModel())
     try:
         work = context.store.work.claim("al")
         assert work is not None

@@ -1,0 +1,141 @@
+"""When what a small model noted became so, and its dates written out: rules, for such a model is not asked.
+
+English is read by `memchat.text.dates`; of other languages the words that people use most.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from memchat.learning.extraction import Fact
+from memchat.learning.numbers import with_plain_digits
+from memchat.text.dates import resolve_dates
+from memchat.text.normalize import is_unspaced
+
+_SINCE_YEAR = re.compile(
+    r"(?:\b(?:since|seit|desde|depuis|dal|sinds|sedan)(?: (?:about|around|etwa|el año|l['’]année|early|late))?\s+"
+    r"|\bв\s+|\bс\s+)(?P<year>(?:19|20)\d\d)\b|(?P<kanji>(?:19|20)\d\d)年(?:から|以来|起)",
+    re.IGNORECASE,
+)
+_FOR_YEARS = re.compile(
+    r"\bfor (?:the (?:last|past) )?"
+    r"(?P<count>\d{1,2}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+    r" (?P<unit>month|year)s? (?:now|already)\b",
+    re.IGNORECASE,
+)
+_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_TODAY = re.compile(
+    r"\b(?:heute|ab (?:heute|sofort|jetzt)|hoy|a partir de (?:hoy|ahora)|aujourd['’]hui|oggi|hoje|vandaag|сегодня)\b"
+    r"|今日|今天|오늘",
+    re.IGNORECASE,
+)
+_NAMED_DAYS = (
+    (re.compile(r"\bvorgestern\b|\banteayer\b|\bavant-hier\b|おととい|一昨日|前天", re.IGNORECASE), 2),
+    (
+        re.compile(
+            r"\bgestern\b|\bayer\b|(?<!avant-)\bhier\b(?! (?:ist|wohn|und))|\bieri\b|\bontem\b|昨日|昨天", re.IGNORECASE
+        ),
+        1,
+    ),
+    (_TODAY, 0),
+)
+_AGO = re.compile(
+    r"\b(?:vor|hace|il y a|há)\s+(?P<count>\d{1,2}|\w+)\s+(?P<unit>tag|día|jour|dia|woche|semana|semaine|monat|mes|mois"
+    r"|jahr|año|an\b|ano)\w*|(?P<kanji>\d{1,2})(?P<measure>日|週間|か月|ヶ月|年)前",
+    re.IGNORECASE,
+)
+_COUNTS = (
+    {"einem", "einer", "un", "una", "une", "um", "uma"},
+    {"zwei", "dos", "deux", "dois", "duas"},
+    {"drei", "tres", "trois", "três"},
+    {"vier", "cuatro", "quatre", "quatro"},
+    {"fünf", "cinco", "cinq"},
+    {"sechs", "seis", "six"},
+)
+_DAYS_OF = {"tag": 1, "día": 1, "jour": 1, "dia": 1, "日": 1, "woche": 7, "semana": 7, "semaine": 7, "週間": 7}
+_MONTHS_OF = {
+    "monat": 1,
+    "mes": 1,
+    "mois": 1,
+    "か月": 1,
+    "ヶ月": 1,
+    "jahr": 12,
+    "año": 12,
+    "an": 12,
+    "ano": 12,
+    "年": 12,
+}
+_IN_YEAR = re.compile(
+    r"\b(?:moved|came|started|began|joined|founded|opened|bought|sold|married|divorced|adopted|retired|quit|became"
+    r"|switched|graduated|left|built|got|met)\b[^.!?;]*?\bin (?P<year>(?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_NEW = re.compile(
+    r"\bnow\b(?=.*\b(?:am|is|are|live|lives|work|works|have|has)\b)|\b(?:am|are|live|work|have)\b.*\bnow\b|'m .*\bnow\b"
+    r"|\bjust (?:moved|started|became|got|bought|joined|switched|changed|quit|retired|adopted|signed|had|turned)\b"
+    r"|\b(?:wohne|bin|arbeite|haben?)\b.*\b(?:jetzt|nun)\b|\b(?:ahora|maintenant|adesso|agora)\b",
+    re.IGNORECASE,
+)
+_NO_BEGINNING = re.compile(r"\b(?:birthday|born|anniversary|geburtstag|cumpleaños|anniversaire)\b", re.IGNORECASE)
+
+
+def dated(facts: Sequence[Fact], today: date) -> tuple[Fact, ...]:
+    """`facts` with dates written out in their texts, and since when each is true, where that is said."""
+    return tuple(
+        replace(fact, text=_written_out(fact.text, today), valid_from=_beginning(fact, today)) for fact in facts
+    )
+
+
+def _written_out(text: str, today: date) -> str:
+    """`text` without words like "yesterday", which mean another day tomorrow."""
+    resolved = resolve_dates(text, today).text
+    for pattern, ago in _NAMED_DAYS:
+        day = today - timedelta(days=ago)
+        spelled = f"{day.year}年{day.month}月{day.day}日" if is_unspaced(text[-2:][:1] or " ") else day.isoformat()
+        resolved = pattern.sub(spelled, resolved)
+    return resolved
+
+
+def _beginning(fact: Fact, today: date) -> date | None:
+    """The first day of what the person's words name: a day that has come."""
+    quote = with_plain_digits(fact.quote)
+    if fact.valid_from is not None or fact.standing or _NO_BEGINNING.search(quote):
+        return fact.valid_from
+    day = _since(quote, today) or _named(quote, today) or _ago(quote, today) or resolve_dates(quote, today).day
+    if day is None and _NEW.search(quote):
+        day = today
+    return day if day is not None and day <= today else None
+
+
+def _since(quote: str, today: date) -> date | None:
+    if found := _SINCE_YEAR.search(quote):
+        return date(int(found["year"] or found["kanji"]), 1, 1)
+    if found := _IN_YEAR.search(quote):
+        return date(int(found["year"]), 1, 1)
+    if found := _FOR_YEARS.search(quote):
+        said = found["count"].lower()
+        count = int(said) if said.isdecimal() else 1 if said in {"a", "an"} else _NUMBERS.index(said)
+        return _months_before(today, count * (12 if found["unit"].lower() == "year" else 1))
+    return None
+
+
+def _named(quote: str, today: date) -> date | None:
+    return next((today - timedelta(days=ago) for pattern, ago in _NAMED_DAYS if pattern.search(quote)), None)
+
+
+def _ago(quote: str, today: date) -> date | None:
+    found = _AGO.search(quote)
+    if found is None:
+        return None
+    said, unit = (found["count"] or found["kanji"]).lower(), (found["unit"] or found["measure"]).lower()
+    count = int(said) if said.isdecimal() else next((n for n, words in enumerate(_COUNTS, 1) if said in words), 0)
+    if not count:
+        return None
+    days = _DAYS_OF.get(unit)
+    return today - timedelta(days=days * count) if days else _months_before(today, _MONTHS_OF[unit] * count)
+
+
+def _months_before(today: date, count: int) -> date:
+    months = today.year * 12 + today.month - 1 - count
+    return date(months // 12, months % 12 + 1, 1)
