@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from memchat.learning.extraction import Fact
-from memchat.learning.numbers import with_plain_digits
+from memchat.learning.numerals import spelled_counts, with_plain_numbers
 from memchat.text.dates import resolve_dates
 from memchat.text.normalize import is_unspaced
 
@@ -19,12 +19,10 @@ _SINCE_YEAR = re.compile(
     re.IGNORECASE,
 )
 _FOR_YEARS = re.compile(
-    r"\bfor (?:the (?:last|past) )?"
-    r"(?P<count>\d{1,2}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+    r"\bfor (?:the (?:last|past) )?(?P<count>\d{1,2}|[a-z]+)"
     r" (?P<unit>month|year)s? (?:now|already)\b",
     re.IGNORECASE,
 )
-_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _TODAY = re.compile(
     r"\b(?:heute|ab (?:heute|sofort|jetzt)|hoy|a partir de (?:hoy|ahora)|aujourd['’]hui|oggi|hoje|vandaag|сегодня)\b"
     r"|今日|今天|오늘",
@@ -45,14 +43,7 @@ _AGO = re.compile(
     r"|jahr|año|an\b|ano)\w*|(?P<kanji>\d{1,2})(?P<measure>日|週間|か月|ヶ月|年)前",
     re.IGNORECASE,
 )
-_COUNTS = (
-    {"einem", "einer", "un", "una", "une", "um", "uma"},
-    {"zwei", "dos", "deux", "dois", "duas"},
-    {"drei", "tres", "trois", "três"},
-    {"vier", "cuatro", "quatre", "quatro"},
-    {"fünf", "cinco", "cinq"},
-    {"sechs", "seis", "six"},
-)
+_ONE = frozenset("a an einem einer un una une um uma".split())
 _DAYS_OF = {"tag": 1, "día": 1, "jour": 1, "dia": 1, "日": 1, "woche": 7, "semana": 7, "semaine": 7, "週間": 7}
 _MONTHS_OF = {
     "monat": 1,
@@ -99,7 +90,7 @@ def _written_out(text: str, today: date) -> str:
 
 def _beginning(fact: Fact, today: date) -> date | None:
     """The first day of what the person's words name: a day that has come."""
-    quote = with_plain_digits(fact.quote)
+    quote = with_plain_numbers(fact.quote)
     if fact.valid_from is not None or fact.standing or _NO_BEGINNING.search(quote):
         return fact.valid_from
     day = _since(quote, today) or _named(quote, today) or _ago(quote, today) or resolve_dates(quote, today).day
@@ -114,9 +105,8 @@ def _since(quote: str, today: date) -> date | None:
     if found := _IN_YEAR.search(quote):
         return date(int(found["year"]), 1, 1)
     if found := _FOR_YEARS.search(quote):
-        said = found["count"].lower()
-        count = int(said) if said.isdecimal() else 1 if said in {"a", "an"} else _NUMBERS.index(said)
-        return _months_before(today, count * (12 if found["unit"].lower() == "year" else 1))
+        count = _count(found["count"])
+        return _months_before(today, count * (12 if found["unit"].lower() == "year" else 1)) if count else None
     return None
 
 
@@ -128,12 +118,18 @@ def _ago(quote: str, today: date) -> date | None:
     found = _AGO.search(quote)
     if found is None:
         return None
-    said, unit = (found["count"] or found["kanji"]).lower(), (found["unit"] or found["measure"]).lower()
-    count = int(said) if said.isdecimal() else next((n for n, words in enumerate(_COUNTS, 1) if said in words), 0)
+    count, unit = _count(found["count"] or found["kanji"]), (found["unit"] or found["measure"]).lower()
     if not count:
         return None
     days = _DAYS_OF.get(unit)
     return today - timedelta(days=days * count) if days else _months_before(today, _MONTHS_OF[unit] * count)
+
+
+def _count(said: str) -> int:
+    """The number that `said` is, in digits or in words; 0 for none."""
+    if said.isdecimal():
+        return int(said)
+    return 1 if said.lower() in _ONE else next(spelled_counts(said), 0)
 
 
 def _months_before(today: date, count: int) -> date:
