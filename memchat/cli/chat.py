@@ -123,8 +123,6 @@ def ask(
 ) -> Result:
     """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself.
 
-    For example: memchat ask -f notes.txt "What is still open?"
-
     With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt. "cut"
     is "length" or "filter" where the model ended its reply early, else null.
     """

@@ -18,7 +18,18 @@ _TYPE = re.compile(r" <[^>]+>$")
 _BOUND = re.compile(r"  \[x>=\d+\]|; x>=\d+")
 
 
-class Command(TyperCommand):
+class _Help:
+    """What all help pages have in common: they end with examples."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from memchat.cli.examples import examples_of
+
+        with formatter.section("Examples"):
+            for example in examples_of(ctx.command_path):
+                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+class Command(_Help, TyperCommand):
     """A command whose help names what to type by the metavar, without Python's types and the bounds of a number."""
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -50,7 +61,7 @@ def _given(param: Any, convert: Callable[[Any, Any], Any], ctx: Any, value: Any)
     return nothing if param.callback is None else param.callback(ctx, param, nothing)
 
 
-class Group(TyperGroup):
+class Group(_Help, TyperGroup):
     """A group of commands."""
 
     def get_params(self, ctx: Any) -> list[Any]:

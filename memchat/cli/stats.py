@@ -25,10 +25,7 @@ OfAgent = Annotated[
 
 
 def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
-    """Show how much is remembered, by category and by the month in which it became true or was noted.
-
-    For example: memchat stats --user alice
-    """
+    """Show how much is remembered, by category and by the month in which it became true or was noted."""
     with open_app(user) as app:
         name, store = app.settings.user, app.store
         rows = store.memories.tally(build_filter(app, agent, all_sessions=True))

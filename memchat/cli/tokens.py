@@ -24,8 +24,7 @@ ForAgent = Annotated[
 def add(*, user: OfUser = None, agent: ForAgent = None, as_json: Json = False) -> Result:
     """Make a token, and print it: it is shown only now, for only its hash is kept.
 
-    A client sends it as it would the key, to memchat serve or memchat mcp --http. For example: memchat tokens add
-    --user alice
+    A client sends it as it would the key, to memchat serve or memchat mcp --http.
     """
     if (user is None) == (agent is None):
         raise UsageError("Say whose memories the token is for.", hint="As in: --user alice, or --agent shop")

@@ -2,14 +2,18 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
 from typer.main import get_command
 
 from memchat import __version__
+from memchat.cli.examples import EXAMPLES, examples_of
 from memchat.cli.main import COMMANDS, app
 from tests.cli.conftest import Shell
 
@@ -28,6 +32,7 @@ HEAVY = (
 )
 LOADED = f"""
 import json, sys
+from memchat.cli.examples import EXAMPLES, examples_of
 from memchat.cli.main import run
 code = run(sys.argv[1:])
 print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]), file=sys.stderr)
@@ -65,6 +70,42 @@ def test_every_command_has_help(shell: Shell) -> None:
         for leaf in (command, *getattr(command, "commands", {}).values()):
             assert leaf.help, leaf.name
             assert all(p.help for p in leaf.params if p.param_type_name == "option"), leaf.name
+
+
+def commands(command: Any, context: Any) -> Iterator[Any]:
+    """The context of `command` and of all commands under it."""
+    yield context
+    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        below = command.get_command(context, name)
+        yield from commands(below, typer.Context(below, info_name=name, parent=context))
+
+
+PAGES = {context.command_path: context for context in commands(get_command(app), typer.Context(get_command(app)))}
+"""The contexts of all commands, by the words that call them, the program's name left out."""
+
+
+def test_every_page_ends_with_examples() -> None:
+    """And no examples are left of a command that is gone."""
+    assert {path.strip() for path in PAGES} == EXAMPLES.keys()
+    for path, context in PAGES.items():
+        shown = context.get_help().partition("\nExamples:\n")[2]
+        assert shown.split("\n") == [f"  {example}" for example in examples_of(path)] != []
+
+
+@pytest.mark.parametrize("example", [example for examples in EXAMPLES.values() for example in examples])
+def test_an_example_can_be_typed(example: str) -> None:
+    """It fits the page, and its command takes these options and arguments."""
+    assert len(f"  {example}") <= 78
+    words = shlex.split(example.partition(" < ")[0].partition(" > ")[0])
+    words = words[words.index("memchat") + 1 :]
+    command: Any = get_command(app)
+    context = typer.Context(command)
+    while words and hasattr(command, "list_commands"):
+        name = words.pop(0)
+        command = command.get_command(context, name)
+        assert command is not None, name
+        context = typer.Context(command, info_name=name, parent=context)
+    command.make_context("memchat", words)
 
 
 def test_help_speaks_of_no_types(shell: Shell) -> None:
