@@ -418,7 +418,10 @@ class App:
         from memchat.learning.forms import FormPolicy
         from memchat.llm.model_size import parameters_of
 
-        return FormPolicy(self.settings.extraction_form, parameters_of)
+        def parameters(model: str) -> float | None:
+            return parameters_of(model, api_base=self._access.get(model, ModelOptions()).api_base)
+
+        return FormPolicy(self.settings.extraction_form, parameters)
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""

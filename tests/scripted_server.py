@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         script = self.server.script
-        if self.path == "/api/tags":
+        if self.path == "/api/tags" and self.path not in script.pages:
             script.record(self.path, dict(self.headers.items()), {})
             self._send_json({"models": [{"name": name, "details": {}} for name in script.ollama]})
         else:

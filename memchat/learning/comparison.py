@@ -7,8 +7,8 @@ from datetime import date
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Applied, Decision, Draft, End, Event, MarkOutdated, Memory
 from memchat.errors import MemchatError
-from memchat.learning import reconcile
-from memchat.learning.extraction import Exchange
+from memchat.learning import changes, reconcile
+from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.learning.pipeline import KNOWN_MEMORIES, LearningContext, LearningResult, embed_added, extract
 from memchat.recall.retriever import Query
 
@@ -26,13 +26,21 @@ def compare_told(context: LearningContext, memory: Memory, today: date) -> Learn
         if not known:
             return LearningResult()
         exchange = Exchange(today, memory.text, "", (), known)
-        found = extract(context.model, exchange)
+        found = _compared(context, exchange)
         source = reconcile.LearningSource(memory.owner, "", "", context.model.name, memory.agent, kinds=context.kinds)
         decisions = _about_others(memory, reconcile.decide(found, exchange, source))
         applied = context.store.apply(decisions, embed_added(context.embedder, decisions))
     except MemchatError as error:
         return LearningResult(error=error.message, cause=error)
     return LearningResult(tuple(map(_as_told, applied)), found.parse_errors)
+
+
+def _compared(context: LearningContext, exchange: Exchange) -> Extraction:
+    """What the model says; what rules say where it is a small one, which would not know."""
+    if not context.forms.choose(context.model.name, context.store.extraction_forms).compact:
+        return extract(context.model, exchange)
+    told = Extraction((Fact(exchange.user, exchange.user),))
+    return changes.with_changes(told, exchange, context.embedder)
 
 
 def _near(context: LearningContext, memory: Memory) -> list[Memory]:

@@ -1,27 +1,41 @@
-"""How many parameters a model has, as far as its name or Ollama says."""
+"""How many parameters a model has, as far as its name or the server that runs it says."""
 
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from memchat.llm.providers import ollama_address
+from memchat.errors import ConfigError, CredentialsError
+from memchat.llm.direct_servers import Server, is_direct, server_of
+from memchat.llm.endpoint import Endpoint
+from memchat.llm.http_client import open_client
+from memchat.llm.server_window import entry_of, get_json, json_object
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 
 _IN_NAME = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
+_BYTES_A_PARAMETER = 0.7
+"""Of the files that people run on their own machines: four bits and a little."""
 _TIMEOUT_S = 2.0
 
 
-def parameters_of(model: str, env: Mapping[str, str] | None = None) -> float | None:
-    """In billions; None where neither the name ("qwen2.5:1.5b") nor Ollama says."""
+def parameters_of(model: str, env: Mapping[str, str] | None = None, api_base: str | None = None) -> float | None:
+    """In billions; None where neither the name ("qwen2.5:1.5b") nor a server of the person's own says."""
     if (named := _billions(model)) is not None:
         return named
-    provider, _, name = model.partition("/")
-    if provider not in {"ollama", "ollama_chat"} or not name:
+    if not is_direct(model):
         return None
-    return _ollama_says(ollama_address(os.environ if env is None else env), name)
+    try:
+        server = server_of(Endpoint(model, api_base=api_base), os.environ if env is None else env)
+    except (ConfigError, CredentialsError):
+        return None
+    return _said_by(server) if server.own or server.local else None
 
 
 def _billions(text: str) -> float | None:
@@ -33,15 +47,46 @@ def _billions(text: str) -> float | None:
 
 
 @cache
-def _ollama_says(address: str, name: str) -> float | None:
+def _said_by(server: Server) -> float | None:
     import httpx
 
+    headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
     try:
-        local = re.search(r"//(?:127\.|localhost|\[::1)", address) is not None
-        with httpx.Client(timeout=_TIMEOUT_S, trust_env=not local) as client:
-            shown = client.post(f"{address.rstrip('/')}/api/show", json={"model": name}).raise_for_status().json()
-        details = shown.get("details") if isinstance(shown, dict) else None
-        return _billions(str(details.get("parameter_size", ""))) if isinstance(details, dict) else None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        log.debug("Ollama does not say how large the model is: %s", type(error).__name__)
+        with open_client(server.address, headers, _TIMEOUT_S) as client:
+            return next(filter(None, _sizes(client, server)), None)
+    except (httpx.HTTPError, httpx.InvalidURL, ConfigError) as error:
+        log.debug("the server does not say how large the model is: %s", type(error).__name__)
         return None
+
+
+def _sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
+    """What Ollama says, and what llama.cpp and servers like them list; else what the size of the file lets expect."""
+    parts = urlsplit(server.address)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    shown = json_object(client.post(f"{origin}/api/show", json={"model": server.model}))
+    yield _described(shown)
+    yield _counted(shown.get("model_info"), "general.parameter_count")
+    listed = entry_of(get_json(client, f"{origin}/v1/models"), server.model)
+    yield _counted(listed.get("meta"), "n_params")
+    yield _billions(str(listed.get("id") or ""))
+    tagged = _tagged(get_json(client, f"{origin}/api/tags"), server.model)
+    yield _described(tagged)
+    for entry, name in ((listed.get("meta"), "size"), (tagged, "size")):
+        expected = _counted(entry, name)
+        yield round(expected / _BYTES_A_PARAMETER, 1) if expected else None
+
+
+def _tagged(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """What Ollama lists of a model; one without a tag is its latest."""
+    return entry_of(listing, model) or entry_of(listing, f"{model}:latest")
+
+
+def _described(entry: Mapping[str, Any]) -> float | None:
+    details = entry.get("details")
+    return _billions(str(details.get("parameter_size") or "")) if isinstance(details, Mapping) else None
+
+
+def _counted(entry: object, name: str) -> float | None:
+    """The number under `name`, in billions."""
+    value = entry.get(name) if isinstance(entry, Mapping) else None
+    return value / 1e9 if isinstance(value, int | float) and value > 0 else None

@@ -50,16 +50,16 @@ def _openai_windows(client: "httpx.Client", server: Server) -> Iterator[int | No
     """What the lists of models and the properties say; llama.cpp's list may only know what its model was trained on."""
     parts = urlsplit(server.address)
     origin = f"{parts.scheme}://{parts.netloc}"
-    listed = _entry_of(_get(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
+    listed = entry_of(get_json(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
     meta = listed.get("meta")
     yield _named(listed, _IN_FORCE) or _named(meta, _IN_FORCE)
-    yield _named(_get(client, f"{origin}/props").get("default_generation_settings"))
-    yield _named(_entry_of(_get(client, f"{origin}/api/v0/models"), server.model))
+    yield _named(get_json(client, f"{origin}/props").get("default_generation_settings"))
+    yield _named(entry_of(get_json(client, f"{origin}/api/v0/models"), server.model))
     yield _named(meta)
 
 
 def _ollama_windows(client: "httpx.Client", server: Server) -> Iterator[int | None]:
-    shown = _json(client.post(f"{server.address}/api/show", json={"model": server.model}))
+    shown = json_object(client.post(f"{server.address}/api/show", json={"model": server.model}))
     if found := re.search(r"^num_ctx\s+(\d+)", str(shown.get("parameters") or ""), re.MULTILINE):
         yield int(found.group(1))
     info = shown.get("model_info")
@@ -67,11 +67,11 @@ def _ollama_windows(client: "httpx.Client", server: Server) -> Iterator[int | No
     yield next((length for length in lengths if isinstance(length, int) and length > 0), None)
 
 
-def _get(client: "httpx.Client", url: str) -> Mapping[str, Any]:
-    return _json(client.get(quote(url, safe=":/[]@")))
+def get_json(client: "httpx.Client", url: str) -> Mapping[str, Any]:
+    return json_object(client.get(quote(url, safe=":/[]@")))
 
 
-def _json(answer: "httpx.Response") -> Mapping[str, Any]:
+def json_object(answer: "httpx.Response") -> Mapping[str, Any]:
     try:
         value = answer.json() if answer.is_success else {}
     except ValueError:
@@ -79,7 +79,7 @@ def _json(answer: "httpx.Response") -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _entry_of(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+def entry_of(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
     """What a list of models says of `model`, or of the only one there is: some servers do not care about names."""
     entries = [entry for entry in listing.get("data") or listing.get("models") or () if isinstance(entry, Mapping)]
     named = [entry for entry in entries if model in {entry.get("id"), entry.get("name"), entry.get("key")}]

@@ -1,6 +1,7 @@
 """What a memory that was told by hand replaces, where a language model decides it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from memchat.config import Settings
 from memchat.core.types import Event, Owner
 from memchat.errors import ModelError
 from memchat.learning.comparison import compare_told
+from memchat.learning.forms import FormPolicy
 from memchat.learning.pipeline import LearningResult
 from memchat.learning.worker import LearningWorker
 from memchat.memories.remember import RememberResult, compare
@@ -41,6 +43,17 @@ def test_what_the_model_says_is_replaced_gives_way_to_the_told_words(home: Home)
     assert former.superseded_by == told.id
     home.store.memories.undo(home.memories()[0], former, None)
     assert home.texts() == ["User lives in Berlin."]
+
+
+def test_a_small_model_is_not_asked_what_is_replaced(home: Home) -> None:
+    """Rules say it, in whatever person it is put."""
+    home.keep("User lives in Berlin.", "User likes tea.")
+    (told,) = home.keep("I moved to Lisbon")
+    model = ScriptedModel()
+    context = replace(home.context(model), forms=FormPolicy(parameters=lambda name: 1.5))
+    result = compare_told(context, told, TODAY)
+    assert (result.error, model.asked) == (None, [])
+    assert home.texts() == ["User likes tea.", "I moved to Lisbon"]
 
 
 def test_the_model_adds_nothing_here(home: Home) -> None:
