@@ -11,7 +11,7 @@ It is the same engine as in the terminal, on the same store: what one learns the
 
 import logging
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -116,6 +116,8 @@ class Memory:
         self._sessions: dict[EntityIds, Session] = {}
         self._learner: LearningWorker | None = None
         self._closed = False
+        self.on_recall: Callable[[str, int], None] = lambda by, memories: None
+        """Hears how many memories each "turn" and each "search" recalled."""
 
     @classmethod
     def from_config(cls, config_dict: Mapping[str, Any]) -> "Memory":
@@ -282,7 +284,9 @@ class Memory:
             )
             with self._learning_after(choice.extraction), conversation.turn(message) as turn:
                 yield from turn
-        return schemas.chat_row(turn, session)
+        row = schemas.chat_row(turn, session)
+        self.on_recall("turn", len(row["memories_used"]))
+        return row
 
     def complete(self, request: Mapping[str, Any], user_id: Id, *, run_id: Id | None = None) -> Row:
         """A chat completion in OpenAI's shapes, `request` as its clients send it, with what is remembered put in.
@@ -318,6 +322,7 @@ class Memory:
             model, turn = self._app.completion(options, choice.name, recall, request, place.store)
             with self._learning_after(choice.extraction), turn:
                 yield model, turn
+        self.on_recall("turn", len(turn.recalled))
 
     @contextmanager
     def _learning_after(self, extraction_model: str) -> Generator[None]:
@@ -385,7 +390,8 @@ class Memory:
         with self._place() as place:
             hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
             said = self._excerpts(place, query, entity) if excerpts else ()
-        near = (hit for hit in hits if least is None or hit.score >= least)
+        near = [hit for hit in hits if least is None or hit.score >= least]
+        self.on_recall("search", len(near))
         found: Row = {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
         return {**found, "excerpts": list(map(excerpt_json, said))} if excerpts else found
 

@@ -41,6 +41,13 @@ class Thinking(StrEnum):
     HIDDEN = "hidden"
 
 
+class LogFormat(StrEnum):
+    """How `memchat serve` writes its log: warnings as text, or every request as a line of JSON."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class ExtractionForm(StrEnum):
     """How the extraction model is asked: in full, in the compact form for small models, or as it turns out to need."""
 
@@ -112,6 +119,8 @@ class Settings:
     """An owner with fewer memories than this is scanned exactly instead of indexed."""
     server_key: str | None = field(default=None, repr=False)
     """What `memchat serve` asks its clients for."""
+    log_format: LogFormat = LogFormat.TEXT
+    """How `memchat serve` writes its log."""
     agents: Mapping[str, AgentProfile] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -181,6 +190,13 @@ def _thinking(value: object) -> Thinking:
         raise ValueError("it must be shown, folded or hidden") from None
 
 
+def _log_format(value: object) -> LogFormat:
+    try:
+        return LogFormat(str(value).strip().lower())
+    except ValueError:
+        raise ValueError("it must be text or json") from None
+
+
 def _form(value: object) -> ExtractionForm:
     try:
         return ExtractionForm(str(value).strip().lower())
@@ -233,6 +249,7 @@ _CONVERT: dict[str, Callable[[object], Any]] = {
     "redact": _switch,
     "index_from": _count(0),
     "server_key": _key,
+    "log_format": _log_format,
 }
 
 SETTING_NAMES = tuple(_CONVERT)

@@ -55,7 +55,7 @@ def test_every_setting_can_come_from_the_environment_and_from_the_file(folder: P
     given_ = dict.fromkeys(SETTING_NAMES, "x")
     given_ |= dict.fromkeys(("top_k", "memory_tokens", "retries", "index_from"), "7")
     given_ |= {"context_tokens": "4096", "timeout_s": "2.5", "redact": "off", "excerpts": "off", "memory": "private"}
-    given_ |= {"thinking": "hidden", "toolbar": "off", "vi": "on", "extraction_form": "compact"}
+    given_ |= {"thinking": "hidden", "toolbar": "off", "vi": "on", "extraction_form": "compact", "log_format": "json"}
     settings = load(folder, {f"MEMCHAT_{name.upper()}": value for name, value in given_.items()})
     write(folder, "".join(f'{name} = "{value}"\n' for name, value in given_.items()))
     from_file = load(folder)

@@ -126,6 +126,11 @@ class CompletionTurn:
         self._finished = kind is None
         self._record()
 
+    @property
+    def recalled(self) -> tuple[str, ...]:
+        """The ids of the memories that were put in."""
+        return tuple(self._recalled)
+
     def note(self, response: Mapping[str, Any]) -> None:
         """Hear a completion or one of its chunks, in OpenAI's shape."""
         for choice in response.get("choices", ()):

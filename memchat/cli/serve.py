@@ -1,24 +1,30 @@
 """`memchat serve`: memory for other programs, over HTTP."""
 
+import logging
 import os
 import signal
-from collections.abc import Generator
+import sys
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memchat.cli.options import Model, require_extra
 from memchat.cli.output import print_note
-from memchat.config import load_settings
+from memchat.config import LogFormat, load_settings
 from memchat.errors import UsageError
 from memchat.signals import ENDING, signal_handlers
 
 if TYPE_CHECKING:
+    import socket
+
     from memchat.config import Settings
     from memchat.servers.http_server import HTTPServerThread
+
+log = logging.getLogger(__name__)
 
 Host = Annotated[
     str, typer.Option("--host", metavar="NAME", help="Where to listen; MEMCHAT_SERVER_KEY opens it to other machines.")
@@ -27,6 +33,11 @@ Port = Annotated[int, typer.Option("--port", min=0, metavar="NUMBER", help="The 
 WithoutKey = Annotated[
     bool,
     typer.Option("--without-key", help="Serve whoever reaches it, without a key: for a private network."),
+]
+
+LogAs = Annotated[
+    LogFormat | None,
+    typer.Option("--log-format", metavar="FORMAT", help="text, or json for a line a request; else MEMCHAT_LOG_FORMAT."),
 ]
 
 INDEX_FROM = 1_000
@@ -39,17 +50,23 @@ SETTLE_S = 5.0
 """How long learning may then, before what is left stays for next time. Together less than the 30 s Kubernetes gives."""
 
 
-def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKey = False, model: Model = None) -> int:
+def serve(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    without_key: WithoutKey = False,
+    log_format: LogAs = None,
+    model: Model = None,
+) -> int:
     """Serve chat and memories to other programs over HTTP, until Ctrl-C.
 
     POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
     """
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
-        from memchat.servers import http, http_server
+        from memchat.servers import http_server
         from memchat.servers.keys import Keys
-    from memchat.api import Memory
 
-    settings = freeze_model(load_settings(model=model))
+    settings = freeze_model(load_settings(model=model, log_format=log_format))
     keys = Keys.of(settings.server_key, settings.home)
     if keys.guarded and without_key:
         raise UsageError("A key or token is set, so --without-key makes no sense.", hint="Leave one of the two out.")
@@ -57,20 +74,49 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000, without_key: WithoutKe
         ShutdownRequests().handled() as ending,
         http_server.bind_socket(host, port, guarded=keys.guarded or without_key) as sock,
     ):
-        memory = Memory(settings, owns_index=True)
-        try:
-            memory.warm_up()
-            listener = http_server.HTTPServerThread(
-                http.create_app(memory, settings.server_key, everybody=without_key), sock
-            )
+        _serve_until_asked(settings, sock, ending, everybody=without_key)
+    return 0 if ending.asked else 1
+
+
+def _serve_until_asked(
+    settings: "Settings", sock: "socket.socket", ending: "ShutdownRequests", *, everybody: bool
+) -> None:
+    """Serve on `sock`, which is closed then; returns earlier only where the server has failed."""
+    from memchat.api import Memory
+    from memchat.servers import http, http_server
+    from memchat.servers.json_logs import log_as_json
+
+    tell: Callable[[str], None] = _tell
+    if settings.log_format is LogFormat.JSON:
+        log_as_json(sys.stderr)
+        tell = log.info
+    memory = Memory(settings, owns_index=True)
+    try:
+        memory.warm_up()
+        with _mcp_app(settings) as mcp:
+            app = http.create_app(memory, settings.server_key, everybody=everybody, mcp=mcp)
+            listener = http_server.HTTPServerThread(app, sock, lifespan=mcp is not None)
             listener.start()
-            print_note(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
+            tell(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
             while not ending.asked and listener.serves(http_server.TICK_S):
                 pass
-            _stop(listener, ending)
-        finally:
-            memory.close(0.0 if ending.hurried() else SETTLE_S)
-    return 0 if ending.asked else 1
+            _stop(listener, ending, tell)
+    finally:
+        memory.close(0.0 if ending.hurried() else SETTLE_S)
+
+
+@contextmanager
+def _mcp_app(settings: "Settings") -> Generator[Any]:
+    """The ASGI application for the Model Context Protocol; None without the extra for it."""
+    try:
+        from memchat.servers.mcp import MemoryTools, http_app
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "mcp":
+            raise
+        yield None
+        return
+    with MemoryTools(settings) as tools:
+        yield http_app(tools)
 
 
 class ShutdownRequests:
@@ -99,12 +145,12 @@ def freeze_model(settings: "Settings") -> "Settings":
     return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)
 
 
-def _stop(listener: "HTTPServerThread", ending: ShutdownRequests) -> None:
+def _stop(listener: "HTTPServerThread", ending: ShutdownRequests, tell: Callable[[str], None]) -> None:
     if listener.stop(LONG_S, ending.hurried):
         return
-    _tell("Waiting for requests to end. Ctrl-C again cuts them off.")
+    tell("Waiting for requests to end. Ctrl-C again cuts them off.")
     if not listener.stop(GRACE_S, ending.hurried):
-        _tell("Requests that were still running are cut off; what was said in them is kept.")
+        tell("Requests that were still running are cut off; what was said in them is kept.")
 
 
 def _tell(text: str) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request
 from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memchat import __version__
 from memchat.api import Memory
@@ -38,12 +38,14 @@ from memchat.servers.bodies import (
 )
 from memchat.servers.failures import BUG, add_handlers
 from memchat.servers.keys import Keys
+from memchat.servers.metrics import CONTENT_TYPE, Metrics
 from memchat.servers.model_calls import ModelCalls
+from memchat.servers.observation import Observed, TemplateRoute
 from memchat.servers.openai import add_openai_routes
 from memchat.servers.page.routes import Page
 from memchat.servers.page.session import PageSession
 from memchat.servers.platform import add_platform_routes
-from memchat.servers.reach import ReachedMemory
+from memchat.servers.reach import ReachedMemory, refuse_unless_everybody
 from memchat.servers.streaming import Events, Relay, event, event_stream
 from memchat.servers.strict_json import StrictRoute
 
@@ -69,14 +71,38 @@ CHAT_EVENTS: Events[str, Row] = Events(
 """A streamed turn."""
 
 
-def create_app(memory: Memory, key: str | None = None, *, everybody: bool = False) -> ASGIApp:
-    """The whole server but for the socket; see `AccessMiddleware` for who may come in."""
-    keys = Keys.of(key, memory.settings.home)
+def create_app(
+    memory: Memory, key: str | None = None, *, everybody: bool = False, mcp: ASGIApp | None = None
+) -> ASGIApp:
+    """The whole server but for the socket; see `AccessMiddleware` for who may come in.
+
+    `mcp` serves the Model Context Protocol at /mcp, and wants to be told of the start and the end of the server.
+    """
+    keys, metrics = Keys.of(key, memory.settings.home), Metrics()
     page = PageSession(keys)
-    return AccessMiddleware(create_api(memory, page, guarded=keys.guarded), keys, everybody=everybody, page=page)
+    api: ASGIApp = create_api(memory, page, metrics, guarded=keys.guarded)
+    if mcp is not None:
+        api = WithMCP(api, mcp)
+    return Observed(AccessMiddleware(api, keys, everybody=everybody, page=page), metrics)
 
 
-def create_api(memory: Memory, page: PageSession, *, guarded: bool) -> FastAPI:
+class WithMCP:
+    """`api`, with `mcp` at its path. The lifespan of the server is that of `mcp`, for the other has none."""
+
+    def __init__(self, api: ASGIApp, mcp: ASGIApp) -> None:
+        self._api = api
+        self._mcp = mcp
+        self._route = TemplateRoute("/mcp", mcp)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != self._route.path:
+            await self._api(scope, receive, send)
+            return
+        scope["route"] = self._route
+        await self._mcp(scope, receive, send)
+
+
+def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: bool) -> FastAPI:
     """All routes. Whose memories a request reaches must be set around it; see `memchat.servers.reach`."""
     api = FastAPI(
         title="memchat",
@@ -91,6 +117,7 @@ def create_api(memory: Memory, page: PageSession, *, guarded: bool) -> FastAPI:
     # Not by routers of their own: what a path allows is then known from the application's routes.
     api.router.route_class = StrictRoute
     _add_health(api, reached)
+    _add_metrics(api, memory, metrics, calls)
     _add_turns(api, reached, calls)
     _add_memories(api, reached)
     add_openai_routes(api, reached, calls)
@@ -129,6 +156,23 @@ def _add_health(api: FastAPI, memory: ReachedMemory) -> None:
     async def ready() -> Json:
         """Says ready once the models' libraries are loaded: before, a first answer takes long."""
         return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})
+
+
+def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: ModelCalls) -> None:
+    """Count what the memory does, and show the counters to who may see everybody's."""
+    memory.on_recall = metrics.recall
+
+    @api.get("/metrics", response_class=PlainTextResponse)
+    def show_metrics() -> PlainTextResponse:
+        """Counters for Prometheus: requests, durations, turns, memories recalled, and what waits."""
+        refuse_unless_everybody()
+        with memory.connection() as place:
+            waiting = len(place.store.work.pending())
+        gauges = {
+            "memchat_learning_queue": ("Messages that wait to be learned from.", waiting),
+            "memchat_model_requests": ("Requests that wait for a model.", calls.pending),
+        }
+        return PlainTextResponse(metrics.text(gauges), media_type=CONTENT_TYPE)
 
 
 def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:

@@ -25,6 +25,11 @@ class ModelCalls:
         self._most = running + waiting
         self._pending = 0
 
+    @property
+    def pending(self) -> int:
+        """How many calls run or wait for a thread."""
+        return self._pending
+
     async def run(self, call: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
         """The result of `call`, which runs to its end even where the client has hung up."""
         if self._pending >= self._most:

@@ -5,17 +5,31 @@ It sends many fields that mean something there alone; what is not known here is 
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from memchat.errors import UsageError
 from memchat.servers.answers import Json
-from memchat.servers.bodies import Pairs
+from memchat.servers.bodies import (
+    AddResults,
+    ChangeRow,
+    Count,
+    Deleted,
+    Done,
+    Id,
+    MemoryRow,
+    Message,
+    Pairs,
+    Results,
+    Words,
+    document,
+)
 from memchat.servers.model_calls import ModelCalls
 from memchat.servers.reach import ReachedMemory
 
 PAGE_SIZE = 100
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 class Lenient(BaseModel):
@@ -29,13 +43,13 @@ class Lenient(BaseModel):
 
 
 class HostedIds(Lenient):
-    user_id: str | int | None = None
-    agent_id: str | int | None = None
-    run_id: str | int | None = None
+    user_id: Id | None = None
+    agent_id: Id | None = None
+    run_id: Id | None = None
 
 
 class HostedAdd(HostedIds):
-    messages: str | list[dict[str, Any]]
+    messages: Words | list[Message]
     metadata: Pairs | None = None
     infer: bool | None = None
     expiration_date: str | None = None
@@ -48,9 +62,9 @@ class HostedList(HostedIds):
 
 
 class HostedSearch(HostedList):
-    query: str
-    top_k: int | None = None
-    limit: int | None = None
+    query: Words
+    top_k: Count | None = None
+    limit: Count | None = None
     threshold: float | None = None
     rerank: bool | None = None
 
@@ -69,14 +83,43 @@ class Batch(Lenient):
     memories: list[HostedChange]
 
 
-_HIDDEN: dict[str, Any] = {"include_in_schema": False}
+# Answers.
+
+
+class Ping(BaseModel):
+    status: str
+    org_id: str
+    project_id: str
+    user_email: str | None
+
+
+class Page(BaseModel):
+    """A page of memories; `next` is the path of the following one."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[MemoryRow]
+
+
+class EntityRow(BaseModel):
+    """A user or an agent of whom something is kept."""
+
+    type: str
+    name: str
+    total_memories: int
+
+
+class Entities(BaseModel):
+    results: list[EntityRow]
 
 
 def add_platform_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
-    """Serve what `MemoryClient` calls. These paths are in no OpenAPI document."""
+    """Serve what `MemoryClient` calls."""
 
-    @api.get("/v1/ping/", **_HIDDEN)
+    @api.get("/v1/ping/", responses={**document(Ping)})
     async def ping() -> Json:
+        """Says that the key is right."""
         # The client wants names for these two before it does anything else.
         return Json({"status": "ok", "org_id": "memchat", "project_id": "memchat", "user_email": None})
 
@@ -89,58 +132,68 @@ def add_platform_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) 
 def _add_many(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
     """Add, search, list and erase the memories of somebody."""
 
-    @api.post("/v3/memories/add/", **_HIDDEN)
+    @api.post("/v3/memories/add/", responses={**document(AddResults)})
     async def add(body: HostedAdd) -> Json:
+        """Learn from messages, or with `infer` false keep them as they are."""
         given = body.keywords()
         run = run_in_threadpool if body.infer is False else calls.run
         return Json(await run(memory.add, **given))
 
-    @api.post("/v3/memories/search/", **_HIDDEN)
+    @api.post("/v3/memories/search/", responses={**document(Results)})
     def search(body: HostedSearch) -> Json:
+        """The memories that bear on a request, best first."""
         return Json(memory.search(**body.keywords()))
 
-    @api.post("/v3/memories/", **_HIDDEN)
-    def get_all(request: Request, body: HostedList) -> Json:
-        page, size = (_number(request, *one) for one in (("page", 1), ("page_size", PAGE_SIZE)))
-        rows = memory.get_all(**body.keywords(), limit=size + 1, offset=(page - 1) * size)["results"]
-        more = f"{request.url.path}?page={page + 1}&page_size={size}" if len(rows) > size else None
-        return Json({"count": memory.count(**body.keywords()), "next": more, "previous": None, "results": rows[:size]})
+    @api.post("/v3/memories/", responses={**document(Page)})
+    def get_all(body: HostedList, page: PageNumber = 1, page_size: PageNumber = PAGE_SIZE) -> Json:
+        """A page of the current memories, newest first."""
+        rows = memory.get_all(**body.keywords(), limit=page_size + 1, offset=(page - 1) * page_size)["results"]
+        more = f"/v3/memories/?page={page + 1}&page_size={page_size}" if len(rows) > page_size else None
+        shown = rows[:page_size]
+        return Json({"count": memory.count(**body.keywords()), "next": more, "previous": None, "results": shown})
 
-    @api.delete("/v1/memories/", **_HIDDEN)
+    @api.delete("/v1/memories/", responses={**document(Deleted)})
     def delete_all(query: Annotated[HostedIds, Query()]) -> Json:
+        """Erase all that is kept of a user, of an agent, of a user with an agent, or of a run."""
         return Json(memory.delete_all(**query.keywords()))
 
 
 def _add_one(api: FastAPI, memory: ReachedMemory) -> None:
     """Read, change and erase one memory."""
 
-    @api.get("/v1/memories/{memory_id}/", **_HIDDEN)
+    @api.get("/v1/memories/{memory_id}/", responses={**document(MemoryRow)})
     def get(memory_id: str) -> Json:
+        """One memory, superseded or not."""
         return Json(memory.get(memory_id))
 
-    @api.put("/v1/memories/{memory_id}/", **_HIDDEN)
+    @api.put("/v1/memories/{memory_id}/", responses={**document(MemoryRow)})
     def update(memory_id: str, body: HostedUpdate) -> Json:
+        """Change a memory, and answer with what it is then."""
         memory.update(memory_id, **body.keywords())
         return Json(memory.get(memory_id))
 
-    @api.delete("/v1/memories/{memory_id}/", **_HIDDEN)
+    @api.delete("/v1/memories/{memory_id}/", responses={**document(Done)})
     def delete(memory_id: str) -> Json:
+        """Erase a memory with all its versions."""
         return Json(memory.delete(memory_id))
 
-    @api.get("/v1/memories/{memory_id}/history/", **_HIDDEN)
+    @api.get("/v1/memories/{memory_id}/history/", responses={**document(list[ChangeRow])})
     def history(memory_id: str) -> Json:
+        """Every change to a memory and to the versions it superseded, oldest first."""
         return Json(memory.history(memory_id))
 
 
 def _add_entities(api: FastAPI, memory: ReachedMemory) -> None:
     """List users and agents, and erase all that is kept of one."""
 
-    @api.get("/v1/entities/", **_HIDDEN)
+    @api.get("/v1/entities/", responses={**document(Entities)})
     def entities() -> Json:
+        """The users and agents of whom anything is kept."""
         return Json({"results": memory.entities()})
 
-    @api.delete("/v2/entities/{kind}/{name}/", **_HIDDEN)
+    @api.delete("/v2/entities/{kind}/{name}/", responses={**document(Deleted)})
     def delete_entity(kind: str, name: str) -> Json:
+        """Erase all that is kept of a user or of an agent."""
         if kind not in {"user", "agent"}:
             raise UsageError(f"There are no entities of the kind {kind!r}.", hint="They are users and agents.")
         return Json(memory.delete_all(**{f"{kind}_id": name}))
@@ -149,25 +202,20 @@ def _add_entities(api: FastAPI, memory: ReachedMemory) -> None:
 def _add_batches(api: FastAPI, memory: ReachedMemory) -> None:
     """Change or erase several memories: all of them, or none where one is unknown."""
 
-    @api.put("/v1/batch/", **_HIDDEN)
+    @api.put("/v1/batch/", responses={**document(Done)})
     def update_batch(body: Batch) -> Json:
+        """Change all of these memories, or none where one is unknown."""
         for change in body.memories:
             memory.get(change.memory_id)
         for change in body.memories:
             memory.update(**change.keywords())
         return Json({"message": f"Successfully updated {len(body.memories)} memories"})
 
-    @api.delete("/v1/batch/", **_HIDDEN)
+    @api.delete("/v1/batch/", responses={**document(Done)})
     def delete_batch(body: Batch) -> Json:
+        """Erase all of these memories, or none where one is unknown."""
         for one in body.memories:
             memory.get(one.memory_id)
         for one in body.memories:
             memory.delete(one.memory_id)
         return Json({"message": f"Successfully deleted {len(body.memories)} memories"})
-
-
-def _number(request: Request, name: str, default: int) -> int:
-    value = request.query_params.get(name, str(default))
-    if not value.isdecimal() or not 1 <= int(value) <= 1_000_000:
-        raise UsageError(f"{name} must be a whole number from 1 on.")
-    return int(value)

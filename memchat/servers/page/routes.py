@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from memchat.api import Memory
 from memchat.config import MemoryMode
@@ -18,6 +17,7 @@ from memchat.core.types import CATEGORIES
 from memchat.errors import MemchatError, NotFound
 from memchat.servers.failures import status_of
 from memchat.servers.keys import Reach
+from memchat.servers.observation import TemplateRoute
 from memchat.servers.page.session import COOKIE, LOGIN, STYLE, PageSession
 from memchat.servers.page.views import Views
 from memchat.servers.reach import ReachedMemory, reach, reached_user
@@ -60,7 +60,7 @@ class Page:
             "/page/statistics": lambda request, views: self._html(request, "statistics.html", views.statistics()),
         }
         for path, view in views.items():
-            api.router.routes.append(Route(path, self._viewed(view), methods=["GET"]))
+            api.router.routes.append(TemplateRoute(path, self._viewed(view), methods=["GET"]))
         forms = {
             "/page/add": self._add,
             "/page/memory/{id}/edit": self._edit,
@@ -69,9 +69,9 @@ class Page:
             "/page/conversation/{id}/private": self._private,
         }
         for path, change in forms.items():
-            api.router.routes.append(Route(path, self._changed(change), methods=["POST"]))
-        api.router.routes.append(Route(LOGIN, self._login, methods=["GET", "POST"]))
-        api.router.routes.append(Route(STYLE, self._styled, methods=["GET"]))
+            api.router.routes.append(TemplateRoute(path, self._changed(change), methods=["POST"]))
+        api.router.routes.append(TemplateRoute(LOGIN, self._login, methods=["GET", "POST"]))
+        api.router.routes.append(TemplateRoute(STYLE, self._styled, methods=["GET"]))
 
     # Around every view.
 

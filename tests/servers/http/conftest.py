@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from memchat import Memory
 from memchat.config import Settings
@@ -23,13 +24,16 @@ def opened() -> Iterator[Open]:
     """Opens servers, closed with the module; each call returns a client of one over a memory, with a key or without."""
     with ExitStack() as open_ones:
 
-        def open_one(memory: Memory, key: str | None = None, *, everybody: bool = False) -> httpx.Client:
+        def open_one(
+            memory: Memory, key: str | None = None, *, everybody: bool = False, mcp: ASGIApp | None = None
+        ) -> httpx.Client:
             sock = open_ones.enter_context(bind_socket("127.0.0.1", 0, guarded=key is not None))
             url = url_of(sock)
-            listener = HTTPServerThread(create_app(memory, key, everybody=everybody), sock)
+            app = create_app(memory, key, everybody=everybody, mcp=mcp)
+            listener = HTTPServerThread(app, sock, lifespan=mcp is not None)
             listener.start()
             open_ones.callback(lambda: listener.stop(20))
-            return open_ones.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=20))
+            return open_ones.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=90))
 
         yield open_one
 

@@ -252,11 +252,22 @@ def test_no_page_loads_scripts_from_other_hosts(offline: httpx.Client) -> None:
         "/memories",
         "/memories/{memory_id}",
         "/memories/{memory_id}/history",
+        "/metrics",
         "/ready",
         "/search",
+        "/v1/batch/",
         "/v1/chat/completions",
+        "/v1/entities/",
+        "/v1/memories/",
+        "/v1/memories/{memory_id}/",
+        "/v1/memories/{memory_id}/history/",
         "/v1/models",
         "/v1/models/{name}",
+        "/v1/ping/",
+        "/v2/entities/{kind}/{name}/",
+        "/v3/memories/",
+        "/v3/memories/add/",
+        "/v3/memories/search/",
     }
 
 

@@ -21,3 +21,18 @@ def test_the_document_is_made_without_a_warning(opened: Open, tmp_path: Path) ->
         assert {client.head(path).status_code for path in ("/health", "/ready")} <= {200, 503}
     ids = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
     assert len(set(ids)) == len(ids)
+
+
+def test_every_answer_is_described_and_every_route_names_the_key(opened: Open, tmp_path: Path) -> None:
+    """No answer is any object; what says that the process lives asks for no key."""
+    with Memory(Settings(tmp_path / "home", "alice", model="offline")) as memory:
+        document = opened(memory, "key").get("/openapi.json", headers={"X-API-Key": "key"}).json()
+    paths = document["paths"].items()
+    operations = {(path, method): operation for path, methods in paths for method, operation in methods.items()}
+    for (path, _), operation in operations.items():
+        described = operation["responses"]["200"]["content"]
+        assert "text/plain" in described or described["application/json"]["schema"], path
+    assert document["security"] == [{"bearer": []}, {"header": []}]
+    assert document["components"]["securitySchemes"].keys() == {"bearer", "header"}
+    free = {path for (path, _), operation in operations.items() if operation.get("security") == []}
+    assert free == {"/health", "/ready"}

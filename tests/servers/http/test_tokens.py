@@ -20,6 +20,7 @@ from memchat.core.types import Owner
 from memchat.errors import ConfigError
 from memchat.servers.http import create_api
 from memchat.servers.keys import Keys
+from memchat.servers.metrics import Metrics
 from memchat.servers.page.session import PageSession
 from memchat.servers.tokens import Tokens
 from tests.cli.conftest import Shell
@@ -140,6 +141,7 @@ def calls(world: World, name: str) -> list[tuple[str, str, dict[str, Any]]]:
     made.append(("POST", "/v1/chat/completions", {"json": message, "headers": {"X-Memchat-User": name}}))
     batch = {"json": {"memories": [{"memory_id": one, "text": "Forged"}]}}
     made += [("PUT", "/v1/batch/", batch), ("DELETE", "/v1/batch/", batch)]
+    made.append(("GET", "/metrics", {}))
     made.append(("DELETE", f"/v2/entities/user/{name}/", {}))
     for path in ("", "page/conversations", "page/timeline", "page/statistics", "page/export"):
         made.append(("GET", f"/{path}", {"params": {"user": name}}))
@@ -188,7 +190,7 @@ def test_every_route_is_tried(world: World) -> None:
     keys = Keys.of(None, world.memory.settings.home)
     served = {
         (method, re.sub(r"\{\w+\}", "{}", route.path))
-        for route in create_api(world.memory, PageSession(keys), guarded=True).routes
+        for route in create_api(world.memory, PageSession(keys), Metrics(), guarded=True).routes
         if isinstance(route, Route)
         for method in route.methods or ()
         if method != "HEAD"

@@ -1,0 +1,74 @@
+"""Counters of a server, in the text format that Prometheus reads.
+
+Their labels are methods, templates of paths and statuses: no names, no ids, no words. Written here rather than by
+prometheus_client, since these few lines are all that is needed of it.
+"""
+
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of the histogram's buckets, in seconds: from a read of the store to a slow model's reply."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """What a server counts since it started. May be used from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._durations: dict[str, list[int]] = {}
+        self._seconds: Counter[str] = Counter()
+        self._recalled: Counter[str] = Counter()
+        self._turns = 0
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answered request to the path with the template `route`."""
+        with self._lock:
+            self._requests[method if method in METHODS else "other", route, status] += 1
+            buckets = self._durations.setdefault(route, [0] * (len(BUCKETS_S) + 1))
+            buckets[bisect_left(BUCKETS_S, seconds)] += 1
+            self._seconds[route] += seconds  # type: ignore[assignment]
+
+    def recall(self, by: str, memories: int) -> None:
+        """Count what a `turn` or a `search` recalled."""
+        with self._lock:
+            self._recalled[by] += memories
+            self._turns += by == "turn"
+
+    def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
+        """All of them; `gauges` are present values by name, each with what it says."""
+        with self._lock:
+            return "".join(f"{line}\n" for line in self._lines(gauges))
+
+    def _lines(self, gauges: Mapping[str, tuple[str, float]]) -> Iterator[str]:
+        yield from _head("memchat_http_requests_total", "counter", "Requests by method, path template and status.")
+        for (method, route, status), count in sorted(self._requests.items()):
+            labels = f'method="{method}",route="{route}",status="{status}"'
+            yield f"memchat_http_requests_total{{{labels}}} {count}"
+        name = "memchat_http_request_duration_seconds"
+        yield from _head(name, "histogram", "Seconds until the last byte of the answer, by path template.")
+        for route, buckets in sorted(self._durations.items()):
+            total = sum(buckets)
+            for bound, count in zip((*BUCKETS_S, "+Inf"), accumulate(buckets), strict=True):
+                yield f'{name}_bucket{{route="{route}",le="{bound}"}} {count}'
+            yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
+            yield f'{name}_count{{route="{route}"}} {total}'
+        yield from _head("memchat_turns_total", "counter", "Messages answered by the model, with memory.")
+        yield f"memchat_turns_total {self._turns}"
+        yield from _head("memchat_memories_recalled_total", "counter", "Memories recalled by turns and by searches.")
+        for by in ("search", "turn"):
+            yield f'memchat_memories_recalled_total{{by="{by}"}} {self._recalled[by]}'
+        for name, (about, value) in gauges.items():
+            yield from _head(name, "gauge", about)
+            yield f"{name} {value}"
+
+
+def _head(name: str, kind: str, about: str) -> Iterator[str]:
+    yield f"# HELP {name} {about}"
+    yield f"# TYPE {name} {kind}"
