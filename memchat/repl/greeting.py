@@ -2,6 +2,7 @@
 
 from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.registry import CommandContext
+from memchat.repl.last_words import last_words
 from memchat.repl.layout import columns, one_line
 from memchat.storage.short_ids import new_conversation
 
@@ -26,10 +27,10 @@ def greeting(context: CommandContext) -> str:
     parts = [one_line(context.user), one_line(conversation.model.name), remembered, "/help for help"]
     lines = [" · ".join(parts)]
     session = conversation.session
-    if session.messages:
-        lines.append(f"Continuing {one_line(session.title)!r}, {session.messages} messages.")
-    elif started := new_conversation(session):
-        lines.append(one_line(started))
     if conversation.model.name == OFFLINE:
         lines += [_NO_MODEL, columns(_WAYS)] if context.lacks_model else [_OFFLINE]
+    if session.messages:
+        lines.append(last_words(context, session))
+    elif started := new_conversation(session):
+        lines.append(one_line(started))
     return "\n".join(lines)

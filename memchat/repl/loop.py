@@ -22,6 +22,7 @@ from prompt_toolkit.styles import Style
 
 from memchat.errors import MemchatError
 from memchat.llm.preload import in_background
+from memchat.llm.providers import OFFLINE
 from memchat.repl.clipboard import copy_text
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
@@ -32,7 +33,7 @@ from memchat.repl.completer import SlashCompleter
 from memchat.repl.editor import edit_text
 from memchat.repl.greeting import greeting
 from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_bindings
-from memchat.repl.notifications import NotificationQueue, Wait
+from memchat.repl.notifications import NotificationQueue, Wait, used_line
 from memchat.repl.pastes import Pastes
 from memchat.repl.reply_screen import ReplyScreen
 from memchat.repl.screen import Screen, is_dumb
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.conversation import Turn
 
+LEARNED_WITHIN_S = 0.3
+"""How long the prompt waits, in seconds, for one line to say both what was used and what was learned."""
 _MOST_FORMER = 1_000
 _SETTLE_STEP_S = 0.5
 _NAMING = re.compile(r"/\w*")
@@ -246,9 +249,16 @@ class ChatLoop:
         summing_up = self._compaction.after(turn)
         for notice in [*notices(turn), *([summing_up] if summing_up else [])]:
             screen.warn(notice)
-        if used := used_line(len(turn.used), len(turn.excerpts)):
-            screen.say_quietly(used)
+        learned = self._notes.take_learned(turn.asked.id, self._learns_within_s())
+        if line := used_line(len(turn.used), len(turn.excerpts), learned):
+            screen.say_quietly(line)
         screen.write("\n")
+
+    def _learns_within_s(self) -> float:
+        """How long the prompt waits for what is learned: rules take a moment, a model too long."""
+        chat = self._context.chat
+        by_rules = (self._context.app.settings.extraction_model or chat.extraction) == OFFLINE
+        return LEARNED_WITHIN_S if by_rules and self._context.memory_state == "on" else 0.0
 
     def _waiting_label(self, waited_s: float) -> str:
         """That the library loads is not the model's fault."""
@@ -327,10 +337,3 @@ def _load_renderer() -> None:
     reply = StreamingMarkdown(Console(file=StringIO()))
     reply.feed("ready")
     reply.close()
-
-
-def used_line(memories: int, excerpts: int) -> str:
-    """How much of memory was in a prompt; empty where nothing was."""
-    parts = [f"{memories} {'memory' if memories == 1 else 'memories'}"] if memories else []
-    parts += [f"{excerpts} {'excerpt' if excerpts == 1 else 'excerpts'} of earlier conversations"] if excerpts else []
-    return f"used {' and '.join(parts)}" if parts else ""

@@ -1,7 +1,7 @@
 """Quiet lines about what goes on behind the prompt: what was learned, what is tried again."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from memchat.core.types import Applied, Event
@@ -41,14 +41,23 @@ class NotificationQueue:
         self.at_once: Callable[[str], None] | None = None
         self.on_wait: Callable[[Wait], None] | None = None
         self.learned: dict[str, tuple[Applied, ...]] = {}
-        self._lines: list[str] = []
+        self._lines: list[tuple[str, str | None]] = []
+        self._heard_of: set[str] = set()
         self._last_error: str | None = None
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def __call__(self, result: "LearningResult") -> None:
         if result.message_id is not None and result.applied:
             self.learned[result.message_id] = result.applied
-        for line in learning_lines(result):
+        with self._changed:
+            if line := learned_line(result.applied):
+                self._lines.append((line, result.message_id))
+            if result.message_id is not None:
+                self._heard_of.add(result.message_id)
+            self._changed.notify_all()
+        if line:
+            self._tell()
+        if line := unparsed_line(result.unparsed):
             self.add(line)
         if result.error is not None and result.error != self._last_error:
             self.add(f"Not learned from yet: {result.error} It is kept; memchat status shows it.")
@@ -64,26 +73,55 @@ class NotificationQueue:
             self.at_once(retry_line(notice))
 
     def add(self, line: str) -> None:
-        with self._lock:
-            self._lines.append(line)
+        with self._changed:
+            self._lines.append((line, None))
+        self._tell()
+
+    def _tell(self) -> None:
         # Read once: the loop may take it away meanwhile.
         if (arrived := self.arrived) is not None:
             arrived()
 
     def take(self) -> list[str]:
         """The lines that came since the last time, oldest first."""
-        with self._lock:
+        with self._changed:
             lines, self._lines = self._lines, []
-        return lines
+        return [line for line, _ in lines]
+
+    def take_learned(self, message_id: str, timeout_s: float) -> tuple[Applied, ...]:
+        """What the message taught, taken out of the lines that wait; nothing where that is not known in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: message_id in self._heard_of, timeout_s)
+            kept = [(line, of) for line, of in self._lines if of != message_id]
+            waited, self._lines = len(kept) < len(self._lines), kept
+        return self.learned[message_id] if waited else ()
 
 
 def learning_lines(result: "LearningResult") -> Iterator[str]:
     """One line that says what was learned, one that says what may be missing; none when there is nothing to say."""
-    if line := " · ".join(_parts(result.applied)):
-        yield line
-    if result.unparsed:
-        faults = "; ".join(dict.fromkeys(result.unparsed))
-        yield f"Something you said may not be kept: in the extraction model's answer {faults}."
+    return filter(None, (learned_line(result.applied), unparsed_line(result.unparsed)))
+
+
+def learned_line(applied: tuple[Applied, ...]) -> str:
+    """What was learned, in one line; empty where that is nothing new."""
+    return " · ".join(_parts(applied))
+
+
+def unparsed_line(unparsed: Sequence[str]) -> str:
+    """What may be missing, in one line."""
+    faults = "; ".join(dict.fromkeys(unparsed))
+    return f"Something you said may not be kept: in the extraction model's answer {faults}." if faults else ""
+
+
+def used_line(memories: int, excerpts: int, applied: tuple[Applied, ...] = ()) -> str:
+    """How much of memory was in a prompt, and what was learned meanwhile; empty where nothing was."""
+    counts = ((memories, "memory", "memories"), (excerpts, "excerpt", "excerpts"))
+    used = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
+    learned = list(_parts(applied))
+    if not (used and learned):
+        return f"used {used}" if used else learned_line(applied)
+    texts = " · ".join(part.removeprefix(f"{_WORDS[Event.ADD]}: ") for part in learned)
+    return f"used {used} · learned {len(learned)}: {texts}"
 
 
 def _parts(applied: tuple[Applied, ...]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings, Thinking
 from memchat.core.protocols import Completion, Cut, Delta, LanguageModel, ModelRequest
 from memchat.errors import ModelUnreachable
-from memchat.repl.loop import run_chat
+from memchat.repl import loop
 from memchat.repl.notifications import NotificationQueue
 from memchat.repl.terminal_modes import no_echo
 
@@ -86,9 +86,12 @@ def main() -> int:
         thinking=Thinking(os.environ.get("MEMCHAT_THINKING", "folded")),
         toolbar=os.environ.get("MEMCHAT_TOOLBAR") == "on",
         vi=os.environ.get("MEMCHAT_VI") == "on",
+        extraction_model=os.environ.get("MEMCHAT_EXTRACTION_MODEL"),
     )
+    # Long enough for the slowest machine, where a test sees what the rules of the offline model have learned.
+    loop.LEARNED_WITHIN_S = float(os.environ.get("TEST_LEARNED_WITHIN_S", "0"))
     with no_echo(), ScriptedApp(chosen) as app, app.chat(options, notes) as chat:
-        return run_chat(chat, app, notes)
+        return loop.run_chat(chat, app, notes)
 
 
 if __name__ == "__main__":

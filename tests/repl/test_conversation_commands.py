@@ -64,6 +64,16 @@ def test_a_new_conversation_knows_nothing_of_the_former_one(context: CommandCont
         do(context, "/resume nothing like that")
 
 
+def test_a_question_without_an_answer_is_shown_as_one(context: CommandContext) -> None:
+    """The answer before it is not shown as if it belonged to it."""
+    say(context, "The first thing")
+    conversations, first = context.app.store.conversations, context.chat.conversation.session
+    conversations.end_turn(conversations.begin_turn(first, "And now?"), "", MessageStatus.FAILED, "m", [])
+    do(context, "/new")
+    shown = do(context, "/resume first thing").text
+    assert shown.splitlines()[1:] == ["  you: And now? (no answer came)"]
+
+
 def test_a_private_chat_stays_private_in_a_new_conversation(context: CommandContext) -> None:
     """Who is private does not expect to be overheard after /new; going to another model changes nothing either."""
     do(context, "/private on")

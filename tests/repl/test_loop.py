@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.sessions import ChatOptions
-from memchat.core.types import MessageStatus
+from memchat.core.types import MessageStatus, Role
 from tests.repl.harness import SLOW_WORDS, ScriptedApp, settings
 from tests.repl.person import PATIENCE_S, Person, said
 from tests.storage.memory_factories import memories_of
@@ -250,3 +250,33 @@ def test_a_reply_goes_on_at_the_new_width_after_a_resize(person: Person) -> None
     person.screen.resize(24, 40)
     person.see(r"^(word ){7}word$")
     person.prompt()
+
+
+def test_one_line_says_what_was_used_and_what_was_learned(tmp_path: Path) -> None:
+    """Where learning by rules ends before the next prompt; nothing that is printed moves for it."""
+    person = Person(tmp_path, MEMCHAT_EXTRACTION_MODEL="offline", TEST_LEARNED_WITHIN_S="30")
+    person.prompt()
+    person.type("# My favourite tea is Assam\r")
+    person.see("Remembered: My favourite")
+    person.type("I like tea, which tea is my favourite?\r")
+    person.see("^used 1 memory · learned 1: Likes tea\\.$")
+    assert person.prompt().count("Likes tea") == 1
+    person.child.close(force=True)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+def test_a_conversation_that_is_taken_up_shows_its_last_words(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The last exchange, shortened to a few lines, right above the prompt."""
+    with ScriptedApp(settings(tmp_path)) as app:
+        session = app.store.conversations.new_session("al", None, name="trip")
+        for role, text in ((Role.USER, "old news"), (Role.ASSISTANT, "old answer"), (Role.USER, "Where to? " * 60)):
+            app.store.conversations.record(session, role, text)
+        app.store.conversations.record(session, Role.ASSISTANT, "To 函館, by ship. " * 40)
+    person = Person(tmp_path, size, TEST_SESSION="trip")
+    shown = person.prompt()
+    assert re.search(r"^Continuing '[^']+', 4 messages\.\n  you: Where to\?", shown.replace("\n'", "'"), re.MULTILINE)
+    assert re.search(r"^  assistant: To 函館", shown.replace("函 館 ", "函館"), re.MULTILINE)
+    assert shown.count("…") == 2
+    assert "old answer" not in shown
+    assert len(shown.splitlines()) <= size[1]
+    person.child.close(force=True)

@@ -11,7 +11,7 @@ from memchat.errors import ModelError
 from memchat.learning.pipeline import LearningResult
 from memchat.llm.retry import RetryNotice
 from memchat.repl.layout import age, one_line, quiet
-from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, retry_line
+from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, retry_line, used_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -138,3 +138,37 @@ def test_one_line_is_one_line() -> None:
 def test_an_age_is_told_in_the_largest_unit_that_says_enough(days: int, said: str) -> None:
     """By the days of the calendar."""
     assert age(NOW - timedelta(days=days), NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("memories", "excerpts", "applied", "line"),
+    [
+        (0, 0, (), ""),
+        (1, 0, (), "used 1 memory"),
+        (3, 2, (), "used 3 memories, 2 excerpts"),
+        (0, 1, (Applied(Event.CONFIRM, BERLIN),), "used 1 excerpt"),
+        (0, 0, (Applied(Event.ADD, BERLIN),), "Remembered: Lives in Berlin."),
+        (3, 2, (Applied(Event.ADD, BERLIN),), "used 3 memories, 2 excerpts · learned 1: Lives in Berlin."),
+        (
+            2,
+            0,
+            (Applied(Event.ADD, AMSTERDAM, (BERLIN,)), Applied(Event.ADD, memory("Is vegetarian."))),
+            "used 2 memories · learned 2: Updated: Lives in Amsterdam. (was: Lives in Berlin.) · Is vegetarian.",
+        ),
+    ],
+)
+def test_one_line_under_an_answer(memories: int, excerpts: int, applied: tuple[Applied, ...], line: str) -> None:
+    """What was used and what was learned; none where there is neither."""
+    assert used_line(memories, excerpts, applied) == line
+
+
+def test_what_stands_under_the_answer_is_not_said_again() -> None:
+    """What another message taught still waits; what came to nothing is not waited for."""
+    notes = NotificationQueue()
+    notes(LearningResult((Applied(Event.ADD, BERLIN),), message_id="before"))
+    notes(LearningResult((Applied(Event.ADD, AMSTERDAM),), message_id="this"))
+    notes(LearningResult(message_id="empty"))
+    assert [change.memory for change in notes.take_learned("this", 0.0)] == [AMSTERDAM]
+    assert notes.take_learned("this", 0.0) == notes.take_learned("empty", 60.0) == ()
+    assert notes.take_learned("unheard of", 0.0) == ()
+    assert notes.take() == ["Remembered: Lives in Berlin."]

@@ -7,17 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from memchat.chat.transcript_export import conversation_json, conversation_markdown
-from memchat.core.types import Applied, Event, Memory, Message, Role, Session
+from memchat.core.types import Applied, Event, Memory, Message, Session
 from memchat.errors import MemchatError, UsageError
 from memchat.paths import expand_path
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.commands.rows import numbered_sessions, session_named
 from memchat.repl.compaction import Compaction
+from memchat.repl.last_words import last_words
 from memchat.repl.layout import one_line
 from memchat.text.attachments import without_attachments
-
-_LAST_WORDS = 300
-"""Characters of each of the last messages that are shown when a conversation is taken up."""
 
 
 @command(Group.CONVERSATION, "new", "start a new conversation", words=0)
@@ -46,16 +44,7 @@ def _resume(context: CommandContext, argument: str) -> CommandResult:
     if session.id == context.chat.conversation.session.id:
         return CommandResult("That is this conversation.")
     context.reopen(replace(context.chat.options, session=session, agent=None))
-    title = one_line(session.title) or "(no title)"
-    lines = [f"Continuing {title!r}, {session.messages} messages."]
-    lines += map(_last_words, context.app.store.conversations.messages(session.id, limit=2))
-    return CommandResult("\n".join(lines))
-
-
-def _last_words(message: Message) -> str:
-    text = one_line(without_attachments(message.text))
-    text = text if len(text) <= _LAST_WORDS else f"{text[:_LAST_WORDS]}…"
-    return f"  {'you' if message.role is Role.USER else one_line(message.model or 'assistant')}: {text}"
+    return CommandResult(last_words(context, session))
 
 
 @command(Group.CONVERSATION, "rename TITLE", "give this conversation another title")

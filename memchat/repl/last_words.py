@@ -1,0 +1,37 @@
+"""Where a conversation stopped: shown when it is taken up, at the start of a chat or within one."""
+
+import shutil
+
+from memchat.core.types import Message, MessageStatus, Role, Session
+from memchat.repl.commands.registry import CommandContext
+from memchat.repl.layout import cells, one_line
+from memchat.text.attachments import without_attachments
+
+_LINES = 3
+"""Lines of the screen for each of the last two messages."""
+_NO_REPLY = {MessageStatus.STOPPED: "(stopped before an answer came)", MessageStatus.FAILED: "(no answer came)"}
+
+
+def last_words(context: CommandContext, session: Session) -> str:
+    """The title, and the last exchange, shortened; a question without an answer says so."""
+    title = one_line(session.title) or "(no title)"
+    count = "1 message" if session.messages == 1 else f"{session.messages} messages"
+    last = context.app.store.conversations.messages(session.id, limit=2)
+    if last and last[-1].role is Role.USER:
+        last = last[-1:]
+    return "\n".join([f"Continuing {title!r}, {count}.", *map(_shortened, last)])
+
+
+def _shortened(message: Message) -> str:
+    speaker = "you" if message.role is Role.USER else one_line(message.model or "assistant")
+    text = one_line(without_attachments(message.text))
+    room = _LINES * (max(shutil.get_terminal_size().columns, 20) - 3) - cells(speaker)
+    shown, used = "", 0
+    for char in text:
+        used += cells(char)
+        if used > room:
+            shown = f"{shown.rsplit(' ', 1)[0] or shown}…"
+            break
+        shown += char
+    note = _NO_REPLY.get(message.status, "") if message.role is Role.USER else ""
+    return f"  {speaker}: {shown} {note}".rstrip()
