@@ -55,7 +55,7 @@ class Page:
                 request, "conversations.html", views.conversations()
             ),
             "/page/conversation/{id}": self._conversation,
-            "/page/timeline": lambda request, views: self._html(request, "timeline.html", views.timeline()),
+            "/page/timeline": self._timeline,
             "/page/export": self._export,
             "/page/statistics": lambda request, views: self._html(request, "statistics.html", views.statistics()),
         }
@@ -145,10 +145,12 @@ class Page:
 
     def _list(self, request: Request, views: Views) -> Response:
         given = request.query_params
-        page = given.get("page", "1")
-        number = int(page) if page.isdecimal() and 0 < int(page) < 1_000_000 else 1
-        data = views.listing(given.get("q", "").strip(), given.get("category", ""), number)
+        data = views.listing(given.get("q", "").strip(), given.get("category", ""), _page_number(request))
         return self._html(request, "memories.html", data)
+
+    def _timeline(self, request: Request, views: Views) -> Response:
+        data = views.timeline(request.query_params.get("month", ""), _page_number(request))
+        return self._html(request, "timeline.html", data)
 
     def _detail(self, request: Request, views: Views, template: str) -> Response:
         return self._html(request, template, views.detail(request.path_params["id"]))
@@ -207,6 +209,11 @@ class Page:
 
     async def _styled(self, request: Request) -> Response:
         return Response(self._style, media_type="text/css")
+
+
+def _page_number(request: Request) -> int:
+    page = request.query_params.get("page", "1")
+    return int(page) if page.isdecimal() and 0 < int(page) < 1_000_000 else 1
 
 
 async def _form(request: Request) -> Form:

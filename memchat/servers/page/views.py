@@ -1,8 +1,10 @@
 """What each view of the page shows, read from the store."""
 
 import json
+from calendar import monthrange
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from memchat.api import Memory
@@ -34,7 +36,7 @@ class Views:
 
     def listing(self, query: str, category: str, page: int) -> dict[str, Any]:
         """The memories of a page, or those that a search finds."""
-        view = MemoryFilter((self.owner,), all_sessions=True)
+        view = self._everything
         if category in CATEGORIES:
             view = replace(view, categories=(category,))
         with self.memory.connection() as place:
@@ -81,22 +83,33 @@ class Views:
         messages = [(one, [self.row(memory) for memory in learned[one.id]]) for one in said]
         return {"session": session, "messages": messages}
 
-    def timeline(self) -> dict[str, Any]:
-        """The memories by the month since when they are true, the latest first."""
-        months: dict[str, list[dict[str, Any]]] = {}
-        for row in sorted(self._every(), key=lambda row: str(row["since"]), reverse=True):
-            months.setdefault(str(row["since"])[:7], []).append(row)
-        return {"months": months}
+    def timeline(self, month: str, page: int) -> dict[str, Any]:
+        """A page of the memories that are true since a day of `month`, by default the latest there is."""
+        with self.memory.connection() as place:
+            months = _summed(place.store.memories.tally(self._everything), 1)
+            names = sorted(months, reverse=True)
+            chosen = month if month in months else next(iter(names), "")
+            rows = []
+            if chosen:
+                year, number = map(int, chosen.split("-"))
+                last = date(year, number, monthrange(year, number)[1])
+                view = replace(self._everything, since=date(year, number, 1), until=last)
+                kept = place.store.memories.memories(view, PAGE_SIZE, (page - 1) * PAGE_SIZE)
+                rows = [self.row(memory) for memory in kept]
+        pages = -(-months[chosen] // PAGE_SIZE)
+        counts = [(name, months[name]) for name in names]
+        return {"months": counts, "month": chosen, "rows": rows, "page": page, "pages": pages}
 
     def statistics(self) -> dict[str, Any]:
-        rows = self._every()
         with self.memory.connection() as place:
+            counts = place.store.memories.tally(self._everything)
             sessions = place.store.conversations.sessions(self.user)
             waiting = len(place.store.work.pending(self.user))
+        by_category, by_month = _summed(counts, 0), _summed(counts, 1)
         return {
-            "total": len(rows),
-            "by_category": Counter(row["category"] for row in rows).most_common(),
-            "sources": Counter(row["source"] for row in rows).most_common(),
+            "total": by_category.total(),
+            "by_category": by_category.most_common(),
+            "by_month": sorted(by_month.items(), reverse=True),
             "sessions": len(sessions),
             "messages": sum(session.messages for session in sessions),
             "waiting": waiting,
@@ -135,11 +148,18 @@ class Views:
             "superseded": memory.superseded,
         }
 
-    def _every(self) -> list[dict[str, Any]]:
-        with self.memory.connection() as place:
-            return [
-                self.row(one) for one in place.store.memories.memories(MemoryFilter((self.owner,), all_sessions=True))
-            ]
+    @property
+    def _everything(self) -> MemoryFilter:
+        """All current memories."""
+        return MemoryFilter((self.owner,), all_sessions=True)
+
+
+def _summed(counts: list[tuple[str, str, int]], column: int) -> Counter[str]:
+    """Counts of the store's tally by its category (0) or month (1)."""
+    found: Counter[str] = Counter()
+    for row in counts:
+        found[str(row[column])] += row[2]
+    return found
 
 
 def _origin(store: "Storage", memory: Kept, user: str) -> tuple[Session | None, Any]:

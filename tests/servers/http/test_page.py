@@ -10,6 +10,8 @@ import pytest
 
 from memchat import Memory
 from memchat.config import Settings
+from memchat.core.types import Owner
+from memchat.servers.page.views import PAGE_SIZE
 from tests.servers.http.conftest import Open
 
 
@@ -62,6 +64,24 @@ def test_every_view_opens(kept: httpx.Client) -> None:
         assert kept.get(path, params={"user": "nobody"}).status_code == 200
     assert "Has a cat" in kept.get("/page/export").text
     assert "Has a cat" in kept.get("/", params={"q": "cat"}).text
+
+
+def test_months_open_their_memories(opened: Open, tmp_path: Path) -> None:
+    """The timeline shows one month, a page at a time; the statistics count and lead there. No view reads all."""
+    with Memory(Settings(tmp_path / "home", "carol", model="offline")) as memory:
+        client = opened(memory)
+        with memory.connection() as place:
+            for number in range(PAGE_SIZE + 1):
+                place.service.add(f"Note {number}.", Owner.user("carol"))
+        statistics = client.get("/page/statistics").text
+        month = statistics.partition("/page/timeline?month=")[2][:7]
+        assert f"<td>{PAGE_SIZE + 1}</td>" in statistics
+        first = client.get("/page/timeline").text
+        second = client.get("/page/timeline", params={"month": month, "page": "2"}).text
+        assert f"{month} ({PAGE_SIZE + 1})" in first
+        assert ("Note 0." in first, "Note 0." in second) == (False, True)
+        assert f"Note {PAGE_SIZE}." in client.get("/page/timeline?month=2020-02").text
+        assert client.get("/page/timeline?month=x&page=y").status_code == 200
 
 
 def test_a_memory_is_added_corrected_taken_back_and_forgotten(kept: httpx.Client) -> None:
