@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 from memchat.core.types import Role
 from memchat.recall.excerpts import Excerpt
+from memchat.recall.periods import with_days
 from memchat.text.normalize import without_speaker
 from memchat.text.sanitize import EXCERPTS_CLOSE, EXCERPTS_OPEN, escape_fence
 
 
 def line(excerpt: Excerpt) -> str:
-    """One excerpt as the model sees it: its day, who said it, the words, and whether they still hold."""
+    """One excerpt as the model sees it: its day, who said it, the words with the days they meant, whether they hold."""
     who = "you" if excerpt.role is Role.ASSISTANT else "the person"
     note = caveat(excerpt)
-    said = escape_fence(excerpt.text)
-    return f"- [{excerpt.said_at.astimezone().date()}, {who}] {said}" + (f" ({note})" if note else "")
+    said = escape_fence(with_days(excerpt.text, excerpt.day))
+    return f"- [{excerpt.day}, {who}] {said}" + (f" ({note})" if note else "")
 
 
 def caveat(excerpt: Excerpt) -> str:

@@ -1,6 +1,7 @@
 """Excerpts: what was said in earlier conversations is found, cut, marked where it no longer holds, and bounded."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -162,6 +163,14 @@ def test_an_excerpt_that_says_no_more_than_a_fact_in_the_prompt_is_left_out(talk
         "peanuts" in one.text
         for one in talk.excerpts("What am I allergic to?", talk.know("User is allergic to peanuts."))
     )
+
+
+def test_an_excerpt_that_says_when_is_kept_beside_a_fact_that_does_not(talk: Talk) -> None:
+    """With the day that "yesterday" meant; a fact of that very day says it all."""
+    talk.said("Yesterday I took my three dogs to the beach.", "What fun!")
+    undated, asked = talk.know("User took three dogs to the beach."), "When did I take my three dogs to the beach?"
+    assert "Yesterday [= 2 March 2026] I took" in render(talk.excerpts(asked, undated))
+    assert not any("dogs" in one.text for one in talk.excerpts(asked, replace(undated, valid_from=date(2026, 3, 2))))
 
 
 def test_a_long_message_is_cut_to_the_sentences_that_matter(talk: Talk) -> None:

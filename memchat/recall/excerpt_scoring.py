@@ -1,0 +1,119 @@
+"""How well a message answers a request: the score of a turn kept verbatim, and where the request says it was said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from memchat.core.protocols import MessageCandidate
+from memchat.core.types import Role
+from memchat.recall.periods import Period
+from memchat.recall.requests import in_words
+from memchat.recall.soft_words import RequestWords
+from memchat.text.embedding import segments
+from memchat.text.normalize import speaker, without_speaker
+
+if TYPE_CHECKING:
+    from memchat.core.protocols import Vectors
+
+PERIOD_BONUS = 0.1
+ROLE_BONUS = 0.25
+"""What a request for the assistant's words adds to those, and takes from the person's own, which ask the same."""
+RECENCY_BONUS = 0.05
+"""What the newest message gains where the request asks for what was said without saying about what."""
+WHOLE_CHARACTERS = 280
+"""A message up to this length is quoted whole."""
+NEIGHBOUR_CHARACTERS = 200
+PASSAGE_SEGMENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExcerptRequest:
+    """A request, read: its words, its vectors (None for words alone), names, and where it looks.
+
+    `near` has how near its vectors are to those of each candidate, by the candidate's number.
+    """
+
+    asked: RequestWords
+    vectors: "Vectors | None"
+    names: frozenset[str]
+    by_assistant: bool
+    period: Period | None
+    vague: bool
+    near: "Mapping[int, Vectors]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredMessage:
+    """A message with its score and the summands of that by name."""
+
+    candidate: MessageCandidate
+    score: float
+    parts: Mapping[str, float]
+
+
+def texts_of(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[str, str | None, str | None]:
+    """What the words of the request are compared with: the message with its day, and the ends of those beside it."""
+    before, after = candidate.previous, candidate.following
+    day = in_words(candidate.said_at.astimezone().date())
+    return (
+        f"{day} {_passage(candidate, read)}",
+        before and before[-NEIGHBOUR_CHARACTERS:],
+        after and after[:NEIGHBOUR_CHARACTERS],
+    )
+
+
+def _passage(candidate: MessageCandidate, read: ExcerptRequest) -> str:
+    """A long message's nearest segments: looked at whole, it would hold some of the words of any request."""
+    if len(candidate.text) <= WHOLE_CHARACTERS or read.vectors is None or len(candidate.vectors) < 3:
+        return candidate.text[: 4 * WHOLE_CHARACTERS]
+    parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
+    near = nearness(candidate, read)
+    best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
+    return " ".join(parts[at] for at in sorted(best))
+
+
+def nearness(candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:
+    """How near each segment is to the nearest text of the request."""
+    nearest: list[float] = read.near[candidate.number][:, 1:].max(axis=0).tolist()
+    return nearest
+
+
+def score_message(
+    candidate: MessageCandidate, soft: Sequence[float], read: ExcerptRequest, newest: int
+) -> ScoredMessage:
+    from memchat.recall import scoring
+
+    own, before, after = soft
+    beside = scoring.neighbours(before, after, scoring.asks(candidate.previous))
+    parts = {
+        "meaning": _meaning(candidate, read),
+        "words": scoring.WORD_WEIGHT * own,
+        "beside": scoring.WORD_WEIGHT * beside,
+        "asks": -scoring.QUESTION_PENALTY * scoring.asks(candidate.text),
+    }
+    if read.names & _subjects(candidate):
+        parts["named"] = scoring.NAMED_WEIGHT
+    if read.period and read.period.holds(candidate.said_at.astimezone().date()):
+        parts["when"] = PERIOD_BONUS
+    if read.by_assistant:
+        parts["who"] = ROLE_BONUS if candidate.role is Role.ASSISTANT else -ROLE_BONUS
+    if read.vague and newest:
+        parts["recent"] = RECENCY_BONUS * candidate.number / newest
+    return ScoredMessage(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
+
+
+def _meaning(candidate: MessageCandidate, read: ExcerptRequest) -> float:
+    """Half how near the window is, half the nearest of the segments."""
+    if candidate.number not in read.near:
+        return 0.0
+    near = read.near[candidate.number]
+    own, others = near[:, 0], near[:, 1:]
+    best = others.max(axis=1) if others.shape[1] else own
+    return float(((own + best) / 2).max())
+
+
+def _subjects(candidate: MessageCandidate) -> frozenset[str]:
+    from memchat.recall.scoring import names_in
+
+    said_by = speaker(candidate.text)
+    return frozenset({said_by}) if said_by else names_in(candidate.text)

@@ -1,0 +1,381 @@
+"""Periods that people name relative to the day they speak on ("last week", "in May", "vor drei Tagen").
+
+A request says by one when its answer was said; a message says by one what day it speaks of.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+from memchat.recall.calendar_words import (
+    AFTERWARDS,
+    COMING,
+    LAST,
+    MONTH,
+    MONTHS,
+    NEXT,
+    NUMBERS,
+    UNIT_DAYS,
+    UNITS,
+    WEEK,
+    WEEKDAYS,
+    YEAR,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` to `until`, both included; an end that is None is open."""
+
+    since: date | None
+    until: date | None
+    about: bool = False
+    """Whether a single day, month or year near its middle was named ("two months ago")."""
+
+    def holds(self, day: date) -> bool:
+        return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
+
+
+def period_of(text: str, today: date) -> Period | None:
+    """The period in the past that `text` speaks of, read from `today`; None where it names none.
+
+    "before" and "until" open its beginning, "since" and "after" its end.
+    """
+    for pattern, reading in (*_dated(), *_rolling(), *_relative(), *_loose()):
+        match = pattern.search(text)
+        if match is None:
+            continue
+        period = reading(match, today)
+        if period is None or (period.since is not None and period.since > today):
+            continue
+        said = match.groupdict().get("prep")
+        return _opened(period, f"{said} " if said else text[: match.start()])
+    return None
+
+
+def with_days(text: str, said_on: date) -> str:
+    """`text` with the days that its relative ones meant behind them: last week [= 1-7 May 2023]."""
+    parts: list[str] = []
+    at = 0
+    for one in periods_in(text, said_on):
+        end = one.end + 2 * text.startswith(("'s", "’s"), one.end)
+        parts += text[at:end], f" [{'since ' if one.lasting else '= '}{in_words(one.period)}]"
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPeriod:
+    """A period that the words from `start` to `end` of a text mean, or, `lasting`, when what lasted began."""
+
+    start: int
+    end: int
+    period: Period
+    lasting: bool
+
+
+def periods_in(text: str, said_on: date) -> list[NamedPeriod]:
+    """The periods that a message of the day `said_on` names relative to that day, in order."""
+    found = [
+        NamedPeriod(match.start(), match.end(), period, lasting)
+        for lasting, rows in ((False, (*_relative(), *_ahead())), (True, _lasting()))
+        for pattern, reading in rows
+        for match in pattern.finditer(text)
+        if (period := reading(match, said_on))
+    ]
+    kept: list[NamedPeriod] = []
+    for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
+        if not any(other.start < one.end and one.start < other.end for other in kept):
+            kept.append(one)  # The longest first: "yesterday" within "the day before yesterday" is not meant.
+    return sorted(kept, key=lambda one: one.start)
+
+
+def in_words(period: Period) -> str:
+    """A period with two ends as people write it: 7 May 2023, 1-7 May 2023, May 2023, about 2021."""
+    first, last = period.since, period.until
+    assert first is not None
+    assert last is not None
+    if period.about:
+        middle, days = first + (last - first) / 2, (last - first).days
+        return "about " + (
+            f"{middle.day} {middle:%B %Y}" if days < 10 else f"{middle:%B %Y}" if days < 100 else f"{middle:%Y}"
+        )
+    if (first.month, first.day, last.month, last.day) == (1, 1, 12, 31) and first.year == last.year:
+        return f"{first:%Y}"
+    if first.day == 1 and last == _month_of(first, 0).until:
+        return f"{first:%B %Y}"
+    end = f"{last.day} {last:%B %Y}"
+    if first == last:
+        return end
+    return (
+        f"{first.day}-{end}"
+        if (first.month, first.year) == (last.month, last.year)
+        else f"{first.day} {first:%B %Y} - {end}"
+    )
+
+
+def _opened(period: Period, before: str) -> Period:
+    word = re.search(r"(\w+)\s+(?:the\s+|der\s+|dem\s+)?$", before.lower())
+    if word and word[1] in {"before", "until", "till", "vor", "bis", "antes", "avant", "prima"}:
+        return Period(None, period.since and period.since - timedelta(days=1))
+    if word and word[1] in {"since", "seit", "desde", "depuis"}:
+        return Period(period.since, None)
+    if word and word[1] in {"after", "nach", "después", "après", "dopo"}:
+        return Period(period.until and period.until + timedelta(days=1), None)
+    return period
+
+
+_Reading = Callable[[re.Match[str], date], Period | None]
+_Rows = list[tuple[re.Pattern[str], _Reading]]
+_COUNT = r"(?P<{}>\d{{1,3}}|" + "|".join(sorted(NUMBERS, key=len, reverse=True)) + ")"
+_UNIT = "|".join(f"(?P<{name}>{forms})" for name, forms in UNITS.items())
+
+
+def _compiled(rows: list[tuple[str, _Reading]]) -> _Rows:
+    return [(re.compile(pattern, re.IGNORECASE), reading) for pattern, reading in rows]
+
+
+@cache
+def _dated() -> _Rows:
+    """Days and months of the calendar."""
+    months, year = "|".join(MONTHS), r"(?P<year>(?:19|20)\d\d)"
+    prep = "in|during|last|this|since|before|until|after|early|late|im|en|letzten|seit|em|desde|depuis|vor"
+    return _compiled(
+        [
+            (rf"\b{year}-(?P<month>\d\d)-(?P<day>\d\d)\b", _iso),
+            (rf"\b(?P<day>[0-3]?\d)(?:st|nd|rd|th|\.)?(?: of| de)? (?P<name>{months})\b(?:,? {year})?", _day),
+            (rf"\b(?P<name>{months}) (?P<day>[0-3]?\d)(?:st|nd|rd|th)?\b(?:,? {year})?", _day),
+            (rf"\b(?P<name>{months})(?: de)? {year}\b", _month),
+            (rf"\b(?P<prep>{prep}) (?P<name>{months})\b", _month),
+        ]
+    )
+
+
+@cache
+def _rolling() -> _Rows:
+    """Periods that end today: the last three weeks."""
+    return _compiled([(rf"\bthe (?:last|past) (?:{_COUNT.format('count')} )?(?:{_UNIT})\b", _until_today)])
+
+
+@cache
+def _relative() -> _Rows:
+    """What lies behind the day of speaking."""
+    count, again = _COUNT.format("count"), _COUNT.format("count2")
+    last = rf"(?<!the )(?:{LAST})"
+    weekdays = "|".join(WEEKDAYS)
+    return _compiled(
+        [
+            (
+                r"\b(?:day before yesterday|vorgestern|anteayer|avant-hier|l['’]altro ieri|anteontem|позавчера)\b"
+                r"|前天|一昨日|おととい",
+                lambda m, t: _days(t, 2, 2),
+            ),
+            (
+                r"\b(?:yesterday|last night|gestern|ayer|anoche|hier|ieri|ontem|gisteren|wczoraj|вчера)\b"
+                r"|昨[天日]|어제",
+                lambda m, t: _days(t, 1, 1),
+            ),
+            (rf"\b(?:{count} (?:{_UNIT}) ago|(?:vor|hace|il y a|há) {again} (?:{_again(_UNIT)}))\b", _ago),
+            (
+                rf"\b{last} (?:{WEEK})\b|\b(?:{WEEK}) (?:{AFTERWARDS})\b"
+                r"|\bна прошлой неделе\b|上个?周|先週|지난\s?주",
+                _last_week,
+            ),
+            (rf"\b(?:{LAST}) (?:weekend|wochenende)\b", _last_weekend),
+            (
+                rf"\b{last} (?:{MONTH})\b|\b(?:{MONTH}) (?:{AFTERWARDS})\b"
+                r"|\bв прошлом месяце\b|上个?月|先月|지난\s?달",
+                lambda m, t: _month_of(t, -1),
+            ),
+            (
+                rf"\b{last} (?:{YEAR})\b|\b(?:{YEAR}) (?:{AFTERWARDS})\b|\bв прошлом году\b|去年|작년",
+                lambda m, t: _year_of(t.year - 1),
+            ),
+            (rf"\b(?:{LAST}) (?P<weekday>{weekdays})\b", _weekday),
+            (rf"\b(?P<weekday>{weekdays}) (?:{AFTERWARDS})\b", _weekday),
+        ]
+    )
+
+
+@cache
+def _loose() -> _Rows:
+    """What a request means by days and years that in a message could lie ahead, or say nothing new."""
+    year = r"(?P<year>(?:19|20)\d\d)"
+    return _compiled(
+        [
+            (r"\b(?:today|this morning|heute|hoy|aujourd['’]hui|oggi|hoje)\b|今[天日]", lambda m, t: _days(t, 0, 0)),
+            (
+                rf"\b(?:this|diese[rn]?|esta|cette) (?:{WEEK})\b",
+                lambda m, t: Period(t - timedelta(t.weekday()), t),
+            ),
+            (rf"\b(?:this|diesen|este|ce) (?:{MONTH})\b", lambda m, t: _month_of(t, 0)),
+            (rf"\b(?:on|am|el|le|il) (?P<weekday>{'|'.join(WEEKDAYS)})\b", _weekday),
+            (rf"\b(?P<prep>in|during|since|before|after|im Jahr|en) {year}\b", lambda m, t: _year_of(int(m["year"]))),
+            (r"\b(?:the other day|recently|lately|neulich|kürzlich|recientemente)\b", lambda m, t: _days(t, 21, 0)),
+        ]
+    )
+
+
+@cache
+def _ahead() -> _Rows:
+    """What lies ahead of the day of speaking. "Next Friday" on a Wednesday is left alone: people mean either."""
+    weekdays = "|".join(WEEKDAYS)
+    return _compiled(
+        [
+            (
+                r"\b(?:day after tomorrow|übermorgen|pasado mañana|après-demain|dopodomani|depois de amanhã)\b"
+                r"|\bпослезавтра\b|后天|明後日",
+                lambda m, t: _days(t, -2, -2),
+            ),
+            (
+                r"(?<!guten )(?<!heute )(?<!am )(?<!jeden )\b(?-i:morgen)\b|(?<!la )(?<!esta )\bmañana\b"
+                r"|\b(?:tomorrow|demain|domani|amanhã|завтра)\b|明[天日]|내일",
+                lambda m, t: _days(t, -1, -1),
+            ),
+            (r"\b(?:this|dieses) (?:weekend|wochenende)\b", _this_weekend),
+            (rf"\b(?:{NEXT}) (?:{WEEK})\b|\b(?:{COMING}) (?:{WEEK})\b|下周|来週|다음\s?주", _next_week),
+            (
+                rf"\b(?:{NEXT}|{COMING}) (?:{MONTH})\b|\b(?:{MONTH}) (?:{COMING})\b|下个月|来月",
+                lambda m, t: _month_of(t, 1),
+            ),
+            (
+                rf"\b(?:{NEXT}|{COMING}) (?:{YEAR})\b|\b(?:{YEAR}) (?:{COMING})\b|明年|来年",
+                lambda m, t: _year_of(t.year + 1),
+            ),
+            (rf"\b(?:{NEXT}) (?P<weekday>{weekdays})\b", _next_weekday),
+        ]
+    )
+
+
+@cache
+def _lasting() -> _Rows:
+    """What has gone on for some time on the day of speaking."""
+    count, again = _COUNT.format("count"), _COUNT.format("count2")
+    some = r"(?:(?:about|around|almost|nearly|(?:just )?over|just under|more than|some|etwa|fast|unos|casi|environ) )?"
+    return _compiled(
+        [
+            (rf"\b(?:have|has|['’]ve|['’]s) been\b[^.?!]{{0,60}}? for {some}{count} (?:{_UNIT})(?: now)?\b", _ago),
+            (rf"\bfor {some}{count} (?:{_UNIT}) now\b", _ago),
+            (rf"\b(?:seit|depuis|desde hace) {some}{again} (?:{_again(_UNIT)})\b", _ago),
+        ]
+    )
+
+
+def _again(unit: str) -> str:
+    """The same named groups a second time, under names of their own."""
+    return re.sub(r"\?P<(\w+)>", r"?P<\g<1>2>", unit)
+
+
+def _days(today: date, first: int, last: int) -> Period | None:
+    """From `first` to `last` days before `today`; None where the calendar has no such days."""
+    try:
+        return Period(today - timedelta(days=first), today - timedelta(days=last))
+    except OverflowError:
+        return None
+
+
+def _iso(match: re.Match[str], today: date) -> Period | None:
+    return _single(int(match["year"]), int(match["month"]), int(match["day"]))
+
+
+def _single(year: int, month: int, day: int) -> Period | None:
+    try:
+        found = date(year, month, day)
+    except ValueError:
+        return None
+    return Period(found, found)
+
+
+def _number(name: str) -> int:
+    return next(at for at, names in enumerate(MONTHS, 1) if name.lower() in names.split("|"))
+
+
+def _day(match: re.Match[str], today: date) -> Period | None:
+    month, day = _number(match["name"]), int(match["day"])
+    if match["year"]:
+        return _single(int(match["year"]), month, day)
+    found = _single(today.year, month, day)
+    return found if found is None or (found.since or today) <= today else _single(today.year - 1, month, day)
+
+
+def _month(match: re.Match[str], today: date) -> Period | None:
+    month, given = _number(match["name"]), match.groupdict().get("year")
+    year = int(given) if given else today.year - (month > today.month)
+    return Period(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
+
+
+def _month_of(today: date, step: int) -> Period:
+    months = today.year * 12 + today.month - 1 + step
+    year, month = months // 12, months % 12 + 1
+    return Period(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
+
+
+def _year_of(year: int) -> Period:
+    return Period(date(year, 1, 1), date(year, 12, 31))
+
+
+def _last_week(match: re.Match[str], today: date) -> Period:
+    """The calendar week before, and what of this one lies as near: people say it of seven days ago, too."""
+    monday = today - timedelta(days=today.weekday() + 7)
+    return Period(monday, max(monday + timedelta(days=6), today - timedelta(days=4)))
+
+
+def _until_today(match: re.Match[str], today: date) -> Period | None:
+    return _days(today, _count(match["count"] or "a") * _unit_days(match), 0)
+
+
+def _last_weekend(match: re.Match[str], today: date) -> Period:
+    return _weekend(today, -1)
+
+
+def _this_weekend(match: re.Match[str], today: date) -> Period:
+    return _weekend(today, 0)
+
+
+def _weekend(today: date, weeks: int) -> Period:
+    """Saturday and Sunday of the week that lies so many `weeks` from that of `today`."""
+    saturday = today + timedelta(days=5 - today.weekday(), weeks=weeks)
+    return Period(saturday, saturday + timedelta(days=1))
+
+
+def _next_week(match: re.Match[str], today: date) -> Period:
+    monday = today + timedelta(days=7 - today.weekday())
+    return Period(monday, monday + timedelta(days=6))
+
+
+def _weekday(match: re.Match[str], today: date) -> Period:
+    day = today - timedelta(days=(today.weekday() - _named_weekday(match)) % 7 or 7)
+    return Period(day, day)
+
+
+def _next_weekday(match: re.Match[str], today: date) -> Period | None:
+    ahead = (_named_weekday(match) - today.weekday()) % 7 or 7
+    if ahead < 7 - today.weekday():
+        return None
+    return _days(today, -ahead, -ahead)
+
+
+def _named_weekday(match: re.Match[str]) -> int:
+    return next(at for at, names in enumerate(WEEKDAYS) if match["weekday"].lower() in names.split("|"))
+
+
+def _ago(match: re.Match[str], today: date) -> Period | None:
+    groups = match.groupdict()
+    count, days = _count(groups.get("count") or groups["count2"]), _unit_days(match)
+    if groups.get("weekend") or groups.get("weekend2"):
+        return _weekend(today, -count)
+    slack = 0 if days == 1 else days // 2
+    found = _days(today, days * count + slack, days * count - slack)
+    return found and Period(found.since, found.until, about=days > 1)
+
+
+def _count(said: str) -> int:
+    return int(said) if said.isdecimal() else NUMBERS[said.lower()]
+
+
+def _unit_days(match: re.Match[str]) -> int:
+    groups = match.groupdict()
+    return next(days for name, days in UNIT_DAYS.items() if groups.get(name) or groups.get(f"{name}2"))
