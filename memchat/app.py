@@ -140,7 +140,7 @@ class App:
         from memchat.llm.embedders import EmbedderProvider
 
         access = self._access.get(self.settings.embedding_model or "", ModelOptions())
-        return EmbedderProvider(self.settings, access, self._on_retry, self._on_notice, self.engine.dimension_of)
+        return EmbedderProvider(self.settings, access, self._on_retry, self._on_notice, self.engine)
 
     @property
     def fingerprint(self) -> str:

@@ -43,6 +43,7 @@ def _embedded(app: "App") -> tuple[str, int]:
     embedder = app.embedder_provider.fresh_embedder()
     # The only command that asks: under the same name it may have become another one.
     fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
+    app.embedder_provider.measure_scale()
     with progress_bar("Embedding") as progress:
         return fingerprint, store.vectors.renew(fingerprint, embedder, progress)
 

@@ -61,6 +61,14 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CosineScale:
+    """Where an embedder's cosines of unrelated texts lie on average, and the line between them and the related."""
+
+    unrelated: float
+    dividing: float
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """The owner of memories. `kind` is the scope that names the owner; owners never see each other's memories.
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from memchat.config import Settings
 from memchat.core.protocols import Embedder, RequestEmbedder
+from memchat.core.types import CosineScale
 from memchat.errors import ModelError
 from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder, BuiltinRequestEmbedder
 from memchat.llm.options import ModelOptions
@@ -15,11 +16,19 @@ if TYPE_CHECKING:
     from memchat.llm.retry import RetryNotice
 
 
+class EmbedderRecords(Protocol):
+    """What a store knows of the embedders whose vectors it has."""
+
+    def dimension_of(self, model: str) -> int | None: ...
+    def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
+    def keep_cosine_scale(self, fingerprint: str, scale: CosineScale) -> None: ...
+
+
 class EmbedderProvider:
     """Parts are made when first asked for, and no embedder is asked anything before it has something to embed.
 
     `access` says how to reach a model of LiteLLM's. `on_notice` hears once why memories are recalled by words alone.
-    `stored_dimension` gives the dimension of the vectors that a model has in the store, or None.
+    `records` knows the dimension of the vectors that a model has in the store, and the scale of their cosines.
     """
 
     def __init__(
@@ -28,13 +37,13 @@ class EmbedderProvider:
         access: ModelOptions,
         on_retry: "Callable[[RetryNotice], None] | None",
         on_notice: Callable[[str], None],
-        stored_dimension: Callable[[str], int | None],
+        records: EmbedderRecords,
     ) -> None:
         self._settings = settings
         self._access = access
         self._on_retry = on_retry
         self._on_notice = on_notice
-        self._stored_dimension = stored_dimension
+        self._records = records
 
     @property
     def fingerprint(self) -> str:
@@ -72,13 +81,18 @@ class EmbedderProvider:
         """Another one, which is not told the dimension that the stored vectors have."""
         return self._new_litellm(None) if self._settings.embedding_model else self.embedder
 
+    def measure_scale(self) -> None:
+        """Measure again how near the model's vectors of unrelated texts are; the built-in one needs no measure."""
+        if self._settings.embedding_model:
+            self._new_litellm(None).measure_scale()
+
     @cached_property
     def _builtin(self) -> BuiltinEmbedder:
         return BuiltinEmbedder()
 
     @cached_property
     def _litellm(self) -> "LiteLLMEmbedder":
-        return self._new_litellm(self._stored_dimension(self._settings.embedding_model or ""))
+        return self._new_litellm(self._records.dimension_of(self._settings.embedding_model or ""))
 
     def _new_litellm(self, dimension: int | None) -> "LiteLLMEmbedder":
         from memchat.llm.litellm_embedder import LiteLLMEmbedder
@@ -92,6 +106,7 @@ class EmbedderProvider:
             timeout_s=settings.timeout_s,
             retries=settings.retries,
             on_retry=self._on_retry,
+            scales=self._records,
         )
 
     def _tell_of_failure(self, error: ModelError) -> None:

@@ -4,9 +4,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from memchat.core.types import CosineScale
 from memchat.errors import BadReply, ModelError
+from memchat.llm.calibration import calibrated, measure
 from memchat.llm.direct_servers import resolved
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 
 # The smallest limit among the providers (Cohere's).
 _BATCH_TEXTS = 96
+
+
+class ScaleRecords(Protocol):
+    """Where the measured scales of embedders are kept, by fingerprint."""
+
+    def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
+    def keep_cosine_scale(self, fingerprint: str, scale: CosineScale) -> None: ...
+
 
 COOLDOWN_S = 60.0
 """How long nobody waits again, in seconds, for an embedder that has failed a request."""
@@ -43,11 +53,14 @@ class LiteLLMEmbedder:
         retries: int = 3,
         on_retry: Callable[[RetryNotice], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        scales: ScaleRecords | None = None,
     ) -> None:
         self._endpoint = Endpoint(name, api_key, api_base, timeout_s, embeds=True)
         self._retry = RetryPolicy(retries, on_retry, sleep)
         self._dimension = dimension
         self._lock = threading.Lock()
+        self._scales = scales
+        self._scale: CosineScale | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -70,11 +83,28 @@ class LiteLLMEmbedder:
 
     def embed_request(self, texts: Sequence[str]) -> "Vectors":
         """As `embed`, for a few texts that somebody waits for: a failure is raised at once."""
-        return self._embed_batch(texts, RetryPolicy(retries=0))
+        rows = self._embed_batch(texts, RetryPolicy(retries=0))
+        self.scale(RetryPolicy(retries=0))
+        return rows
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
-        """Cosines, shape `(requests, vectors of the memory)` for each memory."""
-        return [requests @ rows.T for rows in memories]
+        """Cosines on the scale of the built-in embedder, shape `(requests, vectors of the memory)` for each memory."""
+        scale = self.scale(self._retry)
+        return [calibrated(requests @ rows.T, scale) for rows in memories]
+
+    def scale(self, retry: RetryPolicy) -> CosineScale:
+        """The scale of the model's cosines: as it was measured once, else measured now, which costs one call."""
+        if self._scale is None and self._scales is not None and self._dimension is not None:
+            self._scale = self._scales.cosine_scale(self.fingerprint)
+        return self._scale or self.measure_scale(retry)
+
+    def measure_scale(self, retry: RetryPolicy | None = None) -> CosineScale:
+        """Measure the scale, and keep it."""
+        scale = measure(lambda texts: self._embed_batch(texts, retry or self._retry))
+        if self._scales is not None:
+            self._scales.keep_cosine_scale(self.fingerprint, scale)
+        self._scale = scale
+        return scale
 
     def _embed_batch(self, texts: Sequence[str], retry: RetryPolicy) -> "Vectors":
         rows = retry.run(lambda: self._embedded_once(texts))

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from memchat.storage.index.config import IndexConfig
 from memchat.storage.store import Store
 
 if TYPE_CHECKING:
+    from memchat.core.types import CosineScale
     from memchat.storage.index.indexer import Indexer
     from memchat.storage.index.inspection import ChromaInspection
     from memchat.storage.inspection import DatabaseInspection
@@ -85,6 +86,20 @@ class SQLiteEngine:
 
         with Database(self._path) as database:
             return fingerprint_of(database, model)
+
+    def cosine_scale(self, fingerprint: str) -> "CosineScale | None":
+        """The measured scale of the vectors of `fingerprint`; None where it was not measured yet."""
+        from memchat.storage.cosine_scales import cosine_scale
+
+        with Database(self._path) as database:
+            return cosine_scale(database, fingerprint)
+
+    def keep_cosine_scale(self, fingerprint: str, scale: "CosineScale") -> None:
+        """Keep a measured scale. In a store that may only be read it is measured again by every process."""
+        from memchat.storage.cosine_scales import keep_cosine_scale
+
+        with Database(self._path) as database, suppress(StoreError):
+            keep_cosine_scale(database, fingerprint, scale)
 
     def _search(self, database: Database, fingerprint: str, indexed: bool) -> "VectorSearch":
         """Through the index where this process may hold it, else exactly."""

@@ -254,4 +254,14 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             FROM memories WHERE text || cues GLOB '*[^ -~]*';
         """,
     ),
+    (
+        "the scale of each embedder's cosines",
+        """
+        CREATE TABLE cosine_scales (
+            fingerprint TEXT PRIMARY KEY,
+            unrelated REAL NOT NULL,
+            dividing REAL NOT NULL
+        ) STRICT;
+        """,
+    ),
 )
