@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,13 @@ class Database:
     def __init__(self, path: Path, migrations: Sequence[tuple[str, str]] = MIGRATIONS) -> None:
         self.path = path
         self._migrations = migrations
-        self.read_only = not _writable(path)
+        exists, index = path.exists(), path.with_name("index")
+        self.read_only = exists and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         with translate_errors(path):
             if not self.read_only:
                 private_folder(path.parent)
-            self._once_held = path.exists() and _index_beside(path)
+            # An index of the database's content: the file cannot be empty.
+            self._once_held = exists and index.is_dir() and any(index.iterdir())
             if self._once_held and not path.stat().st_size:
                 raise _emptied(path)
             self._connection = _connect(_address_to_read(path), uri=True) if self.read_only else _connect(str(path))
@@ -88,7 +90,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Generator[None]:
         """Open a write transaction: all of it or nothing. Nested uses join the outer one."""
-        if self._in_transaction():
+        nested = self._connection.in_transaction
+        if nested:
             yield
             return
         with translate_errors(self.path):
@@ -98,12 +101,9 @@ class Database:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._in_transaction():
+                if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-    def _in_transaction(self) -> bool:
-        return self._connection.in_transaction
 
     def _migrate(self) -> None:
         if self._version() == len(self._migrations):
@@ -154,40 +154,37 @@ class Database:
         Waits for readers and writers; raises StoreBusy when they leave no gap for `patience_s` seconds.
         """
         deadline = time.monotonic() + patience_s
-        for step in (self._merge_words, self._rewrite, self._empty_log):
-            while not _done(step, deadline):
+        for statement in (
+            "INSERT INTO words (words) VALUES ('optimize')",
+            "INSERT INTO message_words (message_words) VALUES ('optimize')",
+            "VACUUM",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            while not self._run_alone(statement, deadline):
                 time.sleep(RETRY_S)
 
-    def _merge_words(self) -> None:
-        for table in ("words", "message_words"):
-            self.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
-
-    def _rewrite(self) -> None:
-        self.execute("VACUUM")
-
-    def _empty_log(self) -> None:
-        busy = self.row("PRAGMA wal_checkpoint(TRUNCATE)")
-        if busy is not None and busy[0]:
-            raise StoreBusy(
-                f"Another memchat is using {self.path}, so what was erased could not be cleaned away yet.",
-                hint="It is finished at the next start.",
-            )
-
-
-def _done(step: Callable[[], None], deadline: float) -> bool:
-    try:
-        step()
-    except StoreBusy:
-        if time.monotonic() >= deadline:
-            raise
-        return False
-    return True
+    def _run_alone(self, statement: str, deadline: float) -> bool:
+        """Run a step of `compact`; return False if others were in its way, and raise StoreBusy after `deadline`."""
+        try:
+            # A checkpoint that was blocked succeeds, and says so in its first column.
+            if self.value(statement):
+                raise StoreBusy(
+                    f"Another memchat is using {self.path}, so the erased data is not off the disk yet.",
+                    hint="It is finished at the next start.",
+                )
+        except StoreBusy:
+            if time.monotonic() >= deadline:
+                raise
+            return False
+        return True
 
 
 def _copy(source: sqlite3.Connection, destination: Path) -> None:
     """Copy a database completely or not at all."""
     part = destination.with_name(f"{destination.name}.{os.getpid()}.part")
-    _create_private(part)
+    # Created with its mode, which is safe only while no connection of this process has it open: closing a descriptor
+    # releases SQLite's locks on the file for all of them.
+    os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
     try:
         with closing(sqlite3.connect(part)) as target:
             source.backup(target)
@@ -197,17 +194,11 @@ def _copy(source: sqlite3.Connection, destination: Path) -> None:
         raise
 
 
-def _index_beside(path: Path) -> bool:
-    """Whether there is an index of the database's content, which then cannot be empty."""
-    index = path.with_name("index")
-    return index.is_dir() and any(index.iterdir())
-
-
 def _emptied(path: Path) -> StoreError:
     """Refuse a file without content: SQLite would take it for a new database."""
     return StoreError(
         f"{path} is empty, and once held memories: it is damaged.",
-        hint=f"Put a backup in its place, or begin anew without it: rm {path}",
+        hint=f"Put a backup in its place, or start over without it: rm {path}",
     )
 
 
@@ -226,26 +217,6 @@ def remove_folder(path: Path) -> None:
 def _unless_missing(function: object, path: str, info: tuple[type[BaseException], BaseException, object]) -> None:
     if not isinstance(info[1], FileNotFoundError):
         raise info[1]
-
-
-def _create_private(path: Path) -> None:
-    """Create an empty file for a copy. Never use it on an open database.
-
-    Closing a descriptor of the file would release SQLite's locks on it for every connection of this process.
-    """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _make_private(connection: sqlite3.Connection, path: Path) -> None:
-    """Let SQLite create the file if it is new, and restrict it to its owner; the files beside it follow suit."""
-    connection.execute("SELECT count(*) FROM sqlite_schema")
-    if path.stat().st_mode & 0o077 and not path.stat().st_size:
-        path.chmod(0o600)
-
-
-def _writable(path: Path) -> bool:
-    """Whether the database may be written, or made where there is none."""
-    return not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
 def _address_to_read(path: Path) -> str:
@@ -269,7 +240,10 @@ def _connect(address: str, *, uri: bool = False) -> sqlite3.Connection:
 
 
 def _prepare_writing(connection: sqlite3.Connection, path: Path) -> None:
-    _make_private(connection, path)
+    # SQLite creates the file if it is new; the files beside it take over its mode.
+    connection.execute("SELECT count(*) FROM sqlite_schema")
+    if path.stat().st_mode & 0o077 and not path.stat().st_size:
+        path.chmod(0o600)
     connection.create_function("terms_of_memory", 4, stored_terms, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):

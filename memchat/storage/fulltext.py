@@ -1,8 +1,8 @@
-"""The full-text index: the terms of a memory, and queries for them.
+"""Build the terms of the full-text index, and queries for them.
 
-SQLite's tokenizer stems English. What it knows nothing of is written in letters it does: emoji by
-their code points. In scripts without spaces a word is a pair of characters, so that a single one is looked up as the
-beginning of a pair, or as the last of its run.
+SQLite's tokenizer stems English. Characters it ignores, such as emoji, are written as their code points. In scripts
+without spaces a term is a pair of characters: a single one is looked up as the beginning of a pair, or as the last of
+its run.
 """
 
 import json
@@ -14,7 +14,7 @@ from memchat.text.normalize import fix_surrogates, is_unspaced, without_accents,
 
 
 def owner_term(owner: int, word: str) -> str:
-    """`word` as it stands in the index of words: every owner has words of its own, so that others' cost nothing."""
+    """Return `word` as it is indexed: with its owner, so that a query reads no other owner's entries."""
     if word.isascii():
         return f"_{owner}_{word}"
     letters = without_accents(word)
@@ -23,28 +23,23 @@ def owner_term(owner: int, word: str) -> str:
 
 
 def match_query(terms: Sequence[str], numbers: Sequence[int]) -> str:
-    """A full-text query: any of the terms, of any of the owners."""
-    return " OR ".join(
-        _quoted(owner_term(number, term)) + ("*" if _is_single(term) else "") for number in numbers for term in terms
-    )
-
-
-def _is_single(word: str) -> bool:
-    return len(word) == 1 and is_unspaced(word)
-
-
-def _quoted(term: str) -> str:
-    """`term` as a full-text string, in which no character means anything."""
-    return '"' + fix_surrogates(term).replace('"', '""').replace("\0", " ") + '"'
+    """Return a full-text query for any of the terms of any of the owners."""
+    parts = []
+    for number in numbers:
+        for term in terms:
+            escaped = fix_surrogates(owner_term(number, term)).replace('"', '""').replace("\0", " ")
+            prefix = "*" if len(term) == 1 and is_unspaced(term) else ""
+            parts.append(f'"{escaped}"{prefix}')
+    return " OR ".join(parts)
 
 
 def terms(owner: int, memory: Memory) -> str:
-    """The words under which `memory` is found, as its owner's: its own, its cues', and its day's."""
+    """Return the terms under which `memory` is found: of its text, its cues and its day."""
     return terms_of(owner, memory.text, memory.cues, memory.valid_from or memory.created_at.date())
 
 
 def stored_terms(owner: int, text: str, cues: str, day: str) -> str:
-    """`terms` of a memory as it lies in the database, for SQL."""
+    """Return the terms of a memory from its columns, for SQL."""
     try:
         listed = json.loads(cues)
     except ValueError:
@@ -53,13 +48,13 @@ def stored_terms(owner: int, text: str, cues: str, day: str) -> str:
 
 
 def terms_of(owner: int, text: str, cues: Sequence[object], day: date) -> str:
-    """See `terms`."""
+    """Return the terms of a text, its cues and its day, joined by spaces."""
     whole = " ".join((text, *map(str, cues), f"{day.day} {day:%B %Y}"))
     return " ".join(owner_term(owner, word) for word in index_words(whole))
 
 
 def index_words(text: str) -> Iterator[str]:
-    """The words of `text`, and of every run of pairs its last character as well."""
+    """Yield the words of `text`, and also the last character of every run of pairs."""
     found = words(text)
     for word, following in zip(found, [*found[1:], ""], strict=True):
         yield word

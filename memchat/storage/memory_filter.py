@@ -33,41 +33,18 @@ class FilterField:
     narrows: bool = True
 
 
-def _session(view: MemoryFilter, now: datetime) -> Clause | None:
-    return None if view.all_sessions else ("(m.session_id = '' OR m.session_id = ?)", [view.session_id or ""])
+def _compared(name: str, sql: str) -> FilterField:
+    """The field `name`: where it is set, its value is the parameter of `sql`."""
+
+    def clause(view: MemoryFilter, now: datetime) -> Clause | None:
+        value = getattr(view, name)
+        return None if value is None else (sql, [str(value)])
+
+    return FilterField((name,), clause)
 
 
-def _scope(view: MemoryFilter, now: datetime) -> Clause | None:
-    return None if view.scope is None else ("m.scope = ?", [view.scope])
-
-
-def _agent(view: MemoryFilter, now: datetime) -> Clause | None:
-    return None if view.agent is None else ("m.agent = ?", [view.agent])
-
-
-def _categories(view: MemoryFilter, now: datetime) -> Clause | None:
-    marks = ",".join("?" * len(view.categories))
-    return (f"m.category IN ({marks})", view.categories) if view.categories else None
-
-
-def _metadata(view: MemoryFilter, now: datetime) -> Clause | None:
-    wanted = fix_surrogates(json.dumps(dict(view.where), ensure_ascii=False))
-    return ("m.metadata <> '{}' AND holds(m.metadata, ?)", [wanted]) if view.where else None
-
-
-def _condition(view: MemoryFilter, now: datetime) -> Clause | None:
-    if view.condition is None:
-        return None
-    asked = fix_surrogates(json.dumps(to_json(view.condition), ensure_ascii=False))
-    return f"satisfies(?, m.metadata, m.category, {', '.join(f'm.{name}' for name in CONDITION_FIELDS)})", [asked]
-
-
-def _since(view: MemoryFilter, now: datetime) -> Clause | None:
-    return None if view.since is None else (f"{SINCE} >= ?", [view.since.isoformat()])
-
-
-def _until(view: MemoryFilter, now: datetime) -> Clause | None:
-    return None if view.until is None else (f"{SINCE} <= ?", [view.until.isoformat()])
+def _json(value: object) -> str:
+    return fix_surrogates(json.dumps(value, ensure_ascii=False))
 
 
 def _versions(view: MemoryFilter, now: datetime) -> Clause | None:
@@ -79,21 +56,47 @@ def _versions(view: MemoryFilter, now: datetime) -> Clause | None:
     return held, [day, day]
 
 
-def _expired(view: MemoryFilter, now: datetime) -> Clause | None:
-    return None if view.expired else ("(m.expires_at IS NULL OR m.expires_at > ?)", [format_time(now)])
-
-
 FIELDS = (
-    FilterField(("session_id", "all_sessions"), _session, narrows=False),
-    FilterField(("scope",), _scope),
-    FilterField(("agent",), _agent),
-    FilterField(("categories",), _categories),
-    FilterField(("where",), _metadata),
-    FilterField(("condition",), _condition),
-    FilterField(("since",), _since),
-    FilterField(("until",), _until),
+    FilterField(
+        ("session_id", "all_sessions"),
+        lambda view, now: (
+            None if view.all_sessions else ("(m.session_id = '' OR m.session_id = ?)", [view.session_id or ""])
+        ),
+        narrows=False,
+    ),
+    _compared("scope", "m.scope = ?"),
+    _compared("agent", "m.agent = ?"),
+    FilterField(
+        ("categories",),
+        lambda view, now: (
+            (f"m.category IN ({','.join('?' * len(view.categories))})", view.categories) if view.categories else None
+        ),
+    ),
+    FilterField(
+        ("where",),
+        lambda view, now: (
+            ("m.metadata <> '{}' AND holds(m.metadata, ?)", [_json(dict(view.where))]) if view.where else None
+        ),
+    ),
+    FilterField(
+        ("condition",),
+        lambda view, now: (
+            None
+            if view.condition is None
+            else (
+                f"satisfies(?, m.metadata, m.category, {', '.join(f'm.{name}' for name in CONDITION_FIELDS)})",
+                [_json(to_json(view.condition))],
+            )
+        ),
+    ),
+    _compared("since", f"{SINCE} >= ?"),
+    _compared("until", f"{SINCE} <= ?"),
     FilterField(("superseded", "as_of"), _versions),
-    FilterField(("expired",), _expired, narrows=False),
+    FilterField(
+        ("expired",),
+        lambda view, now: None if view.expired else ("(m.expires_at IS NULL OR m.expires_at > ?)", [format_time(now)]),
+        narrows=False,
+    ),
 )
 """Every field of a `MemoryFilter` but its owners. SQL, counts and vector search all read this table."""
 

@@ -91,7 +91,7 @@ class MemoryReader:
         return [to_memory(row) for row in rows]
 
     def owner_counts(self) -> list[tuple[Owner, int]]:
-        """Every owner of current memories with their number, by kind and name."""
+        """List every owner of current memories with their number, by kind and name."""
         sql = """SELECT o.kind, o.name, count(*) AS held FROM memories AS m JOIN owners AS o ON o.id = m.owner
             WHERE m.superseded_by IS NULL GROUP BY o.id ORDER BY o.kind DESC, o.name"""
         return [(Owner(Scope(row["kind"]), row["name"]), int(row["held"])) for row in self.database.rows(sql)]
@@ -146,21 +146,21 @@ class MemoryReader:
     def listed(
         self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED
     ) -> Iterator[MemoryListItem]:
-        """What a list shows of the memories of `view`, ordered by `sort`; ten thousand of them fast."""
+        """Yield what a list shows of the memories of `view`, ordered by `sort`; fast for ten thousand of them."""
         return listed(self.database, view, self.clock(), limit, sort)
 
     def listed_json(self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED) -> Iterator[str]:
-        """The same as JSON objects, with the keys of `serialization.memory_json`."""
+        """Yield the same as JSON objects, with the keys of `serialization.memory_json`."""
         return listed_json(self.database, view, self.clock(), limit, sort)
 
     def ids(self, owners: Sequence[Owner]) -> list[str]:
-        """The ids of all memories of `owners`, superseded and expired ones included, in order."""
+        """List the ids of all memories of `owners`, including superseded and expired ones, in order."""
         numbers = self.owner_numbers(owners)
         rows = self.database.rows(f"SELECT id FROM memories WHERE owner IN ({_marks(numbers)}) ORDER BY id", numbers)
         return [row["id"] for row in rows]
 
     def count_versions(self, ids: Sequence[str]) -> int:
-        """How many memories there are under `ids` together with the versions that they superseded."""
+        """Count the memories `ids` together with the versions that they superseded."""
         return len(with_versions(self.database, ids))
 
     def history(self, memory: Memory) -> list[Change]:
@@ -195,18 +195,30 @@ class MemoryReader:
             return []
         self.fingerprint = with_dimension(self.fingerprint, query.shape[1])
         query = searched(query, self.fingerprint)
+        owners = self.owner_numbers(view.owners)
         nearest: list[tuple[int, float]] = []
-        for owner in self.owner_numbers(view.owners):
+        for owner in owners:
             nearest += self._nearest(self._dense, view, owner, query, limit)
         nearest.sort(key=lambda pair: -pair[1])
-        return self._ids(view, [number for number, _ in nearest[:limit]])
+        best = [number for number, _ in nearest[:limit]]
+        if not best:
+            return []
+        where, values = where_clause(view, owners, self.clock())
+        rows = self.database.rows(
+            f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(best)}) AND {where}",
+            (*best, *values),
+        )
+        included = {row["number"]: row["id"] for row in rows}
+        return [included[number] for number in best if number in included]
 
     def _nearest(
         self, dense: "VectorSearch", view: MemoryFilter, owner: int, query: "Vectors", limit: int
     ) -> list[tuple[int, float]]:
         hidden = None if narrows(view) else self._excluded(view, owner)
         if hidden is None or len(hidden) > FEW_HIDDEN:
-            return dense.nearest(owner, query, limit, self._included(view, owner))
+            where, values = where_clause(view, [owner], self.clock())
+            rows = self.database.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)
+            return dense.nearest(owner, query, limit, [row["number"] for row in rows])
         found = dense.nearest(owner, query, limit + len(hidden))
         return [(number, score) for number, score in found if number not in hidden][:limit]
 
@@ -220,22 +232,6 @@ class MemoryReader:
             (owner, *values, FEW_HIDDEN + 1),
         )
         return {row["number"] for row in rows}
-
-    def _included(self, view: MemoryFilter, owner: int) -> list[int]:
-        where, values = where_clause(view, [owner], self.clock())
-        return [row[0] for row in self.database.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)]
-
-    def _ids(self, view: MemoryFilter, numbers: Sequence[int]) -> list[str]:
-        """Return the ids of `numbers` in order, without those that `view` does not include."""
-        if not numbers:
-            return []
-        where, values = where_clause(view, self.owner_numbers(view.owners), self.clock())
-        rows = self.database.rows(
-            f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(numbers)}) AND {where}",
-            (*numbers, *values),
-        )
-        known = {row["number"]: row["id"] for row in rows}
-        return [known[number] for number in numbers if number in known]
 
     def candidates(self, ids: Iterable[str]) -> list[Candidate]:
         wanted = list(dict.fromkeys(ids))

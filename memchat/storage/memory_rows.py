@@ -99,14 +99,10 @@ def to_memory(row: sqlite3.Row) -> Memory:
         verbatim=bool(row["verbatim"]),
         source=Source(row["source"]),
         cues=to_items(row["cues"]),
-        evidence=_evidence(row),
+        evidence=None
+        if row["message_id"] is None
+        else Evidence(row["message_id"], row["evidence_session"] or "", row["quote"] or "", row["model"] or ""),
     )
-
-
-def _evidence(row: sqlite3.Row) -> Evidence | None:
-    if row["message_id"] is None:
-        return None
-    return Evidence(row["message_id"], row["evidence_session"] or "", row["quote"] or "", row["model"] or "")
 
 
 def to_items(text: str) -> tuple[str, ...]:

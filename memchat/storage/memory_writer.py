@@ -104,7 +104,11 @@ class MemoryRepository(MemoryReader):
             self._withdraw(successor, former, again=again)
             for one, valid_to in zip(back, periods, strict=True):
                 self._refuse_duplicate(one, one.text)
-                self._bring_back(one, valid_to)
+                self.database.execute(
+                    "UPDATE memories SET superseded_by = NULL, mistaken = 0, valid_to = ?, updated_at = ? WHERE id = ?",
+                    (_iso(valid_to), format_time(self.clock()), one.id),
+                )
+                self._record_change(one.id, Event.UNDO, None, one.text, "back in force")
         return self._known(former.id)
 
     def unend(self, memory: Memory) -> Memory:
@@ -112,21 +116,18 @@ class MemoryRepository(MemoryReader):
         with self.database.transaction():
             known, now = self._known(memory.id), format_time(self.clock())
             ended = self._last_event(memory.id, Event.END, Event.DOUBT) is Event.END
-            valid_to = self._planned_end(memory.id) if ended else _iso(known.valid_to)
+            valid_to = _iso(known.valid_to)
+            if ended:
+                valid_to = self.database.value(
+                    "SELECT planned_end FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
+                    (memory.id, Event.END),
+                )
             self.database.execute(
                 "UPDATE memories SET valid_to = ?, doubtful = ?, updated_at = ? WHERE id = ?",
                 (valid_to, ended and known.doubtful, now, memory.id),
             )
             self._record_change(memory.id, Event.UNDO, memory.text, memory.text, "undone")
         return self._known(memory.id)
-
-    def _planned_end(self, memory_id: str) -> str | None:
-        """Return the day on which the memory was to end before an earlier end was set, if any."""
-        found: str | None = self.database.value(
-            "SELECT planned_end FROM changes WHERE memory_id = ? AND event = ? ORDER BY seq DESC LIMIT 1",
-            (memory_id, Event.END),
-        )
-        return found
 
     def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
         """Take `memory` out of force in favour of `former`: as never true, or `again` as before that was undone."""
@@ -139,13 +140,6 @@ class MemoryRepository(MemoryReader):
             (former.id, mistaken, _iso(valid_to), format_time(self.clock()), memory.id),
         )
         self._record_change(memory.id, Event.UNDO, memory.text, former.text, "undone")
-
-    def _bring_back(self, memory: Memory, valid_to: date | None) -> None:
-        self.database.execute(
-            "UPDATE memories SET superseded_by = NULL, mistaken = 0, valid_to = ?, updated_at = ? WHERE id = ?",
-            (_iso(valid_to), format_time(self.clock()), memory.id),
-        )
-        self._record_change(memory.id, Event.UNDO, None, memory.text, "back in force")
 
     def _period_before(self, memory: Memory, successor: Memory) -> date | None:
         """Return when `memory` ended before `successor` replaced it; None if the replacement ended it."""
@@ -169,8 +163,10 @@ class MemoryRepository(MemoryReader):
 
     def _add(self, decision: Add, embedded: Embedded | None) -> list[Applied]:
         draft = _clean(decision.draft)
-        if draft.evidence is not None and not self._still_said(draft.evidence.message_id, draft.evidence.quote):
-            return []
+        if draft.evidence is not None:
+            said = self.database.value("SELECT text FROM messages WHERE id = ?", (draft.evidence.message_id,))
+            if said is None or draft.evidence.quote not in said:
+                return []
         owner = self._owner(draft.owner)
         duplicate = None if draft.verbatim else self.duplicate_of(owner, draft)
         replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != duplicate)
@@ -178,17 +174,13 @@ class MemoryRepository(MemoryReader):
         if duplicate is not None:
             self._supersede(former, duplicate, draft, decision)
             return [replace(one, replaced=tuple(former)) for one in self._confirm(duplicate, decision.reason, draft)]
-        kept = self._insert(draft, embedded, former, decision)
-        return [Applied(Event.ADD, self._known(kept), tuple(former))]
-
-    def _insert(self, draft: Draft, embedded: Embedded | None, former: Sequence[Memory], decision: Add) -> str:
         now = self.clock()
         given = {field.name: getattr(draft, field.name) for field in fields(draft)}
         memory = Memory(id=new_id(), created_at=now, updated_at=now, **given)
         self._supersede(former, memory.id, draft, decision)
         self.insert_row(memory, embedded)
         self._record_change(memory.id, Event.ADD, None, memory.text, decision.reason)
-        return memory.id
+        return [Applied(Event.ADD, self._known(memory.id), tuple(former))]
 
     def insert_row(self, memory: Memory, embedded: Embedded | None) -> bool:
         """Insert a row unchanged. Returns False when its id, or a current memory that says the same, already exists."""
@@ -327,10 +319,6 @@ class MemoryRepository(MemoryReader):
             (owner, memory.scope, memory.session_id or "", normalize(memory.text), but),
         )
         return found
-
-    def _still_said(self, message_id: str, quote: str) -> bool:
-        text = self.database.value("SELECT text FROM messages WHERE id = ?", (message_id,))
-        return text is not None and quote in text
 
     def _refuse_duplicate(self, memory: Memory, text: str) -> None:
         """Raise UsageError when another current memory says `text`."""

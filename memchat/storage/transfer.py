@@ -34,25 +34,25 @@ class Transfer:
         self._db = memories.database
 
     def export(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
-        """The memories of `view`, oldest first, each with the changes to it; their `seq` counts through the export.
+        """Return the memories of `view`, oldest first, with their changes; `seq` counts through the export.
 
-        Raises StoreError at a row that cannot be read. With `on_unreadable` it goes on and calls that for each.
+        Raises StoreError at a row that cannot be read; with `on_unreadable` it calls that and goes on.
         """
+        # Row by row: in a damaged database the rest can still be read.
         found = list(self._memories_of(view, on_unreadable))
-        told = self._changes_to(found, on_unreadable)
         changes: dict[str, list[Change]] = defaultdict(list)
-        for number, change in enumerate(told, 1):
+        for number, change in enumerate(self._changes_to(found, on_unreadable), 1):
             changes[change.memory_id].append(replace(change, seq=number))
         return [Record(memory, changes[memory.id]) for memory in found]
 
     def restore(
         self, records: Sequence[Record], embedder: Embedder, on_progress: Callable[[int], None] = lambda done: None
     ) -> Imported:
-        """Store `records` as they are; `on_progress` hears how many were embedded so far.
+        """Store `records` unchanged; `on_progress` is called with the number embedded so far.
 
-        A memory whose id its owner has already, or a current one that says the same, is left as it is. An id that is
-        somebody else's is replaced by a new one, in the chain of versions too. What was written stays written if this
-        is interrupted, and can be imported again.
+        Skips a memory whose id its owner has already, and one that says the same as a current memory. Replaces an id
+        that belongs to another owner, in the chain of versions too. An interrupted import keeps the batches it wrote,
+        and can be repeated.
         """
         fresh, known = self._new_records(records)
         kept: list[str] = []
@@ -66,8 +66,6 @@ class Transfer:
                 on_progress(start + len(embedded))
             kept += self._write(part, embedded)
         return Imported(tuple(kept), known + len(fresh) - len(kept))
-
-    # Row by row, for of a damaged database the rest can still be read.
 
     def _memories_of(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None) -> Iterator[Memory]:
         owners = self._memories.owner_numbers(view.owners)
@@ -95,17 +93,17 @@ class Transfer:
             return []
 
     def _rows_of(self, table: str, index: str, number: str, owners: Sequence[int]) -> list[int]:
-        """The numbers of the owners' rows by the index or by the table itself, whichever of the two can be read."""
-        whose = f"WHERE owner IN ({','.join('?' * len(owners))})"
+        """Return the numbers of the owners' rows, read from the index and from the table; one of the two may fail."""
+        where = f"WHERE owner IN ({','.join('?' * len(owners))})"
         found: set[int] = set()
-        failed: list[StoreError] = []
-        for way in (f"INDEXED BY {index}", "NOT INDEXED"):
+        errors: list[StoreError] = []
+        for access in (f"INDEXED BY {index}", "NOT INDEXED"):
             try:
-                found.update(row[0] for row in self._db.rows(f"SELECT {number} FROM {table} {way} {whose}", owners))
+                found.update(row[0] for row in self._db.rows(f"SELECT {number} FROM {table} {access} {where}", owners))
             except StoreError as error:
-                failed.append(error)
-        if len(failed) > 1:
-            raise failed[0]
+                errors.append(error)
+        if len(errors) > 1:
+            raise errors[0]
         return sorted(found)
 
     # What is new, and under which id.
@@ -125,17 +123,14 @@ class Transfer:
             elif there is not None:
                 names[memory.id] = there
         for memory in (record.memory for record in fresh):
-            if memory.superseded_by is not None and memory.superseded_by not in names:
-                names[memory.superseded_by] = self._available_id(memory.superseded_by, memory.owner)
+            if (successor := memory.superseded_by) is not None and successor not in names:
+                held = self._memories.get(successor)
+                # No chain of versions runs between two owners.
+                names[successor] = successor if held is None or held.owner == memory.owner else new_id()
         return [_renamed(record, names) for record in fresh], len(records) - len(fresh)
 
-    def _available_id(self, memory_id: str, owner: Owner) -> str:
-        """`memory_id`, or a new one where it is somebody else's: no chain of versions runs between two owners."""
-        held = self._memories.get(memory_id)
-        return memory_id if held is None or held.owner == owner else new_id()
-
     def _existing_id(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
-        """The id under which `memory` is known already."""
+        """Return the id under which `memory` is known already."""
         held = self._memories.get(memory.id)
         if held is not None and held.owner == memory.owner:
             return held.id
@@ -146,7 +141,7 @@ class Transfer:
         return duplicate or seen.get(_saying(memory))
 
     def _before(self, records: Sequence[Record]) -> list[str | None]:
-        """For each record the turn before it, where it is one of a conversation kept word for word."""
+        """Return, for each verbatim message of a conversation, the message before it; None for other records."""
         last: dict[str, str | None] = {}
         found: list[str | None] = []
         for memory in (record.memory for record in records):
@@ -165,17 +160,15 @@ class Transfer:
         with self._db.transaction():
             changes: list[Change] = []
             for record, rows in zip(records, embedded, strict=True):
-                if self._memories.insert_row(record.memory, rows):
-                    kept.append(record.memory.id)
-                    changes += record.changes or [self._told(record.memory)]
-            changes.sort(key=lambda change: change.seq)
-            for change in changes:
+                memory = record.memory
+                if self._memories.insert_row(memory, rows):
+                    kept.append(memory.id)
+                    # The index follows the table of changes, so every memory needs at least one.
+                    imported = Change(0, memory.id, Event.ADD, self._memories.clock(), None, memory.text, "imported")
+                    changes += record.changes or [imported]
+            for change in sorted(changes, key=lambda change: change.seq):
                 self._memories.insert_change(change)
         return kept
-
-    def _told(self, memory: Memory) -> Change:
-        """The index follows the table of changes: a memory without a history gets the beginning of one."""
-        return Change(0, memory.id, Event.ADD, self._memories.clock(), None, memory.text, "imported")
 
 
 def _renamed(record: Record, names: dict[str, str]) -> Record:

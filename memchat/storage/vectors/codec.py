@@ -1,7 +1,7 @@
-"""Encoding of a memory's vectors in the database: their kinds as a JSON list, their rows as float32 bytes.
+"""Encode a memory's vectors for the database: their kinds as a JSON list, their rows as float32 bytes.
 
-The fingerprint of an embedder ends with its dimension, `:384`. Of one that ends with `:384+384` rows have 768 numbers:
-the first 384 find candidates, and all of them rank these.
+The fingerprint of an embedder ends with its dimension, such as `:384`. An ending like `:384+384` means rows of 768
+numbers: the first 384 find candidates, and all of them rank those.
 """
 
 import json
@@ -34,12 +34,12 @@ def dimension_of(fingerprint: str) -> int | None:
 
 
 def searched_dimension(fingerprint: str) -> int | None:
-    """How many numbers of a vector of `fingerprint` candidates are found by, where it says so."""
+    """Return how many numbers of a vector of `fingerprint` find candidates, where the fingerprint says so."""
     return next(iter(_parts(fingerprint)), None)
 
 
 def searched(rows: "Vectors", fingerprint: str) -> "Vectors":
-    """The part of `rows` that candidates are found by, unit rows again."""
+    """Return the part of `rows` that finds candidates, normalised to unit rows."""
     parts = _parts(fingerprint)
     if len(parts) < 2:
         return rows
@@ -51,7 +51,7 @@ def searched(rows: "Vectors", fingerprint: str) -> "Vectors":
 
 
 def searched_bytes(rows: bytes | None, fingerprint: str) -> bytes | None:
-    """`searched` of rows as they lie in the database; none of bytes that are no whole number of rows."""
+    """Apply `searched` to rows as stored; return None if the bytes are not a whole number of rows."""
     dimension = dimension_of(fingerprint)
     if not rows or dimension is None or len(_parts(fingerprint)) < 2:
         return rows
@@ -64,7 +64,7 @@ def searched_bytes(rows: bytes | None, fingerprint: str) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _parts(fingerprint: str) -> tuple[int, ...]:
-    """The dimension in its parts; none where it is not known."""
+    """Return the dimension in its parts; empty where it is not known."""
     numbers = fingerprint.rpartition(":")[2].split("+")
     return tuple(map(int, numbers)) if all(number.isdecimal() for number in numbers) else ()
 

@@ -57,16 +57,12 @@ class VectorCache:
         with self.lock:
             self._entries[key] = entry
             self._entries.move_to_end(key)
-            while len(self._entries) > 1 and self._others() > self._limit:
+            while len(self._entries) > 1 and self.size_bytes - entry.vectors.size_bytes > self._limit:
                 self._entries.popitem(last=False)
 
     def drop(self, key: tuple[int, str]) -> None:
         with self.lock:
             self._entries.pop(key, None)
-
-    def _others(self) -> int:
-        last = next(reversed(self._entries.values()))
-        return self.size_bytes - last.vectors.size_bytes
 
 
 class ExactSearch:
@@ -95,7 +91,7 @@ class ExactSearch:
             entry = self._up_to_date(owner, query.shape[1])
             if entry is not None:
                 return entry.vectors.nearest(query, limit, allowed)
-        return self._streamed(owner, query, limit, allowed)
+        return self._nearest_in_chunks(owner, query, limit, allowed)
 
     def position(self, owner: int) -> Position:
         """Return how far the database has come for `owner`."""
@@ -119,7 +115,11 @@ class ExactSearch:
         if entry is not None and (entry.position == now or self._advance(owner, entry, now)):
             return entry
         self._cache.drop(key)
-        memories, size = self._extent(owner)
+        # The plus, here and below: found by their owner, not by their embedder, which all owners share.
+        ((memories, size),) = self.database.rows(
+            "SELECT count(*), coalesce(sum(length(rows)), 0) FROM vectors WHERE owner = ? AND +fingerprint = ?",
+            (owner, self.fingerprint),
+        )
         if size > self._cache.largest_bytes:
             return None
         entry = _Entry(VectorMatrix(dim, memories, size // (4 * (dimension_of(self.fingerprint) or dim))), now)
@@ -148,15 +148,6 @@ class ExactSearch:
         stored = int(self.database.value("SELECT count(*) FROM vectors WHERE owner = ?", (owner,)))
         return len(entry.vectors) <= stored
 
-    def _extent(self, owner: int) -> tuple[int, int]:
-        """Return how many memories of `owner` can be compared, and the bytes of their vectors."""
-        # The plus, here and below: found by their owner, not by their embedder, which is everybody's.
-        row = self.database.row(
-            "SELECT count(*), coalesce(sum(length(rows)), 0) FROM vectors WHERE owner = ? AND +fingerprint = ?",
-            (owner, self.fingerprint),
-        )
-        return (0, 0) if row is None else (int(row[0]), int(row[1]))
-
     def _chunks(self, owner: int) -> Generator[list[tuple[int, bool, bytes]]]:
         """Yield the owner's `(number, current, vectors)` by ascending number, some thousand at a time."""
         last = -1
@@ -172,7 +163,7 @@ class ExactSearch:
             last = rows[-1][0]
             yield [(row[0], bool(row[1]), searched_bytes(row[2], self.fingerprint) or b"") for row in rows]
 
-    def _streamed(
+    def _nearest_in_chunks(
         self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None
     ) -> list[tuple[int, float]]:
         from memchat.storage.vectors.matrix import VectorMatrix

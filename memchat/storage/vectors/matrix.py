@@ -59,7 +59,11 @@ class VectorMatrix:
         if vectors:
             self.extend([(number, current, vectors)])
         if self._used - len(self._slots) > max(64, self._used // 4):
-            self._pack()
+            packed = VectorMatrix(self.dim, len(self._slots), self._rows)
+            for known, slot in self._slots.items():
+                rows = self._matrix[self._starts[slot] : self._starts[slot + 1]]
+                packed._append(known, bool(self._current[slot]), rows)
+            self.__dict__.update(packed.__dict__)
 
     def nearest(self, query: "Vectors", limit: int, allowed: Collection[int] | None = None) -> list[tuple[int, float]]:
         """Return the `limit` memories with the highest cosine of any row to any row of `query`, best first.
@@ -69,8 +73,10 @@ class VectorMatrix:
         if not self._slots:
             return []
         scores = self._scores(query)
-        usable = self._current[: self._used] if allowed is None else self._among(allowed)
-        slots = np.flatnonzero(usable)
+        if allowed is None:
+            slots = np.flatnonzero(self._current[: self._used])
+        else:
+            slots = np.unique([self._slots[number] for number in allowed if number in self._slots]).astype(np.intp)
         if len(slots) > limit:
             slots = slots[np.argpartition(-scores[slots], limit - 1)[:limit]]
         numbers = self._numbers[slots]
@@ -87,11 +93,6 @@ class VectorMatrix:
         if self._rows == self._used:
             return best
         return np.maximum.reduceat(best, self._starts[: self._used])
-
-    def _among(self, allowed: Collection[int]) -> "NDArray[np.bool_]":
-        usable = np.zeros(self._used, np.bool_)
-        usable[[self._slots[number] for number in allowed if number in self._slots]] = True
-        return usable
 
     def _append(self, number: int, current: bool, rows: "Vectors") -> None:
         end = self._rows + len(rows)
@@ -111,10 +112,3 @@ class VectorMatrix:
             self._numbers = np.resize(self._numbers, more)
             self._current = np.resize(self._current, more)
             self._starts = np.resize(self._starts, more + 1)
-
-    def _pack(self) -> None:
-        kept = VectorMatrix(self.dim, len(self._slots), self._rows)
-        for number, slot in self._slots.items():
-            rows = self._matrix[self._starts[slot] : self._starts[slot + 1]]
-            kept._append(number, bool(self._current[slot]), rows)
-        self.__dict__.update(kept.__dict__)

@@ -1,8 +1,8 @@
-"""The vectors of one owner's messages in memory, short enough to compare with all of them at every turn.
+"""Hold the vectors of one owner's messages in memory, short enough to compare with all of them at every turn.
 
-Up to some thousand rows are kept whole. Larger histories keep each row's SKETCH numbers along the directions in which
-that history varies most (its principal components): the best few hundred by sketch hold the best by cosine, which is
-worked out from the stored rows afterwards.
+Up to some thousand rows are kept whole. A larger history keeps, of each row, its SKETCH coordinates along the
+directions in which that history varies most (its principal components). The best few hundred by sketch contain the
+best by cosine, which is computed from the stored rows afterwards.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 WHOLE_ROWS = 8_000
-"""Up to so many rows nothing is left out."""
+"""Maximum number of rows kept whole."""
 SKETCH = 96
 SAMPLE = 8_192
-"""Rows from which the directions are read."""
+"""Number of rows from which the principal components are computed."""
 CHUNK = 2_000
 """Messages decoded at a time: some ten megabytes."""
 GROWTH_FACTOR = 1.25
@@ -30,7 +30,7 @@ GROWTH_FACTOR = 1.25
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """What the matrix keeps of a message. `conversation` and `agent` are numbers of the caller's choosing."""
+    """What the matrix keeps of a message. The caller chooses the numbers `conversation` and `agent`."""
 
     number: int
     by_assistant: bool
@@ -42,10 +42,10 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages may be found: with any agent where `agent` is None.
+    """Which messages may be found; None sets no bound.
 
-    `own` is the present conversation, of which only messages below `own_before` may. `first_day` and `last_day` bound
-    the day, as ordinals.
+    `own` is the present conversation: of its messages, only those numbered below `own_before`. `first_day` and
+    `last_day` are ordinals, both inclusive.
     """
 
     agent: int | None
@@ -72,12 +72,14 @@ class MessageMatrix:
 
     @classmethod
     def of(cls, messages: Sequence[MessageRow], dim: int) -> "MessageMatrix":
-        """A matrix of `messages`, sketched where they are many."""
+        """Build a matrix of `messages`, sketched if they have more than WHOLE_ROWS rows."""
         total = sum(len(message.rows) // dim for message in messages)
         basis = None
         if total > WHOLE_ROWS and dim > SKETCH:
             every = -(-total // SAMPLE)
-            basis = _directions(np.concatenate([decode_rows(one.rows, dim) for one in messages[::every]]))
+            sample = np.concatenate([decode_rows(message.rows, dim) for message in messages[::every]])
+            _, components = np.linalg.eigh(sample.T @ sample)
+            basis = np.ascontiguousarray(components[:, -SKETCH:])
         matrix = cls(dim, basis)
         matrix._reserve(len(messages), total)
         matrix.extend(messages)
@@ -92,11 +94,11 @@ class MessageMatrix:
 
     @property
     def overgrown(self) -> bool:
-        """Whether it is kept whole and has become too large for that."""
+        """Whether the rows are kept whole and have become too many for that."""
         return self._basis is None and self._dim > SKETCH and self._rows > 2 * WHOLE_ROWS
 
     def extend(self, messages: Sequence[MessageRow]) -> None:
-        """Take in messages; one that is there already is replaced, one whose bytes are no whole rows is passed over."""
+        """Add messages; replaces known ones, and skips those whose bytes are not a whole number of rows."""
         whole = [message for message in messages if message.rows and len(message.rows) % self._dim == 0]
         for start in range(0, len(whole), CHUNK):
             self._append(whole[start : start + CHUNK])
@@ -121,22 +123,20 @@ class MessageMatrix:
             self._starts[self._used] = self._rows
 
     def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
-        """Numbers of the `limit` selected messages with the highest cosine of any row to any row of `query`."""
+        """Return the numbers of the `limit` selected messages with the highest cosine of any row to any of `query`."""
         if not self._used or limit <= 0:
             return []
-        slots = np.flatnonzero(self._selected(selection))
-        scores = self._scores(query if self._basis is None else query @ self._basis)[slots]
-        if len(slots) > limit:
-            best = np.argpartition(-scores, limit - 1)[:limit]
-            slots, scores = slots[best], scores[best]
-        return [int(number) for number in self._facts[slots[np.argsort(-scores, kind="stable")], 0]]
-
-    def _scores(self, query: "Vectors") -> "NDArray[np.float32]":
         rows = self._matrix[: self._rows]
-        best: NDArray[np.float32] = rows @ query[0]
-        for further in query[1:]:
+        projected = query if self._basis is None else query @ self._basis
+        best: NDArray[np.float32] = rows @ projected[0]
+        for further in projected[1:]:
             np.maximum(best, rows @ further, out=best)
-        return np.maximum.reduceat(best, self._starts[: self._used])
+        slots = np.flatnonzero(self._selected(selection))
+        scores = np.maximum.reduceat(best, self._starts[: self._used])[slots]
+        if len(slots) > limit:
+            top = np.argpartition(-scores, limit - 1)[:limit]
+            slots, scores = slots[top], scores[top]
+        return [int(number) for number in self._facts[slots[np.argsort(-scores, kind="stable")], 0]]
 
     def _selected(self, chosen: Selection) -> "NDArray[np.bool_]":
         number, by_assistant, conversation, agent, day = self._facts[: self._used].T
@@ -165,10 +165,3 @@ class MessageMatrix:
             facts[: self._used] = self._facts[: self._used]
             starts[: self._used + 1] = self._starts[: self._used + 1]
             self._facts, self._starts = facts, starts
-
-
-def _directions(sample: "Vectors") -> "Vectors":
-    """The SKETCH principal components of `sample`, shape `(dim, SKETCH)`."""
-    _, vectors = np.linalg.eigh(sample.T @ sample)
-    found: Vectors = np.ascontiguousarray(vectors[:, -SKETCH:])
-    return found

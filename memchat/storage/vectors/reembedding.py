@@ -1,11 +1,10 @@
-"""Compare the stored vectors with the memories: which embedder made them, which are unusable; and make new ones."""
+"""Compare the stored vectors with the memories (which embedder made them, which are unusable), and renew them."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from sqlite3 import Row
-from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Embedded, Embedder
+from memchat.core.protocols import Embedder
 from memchat.core.types import Memory
 from memchat.errors import StoreError
 from memchat.storage.database import Database
@@ -15,9 +14,6 @@ from memchat.storage.position import begin_epoch
 from memchat.storage.protocols import VectorProblem
 from memchat.storage.vectors.codec import decode_vectors, dimension_of
 from memchat.text import embedding
-
-if TYPE_CHECKING:
-    import numpy as np
 
 ROWS = 500
 """Rows read at a time."""
@@ -69,7 +65,7 @@ def _count(database: Database, fingerprint: str) -> int:
 
 
 def others_notice(database: Database, fingerprint: str) -> str | None:
-    """Tell a person about vectors of other embedders, if there are any."""
+    """Return a notice about vectors of other embedders, if there are any."""
     found = others(database, fingerprint)
     if not found:
         return None
@@ -87,12 +83,12 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
 
 
 def moves_by_itself(fingerprint: str, others: Iterable[str]) -> bool:
-    """Whether all vectors are to come from the built-in embedder, and the other ones from earlier versions of it."""
+    """Whether the embedder in use is built in, and all `others` are earlier versions of it."""
     return all(name.startswith(BUILTIN) for name in (fingerprint, *others))
 
 
 def vector_problems(database: Database, fingerprint: str) -> Generator[tuple[int, VectorProblem]]:
-    """Yield in order the numbers of the memories that cannot be found by their meaning, and why."""
+    """Yield the numbers of the memories that vector search cannot find, ascending, with the reason."""
     last = -1
     while rows := database.rows(
         "SELECT m.number, v.fingerprint, v.kinds, v.rows FROM memories AS m"
@@ -111,19 +107,18 @@ def _fault(row: Row, fingerprint: str) -> VectorProblem | None:
     if row["fingerprint"] != fingerprint:
         return VectorProblem.FOREIGN
     embedded = decode_vectors(row["kinds"], row["rows"], fingerprint)
-    return None if embedded is not None and _unit(embedded.rows) else VectorProblem.UNUSABLE
-
-
-def _unit(rows: "np.ndarray") -> bool:
+    if embedded is None:
+        return VectorProblem.UNUSABLE
     import numpy as np
 
     with np.errstate(all="ignore"):
-        lengths = np.linalg.norm(rows, axis=1)
-    return bool(np.isfinite(lengths).all() and (abs(lengths - 1) < SLACK).all())
+        lengths = np.linalg.norm(embedded.rows, axis=1)
+    is_unit = np.isfinite(lengths).all() and (abs(lengths - 1) < SLACK).all()
+    return None if is_unit else VectorProblem.UNUSABLE
 
 
 class Reembedding:
-    """Makes the vectors of `memories` again. Interrupted at any point, the rest can be done later."""
+    """Renew the vectors of `memories`. After an interruption at any point, the rest can be done later."""
 
     def __init__(self, memories: MemoryRepository) -> None:
         self._memories = memories
@@ -132,9 +127,9 @@ class Reembedding:
     def renew(
         self, numbers: Sequence[int], embedder: Embedder, on_progress: Callable[[int], None] = lambda done: None
     ) -> int:
-        """Embed the memories under `numbers` again; `on_progress` hears how many are done. Returns how many were.
+        """Embed the memories `numbers` again and return how many were; skips those that are gone or unreadable.
 
-        Those that are gone or cannot be read are passed over.
+        `on_progress` is called with the number done so far.
         """
         done = 0
         try:
@@ -147,9 +142,9 @@ class Reembedding:
         return done
 
     def renew_outdated(self, embedder: Embedder) -> Generator[int]:
-        """Embed again, newest first, what an earlier built-in embedder read; yields how many after each batch.
+        """Embed again, newest first, the memories that an earlier built-in embedder read; yields each batch's count.
 
-        Closed in between, or interrupted, the rest is done the next time. What cannot be read is passed over.
+        If it is closed or interrupted in between, the rest is done the next time. Skips unreadable memories.
         """
         fingerprint = self._memories.fingerprint
         outdated = [name for name in others(self._db, fingerprint) if moves_by_itself(fingerprint, [name])]
@@ -162,52 +157,49 @@ class Reembedding:
             self.invalidate_caches()
 
     def invalidate_caches(self) -> None:
-        """Make every process read all vectors again: no row of `changes` says that they are new."""
+        """Make every process read all vectors again, since no row of `changes` says that they are new."""
         with self._db.transaction():
             begin_epoch(self._db)
 
     def _renew(self, numbers: Sequence[int], embedder: Embedder) -> int:
-        read = list(self._read(numbers))
-        memories = [memory for _, memory in read]
-        embedded = embedding.embed(embedder, memories, [self._memories.turn_before(memory) for memory in memories])
-        with self._db.transaction():
-            return sum(self._write(*one, rows) for one, rows in zip(read, embedded, strict=True))
-
-    def _read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Memory]]:
+        found: dict[int, Memory] = {}
         for number in numbers:
             with suppress(StoreError):
                 row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
                 if row is not None:
-                    yield number, to_memory(row)
-
-    def _write(self, number: int, memory: Memory, embedded: Embedded) -> bool:
-        """Write the vectors, except of memories edited or deleted meanwhile."""
-        row = self._db.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ?", (number,))
-        if row is None or (row["id"], row["text"]) != (memory.id, memory.text):
-            return False
-        self._memories.write_vectors(number, embedded)
-        return True
+                    found[number] = to_memory(row)
+        memories = list(found.values())
+        embedded = embedding.embed(embedder, memories, [self._memories.turn_before(memory) for memory in memories])
+        written = 0
+        with self._db.transaction():
+            for (number, memory), vectors in zip(found.items(), embedded, strict=True):
+                # Another process may have edited or deleted it meanwhile.
+                sql = "SELECT 1 FROM memories WHERE number = ? AND id = ? AND text = ?"
+                if self._db.row(sql, (number, memory.id, memory.text)) is not None:
+                    self._memories.write_vectors(number, vectors)
+                    written += 1
+        return written
 
 
 class StoredVectors:
-    """The vectors of `memories`, held against the embedder in use."""
+    """Compare the vectors of `memories` with the embedder in use, and renew them."""
 
     def __init__(self, memories: MemoryRepository) -> None:
         self._memories = memories
         self._db = memories.database
 
     def others_notice(self, fingerprint: str) -> str | None:
-        """What a person should know about the vectors of other embedders, if there are any."""
+        """Return a notice about vectors of other embedders, if there are any."""
         return others_notice(self._db, fingerprint)
 
     def renew_outdated(self, embedder: Embedder) -> Generator[int]:
-        """Embed again, in small batches, what an earlier built-in embedder read; yields how many after each batch."""
+        """Embed again, in small batches, the memories that an earlier built-in embedder read; yields each count."""
         return Reembedding(self._memories).renew_outdated(embedder)
 
     def renew(
         self, fingerprint: str, embedder: Embedder, on_progress: Callable[[int, int], None] = lambda done, total: None
     ) -> int:
-        """Make the vectors that are missing or are not of `fingerprint`; returns how many memories got new ones.
+        """Make the vectors that are missing or not of `fingerprint`; return how many memories got new ones.
 
         `on_progress(done, total)` counts memories. Every process reads all vectors again afterwards.
         """
@@ -215,6 +207,6 @@ class StoredVectors:
         numbers = [number for number, _ in vector_problems(self._db, fingerprint)]
         done = reembedding.renew(numbers, embedder, lambda done: on_progress(done, len(numbers)))
         if not done:
-            # The process that has the index rebuilds it all the same; `renew` tells it of what it did.
+            # The process that holds the index rebuilds it all the same; after writing, `renew` did this itself.
             reembedding.invalidate_caches()
         return done
