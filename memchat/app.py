@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -412,12 +412,13 @@ class App:
         except ValueError:
             return False
 
-    @property
+    @cached_property
     def form_policy(self) -> "FormPolicy":
-        """In which form a model is asked for memories."""
+        """In which form a model is asked for memories. A server is asked once how large its model is."""
         from memchat.learning.forms import FormPolicy
         from memchat.llm.model_size import parameters_of
 
+        @cache
         def parameters(model: str) -> float | None:
             return parameters_of(model, api_base=self._access.get(model, ModelOptions()).api_base)
 

@@ -4,7 +4,6 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -35,7 +34,7 @@ def parameters_of(model: str, env: Mapping[str, str] | None = None, api_base: st
         server = server_of(Endpoint(model, api_base=api_base), os.environ if env is None else env)
     except (ConfigError, CredentialsError):
         return None
-    return _said_by(server) if server.own or server.local else None
+    return _said_by(server, is_ollama=Endpoint(model).is_ollama) if server.own or server.local else None
 
 
 def _billions(text: str) -> float | None:
@@ -46,34 +45,49 @@ def _billions(text: str) -> float | None:
     return max(billions) if billions else float(found[-1][0]) / 1_000
 
 
-@cache
-def _said_by(server: Server) -> float | None:
+def _said_by(server: Server, *, is_ollama: bool) -> float | None:
     import httpx
 
     headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
     try:
         with open_client(server.address, headers, _TIMEOUT_S) as client:
-            return next(filter(None, _sizes(client, server)), None)
+            sizes = _ollama_sizes if is_ollama else _listed_sizes
+            return next(filter(None, sizes(client, server)), None)
     except (httpx.HTTPError, httpx.InvalidURL, ConfigError) as error:
         log.debug("the server does not say how large the model is: %s", type(error).__name__)
         return None
 
 
-def _sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
-    """What Ollama says, and what llama.cpp and servers like them list; else what the size of the file lets expect."""
-    parts = urlsplit(server.address)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    shown = json_object(client.post(f"{origin}/api/show", json={"model": server.model}))
+def _ollama_sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
+    """What Ollama says of the model, else what the size of its file lets expect."""
+    shown = json_object(client.post(f"{server.address}/api/show", json={"model": server.model}))
     yield _described(shown)
     yield _counted(shown.get("model_info"), "general.parameter_count")
-    listed = entry_of(get_json(client, f"{origin}/v1/models"), server.model)
+    tagged = _tagged(get_json(client, f"{server.address}/api/tags"), server.model)
+    yield _described(tagged)
+    yield _expected(tagged)
+
+
+def _listed_sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
+    """What llama.cpp and servers like it list; many of them answer Ollama's list as well.
+
+    Nothing is posted: a server may count what is posted as questions.
+    """
+    parts = urlsplit(server.address)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    listed = entry_of(get_json(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
     yield _counted(listed.get("meta"), "n_params")
     yield _billions(str(listed.get("id") or ""))
+    yield _expected(listed.get("meta"))
     tagged = _tagged(get_json(client, f"{origin}/api/tags"), server.model)
     yield _described(tagged)
-    for entry, name in ((listed.get("meta"), "size"), (tagged, "size")):
-        expected = _counted(entry, name)
-        yield round(expected / _BYTES_A_PARAMETER, 1) if expected else None
+    yield _expected(tagged)
+
+
+def _expected(entry: object) -> float | None:
+    """What the size of a file lets expect."""
+    size = _counted(entry, "size")
+    return round(size / _BYTES_A_PARAMETER, 1) if size else None
 
 
 def _tagged(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:

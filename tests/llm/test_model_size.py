@@ -13,6 +13,8 @@ PAGES = [
     ("ollama/mine", {"/api/show": {"model_info": {"general.parameter_count": 494_000_000}}}, 0.494),
     ("ollama_chat/mine", {"/api/tags": {"models": [{"name": "mine:latest", "size": 1_050_000_000}]}}, 1.5),
     ("openai/mine", {"/v1/models": {"data": [{"id": "mine", "meta": {"n_params": 1_540_000_000}}]}}, 1.54),
+    ("openai/mine", {"/v1/models": {"data": [{"id": "mine", "meta": {"size": 1_050_000_000}}]}}, 1.5),
+    ("openai/mine", {"/api/tags": {"models": [{"name": "mine:latest", "size": 1_050_000_000}]}}, 1.5),
     ("openai/mine", {"/v1/models": {"data": [{"id": "llama-3.2-3b-instruct"}]}}, 3.0),
     ("openai/mine", {"/v1/models": {"data": [{"id": "mine"}]}, "/api/tags": {"models": []}}, None),
     ("openai/mine", {"/v1/models": {"data": [{"id": "a-70b"}, {"id": "b-7b"}]}}, None),
