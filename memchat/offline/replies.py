@@ -6,6 +6,7 @@ from datetime import date
 
 from memchat.offline.grammar import second_person
 from memchat.offline.instructions import to_forget
+from memchat.offline.languages import honest_sentence
 from memchat.offline.patterns import about, category_of, pattern
 from memchat.offline.statements import read as read_statements
 from memchat.offline.statements import stems
@@ -20,6 +21,9 @@ NOTHING_KNOWN = "I have nothing about that in my memory."
 _WISH = re.compile(
     r"(?:The )?[Uu]ser (?:wants (?:the assistant|to be called|no )|prefers .*(?:answers|replies|responses))"
 )
+
+_ASKS = re.compile(r"[?？؟;]\s*$")
+"""A question mark in any script; the Greek one is a semicolon."""
 
 _TOPICS = (
     (
@@ -41,6 +45,9 @@ def answer(message: str, system: str) -> str:
         return f"Hello! {WHAT_THIS_IS} Tell me about yourself, or ask me what I know about you."
     if pattern("thanks").match(said):
         return "You're welcome."
+    if honest := honest_sentence(said):
+        shown = remembered if _ASKS.search(said) else []
+        return "\n".join((honest, *(f"- {memory.text}" for memory in shown)))
     if not pattern("request").search(said):
         return _acknowledged(said, OPEN in system)
     bearing = _relevant(said, remembered)

@@ -24,8 +24,8 @@ from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
 from memchat.storage.memory_rows import format_time, parse_time, raises_on_corruption, to_items
 from memchat.storage.short_ids import MEANS_ID, SHORTEST_TAIL, is_generated
 from memchat.text.normalize import fix_surrogates
+from memchat.text.titles import title_of
 
-TITLE_LENGTH = 60
 _PART_OF_ID = re.compile(r"01[0-9a-f]{2,6}(-[0-9a-f-]*)?|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,12}")
 """The beginning of an id, which is 01 until 2039, or its end."""
 FIRST_READ, MOST_READ = 16, 256
@@ -349,7 +349,7 @@ class ConversationRepository:
                 session.id,
                 session.user,
                 session.agent,
-                " ".join(session.title.split())[:TITLE_LENGTH],
+                title_of(session.title),
                 session.private,
                 format_time(session.started_at),
                 format_time(session.last_at),

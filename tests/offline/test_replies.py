@@ -92,10 +92,10 @@ def test_a_statement_is_acknowledged_without_claiming_what_was_kept() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["Soy vegetariano y vivo en Madrid.", "The sky is blue over Lisbon.", "> I live in Berlin.\n\nso much for that"],
+    ["The sky is blue over Lisbon.", "> I live in Berlin.\n\nso much for that"],
 )
 def test_nothing_is_promised_where_the_rules_find_nothing(message: str) -> None:
-    """Another language, what is no fact about the person, and a quotation."""
+    """What is no fact about the person, and a quotation."""
     reply = asked(message, DIET)
     assert "I find nothing in that to remember" in reply
     assert "is kept" not in reply

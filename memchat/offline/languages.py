@@ -1,0 +1,64 @@
+"""Which language a message seems to be in, and what the offline model says of itself in it."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from memchat.text.normalize import STOP_WORDS, without_points
+
+LEAST_SHARE = 0.2
+"""The share of a message's words that must be small words of a language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """`letters` tell it, or else small `words`; `honest` says that the offline model does not read it."""
+
+    letters: tuple[tuple[str, str], ...]
+    words: frozenset[str]
+    honest: str
+
+
+def honest_sentence(message: str) -> str | None:
+    """That offline mode reads English alone, in the language of `message`; None for English and what is not known."""
+    plain = without_points(message.casefold())
+    said = _words(plain)
+    letters = [one for one in _languages() if one.letters]
+    foreign = sum(not word.isascii() for word in said) * 2 > len(said)
+    if foreign and (written := next((one for one in letters if _is_written_in(plain, one)), None)):
+        return written.honest
+    english = sum(word in STOP_WORDS for word in said)
+    shares = {one.honest: sum(word in one.words for word in said) for one in _languages() if one.words}
+    sentence, most = max(shares.items(), key=lambda share: share[1])
+    return sentence if most > english and most >= LEAST_SHARE * len(said) else None
+
+
+def _is_written_in(text: str, language: _Language) -> bool:
+    return any(first <= character <= last for character in text for first, last in language.letters)
+
+
+def _words(text: str) -> list[str]:
+    return "".join(character if character.isalpha() else " " for character in text).split()
+
+
+@cache
+def _languages() -> tuple[_Language, ...]:
+    """In the order of `languages.txt`: kana before Han, Ukrainian before Russian."""
+    found = []
+    for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        _, told_by, honest = line.split(" | ")
+        letters = () if " " in told_by else tuple(_ranges(told_by))
+        found.append(_Language(letters, frozenset() if letters else frozenset(told_by.split()), honest))
+    return tuple(found)
+
+
+def _ranges(letters: str) -> list[tuple[str, str]]:
+    """а-яё is а to я and ё."""
+    ranges, at = [], 0
+    while at < len(letters):
+        last = letters[at + 2] if letters[at + 1 : at + 2] == "-" else letters[at]
+        ranges.append((letters[at], last))
+        at += 3 if letters[at + 1 : at + 2] == "-" else 1
+    return ranges

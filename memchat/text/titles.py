@@ -1,0 +1,58 @@
+"""The title of a conversation: its first words, cut where they may be cut in their script."""
+
+import unicodedata
+
+COLUMNS = 60
+"""A title takes at most so many columns in a terminal; an East Asian character takes two."""
+_LOOK_BACK = 30
+"""So many characters before the limit a space or a mark is looked for to cut at."""
+_JOINER = "\u200d"
+_SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+
+
+def title_of(text: str) -> str:
+    """The beginning of `text` on one line: whole words, or up to a mark in scripts without spaces, never half a
+    character with its vowel signs, accents or joined emoji.
+    """
+    line = " ".join(text.split())
+    end = _end(line)
+    if end == len(line):
+        return line
+    cut = next((at for at in range(end, max(end - _LOOK_BACK, 0), -1) if _parts(line, at)), end)
+    return line[:cut].rstrip()
+
+
+def _end(line: str) -> int:
+    """Where the columns end, moved back to between two characters as people see them."""
+    columns = 0
+    for at, character in enumerate(line):
+        if not _continues(line, at):
+            columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+            start = at
+        if columns > COLUMNS:
+            return start
+        if at - start > COLUMNS:
+            # Marks piled on one letter are no writing.
+            return at
+    return len(line)
+
+
+def _continues(line: str, at: int) -> bool:
+    """Whether the character at `at` belongs to the one before it."""
+    character = line[at]
+    return at > 0 and (
+        unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"}
+        or character in _SKIN_TONES
+        or line[at - 1] == _JOINER
+        or _is_virama(line[at - 1])
+    )
+
+
+def _is_virama(character: str) -> bool:
+    """Whether `character` joins the consonants beside it, in the scripts of India."""
+    return unicodedata.combining(character) == 9
+
+
+def _parts(line: str, at: int) -> bool:
+    """Whether a word or a sentence ends before `at`."""
+    return line[at].isspace() or (line[at - 1] in "。、，！？；：」』）・।॥၊။។" and not _continues(line, at))
