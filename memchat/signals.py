@@ -9,6 +9,8 @@ from types import FrameType
 
 Handler = Callable[[int, FrameType | None], None]
 
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C ended."""
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """The signals that end a program from outside."""
 

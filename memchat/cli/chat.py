@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
 from memchat.recall.excerpt_block import caveat
 from memchat.recall.excerpts import excerpt_json
+from memchat.signals import INTERRUPTED, Signals
 from memchat.storage.short_ids import new_conversation
 from memchat.text.attachments import Attachment, with_attachments
 from memchat.text.decoding import decode_text
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Usage
     from memchat.recall.excerpts import Excerpt
     from memchat.repl.markdown.renderer import ReplyWriter
-    from memchat.repl.notifications import NotificationQueue
-    from memchat.signals import Signals
+    from memchat.repl.notifications import NotificationQueue, Wait
+    from memchat.repl.reply_screen import Waiting
 
 Agent = Annotated[
     str | None,
@@ -77,21 +79,15 @@ def chat(
     meta: Meta = None,
 ) -> int:
     """Chat. With piped input every line is a turn or a slash command, and the replies come out raw."""
-    settings, wanted = _requested(
-        user=user,
-        agent=agent,
-        session=session,
-        continue_=continue_,
-        model=model,
-        memory=memory,
-        private=private,
-        no_infer=no_infer,
-        top_k=top_k,
-        system=system,
-        instructions=instructions,
-        meta=meta,
+    from memchat.chat.sessions import ChatOptions
+
+    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
+    metadata = options.parse_pairs(meta, "--meta")
+    wanted = ChatOptions(
+        settings.user, agent, session, continue_, model, top_k, system, instructions, metadata, infer=not no_infer
     )
-    with _open_chat(settings, wanted, owns_index=True) as (app, chat_, notes, _):
+    with _open_chat(settings, wanted, owns_index=True) as opened:
+        app, chat_, notes = opened.app, opened.chat, opened.notes
         if sys.stdin.isatty() and sys.stdout.isatty():
             from memchat.repl.loop import run_chat
 
@@ -126,35 +122,16 @@ def ask(
     With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt. "cut"
     is "length" or "filter" where the model ended its reply early, else null.
     """
-    text = _asked(question, file or ())
-    settings, wanted = _requested(
-        user=user,
-        agent=agent,
-        session=session,
-        continue_=continue_,
-        model=model,
-        memory=memory,
-        private=private,
-        no_infer=no_infer,
-        top_k=top_k,
-        system=system,
-        instructions=instructions,
-        meta=meta,
-    )
-    from memchat.repl.turn import AnswerWriter, notices, run_turn
+    from memchat.chat.sessions import ChatOptions
 
-    with _open_chat(settings, wanted) as (app, chat_, notes, signals):
-        _say_if_no_model(app, chat_)
-        if started := new_conversation(chat_.conversation.session):
-            print_note(started)
-        chat_.learning_worker.notify()
-        writer = _Silent() if as_json else AnswerWriter(_writer(raw=raw))
-        turn = run_turn(chat_, lambda: chat_.conversation.turn(text), writer, signals)
-        with signals.interruptible():
-            for notice in notices(turn):
-                notes.add(notice)
-            _wait_for_learning(chat_, notes)
-        return Result(_turn_json(chat_, turn), as_json=as_json)
+    text = _asked(question, file or ())
+    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
+    metadata = options.parse_pairs(meta, "--meta")
+    wanted = ChatOptions(
+        settings.user, agent, session, continue_, model, top_k, system, instructions, metadata, infer=not no_infer
+    )
+    with _open_chat(settings, wanted) as opened:
+        return _answer(opened, text, raw=raw, as_json=as_json)
 
 
 def compare(
@@ -182,14 +159,21 @@ def compare(
 # A conversation, from opening to closing.
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenChat:
+    """A chat with its memchat, what arrives for the person, and the signals that are handled meanwhile."""
+
+    app: "App"
+    chat: "Chat"
+    notes: "NotificationQueue"
+    signals: Signals
+
+
 @contextmanager
-def _open_chat(
-    settings: "Settings", wanted: "ChatOptions", *, owns_index: bool = False
-) -> "Generator[tuple[App, Chat, NotificationQueue, Signals]]":
+def _open_chat(settings: "Settings", wanted: "ChatOptions", *, owns_index: bool = False) -> "Generator[_OpenChat]":
     """A chat with its memchat. The signals that end programs are handled from before the first write on."""
     from memchat.app import App
     from memchat.repl.notifications import NotificationQueue
-    from memchat.signals import Signals
 
     notes = NotificationQueue()
     notes.at_once = print_note
@@ -202,7 +186,58 @@ def _open_chat(
         App(settings, owns_index=owns_index, on_retry=notes.retrying, on_notice=tell) as app,
         app.chat(wanted, notes) as chat_,
     ):
-        yield app, chat_, notes, signals
+        yield _OpenChat(app, chat_, notes, signals)
+
+
+def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result:
+    """Print the answer to `text`, with a sign of life on stderr until its first word."""
+    from memchat.repl.turn import AnswerWriter, notices, run_turn
+
+    chat_, notes, signals = opened.chat, opened.notes, opened.signals
+    _say_if_no_model(opened.app, chat_)
+    if started := new_conversation(chat_.conversation.session):
+        print_note(started)
+    chat_.learning_worker.notify()
+    waiting = _waiting(opened)
+    try:
+        writer = AnswerWriter(None if as_json else _writer(raw=raw), waiting)
+        turn = run_turn(chat_, lambda: chat_.conversation.turn(text), writer, signals)
+    except KeyboardInterrupt:
+        waiting.clear_line()
+        print_note("Stopped.")
+        return Result(None, exit_code=INTERRUPTED)
+    finally:
+        waiting.end()
+    with signals.interruptible():
+        for notice in notices(turn):
+            notes.add(notice)
+        _wait_for_learning(chat_, notes)
+    return Result(_turn_json(chat_, turn), as_json=as_json)
+
+
+def _waiting(opened: _OpenChat) -> "Waiting":
+    """Begin to say on a terminal's stderr that the model is waited for, and between attempts how long."""
+    from memchat.repl.reply_screen import Waiting
+    from memchat.repl.screen import is_dumb
+    from memchat.repl.spinner import countdown_label, waiting_label
+
+    def write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    def say(line: str) -> None:
+        waiting.end()
+        print_note(line)
+
+    def wait_for_retry(notice: "Wait") -> None:
+        say(notice.reason)
+        waiting.begin(countdown_label("trying again", notice.wait_s))
+
+    waiting = Waiting(write, can_wipe=sys.stderr.isatty() and not is_dumb())
+    if waiting.can_wipe:
+        opened.notes.at_once, opened.notes.on_wait = say, wait_for_retry
+    waiting.begin(waiting_label())
+    return waiting
 
 
 def _say_if_no_model(app: "App", chat_: "Chat") -> None:
@@ -213,39 +248,6 @@ def _say_if_no_model(app: "App", chat_: "Chat") -> None:
         and app.choice(chat_.options.model, chat_.conversation.agent).lacks_model
     ):
         print_note("No AI model is set up, so this is offline mode. memchat setup changes that.")
-
-
-def _requested(
-    *,
-    user: str | None,
-    agent: str | None,
-    session: str | None,
-    continue_: bool,
-    model: str | None,
-    memory: bool | None,
-    private: bool,
-    no_infer: bool,
-    top_k: int | None,
-    system: str | None,
-    instructions: str | None,
-    meta: list[str] | None,
-) -> "tuple[Settings, ChatOptions]":
-    """What the options of `chat` and `ask` ask for."""
-    from memchat.chat.sessions import ChatOptions
-
-    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
-    return settings, ChatOptions(
-        settings.user,
-        agent,
-        session,
-        continue_,
-        model,
-        infer=not no_infer,
-        top_k=top_k,
-        system=system,
-        instructions=instructions,
-        metadata=options.parse_pairs(meta, "--meta"),
-    )
 
 
 def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
@@ -300,19 +302,6 @@ def _writer(*, raw: bool) -> "ReplyWriter":
     from rich.console import Console
 
     return StreamingMarkdown(Console(highlight=False))
-
-
-class _Silent:
-    """For a reply that is printed as part of something else."""
-
-    def feed(self, piece: str) -> None:
-        pass
-
-    def think(self, piece: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 # Shapes.

@@ -12,8 +12,7 @@ from typer.main import get_command
 from memchat import __version__
 from memchat.cli.lazy_groups import LazyCommand, LazyGroup, option_hint
 from memchat.errors import MemchatError, UsageError
-
-INTERRUPTED = 130
+from memchat.signals import INTERRUPTED
 
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)")
 
@@ -86,7 +85,7 @@ def run(arguments: list[str]) -> int:
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _exit_code(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read us has had enough.
         _abandon_output()
@@ -128,6 +127,9 @@ def _hint(error: Any) -> str | None:
 
 
 def _exit_code(returned: object) -> int:
+    if returned == INTERRUPTED and sys.stderr.isatty():
+        # The terminal shows ^C on the line where the cursor was; the shell's prompt begins another one.
+        sys.stderr.write("\n")
     if returned is None or isinstance(returned, int):
         return returned or 0
     from memchat.cli.output import Result, render

@@ -11,7 +11,7 @@ from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
 from memchat.repl.turn import AnswerWriter, notices, run_turn
-from memchat.signals import Signals
+from memchat.signals import INTERRUPTED, Signals
 from memchat.text.decoding import decode_text, whole_lines
 from memchat.text.sanitize import strip_control_chars
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.conversation import Turn
 
-_INTERRUPTED = 130
 _LONG_S = 5.0
 """After so many seconds a person is told what is waited for."""
 
@@ -62,7 +61,7 @@ class _PipedChat:
                     self._wait_for_learning()
                     self._show_notes()
             except KeyboardInterrupt:
-                return _INTERRUPTED
+                return INTERRUPTED
         return self._failed
 
     def _wait_for_learning(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memchat.config import Thinking
 from memchat.repl.layout import duration
-from memchat.repl.spinner import Spinner, waiting_label
+from memchat.repl.spinner import WIPE, Spinner, waiting_label
 from memchat.text.sanitize import StreamFilter
 
 if TYPE_CHECKING:
@@ -72,16 +72,21 @@ class Waiting:
 
     def __init__(self, write: Callable[[str], None], *, can_wipe: bool) -> None:
         self._write = write
-        self._can_wipe = can_wipe
+        self.can_wipe = can_wipe
         self._spinner: Spinner | None = None
 
     def begin(self, label: Callable[[float], str]) -> None:
         """Show `label` in the place of what was shown so far."""
         self.end()
-        if self._can_wipe:
+        if self.can_wipe:
             self._spinner = Spinner(self._write, label)
 
     def end(self) -> None:
         if self._spinner is not None:
             self._spinner.end()
             self._spinner = None
+
+    def clear_line(self) -> None:
+        """Begin a line of its own for what is said next, in the place of a ^C where the terminal can wipe it."""
+        self.end()
+        self._write(WIPE if self.can_wipe else "\n")

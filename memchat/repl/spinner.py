@@ -10,7 +10,8 @@ from memchat.repl.terminal_modes import keep_no_echo
 QUIET_S = 0.6
 """How long a person waits without wondering, in seconds."""
 TICK_S = 1.0
-_WIPE = "\r\x1b[K"
+WIPE = "\r\x1b[K"
+"""Erases the line that the cursor is on."""
 
 
 class Spinner:
@@ -41,13 +42,13 @@ class Spinner:
                 return
             context = max(shutil.get_terminal_size().columns - 1, 1)
             line = self._label(time.monotonic() - self._began)[:context]
-            self._write(f"{_WIPE if self._shown else ''}\x1b[2m{line}\x1b[0m")
+            self._write(f"{WIPE if self._shown else ''}\x1b[2m{line}\x1b[0m")
             self._shown = True
 
     def end(self) -> None:
         with self._lock:
             if self._shown and not self._over.is_set():
-                self._write(_WIPE)
+                self._write(WIPE)
             self._over.set()
 
 

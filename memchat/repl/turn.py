@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from memchat.app import Chat
     from memchat.chat.conversation import Turn
     from memchat.repl.markdown.renderer import ReplyWriter
+    from memchat.repl.reply_screen import Waiting
 
 
 class TurnWriter(Protocol):
@@ -24,13 +25,21 @@ class TurnWriter(Protocol):
 
 
 class AnswerWriter:
-    """A turn as its reply alone, onto `reply`, which is closed only where something came."""
+    """A turn as its reply alone, onto `reply`, which is closed only where something came.
 
-    def __init__(self, reply: "ReplyWriter") -> None:
+    Without `reply` nothing is written. `waiting` is what is shown until the first word.
+    """
+
+    def __init__(self, reply: "ReplyWriter | None", waiting: "Waiting | None" = None) -> None:
         self._reply = reply
+        self._waiting = waiting
         self._begun = False
 
     def feed(self, piece: str) -> None:
+        if self._reply is None:
+            return
+        if self._waiting is not None:
+            self._waiting.end()
         self._begun = True
         self._reply.feed(piece)
 
@@ -38,7 +47,7 @@ class AnswerWriter:
         pass
 
     def close(self) -> None:
-        if self._begun:
+        if self._reply is not None and self._begun:
             self._reply.close()
 
 

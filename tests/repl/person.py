@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 
 
-def _hear_ctrl_c() -> None:
+def hear_ctrl_c() -> None:
     """Also where the tests were started with Ctrl-C ignored, as in the background of a shell."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -37,7 +37,7 @@ class Person:
         if shell:
             command = ["bash", "--norc", "-ic", shell.format(" ".join(command))]
         self.child = pexpect.spawn(
-            command[0], command[1:], cwd=str(ROOT), env=env, dimensions=(lines, columns), preexec_fn=_hear_ctrl_c
+            command[0], command[1:], cwd=str(ROOT), env=env, dimensions=(lines, columns), preexec_fn=hear_ctrl_c
         )
         if early:
             self.child.send(early)
