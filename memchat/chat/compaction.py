@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from memchat.core.protocols import LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Message, MessageStatus, Role
 from memchat.text.sanitize import escape_fence
-from memchat.text.thinking import split_thinking
 
 FULL = 0.75
 """How much of the room for a conversation is taken when it is time to sum up."""
@@ -58,5 +57,4 @@ def summarise(model: LanguageModel, older: Sequence[Message], former: Summary | 
         [PromptMessage(Role.SYSTEM, _INSTRUCTIONS), PromptMessage(Role.USER, "\n\n".join(parts))],
         max_tokens=_SUMMARY_TOKENS,
     )
-    text, _ = split_thinking(model.complete(request).text)
-    return Summary(text.strip(), older[-1].id, len(older) + (former.messages if former else 0))
+    return Summary(model.complete(request).text.strip(), older[-1].id, len(older) + (former.messages if former else 0))

@@ -17,7 +17,7 @@ from memchat.llm.providers import OFFLINE
 from memchat.recall.excerpts import Excerpt
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
-from memchat.text.thinking import Part, ThinkingSplitter, split_thinking
+from memchat.text.thinking import Part, split_unopened
 
 HISTORY_TRUNCATED = (
     "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
@@ -239,17 +239,17 @@ class Turn:
 
     def parts(self) -> Iterator[Part]:
         """The pieces of the reply, and of the thinking before it, as they arrive. Raises as iterating the turn does."""
-        splitter = ThinkingSplitter()
         self._stream = self._model.stream(self.request)
         for delta in self._stream:
             self.usage = delta.usage or self.usage
             self.cut = delta.cut or self.cut
             if delta.thinking:
                 yield self._taken(Part(delta.thinking, thinking=True))
-            yield from map(self._taken, splitter.feed(delta.text))
-        yield from map(self._taken, splitter.close())
-        self.reply, unopened = split_thinking(self.reply)
-        self.thinking += unopened
+            if delta.text:
+                yield self._taken(Part(delta.text))
+        # The model has told thinking from text as it came, but for one whose beginning was not marked.
+        if not self.thinking:
+            self.reply, self.thinking = split_unopened(self.reply)
         if not self.reply.strip():
             raise _no_reply(self)
         self.status = MessageStatus.COMPLETE if self.cut is None else MessageStatus.PARTIAL

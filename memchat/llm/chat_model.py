@@ -20,7 +20,7 @@ from memchat.llm.reply_reader import ReplyReader
 from memchat.llm.retry import RetryNotice, RetryPolicy
 from memchat.llm.token_estimate import estimate_tokens
 from memchat.llm.transport import Call, Transport
-from memchat.text.thinking import split_thinking
+from memchat.text.thinking import split_unopened
 
 FALLBACK_CONTEXT_TOKENS = 8192
 _MOST_REFUSALS = 6
@@ -96,7 +96,7 @@ class ChatModel:
             for delta in deltas:
                 text, thinking = text + delta.text, thinking + delta.thinking
                 usage, cut = delta.usage or usage, delta.cut or cut
-        answer, unopened = split_thinking(text)
+        answer, unopened = (text, "") if thinking else split_unopened(text)
         return Completion(answer, usage, thinking + unopened, cut)
 
     def _attempt(self, request: ModelRequest) -> Generator[Delta, None, None]:

@@ -143,12 +143,7 @@ def _may_become_mark(start: str) -> bool:
     return start == _BARE or any(mark != start and mark.startswith(start) for mark in _OPENINGS)
 
 
-def split_thinking(reply: str) -> tuple[str, str]:
-    """The answer in a whole reply, and the thinking in it. Also where only the closing tag is there."""
-    splitter = ThinkingSplitter()
-    parts = [*splitter.feed(reply), *splitter.close()]
-    answer = "".join(part.text for part in parts if not part.thinking)
-    thinking = "".join(part.text for part in parts if part.thinking)
-    if not thinking and (end := _UNOPENED.search(answer)):
-        return answer[end.end() :], answer[: end.start()]
-    return answer.lstrip("\n") if thinking else answer, thinking.strip()
+def split_unopened(reply: str) -> tuple[str, str]:
+    """The answer in a whole reply from a `ThinkingSplitter`, and thinking of which only the end was marked."""
+    end = _UNOPENED.search(reply)
+    return (reply[end.end() :], reply[: end.start()]) if end else (reply, "")

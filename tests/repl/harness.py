@@ -37,7 +37,8 @@ class ScriptedModel:
             time.sleep(self._pause_s)
         if asked.startswith("think"):
             yield from (Delta(thinking=f"{word} ") for word in ("two", "and", "two"))
-            yield Delta("<think>make</think>It is 4.")
+            yield Delta(thinking="make")
+            yield Delta("It is 4.")
             return
         if asked.startswith("cut"):
             yield from (Delta("It is "), Delta(cut=Cut.LENGTH))
@@ -51,7 +52,7 @@ class ScriptedModel:
 
     def complete(self, request: ModelRequest) -> Completion:
         if request.messages[0].content.startswith("Summarise this conversation"):
-            return Completion(f"<think>hm</think>In short: {len(request.messages[-1].content)} characters.")
+            return Completion(f"In short: {len(request.messages[-1].content)} characters.")
         if "tea" not in request.messages[-1].content:
             return Completion('{"facts": []}')
         time.sleep(self._pause_s * 50)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memchat.text.thinking import ThinkingSplitter, split_thinking
+from memchat.text.thinking import ThinkingSplitter, split_unopened
 
 REPLIES = [
     ("<think>\nLet me see.\n</think>\n\nIt is 4.", "\n\nIt is 4.", "\nLet me see.\n"),
@@ -50,5 +50,5 @@ def test_an_answer_is_passed_on_as_it_comes() -> None:
 
 def test_a_closing_tag_alone_ends_thinking() -> None:
     """Some templates open the block in the prompt, so that the reply holds its end only."""
-    assert split_thinking("Let me see.\n</think>\n\nIt is 4.") == ("It is 4.", "Let me see.")
-    assert split_thinking("Write </think> to close it.") == ("Write </think> to close it.", "")
+    assert split_unopened("Let me see.\n</think>\n\nIt is 4.") == ("It is 4.", "Let me see.")
+    assert split_unopened("Write </think> to close it.") == ("Write </think> to close it.", "")
