@@ -16,6 +16,7 @@ from pathlib import Path
 
 from memchat.core.types import Owner, Scope
 from memchat.errors import ConfigError, NotFound, UsageError
+from memchat.temporary_files import load_filelock
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +93,11 @@ class Tokens:
 
     def _change(self, change: Callable[[Sequence[Token]], Sequence[Token]]) -> None:
         """Replace the file at once, while no other process does."""
-        from filelock import FileLock
-
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            load_filelock(self._path.parent)
+            from filelock import FileLock
+
             with FileLock(self._path.with_suffix(".lock"), mode=0o600):
                 text = json.dumps([_entry(token) for token in change(self.all())], indent=1)
                 fresh = self._path.with_name(".tokens.json.new")

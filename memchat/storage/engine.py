@@ -12,6 +12,7 @@ from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.store import Store
+from memchat.temporary_files import keep_sqlite_files_in
 
 if TYPE_CHECKING:
     from memchat.core.types import CosineScale
@@ -34,6 +35,7 @@ class SQLiteEngine:
     """
 
     def __init__(self, home: Path, clock: Clock, index_from: int = 0, *, owns_index: bool = False) -> None:
+        keep_sqlite_files_in(home)
         self._path = home / DATABASE
         self._clock = clock
         self._index_from = index_from

@@ -47,6 +47,18 @@ def test_a_piped_chat_answers_line_by_line(shell: Shell) -> None:
     assert "User lives in Berlin." in shell.run("memories", "list").out
 
 
+def test_a_chat_writes_nothing_to_the_systems_temporary_folder(shell: Shell, tmp_path: Path) -> None:
+    """Neither to keep what does not fit SQLite's cache nor to try out locks; the folder's time would tell."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    untouched = folder.stat().st_mtime_ns
+    facts = "".join(f"I have a cousin called {name}.\n" for name in ("Ada", "Bo", "Cy"))
+    elsewhere = {"TMPDIR": str(folder)}
+    assert shell.program("chat", stdin=facts.encode(), env=elsewhere).code == 0
+    assert shell.program("reindex", env=elsewhere).code == 0
+    assert folder.stat().st_mtime_ns == untouched
+
+
 def test_a_chat_in_a_terminal_can_be_left(shell: Shell) -> None:
     """It greets, takes a command, and ends with 0 on /quit."""
     child = pexpect.spawn(

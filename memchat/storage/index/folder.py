@@ -12,6 +12,7 @@ from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.manifest import marked
 from memchat.storage.index.synced_index import SyncedIndex, owners_to_index, usable
 from memchat.storage.protocols import IndexState, Phase
+from memchat.temporary_files import load_filelock
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def index_lock(place: IndexConfig) -> "BaseFileLock":
     """Create the lock of the folder. It belongs to the thread that takes it."""
+    load_filelock(place.lock.parent)
     from filelock import FileLock
 
     return FileLock(place.lock, mode=0o600)
