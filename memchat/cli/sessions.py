@@ -118,7 +118,9 @@ def _with_meaning(
     finder = app.recall_over(app.store, indexed=False, excerpts=True).excerpts
     view = MessageFilter(Owner.user(app.settings.user), agent, every_agent=agent is None)
     by_id = {session.id: session for session in sessions}
-    for excerpt in finder.search(ExcerptQuery(text, view, UNBOUNDED, most=limit)) if finder else ():
+    for excerpt in (
+        finder.search(ExcerptQuery(text, view, UNBOUNDED, most=limit, ordinary_tokens=UNBOUNDED)) if finder else ()
+    ):
         message = app.store.conversations.message(excerpt.message_id)
         if message is not None and excerpt.session_id in by_id:
             yield _Found(by_id[excerpt.session_id], message, one_line(excerpt.text), "meaning")

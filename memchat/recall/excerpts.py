@@ -16,7 +16,7 @@ from memchat.errors import ModelError
 from memchat.recall.excerpt_scoring import ExcerptRequest, ScoredMessage, score_message, texts_of
 from memchat.recall.periods import Period, period_of, with_days
 from memchat.recall.quotes import KnownFact, says_nothing_new, sentences_to_quote
-from memchat.recall.request_cues import asks_about_assistant, is_small_talk
+from memchat.recall.request_cues import asks_about_assistant, asks_for_several, is_small_talk
 from memchat.recall.requests import question_in, rarest_terms
 from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.recall.staleness import StaleIndex, Staleness
@@ -26,7 +26,14 @@ from memchat.text.normalize import content_words
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
-MOST_EXCERPTS = 5
+MOST_EXCERPTS = 12
+ORDINARY_TOKENS = 340
+"""What the excerpts for a request take that asks for one thing; one that asks for several may use up the limit.
+
+LoCoMo: beyond it a question about one thing gains nothing, and one that asks for a list goes on gaining up to 700.
+"""
+LEAST_EXCERPTS = 3
+"""So many are given where the limit allows, however long they are."""
 NEAREST = 40
 """How many messages are looked at for their meaning, and how many for their words."""
 WITH_WORDS = 30
@@ -94,13 +101,17 @@ def excerpt_json(excerpt: Excerpt) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class ExcerptQuery:
-    """A request to find messages for. `tokens` bounds all excerpts together; `facts` are in the prompt already."""
+    """A request to find messages for. `facts` are in the prompt already.
+
+    `tokens` bounds all excerpts together, `ordinary_tokens` those for a request that does not ask for several things.
+    """
 
     text: str
     view: MessageFilter
     tokens: int
     facts: Sequence[Memory] = ()
     most: int = MOST_EXCERPTS
+    ordinary_tokens: int = ORDINARY_TOKENS
     floor: bool = True
 
 
@@ -201,12 +212,14 @@ class ExcerptFinder:
         kept: list[Excerpt] = []
         said: set[tuple[str, ...]] = set()
         left, left_out = query.tokens, 0
+        ordinary = query.tokens if asks_for_several(query.text) else query.ordinary_tokens
         for one in scored:
             excerpt = _excerpt(one, read, stale)
             if excerpt is None or says_nothing_new(excerpt.text, excerpt.day, known, said):
                 continue
             cost = self._cost(excerpt)
-            if cost <= left and len(kept) < query.most:
+            fits = query.tokens - left + cost <= ordinary or len(kept) < LEAST_EXCERPTS
+            if fits and cost <= left and len(kept) < query.most:
                 kept.append(excerpt)
                 left -= cost
             else:

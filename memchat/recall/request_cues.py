@@ -1,4 +1,4 @@
-"""What a request says about where its answer was said: in small talk nowhere, or by the assistant."""
+"""What a request says about its answer: in small talk nothing, said by the assistant, several things."""
 
 import re
 from functools import cache
@@ -76,3 +76,28 @@ def asks_about_assistant(text: str) -> bool:
 @cache
 def _by_assistant() -> re.Pattern[str]:
     return re.compile("|".join(_BY_ASSISTANT), re.IGNORECASE)
+
+
+_VERB = "has|have|had|did|do|does|is|are|was|were|can|could|will|would|shall|should|might|may|must"
+_PLURAL = rf"people|children|men|women|(?!(?:{_VERB})\b)\w+[^\Wsui]s"
+_SEVERAL = (
+    rf"\b(?:what|which)(?: (?!(?:{_VERB})\b)[\w'’-]+){{0,3}}? (?:{_PLURAL})"
+    rf"(?= (?:{_VERB}|that|i|you|we|they|he|she|(?-i:[A-Z])\w+)\b|\?)",
+    r"\b(?:what|which|who) (?:are|were)\b|\b(?:kinds?|types?|sorts?) of\b|\bhow (?:many|often)\b|\bwhat else\b",
+    r"\b(?:everything|every time|list|all (?:of )?(?:the|my|our|her|his|their|your))\b",
+    r"\b(?:welche[rnms]?|was (?:sind|waren)|was für|wie (?:viele|oft)|alles?|sämtliche)\b",
+    r"\b(?:qué|cuántos|cuántas) \w+s\b|\bcuáles\b|\btod[oa]s (?:los|las|mis)\b",
+    r"\bquel(?:le)?s\b|\btou(?:s|tes) (?:les|mes)\b|\bquali\b|\btutt[ie] (?:i|gli|le)\b",
+    r"\bquais\b|\btod[oa]s (?:os|as)\b|\bwelke\b|\bкаки[ем]\w*\b|\bсколько\b|\bвсе\b",
+    r"哪些|哪几|所有|几[个次本]|どんな|どれくらい|いくつ|全部|すべて|어떤|모든",
+)
+
+
+def asks_for_several(text: str) -> bool:
+    """Whether `text` asks for a list or a number of things ("which books have I read?"), said at different times."""
+    return _several().search(text) is not None
+
+
+@cache
+def _several() -> re.Pattern[str]:
+    return re.compile("|".join(_SEVERAL), re.IGNORECASE)

@@ -1,6 +1,6 @@
 """Recall of what was said, beside the facts distilled from it, without a language model.
 
-    python -m tests.benchmarks.excerpts PATH [--contexts FILE] [--questions 24]
+    python -m tests.benchmarks.excerpts PATH [--contexts FILE] [--questions 24] [--seed 13]
 
 PATH is a LoCoMo file (see `tests.benchmarks.locomo`). Each conversation is one store: its observations are the facts,
 its turns the messages, one speaker's the person's and the other's the assistant's.
@@ -35,6 +35,7 @@ from memchat.core.protocols import MemoryFilter, MessageFilter
 from memchat.core.types import Memory, Owner, Role
 from memchat.llm.wordpieces import EnglishWordPieces
 from memchat.recall.excerpts import Excerpt, ExcerptFinder, ExcerptQuery
+from memchat.recall.periods import with_days
 from memchat.recall.retriever import Hit, Query
 from memchat.text.normalize import content_words
 from tests.benchmarks import blind
@@ -128,7 +129,7 @@ def rankers(past: History) -> dict[str, Callable[[str], Lines]]:
 
     def merged(question: str) -> Lines:
         facts = [(hit.score, past.of_fact(hit.memory)) for hit in past.hits(question, 10, floor=False)]
-        query = ExcerptQuery(question, SAID, MANY, most=10, floor=False)
+        query = ExcerptQuery(question, SAID, MANY, most=10, ordinary_tokens=MANY, floor=False)
         said = [(one.score, past.of_excerpt(one)) for one in past.finder.search(query)]
         return [turns for _, turns in sorted([*facts, *said], key=lambda pair: -pair[0])][:10]
 
@@ -246,7 +247,7 @@ def unasked_rows(found: Sequence[Unasked]) -> list[list[str]]:
 # For a reader.
 
 
-def contexts(past: History, count: int, seed: int = 13) -> Iterator[dict[str, Any]]:
+def contexts(past: History, count: int, seed: int) -> Iterator[dict[str, Any]]:
     sample = random.Random(f"{seed} {past.conversation.name}").sample(past.conversation.questions, count)
     embedder = past.app.embedder
     facts = past.conversation.facts
@@ -275,7 +276,7 @@ def _quoted(excerpt: Excerpt) -> list[str]:
     from memchat.recall.excerpt_block import caveat
 
     note = caveat(excerpt)
-    return [str(excerpt.said_at.date()), excerpt.text + (f" ({note})" if note else "")]
+    return [str(excerpt.day), with_days(excerpt.text, excerpt.day) + (f" ({note})" if note else "")]
 
 
 def _with_gold(path: Path, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -298,6 +299,7 @@ def main() -> None:
     parser.add_argument("path", type=Path)
     parser.add_argument("--contexts", type=Path)
     parser.add_argument("--questions", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=13)
     arguments = parser.parse_args()
     found: list[Outcome] = []
     given: list[Unasked] = []
@@ -305,7 +307,7 @@ def main() -> None:
     for conversation in load(arguments.path):
         with history(conversation) as past:
             if arguments.contexts:
-                asked += contexts(past, min(arguments.questions, len(conversation.questions)))
+                asked += contexts(past, min(arguments.questions, len(conversation.questions)), arguments.seed)
                 continue
             found += outcomes(past)
             given += unasked(past)
