@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from memchat.core.types import LearningOptions, Metadata, MetadataValue
 from memchat.text import redaction_labels as labels
+from memchat.text.redaction_world import labelled_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,16 @@ def _merged(text: str) -> list[_Match]:
     return merged
 
 
-_HALF_WIDTH = {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-"""Maps full-width letters, digits and signs, and the ideographic space, one for one, so that positions stay."""
+_ZEROS = (
+    "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0de6\u0e50\u0ed0\u0f20\u1040\u17e0\u1810"
+)
+_HALF_WIDTH = (
+    {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)}
+    | {0x3000: 0x20}
+    | {ord(zero) + digit: 0x30 + digit for zero in _ZEROS for digit in range(10)}
+    | dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2212), 0x2D)
+)
+"""Maps full-width letters, digits of other scripts, signs and the ideographic space one for one: positions stay."""
 
 
 # How a rule finds.
@@ -278,6 +287,10 @@ def _mod_97(iban: str) -> bool:
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 
+def _labelled_elsewhere(rule: _Rule, text: str) -> Iterator[_Span]:
+    return labelled_spans(rule.pattern.pattern, text)
+
+
 def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
     """Several words that form one secret, without the words of the sentence around them."""
     for match in rule.pattern.finditer(text):
@@ -321,4 +334,8 @@ _RULES = (
     _Rule("password", labels.LOGIN, labels.is_login, _labelled),
     _Rule("password", labels.PASSWORD_CJK, labels.is_cjk_password, _trimmed_spans),
     _Rule("secret", labels.SECRET, labels.is_secret, _labelled),
+    *(
+        _Rule(kind, re.compile(kind), _always, _labelled_elsewhere)
+        for kind in ("card code", "login code", "pin", "api key", "password")
+    ),
 )

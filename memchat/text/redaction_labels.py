@@ -127,9 +127,14 @@ def looks_random(match: re.Match[str]) -> bool:
         return False
     if value.isdigit():
         return len(value) >= 6
-    if value.isupper() or _MEASURE.fullmatch(value) or _ADDRESS.fullmatch(value):
+    return not value.isupper() and is_mixed(value, 5)
+
+
+def is_mixed(value: str, least: int) -> bool:
+    """Whether `value` has at least `least` characters, letters and digits or signs, and is no measure or address."""
+    if any(shape.fullmatch(value) for shape in (_MEASURE, _ADDRESS, _KNOWN_NAME)) or _PATH.match(value):
         return False
-    return len(value) >= 5 and any(map(str.isalpha, value)) and re.search(r"[0-9!#$%&*+?@^~]", value) is not None
+    return len(value) >= least and any(map(str.isalpha, value)) and re.search(r"[0-9!#$%&*+?@^~]", value) is not None
 
 
 def is_login(match: re.Match[str]) -> bool:

@@ -1,0 +1,172 @@
+"""Secrets behind their labels in many languages and digits, and talk about secrets in them."""
+
+import pytest
+
+from memchat.text.redaction import Redacted, redact
+
+SECRETS = [
+    ("Mein Passwort lautet {}", "Igel!2024"),
+    ("Das WLAN-Passwort ist {}", "brombeere7"),
+    ("Meine PIN ist {}", "4821"),
+    ("Der Zugangscode lautet {}", "X7-kranich"),
+    ("API-Schlüssel: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("Der Sicherheitscode meiner Karte ist {}", "482"),
+    ("ma clé API : {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("mon code PIN est {}", "4821"),
+    ("code secret : {}", "4821"),
+    ("le cryptogramme de ma carte est {}", "482"),
+    ("code de vérification : {}", "482913"),
+    ("chiave API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("il mio PIN è {}", "4821"),
+    ("codice di sicurezza della carta: {}", "482"),
+    ("codice di verifica: {}", "482913"),
+    ("clave API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("mi PIN es {}", "4821"),
+    ("código de seguridad de la tarjeta: {}", "482"),
+    ("chave de API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("meu PIN é {}", "4821"),
+    ("código de verificação: {}", "482913"),
+    ("Mijn pincode is {}", "4821"),
+    ("API-sleutel: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("verificatiecode: {}", "482913"),
+    ("Moje hasło to {}", "jezyk!2024"),
+    ("hasło: {}", "Slonko77"),
+    ("hasło do wifi to {}", "malina2020"),
+    ("mój PIN to {}", "4821"),
+    ("klucz API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("kod weryfikacyjny: {}", "482913"),
+    ("Мой пароль {}", "Ezhik!2024"),
+    ("мой пароль: {}", "солнышко77"),
+    ("пароль от вайфая — {}", "malina2020"),
+    ("пин-код: {}", "4821"),
+    ("мой пин-код от карты {}", "4821"),
+    ("ключ API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("токен: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("код подтверждения: {}", "482913"),
+    ("Мій пароль: {}", "sonechko77"),
+    ("пароль від вайфаю {}", "malyna2020"),
+    ("Şifrem {}", "kirpi2024"),
+    ("şifre: {}", "gunes77!"),
+    ("wifi şifresi: {}", "deniz2020"),
+    ("Parolam: {}", "Kedi#99"),
+    ("PIN kodum {}", "4821"),
+    ("doğrulama kodu: {}", "482913"),
+    ("API anahtarı: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("パスワードは{}です", "hari2024"),
+    ("暗証番号は{}です", "4821"),
+    ("APIキー：{}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("認証コードは{}", "482913"),
+    ("我的密码是{}", "ciwei2024"),
+    ("密码：{}", "Taiyang77!"),
+    ("我的PIN码是{}", "4821"),
+    ("验证码：{}", "482913"),
+    ("验证码是{}", "482913"),
+    ("API密钥：{}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("銀行卡密碼是{}", "482913"),
+    ("비밀번호는 {}", "gosum2024"),
+    ("비밀번호: {}", "Haetbit77!"),
+    ("와이파이 비번은 {}야", "bada2020"),
+    ("제 핀번호는 {}", "4821"),
+    ("인증번호: {}", "482913"),
+    ("API 키: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("كلمة المرور هي {}", "qunfud2024"),
+    ("كلمة السر: {}", "shams77!"),
+    ("باسورد الواي فاي {}", "bahr2020"),
+    ("الرقم السري للبطاقة {}", "4821"),
+    ("رمز التحقق: {}", "482913"),
+    ("مفتاح API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("הסיסמה שלי היא {}", "kipod2024"),
+    ("סיסמה: {}", "shemesh77!"),
+    ("הקוד הסודי שלי {}", "4821"),
+    ("קוד אימות: {}", "482913"),
+    ("מפתח API: {}", "9f8a7b6c5d4e3f2a1b0c"),
+    ("मेरा पासवर्ड {} है", "sahi2024"),
+    ("पासवर्ड: {}", "suraj77!"),
+    ("पिन: {}", "4821"),
+    ("รหัสผ่านคือ {}", "men2024"),
+    ("รหัสผ่าน: {}", "tawan77!"),
+    ("Ο κωδικός μου είναι {}", "skantz2024"),
+    ("mật khẩu là {}", "nhim2024"),
+    ("Mật khẩu wifi: {}", "bien2020"),
+    ("kata sandi saya {}", "landak2024"),
+    ("kata sandi: {}", "matahari77"),
+    ("heslo: {}", "jezek2024"),
+    ("Moje heslo je {}", "slunce77"),
+    ("Mitt lösenord är {}", "igelkott24"),
+    ("lösenord: {}", "sol77!ab"),
+    ("min adgangskode er {}", "pindsvin24"),
+    ("passordet mitt er {}", "pinnsvin24"),
+    ("salasanani on {}", "siili2024"),
+    ("a jelszavam {}", "suni2024"),
+    ("jelszó: {}", "napos77!"),
+    ("parola mea este {}", "arici2024"),
+    ("parola: {}", "soare77!"),
+    ("Meine Kartennummer ist {}", "4111 1111 1111 1111"),
+    ("رقم بطاقتي {}", "٤١١١ ١١١١ ١١١١ ١١١١"),
+    ("मेरा कार्ड नंबर {}", "४१११ ११११ ११११ ११११"),
+    ("شماره کارت {}", "۴۱۱۱۱۱۱۱۱۱۱۱۱۱۱۱"),
+    ("カード番号は{}です", "４１１１−１１１１−１１１１−１１１１"),
+    ("IBAN {}", "DE89 3704 0044 0532 0130 00"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRETS)
+def test_a_secret_behind_its_label_is_masked(text: str, secret: str) -> None:
+    """Passwords, PINs, card and login codes, keys and card numbers, whatever the grammar between label and value."""
+    masked = redact(text.format(secret)).text
+    assert secret not in masked
+    assert "[redacted " in masked
+
+
+HARMLESS = [
+    "Hasło musi mieć co najmniej 8 znaków.",
+    "hasło: wymagane",
+    "Zapomniałem hasła do poczty.",
+    "Моё хобби: пароль у меня один на всё.",
+    "Пароль должен содержать 12 символов",
+    "Пароль истёк 2024-05-01",
+    "пароль хранится в 1Password",
+    "Şifre en az 8 karakter olmalı",
+    "Şifremi iPhone15 ile değiştirdim",
+    "비밀번호는 8자 이상이어야 해요",
+    "비밀번호를 잊어버렸어요",
+    "인증번호가 안 와요",
+    "암호화폐에 300만 원 투자했어요",
+    "كلمة المرور قصيرة جدا",
+    "نسيت كلمة السر",
+    "הסיסמה קצרה מדי",
+    "שכחתי את הסיסמה",
+    "पासवर्ड में कम से कम 8 अक्षर होने चाहिए",
+    "ลืมรหัสผ่าน",
+    "Heslo vypršelo v roce 2023.",
+    "Lösenordet måste ha minst 10 tecken",
+    "Salasana vanhenee 30 päivässä",
+    "A jelszó túl rövid",
+    "Parola este prea scurtă",
+    "Mật khẩu phải có ít nhất 8 ký tự",
+    "Kata sandi minimal 8 karakter",
+    "Ο κωδικός έληξε",
+    "验证码没收到",
+    "Le code de vérification n'arrive pas",
+    "Il codice di verifica scade dopo 10 minuti",
+    "O código de verificação não chega",
+    "Der Sicherheitscode steht auf der Rückseite",
+    "Мой пинг 482 мс, пинок 1999 года",
+    "Токен закончился, осталось 3 штуки",
+    "Die Prüfnummer hat 12 Stellen",
+    "pingvin 4821",
+    "Hasłowo 2024 będzie dobry",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_talk_about_secrets_is_left_alone(text: str) -> None:
+    """Rules for passwords, what was forgotten, and words that only begin like a label."""
+    assert redact(text) == Redacted(text, ())
+
+
+@pytest.mark.parametrize("unit", ["пароль ", "hasło do ", "비밀번호는 ", "كلمة السر ", "รหัสผ่าน", "kod sms ", "пин: "])
+def test_a_password_behind_many_labels_is_found(unit: str) -> None:
+    """The work grows with the length of the text alone."""
+    text = unit * (60_000 // len(unit)) + "\n\nhasło: malina!2020"
+    assert redact(text).text.endswith("hasło: [redacted password]")
