@@ -34,10 +34,13 @@ ENGLISH_SHARE = 0.7
 SPREAD = 0.25
 UNRELATED_ENGLISH = 0.75
 UNRELATED_OTHER = 0.77
-UNRELATED_ACROSS = 0.74
+UNRELATED_CHINESE = 0.785
+UNRELATED_OF_ENGLISH = 0.74
+UNRELATED_TO_ENGLISH = 0.75
 """e5's cosines lie between about .7 and .95. These count as 0, and SPREAD more as 1: where both texts are English,
-where neither is, and where one of them is. They are such that unrelated requests score alike in all three cases, so
-that one floor serves.
+where neither is, or both are Chinese, where an English request meets another memory, and the other way round, which is
+also what an English request of rare words is taken for. They are such that unrelated requests score alike in all these
+cases, so that one floor serves.
 """
 FARTHEST = -0.25
 """Nothing is farther than this, so that the very words of a request are never outweighed."""
@@ -151,8 +154,10 @@ def _unrelated(asked_in_english: "NDArray[np.bool_]", languages: "NDArray[np.str
     """The cosine of unrelated texts, for each request and each vector of a memory in one of `languages`."""
     import numpy as np
 
-    in_english = np.where(languages == Language.OTHER, UNRELATED_ACROSS, UNRELATED_ENGLISH)
-    in_other = np.where(languages == Language.ENGLISH, UNRELATED_ACROSS, UNRELATED_OTHER)
+    foreign = np.isin(languages, (Language.OTHER, Language.CHINESE))
+    in_english = np.where(foreign, UNRELATED_OF_ENGLISH, UNRELATED_ENGLISH)
+    in_other = np.where(languages == Language.ENGLISH, UNRELATED_TO_ENGLISH, UNRELATED_OTHER)
+    in_other = np.where(languages == Language.CHINESE, UNRELATED_CHINESE, in_other)
     return np.where(asked_in_english[:, np.newaxis], in_english, in_other)
 
 

@@ -24,9 +24,15 @@ COMMON_SHARE = 0.1
 COMMON_SHARE_OF_REQUEST = 0.2
 """The least share of common English words in English memories and requests."""
 
+CLEAR_SHARE = 0.5
+CLEAR_PIECES = 1.6
+"""A request with so many common English words may have rarer ones: "What is the function of mitochondria?" """
+
 _COMMON = STOP_WORDS | {"user"}
 _BETWEEN_WORDS = re.compile("[\\s!-/:-@\\[-`{-~\u2010-\u201f\u2026\u00a1\u00ab\u00bb\u00bf]+")
 """Scripts without spaces stay in one piece here, which then takes many of the vocabulary's."""
+_HAN = re.compile("[\u3400-\u9fff]")
+_KANA_OR_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
 _COST_OF_UNKNOWN = 3
 _MAX_CHARACTERS = 2_000
 """A language shows in the beginning of a text."""
@@ -38,6 +44,8 @@ class Language(StrEnum):
     ENGLISH = "English"
     UNCLEAR = "unclear"
     OTHER = "another"
+    CHINESE = "Chinese"
+    """In Chinese characters alone; Japanese has others beside them."""
 
 
 class BuiltinVocabulary:
@@ -59,7 +67,9 @@ class BuiltinVocabulary:
 def is_english_request(text: str) -> bool:
     """Whether a request is written in English."""
     pieces, common = _signs(text)
-    return common >= COMMON_SHARE_OF_REQUEST and pieces <= REQUEST_PIECES
+    return (common >= COMMON_SHARE_OF_REQUEST and pieces <= REQUEST_PIECES) or (
+        common >= CLEAR_SHARE and pieces <= CLEAR_PIECES
+    )
 
 
 def is_readable(text: str) -> bool:
@@ -71,7 +81,7 @@ def language_of(text: str) -> Language:
     """Whether a memory is written in English."""
     pieces, common = _signs(text)
     if pieces > READABLE_PIECES:
-        return Language.OTHER
+        return Language.CHINESE if _HAN.search(text) and not _KANA_OR_HANGUL.search(text) else Language.OTHER
     english = pieces <= ENGLISH_PIECES and (pieces <= FEW_PIECES or common >= COMMON_SHARE)
     return Language.ENGLISH if english else Language.UNCLEAR
 

@@ -10,6 +10,9 @@ ENGLISH = [
     "where do I live",
     "Remind me what my sister's dog is called",
     "how tall am I",
+    "What is the function of mitochondria?",
+    "How does photosynthesis work?",
+    "What is the difference between a sonata and a symphony?",
 ]
 OTHER = [
     "Was soll ich heute Abend kochen?",
@@ -45,6 +48,8 @@ def test_a_request_in_another_language_is_not_english(request_: str) -> None:
         ("Der Nutzer wohnt im vierten Stock eines Leipziger Altbaus ohne Aufzug.", Language.OTHER),
         ("ผู้ใช้แพ้ถั่วลิสง", Language.OTHER),
         ("ユーザーは猫を飼っている。", Language.OTHER),
+        ("用户养了一只猫。", Language.CHINESE),
+        ("사용자는 漢字를 배운다.", Language.OTHER),
         ("Пользователь живёт в Казани.", Language.OTHER),
     ],
 )

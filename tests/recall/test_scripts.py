@@ -46,3 +46,26 @@ def test_the_memory_with_the_very_word_comes_first(tmp_path: Path, case: str) ->
         home.keep(*others, memory)
         hits = home.recall.search(Query(request, MemoryFilter((AL,))))
         assert [hit.memory.text for hit in hits][:1] == [memory]
+
+
+CHINESE = ["用户的母亲是中学老师。", "用户不吃香菜。", "用户每周三去游泳。", "用户在苏州租房。", "用户的弟弟学摄影。"]
+
+
+@pytest.mark.parametrize(
+    "request_", ["三十的平方根是多少？", "怎么拔掉拧断的螺丝？", "“马马虎虎”英文怎么说？", "鲸鱼是鱼吗？"]
+)
+def test_an_unrelated_request_in_chinese_recalls_nothing(tmp_path: Path, request_: str) -> None:
+    """Though texts in Chinese lie nearer to each other than those of other languages do."""
+    with Home(tmp_path) as home:
+        home.keep(*CHINESE)
+        assert home.recall.search(Query(request_, MemoryFilter((AL,)))) == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "needed"), [("晚上的凉拌菜要放香菜吗？", 1), ("我住在哪个城市？", 3), ("星期三下午我有什么安排？", 2)]
+)
+def test_a_request_in_chinese_recalls_what_it_needs(tmp_path: Path, request_: str, needed: int) -> None:
+    """Above the same floor."""
+    with Home(tmp_path) as home:
+        home.keep(*CHINESE)
+        assert CHINESE[needed] in [hit.memory.text for hit in home.recall.search(Query(request_, MemoryFilter((AL,))))]
