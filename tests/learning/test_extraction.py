@@ -1,6 +1,7 @@
 """A model's answer is read whole where it is whole, in part where it is broken, and never guessed at."""
 
 import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
+from memchat.learning import compact
 from memchat.learning.extraction import (
     SCHEMA,
     Exchange,
@@ -418,6 +420,39 @@ def test_the_request_carries_its_inputs_as_one_json_object() -> None:
     assert "secret-id" not in str(asked)
     assert asked.temperature == 0
     assert asked.schema == SCHEMA
+
+
+def test_what_a_model_may_write_is_limited() -> None:
+    """One that never ends would hold the learner: in tokens everywhere, in items where the schema is kept to."""
+    asked = request(Exchange(date(2026, 6, 3), "Hi"))
+    repair = retry_request(asked, "", ["no JSON"])
+    (compact_request,) = compact.requests(Exchange(date(2026, 6, 3), "I live in Graz."))
+    limits = [one.max_tokens for one in (asked, repair, compact_request)]
+    assert limits == [2_000, 2_000, 200]
+    assert asked.schema is not None
+    lists = [value for value in _schemas(asked.schema) if value.get("type") == "array"]
+    assert len(lists) == 7
+    assert all(0 < value["maxItems"] <= 30 for value in lists)
+
+
+def _schemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield schema
+    for inner in (*schema.get("properties", {}).values(), *filter(None, [schema.get("items")])):
+        yield from _schemas(inner)
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ('{"facts": [{"text": "x", "quote": "y"', "JSON that cannot be read"),
+        ('{"facts": [{"text": "x" "quote" "y"}]}', "JSON that cannot be read"),
+        ("Nothing to note here.", "no JSON"),
+    ],
+)
+def test_an_answer_that_is_nearly_json_is_not_called_none(reply: str, told: str) -> None:
+    """A person who chooses a model is helped by knowing which it was."""
+    with pytest.raises(BadReply, match=told):
+        parse(reply)
 
 
 def test_the_request_names_categories_and_instructions_and_offers_agent_scope_only_with_leave() -> None:

@@ -1,12 +1,14 @@
 """A chat without a terminal."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from memchat.chat.sessions import ChatOptions
+from memchat.learning.worker import LearningWorker
 from memchat.repl.noninteractive import run_piped
 from memchat.repl.notifications import NotificationQueue
 from tests.repl.harness import ScriptedApp, settings
@@ -51,6 +53,30 @@ def test_the_end_waits_until_everything_is_learned(tmp_path: Path) -> None:
     assert memories == ["Likes tea."]
     assert "Remembered: Likes tea." in err
     assert "Remembered" not in out
+
+
+class BusyWorker(LearningWorker):
+    """Never done; `waits` has how long it was waited for, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: pytest.fail("nothing is learned here"), lambda result: None, user="al", idle=True)
+        self.waits: list[float | None] = []
+
+    def wait_until_idle(self, timeout_s: float | None = None) -> bool:
+        self.waits.append(timeout_s)
+        return False
+
+
+def test_the_wait_at_the_end_is_told_and_has_a_bound(tmp_path: Path) -> None:
+    """A slow model must not hold a pipeline for ever; what it has not learned is kept."""
+    err, worker = StringIO(), BusyWorker()
+    with ScriptedApp(settings(tmp_path)) as app, app.chat(ChatOptions("al"), NotificationQueue()) as chat:
+        assert run_piped(replace(chat, learning_worker=worker), app, [], StringIO(), err) == 0
+    assert worker.waits == [5.0, 600.0]
+    assert err.getvalue().splitlines() == [
+        "Learning from what was said… (Ctrl-C to quit now; it is taken up the next time)",
+        "Not everything is learned yet. It is kept, and taken up the next time.",
+    ]
 
 
 def test_a_turn_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
