@@ -33,6 +33,8 @@ _UNRELATED = ("User once saw a comet.", "User's neighbour paints fences.", "User
 NEAR = 0.24
 """The share of the way from unrelated to the same from which on two facts are about the same thing, if they share a
 word."""
+THE_SAME = 0.9
+"""From here on two sentences are the same in other words ("as a kid", "as a child")."""
 NEAR_OF_OTHER_WORDS = 0.36
 """The same where they share none."""
 
@@ -83,6 +85,7 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
     known = exchange.known
     nearness = _Nearness(embedder, [memory.text for memory in known])
     found = replace(found, facts=(*found.facts, *_corrections(found, exchange)))
+    found = replace(found, facts=_without_repeats(found.facts, nearness))
     facts: list[Fact] = []
     confirmed = list(found.confirmed)
     near = nearness.of([fact.text for fact in found.facts], nearness.known) if found.facts else []
@@ -106,6 +109,24 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
         confirmed=tuple(confirmed),
         ended=tuple(ended),
         outdated=tuple(dict.fromkeys((*found.outdated, *outdated))),
+    )
+
+
+def _without_repeats(facts: Sequence[Fact], nearness: _Nearness) -> tuple[Fact, ...]:
+    """The facts but for those that say in other words what one before them says."""
+    texts = [fact.text for fact in facts]
+    if len(texts) < 2:
+        return tuple(facts)
+    near = nearness.of(texts, texts)
+    return tuple(
+        fact
+        for at, fact in enumerate(facts)
+        if not any(
+            near[at][before] >= THE_SAME
+            and denies(fact.text) == denies(texts[before])
+            and not _NUMBER.search(fact.text)
+            for before in range(at)
+        )
     )
 
 

@@ -4,7 +4,7 @@ For what a small model notes. A large one is told to leave these out, and does.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from memchat.learning.support import units
 from memchat.text.normalize import STOP_WORDS, sentences, words
@@ -32,7 +32,7 @@ _ASKS = re.compile(
 _ENDS_AS_QUESTION = re.compile(r"(?:です|ます|ません|でしょう)か。?$|かな。?$|[吗呢]。?$|까\.?$")
 _SUPPOSED = re.compile(
     r"\b(?:what if|if (?:i|we|you)\b(?! (?:don|do not|am|have|remember))|suppose|imagine|hypothetically"
-    r"|let['’]?s say|pretend"
+    r"|let['’]?s say|pretend|(?:^|[,;.?!]\s*)(?:so )?say (?:i|we|you|someone|a person)\b|for example i\b"
     r"|just kidding|kidding(?! aside)|joking(?! aside)|jk|would i|should i"
     r"|i (?:might|may|could|would)\b(?! (?:like|love|rather|prefer))|maybe|perhaps"
     r"|i wonder|wondering|thinking (?:of|about)|wenn ich|angenommen|vielleicht|würde ich|si (?:yo|me|tuviera"
@@ -60,6 +60,9 @@ _MOMENTARY = re.compile(
     r"|heading (?:out|off|home|to bed)|off now"
     r"|hungover|starving|freezing|thirsty|wide awake|in a (?:bad|good|great|foul) mood|can['’]?t sleep|half asleep"
     r"|speechless|heartbroken"
+    r"|(?:am|i['’]?m|is|are|feels?|was) (?:so |very |really |a bit |pretty |just )?"
+    r"(?:nervous|stressed|anxious|thrilled|relieved|proud|worried|overwhelmed|amazed|shocked|delighted|frustrated|furious|lonely|grumpy|cranky)"
+    r"|user (?:says?|said) (?:hi|hello|hey|thanks|goodbye|yes|no)"
     r"|(?:had|ate|eaten|drank|finished|cooked|made|grabbed|watched)(?: an?| some| my| the| their)? "
     r"(?:soup|lunch|dinner|breakfast|supper|brunch|snack|coffee|tea|beer|wine|pizza|sandwich|meal|shower|nap|film)"
     r"|just (?:ate|woke|finished (?:the|my) |watched|saw|sat)|just got (?:up|home|back)(?! into)"
@@ -69,6 +72,7 @@ _MOMENTARY = re.compile(
     r"|watching|stuck)"
     r"|(?:un)?plugged (?:it|the|in)|restarted|rebooted|refreshed|clicked|uploaded|pasted|pressed|blink(?:ing|s)"
     r")\b"
+    r"|(?:寒い|暑い|眠い|疲れた|だるい)(?:です)?(?:ね|な)?[〜~ー。!！]*$"
     r"|^(?:ok\W+)?(?:sitting|waiting|standing|lying|eating|drinking|watching|queueing|unplugged)\b"
     r"|\b(?:phone|battery|laptop|tablet)\b.{0,12} (?:at|on|is) \d{1,2} ?(?:%|percent|per cent)"
     r"|\b(?:hates?|loves?|likes?|enjoys?|(?:sick|tired) of) (?:this|these|that|those|it)(?: \w+)?\W*$"
@@ -76,6 +80,23 @@ _MOMENTARY = re.compile(
     re.IGNORECASE,
 )
 """What holds for the moment: meals, errands, a battery, a step tried, "I hate this weather"."""
+_ROLE_PLAY = re.compile(
+    r"\b(?:role-?play\w*|let['’]?s (?:play|pretend|act|imagine)|stay in character|act as|dungeon master"
+    r"|you (?:are|play|be) (?:my|the|a) [\w ]{2,30}(?:and|,) i(?:['’]m| am| play)|i(?:['’]ll| will)? (?:be|play) the)\b"
+    r"|\barr+[,!]",
+    re.IGNORECASE,
+)
+"""A game is told in the first person as well, and goes on in the next messages."""
+_DREAM = re.compile(
+    r"\b(?:dreamt|dreamed|(?:had|have) (?:a|an|such a|the) (?:[\w-]+ ){0,2}(?:dream|nightmare)|in (?:my|the) dream)\b",
+    re.IGNORECASE,
+)
+_REAL_AGAIN = re.compile(
+    r"\b(?:in real life|in reality|seriously|serious now|ok stop|enough of|back to|out of character|by the way|btw"
+    r"|(?:kidding|joking|jokes?) aside"
+    r"|actually)\b",
+    re.IGNORECASE,
+)
 _WISH_BY_ITSELF = re.compile(
     r"\b(?:call me|address me|duz\w+ mich|siez\w+ mich|nenn\w* mich|tut[eé]ame|ll[aá]mame|tutoie"
     r"|appelle[- ]moi|chiamami)\b"
@@ -97,7 +118,7 @@ _THIS_ONCE = re.compile(
     re.IGNORECASE,
 )
 _FOR_GOOD = re.compile(
-    r"\b(?:always|never|from now on|going forward|whenever|in (?:the )?future|every time|don['’]?t ever"
+    r"\b(?:always|never(?! mind)|from now on|going forward|whenever|in (?:the )?future|every time|don['’]?t ever"
     r"|no more|stop|immer|nie"
     r"|niemals|ab jetzt|ab sofort|künftig|siempre|nunca|a partir de ahora|toujours|jamais|désormais|sempre"
     r"|mai|d['’]ora in poi"
@@ -163,6 +184,13 @@ def is_wish(clause: str) -> bool:
     if lasting is None or not _OF_ANSWERS.search(clause):
         return False
     return not _OF_ONESELF.search(clause[: lasting.start()])
+
+
+def is_fiction(message: str, earlier: Sequence[str] = ()) -> bool:
+    """Whether `message` tells a dream or plays a part, or goes on with what the messages before it began."""
+    if _REAL_AGAIN.search(message):
+        return False
+    return bool(_DREAM.search(message)) or any(_ROLE_PLAY.search(text) for text in (message, *earlier))
 
 
 def telling_clauses(message: str) -> Iterator[str]:

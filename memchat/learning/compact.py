@@ -11,6 +11,7 @@ from pathlib import Path
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.learning.clauses import (
+    is_fiction,
     is_foreign,
     is_passing,
     is_question,
@@ -22,13 +23,15 @@ from memchat.learning.clauses import (
 from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.learning.support import ABOUT_THE_PERSON, DENIAL, SupportCheck, denies, mentions, reads_as_wish, units
 from memchat.recall.default_cues import default_cues
-from memchat.text.normalize import normalize, sentences, words
+from memchat.text.normalize import is_unspaced, normalize, sentences, words
 
 MAX_ANSWER_TOKENS = 200
 SHORT_MESSAGE = 240
 """A message up to so many characters is shown as it is."""
 LONGEST_PIECE = 200
 MAX_PIECES = 4
+LEAST_UNITS = 2
+"""A part of a sentence with fewer words that say something does not stand alone."""
 SHARE = 0.65
 """How much of a small model's sentence must be the person's own words: it was asked for these."""
 
@@ -70,8 +73,14 @@ _EPISODE = re.compile(
     re.IGNORECASE,
 )
 """What merely happened. A long story is full of it, and a small model notes all of it."""
+_SECRET = re.compile(
+    r"\[redacted|^(?:the )?user['’]s (?:\w+ ){0,2}"
+    r"(?:password|passphrase|pin|pass ?code|recovery phrase|api key|token)\b",
+    re.IGNORECASE,
+)
 _CASE = re.compile(
-    r"#\d|\b(?:order|ticket|case|invoice|claim|parcel|tracking|reference|account|booking)\b.*\d{3}|\b[A-Z]{1,3}-\d{3,}",
+    r"#\d|\b(?:order|ticket|case|invoice|claim|parcel|tracking|reference|account|booking)\b.*\d{3}"
+    r"|\b[A-Z]{1,3}-\d{3,}",
     re.IGNORECASE,
 )
 _REPORTED = re.compile(
@@ -101,6 +110,8 @@ _LEAVES = re.compile(rf"\b(?:{_LEFT})\b", re.IGNORECASE)
 """Words that deny without a "not"."""
 _LACKS = re.compile(rf"\b(?:{_LEFT}|vegan|vegetarian|\w*intoleran\w*|allerg\w*)\b", re.IGNORECASE)
 """The same, and what a person who is so does not eat."""
+_BARE = frozenset("stop stopped start started begin began finish finished back ready fine".split())
+"""Verbs that say nothing without an object."""
 _NAMED_FIRST = re.compile(r"(?!The |A |An |His |Her |Their )[A-ZÀ-Þ][\w-]+(?= \w+s\b)")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
@@ -116,7 +127,7 @@ def requests(exchange: Exchange) -> Iterator[ModelRequest]:
     shown = [PromptMessage(Role.SYSTEM, system)]
     for said, noted in EXAMPLES:
         shown += [PromptMessage(Role.USER, said), PromptMessage(Role.ASSISTANT, noted)]
-    for piece in _pieces(exchange.user):
+    for piece in [] if plays_a_part(exchange) else _pieces(exchange.user):
         messages = [*shown, PromptMessage(Role.USER, piece)]
         yield ModelRequest(messages, temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
 
@@ -128,8 +139,8 @@ def _pieces(message: str) -> list[str]:
     """
     telling = list(telling_clauses(message))
     if len(message) <= SHORT_MESSAGE:
-        asks = len(telling) < len(sentences(message)) or any(map(is_question, sentences(message)))
-        return ["\n".join(telling) if asks else message] if is_worth_asking(message) else []
+        whole = telling == sentences(message)
+        return [message if whole else "\n".join(telling)] if is_worth_asking(message) else []
     groups: list[str] = []
     for clause in telling:
         if groups and len(groups[-1]) + len(clause) < LONGEST_PIECE:
@@ -147,19 +158,21 @@ def is_worth_asking(message: str) -> bool:
 def read(answer: str, exchange: Exchange) -> Extraction:
     """What of a model's lines is a lasting fact in the person's own words, with the words that bear it as the quote."""
     support, context = SupportCheck(exchange), _Told(exchange)
-    said = list(telling_clauses(exchange.user))
+    said = [] if plays_a_part(exchange) else list(telling_clauses(exchange.user))
     facts: dict[str, Fact] = {}
     for line in _lines(answer):
         quote = _bearing(line, said, exchange.user)
-        if quote is None:
-            quote = text = _own_words(line, [clause for clause in said if clause not in context.used])
-        elif is_passing(line) or not support.bears_words(line, SHARE) or _turns_round(line, quote):
+        if foreign := _own_words(line, said if quote is None else [quote]):
+            for part, clause in foreign:
+                facts.setdefault(normalize(part), _fact(part, clause))
             continue
-        else:
-            text = context.about_the_person(line, quote)
-        if quote is None or text is None or (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):
+        if quote is None or _SECRET.search(line) or not units(line) - _BARE:
             continue
-        context.used.add(quote)
+        if is_passing(line) or not support.bears_words(line, SHARE) or _turns_round(line, quote):
+            continue
+        text = context.about_the_person(line, quote)
+        if text is None or (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):
+            continue
         facts.setdefault(normalize(text), _fact(text, quote))
     # A wish is kept in the person's own words where the model took it for a task.
     unnoted = set(filter(is_wish, said)) - {fact.quote for fact in facts.values() if fact.standing}
@@ -167,17 +180,38 @@ def read(answer: str, exchange: Exchange) -> Extraction:
     return Extraction((*facts.values(), *wishes))
 
 
-def _own_words(line: str, said: Sequence[str]) -> str | None:
-    """The person's own sentence, where the model put what it says of them into another language."""
-    if not ABOUT_THE_PERSON.search(line):
-        return None
-    foreign = [clause for clause in said if is_foreign(clause) and not is_passing(clause) and _differs(line, clause)]
-    return next((clause for clause in foreign if len(clause) <= SHORT_MESSAGE), None)
+def plays_a_part(exchange: Exchange) -> bool:
+    """Whether the message is a part of a game, or a dream."""
+    return is_fiction(exchange.user, [text for role, text in exchange.earlier if role is Role.USER])
+
+
+def _own_words(line: str, said: Sequence[str]) -> list[tuple[str, str]]:
+    """The clauses of the person's own sentence, where the model put what it says of them into another language."""
+    if not ABOUT_THE_PERSON.search(line) or not line.strip():
+        return []
+    foreign = [one for one in said if is_foreign(one) and len(one) <= SHORT_MESSAGE and _differs(line, one)]
+    return [(part, sentence) for sentence in foreign[:1] for part in _whole_clauses(sentence)]
+
+
+def _whole_clauses(sentence: str) -> list[str]:
+    """The clauses of `sentence` that say something by themselves; a name or two stay with what they belong to."""
+    parts: list[str] = []
+    at = 0
+    for part in split_clauses(sentence):
+        start = sentence.index(part, at)
+        at = start + len(part)
+        if parts and (len(units(part)) < LEAST_UNITS or len(words(part)) < LEAST_UNITS):
+            parts[-1] = sentence[sentence.index(parts[-1]) : at]
+        else:
+            parts.append(part)
+    whole = (re.sub(r"^(?:und|y|e|et|and|aber|pero|mais)\s+", "", part.strip()) for part in parts)
+    return [part for part in whole if units(part) and not is_passing(part)]
 
 
 def _differs(line: str, clause: str) -> bool:
     """Whether the two are in different languages, as far as their scripts and small words tell."""
-    return not is_foreign(line) or (line.isascii() and not clause.isascii()) or not units(line) & units(clause)
+    spaced, unspaced = (sum(map(is_unspaced, text)) for text in (line, clause))
+    return not is_foreign(line) or (spaced == 0 < unspaced) or not units(line) & units(clause)
 
 
 def _turns_round(line: str, quote: str) -> bool:
@@ -208,12 +242,9 @@ class _Told:
             for name in re.findall(r"(?<=\w )[A-Z]\w+", text)
         }
         self._mentions = mentions("\n".join(self._known))
-        self.used: set[str] = set()
 
     def about_the_person(self, line: str, quote: str) -> str | None:
-        """`line` as a sentence about the person, in the language of `quote`; None where it is of nothing of theirs."""
-        if is_foreign(quote) and not is_foreign(line):
-            return _closest_part(line, quote)
+        """`line` as a sentence about the person; None where it is about nothing of theirs."""
         if _POINTS_AWAY.search(line):
             return None
         line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)
@@ -232,6 +263,8 @@ class _Told:
     def _about_theirs(self, line: str, quote: str) -> str | None:
         """A line about what the person called theirs, in this message or before; or about a case by its number."""
         subject = _THING.match(line)
+        if _gives_away(line, quote):
+            return None
         thing = subject["thing"] if subject else re.sub(r"['’]s$", "", line.split(" ", 1)[0])
         owned = re.search(rf"\b(?:my|our) (?:\w+ )?{re.escape(thing)}\b", quote, re.IGNORECASE)
         if owned and speaks_of_oneself(quote):
@@ -271,16 +304,18 @@ def _bearing(line: str, said: list[str], message: str) -> str | None:
     return message[start:end] if len(together) >= SHARE * len(wanted) and 0 <= start < end else None
 
 
+def _gives_away(line: str, quote: str) -> bool:
+    """Whether `line` makes what Priya did in `quote` something of Priya's colleague."""
+    owner = re.match(r"(\w+)['’]s\b", line)
+    if owner is None or re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
+        return False
+    return re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote) is not None
+
+
 def _claims_for_the_person(line: str, quote: str) -> bool:
     """Whether `line` makes "the canteen" of `quote` a thing of the person's."""
     owned = _OWNED.match(line)
     return owned is not None and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote) is not None
-
-
-def _closest_part(line: str, quote: str) -> str:
-    """The clause of `quote` that `line` puts into another language."""
-    parts = [part.strip() for part in split_clauses(quote) if part.strip()]
-    return max(parts, key=lambda part: sum(map(mentions(part), units(line))), default=quote)
 
 
 def _fact(line: str, quote: str, category: str = "other") -> Fact:

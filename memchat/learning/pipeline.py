@@ -208,6 +208,8 @@ def extract_compactly(
     What `rules` read in the message goes before what the model wrote.
     """
     ruled = parse(rules.complete(extraction.request(exchange)).text) if rules is not None else Extraction()
+    if compact.plays_a_part(exchange):
+        ruled = replace(ruled, facts=())
     answers = [model.complete(request).text for request in compact.requests(exchange)]
     noted = compact.read("\n".join(answers), exchange)
     forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())

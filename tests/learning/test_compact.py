@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.config import ExtractionForm
-from memchat.core.types import Memory, Owner, Scope
+from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
 from memchat.learning import compact
 from memchat.learning.changes import with_changes
@@ -92,6 +92,13 @@ NOT_NOTED = [
     ("User wants to use a ladder.", "ah, a ladder then"),
     ("Mia wants one.", "My sister Mia wants one"),
     ("The pub is loud.", "the pub is loud"),
+    ("User's password is Hawk.", "my password is Hawk"),
+    ("User earns 50k.", "Say I earn 50k, what could I borrow?"),
+    ("User was on a raft of bread.", "I had the weirdest dream. I was on a raft of bread."),
+    ("User is Captain Flint.", "Let's play: you are my parrot and I'm Captain Flint."),
+    ("User is so nervous.", "I'm so nervous"),
+    ("User started.", "I started"),
+    ("Priya's colleague had twins.", "My colleague Priya had twins"),
     ("", "I live in Graz."),
 ]
 
@@ -110,6 +117,7 @@ NOTED = [
     ("User doesn't like olives.", "I don't like olives", "", "User doesn't like olives."),
     ("Starting at Bosch in May.", "I left. starting at Bosch in May", "", "User is starting at Bosch in May."),
     ("The user works at night.", "Trabajo de noche en Vigo.", "", "Trabajo de noche en Vigo."),
+    ("Der Nutzer hat am 22 Brot.", "22日に札幌でパンを焼きます。", "", "22日に札幌でパンを焼きます。"),
     ("Der Nutzer macht Brot.", "私は札幌でパン屋をしています。", "", "私は札幌でパン屋をしています。"),
     ("El Nutzer es panadero.", "Soy panadero y me gusta.", "", "El usuario es panadero."),
 ]
@@ -120,6 +128,30 @@ def test_a_line_about_what_is_theirs_is_kept(answer: str, said: str, known: str,
     """Of people and things told of before, without a "User", and in another language than asked for."""
     exchange = heard(said, *filter(None, [known]))
     assert [fact.text for fact in compact.read(answer, exchange).facts] == [text]
+
+
+def test_what_is_told_in_another_language_than_noted_is_kept_clause_by_clause() -> None:
+    """In the person's own words; names stay with what they are the names of."""
+    exchange = heard("Tengo dos perros, Sol y Luna, y trabajo de cartero en Vigo.")
+    facts = compact.read("The user has two dogs named Sol and Luna.", exchange).facts
+    assert [fact.text for fact in facts] == ["Tengo dos perros, Sol y Luna", "trabajo de cartero en Vigo."]
+
+
+def test_a_game_goes_on_until_it_is_left() -> None:
+    """What is said in it is not said of the person."""
+    earlier = [(Role.USER, "Let's play pirates, you are the cook and I'm the captain")]
+    exchange = replace(heard("I lost a leg at sea."), earlier=earlier)
+    assert list(compact.requests(exchange)) == []
+    assert compact.read("User lost a leg at sea.", exchange).facts == ()
+    left = replace(exchange, user="ok stop. In real life I lost a tooth.")
+    assert [fact.text for fact in compact.read("User lost a tooth.", left).facts] == ["User lost a tooth."]
+
+
+def test_two_sentences_that_say_the_same_are_one_fact() -> None:
+    """The model puts it in other words than the rules."""
+    exchange = heard("I lived in Prague as a kid")
+    twice = compact.read("User lived in Prague as a kid.\nThe user lived in Prague as a child.", exchange)
+    assert len(with_changes(twice, exchange, EMBEDDER).facts) == 1
 
 
 def test_whose_a_mother_is_follows_from_the_line_before() -> None:
