@@ -186,6 +186,10 @@ def _open_chat(settings: "Settings", wanted: "ChatOptions", *, owns_index: bool 
         App(settings, owns_index=owns_index, on_retry=notes.retrying, on_notice=tell) as app,
         app.chat(wanted, notes) as chat_,
     ):
+        session = chat_.conversation.session
+        if wanted.continue_last and not session.messages:
+            whom = f"{wanted.user} with {wanted.agent}" if wanted.agent else wanted.user
+            tell(f"There is no conversation of {one_line(whom)} to continue yet; this is a new one.")
         yield _OpenChat(app, chat_, notes, signals)
 
 

@@ -96,11 +96,22 @@ def _invoke(arguments: list[str]) -> object:
     """What the command returned. Typer's complaints about the command line come as UsageError."""
     command: Any = get_command(app)
     try:
-        return command.main(arguments, prog_name="memchat", standalone_mode=False)
+        return command.main(_with_command(command, arguments), prog_name="memchat", standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
         raise UsageError(_message(error), hint=_hint(error)) from error
+
+
+def _with_command(command: Any, arguments: list[str]) -> list[str]:
+    """`arguments` with `chat` in front where there are only options of that: memchat alone starts a chat, too."""
+    first = arguments[0].partition("=")[0] if arguments else ""
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    if not first.startswith("-") or first in own | {"-h", "--help"} or any(name in COMMANDS for name in arguments):
+        return arguments
+    chat = command.get_command(None, "chat")
+    known = {name for parameter in chat.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return ["chat", *arguments] if first in known else arguments
 
 
 def _message(error: Any) -> str:

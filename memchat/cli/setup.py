@@ -8,18 +8,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from memchat.cli.options import User
-from memchat.cli.output import KeyValues, Line, Result, print_note, show
+from memchat.cli.output import KeyValues, Line, Result, one_line, print_note, show
 from memchat.config import Settings, load_settings
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.errors import ConfigError, MemchatError, UsageError
+from memchat.llm.endpoint import is_loopback
 from memchat.llm.providers import PROVIDERS, Provider, ollama_address, ollama_models
+from memchat.llm.server_models import server_models
 from memchat.text.encoding import decode_settings
 
 _TEST_TOKENS = 256
 """Room for a short word, also for a model that thinks before it answers."""
+_MOST_MODELS = 20
+"""More than these would push the question off the screen; a name can be typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,28 @@ def _ollama(local: Sequence[str]) -> Setup:
 
 
 def _server() -> Setup:
-    address = _asked("Address, as http://127.0.0.1:8080/v1", "")
-    name = _asked("Model, as the server names it", "")
+    address = _whole_address(_asked("Address, as http://127.0.0.1:8080/v1", ""))
     key = _secret("Key (not shown; empty where the server wants none)", needed=False) or "none"
-    if not address.startswith(("http://", "https://")) or not name:
-        raise UsageError("That needs an address that begins with http:// or https://, and a model's name.")
+    listed = server_models(address, key)[:_MOST_MODELS]
+    if listed:
+        show([KeyValues([(f"{number:>2}", one_line(name)) for number, name in enumerate(listed, 1)])], sys.stderr)
+    name = _asked("Model, by number or name" if listed else "Model, as the server names it", "".join(listed[:1]))
+    if name.isdecimal() and 1 <= int(name) <= len(listed):
+        name = listed[int(name) - 1]
+    if not name:
+        raise UsageError("No model was named. Nothing was saved.")
     return Setup(f"openai/{name.removeprefix('openai/')}", (("OPENAI_API_BASE", address), ("OPENAI_API_KEY", key)))
+
+
+def _whole_address(typed: str) -> str:
+    """`typed` with http:// or https:// in front. Raises UsageError for what names no host."""
+    if typed and "://" not in typed:
+        host = urlsplit(f"//{typed}").hostname or ""
+        typed = f"{'http' if is_loopback(host) else 'https'}://{typed}"
+    parts = urlsplit(typed)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError("That is no address of a server. Nothing was saved.", hint="As in: http://127.0.0.1:8080/v1")
+    return typed
 
 
 def _number(question: str, most: int) -> int:

@@ -36,7 +36,7 @@ from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_binding
 from memchat.repl.notifications import NotificationQueue, Wait, used_line
 from memchat.repl.pastes import Pastes
 from memchat.repl.reply_screen import ReplyScreen
-from memchat.repl.screen import Screen, is_dumb
+from memchat.repl.screen import Screen, in_chat, is_dumb
 from memchat.repl.spinner import countdown_label, waiting_label
 from memchat.repl.terminal_modes import no_echo, take_early_keys
 from memchat.repl.toolbar import Toolbar
@@ -101,6 +101,7 @@ class ChatLoop:
         self._pastes = Pastes()
         self._warm = False
         self._leaving = ExitGuard()
+        self._toolbar = Toolbar(context)
         self._session = self._new_session()
         self._session.default_buffer.on_text_changed += self._leaving.disarm
 
@@ -138,7 +139,7 @@ class ChatLoop:
             reserve_space_for_menu=_MENU_LINES,
             key_bindings=chat_key_bindings(self._leaving, self._pastes),
             auto_suggest=AutoSuggestFromHistory(),
-            bottom_toolbar=Toolbar(self._context) if settings.toolbar and not is_dumb() else None,
+            bottom_toolbar=self._toolbar if settings.toolbar and not is_dumb() else None,
             enable_suspend=True,
             vi_mode=settings.vi,
             mouse_support=False,
@@ -291,15 +292,22 @@ class ChatLoop:
 
     def _show_notes(self) -> None:
         for line in self._notes.take():
-            self._screen.say_quietly(line)
+            self._screen.say_quietly(in_chat(line))
 
     def _show_notes_above_prompt(self) -> None:
-        """Called on any thread: while the prompt is up, print what waits above it; else the next prompt does."""
+        """Called on any thread: while the prompt is up, print what waits above it; else the next prompt does.
+
+        Where nothing does, the line below the prompt may have changed all the same.
+        """
+        self._toolbar.recount()
         app = self._session.app
         loop = app.loop
         if app.is_running and loop is not None and app.context is not None:
             with suppress(RuntimeError):  # The prompt has just ended.
-                loop.call_soon_threadsafe(lambda: run_in_terminal(self._show_notes), context=app.context)
+                if self._notes.waiting:
+                    loop.call_soon_threadsafe(lambda: run_in_terminal(self._show_notes), context=app.context)
+                else:
+                    loop.call_soon_threadsafe(app.invalidate, context=app.context)
 
     def _end_prompt(self, code: int) -> bool:
         """Called in a signal handler: leave the prompt the way it leaves itself. False where it is not up."""

@@ -30,10 +30,10 @@ class Wait(Protocol):
 class NotificationQueue:
     """Lines from other threads that wait until the screen has a place for them.
 
-    Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called, on the thread
-    that brought a line, after each; `at_once` prints what the person waits for, `on_wait` shows a wait in the place of
-    that. `learned` says what came of each message that was learned from. An error that keeps coming back is said
-    once.
+    Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called after each
+    line and each message that was learned from, on the thread that brought it; `at_once` prints what the person waits
+    for, `on_wait` shows a wait in the place of that. `learned` says what came of each message that was learned from. An
+    error that keeps coming back is said once.
     """
 
     def __init__(self) -> None:
@@ -55,8 +55,7 @@ class NotificationQueue:
             if result.message_id is not None:
                 self._heard_of.add(result.message_id)
             self._changed.notify_all()
-        if line:
-            self._tell()
+        self._tell()
         if line := unparsed_line(result.unparsed):
             self.add(line)
         if result.error is not None and result.error != self._last_error:
@@ -81,6 +80,11 @@ class NotificationQueue:
         # Read once: the loop may take it away meanwhile.
         if (arrived := self.arrived) is not None:
             arrived()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are lines to take."""
+        return bool(self._lines)
 
     def take(self) -> list[str]:
         """The lines that came since the last time, oldest first."""

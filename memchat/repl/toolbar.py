@@ -43,6 +43,10 @@ class Toolbar:
         ]
         return [part for part in parts if part]
 
+    def recount(self) -> None:
+        """Count what waits to be learned again the next time the line is drawn."""
+        self._counted_at = -REFRESH_S
+
     def _to_learn(self) -> int:
         now = time.monotonic()
         if now - self._counted_at >= REFRESH_S:

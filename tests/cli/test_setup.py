@@ -37,10 +37,10 @@ def choose_server(child: pexpect.spawn, address: str) -> None:
     child.sendline(ANOTHER_SERVER)
     child.expect("Address.*: ")
     child.sendline(address)
-    child.expect("Model.*: ")
-    child.sendline("scripted")
     child.expect("Key.*: ")
     child.sendline("sk-scripted-0123456789")
+    child.expect("Model.*: ")
+    child.sendline("scripted")
 
 
 def test_a_server_is_chosen_tried_and_saved(shell: Shell, server: ScriptedServer) -> None:
@@ -59,6 +59,47 @@ def test_a_server_is_chosen_tried_and_saved(shell: Shell, server: ScriptedServer
     assert {key.lower(): value for key, value in server.requests[-1]["headers"].items()}[
         "authorization"
     ] == "Bearer sk-scripted-0123456789"
+
+
+def test_a_server_says_which_models_it_has(shell: Shell, server: ScriptedServer) -> None:
+    """The first is taken where nothing is typed; an address on this machine needs no http:// in front."""
+    server.pages["/v1/models"] = {"data": [{"id": "small"}, {"id": "large"}]}
+    for typed, name in (("", "small"), ("2", "large"), ("other", "other")):
+        child = terminal(shell, "setup")
+        child.expect("Number: ")
+        child.sendline(ANOTHER_SERVER)
+        child.expect("Address.*: ")
+        child.sendline(server.base_url.removeprefix("http://"))
+        child.expect("Key.*: ")
+        child.sendline("")
+        child.expect("large")
+        child.expect("Model, by number or name .small.: ")
+        child.sendline(typed)
+        child.expect("Saved")
+        child.expect(pexpect.EOF)
+        assert f'"openai/{name}"' in shell.home.joinpath("config.toml").read_text()
+
+
+def test_what_is_no_address_is_said_before_anything_else_is_asked(shell: Shell) -> None:
+    """Nothing is saved."""
+    child = terminal(shell, "setup")
+    child.expect("Number: ")
+    child.sendline(ANOTHER_SERVER)
+    child.expect("Address.*: ")
+    child.sendline("ftp://x")
+    child.expect("no address of a server")
+    child.expect(pexpect.EOF)
+    assert not shell.home.joinpath("config.toml").exists()
+
+
+def test_options_of_a_chat_need_no_command(shell: Shell) -> None:
+    """As memchat alone starts a chat; where there is nothing to continue, it says so."""
+    child = terminal(shell, "--continue", "--user", "al", "--model", "offline")
+    child.expect("There is no conversation of al to continue yet")
+    child.expect("al · offline")
+    child.expect("❯ ")
+    child.send("\x04")
+    child.expect(pexpect.EOF)
 
 
 def test_what_does_not_answer_is_not_saved_unasked(shell: Shell) -> None:

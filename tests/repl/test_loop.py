@@ -280,3 +280,14 @@ def test_a_conversation_that_is_taken_up_shows_its_last_words(tmp_path: Path, si
     assert "old answer" not in shown
     assert len(shown.splitlines()) <= size[1]
     person.child.close(force=True)
+
+
+def test_the_line_below_the_prompt_says_when_nothing_waits_any_more(tmp_path: Path) -> None:
+    """Without a key being pressed."""
+    person = Person(tmp_path, MEMCHAT_TOOLBAR="on")
+    person.see("^al · scripted/model · memory on$")
+    person.type("I like tea\r")
+    person.see("memory on · learning 1")
+    person.see("Remembered: Likes tea")
+    person.see("memory on\\Z")
+    person.child.close(force=True)
