@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli import options
+from memchat.cli import completion, options
 from memchat.cli.options import Json, Meta, Model, User, announce
 from memchat.cli.output import Block, Line, Result, SideBySide, Table, one_line, print_note
 from memchat.config import MemoryMode, load_settings
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from memchat.repl.reply_screen import Waiting
 
 Agent = Annotated[
-    str | None,
-    typer.Option("--agent", "-a", metavar="NAME", help="The agent; else the conversation's own, else MEMCHAT_AGENT."),
+    str | None, completion.agent_option(help="The agent; else the conversation's own, else MEMCHAT_AGENT.")
 ]
 Session = Annotated[
-    str | None,
-    typer.Option("--session", "-s", metavar="ID", help="Go on with this conversation, or begin one of that name."),
+    str | None, completion.session_option(help="Go on with this conversation, or begin one of that name.")
 ]
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation (with --agent).")]
 Memory = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memchat.cli import completion
 from memchat.cli.confirm import confirm
 from memchat.cli.formatting import pluralize, rows
 from memchat.cli.last_list import LastList
@@ -48,7 +49,7 @@ KeepSource = Annotated[
 def forget(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="Memories: ids, parts of them, @N of the last list."),
+        completion.memory_argument(help="Memories: ids, parts of them, @N of the last list."),
     ] = None,
     *,
     query: Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="What a search finds.")] = None,

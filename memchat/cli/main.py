@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from memchat import __version__
+from memchat.cli.completion import is_completing
 from memchat.cli.lazy_groups import LazyCommand, LazyGroup, option_hint
 from memchat.errors import MemchatError, UsageError
 from memchat.signals import INTERRUPTED
@@ -80,6 +81,8 @@ def run(arguments: list[str]) -> int:
     try:
         return _exit_code(_invoke([_well_formed(argument) for argument in arguments]))
     except MemchatError as error:
+        if is_completing():
+            return error.exit_code
         from memchat.cli.output import print_error
 
         print_error(error)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memchat.cli import completion
 from memchat.cli.options import User, require_extra
 from memchat.cli.output import print_note
 from memchat.config import load_settings
@@ -12,10 +13,7 @@ from memchat.config import load_settings
 if TYPE_CHECKING:
     from memchat.config import Settings
 
-Agent = Annotated[
-    str | None,
-    typer.Option("--agent", "-a", metavar="NAME", help="Also find this agent's own memories; else MEMCHAT_AGENT."),
-]
+Agent = Annotated[str | None, completion.agent_option(help="Also find this agent's own memories; else MEMCHAT_AGENT.")]
 Http = Annotated[
     int | None,
     typer.Option("--http", min=0, metavar="PORT", help="Serve over HTTP on that port of this machine; 0 takes any."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memchat.cli import options
+from memchat.cli import completion, options
 from memchat.cli.forget import forget
 from memchat.cli.formatting import (
     annotated_text,
@@ -56,11 +56,9 @@ if TYPE_CHECKING:
 
 app = group("memories", "What is remembered: list, search, correct, export, forget.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="A memory's id, a part of it, or @N of the last list.")]
+Id = Annotated[str, completion.memory_argument(help="A memory's id, a part of it, or @N of the last list.")]
 Words = Annotated[list[str], typer.Argument(metavar="TEXT")]
-Session = Annotated[
-    str | None, typer.Option("--session", "-s", metavar="ID", help="Also what is known in this conversation alone.")
-]
+Session = Annotated[str | None, completion.session_option(help="Also what is known in this conversation alone.")]
 AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Also what is known in single conversations alone.")]
 AsOf = Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")]
 Superseded = Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")]
@@ -75,12 +73,9 @@ Standing = Annotated[
     typer.Option("--standing/--no-standing", help="A wish for every answer, or none; else English ones are seen."),
 ]
 Replaces = Annotated[
-    list[str] | None,
-    typer.Option("--replaces", metavar="ID", help="A memory whose place it takes; may be repeated."),
+    list[str] | None, completion.replaced_option(help="A memory whose place it takes; may be repeated.")
 ]
-ForAgent = Annotated[
-    str | None, typer.Option("--agent", "-a", metavar="NAME", help="Keep it for everyone who talks to this agent.")
-]
+ForAgent = Annotated[str | None, completion.agent_option(help="Keep it for everyone who talks to this agent.")]
 
 
 @app.command("list", cls=Command)
@@ -197,7 +192,7 @@ def add(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="What to remember; - reads a line for each.")],
     *,
     user: User = None,
-    category: Annotated[str, typer.Option("--category", metavar="NAME", help="What it is about.")] = "other",
+    category: Annotated[str, completion.category_option(help="What it is about.")] = "other",
     meta: Meta = None,
     expires: Expires = None,
     valid_from: ValidFrom = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memchat.cli import completion
 from memchat.cli.output import print_note
 from memchat.config import closest_match, load_settings
 from memchat.core.protocols import MemoryFilter
@@ -21,31 +22,20 @@ if TYPE_CHECKING:
     from memchat.core.conditions import Condition
     from memchat.llm.retry import RetryNotice
 
-User = Annotated[
-    str | None,
-    typer.Option("--user", "-u", metavar="NAME", help="Whose memory; else MEMCHAT_USER, else the login name."),
-]
+User = Annotated[str | None, completion.user_option(help="Whose memory; else MEMCHAT_USER, else the login name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LearnedWith = Annotated[
-    str | None,
-    typer.Option("--agent", "-a", metavar="NAME", help="Only what was learned with this agent, and its own memories."),
+    str | None, completion.agent_option(help="Only what was learned with this agent, and its own memories.")
 ]
-OfAgent = Annotated[
-    str | None,
-    typer.Option("--agent", "-a", metavar="NAME", help="Look among this agent's own memories too."),
-]
-Model = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="NAME", help="The model, as LiteLLM names it; or: offline.")
-]
+OfAgent = Annotated[str | None, completion.agent_option(help="Look among this agent's own memories too.")]
+Model = Annotated[str | None, completion.model_option(help="The model, as LiteLLM names it; or: offline.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
         "--where", metavar="KEY=VALUE", help="Only memories with this metadata, also != > >= < <= ~; may be repeated."
     ),
 ]
-Category = Annotated[
-    list[str] | None, typer.Option("--category", metavar="NAME", help="Only this category; may be repeated.")
-]
+Category = Annotated[list[str] | None, completion.category_option(help="Only this category; may be repeated.")]
 Since = Annotated[
     str | None,
     typer.Option(metavar="DAY", help="Only memories whose day under SINCE is DAY or later, as 2026-06-01."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memchat.chat.transcript_export import conversation_json, message_json, session_json
+from memchat.cli import completion
 from memchat.cli.forget import ErasurePlan, execute
 from memchat.cli.formatting import local, pluralize
 from memchat.cli.imports import import_
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 app = group("sessions", "The conversations that were held: list, read, search, rename, export, forget.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="A conversation's id, a part of it, its name, or @N.")]
-Agent = Annotated[str | None, typer.Option("--agent", "-a", metavar="NAME", help="Only those with this agent.")]
+Id = Annotated[str, completion.session_argument(help="A conversation's id, a part of it, its name, or @N.")]
+Agent = Annotated[str | None, completion.agent_option(help="Only those with this agent.")]
 
 _EXCERPT = 60
 """Characters of a message shown before and after what was searched for."""
@@ -146,7 +147,7 @@ def rename(
 
 @app.command(cls=Command)
 def export(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Which; else all.")] = None,
+    ids: Annotated[list[str] | None, completion.session_argument(help="Which; else all.")] = None,
     *,
     user: User = None,
     agent: Agent = None,
@@ -171,7 +172,10 @@ app.command("import", cls=Command)(import_)
 
 @app.command(cls=Command)
 def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Conversations, by id, its beginning, or name.")],
+    ids: Annotated[
+        list[str],
+        completion.session_argument(help="Conversations, by id, its beginning, or name."),
+    ],
     *,
     user: User = None,
     yes: Yes = False,

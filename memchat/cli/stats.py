@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated
 
-import typer
-
+from memchat.cli import completion
 from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, User, build_filter, open_app
 from memchat.cli.output import Block, Line, Result, Table
@@ -19,9 +18,7 @@ BESIDE_BAR = 26
 LATEST_MONTHS = 24
 """How many months are shown to people; --json has all."""
 
-OfAgent = Annotated[
-    str | None, typer.Option("--agent", "-a", metavar="NAME", help="Only what was learned and said with this agent.")
-]
+OfAgent = Annotated[str | None, completion.agent_option(help="Only what was learned and said with this agent.")]
 
 
 def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memchat.cli import completion
 from memchat.cli.formatting import local, pluralize
 from memchat.cli.options import Json, User, build_filter, open_app
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
@@ -21,10 +22,7 @@ Drop = Annotated[
     list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Give waiting work up for good; may be repeated.")
 ]
 
-WithAgent = Annotated[
-    str | None,
-    typer.Option("--agent", "-a", metavar="NAME", help="Its model, and what was learned and said with it."),
-]
+WithAgent = Annotated[str | None, completion.agent_option(help="Its model, and what was learned and said with it.")]
 
 
 def status(

@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
+from memchat.cli import completion
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import Json
 from memchat.cli.output import Line, Result, Table
@@ -14,10 +13,8 @@ from memchat.servers.tokens import Token, Tokens
 
 app = group("tokens", "Make, list and revoke tokens for memchat serve, each for one user or agent.")
 
-OfUser = Annotated[str | None, typer.Option("--user", "-u", metavar="NAME", help="The user whose memories it reaches.")]
-ForAgent = Annotated[
-    str | None, typer.Option("--agent", "-a", metavar="NAME", help="The agent whose own memories it reaches.")
-]
+OfUser = Annotated[str | None, completion.user_option(help="The user whose memories it reaches.")]
+ForAgent = Annotated[str | None, completion.agent_option(help="The agent whose own memories it reaches.")]
 
 
 @app.command(cls=Command)
@@ -53,7 +50,10 @@ def list_(*, user: OfUser = None, agent: ForAgent = None, as_json: Json = False)
 
 @app.command(cls=Command)
 def revoke(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as memchat tokens list shows it.")],
+    id_: Annotated[
+        str,
+        completion.token_argument(help="The token's id, as memchat tokens list shows it."),
+    ],
     *,
     as_json: Json = False,
 ) -> Result:

@@ -22,6 +22,8 @@ from memchat.storage.migrations import MIGRATIONS
 
 log = logging.getLogger(__name__)
 
+DATABASE = "memchat.db"
+"""The file's name in memchat's home."""
 BUSY_TIMEOUT_S = 10.0
 COMPACT_TIMEOUT_S = 30.0
 """How long `compact` tries to find a moment without readers, in seconds."""
@@ -43,7 +45,7 @@ class Database:
             self._once_held = exists and index.is_dir() and any(index.iterdir())
             if self._once_held and not path.stat().st_size:
                 raise _emptied(path)
-            self._connection = _connect(_address_to_read(path), uri=True) if self.read_only else _connect(str(path))
+            self._connection = _connect(address_to_read(path), uri=True) if self.read_only else _connect(str(path))
             try:
                 if not self.read_only:
                     _prepare_writing(self._connection, path)
@@ -219,7 +221,7 @@ def _unless_missing(function: object, path: str, info: tuple[type[BaseException]
         raise info[1]
 
 
-def _address_to_read(path: Path) -> str:
+def address_to_read(path: Path) -> str:
     """Return the address of a database on a read-only disk, or of another user: a backup, a mounted image.
 
     Without a write-ahead log beside it no process writes to it, and SQLite needs no files of its own there.

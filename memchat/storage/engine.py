@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock
 from memchat.errors import StoreError
-from memchat.storage.database import Database
+from memchat.storage.database import DATABASE, Database
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.store import Store
 from memchat.temporary_files import keep_sqlite_files_in
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from memchat.storage.repairs import DatabaseRepairs
     from memchat.storage.vectors.exact_search import VectorCache
     from memchat.storage.vectors.search import VectorSearch
-
-DATABASE = "memchat.db"
 
 
 class SQLiteEngine:

@@ -1,0 +1,130 @@
+"""What a shell offers on Tab for the values of options and arguments.
+
+Typer runs one of these functions for each press of Tab. They load nothing that is slow, create nothing, and offer
+nothing where something is wrong: an error would appear in the middle of the line that is being typed.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, wraps
+from typing import TYPE_CHECKING
+
+import typer
+
+from memchat.errors import MemchatError
+
+if TYPE_CHECKING:
+    from memchat.config import Settings
+    from memchat.storage.completion import CompletionReader
+
+Offer = tuple[str, str]
+"""What is inserted, and words that describe it."""
+
+VARIABLE = "_MEMCHAT_COMPLETE"
+_LONGEST_HELP = 60
+_TYPEABLE = re.compile(r"[\w.@:+/-]+")
+"""Other values would have to be quoted, each shell in its own way."""
+
+
+def is_completing() -> bool:
+    """Whether a shell asks what to offer."""
+    return VARIABLE in os.environ
+
+
+def _offered(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[..., list[Offer]]:
+    @wraps(find)
+    def offers(ctx: typer.Context, incomplete: str) -> list[Offer]:
+        try:
+            found = list(find(ctx, incomplete))
+        except (MemchatError, OSError, ValueError):
+            return []
+        return [(value, _help(words)) for value, words in found if _TYPEABLE.fullmatch(value)]
+
+    return offers
+
+
+def _help(words: str) -> str:
+    """`words` on one short line, without what Typer would take for markup."""
+    from memchat.cli.output import one_line
+
+    line = one_line(words)
+    short = line if len(line) <= _LONGEST_HELP else f"{line[: _LONGEST_HELP - 1].rstrip()}…"
+    return short.replace("[", "(").replace("]", ")")
+
+
+def _opened(ctx: typer.Context) -> "tuple[Settings, CompletionReader]":
+    from memchat.config import load_settings
+    from memchat.storage.completion import CompletionReader
+
+    settings = load_settings(user=ctx.params.get("user"))
+    return settings, CompletionReader(settings.home)
+
+
+@_offered
+def memories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """Ids of memories, by their text."""
+    settings, reader = _opened(ctx)
+    return reader.memories(settings.user, ctx.params.get("agent"), incomplete)
+
+
+@_offered
+def sessions(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """Ids and names of conversations, by their titles."""
+    settings, reader = _opened(ctx)
+    return reader.sessions(settings.user, incomplete)
+
+
+@_offered
+def users(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """Users with memories or conversations."""
+    return ((name, "") for name in _opened(ctx)[1].users())
+
+
+@_offered
+def agents(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """Agents with a profile, memories or conversations."""
+    settings, reader = _opened(ctx)
+    return ((name, "") for name in dict.fromkeys([*sorted(settings.agents), *reader.agents()]))
+
+
+@_offered
+def categories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """The categories of memories, those of the agent where it has its own."""
+    from memchat.core.types import CATEGORIES
+
+    profile = _opened(ctx)[0].profile(ctx.params.get("agent"))
+    return ((name, "") for name in (profile.categories if profile else CATEGORIES))
+
+
+@_offered
+def models(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
+    """Models that can be used now."""
+    from memchat.llm.providers import models_in_reach
+
+    settings, _ = _opened(ctx)
+    if settings.model:
+        yield settings.model, "in use"
+    yield from models_in_reach(os.environ)
+
+
+@_offered
+def tokens(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
+    """Ids of tokens, by whose they are."""
+    from memchat.servers.tokens import Tokens
+
+    found = Tokens(_opened(ctx)[0].home).all()
+    return ((token.id, f"{token.owner.kind} {token.owner.name}") for token in found)
+
+
+# Options and arguments that take such values; each gets its help where it is used.
+
+user_option = partial(typer.Option, "--user", "-u", metavar="NAME", autocompletion=users)
+agent_option = partial(typer.Option, "--agent", "-a", metavar="NAME", autocompletion=agents)
+model_option = partial(typer.Option, "--model", "-m", metavar="NAME", autocompletion=models)
+session_option = partial(typer.Option, "--session", "-s", metavar="ID", autocompletion=sessions)
+category_option = partial(typer.Option, "--category", metavar="NAME", autocompletion=categories)
+replaced_option = partial(typer.Option, "--replaces", metavar="ID", autocompletion=memories)
+memory_argument = partial(typer.Argument, metavar="ID", autocompletion=memories)
+session_argument = partial(typer.Argument, metavar="ID", autocompletion=sessions)
+token_argument = partial(typer.Argument, metavar="ID", autocompletion=tokens)
