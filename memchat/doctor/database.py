@@ -56,16 +56,16 @@ def pluralize(count: int, one: str = "memory", more: str = "memories") -> str:
 def examine(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
     """Run every check of the database, each independent of the others. `fingerprint` is that of the embedder in use."""
     checks: dict[str, Callable[[], Iterable[Diagnosis]]] = {
-        "database": lambda: _file(inspection),
-        "references": lambda: _references(inspection),
-        "memories": lambda: _memories(inspection),
-        "conversations": lambda: _conversations(inspection),
-        "words": lambda: _fulltext(inspection),
-        "vectors": lambda: _vectors(inspection, fingerprint),
-        "messages": lambda: _messages(inspection),
-        "versions": lambda: _versions(inspection),
-        "waiting": lambda: _waiting(inspection),
-        "erasures": lambda: _erasures(inspection),
+        "database": lambda: file(inspection),
+        "references": lambda: references(inspection),
+        "memories": lambda: memories(inspection),
+        "conversations": lambda: conversations(inspection),
+        "words": lambda: fulltext(inspection),
+        "vectors": lambda: vectors(inspection, fingerprint),
+        "messages": lambda: messages(inspection),
+        "versions": lambda: versions(inspection),
+        "waiting": lambda: waiting(inspection),
+        "erasures": lambda: erasures(inspection),
     }
     for name, check in checks.items():
         try:
@@ -78,7 +78,8 @@ def examine(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
             yield problem(name, error.message, error.hint if external else restore(inspection.name))
 
 
-def _file(inspection: Inspection) -> Iterator[Diagnosis]:
+def file(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report what SQLite's own check finds."""
     found = inspection.complaints()
     if not found:
         yield ok("database", f"{inspection.name} is whole (version {inspection.version}).")
@@ -88,7 +89,8 @@ def _file(inspection: Inspection) -> Iterator[Diagnosis]:
         yield problem("database", f"{inspection.name} is damaged: {_first(found)}.", restore(inspection.name))
 
 
-def _references(inspection: Inspection) -> Iterator[Diagnosis]:
+def references(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report rows that refer to missing ones."""
     broken = inspection.broken_references()
     if not broken:
         yield ok("references", "Every row belongs to one that exists.")
@@ -98,8 +100,8 @@ def _references(inspection: Inspection) -> Iterator[Diagnosis]:
     yield problem("references", f"Rows belong to others that are missing: {named}.", mend)
 
 
-def _memories(inspection: Inspection) -> Iterator[Diagnosis]:
-    """Read the memories one by one, as every reader does."""
+def memories(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report memories that cannot be read."""
     found = inspection.unreadable_memories()
     if found.lost:
         message = f"{len(found.lost)} of {found.count} memories cannot be read: {_first(found.lost)}."
@@ -108,7 +110,8 @@ def _memories(inspection: Inspection) -> Iterator[Diagnosis]:
         yield ok("memories", f"{pluralize(found.count)}, superseded ones included, can be read.")
 
 
-def _conversations(inspection: Inspection) -> Iterator[Diagnosis]:
+def conversations(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report messages that cannot be read."""
     found = inspection.unreadable_messages()
     messages = pluralize(found.count, "message", "messages")
     conversations = pluralize(inspection.conversations(), "conversation", "conversations")
@@ -119,7 +122,8 @@ def _conversations(inspection: Inspection) -> Iterator[Diagnosis]:
         yield ok("conversations", f"{messages} in {conversations} can be read.")
 
 
-def _fulltext(inspection: Inspection) -> Iterator[Diagnosis]:
+def fulltext(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report memories that the full-text index lacks, and surplus entries."""
     try:
         missing, extra = inspection.check_fulltext()
     except StoreError as error:
@@ -133,7 +137,8 @@ def _fulltext(inspection: Inspection) -> Iterator[Diagnosis]:
         yield ok("words", "Every memory is found by its words.")
 
 
-def _messages(inspection: Inspection) -> Iterator[Diagnosis]:
+def messages(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report messages that search cannot find, and surplus entries."""
     try:
         missing, extra = inspection.check_message_index()
     except StoreError as error:
@@ -148,11 +153,12 @@ def _messages(inspection: Inspection) -> Iterator[Diagnosis]:
         yield ok("messages", "Every message is searchable, or waits to be indexed in a chat.")
 
 
-def _vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
+def vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
+    """Report memories whose vectors are missing, unusable, foreign or under another owner."""
     found = Counter(inspection.vector_problems(fingerprint))
     strangers = inspection.misowned_vectors()
     if strangers:
-        yield problem("vectors", f"Under somebody else's name are the vectors of {pluralize(strangers)}.", FIX)
+        yield problem("vectors", f"The vectors of {pluralize(strangers)} are stored under another owner.", FIX)
     if found[VectorProblem.MISSING] or found[VectorProblem.UNUSABLE]:
         without = f"{found[VectorProblem.MISSING]} without vectors, {found[VectorProblem.UNUSABLE]} with useless ones"
         yield problem("vectors", f"Memories found by their words alone: {without}.", FIX)
@@ -163,7 +169,7 @@ def _vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
         yield ok("vectors", f"Every memory has its vectors ({fingerprint}).")
 
 
-def _versions(inspection: Inspection) -> Iterator[Diagnosis]:
+def versions(inspection: Inspection) -> Iterator[Diagnosis]:
     """Report memories replaced by one that does not exist, and changes of memories that do not exist."""
     loose, orphans = inspection.replaced_by_missing(), inspection.history_of_missing()
     events = inspection.unknown_events()
@@ -178,7 +184,8 @@ def _versions(inspection: Inspection) -> Iterator[Diagnosis]:
         yield ok("versions", "Every version leads to the next.")
 
 
-def _waiting(inspection: Inspection) -> Iterator[Diagnosis]:
+def waiting(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report the exchanges that wait to be learned from, and those that keep failing."""
     states = inspection.unknown_job_states()
     if states:
         yield problem("waiting", f"Exchanges wait in an unknown state: {_first(states)}.", restore(inspection.name))
@@ -200,7 +207,8 @@ def _waiting(inspection: Inspection) -> Iterator[Diagnosis]:
     yield warning("waiting", message, mend or None)
 
 
-def _erasures(inspection: Inspection) -> Iterator[Diagnosis]:
+def erasures(inspection: Inspection) -> Iterator[Diagnosis]:
+    """Report erasures that did not finish."""
     if inspection.unfinished_erasures():
         yield warning("erasures", "What was forgotten has not left all files yet: an erasure was interrupted.", FIX)
     else:

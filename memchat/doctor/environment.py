@@ -1,6 +1,7 @@
 """Environment checks of `memchat doctor`: program, settings, model, disk, permissions."""
 
 import os
+import re
 import shutil
 import socket
 import stat
@@ -40,15 +41,10 @@ def program() -> Iterator[Diagnosis]:
         if package == "litellm" and found[package] in STOLEN:
             message = f"litellm {found[package]} was reported to steal credentials: change the keys it has seen."
             yield problem("program", message, "pip install --upgrade litellm")
-        elif not least <= _numbers(found[package]) < below:
+        elif not least <= tuple(map(int, re.findall(r"\d+", found[package])))[:3] < below:
             yield warning("program", f"memchat was not made for {package} {found[package]}.", _UPGRADE)
     packages = ", ".join(f"{package} {number}" for package, number in found.items())
     yield ok("program", f"memchat {__version__}, Python {python}, {packages}.")
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    parts = text.split(".")
-    return tuple(int(part) for part in parts[: next((i for i, p in enumerate(parts) if not p.isdecimal()), len(parts))])
 
 
 def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:

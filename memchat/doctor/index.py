@@ -1,4 +1,4 @@
-"""How the index stands against the database. Nothing is lost when it does not: it is made of the database."""
+"""Check the index against the database. Damage to it loses nothing, since it is built from the database."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, restore, warn
 from memchat.errors import StoreError
 from memchat.storage.protocols import IndexFault, IndexInspection, Phase
 
-BY_ITSELF = "The next chat builds it anew"
+BY_ITSELF = "The next chat rebuilds it"
 NONE_YET = "There is none yet: the next chat builds it."
 
 
 def examine_index(inspection: IndexInspection) -> Iterator[Diagnosis]:
-    """What is wrong with the index, if anything."""
+    """Report the state of the index."""
     try:
         state = inspection.state()
     except StoreError as error:

@@ -236,16 +236,13 @@ class ConversationRepository:
             self._keep_session(session, message.text)
             self._insert(message, private=terms is None)
             if terms is not None:
-                self._release_held(session, now)
+                # The conversation goes on, so a stopped message may now be learned from.
+                self._db.execute(
+                    "UPDATE work SET state = 'waiting', due_at = ? WHERE session_id = ? AND state = 'held'",
+                    (format_time(now), session.id),
+                )
                 self._enqueue(session.user, message, terms)
         return message
-
-    def _release_held(self, session: Session, now: datetime) -> None:
-        """Release the held jobs of a conversation that goes on: a stopped message may now be learned from."""
-        self._db.execute(
-            "UPDATE work SET state = 'waiting', due_at = ? WHERE session_id = ? AND state = 'held'",
-            (format_time(now), session.id),
-        )
 
     def _enqueue(self, user: str, message: Message, terms: LearningOptions) -> None:
         now = message.created_at
@@ -357,7 +354,7 @@ class ConversationRepository:
             ),
         )
         if not kept:
-            raise UsageError(f"The session {session.id} is somebody else's.", hint="Choose another --session.")
+            raise UsageError(f"The session {session.id} belongs to another user.", hint="Choose another --session.")
 
     def _insert(self, message: Message, *, private: bool) -> None:
         self._db.execute(

@@ -1,4 +1,4 @@
-"""What can be wrong in the database: whether the file is whole, and whether its rows agree with each other."""
+"""Inspect the database for damage: whether the file is whole, and whether its rows agree with each other."""
 
 import sqlite3
 from collections import Counter
@@ -38,7 +38,7 @@ class DatabaseInspection:
         return [line for line in told.splitlines() if line != "ok" and not line.startswith("***")]
 
     def broken_references(self) -> dict[str, int]:
-        """How many rows belong to rows that are missing, by table."""
+        """Count the rows that refer to missing rows, by table."""
         return dict(Counter(row["table"] for row in self._db.rows("PRAGMA foreign_key_check")))
 
     def unreadable_memories(self) -> Unreadable:
@@ -46,7 +46,10 @@ class DatabaseInspection:
         for number, row in readable(self._db, COLUMNS, TABLES, "m.number"):
             count += 1
             if not _reads(row):
-                lost.append(self._memory_id(number))
+                memory_id = f"number {number}"
+                with suppress(StoreError):
+                    memory_id = str(self._db.value("SELECT id FROM memories WHERE number = ?", (number,)))
+                lost.append(memory_id)
         return Unreadable(count, tuple(lost))
 
     def unreadable_messages(self) -> Unreadable:
@@ -57,38 +60,38 @@ class DatabaseInspection:
         return Unreadable(int(self._db.value("SELECT count(*) FROM messages")), tuple(lost))
 
     def conversations(self) -> int:
-        """How many conversations there are whose times can be read."""
+        """Count the conversations whose times can be read."""
         return int(self._db.value("SELECT count(*) FROM sessions WHERE julianday(last_at) IS NOT NULL"))
 
     def check_fulltext(self) -> tuple[int, int]:
-        """How many memories the full-text index lacks, and how many entries it has too many."""
+        """Count the memories that the full-text index lacks, and its surplus entries."""
         self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         extra = self._db.value("SELECT count(*) FROM words WHERE rowid NOT IN (SELECT number FROM memories)")
         return len(missing_from_fulltext(self._db)), int(extra)
 
     def check_message_index(self) -> tuple[int, int]:
-        """How many messages cannot be found as they should, and how many entries are of messages that are gone."""
+        """Count the messages that search cannot find, and the entries whose messages are gone."""
         self._db.execute("INSERT INTO message_words (message_words) VALUES ('integrity-check')")
         extra = self._db.value("SELECT count(*) FROM message_words WHERE rowid NOT IN (SELECT number FROM messages)")
         return len(unsearchable(self._db)), int(extra)
 
     def vector_problems(self, fingerprint: str) -> dict[VectorProblem, int]:
-        """How many memories cannot be found by their meaning, by reason."""
+        """Count the memories that vector search cannot find, by reason."""
         return dict(Counter(fault for _, fault in vector_problems(self._db, fingerprint)))
 
     def misowned_vectors(self) -> int:
-        """How many memories' vectors stand under another owner."""
+        """Count the memories whose vectors are stored under another owner."""
         sql = "SELECT count(*) FROM vectors AS v JOIN memories AS m USING (number) WHERE v.owner <> m.owner"
         return int(self._db.value(sql))
 
     def replaced_by_missing(self) -> list[str]:
-        """The ids of memories that were replaced by one that is not there."""
+        """List the ids of memories that were replaced by a missing one."""
         missing = "superseded_by NOT IN (SELECT id FROM memories)"
         sql = f"SELECT id FROM memories WHERE superseded_by IS NOT NULL AND {missing}"
         return [row[0] for row in self._db.rows(sql)]
 
     def history_of_missing(self) -> int:
-        """How many memories that are not there the history tells of."""
+        """Count the missing memories that the history names."""
         sql = "SELECT count(DISTINCT memory_id) FROM changes WHERE memory_id NOT IN (SELECT id FROM memories)"
         return int(self._db.value(sql))
 
@@ -101,7 +104,7 @@ class DatabaseInspection:
         return [row[0] for row in self._db.rows("SELECT DISTINCT state FROM work") if row[0] not in known]
 
     def jobs(self) -> list[JobSummary]:
-        """Everything that waits to be learned from, the oldest first."""
+        """List the pending learning jobs, oldest first."""
         rows = self._db.rows("SELECT user, attempts, created_at, error FROM work ORDER BY id")
         return [JobSummary(row["user"], row["attempts"], row["created_at"], row["error"]) for row in rows]
 
@@ -118,7 +121,7 @@ class DatabaseInspection:
 
     @staticmethod
     def is_external(error: Exception) -> bool:
-        """Whether the disk or another program stands in the way, rather than the content of the file."""
+        """Whether the cause is the disk or another program rather than the content of the file."""
         text = str(error.__cause__)
         reasons = ("readonly", "unable to open", "full", "disk I/O", "locked", "busy")
         return isinstance(error.__cause__, sqlite3.OperationalError) and any(reason in text for reason in reasons)
@@ -128,14 +131,9 @@ class DatabaseInspection:
         """Whether SQLite can repair by itself what its check found: its indexes, not the rows they point to."""
         return all("index" in line and "malformed" not in line and "Page" not in line for line in found)
 
-    def _memory_id(self, number: int) -> str:
-        with suppress(StoreError):
-            return str(self._db.value("SELECT id FROM memories WHERE number = ?", (number,)))
-        return f"number {number}"
-
 
 def missing_from_fulltext(database: Database) -> list[int]:
-    """The numbers of the memories whose entry in the full-text index is missing or another than it should be."""
+    """List the numbers of the memories whose full-text entry is missing or wrong."""
     columns = f"{COLUMNS}, w.terms AS terms"
     tables = f"{TABLES} LEFT JOIN words AS w ON w.rowid = m.number"
     return [

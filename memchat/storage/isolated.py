@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,19 +15,16 @@ def run_isolated_python(
 
     The flag -P and the same path keep modules in the current folder from shadowing ours or Python's.
     """
-    path = os.pathsep.join(_absolute(sys.path))
+    entries = []
+    for entry in sys.path:
+        # A relative entry has no absolute path if the working folder was deleted.
+        with suppress(FileNotFoundError):
+            entries.append(str(Path(entry).absolute()))
     return subprocess.run(
         [sys.executable, "-P", "-W", "ignore", *arguments],
         input=given,
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(entries)},
         timeout=timeout_s,
         check=False,
     )
-
-
-def _absolute(entries: Sequence[str]) -> Iterator[str]:
-    """`entries` as whole paths, without those that are relative to a working folder that was deleted."""
-    for entry in entries:
-        with suppress(FileNotFoundError):
-            yield str(Path(entry).absolute())

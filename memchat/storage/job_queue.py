@@ -45,19 +45,19 @@ class JobQueue:
     def _next(self, user: str | None, skip: Collection[int]) -> sqlite3.Row | None:
         held: set[str] = set()
         for row in self._oldest_first(user):
-            whose = _ordering_key(row)
-            if whose not in held and row["id"] not in skip and self._free(row):
+            key = _ordering_key(row)
+            if key not in held and row["id"] not in skip and self._free(row):
                 return row
             if row["state"] != JobState.HELD and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
-                held.add(whose)
+                held.add(key)
         return None
 
     def _oldest_first(self, user: str | None) -> Generator[sqlite3.Row]:
         """Yield the jobs of `user`, read in pages: mostly the first few rows suffice."""
-        whose, values = ("", ()) if user is None else ("user = ? AND ", (user,))
+        of_user, values = ("", ()) if user is None else ("user = ? AND ", (user,))
         last = 0
         while rows := self._db.rows(
-            f"SELECT * FROM work WHERE {whose}id > ? ORDER BY id LIMIT ?", (*values, last, PAGE)
+            f"SELECT * FROM work WHERE {of_user}id > ? ORDER BY id LIMIT ?", (*values, last, PAGE)
         ):
             yield from rows
             last = rows[-1]["id"]
@@ -144,10 +144,10 @@ class JobQueue:
         held: set[str] = set()
         count = 0
         for row in self._oldest_first(user):
-            whose, free = _ordering_key(row), row["id"] not in skip and self._free(row)
-            count += row["claim"] == process_lease_id() or (free and whose not in held)
+            key, free = _ordering_key(row), row["id"] not in skip and self._free(row)
+            count += row["claim"] == process_lease_id() or (free and key not in held)
             if not free and row["state"] != JobState.HELD and row["attempts"] < MAX_BLOCKING_ATTEMPTS:
-                held.add(whose)
+                held.add(key)
         return count
 
 

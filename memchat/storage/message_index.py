@@ -1,4 +1,4 @@
-"""Make messages findable: the backlog of those without vectors and words, and what is written for each."""
+"""Index messages for search: the backlog of those without vectors and terms, and what is written for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 BATCH = 16
 """Messages embedded and written at a time: what an interruption costs, and how long a reply's own embedding waits."""
 ASSUMED_DIMENSION = 384
-"""Until the first vectors have come."""
+"""Dimension assumed until the first vectors are known."""
 TERMS_PER_MESSAGE = 2_000
-"""Words of a message that can be looked up; of a longer one (somebody pasted a book) the first ones."""
+"""Maximum number of indexed terms of a message; of a longer one, such as a pasted book, the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A message to be made findable; `previous` is the one before it in the same conversation."""
+    """A message to index; `previous` is the one before it in the same conversation."""
 
     number: int
     owner: Owner
@@ -40,8 +40,8 @@ class _Waiting:
 class MessageIndex:
     """The vectors and words of messages in one database, over one connection.
 
-    A message enters the backlog when it is written and again when its words change, by triggers; whatever is in the
-    backlog can be done at any time, by any process, and twice without harm.
+    Triggers put a message into the backlog when it is written and when its text changes. Any process can index the
+    backlog at any time, and twice without harm.
     """
 
     def __init__(self, database: Database, fingerprint: str) -> None:
@@ -49,19 +49,19 @@ class MessageIndex:
         self._fingerprint = fingerprint
 
     def backlog(self, user: str | None = None) -> int:
-        """How many messages of `user`, or of everybody, cannot be found by meaning yet."""
+        """Count the messages of `user`, or of all users, that vector search cannot find yet."""
         where, values = ("", ()) if user is None else (" WHERE user = ?", (user,))
         return int(self._db.value(f"SELECT count(*) FROM message_backlog{where}", values))
 
     def indexed(self, user: str | None = None) -> int:
-        """How many messages can be found by meaning."""
+        """Count the messages that vector search can find."""
         if user is None:
             return int(self._db.value("SELECT count(*) FROM message_vectors"))
         owner = owner_number(self._db, Owner.user(user))
         return int(self._db.value("SELECT count(*) FROM message_vectors WHERE owner = ?", (owner,)))
 
     def queue_foreign(self) -> int:
-        """Put messages with vectors of another embedder back into the backlog; returns how many."""
+        """Put messages with vectors of another embedder back into the backlog; return how many."""
         mine = self._fingerprint
         if mine.endswith(":?") or not self._db.value(_FOREIGN, (mine,)):
             return 0
@@ -73,7 +73,7 @@ class MessageIndex:
         )
 
     def queue_all(self) -> int:
-        """Put every message that may be found into the backlog; returns how many were not there yet."""
+        """Put every message that may be found into the backlog; return how many were not there yet."""
         return self._db.execute(
             """INSERT OR IGNORE INTO message_backlog (number, user)
                 SELECT m.number, s.user FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
@@ -81,13 +81,13 @@ class MessageIndex:
         )
 
     def index_next(self, user: str | None, embedder: Embedder, limit: int = BATCH) -> int:
-        """Make the newest `limit` messages of the backlog findable; returns how many left it. 0 when it is empty.
+        """Index the newest `limit` messages of the backlog; return how many left it, 0 when it is empty.
 
-        Raises ModelError when the embedder fails; nothing is lost by that.
+        Raises ModelError when the embedder fails; the backlog then stays as it is.
         """
-        whose, values = ("", ()) if user is None else ("WHERE user = ?", (user,))
+        where, values = ("", ()) if user is None else ("WHERE user = ?", (user,))
         rows = self._db.rows(
-            f"SELECT number FROM message_backlog {whose} ORDER BY number DESC LIMIT ?", (*values, limit)
+            f"SELECT number FROM message_backlog {where} ORDER BY number DESC LIMIT ?", (*values, limit)
         )
         if not rows:
             return 0
@@ -107,7 +107,7 @@ class MessageIndex:
         return len(rows)
 
     def _read(self, numbers: Sequence[int]) -> list[_Waiting]:
-        """Those of `numbers` that may be found: said by somebody, not in private, and finished."""
+        """Read those of `numbers` that may be found: not empty, not private, and finished."""
         marks = ",".join("?" * len(numbers))
         rows = self._db.rows(
             f"""SELECT m.number, m.text, s.id AS session_id, s.user, s.agent,
@@ -121,7 +121,7 @@ class MessageIndex:
         return [_Waiting(row["number"], owner_of(row), row["text"], row["previous"]) for row in rows]
 
     def _embed(self, waiting: Sequence[_Waiting], embedder: Embedder) -> "list[Vectors]":
-        """The vectors of each, from one call."""
+        """Return the vectors of each message, from one call of the embedder."""
         if not waiting:
             return []
         most = most_rows(embedder.dimension or ASSUMED_DIMENSION)
@@ -156,7 +156,7 @@ class MessageIndex:
 
 
 def unsearchable(database: Database) -> list[int]:
-    """The numbers of messages that cannot be found as they should, and are in no backlog."""
+    """List the numbers of messages that search cannot find and that are not in the backlog."""
     rows = database.rows(
         """SELECT m.number, v.fingerprint, length(v.rows) AS size, w.rowid AS words
             FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
@@ -180,5 +180,5 @@ _FOREIGN = "SELECT 1 FROM message_vectors WHERE fingerprint <> ? LIMIT 1"
 
 
 def owner_of(row: "Row") -> Owner:
-    """Whose message it is: the person's; with nobody named the conversation's own, for strangers share nothing."""
+    """Return the owner of a message: its user, or the conversation itself if no user is named."""
     return Owner.user(row["user"]) if row["user"] else Owner(Scope.SESSION, row["session_id"])

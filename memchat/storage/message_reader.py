@@ -1,4 +1,4 @@
-"""Reading messages for recall: by meaning, by their words, and what ranking needs of them."""
+"""Read messages for recall: by vectors, by words, and with what ranking needs of them."""
 
 import threading
 from collections import OrderedDict
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from memchat.storage.vectors.message_matrix import MessageMatrix, MessageRow
 
 COUNTED = 2_000
-"""Beyond so many messages a word is just common."""
+"""Beyond this many messages a word is simply common."""
 CACHED_OWNERS = 32
 MOST_STALE = 2_000
-"""Memories that no longer hold, the latest first, that messages are compared with."""
+"""Maximum number of memories that no longer hold, latest first, that messages are compared with."""
 
 _VISIBLE = """(? OR s.agent IS ?) AND m.private = 0 AND s.private = 0 AND (m.session_id <> ? OR m.number < ?)"""
 _TALK = "messages AS m JOIN sessions AS s ON s.id = m.session_id"
@@ -34,7 +34,7 @@ _TALK = "messages AS m JOIN sessions AS s ON s.id = m.session_id"
 
 @dataclass(slots=True)
 class _Cached:
-    """An owner's matrix, how far it has come, and the numbers that stand for its conversations and agents."""
+    """An owner's matrix, the last change in it, and the codes of its conversations and agents."""
 
     matrix: "MessageMatrix"
     seq: int
@@ -46,7 +46,7 @@ class _Cached:
 
 
 class MessageCache:
-    """The matrices of the owners asked for last. May be shared by the readers of several threads."""
+    """The matrices of the owners used last. Readers of several threads may share it."""
 
     def __init__(self, limit: int = CACHED_OWNERS) -> None:
         self.lock = threading.RLock()
@@ -65,7 +65,7 @@ class MessageReader:
         self._stale: dict[int, tuple[Position, date, list[StaleMemory]]] = {}
 
     def share(self, cache: MessageCache) -> None:
-        """Use `cache`, which others may use as well."""
+        """Use `cache`, which other readers may use too."""
         self._cache = cache
 
     def message_count(self, view: MessageFilter) -> int:
@@ -139,19 +139,16 @@ class MessageReader:
         now, today = position(self._db, number), self._clock().date()
         known = self._stale.get(number)
         if known is None or known[:2] != (now, today):
-            known = self._stale[number] = (now, today, self._read_stale(number, today))
+            rows = self._db.rows(
+                """SELECT m.text, m.message_id, coalesce(m.quote, '') AS quote, m.mistaken, m.valid_to, m.superseded_by,
+                    n.text AS successor, n.superseded_by AS further
+                    FROM memories AS m LEFT JOIN memories AS n ON n.id = m.superseded_by
+                    WHERE m.owner = ? AND m.verbatim = 0 AND (m.superseded_by IS NOT NULL OR m.valid_to <= ?)
+                    ORDER BY m.number DESC LIMIT ?""",
+                (number, today.isoformat(), MOST_STALE),
+            )
+            known = self._stale[number] = (now, today, [self._stale_memory(row) for row in rows])
         return known[2]
-
-    def _read_stale(self, owner: int, today: date) -> list[StaleMemory]:
-        rows = self._db.rows(
-            """SELECT m.text, m.message_id, coalesce(m.quote, '') AS quote, m.mistaken, m.valid_to, m.superseded_by,
-                n.text AS successor, n.superseded_by AS further
-                FROM memories AS m LEFT JOIN memories AS n ON n.id = m.superseded_by
-                WHERE m.owner = ? AND m.verbatim = 0 AND (m.superseded_by IS NOT NULL OR m.valid_to <= ?)
-                ORDER BY m.number DESC LIMIT ?""",
-            (owner, today.isoformat(), MOST_STALE),
-        )
-        return [self._stale_memory(row) for row in rows]
 
     @raises_on_corruption
     def _stale_memory(self, row: Row) -> StaleMemory:
@@ -170,7 +167,7 @@ class MessageReader:
     # Steps.
 
     def _where(self, view: MessageFilter) -> tuple[str, list[object]]:
-        """The condition over `messages AS m` and `sessions AS s` for `view`, with its parameters."""
+        """Return the condition over `messages AS m` and `sessions AS s` for `view`, with its parameters."""
         user = view.owner.name if view.owner.kind == "user" else ""
         # The plus: messages are found by their numbers, not by way of all conversations of the person.
         clauses = ["+s.user = ?", _VISIBLE]
@@ -214,7 +211,7 @@ class MessageReader:
         return entry
 
     def _read_new(self, owner: int, entry: _Cached, dim: int) -> "list[MessageRow]":
-        """What was written since `entry` was last looked at, the `dim` numbers of each vector that are searched."""
+        """Read the messages written since `entry` was updated; of each vector the `dim` numbers that are searched."""
         from memchat.storage.vectors.message_matrix import MessageRow
 
         rows = self._db.rows(
@@ -242,7 +239,7 @@ class MessageReader:
 
 
 def _midnight(day: date) -> str:
-    """When the local `day` begins, as times are stored."""
+    """Return the start of the local `day`, in the stored form of times."""
     return format_time(datetime(day.year, day.month, day.day).astimezone())
 
 

@@ -11,7 +11,7 @@
 An export has one such object a line, superseded memories included, the oldest first, each with its history in
 `changes`: {"order", "event", "at", "old_text", "new_text", "reason", "planned_end"}, where `order` counts through the
 whole export.
-What is read back from it differs in nothing. Vectors are not in it: they are made anew.
+Reading it back restores every field. Vectors are not in it: they are made again.
 """
 
 import json
@@ -40,12 +40,12 @@ from memchat.text.normalize import fix_surrogates
 Read = TypeVar("Read")
 
 _PLANNED_END_IN_REASON = re.compile(r"(?:^|; )it was to end on (\d{4}-\d\d-\d\d)$")
-"""How exports of the first versions say the planned end, which has had a key of its own since."""
+"""How exports of the first versions state the planned end, which has a key of its own since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A memory with its history; `user` is whom another program says it is of."""
+    """A memory with its history; `user` is the owner that another program names."""
 
     memory: Memory
     changes: Sequence[Change] = ()
@@ -116,11 +116,12 @@ def moment_json(moment: datetime) -> str:
 
 
 def parse_record(entry: Mapping[str, Any]) -> Record:
-    """A line of an export. Raises UsageError that says what is wrong with it."""
+    """Parse a line of an export. Raises UsageError that says what is wrong with it."""
     try:
         return Record(_memory(entry), [_change(entry["id"], change) for change in entry.get("changes", ())])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"cannot be read: {_reason(error)}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UsageError(f"cannot be read: {reason}") from error
 
 
 def _memory(entry: Mapping[str, Any]) -> Memory:
@@ -181,7 +182,7 @@ def _moment(text: str) -> datetime:
 
 
 def plain_pairs(value: object) -> Metadata:
-    """The pairs of `value` that metadata can hold; nested ones as JSON text."""
+    """Return the pairs of `value` that metadata can hold; nested values as JSON text."""
     if not isinstance(value, dict):
         return {}
     found: dict[str, MetadataValue] = {}
@@ -191,12 +192,8 @@ def plain_pairs(value: object) -> Metadata:
     return found
 
 
-def _reason(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
-
-
 def with_owner(record: Record, owner: Owner) -> Record:
-    """`record` as a memory of `owner`; what belongs to agents stays theirs."""
+    """Return `record` as a memory of `owner`; agents' memories keep their owner."""
     if record.memory.owner.kind is Scope.AGENT:
         return record
     return replace(record, memory=replace(record.memory, owner=owner))

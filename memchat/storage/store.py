@@ -1,4 +1,4 @@
-"""All that is kept, behind one door: memories, conversations, pending work, over one connection of one thread."""
+"""Open the repositories of memories, conversations and pending jobs over one connection of one thread."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from memchat.storage.vectors.search import VectorSearch
 
 DROP_TIMEOUT_S = 30.0
-"""How long an erasure waits for the process that has the index."""
+"""How long an erasure waits for the process that holds the index, in seconds."""
 
 
 class Store:
-    """Opens the database at `path` and makes it if it is missing. Close it, or use it in a `with` block.
+    """Open the database at `path`, and create it if it is missing. Close it, or use it in a `with` block.
 
-    `fingerprint` is that of the vectors read and written; one without its dimension gets that of the first vectors.
+    `fingerprint` is that of the vectors read and written; one without a dimension takes that of the first vectors.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Store:
 
     @property
     def read_only(self) -> bool:
-        """Whether the database may not be written: a read-only disk, or somebody else's file."""
+        """Whether the database may not be written: a read-only disk, or another user's file."""
         return self.database.read_only
 
     @cached_property
@@ -73,7 +73,7 @@ class Store:
             self.search_with(self._search(self.database, fingerprint, indexed))
 
     def search_with(self, dense: "VectorSearch") -> None:
-        """Let recall's dense half be answered by `dense`; without one it finds nothing."""
+        """Use `dense` for vector search; before that it finds nothing."""
         self.memories.search_with(dense)
 
     @cached_property
@@ -100,7 +100,7 @@ class Store:
     def apply(
         self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob | None = None
     ) -> list[Applied]:
-        """Carry out `decisions` and end `work` in one transaction; nothing when the work is no longer ours to do."""
+        """Carry out `decisions` and end the job `work` in one transaction; do nothing if this process lost the job."""
         with self.database.transaction():
             if work is not None and not self.work.is_ours(work):
                 return []
@@ -113,19 +113,19 @@ class Store:
         return applied
 
     def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> "ErasureReport":
-        """Erase memories with all their versions, down to the bytes; the report says what a search found left."""
+        """Delete memories with all their versions, down to the bytes; the report lists what a search still found."""
         return self._erased(self.eraser.erase(ids, keep_source=keep_source))
 
     def erase_person(self, user: str) -> "ErasureReport":
-        """Erase everything of `user`: memories, conversations, pending work."""
+        """Delete everything of `user`: memories, conversations, pending jobs."""
         return self._erased(self.eraser.erase_person(user))
 
     def erase_everything(self) -> "ErasureReport":
-        """Erase everything of everybody."""
+        """Delete everything of every user."""
         return self._erased(self.eraser.erase_everything())
 
     def erase_sessions(self, ids: Sequence[str]) -> "ErasureReport":
-        """Erase these conversations whole, and the session memories that live in them."""
+        """Delete these conversations whole, with their session memories."""
         return self._erased(self.eraser.erase_sessions(ids))
 
     def _erased(self, erased: "tuple[ErasureReport, ErasureTargets]") -> "ErasureReport":
@@ -133,26 +133,23 @@ class Store:
         return self.eraser.verify(*erased)
 
     def finish_erasures(self, timeout_s: float = DROP_TIMEOUT_S) -> None:
-        """Make the bytes of all that was erased leave the disk, with the index that may hold them.
+        """Remove the bytes of everything deleted from the disk, with the index that may hold them.
 
-        Safe to run again after a kill at any point; it does nothing when nothing waits. Raises StoreBusy when another
-        process does not let go of the index within `timeout_s`.
+        Safe to run again after a kill at any point; does nothing if no erasure is unfinished. Raises StoreBusy when
+        another process does not release the index within `timeout_s`.
         """
         waiting = [row["id"] for row in self.database.rows("SELECT id FROM erasures WHERE finished = 0 ORDER BY id")]
         if not waiting:
             return
-        self._drop_index(waiting[-1], timeout_s)
+        from memchat.storage.index.folder import wait_until_dropped
+
+        if not wait_until_dropped(self.index, self.database, waiting[-1], timeout_s):
+            raise StoreBusy(
+                "What was erased may still be in the index, which another memchat has and does not let go of.",
+                hint="Close it; the next memchat clears the index away.",
+            )
         for copy in self.database.former_versions():
             copy.unlink(missing_ok=True)
         self.database.compact()
         marks = ",".join("?" * len(waiting))
         self.database.execute(f"UPDATE erasures SET finished = 1, index_dropped = 1 WHERE id IN ({marks})", waiting)
-
-    def _drop_index(self, erasure: int, timeout_s: float) -> None:
-        from memchat.storage.index.folder import wait_until_dropped
-
-        if not wait_until_dropped(self.index, self.database, erasure, timeout_s):
-            raise StoreBusy(
-                "What was erased may still be in the index, which another memchat has and does not let go of.",
-                hint="Close it; the next memchat clears the index away.",
-            )

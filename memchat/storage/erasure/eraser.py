@@ -1,7 +1,7 @@
 """Delete for good: rows, versions, quoted words, vectors, pending jobs, and then the bytes they left in files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -151,7 +151,8 @@ class Eraser:
 
     def _erase_chain(self, chain: Sequence[str], traces: ErasureTargets, *, keep_source: bool) -> _Erased:
         erased = _Erased()
-        people = self._people(traces.people)
+        owners = self._db.rows(f"SELECT id, kind, name FROM owners WHERE id IN {_LISTED}", (_listed(traces.people),))
+        people = [_owner_sessions(row["id"], Scope(row["kind"]), row["name"]) for row in owners]
         if not keep_source:
             self._add_restatements(chain, traces, [person.recalled for person in people])
             erased.messages, erased.work = self._blank_words(traces, [person.said for person in people])
@@ -201,14 +202,11 @@ class Eraser:
                 if row["title"] and " ".join(row["text"].split()).startswith(row["title"]):
                     title = " ".join(clean.split())[: len(row["title"])]
                     self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, row["session"]))
-            self._blank_titles(traces, sessions)
+            rows = self._db.rows(f"SELECT s.id, s.title FROM sessions AS s WHERE {sessions.where}", sessions.values)
+            for row, clean in zip(rows, traces.blank([row["title"] for row in rows], BLANK), strict=True):
+                if clean != row["title"]:
+                    self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (clean, row["id"]))
         return blanked, work
-
-    def _blank_titles(self, traces: ErasureTargets, sessions: "_Sessions") -> None:
-        rows = self._db.rows(f"SELECT s.id, s.title FROM sessions AS s WHERE {sessions.where}", sessions.values)
-        for row, clean in zip(rows, traces.blank([row["title"] for row in rows], BLANK), strict=True):
-            if clean != row["title"]:
-                self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (clean, row["id"]))
 
     def _blank_versions(self, traces: ErasureTargets) -> None:
         """Blank the deleted words where other memories of the same owners quote them or contained them before."""
@@ -235,14 +233,6 @@ class Eraser:
                 kept = [memory_id for memory_id in recalled if memory_id not in gone]
                 if len(kept) != len(recalled):
                     self._db.execute("UPDATE messages SET recalled = ? WHERE id = ?", (json.dumps(kept), row["id"]))
-
-    def _people(self, owners: set[int]) -> list["_Person"]:
-        found = []
-        for owner in sorted(owners):
-            row = self._db.row("SELECT kind, name FROM owners WHERE id = ?", (owner,))
-            if row is not None:
-                found.append(_owner_sessions(owner, Scope(row["kind"]), row["name"]))
-        return found
 
     def _note_erasure(self) -> None:
         """Begin a new epoch, so that caches and the index drop what they hold; the epoch's number identifies the
@@ -277,7 +267,7 @@ def _read(text: str | None, empty: Json) -> Json:
     return found if isinstance(found, type(empty)) else empty
 
 
-def _listed(ids: Sequence[str]) -> str:
+def _listed(ids: Iterable[str | int]) -> str:
     return json.dumps(list(ids))
 
 

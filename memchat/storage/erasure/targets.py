@@ -76,24 +76,26 @@ class ErasureTargets:
 
     def _add(self, kind: str, text: str) -> None:
         data = text.encode("utf-8", "surrogatepass")
-        if len(data.strip()) >= SHORTEST_NEEDLE:
-            for piece in _pieces(data):
-                self.needles.setdefault(piece, kind)
+        if len(data.strip()) < SHORTEST_NEEDLE:
+            return
+        pieces = [data]
+        if len(data) > WHOLE_BYTES:
+            last = len(data) - PIECE_BYTES
+            pieces = [data[at : at + PIECE_BYTES] for at in (*range(0, last, PIECE_EVERY), last)]
+        for piece in pieces:
+            self.needles.setdefault(piece, kind)
 
     def blank(self, texts: Sequence[str], blank: str) -> list[str]:
         """Return `texts` with every deleted text replaced by `blank`, the longest first."""
         erased = ByteSearcher(text.encode("utf-8", "surrogatepass") for text in self.texts)
-        return [
-            _replaced(text, found, blank) if found else text
-            for batch in _batches(texts)
-            for text, found in zip(batch, _found_in(batch, erased), strict=True)
-        ]
-
-
-def _replaced(text: str, erased: set[bytes], blank: str) -> str:
-    for words in sorted(erased, key=len, reverse=True):
-        text = text.replace(words.decode("utf-8", "surrogatepass"), blank)
-    return text
+        blanked = []
+        for batch in _batches(texts):
+            for text, found in zip(batch, _found_in(batch, erased), strict=True):
+                clean = text
+                for words in sorted(found, key=len, reverse=True):
+                    clean = clean.replace(words.decode("utf-8", "surrogatepass"), blank)
+                blanked.append(clean)
+        return blanked
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -117,13 +119,6 @@ def _found_in(texts: Sequence[str], erased: ByteSearcher) -> list[set[bytes]]:
         if start + len(needle) <= ends[number]:
             found[number].add(needle)
     return found
-
-
-def _pieces(data: bytes) -> list[bytes]:
-    if len(data) <= WHOLE_BYTES:
-        return [data]
-    last = len(data) - PIECE_BYTES
-    return [data[at : at + PIECE_BYTES] for at in (*range(0, last, PIECE_EVERY), last)]
 
 
 @dataclass(frozen=True, slots=True)

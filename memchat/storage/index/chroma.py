@@ -84,7 +84,11 @@ class ChromaIndex:
                 ids=[record for entry in entries for record in entry.ids()],
                 embeddings=np.concatenate([entry.rows for entry in entries]),
                 documents=[said for entry in entries for said in (entry.text, *_nothing(entry))],
-                metadatas=[told for entry in entries for told in (_metadata(entry), *_nothing(entry))],
+                metadatas=[
+                    told
+                    for entry in entries
+                    for told in ({**entry.metadata, "vectors": len(entry.kinds)}, *_nothing(entry))
+                ],
             )
 
     def delete_stale(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
@@ -108,7 +112,8 @@ class ChromaIndex:
             wanted = limit * PER_MEMORY
             while True:
                 found = collection.query(query_embeddings=query, n_results=wanted, include=["distances"])
-                if all(_enough(ids, limit, wanted) for ids in found["ids"]):
+                # Fewer records than asked for: there are no more.
+                if all(len(ids) < wanted or len(set(map(_memory_of, ids))) >= limit for ids in found["ids"]):
                     return _best(found["ids"], found["distances"], limit)
                 wanted *= PER_MEMORY
 
@@ -119,27 +124,21 @@ class ChromaIndex:
         return dict(zip(found["ids"], found["embeddings"], strict=True))
 
     def _collection(self, owner: int) -> Any:
+        import numpy as np
+
         if owner not in self._collections:
             collection = self._client.get_or_create_collection(
                 f"owner-{owner}",
                 embedding_function=None,
                 configuration={"hnsw": HNSW},
             )
-            _load(collection)
+            # Queried once before any other use. Otherwise the first write after the first query repeats up to a
+            # thousand earlier ones and stops the process for more than a second.
+            known = collection.get(limit=1, include=["embeddings"])["embeddings"]
+            any_row = known if len(known) else np.ones((1, 1), np.float32)
+            collection.query(query_embeddings=any_row, n_results=1, include=[])
             self._collections[owner] = collection
         return self._collections[owner]
-
-
-def _load(collection: Any) -> None:
-    """Query a collection once before any other use.
-
-    Otherwise the first write after the first query repeats up to a thousand earlier ones and stops the process for more
-    than a second.
-    """
-    import numpy as np
-
-    known = collection.get(limit=1, include=["embeddings"])["embeddings"]
-    collection.query(query_embeddings=known if len(known) else np.ones((1, 1), np.float32), n_results=1, include=[])
 
 
 def _open(folder: Path) -> Any:
@@ -165,10 +164,6 @@ def _open(folder: Path) -> Any:
     return Client.from_system(system)
 
 
-def _metadata(entry: Entry) -> dict[str, str | int]:
-    return {**entry.metadata, "vectors": len(entry.kinds)}
-
-
 def _nothing(entry: Entry) -> list[None]:
     """Metadata of the later records of a memory: empty, since writing it again takes longer than their vectors."""
     return [None] * (len(entry.kinds) - 1)
@@ -176,11 +171,6 @@ def _nothing(entry: Entry) -> list[None]:
 
 def _memory_of(record: str) -> str:
     return record.rpartition(":")[0]
-
-
-def _enough(ids: Sequence[str], limit: int, wanted: int) -> bool:
-    """Whether more records could not add another wanted memory."""
-    return len(ids) < wanted or len({_memory_of(record) for record in ids}) >= limit
 
 
 def _best(ids: Sequence[Sequence[str]], distances: Sequence[Sequence[float]], limit: int) -> list[tuple[str, float]]:

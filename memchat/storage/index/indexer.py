@@ -195,7 +195,7 @@ class Indexer:
 
     def _discard_broken(self, reason: str) -> None:
         self._failures += 1
-        log.warning("the index failed (%s); it is thrown away and built anew from the database", reason)
+        log.warning("the index failed (%s); it is removed and rebuilt from the database", reason)
         try:
             self._drop()
         except (IndexBroken, OSError) as error:

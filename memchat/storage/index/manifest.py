@@ -73,7 +73,10 @@ def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
         content = json.loads((index / MANIFEST_FILE).read_text(encoding="ascii"))
         coverage, stamps = _parsed(content)
         files = _files(index / coverage.folder)
-        sound = files.keys() == stamps.keys() and all(_same(files[name], stamps[name]) for name in files)
+        sound = files.keys() == stamps.keys() and all(
+            path.is_file() and path.stat().st_size == stamps[name].size and _checksum(path) == stamps[name].crc
+            for name, path in files.items()
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return (coverage, stamps) if sound else None
@@ -119,10 +122,6 @@ def _stamp(path: Path, known: FileChecksum | None) -> FileChecksum:
     if known is not None and (known.size, known.changed_ns) == (found.st_size, found.st_mtime_ns):
         return known
     return FileChecksum(found.st_size, found.st_mtime_ns, _checksum(path))
-
-
-def _same(path: Path, stamp: FileChecksum) -> bool:
-    return path.is_file() and path.stat().st_size == stamp.size and _checksum(path) == stamp.crc
 
 
 def _checksum(path: Path) -> int:
