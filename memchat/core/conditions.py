@@ -1,8 +1,8 @@
 """Conditions on memories: operators over metadata, categories and times, joined by AND, OR and NOT.
 
-A condition is made by `parse_condition` of the dictionaries that mem0's users write. The operators are eq, ne, in, nin,
-gt, gte, lt, lte, contains, icontains, and `*` for "has any value". What a memory does not have is equal to nothing, so
-`ne`, `nin` and NOT hold for it.
+`parse_condition` makes one from the dictionaries that mem0's users write. The operators are eq, ne, in, nin, gt, gte,
+lt, lte, contains, icontains, and `*` for "has any value". A missing field equals no value, so `ne`, `nin` and NOT are
+true of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,16 +16,16 @@ from memchat.errors import UsageError
 ANY = "*"
 OPERATORS = ("eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "contains", "icontains", ANY)
 DEEPEST = 20
-"""Levels of AND, OR and NOT within each other."""
+"""Maximum nesting of AND, OR and NOT."""
 TIMES = ("created_at", "updated_at", "expiration_date", "valid_from", "valid_to")
 
 Fields = Mapping[str, Sequence[MetadataValue]]
-"""The values of a memory's fields; a field that it does not have is not among them."""
+"""The values of a memory's fields by name; a field that it does not have is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A field compared with a value, with several for `in` and `nin`."""
+    """A field compared with one value, or with several for `in` and `nin`."""
 
     field: str
     operator: str
@@ -34,7 +34,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """Conditions of which all must hold, or with `any` one; with `negated` that must not be so."""
+    """Conditions joined by AND, or with `any` by OR; `negated` inverts the result."""
 
     parts: tuple["Condition", ...]
     any: bool = False
@@ -48,7 +48,7 @@ Condition = Comparison | Junction
 
 
 def parse_condition(filters: Mapping[str, Any], depth: int = 0) -> Junction:
-    """The condition that `filters` stand for. Raises UsageError that names what cannot be used."""
+    """Parse `filters`. Raises UsageError that names what cannot be used."""
     if not isinstance(filters, Mapping):
         raise UsageError('filters must be a dictionary like {"order_id": 4821}.')
     if depth > DEEPEST:
@@ -83,7 +83,7 @@ def _comparisons(name: str, value: Any) -> list[Condition]:
 
 
 def comparison(name: str, operator: str, operand: Any) -> Condition:
-    """A comparison as it is written. Raises UsageError for an unknown operator, or a value that does not go with it."""
+    """Make a comparison. Raises UsageError for an unknown operator, or a value that does not fit the operator."""
     if operator not in OPERATORS:
         raise UsageError(f"There is no filter operator {operator!r}.", hint=f"Operators are {', '.join(OPERATORS)}.")
     listed = operator in {"in", "nin"}
@@ -139,7 +139,7 @@ def holds(condition: Condition, fields: Fields) -> bool:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are equal numbers, the same moment, or read the same: a command line knows only text."""
+    """Whether two values are equal numbers, the same moment, or read the same, since a command line has only text."""
     if _is_number(one) and _is_number(other):
         return one == other
     if _as_text(one) == _as_text(other):
@@ -149,7 +149,7 @@ def same(one: object, other: object) -> bool:
 
 
 def _ordered(one: object, other: object, compare: Callable[[Any, Any], bool]) -> bool:
-    """Compare as numbers, as times (a day alone stands for all of it), or as text; what has no order is not so."""
+    """Compare as numbers, as times (a day alone stands for all of it), or as text; False for values without order."""
     first, second = _number(one), _number(other)
     if first is not None and second is not None:
         return compare(first, second)

@@ -203,5 +203,6 @@ def _other_decisions(
             decisions.append(End(memory.id, mention.valid_to or exchange.today, "said to be over"))
     said_again = fates_of([mention.number for mention in extraction.confirmed])
     decisions += [Confirm(memory.id, "said again") for memory in said_again]
-    decisions += [MarkOutdated(memory.id, "what it hung on has changed") for memory in fates_of(extraction.outdated)]
+    outdated = fates_of(extraction.outdated)
+    decisions += [MarkOutdated(memory.id, "a fact it depended on has changed") for memory in outdated]
     return decisions

@@ -1,4 +1,4 @@
-"""Conversations held elsewhere, taken in message by message: each once, however often an import is interrupted."""
+"""Import conversations held elsewhere, message by message: each once, however often an import is interrupted."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What learning from dialogues would take: calls to the extraction model, and tokens of those calls."""
+    """The cost of learning from dialogues: calls to the extraction model, and their tokens."""
 
     calls: int
     prompt_tokens: int
@@ -24,12 +24,12 @@ class Estimate:
 
 
 CALL_TOKENS = 2_500
-"""What a call takes beside the message and its answer: the instructions, and what is known already."""
+"""Tokens of a call besides the message and its answer: the instructions, and the known memories."""
 ANSWER_TOKENS = 150
 
 
 def estimate(dialogues: Iterable[Dialogue]) -> Estimate:
-    """Guess it, four characters a token. A reply goes along with the message it answers."""
+    """Estimate the cost at four characters a token. A reply is sent along with the message it answers."""
     calls = characters = 0
     for dialogue in dialogues:
         if not dialogue.private:
@@ -40,7 +40,7 @@ def estimate(dialogues: Iterable[Dialogue]) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class DialogueImporter:
-    """Stores dialogues of one person. `clean` goes over every text; with `terms` what is new is learned from."""
+    """Store dialogues of one user. `clean` is applied to every text; with `terms`, new messages are learned from."""
 
     conversations: "Conversations"
     user: str
@@ -48,7 +48,7 @@ class DialogueImporter:
     terms: LearningOptions | None
 
     def restore(self, dialogue: Dialogue, origin: str) -> int:
-        """Store `dialogue`, in one transaction; returns how many of its messages are new."""
+        """Store `dialogue` in one transaction; return how many of its messages are new."""
         messages = dialogue.messages
         if not messages:
             return 0
@@ -63,32 +63,30 @@ class DialogueImporter:
             dialogue.private,
             origin=origin,
         )
-        return self.conversations.restore(session, self._messages(dialogue, session_id), self.terms)
+        restored = [
+            Message(self._message_id(said.id, session_id), session_id, said.role, self.clean(said.text), said.at)
+            for said in messages
+        ]
+        return self.conversations.restore(session, restored, self.terms)
 
     def _session_id(self, dialogue: Dialogue, origin: str) -> str:
-        """The id of an own export where nobody else has it; else one made of what names the dialogue."""
+        """Return the dialogue's own id if memchat made it and no other user has it; else derive one from its name."""
         if is_generated(dialogue.id):
-            there = self.conversations.session(dialogue.id)
-            if there is None or there.user == self.user:
+            known = self.conversations.session(dialogue.id)
+            if known is None or known.user == self.user:
                 return dialogue.id
         return derived_id((self.user, origin, dialogue.id))
 
-    def _messages(self, dialogue: Dialogue, session_id: str) -> Sequence[Message]:
-        return [
-            Message(self._message_id(said.id, session_id), session_id, said.role, self.clean(said.text), said.at)
-            for said in dialogue.messages
-        ]
-
     def _message_id(self, name: str, session_id: str) -> str:
         if is_generated(name):
-            there = self.conversations.message(name)
-            if there is None or there.session_id == session_id:
+            known = self.conversations.message(name)
+            if known is None or known.session_id == session_id:
                 return name
         return derived_id((session_id, name))
 
 
 def derived_id(parts: Sequence[str]) -> str:
-    """A UUID in the form of those made here, of `parts` alone: the same ones have the same id at any time."""
+    """Derive a UUID in memchat's form from `parts`: the same parts always give the same id."""
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
     bits = int.from_bytes(digest[:16], "big")
     return str(UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))

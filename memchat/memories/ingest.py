@@ -1,4 +1,4 @@
-"""What the library is handed becomes transcript, work and memories, by the same learning as in a conversation."""
+"""Turn messages handed to the library into a transcript, learning jobs and memories, as a conversation does."""
 
 import logging
 from collections import deque
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from memchat.core.types import (
     Applied,
-    Draft,
     LearningJob,
     LearningOptions,
     Memory,
@@ -32,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IngestSource:
-    """Whose words are handed in, with which agent they were spoken, and on what terms they are learned from."""
+    """The owner of the messages, the agent they were exchanged with, and the terms on which they are learned from."""
 
     owner: Owner
     agent: str | None = None
@@ -41,7 +40,7 @@ class IngestSource:
 
 
 class Ingest:
-    """Writes into one session, over one connection."""
+    """Write messages into one session, over one connection."""
 
     def __init__(self, store: "Storage", session: Session, speaker: IngestSource) -> None:
         self._store = store
@@ -50,14 +49,18 @@ class Ingest:
         self._terms = redact_options(speaker.terms) if speaker.redacts else speaker.terms
 
     def learn(self, spoken: Iterable[tuple[Role, str]], context: "LearningContext") -> list[Applied]:
-        """Record all that was said, then learn from each message of the person with what was answered.
+        """Record all messages, then learn from each of the user's messages with the reply to it.
 
-        Raises what kept the first of them from being learned; that one and those after it stay pending.
+        Raises the error of the first one that could not be learned; that one and those after it stay pending.
         """
         held = deque(self._record_and_claim(spoken))
         applied: list[Applied] = []
         try:
-            self._catch_up(context)
+            # Earlier exchanges of the same person come first, since newer ones may replace what they say.
+            while (work := self._store.work.claim_of(self._session)) is not None:
+                result = learn(context, work)
+                if work.attempts + 1 < MAX_BLOCKING_ATTEMPTS:
+                    self._learned(result)
             while held:
                 applied += self._learned(learn(context, held.popleft())).applied
         finally:
@@ -66,20 +69,25 @@ class Ingest:
         return applied
 
     def keep(self, spoken: Sequence[tuple[Role, str, str | None]], service: "MemoryService") -> list[Memory]:
-        """Keep each message as it was said: one memory a message, in order."""
+        """Keep each message verbatim: one memory a message, in order, with its role and its speaker's name."""
         previous = self._store.memories.last_verbatim(self._session.id)
-        messages = [self._record(role, text) for role, text, _ in spoken]
-        said = zip(messages, spoken, strict=True)
-        return service.add_all([self._verbatim(message, name) for message, (_, _, name) in said], previous)
+        drafts = []
+        for role, text, name in spoken:
+            message = self._record(role, text)
+            draft = replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
+            speaker = {"role": str(role)} | ({"actor_id": self._clean(name)} if name else {})
+            drafts.append(replace(draft, metadata={**draft.metadata, **speaker}))
+        return service.add_all(drafts, previous)
 
     def _record_and_claim(self, spoken: Iterable[tuple[Role, str]]) -> list[LearningJob]:
-        """The work on what was said, oldest first, claimed by this process so that nobody else takes it up."""
-        messages = [self._asked(text) if role is Role.USER else self._record(role, text) for role, text in spoken]
-        found = [self._store.work.of(message.id) for message in messages if message.role is Role.USER]
-        return [work for work in found if work is not None]
-
-    def _asked(self, text: str) -> Message:
-        return self._store.conversations.begin_turn(self._session, self._clean(text), self._terms)
+        """Record the messages; return the jobs on them, oldest first, leased to this process."""
+        asked = []
+        for role, text in spoken:
+            if role is Role.USER:
+                asked.append(self._store.conversations.begin_turn(self._session, self._clean(text), self._terms))
+            else:
+                self._record(role, text)
+        return [work for message in asked if (work := self._store.work.of(message.id)) is not None]
 
     def _record(self, role: Role, text: str) -> Message:
         return self._store.conversations.record(self._session, role, self._clean(text))
@@ -87,33 +95,18 @@ class Ingest:
     def _clean(self, text: str) -> str:
         return redact(text).text if self._speaker.redacts else text
 
-    def _catch_up(self, context: "LearningContext") -> None:
-        """Learn first what still waits of the same person, for what is newer may replace it."""
-        while (work := self._store.work.claim_of(self._session)) is not None:
-            result = learn(context, work)
-            if work.attempts + 1 < MAX_BLOCKING_ATTEMPTS:
-                self._learned(result)
-
     def _learned(self, result: LearningResult) -> LearningResult:
-        """`result`. Raises what it failed with, and says there how it can still be learned."""
+        """Return `result`. Raises the error it ended in, with a hint how to learn from the exchange later."""
         warn_of(result)
         if result.cause is not None:
-            result.cause.hint = " ".join(filter(None, (result.cause.hint, self._kept())))
+            retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
+            kept = f"What was said is kept; it is learned with the next add{retry}."
+            result.cause.hint = " ".join(filter(None, (result.cause.hint, kept)))
             raise result.cause
         return result
 
-    def _kept(self) -> str:
-        retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
-        return f"What was said is kept; it is learned with the next add{retry}."
-
-    def _verbatim(self, message: Message, name: str | None) -> Draft:
-        """`message` as a memory, with its role, and who of several people or agents said it."""
-        draft = replace(verbatim(message, self._session, self._terms), owner=self._speaker.owner)
-        speaker = {"role": str(message.role)} | ({"actor_id": self._clean(name)} if name else {})
-        return replace(draft, metadata={**draft.metadata, **speaker})
-
 
 def warn_of(result: LearningResult) -> None:
-    """Say in the log, without the words, that something said may not be kept."""
+    """Log that a statement may be missing, without its words."""
     if result.unparsed:
         log.warning("something may not be kept: in the extraction model's answer %s", "; ".join(result.unparsed))

@@ -1,4 +1,4 @@
-"""What a person tells by a command: kept as it is written, and held against what is known, as what is learned is."""
+"""Keep what a user tells by a command: as written, and compared with known memories as learned facts are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from memchat.recall.retriever import Hit, Retriever
 
 NEAREST = 15
-"""Against so many of the nearest memories a text is held."""
+"""Number of nearest memories that a text is compared with."""
 SIMILAR_COSINE = 0.5
-"""From this score on a memory is about the same thing: "The wifi is called Hawk" gives "The wifi is called Falcon" 1.2,
-and what has nothing to do with it 0.2."""
+"""Minimum score of a memory about the same thing: "The wifi is called Hawk" gives "The wifi is called Falcon" 1.2, and
+unrelated memories 0.2."""
 MAX_SIMILAR = 3
 MANY_MEMORIES = 20
-"""More texts than this at once are a list: kept in one transaction, each as it stands."""
+"""More texts than this at once are a list: kept in one transaction, without comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class RememberResult:
-    """What became of a text: the memory that holds it now, known before or new, and what that replaced.
+    """The outcome for one text: the memory that holds it, `known` before or new, and the memories that it replaced.
 
-    `close` are others about the same thing, for the person to look at.
+    `similar` are others about the same thing, for the user to look at.
     """
 
     memory: Memory
@@ -37,14 +37,14 @@ class RememberResult:
     known: bool = False
     similar: tuple[Memory, ...] = ()
     undecided: str | None = None
-    """Why it is not known what the memory replaces, where the language model that decides it failed."""
+    """The error of the language model that should have decided what the memory replaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class RememberOptions:
-    """How a text is to be kept. None leaves it to the language model or, without one, to the rules, which read English.
+    """How to keep a text. None leaves it to the language model or, without one, to the rules, which read English.
 
-    `standing` makes it a wish for every answer, or not; `replaces` are the memories whose place it takes.
+    `standing` says whether it is a wish for every answer; `replaces` are the memories that it replaces.
     """
 
     standing: bool | None = None
@@ -52,9 +52,9 @@ class RememberOptions:
 
 
 class Rememberer:
-    """Works on one store, through its curator and recall, which is asked for when it is needed.
+    """Keep texts in one store, through its service and its recall, which is opened when it is first needed.
 
-    `by_rules` lets the rules of the offline model decide what a text replaces. Otherwise a text is kept at once beside
+    With `by_rules` the rules of the offline model decide what a text replaces. Otherwise a text is kept at once beside
     all others, and a language model decides afterwards: see `compare`.
     """
 
@@ -62,26 +62,26 @@ class Rememberer:
         self, service: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock", *, by_rules: bool = True
     ) -> None:
         self.by_rules = by_rules
-        self._curator = service
+        self._service = service
         self._recall = recall
         self._clock = clock
 
     def remember(self, text: str, owner: Owner, standing: bool | None = None) -> RememberResult:
-        """Keep `text` of `owner`, with nothing said about it but whether it is `standing`."""
+        """Keep `text` as a memory of `owner`."""
         agent = owner.name if owner.kind is Scope.AGENT else None
         return self.tell([text], Draft("", owner, scope=owner.kind, agent=agent), RememberOptions(standing))[0]
 
     def tell(self, texts: Sequence[str], draft: Draft, manner: RememberOptions | None = None) -> list[RememberResult]:
-        """Keep each of `texts` as it is, in order, each with all else that `draft` says.
+        """Keep each of `texts` unchanged and in order, with the other fields of `draft`.
 
-        Up to MANY of them are held against what is known. Raises UsageError for a text that cannot be kept, before any
-        of them is.
+        Compares up to MANY_MEMORIES texts with known memories. Raises UsageError for a text that cannot be kept, before
+        it keeps any.
         """
-        clean = [self._curator.clean(text) for text in texts]
-        draft = replace(draft, metadata=self._curator.masked_pairs(draft.metadata))
+        clean = [self._service.clean(text) for text in texts]
+        draft = replace(draft, metadata=self._service.masked_pairs(draft.metadata))
         if len(clean) > MANY_MEMORIES:
             drafts = [replace(draft, text=text, standing=bool(manner and manner.standing)) for text in clean]
-            return [RememberResult(memory) for memory in self._curator.add_all(drafts)]
+            return [RememberResult(memory) for memory in self._service.add_all(drafts)]
         recall = self._recall()
         return [self._tell(replace(draft, text=text), manner or RememberOptions(), recall) for text in clean]
 
@@ -98,7 +98,7 @@ class Rememberer:
             return self._kept(draft, (), (), hits)
         same = None if ruled.says is None else held[ruled.says]
         if same is not None and _adds_nothing(draft, same):
-            self._curator.confirm(same)
+            self._service.confirm(same)
             return RememberResult(same, known=True)
         former = [held[number] for number in ruled.replaces]
         if same is not None and normalize(same.text) != normalize(draft.text):
@@ -108,14 +108,14 @@ class Rememberer:
     def _kept(
         self, draft: Draft, former: Sequence[Memory], outdated: Sequence[Memory], near: "Sequence[Hit]"
     ) -> RememberResult:
-        kept = self._curator.store_draft(draft, [memory.id for memory in former], [memory.id for memory in outdated])
+        kept = self._service.store_draft(draft, [memory.id for memory in former], [memory.id for memory in outdated])
         settled = {kept.memory.id, *(memory.id for memory in former)}
         close = [hit.memory for hit in near if hit.score >= SIMILAR_COSINE and hit.memory.id not in settled]
         return RememberResult(kept.memory, kept.replaced, kept.event is Event.CONFIRM, tuple(close[:MAX_SIMILAR]))
 
 
 def compare(context: "LearningContext", told: RememberResult, today: date) -> RememberResult:
-    """`told`, with what the language model says that it replaces."""
+    """Let the language model decide what the memory of `told` replaces; return the completed result."""
     from memchat.learning.comparison import compare_told
 
     found = compare_told(context, told.memory, today)
@@ -126,7 +126,7 @@ def compare(context: "LearningContext", told: RememberResult, today: date) -> Re
 
 
 def _near(draft: Draft, recall: "Retriever") -> "list[Hit]":
-    """The nearest memories that `draft` may replace: its owner's, of its reach, none kept word for word."""
+    """Find the nearest memories that `draft` may replace: of its owner and scope, and not verbatim."""
     from memchat.recall.retriever import Query
 
     hits = recall.search(Query(draft.text, MemoryFilter((draft.owner,), scope=draft.scope), top_k=NEAREST, floor=False))
@@ -134,6 +134,6 @@ def _near(draft: Draft, recall: "Retriever") -> "list[Hit]":
 
 
 def _adds_nothing(draft: Draft, same: Memory) -> bool:
-    """Whether `draft` brings nothing but words to what `same` says already."""
+    """Whether `draft` adds only words to what `same` says already."""
     more = (draft.metadata, draft.valid_from, draft.expires_at, draft.standing and not same.standing)
     return not any(more) and draft.category in {"other", same.category}

@@ -1,4 +1,4 @@
-"""What a person does with memories by hand: tell, correct, take back, forget."""
+"""Change memories at a user's request: tell, edit, undo, forget."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +9,6 @@ from memchat.core.protocols import Embedded, Embedder, MemoryFilter
 from memchat.core.types import (
     Add,
     Applied,
-    Change,
     Confirm,
     Decision,
     Draft,
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
 Worded = TypeVar("Worded", Draft, Memory)
 
 MAX_MEMORY_CHARACTERS = 8_000
-"""The longest memory, in characters."""
+"""Maximum length of a memory, in characters."""
 MAX_FOUND = 5_000
-"""So many memories one search may find."""
+"""Maximum number of memories found by one search."""
 
 
 def find_all(recall: "Retriever", store: Storage, text: str, view: MemoryFilter) -> list[Memory]:
-    """Every memory of `view` that `recall` finds for `text`, best first, then those that say one of them once more.
+    """Return every memory of `view` that `recall` finds for `text`, best first, followed by duplicates of them.
 
-    Recall names each saying once, which for what is to be forgotten is not enough.
+    Recall leaves out duplicates, but a request to forget means them too.
     """
     from memchat.recall.retriever import Query
 
@@ -55,7 +54,7 @@ def find_all(recall: "Retriever", store: Storage, text: str, view: MemoryFilter)
 
 
 class MemoryService:
-    """Works on one store. `embedder` is called for when it is needed."""
+    """Change the memories of one store. `embedder` is called when vectors are first needed."""
 
     def __init__(
         self,
@@ -69,25 +68,25 @@ class MemoryService:
         self._redacts = redacts
 
     def add(self, text: str, owner: Owner, draft: Draft | None = None) -> Memory:
-        """Keep `text` as it is; `draft` gives what else there is to say about it. The same said twice is one memory."""
+        """Keep `text` unchanged, with the other fields of `draft`. A text kept twice is one memory."""
         agent = owner.name if owner.kind is Scope.AGENT else None
         draft = draft or Draft(text, owner, scope=owner.kind, agent=agent)
         return self.store_draft(replace(draft, text=self.clean(text))).memory
 
     def store_draft(self, draft: Draft, replaces: Sequence[str] = (), outdates: Sequence[str] = ()) -> Applied:
-        """Keep `draft` in the place of the memories under `replaces`; those under `outdates` become doubtful."""
+        """Keep `draft` in place of the memories `replaces`, and mark the memories `outdates` doubtful; both by id."""
         cued = self._with_cues(draft)
         embedded = embedding.embed(self._embedder(), [cued])
         decisions: list[Decision] = [Add(cued, tuple(replaces), reason="told")]
-        decisions += [MarkOutdated(memory_id, "what it hung on has changed") for memory_id in outdates]
+        decisions += [MarkOutdated(memory_id, "a fact it depended on has changed") for memory_id in outdates]
         return self._store.apply(decisions, [*embedded, *(None for _ in outdates)])[0]
 
     def confirm(self, memory: Memory) -> None:
-        """Note that what `memory` says was told again."""
+        """Record that `memory` was told again."""
         self._store.apply([Confirm(memory.id, "told again")], [None])
 
     def add_all(self, drafts: Sequence[Draft], previous: str | None = None) -> list[Memory]:
-        """Keep `drafts` in order, in one transaction. `previous` is the turn before the first of verbatim ones."""
+        """Keep `drafts` in order, in one transaction. `previous` is the message before the first verbatim one."""
         cued = [self._with_cues(draft) for draft in drafts]
         before = [previous, *(draft.text for draft in cued[:-1])] if cued else []
         embedded = embedding.embed(self._embedder(), cued, before)
@@ -95,7 +94,7 @@ class MemoryService:
         return [one.memory for one in applied]
 
     def edit(self, memory: Memory, text: str) -> Memory:
-        """Correct the words of `memory`. The former words stay in its history; its cues are made anew."""
+        """Replace the text of `memory` and its cues. The former text stays in its history."""
         clean = self.clean(text)
         if clean == memory.text:
             return memory
@@ -103,18 +102,24 @@ class MemoryService:
         return self._store.memories.edit(changed, clean, embedded, "edited")
 
     def amend(self, memory: Memory, metadata: Metadata, expires_at: datetime | None) -> Memory:
-        """Add `metadata` to what `memory` has, and let it expire at `expires_at` or never. Its words stay."""
+        """Add `metadata` to that of `memory`, and let it expire at `expires_at` or never. Its text stays."""
         pairs = {**memory.metadata, **self.masked_pairs(metadata)}
         return self._store.memories.amend(memory, pairs, expires_at)
 
     def undo(self, memory: Memory) -> Memory:
-        """Take the last change to `memory` back: an edit, what it superseded, its end, or the doubt about it.
+        """Undo the last change to `memory`: an edit, a replacement, its end, or the doubt about it.
 
-        What was said again or amended since then stays as it is.
+        Later confirmations and amendments stay.
         """
         store = self._store.memories
-        changes = [change for change in store.history(memory) if change.memory_id == memory.id]
-        last = next((change for change in reversed(changes) if not _keeps_words(change)), None)
+        changes = [
+            change
+            for change in store.history(memory)
+            if change.memory_id == memory.id
+            and change.event is not Event.CONFIRM
+            and not (change.event is Event.UPDATE and change.old_text == change.new_text)
+        ]
+        last = changes[-1] if changes else None
         if last is not None and last.event in {Event.UPDATE, Event.UNDO} and last.old_text not in {None, memory.text}:
             changed, embedded = self._in_words(memory, last.old_text or "")
             return store.undo(changed, changed.text, embedded)
@@ -129,22 +134,22 @@ class MemoryService:
         raise UsageError("There is nothing to undo: this is the first version.", hint="memchat forget erases it.")
 
     def forget(self, ids: Sequence[str], *, keep_source: bool = False) -> ErasureReport:
-        """Erase memories with all their versions, down to the bytes; the receipt says what the search found left."""
+        """Delete memories with all their versions, down to the bytes; the report lists what a search still found."""
         return self._store.erase(ids, keep_source=keep_source)
 
     def forget_person(self, user: str) -> ErasureReport:
-        """Erase everything of `user`: memories, conversations, pending work."""
+        """Delete everything of `user`: memories, conversations, pending jobs."""
         return self._store.erase_person(user)
 
     def forget_everything(self) -> ErasureReport:
-        """Erase everything of everybody."""
+        """Delete everything of every user."""
         return self._store.erase_everything()
 
     def forget_sessions(self, ids: Sequence[str]) -> ErasureReport:
         return self._store.erase_sessions(ids)
 
     def clean(self, text: str) -> str:
-        """`text` as it may be kept: stripped, secrets masked. Raises UsageError where it is empty or too long."""
+        """Return `text` stripped and with secrets masked. Raises UsageError if it is empty or too long."""
         text = fix_surrogates(text).strip()
         if not text:
             raise UsageError("There is nothing to remember in an empty text.")
@@ -156,7 +161,7 @@ class MemoryService:
         return redact(text).text if self._redacts else text
 
     def _in_words(self, memory: Memory, text: str) -> tuple[Memory, Embedded]:
-        """`memory` with `text` for its words and with the cues that go with it, and the vectors of these."""
+        """Return `memory` with the text `text` and cues for it, and the vectors of both."""
         changed = self._with_cues(replace(memory, text=text, cues=()))
         before = self._store.memories.turn_before(memory)
         return changed, embedding.embed(self._embedder(), [changed], [before])[0]
@@ -165,7 +170,7 @@ class MemoryService:
         return redact_pairs(metadata) if self._redacts else metadata
 
     def masked_record(self, record: Record) -> Record:
-        """What is to be imported as it may be kept: its words, metadata, quotes and history without secrets."""
+        """Return `record` with the secrets in its texts, metadata, quotes and history masked."""
         if not self._redacts:
             return record
         memory = record.memory
@@ -177,17 +182,17 @@ class MemoryService:
             metadata=self.masked_pairs(memory.metadata),
             evidence=evidence,
         )
-        return replace(record, memory=kept, changes=[self._masked_change(change) for change in record.changes])
-
-    def _masked_change(self, change: Change) -> Change:
-        old, new = (text and self.masked(text) for text in (change.old_text, change.new_text))
-        return replace(change, old_text=old, new_text=new)
+        changes = [
+            replace(
+                change,
+                old_text=change.old_text and self.masked(change.old_text),
+                new_text=change.new_text and self.masked(change.new_text),
+            )
+            for change in record.changes
+        ]
+        return replace(record, memory=kept, changes=changes)
 
     def _with_cues(self, draft: Worded) -> Worded:
         if draft.cues or draft.verbatim or draft.scope is Scope.AGENT:
             return draft
         return replace(draft, cues=default_cues(draft.category, draft.text))
-
-
-def _keeps_words(change: Change) -> bool:
-    return change.event is Event.CONFIRM or (change.event is Event.UPDATE and change.old_text == change.new_text)

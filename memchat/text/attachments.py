@@ -1,4 +1,4 @@
-"""Files and piped text that go along with a message, fenced: learning takes none of it for the person's own words."""
+"""Fence files and piped text sent with a message, so that learning does not take them for the user's own words."""
 
 import re
 from collections.abc import Iterable
@@ -10,22 +10,21 @@ _ATTACHED = re.compile(r"\n\n<attachment(?: name=\"[^\"\n]*\")?>\n.*", re.DOTALL
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text and the name of the file it comes from, None for what was piped in."""
+    """A text and the name of its file, None for piped text."""
 
     text: str
     name: str | None = None
 
 
 def with_attachments(message: str, attachments: Iterable[Attachment]) -> str:
-    """`message` with `attachments` below it, none of which can end before its end."""
-    return "\n\n".join([message, *map(_fenced, attachments)])
+    """Append `attachments` to `message`, each fenced so that its text cannot close the fence."""
+    parts = [message]
+    for attachment in attachments:
+        name = f' name="{" ".join(attachment.name.split()).replace(chr(34), chr(39))}"' if attachment.name else ""
+        parts.append(f"<attachment{name}>\n{_CLOSING.sub('‹', attachment.text)}\n</attachment>")
+    return "\n\n".join(parts)
 
 
 def without_attachments(message: str) -> str:
-    """What was typed of a message."""
+    """Return the typed part of a message."""
     return _ATTACHED.sub("", message)
-
-
-def _fenced(attachment: Attachment) -> str:
-    name = f' name="{" ".join(attachment.name.split()).replace(chr(34), chr(39))}"' if attachment.name else ""
-    return f"<attachment{name}>\n{_CLOSING.sub('‹', attachment.text)}\n</attachment>"

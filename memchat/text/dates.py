@@ -1,4 +1,4 @@
-"""Dates as people say them ('yesterday', 'next month', 'on 2 April'), written out from the day of the message."""
+"""Write out dates as people say them ('yesterday', 'next month', 'on 2 April'), from the day of the message."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NAMED = {"day before yesterday": -2, "yesterday": -1, "last night": -1, "day after tomorrow": 2, "tomorrow": 1}
 _STEPS = {"last": -1, "past": -1, "this": 0, "next": 1, "coming": 1}
 _SEASONS = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9, "fall": 9}
-"""The month each begins in."""
+"""The month in which each season begins."""
 _BEGINNINGS = ("since", "from", "starting", "as of")
 _AHEAD = ("to", "by", "until", "till", "before", "for", "from")
 
@@ -22,20 +22,20 @@ PAST_VERBS = frozenset(
     spoke stood swam wore woke rode fell felt held led learnt tore rang met became""".split()
 ) - {"put", "cut", "set", "hurt"}
 
-_PASS_FOR_OTHERS = frozenset("İıſ")
-"""To a pattern that ignores case they are an i and an s; the tables here do not have them."""
+_CASELESS_LOOKALIKES = frozenset("İıſ")
+"""A pattern that ignores case takes them for an i and an s, which the tables here do not."""
 
 _PAST = re.compile(rf"(?i)\b(?:{'|'.join(sorted(PAST_VERBS))}|(?<!getting )\w+ed)\b")
 _FUTURE = re.compile(r"(?i)\b(?:is|am|are|will|booked|planned|scheduled|signed up|registered|invited)\b|'(?:m|s|re)\b")
 
 
 _WEEKLY = re.compile(r"(?i)\bday(?: off)? (?:is|was) $")
-"""'Bin day is Thursday' is so every week."""
+"""'Bin day is Thursday' names a day of every week."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """`text` with its dates written out, and the first day they name; `begins` where it is said to be a beginning."""
+    """A text with its dates written out, and the first day they name; `begins` if something began then ('since')."""
 
     text: str
     day: date | None = None
@@ -44,7 +44,7 @@ class Dated:
 
 @dataclass(frozen=True, slots=True)
 class _DateMatch:
-    """One date in a sentence: its match, the day of the message, and whether it lies behind."""
+    """One date in a sentence: its match, the day of the message, and whether the date is in the past."""
 
     match: re.Match[str]
     today: date
@@ -57,24 +57,26 @@ _Reading = Callable[[_DateMatch], _Words | None]
 
 
 def resolve_dates(sentence: str, today: date) -> Dated:
-    """Resolve what `sentence` says relative to `today`. Repeated days ('on Mondays') and bare years stay."""
+    """Resolve the dates that `sentence` gives relative to `today`. Repeated days ('on Mondays') and bare years stay."""
     parts: list[str] = []
     day: date | None = None
     begins, at = False, 0
     while (found := _next(sentence, at, today)) is not None:
         match, (words, first) = found
-        parts += sentence[at : match.start()], _with_preposition(match["prep"], words)
-        begins = begins or (match["prep"] or "").lower() in _BEGINNINGS
+        preposition, bare = match["prep"] or "", re.sub(r"^(?:on|in) ", "", words)
+        replaced = not preposition or (preposition.lower() in ("on", "in", "at") and bare != words)
+        parts += sentence[at : match.start()], words if replaced else f"{preposition} {bare}"
+        begins = begins or preposition.lower() in _BEGINNINGS
         day, at = day or first, match.end()
     return Dated("".join([*parts, sentence[at:]]), day, begins)
 
 
 def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] | None:
-    """The first date from `at` on that can be read, the longest where several begin at one place."""
+    """Find the first readable date from `at` on, the longest of those that begin at one place."""
     found = []
     for pattern, reading in _patterns():
         for match in pattern.finditer(sentence, at):
-            if not _PASS_FOR_OTHERS.isdisjoint(match[0]):
+            if not _CASELESS_LOOKALIKES.isdisjoint(match[0]):
                 continue
             past = _looks_back(sentence, match.start()) and (match["prep"] or "").lower() not in _AHEAD
             if (words := reading(_DateMatch(match, today, past))) is not None:
@@ -84,20 +86,11 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
 
 
 def _looks_back(sentence: str, at: int) -> bool:
-    """By the last verb before the date at `at`, or the first one after it."""
-    tenses = [(m.start(), True) for m in _PAST.finditer(sentence)] + [
-        (m.start(), False) for m in _FUTURE.finditer(sentence)
-    ]
-    ordered = sorted(tenses)
-    before = [past for start, past in ordered if start < at]
-    return before[-1] if before else bool(ordered) and ordered[0][1]
-
-
-def _with_preposition(said: str | None, words: str) -> str:
-    bare = re.sub(r"^(?:on|in) ", "", words)
-    if said is None or (said.lower() in ("on", "in", "at") and bare != words):
-        return words
-    return f"{said} {bare}"
+    """Whether the last verb before the date at `at`, or else the first one after it, is in the past tense."""
+    verbs = [(pattern is _PAST, match.start()) for pattern in (_PAST, _FUTURE) for match in pattern.finditer(sentence)]
+    ordered = sorted(verbs, key=lambda verb: verb[1])
+    before = [is_past for is_past, start in ordered if start < at]
+    return before[-1] if before else bool(ordered) and ordered[0][0]
 
 
 def in_words(day: date) -> str:
@@ -108,18 +101,9 @@ def _on(day: date) -> _Words:
     return f"on {in_words(day)}", day
 
 
-def _week(day: date) -> _Words:
-    monday = day - timedelta(days=day.weekday())
-    return f"in the week of {in_words(monday)}", monday
-
-
 def _month(year: int, month: int) -> _Words:
     first = date(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
     return f"in {first:%B %Y}", first
-
-
-def _year(year: int) -> _Words:
-    return f"in {year}", date(year, 1, 1)
 
 
 def _named_day(seen: _DateMatch) -> _Words:
@@ -149,11 +133,14 @@ def _stepped(today: date, count: int, unit: str) -> _Words:
     if unit == "day":
         return _on(today + timedelta(days=count))
     if unit == "week":
-        return _week(today + timedelta(weeks=count))
+        monday = today + timedelta(weeks=count) - timedelta(days=today.weekday())
+        return f"in the week of {in_words(monday)}", monday
     if unit == "weekend":
         saturday = today + timedelta(days=5 - today.weekday(), weeks=count)
         return f"on the weekend of {in_words(saturday)}", saturday
-    return _month(today.year, today.month + count) if unit == "month" else _year(today.year + count)
+    if unit == "month":
+        return _month(today.year, today.month + count)
+    return f"in {today.year + count}", date(today.year + count, 1, 1)
 
 
 def _part_of(day: date, part: str | None) -> _Words:

@@ -1,4 +1,4 @@
-"""How a text is compared: its normal form, its words for the lexical half of recall, and its sentences."""
+"""Normalise text for comparison: its normal form, its words for lexical search, and its sentences."""
 
 import re
 import unicodedata
@@ -40,9 +40,7 @@ STOP_WORDS = frozenset(
 
 
 def fix_surrogates(text: str) -> str:
-    """`text` as a file, a database or a model can be given it: half a surrogate pair, from a broken pipe or paste,
-    becomes U+FFFD, and two halves one character.
-    """
+    """Make `text` encodable: a lone surrogate, from a broken pipe or paste, becomes U+FFFD, a pair one character."""
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -60,9 +58,9 @@ def fix_surrogates_within(value: Any) -> Any:
 
 
 def normalize(text: str) -> str:
-    """`text` without case, punctuation, or extra space: equal for what is the same sentence said twice.
+    """Return `text` without case, punctuation and extra space, so that repeated sentences become equal.
 
-    `#` and `+` stay, for C, C# and C++ are three things.
+    `#` and `+` stay, since C, C# and C++ are three things.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     kept = (c if c in "#+" or not unicodedata.category(c).startswith(("P", "C", "Z")) else " " for c in folded)
@@ -71,16 +69,16 @@ def normalize(text: str) -> str:
 
 @cache
 def _word() -> re.Pattern[str]:
-    """Made when first used: that takes longer than most commands have."""
+    """Compile the pattern when it is first used, since that takes longer than most commands."""
     unspaced = "".join(f"{first}-{last}" for first, last in _UNSPACED)
     letter = rf"[^\W_{unspaced}]"
     return re.compile(rf"[{unspaced}]+|{letter}+(?:[{_MARKS}]+{letter}*)*|{_EMOJI}")
 
 
 def words(text: str) -> list[str]:
-    """The lower-case words of `text` in order; scripts without spaces come as overlapping pairs of characters.
+    """Return the lower-case words of `text` in order; scripts without spaces as overlapping pairs of characters.
 
-    An emoji is a word. The points of Hebrew and Arabic and the width of a letter make no difference.
+    An emoji is a word. The points of Hebrew and Arabic and the width of letters are ignored.
     """
     found: list[str] = []
     folded = text.casefold() if text.isascii() else without_points(unicodedata.normalize("NFKC", text)).casefold()
@@ -93,12 +91,12 @@ def words(text: str) -> list[str]:
 
 
 def without_points(text: str) -> str:
-    """`text` without the vowel points of Hebrew and Arabic."""
+    """Return `text` without the vowel points of Hebrew and Arabic."""
     return _POINTS.sub("", text)
 
 
 def without_accents(text: str) -> str:
-    """`text` as people type it who leave accents out; the marks of scripts whose vowels they are stay."""
+    """Return `text` without accents. Marks that are the vowels of their script stay."""
     if text.isascii():
         return text
     apart = unicodedata.normalize("NFD", text.translate(_PLAIN_LETTERS))
@@ -106,23 +104,23 @@ def without_accents(text: str) -> str:
 
 
 def content_words(text: str) -> list[str]:
-    """The different words of `text` that are no stop words, in order; all its words where nothing else is left."""
+    """Return the distinct words of `text` in order, without stop words; all of them if only stop words are left."""
     every = dict.fromkeys(words(_CONTRACTED.sub("", text)))
     return [word for word in every if word not in STOP_WORDS] or list(every)
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether `character` is of a script that writes words without spaces between them."""
+    """Whether `character` belongs to a script without spaces between words."""
     return character >= _UNSPACED[0][0] and any(first <= character <= last for first, last in _UNSPACED)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences and lines of `text`, stripped, none empty."""
+    """Return the sentences and lines of `text`, stripped, without empty ones."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
 
 
 def speaker(text: str) -> str | None:
-    """Who speaks in a turn written as "Name: words"."""
+    """Return the name in a message written as "Name: words"."""
     match = _SPEAKER.match(text)
     return match["name"] if match else None
 
@@ -132,18 +130,19 @@ def without_speaker(text: str) -> str:
 
 
 def sentences_restating(fact: str, text: str) -> list[str]:
-    """The sentences and lines of `text` that hold every word of `fact`, inflected or not: they say it again."""
+    """Return the sentences and lines of `text` that contain every word of `fact`, inflected or not."""
     wanted = [word for word in content_words(fact) if word not in {"user", "users"}]
     if not wanted:
         return []
+
+    def is_form_of(word: str, other: str) -> bool:
+        """Whether the words differ in their last letters at most."""
+        shorter = min(len(word), len(other))
+        common = next((at for at in range(shorter) if word[at] != other[at]), shorter)
+        return word == other or common >= max(3, shorter - 2)
+
     return [
         sentence
         for sentence in sentences(text)
-        if all(any(_inflected(word, other) for other in words(sentence)) for word in wanted)
+        if all(any(is_form_of(word, other) for other in words(sentence)) for word in wanted)
     ]
-
-
-def _inflected(word: str, other: str) -> bool:
-    """Whether two words differ in no more than their last letters."""
-    same = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
-    return word == other or same >= max(3, min(len(word), len(other)) - 2)

@@ -37,7 +37,8 @@ def foreign_spans(message: str) -> list[Span]:
     end. Words in quotation marks stay.
     """
     lines = lines_of(message)
-    shown = [*_code_blocks(message), *_tagged(message), *_quoted_lines(message), *find_delimited(message)]
+    quoted_lines = (match.span() for match in _QUOTED_LINE.finditer(message))
+    shown = [*_code_blocks(message), *_tagged(message), *quoted_lines, *find_delimited(message)]
     delimited = _merged(
         [*shown, *machine_text(message, lines), *find_chat_logs(message, lines), *find_emails(message)], message
     )
@@ -48,14 +49,9 @@ def foreign_spans(message: str) -> list[Span]:
         before = bisect_right(starts, at) - 1
         return before >= 0 and at < delimited[before][1]
 
-    begins = (_next_word(message, at) for at in _announced(message))
+    begins = (match.end() for at in _announced(message) if (match := _SPACE.match(message, at)))
     announced = [at for at in begins if not shown_apart(at)]
     return _merged([*delimited, (min(announced), len(message))], message) if announced else delimited
-
-
-def _next_word(message: str, at: int) -> int:
-    word = _SPACE.match(message, at)
-    return word.end() if word else at
 
 
 _SPACE = re.compile(r"\s*+")
@@ -80,10 +76,6 @@ def _code_blocks(message: str) -> Iterator[Span]:
 
 
 _QUOTED_LINE = re.compile(r"(?m)^[ \t]{0,3}>(?:[ >\t].*|$)")
-
-
-def _quoted_lines(message: str) -> Iterator[Span]:
-    return (match.span() for match in _QUOTED_LINE.finditer(message))
 
 
 _TAG = re.compile(
@@ -231,17 +223,16 @@ def _announced(message: str) -> Iterator[int]:
     yield from (match.end() for match in _FORWARDED.finditer(message))
     yield from (match.start() for match in _HEADERS.finditer(message) if _IS_MAIL.search(match[0]))
     for colon in _COLON.finditer(message):
-        if _introduces(_sentence_before(message, colon.start())) and not _names_a_place(message, colon.end()):
+        sentence = _sentence_before(message, colon.start())
+        introduces = bool(sentence) and any(form.search(sentence) for form in (*_INTRODUCTIONS, *_REQUESTS))
+        # Only an address or a number on the rest of the line ('here is the page: https://…') is no document.
+        if introduces and not _PLACE.match(message, colon.end()):
             yield colon.end()
     for line in _LINE.finditer(message):
         end = line.start() + len(line[0].rstrip(" \t\n?？.。!！"))
         sentence = _sentence_before(message, end)
         if sentence and any(request.search(sentence) for request in _REQUESTS):
             yield line.end()
-
-
-def _introduces(sentence: str) -> bool:
-    return bool(sentence) and any(form.search(sentence) for form in (*_INTRODUCTIONS, *_REQUESTS))
 
 
 def _sentence_before(message: str, end: int) -> str:
@@ -251,8 +242,3 @@ def _sentence_before(message: str, end: int) -> str:
 
 
 _PLACE = re.compile(r"(?m)[ \t]*+[!-~]++[ \t]*+$")
-
-
-def _names_a_place(message: str, at: int) -> bool:
-    """Whether only an address or a number follows on the line ('here is the page: https://…')."""
-    return _PLACE.match(message, at) is not None

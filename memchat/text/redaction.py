@@ -28,7 +28,12 @@ def redact(text: str) -> Redacted:
     """Replace each secret in `text` by `[redacted KIND]`. Redacting twice changes nothing more."""
     kinds: dict[str, None] = {}
     # A mask is an edge where there was none: what touched a secret may be one itself.
-    while (finds := _merged(text)) and (masked := _masked(text, finds)) != text:
+    while finds := _merged(text):
+        masked = text
+        for find in reversed(finds):
+            masked = f"{masked[: find.start]}[redacted {find.kind}]{masked[find.end :]}"
+        if masked == text:
+            break
         text = masked
         kinds.update(dict.fromkeys(find.kind for find in finds))
     return Redacted(text, tuple(kinds))
@@ -36,31 +41,19 @@ def redact(text: str) -> Redacted:
 
 def redact_pairs(metadata: Metadata) -> dict[str, MetadataValue]:
     """Mask the secrets in the values of `metadata`, read as `key=value`; keys stay."""
-    return {key: _redacted_value(key, value) for key, value in metadata.items()}
-
-
-def _redacted_value(key: str, value: MetadataValue) -> MetadataValue:
-    if isinstance(value, bool):
-        return value
-    written = str(value)
-    told = redact(f"{key}={written}").text
-    shown = told.removeprefix(f"{key}=") if told.startswith(f"{key}=") else redact(written).text
-    return value if shown == written else shown
+    masked: dict[str, MetadataValue] = dict(metadata)
+    for key, value in metadata.items():
+        if not isinstance(value, bool):
+            pair, written = redact(f"{key}={value}").text, str(value)
+            shown = pair.removeprefix(f"{key}=") if pair.startswith(f"{key}=") else redact(written).text
+            masked[key] = value if shown == written else shown
+    return masked
 
 
 def redact_options(terms: LearningOptions) -> LearningOptions:
     """Mask secrets in `terms`, which wait on disk until an exchange is learned from."""
     instructions = None if terms.instructions is None else redact(terms.instructions).text
     return replace(terms, instructions=instructions, metadata=redact_pairs(terms.metadata))
-
-
-def _masked(text: str, finds: "list[_Match]") -> str:
-    parts: list[str] = []
-    end = 0
-    for find in finds:
-        parts += text[end : find.start], f"[redacted {find.kind}]"
-        end = find.end
-    return "".join([*parts, text[end:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +115,14 @@ def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
 
 
 def _trimmed_spans(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Like `_exact`, without the signs that end a sentence or a bracket around the secret."""
+    """Find what `_exact` does, without the signs that end a sentence or a bracket around the secret."""
     for match in rule.pattern.finditer(text):
         if rule.accepts(match):
             yield match.start("s"), match.start("s") + len(_trimmed(match["s"]))
 
 
 def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Values after a label. The pattern reads the beginning of the value; an accepted one is extended to its end."""
+    """Find values after a label. The pattern reads the beginning of a value; an accepted one extends to its end."""
     covered = 0
     for match in rule.pattern.finditer(text):
         start, end = match.span("s")
@@ -153,7 +146,7 @@ def _always(_match: re.Match[str]) -> bool:
     return True
 
 
-# Tokens that are known by their looks.
+# Tokens known by their form.
 
 _TOKENS = (
     r"sk-(?:ant|proj|svcacct|admin|or|lf)-(?=[\w-]{0,60}[0-9])[A-Za-z0-9_-]{20,}+",  # OpenAI, Anthropic, OpenRouter
@@ -194,10 +187,6 @@ _PEM = re.compile(
     r"(?:(?:\s|\\[rn])++[A-Za-z0-9+/=]{1,19}+(?=\s*(?:\n|\Z)))?"
     r"))"
 )
-
-
-def _has_key_material(match: re.Match[str]) -> bool:
-    return re.search(r"[A-Za-z0-9+/=]{16}", match["s"]) is not None
 
 
 _URL_PASSWORD = re.compile(r"://[^\s/?#@:]*+:(?P<s>(?!\[redacted )[^\s/?#]*[^\s/?#@])@")
@@ -253,7 +242,7 @@ def _is_card(match: re.Match[str]) -> bool:
 
 
 def _luhn(digits: str) -> bool:
-    """The check of ISO/IEC 7812-1."""
+    """Whether the check digit is right (ISO/IEC 7812-1)."""
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(int(digit) for digit in digits[::-2])) % 10 == 0
 
@@ -271,7 +260,7 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=(?P<s>[A-Za-z]{2}[0-9]{2}(?:[ \u00a0\u20
 
 
 def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
-    """The pattern may read on into the next words; the country says where the number ends."""
+    """Find IBANs. The pattern may read on into the next words; the country determines the length."""
     for match in rule.pattern.finditer(text):
         places = [at for at in range(*match.span("s")) if text[at].isalnum()]
         length = _IBAN_LENGTHS.get(match["s"][:2].upper(), 0)
@@ -283,7 +272,7 @@ def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
 
 
 def _mod_97(iban: str) -> bool:
-    """The check of ISO 13616."""
+    """Whether the check digits are right (ISO 13616)."""
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 
@@ -292,7 +281,7 @@ def _labelled_elsewhere(rule: _Rule, text: str) -> Iterator[_Span]:
 
 
 def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Several words that form one secret, without the words of the sentence around them."""
+    """Find several words that form one secret, without the words of the sentence around them."""
     for match in rule.pattern.finditer(text):
         words = match["s"].split(" ")
         start = match.start("s")
@@ -312,7 +301,7 @@ _SEED = re.compile(
 )
 
 _RULES = (
-    _Rule("private key", _PEM, _has_key_material, _exact),
+    _Rule("private key", _PEM, lambda match: re.search(r"[A-Za-z0-9+/=]{16}", match["s"]) is not None, _exact),
     _Rule("api key", _TOKEN, _always, _exact),
     _Rule("token", _JWT, _always, _exact),
     _Rule("token", _BEARER, _always, _exact),

@@ -20,7 +20,7 @@ def strip_control_chars(text: str) -> str:
 
 
 class StreamFilter:
-    """`strip_control_chars` for one text that arrives in pieces, wherever they are cut."""
+    """`strip_control_chars` for one text that arrives in pieces, cut at any place."""
 
     def __init__(self) -> None:
         self._state = _State.TEXT
@@ -28,11 +28,19 @@ class StreamFilter:
         self._joiner = False
 
     def feed(self, piece: str) -> str:
-        """Return what of `piece` may be shown now.
+        """Return the part of `piece` that may be shown now.
 
-        At most one character, a joiner, is held back for the next call; at the end of the text it joins nothing.
+        Holds back at most one character, a joiner, for the next call; at the end of the text it is left out.
         """
-        return "".join(self._without_invisibles(self._without_controls(piece)))
+        shown: list[str] = []
+        text = self._without_controls(piece)
+        at = 0
+        for match in _UNSEEN.finditer(text):
+            shown += self._plain(text[at : match.start()])
+            shown += self._invisible(match[0])
+            at = match.end()
+        shown += self._plain(text[at:])
+        return "".join(shown)
 
     def _without_controls(self, piece: str) -> str:
         kept: list[str] = []
@@ -59,14 +67,6 @@ class StreamFilter:
         self._state = following.get(char, _State.TEXT) if self._state is _State.ESCAPE else _State.TEXT
         return at + 1 if end.match(char) else at
 
-    def _without_invisibles(self, text: str) -> Iterator[str]:
-        at = 0
-        for match in _UNSEEN.finditer(text):
-            yield from self._plain(text[at : match.start()])
-            yield from self._invisible(match[0])
-            at = match.end()
-        yield from self._plain(text[at:])
-
     def _plain(self, run: str) -> Iterator[str]:
         if not run:
             return
@@ -85,17 +85,14 @@ class StreamFilter:
             else:
                 self._joiner = _is_emoji(self._last) or self._last == _EMOJI_STYLE
         elif _VARIANT.match(char):
-            if not self._joiner and self._takes_variant(char):
+            # One selector may follow a character; longer rows carry hidden text.
+            follows = bool(self._last) and not self._last.isspace() and not _UNSEEN.match(self._last)
+            is_ideograph = any(first <= self._last <= last for first, last in _IDEOGRAPHS)
+            if follows and not self._joiner and (char <= _EMOJI_STYLE or is_ideograph):
                 self._last = char
                 yield char
         elif char in _REPLACED or _SURROGATE.match(char):
             yield from self._plain(_REPLACED.get(char, "\ufffd"))
-
-    def _takes_variant(self, variant: str) -> bool:
-        """Whether one selector may follow the character; longer rows carry hidden text."""
-        if not self._last or self._last.isspace() or _UNSEEN.match(self._last):
-            return False
-        return variant <= _EMOJI_STYLE or any(first <= self._last <= last for first, last in _IDEOGRAPHS)
 
 
 class _State(Enum):
@@ -152,14 +149,16 @@ EXCERPTS_CLOSE = "</excerpts>"
 
 
 def escape_fence(text: str) -> str:
-    """`text` on one line and unable to leave the block between `FENCE_OPEN` and `FENCE_CLOSE`, or that of excerpts.
+    """Put `text` on one line that cannot close the block of memories or of excerpts in a prompt.
 
-    Brackets around a fence's name, in whatever case, width and spacing, become '‹' and '›'; three backticks and more
-    become apostrophes. Other text stays as it is.
+    Brackets around a fence's name, in any case, width and spacing, become '‹' and '›'; three backticks and more become
+    apostrophes. Other text stays unchanged.
     """
     line = " ".join(strip_control_chars(text).split())
-    folded = "".join(map(_folded, line))
     chars = list(line)
+    # Folded as a reader sees it, lower case and plain width; one character each, to keep the positions.
+    plain = [unicodedata.normalize("NFKC", char).casefold() for char in chars]
+    folded = "".join(fold if len(fold) == 1 else char for fold, char in zip(plain, chars, strict=True))
     for match in _fence().finditer(folded):
         chars[match.start()] = "‹"
         if match["close"]:
@@ -171,16 +170,10 @@ def escape_fence(text: str) -> str:
 
 @cache
 def _fence() -> re.Pattern[str]:
-    """Compiled when first used, long after the start."""
+    """Compile the pattern when it is first used, long after the start."""
     unseen = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
     names = "|".join(unseen.join(name) for name in ("memories", "excerpts"))
     return re.compile(rf"<[ /\\]*+{unseen}/?(?:{names})(?:[^<>]{{0,200}}(?P<close>>))?")
 
 
 _BACKTICKS = re.compile(r"`{3,}+")
-
-
-def _folded(char: str) -> str:
-    """Fold `char` as a reader sees it: lower case, plain width; always one character."""
-    plain = unicodedata.normalize("NFKC", char).casefold()
-    return plain if len(plain) == 1 else char

@@ -345,7 +345,7 @@ def test_what_is_said_again_is_confirmed_and_what_hung_on_a_change_is_doubted() 
     assert [type(decision) for decision in decided(found, heard)] == [Add, Confirm, MarkOutdated]
     assert decided(found, heard)[1:] == [
         Confirm("id-3", "said again"),
-        MarkOutdated("id-2", "what it hung on has changed"),
+        MarkOutdated("id-2", "a fact it depended on has changed"),
     ]
 
 
