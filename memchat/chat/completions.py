@@ -1,7 +1,7 @@
-"""One chat completion with a memory: the client brings the conversation, memory is put in, its last message is learned.
+"""Add memory to one chat completion: the client sends the conversation, and its last message is learned from.
 
-Nothing but that last message and the reply to it is recorded here. Where the client goes on after a tool call, it is
-the same message as before, and neither is recorded again.
+Only that last message and the reply to it are recorded. When the client continues after a tool call, the message is the
+same as before and is not recorded again.
 """
 
 import re
@@ -18,7 +18,7 @@ from memchat.recall.retriever import Query, Retriever
 from memchat.text.normalize import fix_surrogates
 
 LONGEST_LEARNED = 100_000
-"""Characters of a message that is learned from; a longer one is a document, answered but not learned."""
+"""Maximum length of a message that is learned from, in characters; a longer one is a document."""
 
 _SYSTEM = ("system", "developer")
 _TASK = re.compile(r"\s*### Task:", re.IGNORECASE)
@@ -29,14 +29,14 @@ _TITLE = re.compile(
 )
 _SPEAKER = re.compile(r"(?im)^\W*(?:user|human|assistant|ai|response)\W*:")
 _LOOKED_AT = 400
-"""Characters in which such a request says what it wants."""
+"""Leading characters of a request that are checked for a task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request's messages come to: the last text of the user, the one before it, and whether it is new.
+    """A parsed request: the user's last text, the one before it, and whether it is new.
 
-    With `housekeeping` it is a program that asks, for a title or tags, and nothing is recalled or learned.
+    With `housekeeping` a program asks for a title or tags, and nothing is recalled or learned.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Asked:
 
 
 def asked_in(messages: Sequence[Mapping[str, Any]]) -> Asked:
-    """Read `messages` as OpenAI's clients send them."""
+    """Parse `messages` in OpenAI's format."""
     said = [text for message in messages if message.get("role") == "user" and (text := text_of(message))]
     last = said[-1] if said else ""
     instructions = next((text_of(message) for message in messages if message.get("role") in _SYSTEM), "")
@@ -59,7 +59,7 @@ def asked_in(messages: Sequence[Mapping[str, Any]]) -> Asked:
 
 
 def _is_housekeeping(last: str, instructions: str, said: int) -> bool:
-    """Whether a program asks for a title, tags or the like; they come as a request of one message."""
+    """Whether a program asks for a title, tags or the like, in a request of one message."""
     if _TASK.match(last) or _TASK.match(instructions):
         return True
     if said != 1:
@@ -69,7 +69,7 @@ def _is_housekeeping(last: str, instructions: str, said: int) -> bool:
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """The words of a message, which may come in parts."""
+    """Return the text of a message, which may come in parts."""
     content = message.get("content")
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, Mapping)]
@@ -79,7 +79,7 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CompletionParts:
-    """What a completion works with. Without `recall` nothing is recalled, recorded or learned."""
+    """The parts that a completion needs. Without `recall` nothing is recalled, recorded or learned."""
 
     session: Session
     model: CompletionModel
@@ -91,9 +91,9 @@ class CompletionParts:
 
 
 class CompletionTurn:
-    """A completion under way; its `with` block records the message and, on leaving, the reply.
+    """A completion in progress; its `with` block records the message and, on leaving, the reply.
 
-    `request` is what goes to the model. The reply is gathered from what `note` is given.
+    `request` goes to the model. `note` collects the reply.
     """
 
     def __init__(self, parts: CompletionParts, request: Mapping[str, Any]) -> None:
@@ -128,11 +128,11 @@ class CompletionTurn:
 
     @property
     def recalled(self) -> tuple[str, ...]:
-        """The ids of the memories that were put in."""
+        """The ids of the memories in the prompt."""
         return tuple(self._recalled)
 
     def note(self, response: Mapping[str, Any]) -> None:
-        """Hear a completion or one of its chunks, in OpenAI's shape."""
+        """Collect the text of a completion or of one of its chunks, in OpenAI's format."""
         for choice in response.get("choices", ()):
             part = choice.get("message") or choice.get("delta") or {}
             if choice.get("index", 0) == 0 and isinstance(part.get("content"), str):

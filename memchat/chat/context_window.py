@@ -1,4 +1,4 @@
-"""The context window: the newest messages of a conversation that fit beside the system prompt."""
+"""Fill the context window: the newest messages of a conversation that fit beside the system prompt."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,31 +10,20 @@ from memchat.core.types import Message, MessageStatus, Role
 from memchat.errors import ContextOverflow
 
 REPLY_TOKENS = 1_024
-"""Room left for the reply in the model's window."""
-
-
+"""Tokens reserved for the reply."""
 SAFE_FRACTION = 0.75
-"""How much of the window the conversation may fill: many models' tokens are counted by another's rules, and a provider
-refuses what is too long as a whole."""
-
-
+"""Share of the window that the conversation may fill. Token counts are often estimates, and a provider refuses a prompt
+that is too long as a whole."""
 EARLIER_TOKENS = 32_000
-"""What earlier messages of the conversation may take of any window: they are paid for with every turn."""
-
-
+"""Maximum tokens of earlier messages in any window, since every turn pays for them again."""
 MESSAGE_OVERHEAD_TOKENS = 6
-
-
 BYTES_A_TOKEN = 4
-"""In English text; in other languages it is about as many."""
+"""Bytes per token of English text; about the same in other languages."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackedMessages:
-    """The messages to send. `truncated` says that older ones were left out, for there is no room for more.
-
-    `oldest` is the id of the oldest earlier message among them.
-    """
+    """The messages to send. `truncated` says that older ones did not fit; `oldest` is the id of the oldest sent."""
 
     messages: list[PromptMessage]
     truncated: bool
@@ -42,9 +31,9 @@ class PackedMessages:
 
 
 class ContextWindow:
-    """A model's window of `tokens` tokens, filled with a conversation. `count` may be an estimate.
+    """A model's window of `tokens` tokens. `count` may be an estimate.
 
-    What a message takes is counted once: a long conversation goes out again with every turn.
+    Counts each message once, since a long conversation is sent again with every turn.
     """
 
     def __init__(self, tokens: int, count: CountTokens) -> None:
@@ -53,9 +42,10 @@ class ContextWindow:
         self._counted: dict[tuple[str, int], int] = {}
 
     def fill(self, system: str, earlier: Iterable[Message], text: str) -> PackedMessages:
-        """`system`, the newest of `earlier` (newest first, read as far as they fit), whole messages only, and `text`.
+        """Pack `system`, the newest of `earlier` as whole messages, and `text`.
 
-        Raises ContextOverflow when `text` itself does not fit.
+        `earlier` comes newest first and is read only as far as it fits. Raises ContextOverflow when `text` itself does
+        not fit.
         """
         given = PromptMessage(Role.SYSTEM, system), PromptMessage(Role.USER, text)
         room = self._tokens - min(REPLY_TOKENS, self._tokens // 4)
@@ -67,7 +57,7 @@ class ContextWindow:
         return PackedMessages(messages, outgrown, kept[0].id if kept else None)
 
     def fullness(self, messages: Sequence[PromptMessage]) -> float:
-        """How much of the room for a conversation `messages` take, the system's apart: an estimate from their bytes."""
+        """Estimate the share of the room for a conversation that `messages` take, without the system prompt."""
         room = min(int((self._tokens - min(REPLY_TOKENS, self._tokens // 4)) * SAFE_FRACTION), EARLIER_TOKENS)
         taken = sum(_most(one.content) // BYTES_A_TOKEN for one in messages if one.role is not Role.SYSTEM)
         return taken / max(room, 1)
@@ -75,7 +65,7 @@ class ContextWindow:
     def _newest(
         self, spoken: Iterator[Message], room: int, given: tuple[PromptMessage, PromptMessage]
     ) -> tuple[list[Message], bool]:
-        """What fits of `spoken`, oldest first, and whether there was more. Counted only where it could be too much."""
+        """Return the part of `spoken` that fits, oldest first, and whether some did not; counts only if in doubt."""
         sure = min(int(room * SAFE_FRACTION) - sum(_most(one.content) for one in given), EARLIER_TOKENS)
         taken: list[Message] = []
         while sure >= 0 and (message := next(spoken, None)) is not None:
@@ -92,24 +82,21 @@ class ContextWindow:
         left = min(int(room * SAFE_FRACTION) - needed, EARLIER_TOKENS)
         kept: list[Message] = []
         for message in chain(taken, spoken):
-            left -= self._cost(message)
+            # With the length, since parts of the text may be deleted between two turns.
+            key = message.id, len(message.text)
+            if key not in self._counted:
+                self._counted[key] = self._count(message.text) + MESSAGE_OVERHEAD_TOKENS
+            left -= self._counted[key]
             if left < 0:
                 return kept[::-1], True
             kept.append(message)
         return kept[::-1], False
 
-    def _cost(self, message: Message) -> int:
-        # The length stands for the words, parts of which may have been erased since.
-        known = message.id, len(message.text)
-        if known not in self._counted:
-            self._counted[known] = self._count(message.text) + MESSAGE_OVERHEAD_TOKENS
-        return self._counted[known]
-
 
 def _in_turns(earlier: Sequence[Message], last: PromptMessage) -> Iterator[PromptMessage]:
-    """`earlier` and `last`, a message that was stopped before its answer as one with the message after it.
+    """Yield `earlier` and `last` with alternating roles, which many models require.
 
-    Many models refuse a prompt in which the roles do not alternate.
+    A message that was stopped before its answer is joined with the message after it.
     """
     unanswered = ""
     for message in earlier:
@@ -122,5 +109,5 @@ def _in_turns(earlier: Sequence[Message], last: PromptMessage) -> Iterator[Promp
 
 
 def _most(text: str) -> int:
-    """More tokens than `text` can have: a token holds at least a byte. Saves counting where all fits anyway."""
+    """Return an upper bound of the tokens of `text`: a token is at least a byte. Saves counting short conversations."""
     return len(text.encode("utf-8", "surrogatepass")) + MESSAGE_OVERHEAD_TOKENS

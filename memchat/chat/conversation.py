@@ -1,4 +1,4 @@
-"""A conversation, turn by turn: record what is typed, recall what bears on it, have the model answer, record that."""
+"""Hold a conversation turn by turn: record the message, recall memories, let the model answer, record the reply."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -34,16 +34,16 @@ class Transcript(Protocol):
     ) -> Message | None: ...
 
     def earlier(self, message: Message) -> Iterator[Message]:
-        """What was said before `message`, newest first."""
+        """Yield the messages before `message`, newest first."""
 
     def set_private(self, session: Session, private: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationOptions:
-    """How a conversation is held, and on what terms it is learned from. `redacts` masks secrets before any write.
+    """Options of a conversation, and the terms on which it is learned from. `redacts` masks secrets before any write.
 
-    With `private` nothing of it is learned, whatever its session says.
+    With `private` nothing is learned, even if its session is not private.
     """
 
     system: str | None = None
@@ -55,7 +55,7 @@ class ConversationOptions:
 
 @dataclass(frozen=True, slots=True)
 class UsedMemory:
-    """A memory that was in a prompt. `score` is None for a wish, which is in every one."""
+    """A memory in a prompt. `score` is None for a wish, which is in every prompt."""
 
     memory: Memory
     score: float | None = None
@@ -63,7 +63,7 @@ class UsedMemory:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How much more was meant for a prompt than its limits allow: memories that matched, wishes, excerpts."""
+    """The numbers of matching memories, wishes and excerpts that exceeded the limits of a prompt."""
 
     memories: int = 0
     wishes: int = 0
@@ -71,9 +71,9 @@ class LeftOut:
 
 
 class Conversation:
-    """One session with one model. While it is `private`, it is recorded and nothing of it is ever learned.
+    """One session with one model. While it is `private`, messages are recorded but never learned from.
 
-    `summary` stands for its older messages, where they were summed up; `forgotten` counts how often it was dropped.
+    `summary` replaces its older messages if there is one; `forgotten` counts how often the summary was dropped.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Conversation:
 
     @cached_property
     def _terms(self) -> LearningOptions:
-        """The terms as they may be written down."""
+        """The terms without secrets."""
         from memchat.text.redaction import redact_options
 
         return redact_options(self._style.terms) if self._style.redacts else self._style.terms
@@ -112,16 +112,16 @@ class Conversation:
 
     @property
     def remembers(self) -> bool:
-        """False where nothing is recalled and nothing learned."""
+        """Whether memories are recalled and learned."""
         return self._recall is not None
 
     def drop_summary(self) -> None:
-        """Send the messages themselves again. The summary may say in other words what was just forgotten."""
+        """Send the messages themselves again, since the summary may restate what was just forgotten."""
         self.summary = None
         self.forgotten += 1
 
     def use_memory(self, use: bool) -> None:
-        """From here on recall and learn, or do neither. Raises UsageError where there is no memory to use."""
+        """Turn recall and learning on or off from now on. Raises UsageError if a setting keeps memory off."""
         if use and self._recall is None:
             if self._pausing is None:
                 raise UsageError("Memory is off by a setting.", hint="Start with: memchat chat --memory")
@@ -130,15 +130,15 @@ class Conversation:
             self._recall, self._pausing = None, self._recall
 
     def set_private(self, private: bool) -> None:
-        """From here on what is said stays private, or no longer does, also when the session is taken up again."""
+        """Make the session private from now on, or no longer; a resumed session keeps this."""
         self._transcript.set_private(self.session, private)
         self.session = replace(self.session, private=private)
         self.private = private
 
     def turn(self, text: str) -> "Turn":
-        """Record `text`, recall what bears on it, and prepare the call. Iterate the turn for the reply.
+        """Record `text`, recall relevant memories, and prepare the call. Iterate the turn for the reply.
 
-        Raises StoreError when the message could not be recorded: then nothing was sent either.
+        Raises StoreError when the message could not be recorded; nothing is sent then.
         """
         text = fix_surrogates(text)
         said = _masked(text) if self._style.redacts else text
@@ -146,7 +146,7 @@ class Conversation:
         return self.turn_again(self._transcript.begin_turn(self.session, said, terms))
 
     def turn_again(self, asked: Message) -> "Turn":
-        """Prepare the call for a message that is recorded already, and has no reply."""
+        """Prepare the call for a recorded message that has no reply."""
         turn = self.last_turn = Turn(asked, self.model, self._transcript, redacts=self._style.redacts)
         try:
             self._prepare(turn, asked.text)
@@ -156,7 +156,9 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
-        said, earlier, again = tee(self._unsummarised(turn.asked), 3)
+        last_summarised = self.summary.last_id if self.summary is not None else None
+        unsummarised = takewhile(lambda one: one.id != last_summarised, self._transcript.earlier(turn.asked))
+        said, earlier, again = tee(unsummarised, 3)
         previous = next((message.text for message in said if message.role is Role.USER), None)
         query = Query(text, previous=previous)
         self._recall_facts(turn, query)
@@ -176,11 +178,6 @@ class Conversation:
             self._outgrown = True
             turn.notice = HISTORY_TRUNCATED
 
-    def _unsummarised(self, asked: Message) -> Iterator[Message]:
-        """What was said before `asked`, newest first, as far back as the summary."""
-        last = self.summary.last_id if self.summary is not None else None
-        return takewhile(lambda message: message.id != last, self._transcript.earlier(asked))
-
     def _recall_facts(self, turn: "Turn", query: Query) -> None:
         if self._recall is None:
             return
@@ -192,7 +189,7 @@ class Conversation:
         turn.left_out = LeftOut(len(set(recalled.left_out) - shown), len(standing) - len(turn.wishes))
 
     def _system(self, turn: "Turn") -> str:
-        # The rules see by the block that memory is on.
+        # The rules tell by the block that memory is on.
         offline = self.model.name == OFFLINE
         persona = prompt.Persona(self._style.system, self.remembers, shows_empty_block=offline)
         memories = [hit.memory for hit in turn.hits]
@@ -201,11 +198,10 @@ class Conversation:
 
 
 class Turn:
-    """One exchange under way. Leaving its `with` block records the reply and hands the exchange to the learner.
+    """One exchange in progress. Leaving its `with` block records the reply and queues the exchange for learning.
 
-    `notice` is what the person should be told about it, once for each conversation. What the model thought on the way
-    to its answer is in `thinking`, and never part of `reply`. `cut` says why the model did not finish, `fullness` how
-    much of the room for the conversation its prompt took.
+    `notice` is a message for the user, shown once per conversation. `thinking` is the model's reasoning, never part of
+    `reply`. `cut` says why the model did not finish; `fullness` is the share of the room that the prompt took.
     """
 
     def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
@@ -234,11 +230,11 @@ class Turn:
         return [*map(UsedMemory, self.wishes), *(UsedMemory(hit.memory, hit.score) for hit in self.hits)]
 
     def __iter__(self) -> Iterator[str]:
-        """The pieces of the reply as they arrive. Raises ModelError; what came before it stays in `reply`."""
+        """Yield the pieces of the reply as they arrive. Raises ModelError; earlier pieces stay in `reply`."""
         return (part.text for part in self.parts() if not part.thinking)
 
     def parts(self) -> Iterator[Part]:
-        """The pieces of the reply, and of the thinking before it, as they arrive. Raises as iterating the turn does."""
+        """Yield the pieces of the reasoning and of the reply as they arrive. Raises ModelError."""
         self._stream = self._model.stream(self.request)
         for delta in self._stream:
             self.usage = delta.usage or self.usage
@@ -255,7 +251,7 @@ class Turn:
         self.status = MessageStatus.COMPLETE if self.cut is None else MessageStatus.PARTIAL
 
     def _taken(self, part: Part) -> Part:
-        """Note what comes. Line breaks between thinking and answer belong to neither."""
+        """Record a piece. Line breaks between reasoning and answer belong to neither."""
         if part.thinking:
             self.thinking += part.text
         elif self.thinking and not self.reply:
@@ -277,7 +273,7 @@ class Turn:
             self.record(self.status if self.reply.strip() else _status_without_reply(error))
 
     def record(self, status: MessageStatus) -> None:
-        """Write the reply and let the learner have the exchange, once."""
+        """Write the reply and queue the exchange for learning, once."""
         if self._recorded:
             return
         self._recorded = True
@@ -289,7 +285,7 @@ class Turn:
 
 
 def _status_without_reply(error: BaseException | None) -> MessageStatus:
-    """Stopped by the person before a word came, or failed by itself."""
+    """Return the status of a turn without a reply: stopped by the user, or failed."""
     return MessageStatus.STOPPED if isinstance(error, KeyboardInterrupt) else MessageStatus.FAILED
 
 

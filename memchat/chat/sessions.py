@@ -1,4 +1,4 @@
-"""Opening a conversation: a new one, a named one, the last one; and how it is held."""
+"""Open a conversation (new, named, or the last one) and choose its options."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """How a conversation is to be held. `session` is one, its name, or its id or the beginning of that.
+    """Options of a conversation. `session` is a session, a name, or an id or its beginning.
 
-    `continue_last` takes up the last one, with `agent` the last one with that agent. A new one without `agent` is with
-    the agent of the settings.
+    `continue_last` resumes the last one, with `agent` the last one with that agent. A new one without `agent` uses the
+    agent of the settings.
     """
 
     user: str
@@ -33,7 +33,7 @@ class ChatOptions:
 
 
 def open_session(options: ChatOptions, conversations: "Conversations", settings: Settings) -> Session:
-    """The conversation that `options` name, or a new one. Raises UsageError for one with another agent."""
+    """Return the conversation that `options` name, or a new one. Raises UsageError if it has another agent."""
     if isinstance(options.session, Session):
         return options.session
     if options.session and options.continue_last:
@@ -63,7 +63,7 @@ def _new_session(options: ChatOptions, name: str | None, conversations: "Convers
 
 
 def _refuse_secret(name: str) -> None:
-    """A masked name would not be this name: another could come to the same, and find this conversation."""
+    """Raise UsageError for a name that contains a secret. Masked, two names could become the same."""
     from memchat.text.redaction import redact
 
     if kinds := redact(name).kinds:
@@ -74,7 +74,7 @@ def _refuse_secret(name: str) -> None:
 
 
 def conversation_options(options: ChatOptions, settings: Settings, agent: str | None) -> "ConversationOptions":
-    """How a conversation with `agent` is held: what `options` say, else its profile, else the settings."""
+    """Return the options of a conversation with `agent`: from `options`, else its profile, else the settings."""
     from memchat.chat.conversation import ConversationOptions
 
     profile = settings.profile(agent)

@@ -1,4 +1,4 @@
-"""How well a message answers a request: the score of a turn kept verbatim, and where the request says it was said."""
+"""Score messages for a request: as verbatim turns are, and by the period and role that the request names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 PERIOD_BONUS = 0.1
 ROLE_BONUS = 0.25
-"""What a request for the assistant's words adds to those, and takes from the person's own, which ask the same."""
+"""Added to the assistant's messages, and taken from the user's, when the request asks for the assistant's words."""
 RECENCY_BONUS = 0.05
-"""What the newest message gains where the request asks for what was said without saying about what."""
+"""Gain of the newest message when the request names no subject."""
 WHOLE_CHARACTERS = 280
-"""A message up to this length is quoted whole."""
+"""A message up to this length, in characters, is quoted whole."""
 NEIGHBOUR_CHARACTERS = 200
 PASSAGE_SEGMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ExcerptRequest:
-    """A request, read: its words, its vectors (None for words alone), names, and where it looks.
+    """A parsed request: its words, its vectors (None for words alone), its names, and the messages it means.
 
-    `near` has how near its vectors are to those of each candidate, by the candidate's number.
+    `near` holds the cosines of its vectors with those of each candidate, by the candidate's number.
     """
 
     asked: RequestWords
@@ -44,7 +44,7 @@ class ExcerptRequest:
 
 @dataclass(frozen=True, slots=True)
 class ScoredMessage:
-    """A message with its score and the summands of that by name."""
+    """A message with its score and the summands of the score by name."""
 
     candidate: MessageCandidate
     score: float
@@ -52,7 +52,7 @@ class ScoredMessage:
 
 
 def texts_of(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[str, str | None, str | None]:
-    """What the words of the request are compared with: the message with its day, and the ends of those beside it."""
+    """Return the texts to compare the request's words with: the message with its day, and its neighbours' ends."""
     before, after = candidate.previous, candidate.following
     day = in_words(candidate.said_at.astimezone().date())
     return (
@@ -63,7 +63,7 @@ def texts_of(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[str, st
 
 
 def _passage(candidate: MessageCandidate, read: ExcerptRequest) -> str:
-    """A long message's nearest segments: looked at whole, it would hold some of the words of any request."""
+    """Return a long message's nearest segments, since the whole would share words with any request."""
     if len(candidate.text) <= WHOLE_CHARACTERS or read.vectors is None or len(candidate.vectors) < 3:
         return candidate.text[: 4 * WHOLE_CHARACTERS]
     parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
@@ -73,7 +73,7 @@ def _passage(candidate: MessageCandidate, read: ExcerptRequest) -> str:
 
 
 def nearness(candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:
-    """How near each segment is to the nearest text of the request."""
+    """Return each segment's highest cosine with any text of the request."""
     nearest: list[float] = read.near[candidate.number][:, 1:].max(axis=0).tolist()
     return nearest
 
@@ -91,7 +91,8 @@ def score_message(
         "beside": scoring.WORD_WEIGHT * beside,
         "asks": -scoring.QUESTION_PENALTY * scoring.asks(candidate.text),
     }
-    if read.names & _subjects(candidate):
+    said_by = speaker(candidate.text)
+    if read.names & (frozenset({said_by}) if said_by else scoring.names_in(candidate.text)):
         parts["named"] = scoring.NAMED_WEIGHT
     if read.period and read.period.holds(candidate.said_at.astimezone().date()):
         parts["when"] = PERIOD_BONUS
@@ -103,17 +104,10 @@ def score_message(
 
 
 def _meaning(candidate: MessageCandidate, read: ExcerptRequest) -> float:
-    """Half how near the window is, half the nearest of the segments."""
+    """Return the mean of the window's cosine and the best segment's."""
     if candidate.number not in read.near:
         return 0.0
     near = read.near[candidate.number]
     own, others = near[:, 0], near[:, 1:]
     best = others.max(axis=1) if others.shape[1] else own
     return float(((own + best) / 2).max())
-
-
-def _subjects(candidate: MessageCandidate) -> frozenset[str]:
-    from memchat.recall.scoring import names_in
-
-    said_by = speaker(candidate.text)
-    return frozenset({said_by}) if said_by else names_in(candidate.text)

@@ -1,7 +1,7 @@
-"""Excerpts: what was said in earlier conversations, beside the facts distilled from it.
+"""Find excerpts: passages of earlier conversations that complement the facts learned from them.
 
-A message is ranked as a turn kept verbatim is (see `memchat.recall.scoring`): by its window and its best segment, by
-its words and those beside it. What is worth showing of it are the sentences nearest to the request.
+A message is ranked like a verbatim turn (see `memchat.recall.scoring`): by its window and its best segment, by its
+words and those of its neighbours. An excerpt shows the sentences nearest to the request.
 """
 
 import math
@@ -28,37 +28,38 @@ if TYPE_CHECKING:
 
 MOST_EXCERPTS = 12
 ORDINARY_TOKENS = 340
-"""What the excerpts for a request take that asks for one thing; one that asks for several may use up the limit.
+"""Maximum tokens of the excerpts for a request about one thing; a request for several may use the whole limit.
 
-LoCoMo: beyond it a question about one thing gains nothing, and one that asks for a list goes on gaining up to 700.
+On LoCoMo a question about one thing gains nothing beyond it, and a question for a list gains up to 700.
 """
 LEAST_EXCERPTS = 3
-"""So many are given where the limit allows, however long they are."""
+"""Number of excerpts given up to the whole limit, even if they exceed ORDINARY_TOKENS."""
 NEAREST = 40
-"""How many messages are looked at for their meaning, and how many for their words."""
+"""Maximum number of candidates from vector search."""
 WITH_WORDS = 30
+"""Maximum number of candidates from word search."""
 WORD_BUDGET = 1_000
-"""How many messages the words of one request may be looked up in: the rarest words come first."""
+"""Maximum number of messages in which the words of one request are looked up, the rarest words first."""
 MAX_QUERY_WORDS = 32
 FLOOR = 0.378
-"""The score below which a message is no answer, for a history of one message; see `floor`."""
+"""Minimum score of an excerpt in a history of one message; see `floor`."""
 FLOOR_GROWTH = 0.022
-"""How much higher the floor lies for every ten times as many messages: the best of more is better by chance."""
+"""Rise of the floor per tenfold number of messages, since the best of more messages scores higher by chance."""
 WORDS_FLOOR = 0.3
-"""The floor where the embedder has failed and words have to do."""
+"""Minimum score where the embedder has failed and only words are compared."""
 LINE_TOKENS = 14
-"""What the dash, the day and the name of who said it cost."""
+"""Tokens of a line besides its text: the dash, the day and the speaker."""
 VAGUE_WORDS = 2
-"""A request for what was said with no more words than these does not say about what."""
+"""A request about earlier words with at most this many content words names no subject."""
 BLANK = "[forgotten]"
-"""Stands in a message for what was forgotten."""
+"""Replaces deleted words in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Words of an earlier conversation. `parts` are the summands of its score by name.
+    """A passage of an earlier conversation. `parts` are the summands of its score by name.
 
-    `stale` says what has become of what they say, where memory knows.
+    `stale` says what replaced or ended its statement, if a memory tells.
     """
 
     message_id: str
@@ -78,14 +79,14 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """The excerpts for a prompt, best first, and how many matched as well and did not fit its limits."""
+    """The excerpts for a prompt, best first, and the number of further matches beyond its limits."""
 
     excerpts: tuple[Excerpt, ...] = ()
     left_out: int = 0
 
 
 def excerpt_json(excerpt: Excerpt) -> dict[str, object]:
-    """An excerpt as programs see it. `outdated` is None, or what holds instead and the day it ended, where known."""
+    """Return `excerpt` as JSON. `outdated` is None, or the statement that holds now and the day the old one ended."""
     stale = excerpt.stale
     ended = stale.ended.isoformat() if stale and stale.ended else None
     return {
@@ -101,9 +102,9 @@ def excerpt_json(excerpt: Excerpt) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class ExcerptQuery:
-    """A request to find messages for. `facts` are in the prompt already.
+    """A search for excerpts. `facts` are already in the prompt.
 
-    `tokens` bounds all excerpts together, `ordinary_tokens` those for a request that does not ask for several things.
+    `tokens` limits all excerpts together, `ordinary_tokens` those for a request that does not ask for several things.
     """
 
     text: str
@@ -116,7 +117,7 @@ class ExcerptQuery:
 
 
 class ExcerptFinder:
-    """Reads through one store, on the thread the store belongs to."""
+    """Find excerpts in one store, on the thread that the store belongs to."""
 
     def __init__(self, store: MessageStore, embedder: RequestEmbedder, vocabulary: Vocabulary, clock: Clock) -> None:
         self._store = store
@@ -125,11 +126,11 @@ class ExcerptFinder:
         self._clock = clock
 
     def search(self, query: ExcerptQuery) -> tuple[Excerpt, ...]:
-        """The excerpts that bear on the request, best first, within its budget; none is a normal answer."""
+        """Return the excerpts relevant to the request, best first, within its budget; often there are none."""
         return self.quote(query).excerpts
 
     def quote(self, query: ExcerptQuery) -> Quoted:
-        """What `search` finds, and how much more there was."""
+        """Return what `search` finds, and the number of further matches."""
         if query.tokens <= LINE_TOKENS or not query.text.strip() or is_small_talk(query.text):
             return Quoted()
         load_numpy()
@@ -137,7 +138,11 @@ class ExcerptFinder:
         if not read.asked.total:
             return Quoted()
         candidates = self._candidates(query.view, read)
-        read = replace(read, near=self._near(candidates, read))
+        compared = [candidate for candidate in candidates if len(candidate.vectors)]
+        if read.vectors is not None and compared:
+            rows, texts = [one.vectors for one in compared], [one.text for one in compared]
+            similarities = self._embedder.similarities(read.vectors, rows, texts)
+            read = replace(read, near=dict(zip((one.number for one in compared), similarities, strict=True)))
         scored = self._scored(candidates, read)
         if query.floor:
             least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
@@ -172,23 +177,16 @@ class ExcerptFinder:
             return None
 
     def _candidates(self, view: MessageFilter, read: ExcerptRequest) -> list[MessageCandidate]:
-        """Messages near in meaning or in words, anywhere and where the request says that its answer was said."""
+        """Return the nearest messages by vectors and by words, of any period and role and of those requested."""
         terms = rarest_terms(read.asked.counts, WORD_BUDGET)
+        period = read.period or Period(None, None)
+        role = Role.ASSISTANT if read.by_assistant else view.role
         numbers: list[int] = []
-        for where in dict.fromkeys((view, _narrowed(view, read))):
+        for where in dict.fromkeys((view, replace(view, role=role, since=period.since, until=period.until))):
             if read.vectors is not None:
                 numbers += self._store.nearest_messages(where, read.vectors, NEAREST)
             numbers += self._store.messages_with(where, terms, WITH_WORDS)
         return self._store.message_candidates(view, numbers)
-
-    def _near(self, candidates: Sequence[MessageCandidate], read: ExcerptRequest) -> "dict[int, Vectors]":
-        """How near the request's vectors are to those of each message that has some."""
-        compared = [candidate for candidate in candidates if len(candidate.vectors)]
-        if read.vectors is None or not compared:
-            return {}
-        rows, texts = [one.vectors for one in compared], [one.text for one in compared]
-        near = self._embedder.similarities(read.vectors, rows, texts)
-        return dict(zip((one.number for one in compared), near, strict=True))
 
     def _scored(self, candidates: Sequence[MessageCandidate], read: ExcerptRequest) -> list[ScoredMessage]:
         texts = [texts_of(candidate, read) for candidate in candidates]
@@ -206,7 +204,7 @@ class ExcerptFinder:
         ]
 
     def _quoted(self, scored: Sequence[ScoredMessage], read: ExcerptRequest, query: ExcerptQuery) -> Quoted:
-        """The first of `scored` that say something of their own, cut, within the budget."""
+        """Cut excerpts from the best of `scored` that say something new, within the budget."""
         stale = StaleIndex(self._store.stale_memories(query.view.owner))
         known = [KnownFact.of(memory) for memory in query.facts]
         kept: list[Excerpt] = []
@@ -233,25 +231,21 @@ class ExcerptFinder:
 
 
 def floor(messages: int) -> float:
-    """The score below which a message is no answer, in a history of so many."""
+    """Return the minimum score of an excerpt in a history of `messages` messages."""
     return FLOOR + FLOOR_GROWTH * math.log10(max(messages, 1))
 
 
 def messages_of(session: Session, window_start: str | None = None) -> MessageFilter:
-    """What a conversation may quote: its person's others with the same agent, and what its own window has lost."""
+    """Return the messages that a conversation may quote.
+
+    They are those of the user's other conversations with the same agent, and its own that are out of the window.
+    """
     owner = Owner.user(session.user) if session.user else Owner(Scope.SESSION, session.id)
     return MessageFilter(owner, session.agent, session_id=session.id, window_start=window_start)
 
 
-def _narrowed(view: MessageFilter, read: ExcerptRequest) -> MessageFilter:
-    """`view` where the request says that its answer was said."""
-    period = read.period or Period(None, None)
-    role = Role.ASSISTANT if read.by_assistant else view.role
-    return replace(view, role=role, since=period.since, until=period.until)
-
-
 def _excerpt(scored: ScoredMessage, read: ExcerptRequest, stale: StaleIndex) -> Excerpt | None:
-    """The sentences that matter; None where nothing is left of them that ever held."""
+    """Cut an excerpt from a message; return None if no sentence is left that ever held."""
     candidate = scored.candidate
     parts = [one for one in sentences_to_quote(candidate, read) if BLANK not in one]
     found = [(part, stale.of(part, candidate.id)) for part in parts]

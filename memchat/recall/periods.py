@@ -1,6 +1,6 @@
-"""Periods that people name relative to the day they speak on ("last week", "in May", "vor drei Tagen").
+"""Recognise periods that people name relative to the present day ("last week", "in May", "vor drei Tagen").
 
-A request says by one when its answer was said; a message says by one what day it speaks of.
+A request names the period in which its answer was said; a message names the days that it is about.
 """
 
 import re
@@ -28,7 +28,7 @@ from memchat.recall.calendar_words import (
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` to `until`, both included; an end that is None is open."""
+    """From `since` to `until`, both inclusive; None is an open end."""
 
     since: date | None
     until: date | None
@@ -40,7 +40,7 @@ class Period:
 
 
 def period_of(text: str, today: date) -> Period | None:
-    """The period in the past that `text` speaks of, read from `today`; None where it names none.
+    """Return the past period that `text` names as of `today`, or None.
 
     "before" and "until" open its beginning, "since" and "after" its end.
     """
@@ -57,7 +57,7 @@ def period_of(text: str, today: date) -> Period | None:
 
 
 def with_days(text: str, said_on: date) -> str:
-    """`text` with the days that its relative ones meant behind them: last week [= 1-7 May 2023]."""
+    """Insert after each relative period in `text` the days it meant: last week [= 1-7 May 2023]."""
     parts: list[str] = []
     at = 0
     for one in periods_in(text, said_on):
@@ -69,7 +69,7 @@ def with_days(text: str, said_on: date) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NamedPeriod:
-    """A period that the words from `start` to `end` of a text mean, or, `lasting`, when what lasted began."""
+    """The period named by a text from `start` to `end`; with `lasting`, the time when something lasting began."""
 
     start: int
     end: int
@@ -78,7 +78,7 @@ class NamedPeriod:
 
 
 def periods_in(text: str, said_on: date) -> list[NamedPeriod]:
-    """The periods that a message of the day `said_on` names relative to that day, in order."""
+    """Return the periods that a message names relative to its day `said_on`, in order."""
     found = [
         NamedPeriod(match.start(), match.end(), period, lasting)
         for lasting, rows in ((False, (*_relative(), *_ahead())), (True, _lasting()))
@@ -89,12 +89,12 @@ def periods_in(text: str, said_on: date) -> list[NamedPeriod]:
     kept: list[NamedPeriod] = []
     for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
         if not any(other.start < one.end and one.start < other.end for other in kept):
-            kept.append(one)  # The longest first: "yesterday" within "the day before yesterday" is not meant.
+            kept.append(one)  # Longest first: "the day before yesterday" contains "yesterday".
     return sorted(kept, key=lambda one: one.start)
 
 
 def in_words(period: Period) -> str:
-    """A period with two ends as people write it: 7 May 2023, 1-7 May 2023, May 2023, about 2021."""
+    """Format a period with two ends as people write it: 7 May 2023, 1-7 May 2023, May 2023, about 2021."""
     first, last = period.since, period.until
     assert first is not None
     assert last is not None
@@ -145,7 +145,10 @@ def _dated() -> _Rows:
     prep = "in|during|last|this|since|before|until|after|early|late|im|en|letzten|seit|em|desde|depuis|vor"
     return _compiled(
         [
-            (rf"\b{year}-(?P<month>\d\d)-(?P<day>\d\d)\b", _iso),
+            (
+                rf"\b{year}-(?P<month>\d\d)-(?P<day>\d\d)\b",
+                lambda m, t: _single(int(m["year"]), int(m["month"]), int(m["day"])),
+            ),
             (rf"\b(?P<day>[0-3]?\d)(?:st|nd|rd|th|\.)?(?: of| de)? (?P<name>{months})\b(?:,? {year})?", _day),
             (rf"\b(?P<name>{months}) (?P<day>[0-3]?\d)(?:st|nd|rd|th)?\b(?:,? {year})?", _day),
             (rf"\b(?P<name>{months})(?: de)? {year}\b", _month),
@@ -157,12 +160,19 @@ def _dated() -> _Rows:
 @cache
 def _rolling() -> _Rows:
     """Periods that end today: the last three weeks."""
-    return _compiled([(rf"\bthe (?:last|past) (?:{_COUNT.format('count')} )?(?:{_UNIT})\b", _until_today)])
+    return _compiled(
+        [
+            (
+                rf"\bthe (?:last|past) (?:{_COUNT.format('count')} )?(?:{_UNIT})\b",
+                lambda m, t: _days(t, _count(m["count"] or "a") * _unit_days(m), 0),
+            )
+        ]
+    )
 
 
 @cache
 def _relative() -> _Rows:
-    """What lies behind the day of speaking."""
+    """Periods before the present day."""
     count, again = _COUNT.format("count"), _COUNT.format("count2")
     last = rf"(?<!the )(?:{LAST})"
     weekdays = "|".join(WEEKDAYS)
@@ -184,7 +194,7 @@ def _relative() -> _Rows:
                 r"|\bна прошлой неделе\b|上个?周|先週|지난\s?주",
                 _last_week,
             ),
-            (rf"\b(?:{LAST}) (?:weekend|wochenende)\b", _last_weekend),
+            (rf"\b(?:{LAST}) (?:weekend|wochenende)\b", lambda m, t: _weekend(t, -1)),
             (
                 rf"\b{last} (?:{MONTH})\b|\b(?:{MONTH}) (?:{AFTERWARDS})\b"
                 r"|\bв прошлом месяце\b|上个?月|先月|지난\s?달",
@@ -202,7 +212,7 @@ def _relative() -> _Rows:
 
 @cache
 def _loose() -> _Rows:
-    """What a request means by days and years that in a message could lie ahead, or say nothing new."""
+    """Days and years in a request; in a message they could be in the future, or tell nothing new."""
     year = r"(?P<year>(?:19|20)\d\d)"
     return _compiled(
         [
@@ -221,7 +231,7 @@ def _loose() -> _Rows:
 
 @cache
 def _ahead() -> _Rows:
-    """What lies ahead of the day of speaking. "Next Friday" on a Wednesday is left alone: people mean either."""
+    """Periods after the present day. "Next Friday" on a Wednesday is left out, as it is ambiguous."""
     weekdays = "|".join(WEEKDAYS)
     return _compiled(
         [
@@ -235,8 +245,11 @@ def _ahead() -> _Rows:
                 r"|\b(?:tomorrow|demain|domani|amanhã|завтра)\b|明[天日]|내일",
                 lambda m, t: _days(t, -1, -1),
             ),
-            (r"\b(?:this|dieses) (?:weekend|wochenende)\b", _this_weekend),
-            (rf"\b(?:{NEXT}) (?:{WEEK})\b|\b(?:{COMING}) (?:{WEEK})\b|下周|来週|다음\s?주", _next_week),
+            (r"\b(?:this|dieses) (?:weekend|wochenende)\b", lambda m, t: _weekend(t, 0)),
+            (
+                rf"\b(?:{NEXT}) (?:{WEEK})\b|\b(?:{COMING}) (?:{WEEK})\b|下周|来週|다음\s?주",
+                lambda m, t: _days(t, t.weekday() - 7, t.weekday() - 13),
+            ),
             (
                 rf"\b(?:{NEXT}|{COMING}) (?:{MONTH})\b|\b(?:{MONTH}) (?:{COMING})\b|下个月|来月",
                 lambda m, t: _month_of(t, 1),
@@ -252,7 +265,7 @@ def _ahead() -> _Rows:
 
 @cache
 def _lasting() -> _Rows:
-    """What has gone on for some time on the day of speaking."""
+    """The beginnings of things that last until the present day."""
     count, again = _COUNT.format("count"), _COUNT.format("count2")
     some = r"(?:(?:about|around|almost|nearly|(?:just )?over|just under|more than|some|etwa|fast|unos|casi|environ) )?"
     return _compiled(
@@ -265,20 +278,16 @@ def _lasting() -> _Rows:
 
 
 def _again(unit: str) -> str:
-    """The same named groups a second time, under names of their own."""
+    """Rename the groups of `unit`, to use them a second time in one pattern."""
     return re.sub(r"\?P<(\w+)>", r"?P<\g<1>2>", unit)
 
 
 def _days(today: date, first: int, last: int) -> Period | None:
-    """From `first` to `last` days before `today`; None where the calendar has no such days."""
+    """Return the period from `first` to `last` days before `today`; None outside the calendar."""
     try:
         return Period(today - timedelta(days=first), today - timedelta(days=last))
     except OverflowError:
         return None
-
-
-def _iso(match: re.Match[str], today: date) -> Period | None:
-    return _single(int(match["year"]), int(match["month"]), int(match["day"]))
 
 
 def _single(year: int, month: int, day: int) -> Period | None:
@@ -318,32 +327,15 @@ def _year_of(year: int) -> Period:
 
 
 def _last_week(match: re.Match[str], today: date) -> Period:
-    """The calendar week before, and what of this one lies as near: people say it of seven days ago, too."""
+    """Return last calendar week, extended to seven days ago, which people also call last week."""
     monday = today - timedelta(days=today.weekday() + 7)
     return Period(monday, max(monday + timedelta(days=6), today - timedelta(days=4)))
 
 
-def _until_today(match: re.Match[str], today: date) -> Period | None:
-    return _days(today, _count(match["count"] or "a") * _unit_days(match), 0)
-
-
-def _last_weekend(match: re.Match[str], today: date) -> Period:
-    return _weekend(today, -1)
-
-
-def _this_weekend(match: re.Match[str], today: date) -> Period:
-    return _weekend(today, 0)
-
-
 def _weekend(today: date, weeks: int) -> Period:
-    """Saturday and Sunday of the week that lies so many `weeks` from that of `today`."""
+    """Return Saturday and Sunday of the week `weeks` after that of `today`."""
     saturday = today + timedelta(days=5 - today.weekday(), weeks=weeks)
     return Period(saturday, saturday + timedelta(days=1))
-
-
-def _next_week(match: re.Match[str], today: date) -> Period:
-    monday = today + timedelta(days=7 - today.weekday())
-    return Period(monday, monday + timedelta(days=6))
 
 
 def _weekday(match: re.Match[str], today: date) -> Period:

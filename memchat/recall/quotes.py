@@ -1,4 +1,4 @@
-"""What of a message is quoted: the sentences that bear on the request, where they say something of their own."""
+"""Choose the sentences of a message to quote: those relevant to the request that say something new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from memchat.text.embedding import segments
 from memchat.text.normalize import content_words, sentences, without_speaker, words
 
 QUOTED_CHARACTERS = 320
-"""What a longer message than `WHOLE_CHARACTERS` is cut to, about eighty tokens."""
+"""Length to which a message longer than WHOLE_CHARACTERS is cut, in characters: about eighty tokens."""
 SAME_SHARE = 0.8
-"""From this share of its words on in a fact that is in the prompt already, an excerpt says nothing more."""
+"""Share of an excerpt's words in a fact of the prompt from which the excerpt says nothing new."""
 _SAYS_NOTHING = frozenset({"am", "too", "also", "really", "just", "there", "by", "way", "oh", "well", "yes", "no"})
-"""Words that a statement has and the fact distilled from it has not."""
+"""Words of a statement that the fact learned from it leaves out."""
 
 
 def sentences_to_quote(candidate: MessageCandidate, read: ExcerptRequest) -> list[str]:
-    """The sentences of a message; of a long one those nearest to the request, in their order, `…` for what is left."""
+    """Return the sentences of a message; of a long one, those nearest to the request in order, with `…` for gaps."""
     parts = sentences(candidate.text)
     if len(candidate.text) <= WHOLE_CHARACTERS or len(parts) < 2:
         return [_shortened(part) for part in parts]
@@ -37,7 +37,7 @@ def sentences_to_quote(candidate: MessageCandidate, read: ExcerptRequest) -> lis
 
 
 def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:
-    """How near each sentence is: its segment's cosine and its share of the words asked for."""
+    """Score each sentence: the cosine of its segment plus its share of the request's words."""
     terms = set(read.asked.counts)
     shares = [len(terms & set(words(part))) / max(len(terms), 1) for part in parts]
     if read.vectors is None or len(candidate.vectors) < 2:
@@ -50,13 +50,13 @@ def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: Ex
 
 
 def _shortened(part: str) -> str:
-    """A single sentence that is longer than an excerpt may be ends early."""
+    """Cut a sentence that is longer than an excerpt may be."""
     return part if len(part) <= QUOTED_CHARACTERS else f"{part[:QUOTED_CHARACTERS].rsplit(' ', 1)[0]} …"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFact:
-    """What a fact in the prompt says: the stems of its words, and its day."""
+    """A fact in the prompt: the stems of its words, and its day."""
 
     stems: frozenset[str]
     day: date | None
@@ -67,7 +67,7 @@ class KnownFact:
 
 
 def says_nothing_new(text: str, said_on: date, known: Sequence[KnownFact], said: set[tuple[str, ...]]) -> bool:
-    """Whether a fact in the prompt, or another excerpt, says it already, and knows the day that it speaks of."""
+    """Whether a fact in the prompt, or an excerpt in `said`, already says `text` and knows the days that it names."""
     own = tuple(words(without_speaker(text)))
     if not own or own in said:
         return True

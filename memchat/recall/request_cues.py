@@ -1,4 +1,4 @@
-"""What a request says about its answer: in small talk nothing, said by the assistant, several things."""
+"""Recognise small talk, requests for the assistant's earlier words, and requests for several things."""
 
 import re
 from functools import cache
@@ -28,7 +28,7 @@ SMALL_TALK = frozenset(
     สวัสดี ขอบคุณ
     """.split()
 )
-"""Words of which greetings, thanks and good-byes are made; what is made of nothing else asks for nothing."""
+"""Words of greetings, thanks and good-byes; a text of only such words asks for nothing."""
 
 _ASKED_ABOUT = (
     "said|say|told|tell|recommended|recommend|suggested|suggest|mentioned|mention|explained|explain|advised|advise|"
@@ -63,13 +63,13 @@ _BY_ASSISTANT = (
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether `text` is a greeting, thanks or a good-bye, and nothing besides."""
+    """Whether `text` is only a greeting, thanks or a good-bye."""
     found = words(text)
     return len(found) <= 12 and all(word in SMALL_TALK for word in found)
 
 
 def asks_about_assistant(text: str) -> bool:
-    """Whether `text` asks for what the assistant has said ("what did you recommend?")."""
+    """Whether `text` asks for the assistant's earlier words ("what did you recommend?")."""
     return _by_assistant().search(text) is not None
 
 

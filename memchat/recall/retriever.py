@@ -18,32 +18,35 @@ if TYPE_CHECKING:
     from memchat.recall.excerpts import ExcerptFinder, Quoted
 
 CANDIDATES = 60
-"""How many memories each half of recall may put forward. On LoCoMo, and for memories with cues, 40 find what 80 find,
-but for four answers in a thousand among the first ten of raw turns."""
+"""Maximum number of candidates from vector search, and from word search. On LoCoMo, and for memories with cues, 40 find
+what 80 find, except for four answers in a thousand among the first ten of raw turns."""
 WORD_BUDGET = 2_500
-"""How many memories the words of one request may be looked up in: the rarest words come first."""
+"""Maximum number of memories in which the words of one request are looked up, the rarest words first."""
 MAX_QUERY_WORDS = 64
-"""How many different words of one request are looked up."""
+"""Maximum number of distinct words of one request that are looked up."""
 COMMON_NAME_SHARE = 0.1
-"""A name that more of the memories hold says nothing about which of them is meant. LoCoMo: 0.03 to 0.25 are alike."""
+"""Names that occur in more than this share of memories are ignored. On LoCoMo, 0.03 to 0.25 give the same result."""
 SHORT_MESSAGE_WORDS = 2
 SHORT_REQUEST = 40
-"""A request of so few words and characters is read together with the one before it."""
+"""A request of at most this many content words and characters is read together with the one before it."""
 ENDED_PENALTY = 0.05
-"""What it costs a memory that it has ended or is doubtful."""
+"""Penalty of a memory that has ended or is doubtful."""
 SAME_SESSION_BONUS = 0.05
-"""What it gains a memory to be of this very conversation."""
+"""Bonus of a memory of this conversation."""
 OVERSAMPLING = 2
-"""For every memory wanted so many are ranked, for one that is too long makes room for the next."""
+"""Oversampling factor: spare hits replace those over the token budget."""
 WORDS_FLOOR = 0.13
-"""The floor for words alone: one unrelated request in ten recalls something, of facts without cues (blind sets)."""
+"""Minimum score for words alone: one unrelated request in ten recalls something, of facts without cues (blind sets)."""
 NOTE_TOKENS = 10
-"""What the dash and the date of a line in the prompt cost."""
+"""Tokens of a line in the prompt besides its text: the dash and the date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A request to recall for. `previous` is the person's message before it; `top_k` and `floor` override the usual."""
+    """A recall request. `previous` is the user's message before it; `top_k` overrides the limit.
+
+    Without `floor`, memories of any score are returned.
+    """
 
     text: str
     view: MemoryFilter = field(default_factory=lambda: MemoryFilter(()))
@@ -63,7 +66,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What the next answer may use, best first, and the ids of what matched as well and did not fit the limits."""
+    """The memories for the next answer, best first, and the ids of further matches beyond the limits."""
 
     hits: tuple[Hit, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -71,7 +74,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most `top_k` memories, of at most `tokens` tokens together."""
+    """Limits of recall: at most `top_k` memories, of at most `tokens` tokens together."""
 
     top_k: int = 5
     tokens: int = 700
@@ -79,10 +82,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _ParsedQuery:
-    """A request, read: its words, and its vectors (None for words alone).
+    """A parsed request: its words, and its vectors (None for words alone).
 
-    The first of the `wordings` is compared with facts, the last with turns kept verbatim; vectors behind these are of
-    what the request ends up asking.
+    The first of the `wordings` is compared with facts, the last with verbatim turns. Later vectors belong to the
+    question that the request ends with.
     """
 
     asked: RequestWords
@@ -90,16 +93,14 @@ class _ParsedQuery:
     wordings: int
 
     def rows_for(self, candidate: Candidate) -> list[int]:
-        """Which rows of `vectors` are compared with a memory."""
+        """Return the rows of `vectors` to compare with a memory."""
         asked = range(self.wordings, 0 if self.vectors is None else len(self.vectors))
         return [self.wordings - 1 if candidate.verbatim else 0, *asked]
 
 
 @dataclass(frozen=True, slots=True)
 class _Scorable:
-    """A candidate with what is worked out once: its day as people write it, its own text, the one before and the one
-    after it, and which of the names in the request it is about.
-    """
+    """A candidate prepared for scoring: its day in words, its text and its neighbours', the request's names in it."""
 
     candidate: Candidate
     day: str
@@ -107,13 +108,13 @@ class _Scorable:
     named: frozenset[str]
 
     def dated(self, text: str) -> str:
-        """`text` behind the memory's day."""
+        """Return `text` with the memory's day before it."""
         return f"{self.day} {text}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A candidate with its score and the summands of that."""
+    """A candidate with its score and the summands of the score."""
 
     candidate: Candidate
     score: float
@@ -122,18 +123,18 @@ class _Scored:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What a score depends on beside the memory and the request."""
+    """What a score depends on besides the memory and the request."""
 
     view: MemoryFilter
     today: date
     soft: Mapping[str, float]
-    """The soft words of every text, by the text behind its day."""
+    """The soft-word score of every text, by the text with its day."""
 
 
 class Retriever:
-    """Reads through one store, on the thread the store belongs to.
+    """Recall memories from one store, on the thread that the store belongs to.
 
-    With `excerpts` it finds what was said as well; both share the limit of tokens, and facts come first.
+    With `excerpts` it finds passages of conversations too; both share the limit of tokens, and facts come first.
     """
 
     def __init__(
@@ -153,21 +154,21 @@ class Retriever:
         self.excerpts = excerpts
 
     def search(self, query: Query) -> list[Hit]:
-        """The memories that bear on `query`, best first; none is a normal answer.
+        """Return the memories relevant to `query`, best first; often there are none.
 
-        They are found by words alone when the embedder fails.
+        Searches by words alone when the embedder fails.
         """
         top_k = query.top_k or self._limits.top_k
         hits, _ = self._ranked(query, OVERSAMPLING * top_k, words_do=True)
         return self._cut(hits, top_k)
 
     def search_all(self, query: Query) -> list[Hit]:
-        """What `search` has to choose from, best first: as many as one look at the candidates gives."""
+        """Return all ranked candidates of `search`, best first."""
         top_k = query.top_k or self._limits.top_k
         return self._ranked(query, max(CANDIDATES, OVERSAMPLING * top_k), words_do=True)[0]
 
     def recall_for_turn(self, query: Query, session: Session) -> Recalled:
-        """What the next answer in `session` may use."""
+        """Return the memories for the next answer in `session`."""
         query = replace(query, view=filter_of(session))
         top_k = query.top_k or self._limits.top_k
         hits, matched = self._ranked(query, OVERSAMPLING * top_k, words_do=True)
@@ -178,9 +179,9 @@ class Retriever:
     def excerpts_for_turn(
         self, query: Query, session: Session, facts: Sequence[Memory], window_start: str | None = None
     ) -> "Quoted":
-        """What was said in earlier conversations and bears on `query`, within the tokens that `facts` leave.
+        """Return excerpts of earlier conversations relevant to `query`, within the tokens that `facts` leave.
 
-        Of `session` itself only what was said before the message `window_start` is quoted.
+        Of `session` itself, only messages before `window_start` are quoted.
         """
         from memchat.recall.excerpts import ExcerptQuery, Quoted, messages_of
 
@@ -192,24 +193,21 @@ class Retriever:
         return self.excerpts.quote(ExcerptQuery(text, view, self._limits.tokens - taken, facts))
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
-        """The memories of `session`'s person nearest to `text`, relevant or not: what new facts are held against.
+        """Return the memories of `session`'s user nearest to `text`, relevant or not, to compare new facts with.
 
-        Raises ModelError when the embedder fails: by words alone too much would be missed.
+        Raises ModelError when the embedder fails, since words alone would miss too many.
         """
         hits, _ = self._ranked(Query(text, filter_of(session), floor=False), top_k)
         return [hit.memory for hit in hits]
 
     def standing(self, session: Session) -> list[Memory]:
-        """The person's wishes about how to be answered, newest first."""
+        """Return the user's standing wishes about answers, newest first."""
         return self._store.standing(filter_of(session))
 
     # Steps.
 
     def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> tuple[list[Hit], list[str]]:
-        """The best `limit` memories above the floor, where there is one, none saying what a better one says.
-
-        Beside them the ids of all candidates of which that is true.
-        """
+        """Return the `limit` best memories above the floor without duplicates, and the ids of all such candidates."""
         load_numpy()
         from memchat.recall.scoring import floor
 
@@ -224,8 +222,10 @@ class Retriever:
         if query.floor:
             least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
             scored = [item for item in scored if item.score >= least]
-        scored.sort(key=lambda item: (-item.score, item.candidate.id))
-        distinct = _deduplicate(scored)
+        by_words: dict[tuple[str, ...], _Scored] = {}
+        for item in sorted(scored, key=lambda item: (-item.score, item.candidate.id)):
+            by_words.setdefault(tuple(words(item.candidate.text)) or (item.candidate.id,), item)
+        distinct = list(by_words.values())
         best = distinct[:limit]
         memories = self._store.by_ids([item.candidate.id for item in best])
         known = [(memories.get(item.candidate.id), item) for item in best]
@@ -238,7 +238,11 @@ class Retriever:
         from memchat.recall.scoring import as_first_person, names_in, without_names
 
         memories = self._store.count(view)
-        counts = self._store.frequencies(view, _ends(content_words(request)))
+        terms, half = content_words(request), MAX_QUERY_WORDS // 2
+        if len(terms) > MAX_QUERY_WORDS:
+            # People say what they want before or after the text that they paste.
+            terms = [*terms[:half], *terms[-half:]]
+        counts = self._store.frequencies(view, terms)
         names, turns = names_in(request), self.excerpts is not None or self._store.has_verbatim_turns(view)
         usual = frozenset(name for name in names if counts.get(name.lower(), 0) > memories * COMMON_NAME_SHARE)
         texts = [without_names(request, usual) or request]
@@ -265,12 +269,14 @@ class Retriever:
             return None
 
     def _scored(self, candidates: Sequence[_Scorable], read: _ParsedQuery, view: MemoryFilter) -> list[_Scored]:
-        meanings, soft = self._meanings(candidates, read), self._soft(candidates, read)
-        context = _Context(view, self._clock().date(), soft)
+        # Each text is compared once, with its memory's day.
+        texts = {item.dated(text): text for item in candidates for text in item.texts if text}
+        context = _Context(view, self._clock().date(), soft_words(read.asked, texts, self._vocabulary))
+        meanings = self._meanings(candidates, read)
         return [_score(*one, context) for one in zip(candidates, meanings, strict=True)]
 
     def _meanings(self, candidates: Sequence[_Scorable], read: _ParsedQuery) -> list[float]:
-        """How near in meaning each candidate is; 0 for those without vectors."""
+        """Return each candidate's similarity in meaning; 0 for those without vectors."""
         from memchat.recall.scoring import meaning
 
         found = dict.fromkeys((item.candidate.id for item in candidates), 0.0)
@@ -282,13 +288,8 @@ class Retriever:
             found[one.id] = meaning(near[read.rows_for(one)].tolist(), one.embedded.kinds)
         return list(found.values())
 
-    def _soft(self, candidates: Sequence[_Scorable], read: _ParsedQuery) -> dict[str, float]:
-        """The soft words of every text that counts, each looked at once behind its memory's day."""
-        texts = {item.dated(text): text for item in candidates for text in item.texts if text}
-        return soft_words(read.asked, texts, self._vocabulary)
-
     def _cut(self, hits: Sequence[Hit], top_k: int) -> list[Hit]:
-        """The best `top_k` that fit the budget; one that is too long for what is left makes room for the next."""
+        """Return the best `top_k` that fit the token budget; one that is too long is skipped for the next."""
         kept: list[Hit] = []
         left = self._limits.tokens
         for hit in hits:
@@ -300,7 +301,7 @@ class Retriever:
 
 
 def filter_of(session: Session) -> MemoryFilter:
-    """What a conversation may recall: its person's memories, its own, and its agent's."""
+    """Return the memories that a conversation may recall: its user's, its own, and its agent's."""
     owners = [session.owner]
     if session.agent:
         owners.append(Owner.agent(session.agent))
@@ -308,14 +309,9 @@ def filter_of(session: Session) -> MemoryFilter:
 
 
 def whole_request(query: Query) -> str:
-    """The request, with the one before it where it says too little alone ("and the other one?")."""
+    """Return the request, with the one before it if it is too short alone ("and the other one?")."""
     short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= SHORT_MESSAGE_WORDS
     return f"{query.previous}\n{query.text}" if query.previous and short else query.text
-
-
-def _ends(terms: Sequence[str]) -> Sequence[str]:
-    """The first and the last words of a long message: there people say what they want of what they pasted."""
-    return terms if len(terms) <= MAX_QUERY_WORDS else [*terms[: MAX_QUERY_WORDS // 2], *terms[-MAX_QUERY_WORDS // 2 :]]
 
 
 def _scorable(candidate: Candidate, names: frozenset[str]) -> _Scorable:
@@ -349,11 +345,3 @@ def _subjects(candidate: Candidate) -> frozenset[str]:
 
     said_by = speaker(candidate.text) if candidate.verbatim else None
     return frozenset({said_by}) if said_by else names_in(candidate.text)
-
-
-def _deduplicate(scored: Sequence[_Scored]) -> list[_Scored]:
-    """Those that do not say in the same words, one after the other, what a better one says."""
-    kept: dict[tuple[str, ...], _Scored] = {}
-    for item in scored:
-        kept.setdefault(tuple(words(item.candidate.text)) or (item.candidate.id,), item)
-    return list(kept.values())

@@ -1,4 +1,4 @@
-"""How well a memory answers a request: cosines, soft words, neighbours and names, in one weighted sum.
+"""Score memories for a request: cosines, soft words, neighbours and names, in one weighted sum.
 
     score = D + 0.6 · (L + N) + 0.2 · named − 0.05 · asks
 
@@ -40,11 +40,11 @@ ANSWERED_WEIGHT = 1.0
 NAMED_WEIGHT = 0.2
 QUESTION_PENALTY = 0.05
 MIN_SIMILARITY = 0.48
-"""Below this cosine two word pieces have nothing to do with each other."""
+"""Minimum cosine of related word pieces."""
 PRIOR = 100
-"""How many memories' worth of general English stands behind a small store's own word counts."""
+"""Weight of general word frequencies against a small store's own, in memories."""
 QUESTION_TAIL = 40
-"""A question mark within so many characters of the end makes a turn a question."""
+"""A question mark within this many characters of the end makes a turn a question."""
 
 _OWN = (VectorKind.WINDOW, VectorKind.JOINED, VectorKind.TEXT)
 _NAME = re.compile(r"\b[A-Z][a-zà-ÿ]+\b")
@@ -60,9 +60,9 @@ _NO_NAMES = frozenset(
 
 
 def word_weights(found: Sequence[int], memories: int, shares: Sequence[float]) -> Floats:
-    """Inverse document frequencies: `found[i]` of the owner's `memories` hold word i, `shares[i]` of texts in general.
+    """Return inverse document frequencies: `found[i]` of the owner's `memories` hold word i, `shares[i]` of all texts.
 
-    A store of three memories says nothing about words, so texts in general count as PRIOR memories more.
+    A store of three memories tells nothing about words, so texts in general count as PRIOR more memories.
     """
     expected = np.asarray(found) + PRIOR * np.asarray(shares)
     weights: Floats = np.log((memories + PRIOR + 1) / (expected + 0.5)).astype(np.float32)
@@ -70,7 +70,7 @@ def word_weights(found: Sequence[int], memories: int, shares: Sequence[float]) -
 
 
 def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], word_pieces: WordPieces) -> Floats:
-    """For each memory 0 to 1: of each query piece the most alike piece there (cosine, cut, squared), by `weights`."""
+    """Score each memory from 0 to 1: the squared cosine of each query piece's nearest piece, averaged by `weights`."""
     if not len(query) or not memories:
         return np.zeros(len(memories), dtype=np.float32)
     nothing = np.zeros(1, dtype=np.int64)
@@ -85,28 +85,24 @@ def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], word_
 
 
 def meaning(similarities: Sequence[list[float]], kinds: Sequence[str]) -> float:
-    """Half the similarity of the memory's own vector, half the best among its others; of a lone vector, its own.
+    """Return the mean of the similarity of the memory's own vector and the best of its others, if it has others.
 
-    `similarities` has a list for each text of the request, of which the nearest counts, with an item for each of the
-    memory's vectors, which are of `kinds`. A memory's own vector is its window, else its text joined with its cues,
-    else its text.
+    `similarities` has a row per text of the request, of which the nearest counts, and a column per vector of the
+    memory; `kinds` are the kinds of these. The own vector is the window, else the text joined with its cues, else the
+    text.
     """
     own = next(kinds.index(kind) for kind in _OWN if kind in kinds)
-    return max(_closeness(row, own) for row in similarities)
-
-
-def _closeness(row: list[float], own: int) -> float:
-    others = row[:own] + row[own + 1 :]
-    return (row[own] + max(others, default=row[own])) / 2
+    best_other = [max(row[:own] + row[own + 1 :], default=row[own]) for row in similarities]
+    return max((row[own] + other) / 2 for row, other in zip(similarities, best_other, strict=True))
 
 
 def word_score(soft: float, cued: bool) -> float:
-    """What soft words count. With cues the words looked through are many, and a few alike ones prove little."""
+    """Return the score of soft words. With cues there are many words, and a few similar ones prove little."""
     return soft * soft if cued else soft
 
 
 def neighbours(previous: float, following: float, answered: bool) -> float:
-    """What the soft words of the turns beside a turn add to its own."""
+    """Return what the soft words of the turns beside a turn add to its own."""
     return max((ANSWERED_WEIGHT if answered else NEIGHBOUR_WEIGHT) * previous, NEIGHBOUR_WEIGHT * following)
 
 
@@ -116,12 +112,12 @@ def asks(text: str | None) -> bool:
 
 
 def names_in(text: str) -> frozenset[str]:
-    """The capitalised words of `text` that can be names of people or things."""
+    """Return the capitalised words of `text` that can be names of people or things."""
     return frozenset(_NAME.findall(text)) - _NO_NAMES
 
 
 def as_first_person(request: str, names: frozenset[str]) -> str:
-    """`request` as the named person would put it: turns are in the first person."""
+    """Rewrite `request` as the named person would say it, since turns are in the first person."""
     for name in names:
         request = re.sub(rf"\b{name}['’]s\b", "my", request)
         request = re.sub(rf"\b{name}\b", "I", request)
@@ -129,15 +125,15 @@ def as_first_person(request: str, names: frozenset[str]) -> str:
 
 
 def without_names(request: str, names: frozenset[str]) -> str:
-    """`request` without the names: in the third-person facts about somebody, the name says nothing."""
+    """Remove `names` from `request`: in facts about one person, the name distinguishes nothing."""
     for name in names:
         request = re.sub(rf"\s*\b{name}(?:['’]s)?\b", "", request)
     return request.strip()
 
 
 def floor(memories: int) -> float:
-    """The score below which nothing is recalled from a store of so many memories.
+    """Return the minimum score of recall from a store of `memories` memories.
 
-    The best score of an unrelated request grows with the number of memories it is the best of.
+    The best score of an unrelated request grows with the number of memories.
     """
     return 0.285 + 0.015 * math.log10(max(memories, 1))

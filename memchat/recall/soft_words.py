@@ -1,4 +1,4 @@
-"""The soft words that texts share with a request, by the word pieces that suit the languages of both."""
+"""Score the soft words that texts share with a request, by the word pieces that suit the languages of both."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RequestWords:
-    """A request with the words that are looked for: how many of the `total` memories or messages hold each."""
+    """A request with its words: `counts` says how many of the `total` memories or messages hold each."""
 
     text: str
     counts: Mapping[str, int]
@@ -22,7 +22,7 @@ class RequestWords:
 
 
 def soft_words(asked: RequestWords, texts: Mapping[str, str], vocabulary: Vocabulary) -> dict[str, float]:
-    """The soft words of each key of `texts`, 0 to 1. Its value is the same text without a day, for its language."""
+    """Score the soft words of each key of `texts`, 0 to 1. The value, the text without a day, tells its language."""
     from memchat.recall.scoring import soft_match
 
     groups: dict[WordPieces, list[str]] = {}
@@ -37,9 +37,9 @@ def soft_words(asked: RequestWords, texts: Mapping[str, str], vocabulary: Vocabu
 
 
 def _literal(asked: RequestWords, text: str) -> float:
-    """The share of the request's words that stand in `text`, accents aside, rare ones weighing more.
+    """Return the share of the request's words that `text` contains, weighted by rarity and without accents.
 
-    In scripts without spaces the pieces of a word depend on what stands beside it, the pairs of its characters do not.
+    In scripts without spaces the pieces of a word depend on its neighbours; pairs of characters do not.
     """
     held = {without_accents(word) for word in words(text)}
     weights = {word: math.log((asked.total + 2) / (count + 0.5)) for word, count in asked.counts.items()}
@@ -48,7 +48,7 @@ def _literal(asked: RequestWords, text: str) -> float:
 
 
 def _weighed(asked: RequestWords, word_pieces: WordPieces) -> "tuple[Pieces, Floats]":
-    """The pieces of the request's words, each with its word's weight."""
+    """Return the pieces of the request's words, each with the weight of its word."""
     import numpy as np
 
     from memchat.recall.scoring import word_weights

@@ -1,4 +1,4 @@
-"""Words that no longer hold: which memory of them was superseded, has ended, or never was true."""
+"""Recognise statements that no longer hold: their memory was superseded, has ended, or was never true."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from memchat.core.protocols import StaleMemory
 from memchat.text.normalize import content_words
 
 STEM = 5
-"""Words that begin with the same letters count as one: lives, living."""
+"""Number of letters by which words are compared: lives, living."""
 _NOT_SAID = frozenset({"user", "users"})
-"""Words of a memory that nobody says of themselves."""
+"""Words of memories that people do not use of themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """What has become of what was said: `now` holds instead, or it `ended` on a day. A `mistaken` one never held."""
+    """Why a statement is stale: `now` holds instead, or it `ended` on a day. A `mistaken` one never held."""
 
     now: str | None = None
     ended: date | None = None
@@ -24,7 +24,7 @@ class Staleness:
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """A memory that no longer holds: the stems that set it apart from what holds instead, and its other ones."""
+    """A memory that no longer holds: the stems that distinguish it from its successor, and the shared ones."""
 
     memory: StaleMemory
     apart: frozenset[str]
@@ -33,7 +33,7 @@ class _Former:
 
 
 class StaleIndex:
-    """Looks sentences up among the memories that no longer hold."""
+    """Look sentences up among the memories that no longer hold."""
 
     def __init__(self, memories: Sequence[StaleMemory]) -> None:
         self._by_stem: dict[str, list[_Former]] = {}
@@ -41,13 +41,13 @@ class StaleIndex:
         for memory in memories:
             former = _former(memory)
             if not former.apart:
-                continue  # What holds now says all that it said.
+                continue  # The successor says all that it said.
             self._by_stem.setdefault(min(former.apart), []).append(former)
             if memory.message_id and memory.quote:
                 self._by_message.setdefault(memory.message_id, []).append(memory)
 
     def of(self, sentence: str, message_id: str) -> Staleness | None:
-        """What has become of `sentence` of that message; None where nothing says that it no longer holds."""
+        """Return why `sentence` of that message is stale; None if no memory says so."""
         for memory in self._by_message.get(message_id, ()):
             if memory.quote in sentence or sentence in memory.quote:
                 return _staleness(memory)
@@ -74,7 +74,7 @@ def _former(memory: StaleMemory) -> _Former:
 
 
 def stems(words: Iterable[str]) -> frozenset[str]:
-    """The beginnings by which words are compared."""
+    """Return the first letters of each word, by which words are compared."""
     return frozenset(word[:STEM] for word in words)
 
 

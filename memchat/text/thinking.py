@@ -1,9 +1,9 @@
-"""What a model writes for itself before it answers, told apart from the answer, also in pieces of a stream.
+"""Separate a model's reasoning from its answer, also in the pieces of a stream.
 
-Providers mostly send it in a field of its own. Local servers often leave it in the text: between tags at its beginning
-(`<think>` of DeepSeek and Qwen, `[THINK]` of Mistral), or in the channels of OpenAI's harmony format
-(`<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`), of which some servers remove
-the marks and leave `analysis…assistantfinal…`.
+Providers mostly send the reasoning in a field of its own. Local servers often leave it in the text: between tags at its
+beginning (`<think>` of DeepSeek and Qwen, `[THINK]` of Mistral), or in the channels of OpenAI's harmony format
+(`<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`). Some servers remove the marks
+of that format and leave `analysis…assistantfinal…`.
 """
 
 import re
@@ -28,16 +28,16 @@ _UNOPENED = re.compile(r"(?:^|\n)\s*</think>\s*")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the answer, or of the thinking before it."""
+    """A piece of the answer, or of the reasoning before it."""
 
     text: str
     thinking: bool = False
 
 
 class ThinkingSplitter:
-    """Splits one reply that arrives in pieces, however they are cut.
+    """Split one reply that arrives in pieces, cut at any place.
 
-    Text is held back only as long as it may be a mark.
+    Holds text back only as long as it may be the beginning of a mark.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class ThinkingSplitter:
         self._final = True
 
     def feed(self, piece: str) -> Iterator[Part]:
-        """The parts of `piece` that are sure."""
+        """Yield the parts that are certain after `piece`."""
         self._held += piece
         while True:
             state = self._state
@@ -56,7 +56,7 @@ class ThinkingSplitter:
                 return
 
     def close(self) -> Iterator[Part]:
-        """What was held back. The reply is over."""
+        """Yield the parts held back; the reply is complete."""
         while self._held:
             state = self._state
             yield from state(True)
@@ -64,9 +64,11 @@ class ThinkingSplitter:
                 return
 
     def _beginning(self, final: bool) -> Iterable[Part]:
-        """Nothing of the answer has come yet: look for a mark."""
+        """Look for a mark before the answer begins."""
         start = self._held.lstrip()
-        if not start or (not final and _may_become_mark(start)):
+        # More text may complete a mark. The bare word is one only if a capital follows it at once.
+        undecided = start == _BARE or any(mark != start and mark.startswith(start) for mark in _OPENINGS)
+        if not start or (undecided and not final):
             return ()
         tag = next((tag for tag in _TAGS if start.startswith(tag)), None)
         if tag is not None:
@@ -88,7 +90,7 @@ class ThinkingSplitter:
             self._held, self._state = rest, self._beginning
 
     def _header(self, final: bool) -> Iterable[Part]:
-        """Between the messages of the harmony format: up to the next one, whose channel says what it is."""
+        """Read the header of a harmony message, whose channel tells reasoning from answer."""
         header, mark, body = self._held.partition(_MESSAGE)
         if mark:
             channel = header.partition(_CHANNEL)[2].strip()
@@ -106,7 +108,7 @@ class ThinkingSplitter:
             self._held, self._state = rest, self._header
 
     def _bare(self, final: bool) -> Iterator[Part]:
-        """Harmony without its marks: thinking if the final channel follows, else a reply that begins so by chance."""
+        """Read harmony without marks: reasoning if the final channel follows, else an ordinary reply."""
         before, found, rest = self._held.partition(_BARE_FINAL)
         if found:
             yield Part(before.removeprefix(_BARE), thinking=True)
@@ -120,7 +122,7 @@ class ThinkingSplitter:
             yield Part(text)
 
     def _until(self, marks: tuple[str, ...], final: bool) -> tuple[str, bool, str]:
-        """The text before the first of `marks`, whether there was one, and what follows it; takes the text away."""
+        """Take the text before the first of `marks`; return it, whether there was a mark, and the text after it."""
         at, mark = min(((at, mark) for mark in marks if (at := self._held.find(mark)) >= 0), default=(-1, ""))
         if at >= 0:
             return self._held[:at], True, self._held[at + len(mark) :]
@@ -136,11 +138,6 @@ class ThinkingSplitter:
         text = self._held[: len(self._held) - keep]
         self._held = self._held[len(text) :]
         return text, False, ""
-
-
-def _may_become_mark(start: str) -> bool:
-    """Whether what comes next decides; the bare word is a mark only where a capital follows it at once."""
-    return start == _BARE or any(mark != start and mark.startswith(start) for mark in _OPENINGS)
 
 
 def split_unopened(reply: str) -> tuple[str, str]:

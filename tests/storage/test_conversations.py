@@ -130,7 +130,7 @@ def test_nothing_is_learned_where_that_is_not_wanted(store: Store) -> None:
 def test_a_session_of_somebody_else_cannot_be_written_to(store: Store) -> None:
     """Two people who chose the same session name do not end in one conversation."""
     store.conversations.begin_turn(store.conversations.new_session("alice", None, name="work"), "mine")
-    with pytest.raises(UsageError, match="somebody else"):
+    with pytest.raises(UsageError, match="another user"):
         store.conversations.begin_turn(store.conversations.new_session("bob", None, name="work"), "not mine")
     assert store.database.value("SELECT count(*) FROM messages") == 1
     assert len(store.work.pending()) == 1
