@@ -1,9 +1,8 @@
-"""What a new fact does to the known ones, by rules: meaning, shared numbers, and words of change and of ending."""
+"""Decide by rules what a new fact changes: by meaning, shared numbers, and words of change and of ending."""
 
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from memchat.core.protocols import Embedder
 from memchat.core.types import Memory, Scope
@@ -29,14 +28,13 @@ CATEGORY_SENTENCES = {
     "other": "what User owns: car, bike, phone, money, budget, habits",
 }
 _UNRELATED = ("User once saw a comet.", "User's neighbour paints fences.", "User's umbrella is blue.")
-"""How near two sentences about a person are that have nothing to do with each other, in the embedder's own measure."""
+"""Sentences about a person that are unrelated to any fact; their cosine is the zero of the scale."""
 NEAR = 0.24
-"""The share of the way from unrelated to the same from which on two facts are about the same thing, if they share a
-word."""
+"""Minimum nearness, from 0 (unrelated) to 1 (the same), of facts about one thing that share a word."""
 THE_SAME = 0.9
-"""From here on two sentences are the same in other words ("as a kid", "as a child")."""
+"""Minimum nearness of sentences that say the same in other words ("as a kid", "as a child")."""
 NEAR_OF_OTHER_WORDS = 0.36
-"""The same where they share none."""
+"""Minimum nearness of facts about one thing that share no word."""
 
 _SLIP = re.compile(
     r"(?:no|nope|sorry|oops|wait|actually|correction|my mistake|i meant|nein|doch|perdón|no,|pardon|non)\b(?![^.!?]*\?)"
@@ -46,7 +44,7 @@ _SLIP = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<=\w )[A-ZÀ-Þ][\w-]+")
 _ALWAYS_SAID = frozenset("work job live home time day week month year now today".split())
-"""Words that say too little about what is over."""
+"""Words too common to tell what is over."""
 _WISHING = frozenset("always never please answer answers reply replies keep make give use write btw".split())
 _HANGS_ON_PLACE = (
     "User's landlord, neighbours, rent and balcony",
@@ -59,18 +57,18 @@ _HANGS_ON_WORK = (
     "User's desk, office and parking at work",
 )
 HANGS_ON = 0.4
-"""From which nearness on a memory is taken to hang on the home or the job that has changed."""
+"""Minimum nearness of a memory that depends on a changed home or job."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Nearness:
-    """Cosines of facts and known memories, on a scale where the unrelated are at 0 and the same at 1."""
+    """Cosines of facts and known memories, scaled so that unrelated ones are at 0 and equal ones at 1."""
 
     embedder: Embedder
     known: Sequence[str]
 
     def of(self, texts: Sequence[str], others: Sequence[str]) -> list[list[float]]:
-        """For each text how near it is to each of `others`."""
+        """Return the nearness of each text to each of `others`."""
         if not others:
             return [[] for _ in texts]
         rows = self.embedder.embed([*texts, *others, *_UNRELATED])
@@ -81,7 +79,7 @@ class _Nearness:
 
 
 def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> Extraction:
-    """`found` with dates, categories and cues, and what becomes of the known memories: by rules and by meaning."""
+    """Add categories and cues to `found`, and what happens to the known memories: by rules and by meaning."""
     known = exchange.known
     nearness = _Nearness(embedder, [memory.text for memory in known])
     found = replace(found, facts=(*found.facts, *_corrections(found, exchange)))
@@ -113,7 +111,7 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
 
 
 def _without_repeats(facts: Sequence[Fact], nearness: _Nearness) -> tuple[Fact, ...]:
-    """The facts but for those that say in other words what one before them says."""
+    """Drop facts that say in other words what an earlier one says."""
     texts = [fact.text for fact in facts]
     if len(texts) < 2:
         return tuple(facts)
@@ -131,16 +129,16 @@ def _without_repeats(facts: Sequence[Fact], nearness: _Nearness) -> tuple[Fact, 
 
 
 def _corrections(found: Extraction, exchange: Exchange) -> list[Fact]:
-    """The last thing known with a number like the one that the person puts right ("no wait, it's from 2016")."""
+    """Return the latest memory with the number that the user corrects ("no wait, it's from 2016"), corrected."""
     slip = _SLIP.match(exchange.user)
     numbers = _NUMBER.findall(exchange.user)
     if slip is None or len(set(numbers)) != 1 or found.facts or found.ended:
         return []
-    like = [
-        (memory, number)
-        for number, memory in enumerate(exchange.known, 1)
-        if memory.scope is not Scope.AGENT and _differs_in(numbers[0], _NUMBER.findall(memory.text))
-    ]
+    like = []
+    for number, memory in enumerate(exchange.known, 1):
+        known = _NUMBER.findall(memory.text)
+        if memory.scope is not Scope.AGENT and len(known) == 1 and len(known[0]) == len(numbers[0]):
+            like += [(memory, number)] if known[0] != numbers[0] else []
     if not like:
         return []
     memory, number = max(like, key=lambda one: one[0].created_at)
@@ -149,12 +147,8 @@ def _corrections(found: Extraction, exchange: Exchange) -> list[Fact]:
     return [Fact(text, quote, memory.category, valid_from=memory.valid_from, replaces=(number,), mistaken=True)]
 
 
-def _differs_in(number: str, known: Sequence[str]) -> bool:
-    return len(known) == 1 and len(known[0]) == len(number) and known[0] != number
-
-
 def _categorized(facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness) -> list[Fact]:
-    """`facts` with the category whose description is nearest, and the cues of that, where they have none."""
+    """Give each of `facts` without a category the nearest one, and its cues."""
     open_ones = [fact.text for fact in facts if fact.category == "other" and not fact.standing]
     near = iter(nearness.of(open_ones, list(CATEGORY_SENTENCES.values())) if open_ones else [])
     names = list(CATEGORY_SENTENCES)
@@ -172,7 +166,7 @@ def _categorized(facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness)
 
 
 def _ended(exchange: Exchange, facts: Sequence[Fact], settled: Collection[int]) -> list[MemoryReference]:
-    """The known memories that a sentence says are over: those that share most of its words."""
+    """Return the known memories that a sentence says are over: those that share most of its words."""
     found = []
     for clause in telling_clauses(exchange.user):
         if not ENDS.search(clause) or any(fact.replaces and fact.quote == clause for fact in facts):
@@ -185,17 +179,14 @@ def _ended(exchange: Exchange, facts: Sequence[Fact], settled: Collection[int]) 
         }
         most = max(shared.values(), default=0)
         if most:
-            found.append(MemoryReference(max(shared, key=shared.__getitem__), clause, _day_of(clause, exchange.today)))
+            day = resolve_dates(clause, exchange.today).day
+            ended_on = day if day is not None and day <= exchange.today else None
+            found.append(MemoryReference(max(shared, key=shared.__getitem__), clause, ended_on))
     return found
 
 
-def _day_of(clause: str, today: date) -> date | None:
-    day = resolve_dates(clause, today).day
-    return day if day is not None and day <= today else None
-
-
 def _ending(facts: Sequence[Fact], ended: Sequence[MemoryReference]) -> list[Fact]:
-    """`facts` where one that tells of an ending takes the place of what is over."""
+    """Let a fact about an ending replace the memory that is over."""
     by_quote = {one.quote: one.number for one in ended}
     return [
         replace(fact, replaces=(by_quote[fact.quote],))
@@ -208,7 +199,7 @@ def _ending(facts: Sequence[Fact], ended: Sequence[MemoryReference]) -> list[Fac
 def _outdated(
     facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness, settled: Collection[int]
 ) -> Sequence[int]:
-    """The known memories that hang on what has changed: by a name they share with it, or by meaning."""
+    """Return the known memories that depend on a changed one: by a name they share with it, or by meaning."""
     gone = [(exchange.known[n - 1], fact) for fact in facts if not fact.mistaken for n in fact.replaces]
     left = {n: memory for n, memory in enumerate(exchange.known, 1) if n not in settled}
     if not gone or not left:
@@ -226,7 +217,9 @@ def _outdated(
 
 def _is_said_again(memory: Memory, fact: Fact) -> bool:
     """Whether `fact` adds nothing to `memory`; of a wish, whether it names the same thing and no change."""
-    if _says_the_same(memory.text, fact.text):
+    known, said = units(memory.text), units(fact.text)
+    agrees = denies(memory.text) == denies(fact.text)
+    if agrees and said and all(map(mentions(memory.text), said)) and len(known) <= len(said) + 1:
         return True
     if (
         not (memory.standing and fact.standing)
@@ -238,15 +231,8 @@ def _is_said_again(memory: Memory, fact: Fact) -> bool:
     return any(map(mentions(memory.text), about))
 
 
-def _says_the_same(known: str, new: str) -> bool:
-    first, second = units(known), units(new)
-    if denies(known) != denies(new):
-        return False
-    return bool(second) and all(map(mentions(known), second)) and len(first) <= len(second) + 1
-
-
 def _replaced(fact: Fact, known: Sequence[Memory], nearness: Sequence[float]) -> tuple[int, ...]:
-    """The number of the one known memory whose place `fact` takes, if any."""
+    """Return the number of the known memory that `fact` replaces, if any, in a tuple."""
     may = [(near, number) for number, near in enumerate(nearness, 1) if known[number - 1].scope is not Scope.AGENT]
     for near, number in sorted(may, reverse=True):
         if _takes_the_place(fact, known[number - 1], near):

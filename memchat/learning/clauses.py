@@ -1,6 +1,6 @@
-"""Which parts of a message may tell something that lasts: no questions, tasks, suppositions or passing circumstances.
+"""Find the clauses of a message that may state something lasting: no questions, tasks or passing circumstances.
 
-For what a small model notes. A large one is told to leave these out, and does.
+Small models need this; large ones are told to leave such clauses out, and do.
 """
 
 import re
@@ -28,7 +28,7 @@ _ASKS = re.compile(
     r"|(?:como|por que|quanto|qual)\s+(?!eu\b)\w+)",
     re.IGNORECASE,
 )
-"""A question that begins as one and lacks its mark, as people type them."""
+"""A question without its mark, as people type them."""
 _ENDS_AS_QUESTION = re.compile(r"(?:です|ます|ません|でしょう)か。?$|かな。?$|[吗呢]。?$|까\.?$")
 _SUPPOSED = re.compile(
     r"\b(?:what if|if (?:i|we|you)\b(?! (?:don|do not|am|have|remember))|suppose|imagine|hypothetically"
@@ -79,14 +79,14 @@ _MOMENTARY = re.compile(
     r"|(?:\bam|['’]m|\bim|\bis|\bfeels?|\bwas) (?!.*\b(?:as of|since|from)\b)[^.\d]*\btoday\b",
     re.IGNORECASE,
 )
-"""What holds for the moment: meals, errands, a battery, a step tried, "I hate this weather"."""
+"""Momentary circumstances: meals, errands, a battery, a step tried, "I hate this weather"."""
 _ROLE_PLAY = re.compile(
     r"\b(?:role-?play\w*|let['’]?s (?:play|pretend|act|imagine)|stay in character|act as|dungeon master"
     r"|you (?:are|play|be) (?:my|the|a) [\w ]{2,30}(?:and|,) i(?:['’]m| am| play)|i(?:['’]ll| will)? (?:be|play) the)\b"
     r"|\barr+[,!]",
     re.IGNORECASE,
 )
-"""A game is told in the first person as well, and goes on in the next messages."""
+"""A role play, which is also in the first person and goes on in later messages."""
 _DREAM = re.compile(
     r"\b(?:dreamt|dreamed|(?:had|have) (?:a|an|such a|the) (?:[\w-]+ ){0,2}(?:dream|nightmare)|in (?:my|the) dream)\b",
     re.IGNORECASE,
@@ -169,13 +169,13 @@ _REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|w
 
 
 def is_question(sentence: str) -> bool:
-    """Whether it ends in a question mark, or is put as a question without one."""
+    """Whether `sentence` ends in a question mark, or is worded as a question."""
     asks = _QUESTION.search(sentence) or _ASKS.match(sentence) or _ENDS_AS_QUESTION.search(sentence.strip())
     return asks is not None
 
 
 def is_wish(clause: str) -> bool:
-    """Whether it asks, in the person's own words, to be answered in some way from now on."""
+    """Whether `clause` asks, in the user's own words, for a way of answering from now on."""
     if _THIS_ONCE.search(clause) and not _FOR_GOOD.search(clause):
         return False
     if _WISH_BY_ITSELF.search(clause):
@@ -222,7 +222,7 @@ def _is_beside_the_point(clause: str) -> bool:
 
 
 def is_passing(text: str) -> bool:
-    """Whether `text` tells of a mood, thanks, or what somebody is at right now."""
+    """Whether `text` states a mood, thanks, or a present activity."""
     return _PASSING.search(text) is not None or _MOMENTARY.search(text) is not None
 
 
@@ -239,16 +239,16 @@ def speaks_of_oneself(text: str) -> bool:
 
 
 def split_clauses(sentence: str) -> list[str]:
-    """The clauses of `sentence`."""
+    """Return the clauses of `sentence`."""
     return [part for part in _CLAUSE.split(sentence) if part]
 
 
 def _is_for_the_assistant(clause: str) -> bool:
-    """Whether `clause` is about the one who is spoken to, and not about the person."""
+    """Whether `clause` is about the assistant and not about the user."""
     return _SECOND_PERSON.search(clause) is not None and not speaks_of_oneself(clause)
 
 
 def _holds_only_passing(clause: str) -> bool:
-    """Whether nothing is left of `clause` but a mood or a circumstance."""
+    """Whether `clause` consists only of moods and circumstances."""
     parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
     return bool(parts) and all(map(is_passing, parts))

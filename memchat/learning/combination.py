@@ -1,4 +1,4 @@
-"""What the rules read in a message together with what a small model noted of it, nothing twice."""
+"""Combine the facts that rules read in a message with those of a small model, without duplicates."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ from memchat.learning.extraction import Extraction, Fact
 from memchat.learning.support import denies, mentions, units
 
 MOST = 0.75
-"""From this share of its words on a fact says nothing that another does not."""
+"""Share of a fact's words in another from which it says nothing of its own."""
 
 
 def combined(ruled: Extraction, noted: Extraction) -> Extraction:
-    """The facts of both: of two that say the same the fuller one, with what the rules know of it."""
+    """Return the facts of both; of two that say the same, the fuller one with the attributes from the rules."""
     left = list(noted.facts)
     facts: list[Fact] = []
     for fact in ruled.facts:
@@ -20,20 +20,22 @@ def combined(ruled: Extraction, noted: Extraction) -> Extraction:
             facts.append(fact)
         else:
             left.remove(fuller)
-            facts.append(_with_rules(fuller, fact))
+            quote = fuller.quote if len(fuller.quote) > len(fact.quote) else fact.quote
+            since = fact.valid_from or fuller.valid_from
+            facts.append(replace(fact, text=fuller.text, quote=quote, valid_from=since))
     spoken_of = {one.quote for one in (*ruled.confirmed, *ruled.ended)}
     return replace(ruled, facts=(*facts, *(fact for fact in left if fact.quote not in spoken_of)))
 
 
 def _says_no_more(noted: Fact, ruled: Fact) -> bool:
-    """Whether nearly all that `noted` says is in `ruled`, or both put the same words as a wish."""
+    """Whether `ruled` contains nearly all words of `noted`, or both are wishes from the same words."""
     if noted.standing and ruled.standing and _overlap(noted, ruled):
         return True
     return _overlap(noted, ruled) and denies(noted.text) == denies(ruled.text) and _share(noted, ruled) >= MOST
 
 
 def _adds_to(noted: Fact, ruled: Fact) -> bool:
-    """Whether `noted` says most of what `ruled` does, and more."""
+    """Whether `noted` contains most words of `ruled`, and more."""
     return (
         _overlap(noted, ruled)
         and not noted.standing
@@ -45,19 +47,10 @@ def _adds_to(noted: Fact, ruled: Fact) -> bool:
 
 
 def _share(fact: Fact, other: Fact) -> float:
-    """How much of what `fact` says `other` says as well."""
+    """Return the share of the words of `fact` that `other` contains."""
     said = units(fact.text)
     return sum(map(mentions(other.text), said)) / len(said) if said else 1.0
 
 
 def _overlap(noted: Fact, ruled: Fact) -> bool:
     return noted.quote in ruled.quote or ruled.quote in noted.quote
-
-
-def _with_rules(noted: Fact, ruled: Fact) -> Fact:
-    return replace(
-        ruled,
-        text=noted.text,
-        quote=noted.quote if len(noted.quote) > len(ruled.quote) else ruled.quote,
-        valid_from=ruled.valid_from or noted.valid_from,
-    )

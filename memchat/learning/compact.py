@@ -1,7 +1,7 @@
-"""Extraction for small models: they write plain sentences, and rules of ours find the quote and all the rest.
+"""Extract with small models: they write plain sentences, and rules find the quote and everything else.
 
-A model of one or two billion parameters copies a JSON form instead of filling it, and takes 40 s to write what nobody
-asked for. A few sentences it writes well, in a tenth of the time.
+A model of one or two billion parameters copies a JSON form instead of filling it, and takes 40 s for it. It writes a
+few sentences well, in a tenth of the time.
 """
 
 import re
@@ -27,13 +27,13 @@ from memchat.text.normalize import is_unspaced, normalize, sentences, words
 
 MAX_ANSWER_TOKENS = 200
 SHORT_MESSAGE = 240
-"""A message up to so many characters is shown as it is."""
+"""A message up to this length, in characters, is shown unchanged."""
 LONGEST_PIECE = 200
 MAX_PIECES = 4
 LEAST_UNITS = 2
 """A part of a sentence with fewer words that say something does not stand alone."""
 SHARE = 0.65
-"""How much of a small model's sentence must be the person's own words: it was asked for these."""
+"""Minimum share of a small model's sentence that must be the user's own words, since it was asked for these."""
 
 INSTRUCTIONS = Path(__file__).with_name("compact_prompt.txt").read_text(encoding="utf-8").strip()
 EXAMPLES = (
@@ -48,7 +48,7 @@ EXAMPLES = (
     ("always use metric units, ok?", "User wants metric units always."),
     ("Meine Schwester Eva ist jetzt Ärztin", "Die Schwester des Nutzers, Eva, ist jetzt Ärztin."),
 )
-"""What a model echoes of them is not borne by the message, and so never kept."""
+"""A model may repeat them, but the message does not support that, so it is never kept."""
 
 _PRONOUN = re.compile(r"(?:she|he|they|i) (?P<verb>\w+(?:['’]t)?)", re.IGNORECASE)
 _SINGULAR = {
@@ -72,7 +72,7 @@ _EPISODE = re.compile(
     r"(?!.*\d)",
     re.IGNORECASE,
 )
-"""What merely happened. A long story is full of it, and a small model notes all of it."""
+"""Mere events. A long story is full of them, and a small model notes them all."""
 _SECRET = re.compile(
     r"\[redacted|^(?:the )?user['’]s (?:\w+ ){0,2}"
     r"(?:password|passphrase|pin|pass ?code|recovery phrase|api key|token)\b",
@@ -117,9 +117,9 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 
 def requests(exchange: Exchange) -> Iterator[ModelRequest]:
-    """The calls that learn from `exchange`, one for a few sentences that tell something; for most messages one or none.
+    """Yield the requests that learn from `exchange`: one for every few sentences that state something.
 
-    They ask for no schema: lines are what a small model writes best. Of a long message it would note nothing.
+    They set no schema, since a small model writes lines best. Of a long message it would note nothing.
     """
     system = INSTRUCTIONS
     if exchange.instructions:
@@ -133,9 +133,9 @@ def requests(exchange: Exchange) -> Iterator[ModelRequest]:
 
 
 def _pieces(message: str) -> list[str]:
-    """The message where it is short and tells nothing but facts, else the telling parts of it in groups.
+    """Return the message if it is short and states only facts, else its stating parts in groups.
 
-    A small model answers a question that it is shown.
+    A small model would answer a question that it is shown.
     """
     telling = list(telling_clauses(message))
     if len(message) <= SHORT_MESSAGE:
@@ -261,7 +261,7 @@ class _Told:
         return self._about_theirs(line, quote)
 
     def _about_theirs(self, line: str, quote: str) -> str | None:
-        """A line about what the person called theirs, in this message or before; or about a case by its number."""
+        """Return a line about something that the user called theirs, now or before, or about a case with a number."""
         subject = _THING.match(line)
         if _gives_away(line, quote):
             return None
@@ -277,7 +277,7 @@ class _Told:
 
 
 def _lines(answer: str) -> Iterator[str]:
-    """The sentences of an answer; "His mother" after one about Sanjay is Sanjay's."""
+    """Yield the sentences of an answer; "His mother" after one about Sanjay is Sanjay's."""
     name = ""
     for row in answer.splitlines():
         for sentence in sentences(_BULLET.sub("", row).strip(' *`"')):
@@ -290,7 +290,7 @@ def _lines(answer: str) -> Iterator[str]:
 
 
 def _bearing(line: str, said: list[str], message: str) -> str | None:
-    """The part of the message that bears what `line` says: its best sentence, or a run of sentences."""
+    """Return the part of the message that supports `line`: its best sentence, or a run of sentences."""
     wanted = units(line) or set(normalize(line).split())
     held = [{unit for unit in wanted if says(unit)} for says in map(mentions, said)]
     best = max(range(len(said)), key=lambda at: len(held[at]), default=None)
@@ -313,7 +313,7 @@ def _gives_away(line: str, quote: str) -> bool:
 
 
 def _claims_for_the_person(line: str, quote: str) -> bool:
-    """Whether `line` makes "the canteen" of `quote` a thing of the person's."""
+    """Whether `line` makes "the canteen" of `quote` a possession of the user."""
     owned = _OWNED.match(line)
     return owned is not None and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote) is not None
 

@@ -1,11 +1,11 @@
-"""What a memory that was told by hand replaces: the language model decides, as for what is said in a conversation."""
+"""Let the language model decide what a hand-written memory replaces, as it does for statements in a conversation."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Add, Applied, Decision, Draft, End, Event, MarkOutdated, Memory
+from memchat.core.types import Add, Decision, Draft, End, Event, MarkOutdated, Memory
 from memchat.errors import MemchatError
 from memchat.learning import changes, reconcile
 from memchat.learning.extraction import Exchange, Extraction, Fact
@@ -14,15 +14,17 @@ from memchat.recall.retriever import Query
 
 
 def compare_told(context: LearningContext, memory: Memory, today: date) -> LearningResult:
-    """Let the model say what `memory` replaces, ends or makes doubtful, and do that. Its own words stay as they are.
+    """Let the model decide what `memory` replaces, ends or makes doubtful, and apply that. Its own text stays.
 
-    A failure of the model is in the result: nothing but the comparison is lost by it.
+    A failure of the model is in the result; only the comparison is lost by it.
     """
     current = context.store.memories.get(memory.id)
     if current is None or current.superseded or current.text != memory.text:
         return LearningResult()
     try:
-        known = _near(context, memory)
+        view = MemoryFilter((memory.owner,), memory.session_id, scope=memory.scope)
+        hits = context.recall.search(Query(memory.text, view, top_k=KNOWN_MEMORIES, floor=False))
+        known = [hit.memory for hit in hits if hit.memory.id != memory.id and not hit.memory.verbatim]
         if not known:
             return LearningResult()
         exchange = Exchange(today, memory.text, "", (), known)
@@ -32,35 +34,27 @@ def compare_told(context: LearningContext, memory: Memory, today: date) -> Learn
         applied = context.store.apply(decisions, embed_added(context.embedder, decisions))
     except MemchatError as error:
         return LearningResult(error=error.message, cause=error)
-    return LearningResult(tuple(map(_as_told, applied)), found.parse_errors)
+    told = (replace(one, event=Event.ADD) if one.replaced else one for one in applied)
+    return LearningResult(tuple(told), found.parse_errors)
 
 
 def _compared(context: LearningContext, exchange: Exchange) -> Extraction:
-    """What the model says; what rules say where it is a small one, which would not know."""
+    """Ask the model, or apply rules if it is a small model, which could not tell."""
     if not context.forms.choose(context.model.name, context.store.extraction_forms).compact:
         return extract(context.model, exchange)
     told = Extraction((Fact(exchange.user, exchange.user),))
     return changes.with_changes(told, exchange, context.embedder)
 
 
-def _near(context: LearningContext, memory: Memory) -> list[Memory]:
-    """The nearest other memories of the same owner and reach, none kept word for word."""
-    view = MemoryFilter((memory.owner,), memory.session_id, scope=memory.scope)
-    hits = context.recall.search(Query(memory.text, view, top_k=KNOWN_MEMORIES, floor=False))
-    return [hit.memory for hit in hits if hit.memory.id != memory.id and not hit.memory.verbatim]
-
-
 def _about_others(memory: Memory, decisions: Sequence[Decision]) -> list[Decision]:
-    """What the model decided about other memories; those that its facts replace give way to `memory` itself."""
+    """Return the decisions about other memories; those that new facts replace are replaced by `memory` itself."""
     former = dict.fromkeys(old for one in decisions if isinstance(one, Add) for old in one.replaces)
     former.pop(memory.id, None)
     rest = [one for one in decisions if isinstance(one, End | MarkOutdated) and one.memory_id != memory.id]
-    return [Add(_draft(memory), tuple(former), reason="told"), *rest] if former else [*rest]
-
-
-def _draft(memory: Memory) -> Draft:
-    """What the store knows as `memory`: it says the same."""
-    return Draft(
+    if not former:
+        return [*rest]
+    # The store takes a draft with the same text for the memory itself.
+    same = Draft(
         memory.text,
         memory.owner,
         memory.scope,
@@ -69,7 +63,4 @@ def _draft(memory: Memory) -> Draft:
         memory.agent,
         valid_from=memory.valid_from,
     )
-
-
-def _as_told(applied: Applied) -> Applied:
-    return replace(applied, event=Event.ADD) if applied.replaced else applied
+    return [Add(same, tuple(former), reason="told"), *rest]

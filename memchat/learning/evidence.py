@@ -1,4 +1,4 @@
-"""Finding the person's own words that a model quotes, in spite of typography, markup and what was left out."""
+"""Find the user's own words that a model quotes, despite typography, markup and omissions."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _TAG = re.compile(
 _ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:…|\.{3,})\s*\]|…|\.{3,})\s*")
 _DOTS = re.compile(r"…|\.{2,}")
 _LONGEST_GAP = 300
-"""What an ellipsis in a quote may stand for, in characters."""
+"""Maximum length that an ellipsis in a quote may replace, in characters."""
 _SAME = {
     **dict.fromkeys("“”„‟«»″", '"'),
     **dict.fromkeys("‘’‚‛‹›`´ʼ′", "'"),

@@ -1,7 +1,7 @@
-"""What one exchange teaches: the request to a model, and the values that its answer is read into.
+"""Ask a model for the facts of one exchange: the request, and the values of its answer.
 
-The inputs travel as one JSON object in the user message, so that nothing said in a conversation can pose as part of the
-instructions, and any model behind `LanguageModel` can read them without guessing.
+The inputs are one JSON object in the user message, so that text of a conversation cannot pose as instructions, and any
+model behind `LanguageModel` can parse them.
 """
 
 import json
@@ -16,7 +16,7 @@ from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import CATEGORIES, MAX_CUES, Memory, Role, Scope
 
 MAX_ANSWER_TOKENS = 2_000
-"""What a model may write about one exchange: some fifteen facts with their cues."""
+"""Maximum length of an answer, in tokens: about fifteen facts with their cues."""
 REPAIR_TEMPERATURE = 0.4
 ASSISTANT_CHARACTERS = 1_200
 EARLIER_CHARACTERS = 400
@@ -26,7 +26,7 @@ INSTRUCTIONS = Template(Path(__file__).with_name("extraction_prompt.txt").read_t
 AGENT_SCOPE = ' Or "agent" for knowledge about the service itself that all its users share.'
 
 MAX_LISTED = 30
-"""Of facts and numbers in one answer, where the server holds the model to the schema."""
+"""Maximum number of facts, and of numbers, in one answer, if the server enforces the schema."""
 _CUES = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_CUES}
 _NUMBERS = {"type": "array", "items": {"type": "integer"}, "maxItems": MAX_LISTED}
 _DAY = {"type": ["string", "null"]}
@@ -69,7 +69,7 @@ SCHEMA: Mapping[str, Any] = _object(
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What extraction sees. `user` is the person's own words; `known` the memories under numbers from 1."""
+    """The input of extraction. `user` is the user's own words; `known` are memories, numbered from 1."""
 
     today: date
     user: str
@@ -83,7 +83,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A fact as a model gave it, in form but not yet checked against what was said."""
+    """A fact from a model's answer, not yet checked against the user's words."""
 
     text: str
     quote: str
@@ -99,7 +99,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReference:
-    """A known memory, by number, and the words that say what becomes of it."""
+    """A known memory, by number, and the user's words about it."""
 
     number: int
     quote: str
@@ -108,7 +108,7 @@ class MemoryReference:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A model's answer. `faults` says what in it could not be read; nothing was guessed in their place."""
+    """A model's answer. `parse_errors` names the parts that could not be parsed; nothing is guessed in their place."""
 
     facts: tuple[Fact, ...] = ()
     confirmed: tuple[MemoryReference, ...] = ()
@@ -119,7 +119,7 @@ class Extraction:
 
 
 def request(exchange: Exchange) -> ModelRequest:
-    """The one call that learns from `exchange`: temperature 0, JSON by schema."""
+    """Return the request that learns from `exchange`: temperature 0, JSON by schema."""
     system = INSTRUCTIONS.substitute(
         categories=", ".join(exchange.categories),
         agent_scope=AGENT_SCOPE if exchange.learns_agent else "",
@@ -136,9 +136,9 @@ def request(exchange: Exchange) -> ModelRequest:
 
 
 def retry_request(asked: ModelRequest, reply: str, faults: Sequence[str]) -> ModelRequest:
-    """The same request once more, with the answer that could not be used and what is wrong with it.
+    """Return the same request with the unusable answer and its errors.
 
-    It is asked a little more freely: at temperature 0 a model repeats itself to the letter.
+    The temperature is higher, since at 0 a model repeats itself to the letter.
     """
     complaint = (
         f"That answer cannot be used: {'; '.join(faults[:5])}. Give the whole answer again as one JSON object with the "
@@ -153,7 +153,7 @@ def retry_request(asked: ModelRequest, reply: str, faults: Sequence[str]) -> Mod
 
 
 def unsupported_request(asked: ModelRequest, exchange: Exchange, lost: Sequence[Fact]) -> ModelRequest:
-    """Ask once more for the facts that the person's words do not bear, and for nothing else."""
+    """Return a request for only those facts that the user's words do not support."""
     complaint = {
         "asked_again": "The other facts are kept. Those in `not_kept` are not: their quote is not in `user`, or their "
         "text says what User did not say. Give only these again in `facts`, the quote copied exactly from `user`, the "

@@ -1,4 +1,4 @@
-"""Tolerant reading of a model's answer: fences, single objects, text around it, almost-JSON."""
+"""Parse a model's answer tolerantly: fences, single objects, surrounding text, almost-JSON."""
 
 import re
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ MAX_FACTS = 200
 
 
 def parse(reply: str) -> Extraction:
-    """Read a model's answer: fenced, wrapped, in prose, a single object, a list, one object a line, or cut off.
+    """Parse a model's answer: fenced, wrapped, in prose, a single object, a list, one object a line, or cut off.
 
-    What is whole in it is taken, the rest named in `parse_errors`. Raises BadReply when it holds no answer at all.
+    Keeps its complete parts, and names the rest in `parse_errors`. Raises BadReply when it contains no answer.
     """
     value, whole = _read_answer(without_thinking(reply))
     faults = [] if whole else ["the JSON is cut off or broken"]
@@ -53,7 +53,7 @@ _TEXT_KEYS = ("text", "fact", "memory", "content")
 
 
 def _read_answer(reply: str) -> tuple[dict[str, Any], bool]:
-    """The answer in `reply` and whether it is whole; read once more as nearly JSON where it is not."""
+    """Return the answer in `reply` and whether it is complete; if not, parse it again as almost-JSON."""
     try:
         value, whole = _answer_in(reply)
         failure = None
@@ -70,14 +70,14 @@ def _read_answer(reply: str) -> tuple[dict[str, Any], bool]:
 
 
 def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
-    """The last answer in `reply` and whether it is whole; of a broken one, the facts in it that are whole."""
+    """Return the last answer in `reply` and whether it is complete; of a broken one, its complete facts."""
     answer: dict[str, Any] | None = None
     facts: list[Any] = []
     broken = False
     for value in map(unwrapped, values_in(reply)):
         if value is BROKEN:
             broken = True
-        elif _is_fact(value):
+        elif isinstance(value, dict) and "quote" in value and any(isinstance(value.get(k), str) for k in _TEXT_KEYS):
             facts.append(value)
         elif found := _as_answer(value, strictly=broken):
             answer, facts, broken = found, [], False
@@ -93,12 +93,8 @@ def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
     return answer, not broken
 
 
-def _is_fact(value: object) -> bool:
-    return isinstance(value, dict) and "quote" in value and any(isinstance(value.get(k), str) for k in _TEXT_KEYS)
-
-
 def _as_answer(value: object, *, strictly: bool) -> dict[str, Any] | None:
-    """`value` as an answer, if it is one. `strictly`, one of the keys must hold a list."""
+    """Return `value` if it is an answer; with `strictly`, one of its keys must hold a list."""
     if isinstance(value, list):
         return {"facts": value} if any(isinstance(item, dict | str) for item in value) else None
     if not isinstance(value, dict) or not value.keys() & _KEYS:
@@ -188,7 +184,7 @@ def _numbers(value: object) -> tuple[int, ...]:
 
 
 def _confirmed(value: object) -> tuple[MemoryReference, ...]:
-    """What is said again, with its quotes. A bare number holds where the message repeats the memory itself."""
+    """Parse confirmed memories with their quotes. A bare number counts if the message repeats the memory itself."""
     quotes: dict[int, str] = {}
     for item in value if isinstance(value, list) else [value]:
         said = item.get("quote") if isinstance(item, dict) else None
@@ -215,7 +211,7 @@ _DAY_FORM = re.compile(r"\s*(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?(?:[T\s].*)?", 
 
 
 def _day(value: object) -> date | None:
-    """A date as models write them: `2026-06-03`, with a time behind it, or only `2026-06` and `2026`."""
+    """Parse a date as models write it: `2026-06-03`, also with a time, or only `2026-06` or `2026`."""
     match = _DAY_FORM.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None

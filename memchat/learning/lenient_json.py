@@ -1,4 +1,4 @@
-"""JSON as models write it: in prose, in fences, wrapped, in Python's spelling, with a comma too many."""
+"""Parse JSON as models write it: in prose, in fences, wrapped, in Python's spelling, with surplus commas."""
 
 import json
 import re
@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 _MAX_BROKEN = 500
-"""So many brackets are tried that open no JSON; beyond, the reply is noise."""
+"""Maximum number of brackets tried that open no JSON; a reply with more is noise."""
 _MAX_WRAPPINGS = 4
 
 BROKEN = object()
 
 
 def values_in(reply: str) -> Iterator[Any]:
-    """Every JSON object or list in `reply` that is no part of another, and BROKEN for a bracket that opens none.
+    """Yield every outermost JSON object or list in `reply`, and BROKEN for a bracket that opens none.
 
-    Within what is broken only objects are looked for: a list there may be anything, the cues of a fact for one.
+    After a broken one only objects are looked for, since a list there may be part of it, such as the cues of a fact.
     """
     failures, at, opening = 0, 0, _OPENING
     while failures < _MAX_BROKEN and (start := opening.search(reply, at)):
@@ -34,7 +34,7 @@ _OPENING = re.compile(rf"{_OBJECT.pattern}|\[(?=\s*+(?:[\"{{\[\]\d]|$))")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a key that is given twice, lists are joined, and different values are no value."""
+    """Build an object; for a key given twice, join lists, and replace different values by None."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         former = found.get(key, value)
@@ -54,7 +54,7 @@ _THINKING = re.compile(r"(?is)<(think|thinking|thought|reasoning)>.*?(?:</\1\s*>
 
 
 def without_thinking(reply: str) -> str:
-    """`reply` without what the model wrote for itself, before its answer or after it."""
+    """Remove the model's reasoning from `reply`, before its answer or after it."""
     opened = _THINKING.sub("", reply)
     # The opening tag may have been part of the prompt.
     before, tag, after = opened.rpartition("</think>")
@@ -79,7 +79,7 @@ _WRAPPERS = (
 
 
 def unwrapped(value: Any) -> Any:
-    """What a model was asked for, out of {"response": ...}, a tool call, or a string of JSON; else `value` itself."""
+    """Unwrap an answer in {"response": ...}, a tool call or a string of JSON; return other values unchanged."""
     for _ in range(_MAX_WRAPPINGS):
         inner = value
         if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], dict):
@@ -109,9 +109,9 @@ _SPELLING = re.compile(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|,(?=\s*+[}\]])
 
 
 def as_strict_json(reply: str) -> str:
-    """`reply` with Python's quotes and words, and commas too many, written as JSON has them.
+    """Rewrite Python's quotes, words and surplus commas in `reply` as JSON.
 
-    A string of JSON is decoded. Nothing is closed or completed: what is cut off stays cut off.
+    Decodes a string of JSON. Completes nothing: an answer that is cut off stays so.
     """
     if reply.strip().startswith('"'):
         with suppress(ValueError, RecursionError):

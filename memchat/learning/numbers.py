@@ -1,4 +1,4 @@
-"""Numbers in a fact that must have been said: orders, phones, amounts, and the years to which a message leads."""
+"""Check that the numbers of a fact were said or can be computed: orders, phones, amounts, years."""
 
 import re
 import unicodedata
@@ -27,7 +27,7 @@ _BETWEEN_DIGITS = r"(?:[\s.,'’/٬٫،，．-]|\) ?|-?\()?"
 
 
 class NumberCheck:
-    """The numbers that an exchange says, and those to which it leads."""
+    """The numbers in an exchange, and the years that can be computed from them."""
 
     def __init__(self, exchange: Exchange) -> None:
         known = [f"{memory.text} ({memory.valid_from}, {memory.valid_to})" for memory in exchange.known]

@@ -1,6 +1,6 @@
-"""When what a small model noted became so, and its dates written out: rules, for such a model is not asked.
+"""Date the facts of small models by rules: write out their dates, and tell since when they hold.
 
-English is read by `memchat.text.dates`; of other languages the words that people use most.
+`memchat.text.dates` reads English; this module adds the most frequent words of other languages.
 """
 
 import re
@@ -72,14 +72,14 @@ _NO_BEGINNING = re.compile(r"\b(?:birthday|born|anniversary|geburtstag|cumpleañ
 
 
 def dated(facts: Sequence[Fact], today: date) -> tuple[Fact, ...]:
-    """`facts` with dates written out in their texts, and since when each is true, where that is said."""
+    """Write out the dates in the texts of `facts`, and set the day since which each is true, if it is said."""
     return tuple(
         replace(fact, text=_written_out(fact.text, today), valid_from=_beginning(fact, today)) for fact in facts
     )
 
 
 def _written_out(text: str, today: date) -> str:
-    """`text` without words like "yesterday", which mean another day tomorrow."""
+    """Replace words like "yesterday", which mean another day tomorrow."""
     resolved = resolve_dates(text, today).text
     for pattern, ago in _NAMED_DAYS:
         day = today - timedelta(days=ago)
@@ -89,11 +89,12 @@ def _written_out(text: str, today: date) -> str:
 
 
 def _beginning(fact: Fact, today: date) -> date | None:
-    """The first day of what the person's words name: a day that has come."""
+    """Return the day since which `fact` is true by the user's words; not a day in the future."""
     quote = with_plain_numbers(fact.quote)
     if fact.valid_from is not None or fact.standing or _NO_BEGINNING.search(quote):
         return fact.valid_from
-    day = _since(quote, today) or _named(quote, today) or _ago(quote, today) or resolve_dates(quote, today).day
+    named = next((today - timedelta(days=ago) for pattern, ago in _NAMED_DAYS if pattern.search(quote)), None)
+    day = _since(quote, today) or named or _ago(quote, today) or resolve_dates(quote, today).day
     if day is None and _NEW.search(quote):
         day = today
     return day if day is not None and day <= today else None
@@ -110,10 +111,6 @@ def _since(quote: str, today: date) -> date | None:
     return None
 
 
-def _named(quote: str, today: date) -> date | None:
-    return next((today - timedelta(days=ago) for pattern, ago in _NAMED_DAYS if pattern.search(quote)), None)
-
-
 def _ago(quote: str, today: date) -> date | None:
     found = _AGO.search(quote)
     if found is None:
@@ -126,7 +123,7 @@ def _ago(quote: str, today: date) -> date | None:
 
 
 def _count(said: str) -> int:
-    """The number that `said` is, in digits or in words; 0 for none."""
+    """Parse a number in digits or in words; return 0 if there is none."""
     if said.isdecimal():
         return int(said)
     return 1 if said.lower() in _ONE else next(spelled_counts(said), 0)

@@ -1,4 +1,4 @@
-"""Learning from one exchange: extract, check, reconcile, store."""
+"""Learn from one exchange: extract, check, reconcile, store."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,7 +17,6 @@ from memchat.core.types import (
     Forget,
     LearningJob,
     LearningOptions,
-    Memory,
     Message,
     Metadata,
     Scope,
@@ -46,9 +45,9 @@ KNOWN_MEMORIES = 15
 
 @dataclass(frozen=True, slots=True)
 class LearningResult:
-    """What one exchange taught, or the reason why it still waits.
+    """The changes made by one exchange, or the error that keeps it pending.
 
-    `unread` says what could not be read in the model's answer, nor in its repair: something said may not be kept.
+    `unparsed` lists the errors in the model's answer and in its repair: a statement may be missing.
     """
 
     applied: tuple[Applied, ...] = ()
@@ -60,7 +59,7 @@ class LearningResult:
 
 @dataclass(frozen=True, slots=True)
 class AgentPolicy:
-    """What learning needs to know of an agent's profile."""
+    """The part of an agent's profile that learning needs."""
 
     instructions: str | None = None
     categories: Sequence[str] = CATEGORIES
@@ -70,10 +69,10 @@ class AgentPolicy:
 
 @dataclass(frozen=True, slots=True)
 class LearningContext:
-    """What learning works with on one thread: the store's connection, the models, recall.
+    """The parts that learning needs on one thread: the store's connection, the models, recall.
 
-    `policy` gives what learning needs to know of an agent, by its name. With `indexes_messages` messages are made
-    findable as well. `forms` says in which form the model is asked, `kinds` what a sentence does in any language.
+    `policy` returns the policy of an agent by its name. With `indexes_messages` the worker indexes messages too.
+    `forms` chooses the form of the request; `kinds` classifies sentences in any language.
     """
 
     store: "Storage"
@@ -85,16 +84,16 @@ class LearningContext:
     forms: FormPolicy = field(default_factory=FormPolicy)
     kinds: SentenceKinds | None = None
     rules: LanguageModel | None = None
-    """The built-in rules, which read a message beside a small model."""
+    """The built-in rules, which complement a small model."""
 
     def close(self) -> None:
         self.store.close()
 
 
 def learn(context: LearningContext, work: LearningJob) -> LearningResult:
-    """Learn from one exchange: extract, check, reconcile, store. A failure leaves the work pending with its reason.
+    """Learn from one exchange: extract, check, reconcile, store. A failure leaves the job pending with its reason.
 
-    So does a bug, before it is raised: work that fails in the same way every time must not be taken up again at once.
+    So does a bug before it is raised, since a job that always fails must not be retried at once.
     """
     try:
         return _learn(context, work)
@@ -110,7 +109,7 @@ def learn(context: LearningContext, work: LearningJob) -> LearningResult:
 
 
 def bug_message(error: Exception) -> str:
-    """What a person is told of a bug: nothing of what they wrote."""
+    """Describe a bug to the user, without anything they wrote."""
     return f"{type(error).__name__}, which is a bug in memchat."
 
 
@@ -143,12 +142,16 @@ def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
     decisions = reconcile.decide(found, exchange, learning)
     applied = context.store.apply(decisions, embed_added(context.embedder, decisions), work)
     if any(isinstance(decision, Forget) for decision in decisions):
-        _clean(context)
+        try:
+            context.store.finish_erasures()
+        except StoreError as error:
+            # It is finished when the store is next opened.
+            log.warning("what was forgotten is not out of all files yet: %s", error.message)
     return LearningResult(tuple(applied), found.parse_errors)
 
 
 def _keep(context: LearningContext, work: LearningJob, asked: Message, session: Session) -> list[Applied]:
-    """Keep the exchange as it was said: one memory a message."""
+    """Keep the exchange verbatim: one memory a message."""
     before = context.store.conversations.before(asked, 1)
     said = [message for message in (asked, context.store.conversations.reply_to(asked)) if message is not None]
     drafts = [verbatim(message, session, work.terms) for message in said]
@@ -158,7 +161,7 @@ def _keep(context: LearningContext, work: LearningJob, asked: Message, session: 
 
 
 def verbatim(message: Message, session: Session, terms: LearningOptions) -> Draft:
-    """`message` as a memory, word for word."""
+    """Return `message` as a verbatim memory."""
     scope = terms.scope or session.owner.kind
     return Draft(
         message.text,
@@ -174,18 +177,10 @@ def verbatim(message: Message, session: Session, terms: LearningOptions) -> Draf
     )
 
 
-def _clean(context: LearningContext) -> None:
-    """Take what was forgotten out of the files; what cannot be done now is done when the store is next opened."""
-    try:
-        context.store.finish_erasures()
-    except StoreError as error:
-        log.warning("what was forgotten is not out of all files yet: %s", error.message)
-
-
 def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
-    """What `exchange` teaches, asked for in the form that suits the model.
+    """Extract facts from `exchange`, in the form that suits the model.
 
-    A model whose answers in the full form cannot be used changes over to the compact one, from this exchange on.
+    A model whose answers in the full form are unusable gets the compact form, from this exchange on.
     """
     model, outcomes = context.model, context.store.extraction_forms
     if context.forms.choose(model.name, outcomes).compact:
@@ -203,9 +198,9 @@ def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
 def extract_compactly(
     model: LanguageModel, exchange: Exchange, embedder: Embedder, rules: LanguageModel | None = None
 ) -> Extraction:
-    """A short call for every few sentences, answered in lines; none where the message tells nothing.
+    """Extract with a short call for every few sentences, answered in lines; with none if the message has no statement.
 
-    What `rules` read in the message goes before what the model wrote.
+    Facts that `rules` read take precedence over the model's.
     """
     ruled = parse(rules.complete(extraction.request(exchange)).text) if rules is not None else Extraction()
     if compact.plays_a_part(exchange):
@@ -221,9 +216,10 @@ def extract_compactly(
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
-    """One call, and one more where the answer is not whole or says what the person did not.
+    """Extract with one call, and a second if the answer is broken or says more than the user did.
 
-    Gives the fuller answer, with its own faults if any. Raises BadReply when neither can be read, or nothing in them.
+    Returns the answer with more facts, with its errors if any. Raises BadReply when neither can be parsed, or both are
+    broken and empty.
     """
     asked = extraction.request(exchange)
     answer = model.complete(asked).text
@@ -240,7 +236,7 @@ def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
 def _with_supported_facts(
     model: LanguageModel, exchange: Exchange, found: Extraction, asked: ModelRequest
 ) -> Extraction:
-    """`found` without what is lost to the evidence gate, and with what a second call makes good of that."""
+    """Replace the facts of `found` that fail the evidence gate by those of a second call."""
     gate = reconcile.EvidenceGate(exchange)
     lost = gate.lost(found)
     if not lost:
@@ -262,7 +258,7 @@ NOT_SAID = "a fact was not in the person's words"
 
 
 def _read(answer: str) -> tuple[Extraction | None, Sequence[str]]:
-    """The answer as far as it can be read, and what is wrong with it."""
+    """Parse an answer; return it as far as possible, and its errors."""
     try:
         found = parse(answer)
     except BadReply as error:
@@ -275,7 +271,7 @@ def _size(found: Extraction) -> int:
 
 
 def embed_added(embedder: Embedder, decisions: Sequence[Decision]) -> list[Embedded | None]:
-    """The vectors that go with `decisions`, in one batch."""
+    """Embed the drafts of `decisions` in one batch; None for decisions that add nothing."""
     drafts = [decision.draft for decision in decisions if isinstance(decision, Add)]
     rows = iter(embedding.embed(embedder, drafts))
     return [next(rows) if isinstance(decision, Add) else None for decision in decisions]
@@ -293,12 +289,8 @@ def _exchange(
         earlier=[
             (message.role, message.text) for message in context.store.conversations.before(asked, EARLIER_MESSAGES)
         ],
-        known=_known(context, said, session),
+        known=context.recall.nearest(said, session, KNOWN_MEMORIES),
         instructions=work.terms.instructions or agent.instructions,
         categories=agent.categories,
         learns_agent=agent.learns or session.owner.kind is Scope.AGENT,
     )
-
-
-def _known(context: LearningContext, said: str, session: Session) -> list[Memory]:
-    return context.recall.nearest(said, session, KNOWN_MEMORIES)

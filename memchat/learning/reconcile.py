@@ -1,4 +1,4 @@
-"""From what a model read in an exchange to what becomes of the memories: the evidence gate, then the decisions."""
+"""Turn an extraction into decisions about memories: the evidence gate first, then the decisions."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +42,7 @@ _ASKS_NO_FORGETTING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LearningSource:
-    """Who is learned about, and from what: the same for every fact of one exchange."""
+    """The owner and the source of an exchange's facts."""
 
     owner: Owner
     session_id: str
@@ -52,41 +52,41 @@ class LearningSource:
     metadata: Metadata = field(default_factory=dict)
     learns_agent: bool = False
     scope: Scope | None = None
-    """The scope of every fact, where that is not for the model to say."""
+    """The scope of every fact, if the model does not choose it."""
     expires_at: datetime | None = None
     kinds: SentenceKinds | None = None
-    """Tells what a sentence does where no list of words knows its language."""
+    """Classifies sentences in languages without a list of words."""
 
 
 class EvidenceGate:
-    """Lets through only what the person said in one exchange."""
+    """Accept only what the user said in one exchange."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._message = QuotedMessage(exchange.user)
         self._support = SupportCheck(exchange)
 
     def quote_of(self, fact: Fact) -> str | None:
-        """The person's own words that prove `fact`; None where it is not to be kept."""
+        """Return the user's own words that support `fact`; None if it must not be kept."""
         quote = self._message.find(fact.quote)
         return quote if quote is not None and self._support.bears(fact, quote) else None
 
     def mentions(self, reference: MemoryReference) -> bool:
-        """Whether the words quoted for what becomes of a memory were said."""
+        """Whether the user said the quote of `reference`."""
         return self._message.find(reference.quote) is not None
 
     def confirms(self, reference: MemoryReference, memory: Memory | None) -> bool:
-        """Whether `memory` was said again: by the words quoted, or by all of its own."""
+        """Whether the user said `memory` again: in the quoted words, or in all of its own."""
         return self.mentions(reference) or (memory is not None and self._support.restates(memory.text))
 
     def lost(self, extraction: Extraction) -> list[Fact]:
-        """The facts of a model's answer that are not let through."""
+        """Return the facts of a model's answer that are not accepted."""
         return [fact for fact in extraction.facts if self.quote_of(fact) is None]
 
 
 def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource) -> list[Decision]:
-    """What `extraction` comes to: what was not said in this exchange is dropped, numbers not given are ignored.
+    """Decide what `extraction` changes. Drops what the user did not say, and ignores unknown numbers.
 
-    An agent's memories may be replaced by what it learns; nobody who talks to it can end them or have them forgotten.
+    New facts may replace an agent's memories; its users can neither end nor forget them.
     """
     known = dict(enumerate(exchange.known, 1))
     own = {number: memory for number, memory in known.items() if memory.owner == learning.owner}
@@ -101,7 +101,7 @@ def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource)
     decisions += [Forget(memory_id, "asked to forget") for memory_id in forgotten]
     ended = [m for m in (*over, *extraction.ended) if gate.mentions(m)]
     confirmed = [m for m in extraction.confirmed if gate.confirms(m, own.get(m.number))]
-    # What is outdated can only be so where something else has changed.
+    # A memory becomes outdated only when something else has changed.
     outdated = extraction.outdated if decisions or ended else ()
     rest = replace(extraction, ended=tuple(ended), confirmed=tuple(confirmed), outdated=outdated)
     return decisions + _other_decisions(rest, exchange, own, touched.union(forgotten))
@@ -131,7 +131,10 @@ def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange,
 
 
 def _scope(fact: Fact, replaced: Sequence[Memory], learning: LearningSource) -> Scope:
-    """A fact reaches as far as what it replaces; agent memory needs the agent's leave, and is of no person."""
+    """Return the scope of `fact`, which is that of the memories it replaces.
+
+    Agent memory needs the agent's consent, and is never about the user.
+    """
     if learning.scope is not None:
         return learning.scope
     if learning.owner.kind is not Scope.USER:
@@ -149,7 +152,7 @@ def _scope(fact: Fact, replaced: Sequence[Memory], learning: LearningSource) -> 
 def _asked_to_forget(
     extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], kinds: SentenceKinds | None
 ) -> tuple[list[str], list[MemoryReference]]:
-    """The ids of what the person asked to forget, and the mentions that only say that something is over.
+    """Return the ids that the user asked to forget, and the references that only say that something is over.
 
     "Don't forget that I…" is neither.
     """
@@ -160,20 +163,17 @@ def _asked_to_forget(
         return list(dict.fromkeys(known[mention.number].id for mention, _ in mentioned)), []
     if _ASKS_NO_FORGETTING.search(exchange.user):
         return [], []
-    meant = [(mention, _kind_of_mention(exchange.user, quote, kinds)) for mention, quote in mentioned]
+    if kinds is None:
+        return [], [mention for mention, _ in mentioned]
+    # In languages whose words are not listed above, by the meaning of the sentence.
+    said = [next((one for one in sentences(exchange.user) if quote in one), quote) for _, quote in mentioned]
+    meant = [(mention, kinds.of_a_mention(one)) for (mention, _), one in zip(mentioned, said, strict=True)]
     asked = [known[mention.number].id for mention, kind in meant if kind is SentenceKind.FORGET]
     return list(dict.fromkeys(asked)), [mention for mention, kind in meant if kind is SentenceKind.OVER]
 
 
-def _kind_of_mention(message: str, quote: str, kinds: SentenceKinds | None) -> SentenceKind:
-    """What the sentence that holds `quote` does, by its meaning, in languages whose words are not listed above."""
-    if kinds is None:
-        return SentenceKind.OVER
-    return kinds.of_a_mention(next((one for one in sentences(message) if quote in one), quote))
-
-
 def references_to_forget(exchange: Exchange) -> tuple[MemoryReference, ...]:
-    """The known memories that a sentence names, by half of their words, which asks to forget something."""
+    """Return the known memories of which a sentence that asks to forget contains at least half the words."""
     found = []
     for sentence in sentences(exchange.user):
         if not _ASKS_TO_FORGET.search(_ASKS_NO_FORGETTING.sub("", sentence)):
@@ -189,7 +189,7 @@ def references_to_forget(exchange: Exchange) -> tuple[MemoryReference, ...]:
 def _other_decisions(
     extraction: Extraction, exchange: Exchange, known: Mapping[int, Memory], settled: Collection[str]
 ) -> list[Decision]:
-    """What becomes of the known memories that are neither replaced nor forgotten, each decided on once."""
+    """Decide about the known memories that are neither replaced nor forgotten, once for each."""
     decisions: list[Decision] = []
     touched = set(settled)
 

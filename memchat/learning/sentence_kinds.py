@@ -1,4 +1,4 @@
-"""What a sentence does, in any language, by the examples it is nearest to in meaning: no list holds every language."""
+"""Classify sentences in any language by the examples nearest in meaning, since no word list has every language."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 NEAREST = 2
-"""A kind is as near as so many of its nearest examples are on average."""
+"""Number of nearest examples of a kind whose cosines are averaged."""
 FORGET_MARGIN = 0.01
-"""By how much in cosine a sentence must be nearer to requests to forget than to all else."""
+"""Margin, in cosine, by which a request to forget must be nearer to its kind than to the others."""
 WISH_MARGIN = 0.01
-"""By how much in cosine a sentence must be nearer to wishes than to facts: "I never eat meat" is put like a wish."""
+"""Margin, in cosine, by which a wish must be nearer to wishes than to facts: "I never eat meat" is worded like one."""
 
 
 class SentenceKind(StrEnum):
@@ -37,7 +37,7 @@ class SentenceKind(StrEnum):
 
 
 class SentenceKinds:
-    """Tells sentences apart by `embed`, which makes unit vectors of requests. Safe to share between threads."""
+    """Classify sentences by `embed`, which returns unit vectors of requests. Threads may share an instance."""
 
     def __init__(self, embed: "Callable[[Sequence[str]], Vectors]") -> None:
         self._embed = embed
@@ -45,8 +45,9 @@ class SentenceKinds:
         self._embedding = threading.Lock()
 
     def of_a_mention(self, sentence: str) -> SentenceKind:
-        """Whether `sentence` asks to forget, says that something is over, or reminds. In doubt it asks no forgetting:
-        what is deleted is lost.
+        """Return whether `sentence` asks to forget, says that something is over, or reminds.
+
+        In doubt it is no request to forget, since deletion is final.
         """
         kinds = (SentenceKind.FORGET, SentenceKind.OVER, SentenceKind.KEEP)
         forget, over, keep = self._nearness(sentence, *kinds)
@@ -54,7 +55,7 @@ class SentenceKinds:
         return SentenceKind.KEEP if nearest is SentenceKind.FORGET and _is_negated(sentence) else nearest
 
     def is_wish(self, sentence: str) -> bool:
-        """Whether `sentence` says how the person wants to be answered or addressed."""
+        """Whether `sentence` says how the user wants to be answered or addressed."""
         wish, fact = self._nearness(sentence, SentenceKind.WISH, SentenceKind.FACT)
         return wish > fact + WISH_MARGIN
 
@@ -63,13 +64,11 @@ class SentenceKinds:
         import numpy as np
 
         asked = self._embed([sentence])[0]
-        return [float(np.sort(self._examples(kind) @ asked)[-NEAREST:].mean()) for kind in kinds]
-
-    def _examples(self, kind: SentenceKind) -> "Vectors":
         with self._embedding:
-            if kind not in self._rows:
-                self._rows[kind] = self._embed(_sections()[kind])
-            return self._rows[kind]
+            for kind in kinds:
+                if kind not in self._rows:
+                    self._rows[kind] = self._embed(_sections()[kind])
+        return [float(np.sort(self._rows[kind] @ asked)[-NEAREST:].mean()) for kind in kinds]
 
 
 def _is_negated(sentence: str) -> bool:
@@ -83,7 +82,7 @@ def _is_negated(sentence: str) -> bool:
 
 @cache
 def _sections() -> dict[str, list[str]]:
-    """The lines of each section of `sentence_kinds.txt`."""
+    """Return the lines of each section of `sentence_kinds.txt`."""
     found: dict[str, list[str]] = {}
     for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("["):

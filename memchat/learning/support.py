@@ -1,4 +1,4 @@
-"""Whether what a model wrote is borne by what the person said: its words and names, and whether it reads as a wish."""
+"""Check whether the user's words support what a model wrote: its words and names, and whether it reads as a wish."""
 
 import re
 import unicodedata
@@ -21,9 +21,9 @@ ABOUT_THE_PERSON = re.compile(
     re.IGNORECASE,
 )
 MAX_LINE_OF_REPLY = 4
-"""A run of the assistant's reply with so many words or more is a copy of it."""
+"""A text of at least this many words that is part of the assistant's reply is a copy of it."""
 LONG_NUMBER = 5
-"""In digits: no year and no time."""
+"""Minimum length of a number that is neither a year nor a time, in digits."""
 
 _SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
 _FORM_WORDS = frozenset(
@@ -47,7 +47,7 @@ _FORM_WORDS = frozenset(
     cannot could would should must may might due because
     """.split()
 )
-"""Words with which a model turns what somebody says into a sentence about them; they prove nothing."""
+"""Words that turn a statement into a sentence about its speaker; they prove nothing."""
 _GERMAN = re.compile(
     r"\b(?:der|die|des|dem) nutzer|\bnutzer|\b(?:und|ist|nicht|einen?|wohnt|seit|für)\b", re.IGNORECASE
 )
@@ -67,12 +67,12 @@ _LASTING = re.compile(
     r"|总是|一直|以后|不要|希望|想要|要求|用.{0,6}回答|叫我|해 ?줘|해주세요|항상|원하|선호|말아",
     re.IGNORECASE,
 )
-"""How a lasting wish is put, by the person ("always", "please") or about them ("User wants")."""
+"""Words of a lasting wish, by the user ("always", "please") or about them ("User wants")."""
 _NEVER_A_WISH = frozenset({"place", "health", "relationship", "event", "plan", "project", "work"})
 
 
 class SupportCheck:
-    """What one exchange bears out: prepared once, asked for every fact."""
+    """Check facts against one exchange. Prepared once, it is asked for every fact."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._said = exchange.user
@@ -86,9 +86,11 @@ class SupportCheck:
         self._counts = has_number(exchange.user)
 
     def bears(self, fact: Fact, quote: str) -> bool:
-        """Whether `fact` may be kept: its `quote` from the message says something, and bears what the text says."""
+        """Whether `fact` may be kept: its `quote` is informative, and the user's words support its text."""
+        said = words(quote)
+        informative = any(word not in _SAYS_NOTHING for word in said) or said in ([], words(self._said))
         return (
-            _is_informative(quote, self._said)
+            informative
             and normalize(fact.text) not in _SCHEMA_WORDS
             and self._numbers.supports(fact)
             and not self._copies_the_reply(fact.text)
@@ -96,13 +98,13 @@ class SupportCheck:
         )
 
     def bears_words(self, text: str, share: float = 0.5) -> bool:
-        """Whether at least `share` of what `text` says was said by the person, and no name in it is made up.
+        """Whether the user said at least `share` of the words of `text`, and no name in it is invented.
 
-        A name may come from the assistant where the rest is the person's: "the second one" was "the Ritz".
+        A name may come from the assistant if the rest is the user's: "the second one" was "the Ritz".
         """
         said = units(text)
         own = {unit for unit in said if _is_in(unit, self._own)}
-        # The check of numbers has passed: one as long as this was said, in other groups; a short one may be reckoned.
+        # The check of numbers has passed: a long number was said in other groups; a short one may be computed.
         own |= {unit for unit in said if unit.isdecimal() and len(unit) >= LONG_NUMBER}
         said -= {unit for unit in said - own if unit.isdecimal()}
         if not said:
@@ -114,7 +116,7 @@ class SupportCheck:
         return len(unsaid - strange) <= len(own) and not strange & _names(text)
 
     def _bears_little(self, text: str) -> bool:
-        """Of a text with no long word: its short names were said ("Al"), or its numbers can be."""
+        """Whether a text without long words is supported: its short names were said ("Al"), or its numbers may be."""
         short = {word for name in _capitalized(text) for word in words(_folded(name))}
         if short:
             return all(_is_in(word, self._own) for word in short)
@@ -136,9 +138,9 @@ class SupportCheck:
 
 
 def reads_as_wish(fact: Fact, quote: str, kinds: SentenceKinds | None = None) -> bool:
-    """Whether a fact is put as a wish, so that it may stand among those about how to be answered.
+    """Whether a fact is worded as a wish, so that it may be a standing wish about answers.
 
-    `kinds` tells it of a language whose words for "always" and "please" are not known here.
+    `kinds` recognises wishes in languages whose words for "always" and "please" are not listed here.
     """
     if fact.category in _NEVER_A_WISH:
         return False
@@ -146,7 +148,7 @@ def reads_as_wish(fact: Fact, quote: str, kinds: SentenceKinds | None = None) ->
 
 
 def mentions(text: str) -> Callable[[str], bool]:
-    """A test of a unit: whether `text` says it, inflected or not."""
+    """Return a test whether `text` contains a unit, inflected or not."""
     vocabulary = _vocabulary((text,))
     return lambda unit: _is_in(unit, vocabulary)
 
@@ -164,29 +166,20 @@ def denies(text: str) -> bool:
 
 
 def units(text: str) -> set[str]:
-    """What of `text` must have been said: its words but for those of form; of scripts without spaces, characters."""
+    """Return the units of `text` that the user must have said: words except form words; characters without spaces."""
     plain = _folded(ABOUT_THE_PERSON.sub(" ", text))
     found: set[str] = set()
     for word in words(plain):
         if is_unspaced(word[0]):
-            found.update(character for character in word if _says_something(character))
+            # Hiragana and vowel signs inflect; Han, Katakana, Hangul and consonants carry the meaning.
+            found.update(char for char in word if char.isalnum() and not "\u3040" <= char <= "\u309f")
         elif word not in _form_words() and (len(word) > 2 or word.isdecimal() or not word.isascii()):
             found.add(word)
     return found
 
 
-def _says_something(character: str) -> bool:
-    """Hiragana and vowel signs inflect; Han, Katakana, Hangul and consonants say what is meant."""
-    return character.isalnum() and not "\u3040" <= character <= "\u309f"
-
-
-def _is_informative(quote: str, said: str) -> bool:
-    """Whether `quote` is more than words like "I am", or all that was said."""
-    return any(word not in _SAYS_NOTHING for word in words(quote)) or words(quote) in ([], words(said))
-
-
 def _vocabulary(texts: Iterable[str]) -> dict[str, set[str]]:
-    """Words by their first character, and single characters of unspaced scripts."""
+    """Return the words by their first character, and the single characters of unspaced scripts."""
     found: dict[str, set[str]] = {}
     for text in texts:
         for word in words(_folded(text)):
@@ -204,10 +197,12 @@ def _is_in(unit: str, vocabulary: dict[str, set[str]]) -> bool:
         return True  # A participle, in German and Dutch.
     if unit.isascii() or len(unit) > 6:
         return any(_is_inflected(unit, other) for other in vocabulary.get(unit[0], ()))
-    # Arabic and Hebrew inflect in front as well.
-    return any(
-        _is_inflected(unit, other) or _shares_stem(unit, other) for same in vocabulary.values() for other in same
-    )
+
+    def shares_stem(other: str) -> bool:
+        """Whether the words differ at their beginning, as Arabic and Hebrew inflect."""
+        return len(other) >= 3 and (unit[1:] in other or other[1:] in unit) and abs(len(unit) - len(other)) <= 2
+
+    return any(_is_inflected(unit, other) or shares_stem(other) for same in vocabulary.values() for other in same)
 
 
 def _is_inflected(word: str, other: str) -> bool:
@@ -217,19 +212,15 @@ def _is_inflected(word: str, other: str) -> bool:
     return same >= 3 and same >= 0.55 * len(longer) and len(shorter) - same <= 2
 
 
-def _shares_stem(word: str, other: str) -> bool:
-    return len(other) >= 3 and (word[1:] in other or other[1:] in word) and abs(len(word) - len(other)) <= 2
-
-
 def _names(text: str) -> set[str]:
-    """What is written with a capital; nothing in German, where every noun is."""
+    """Return the units written with a capital; none in German, where every noun is."""
     if _GERMAN.search(text):
         return set()
     return {unit for word in _capitalized(text) for unit in units(word)}
 
 
 def _capitalized(text: str) -> list[str]:
-    """The words of `text` with a capital, but for one that begins it before "of the user": "Имя пользователя"."""
+    """Return the words of `text` with a capital, except a first one before "of the user": "Имя пользователя"."""
     plain = re.sub(r"^\W*\w+(?= (?:\w{1,3} )?user\b)", "", ABOUT_THE_PERSON.sub("user", text))
     return [word for word in re.findall(r"(?<!\w)[^\W\d_]\w*", plain) if word[0].isupper()]
 
@@ -240,6 +231,6 @@ def _form_words() -> frozenset[str]:
 
 
 def _folded(text: str) -> str:
-    """`text` in lower case without accents, so that a name may be spelled either way."""
+    """Return `text` in lower case without accents, so that both spellings of a name are equal."""
     apart = unicodedata.normalize("NFKD", with_plain_numbers(text).casefold())
     return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))

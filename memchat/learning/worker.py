@@ -1,4 +1,4 @@
-"""The learner: a worker behind the prompt that turns pending work into memories, one exchange at a time."""
+"""Learn in the background: a worker thread turns pending jobs into memories, one exchange at a time."""
 
 import logging
 import threading
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BETWEEN_BATCHES_S = 0.02
-"""How long the worker lets others go first, in seconds, between two batches of messages to index."""
+"""Pause between two batches of messages to index, in seconds, so that other threads come first."""
 INDEX_RETRY_S = 60.0
-"""How long indexing messages rests after a failure, in seconds: an embedder that is down is not asked all the time."""
+"""Pause after indexing messages failed, in seconds, since the embedder may be down for a while."""
 END_WAIT_S = 600.0
-"""How long a process that ends waits for what it has to learn, in seconds; the rest is taken up the next time."""
+"""How long a process waits for its pending jobs before it ends, in seconds; the rest is learned at the next start."""
 QUIET_S = 0.7
-"""How long a model on this machine is left alone after a turn, in seconds: it answers one request at a time."""
+"""How long a model on this machine is left alone after a turn, in seconds, since it answers one request at a time."""
 IDLE_S = 2.0
-"""How long the worker sleeps, in seconds, before it looks for work whose waiting time is over."""
+"""How long the worker sleeps before it looks for jobs that have become due, in seconds."""
 
 
 class LearningWorker:
-    """One daemon thread that learns from what `user` said, and from nobody else; with None from what anybody said.
+    """A daemon thread that learns from the messages of `user` only, or with None from those of all users.
 
-    It starts when it is first woken, unless it is `idle` for good. `open_context` is called on it, so that connections
-    are not shared between threads.
+    It starts when it is first woken, unless it is `idle`. It calls `open_context` itself, since threads must not share
+    connections.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class LearningWorker:
         self._thread = threading.Thread(target=self._run, name="learner", daemon=True)
 
     def hold(self) -> None:
-        """Begin no further exchange until `notify`: a model that answers the person is not asked anything else."""
+        """Begin no further exchange until `notify`, so that the model is free to answer the user."""
         with self._news:
             self._held = True
 
     def notify(self) -> None:
-        """There may be work, new or left from another time."""
+        """Look for jobs, new or left from another time."""
         with self._news:
             self._held = self._ending = False
             self._tried.clear()
@@ -92,12 +92,10 @@ class LearningWorker:
         self.notify()
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing is left that could be learned here now. False when that takes longer than `timeout_s`.
+        """Wait until no job is left that this process could do now. Returns False after `timeout_s`.
 
-        What another live process is at is not waited for, nor is what must wait for that.
-        A learner that has stopped, or is idle, has nothing to wait for.
-
-        From now on, until `notify`, every exchange is tried once at most.
+        Jobs of other live processes, and jobs that wait for those, are not waited for. Returns at once when the worker
+        has stopped or is idle. From now on, until `notify`, every exchange is tried once at most.
         """
         with self._news:
             self._held, self._ending = False, True
@@ -106,9 +104,9 @@ class LearningWorker:
             return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Stop after the present step, waited for no longer than `timeout_s` in all calls together.
+        """Stop after the present step; wait for it at most `timeout_s` in all calls together.
 
-        Work left over stays pending on disk.
+        Remaining jobs stay pending on disk.
         """
         with self._news:
             self._stopping = True
@@ -141,10 +139,16 @@ class LearningWorker:
                 self._news.notify_all()
 
     def _step(self, context: "LearningContext") -> None:
-        """One exchange, or a rest. Neither a busy store nor a bug in one exchange ends the learning of the others."""
+        """Learn from one exchange, or rest. A busy store or a bug in one exchange does not stop the others."""
         try:
-            if not (self._compare_next(context) or self._process_next(context)):
-                busy = self._renew_vectors(context) or self._index_messages(context)
+            if self._told:
+                from memchat.learning.comparison import compare_told
+
+                self._report(compare_told(context, *self._told.popleft()))
+            elif not self._process_next(context):
+                if self._renewal is None:
+                    self._renewal = context.store.vectors.renew_outdated(context.embedder)
+                busy = next(self._renewal, None) is not None or self._index_messages(context)
                 self._rest(context, BETWEEN_BATCHES_S if busy else IDLE_S)
         except StoreBusy as error:
             self._report_failure(error.message)
@@ -159,11 +163,13 @@ class LearningWorker:
             self._pause()
 
     def _process_next(self, context: "LearningContext") -> bool:
-        # Loaded here, for a chat's prompt does not wait for it.
+        # Imported here, so that a chat's prompt does not wait for it.
         from memchat.learning.pipeline import learn
 
-        if not self._may_claim():
-            return False
+        with self._news:
+            quiet = self._held or time.monotonic() < self._quiet_until
+            if quiet and not self._ending:
+                return False
         work = context.store.work.claim(self._user, self._skipped())
         if work is None:
             return False
@@ -174,31 +180,13 @@ class LearningWorker:
         self._report(replace(result, message_id=work.user_message_id))
         return True
 
-    def _may_claim(self) -> bool:
-        with self._news:
-            return self._ending or not (self._held or time.monotonic() < self._quiet_until)
-
     def _skipped(self) -> frozenset[int]:
-        """What a process that ends has tried in vain, and leaves to the next one."""
+        """Return the jobs that a process about to end has tried in vain, and leaves to the next one."""
         with self._news:
             return frozenset(self._tried) if self._ending else frozenset()
 
-    def _compare_next(self, context: "LearningContext") -> bool:
-        from memchat.learning.comparison import compare_told
-
-        if not self._told:
-            return False
-        self._report(compare_told(context, *self._told.popleft()))
-        return True
-
-    def _renew_vectors(self, context: "LearningContext") -> bool:
-        """Read some memories again that an earlier built-in embedder read. True while there are more."""
-        if self._renewal is None:
-            self._renewal = context.store.vectors.renew_outdated(context.embedder)
-        return next(self._renewal, None) is not None
-
     def _index_messages(self, context: "LearningContext") -> bool:
-        """Make the newest messages of the backlog findable. True when there may be more to do at once."""
+        """Index the newest messages of the backlog. Returns True when there may be more to do at once."""
         if not context.indexes_messages or time.monotonic() < self._index_from:
             return False
         try:
@@ -218,7 +206,7 @@ class LearningWorker:
         self._report(LearningResult(error=reason))
 
     def _report(self, result: "LearningResult") -> None:
-        """What is learned is learned, whether or not it can be shown."""
+        """Pass `result` on. It stays learned even if it cannot be shown."""
         try:
             self._on_result(result)
         except Exception as error:
@@ -236,7 +224,7 @@ class LearningWorker:
             self._awake = False
 
     def _pause(self) -> None:
-        """Nothing can be learned for the moment, also not by those who ask to settle."""
+        """Rest after a failure. `wait_until_idle` returns meanwhile."""
         with self._news:
             self._awake, self._settled = False, True
             self._news.notify_all()
