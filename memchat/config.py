@@ -17,6 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from memchat.core.names import composed
 from memchat.core.types import CATEGORIES, Metadata, MetadataValue
 from memchat.errors import ConfigError
 from memchat.paths import home_folder, working_folder
@@ -124,6 +125,11 @@ class Settings:
     agents: Mapping[str, AgentProfile] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("user", "agent"):
+            object.__setattr__(self, name, composed(getattr(self, name)))
+        object.__setattr__(self, "agents", {composed(name): profile for name, profile in self.agents.items()})
+
     @property
     def dialects(self) -> Path:
         """What is known of models' servers, see `memchat.llm.dialect`."""
@@ -145,6 +151,7 @@ class Settings:
 
     def profile(self, agent: str | None) -> AgentProfile | None:
         """The profile of `agent`; an agent without one is a plain name."""
+        agent = composed(agent)
         if agent is None:
             return None
         return self.agents.get(agent, AgentProfile(agent))

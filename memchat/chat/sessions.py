@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memchat.config import MemoryMode, Settings
+from memchat.core.names import composed
 from memchat.core.types import LearningOptions, Metadata, Session
 from memchat.errors import UsageError
 
@@ -30,6 +31,12 @@ class ChatOptions:
     instructions: str | None = None
     metadata: Metadata = field(default_factory=dict)
     infer: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("user", "agent"):
+            object.__setattr__(self, name, composed(getattr(self, name)))
+        if isinstance(self.session, str):
+            object.__setattr__(self, "session", composed(self.session))
 
 
 def open_session(options: ChatOptions, conversations: "Conversations", settings: Settings) -> Session:

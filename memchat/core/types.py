@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import TypeGuard
 from urllib.parse import quote
 
+from memchat.core.names import composed
+
 MetadataValue = str | int | float | bool
 Metadata = Mapping[str, MetadataValue]
 
@@ -79,6 +81,9 @@ class Owner:
     kind: Scope
     name: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", composed(self.name))
+
     @classmethod
     def user(cls, name: str) -> "Owner":
         return cls(Scope.USER, name)
@@ -90,10 +95,10 @@ class Owner:
 
 def run_session(user: str | None, agent: str | None, run: str | None) -> str:
     """The id of the session of a program's run. No two people or agents share one, whatever they call their runs."""
-    whose = quote(user or "", safe="")
+    whose = quote(composed(user or ""), safe="")
     if user is None and agent is not None:
-        whose = "/" + quote(agent, safe="")
-    return f"{quote(run or '', safe=' :.')}@{whose}"
+        whose = "/" + quote(composed(agent), safe="")
+    return f"{quote(composed(run or ''), safe=' :.')}@{whose}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +316,10 @@ class Session:
     private: bool = False
     messages: int = 0
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("id", "user", "agent"):
+            object.__setattr__(self, name, composed(getattr(self, name)))
 
     @property
     def owner(self) -> Owner:

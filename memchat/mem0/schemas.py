@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from memchat.core.conditions import ANY, DEEPEST, Condition, Junction, parse_condition
+from memchat.core.names import composed
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import (
     Applied,
@@ -58,6 +59,10 @@ class EntityIds:
     user: str | None = None
     agent: str | None = None
     run: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("user", "agent", "run"):
+            object.__setattr__(self, name, composed(getattr(self, name)))
 
     @property
     def owner(self) -> Owner:

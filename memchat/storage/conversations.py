@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from memchat.core.ids import new_id
+from memchat.core.names import composed
 from memchat.core.protocols import Clock
 from memchat.core.types import (
     DEFAULT_LEARNING_OPTIONS,
@@ -52,7 +53,7 @@ class ConversationRepository:
         rows = self._db.rows(
             f"""{_SESSIONS} WHERE s.user = ? AND s.agent IS ? AND s.origin = ? AND s.last_at >= ?
                 ORDER BY s.last_at DESC LIMIT 1""",
-            (user, agent, origin, format_time(since)),
+            (composed(user), composed(agent), origin, format_time(since)),
         )
         return _session(rows[0]) if rows else None
 
@@ -60,12 +61,12 @@ class ConversationRepository:
         """Return the session that `user` last used, with `agent` where one is given."""
         row = self._db.row(
             f"{_SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
-            (user, agent, agent),
+            (composed(user), composed(agent), composed(agent)),
         )
         return None if row is None else _session(row)
 
     def session(self, session_id: str) -> Session | None:
-        row = self._db.row(f"{_SESSIONS} WHERE s.id = ?", (session_id,))
+        row = self._db.row(f"{_SESSIONS} WHERE s.id = ?", (composed(session_id),))
         return None if row is None else _session(row)
 
     def find_session(self, given: str, user: str, *, shortest: int = 1) -> Session:
@@ -96,6 +97,7 @@ class ConversationRepository:
         return session
 
     def _resolve(self, given: str, user: str, shortest: int) -> Session | None:
+        user = composed(user)
         for known in (given, _own_name(given, user)):
             session = self.session(known)
             if session is not None and session.user == user:
@@ -132,7 +134,7 @@ class ConversationRepository:
     def sessions(self, user: str, limit: int | None = None) -> list[Session]:
         """List the sessions of `user`, the one last used first."""
         sql = f"{_SESSIONS} WHERE s.user = ? ORDER BY s.last_at DESC LIMIT ?"
-        return [_session(row) for row in self._db.rows(sql, (user, -1 if limit is None else limit))]
+        return [_session(row) for row in self._db.rows(sql, (composed(user), -1 if limit is None else limit))]
 
     def message(self, message_id: str) -> Message | None:
         row = self._db.row("SELECT * FROM messages WHERE id = ?", (message_id,))
@@ -218,7 +220,7 @@ class ConversationRepository:
         rows = self._db.rows(
             """SELECT m.text FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
                 WHERE s.user = ? AND m.role = 'user' ORDER BY m.number DESC LIMIT ?""",
-            (user, limit),
+            (composed(user), limit),
         )
         return [row["text"] for row in rows]
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from memchat.core.names import composed, composed_id
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
 from memchat.storage.fulltext import stored_terms
 from memchat.storage.metadata_filter import metadata_contains, satisfies
@@ -247,6 +248,8 @@ def _prepare_writing(connection: sqlite3.Connection, path: Path) -> None:
     if path.stat().st_mode & 0o077 and not path.stat().st_size:
         path.chmod(0o600)
     connection.create_function("terms_of_memory", 4, stored_terms, deterministic=True)
+    connection.create_function("composed", 1, composed, deterministic=True)
+    connection.create_function("composed_id", 1, composed_id, deterministic=True)
     _write_ahead(connection)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")

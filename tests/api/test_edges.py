@@ -100,3 +100,14 @@ def test_a_conversation_of_the_terminal_is_not_taken_up(memory: Memory) -> None:
     typed = app.store.conversations.new_session("a", None)
     app.store.conversations.record(typed, Role.USER, "Between us")
     assert memory.chat("Hello", "a")["session_id"] != typed.id
+
+
+def test_names_in_either_unicode_form_are_one(memory: Memory) -> None:
+    """Of users, agents and runs, in every call: what one form keeps, the other reads and deletes."""
+    composed: dict[str, Any] = {"user_id": "José", "run_id": "Café"}
+    apart: dict[str, Any] = {"user_id": "Jose\u0301", "run_id": "Cafe\u0301"}
+    memory.add("I like tea", infer=False, **composed)
+    assert [one["memory"] for one in memory.get_all(**apart)["results"]] == ["I like tea"]
+    assert memory.get_all(user_id="Jose\u0301", run_id="Café")["results"]
+    memory.delete_all(**apart)
+    assert memory.get_all(**composed)["results"] == []

@@ -344,3 +344,13 @@ def test_a_choice_that_makes_no_sense_is_refused(shell: Shell, where: str) -> No
     """With a word about how it is written."""
     done = shell.run("memories", "list", "--where", where)
     assert done.code == 2
+
+
+def test_a_user_is_the_same_in_either_unicode_form(shell: Shell) -> None:
+    """On the command line, in the environment and in a file that keeps users apart."""
+    shell.run("memories", "add", "I like tea", "--user", "Zoe\u0308")
+    assert [one["text"] for one in shell.run("memories", "list", "--json", "--user", "Zoë").json] == ["I like tea"]
+    assert shell.run("memories", "list", "--json", env={"MEMCHAT_USER": "Zoë"}).json
+    shell.home.with_name("facts.json").write_text('[{"memory": "I like jazz", "user_id": "Zoe\\u0308"}]')
+    assert shell.run("memories", "import", str(shell.home.with_name("facts.json")), "--keep-users").code == 0
+    assert len(shell.run("memories", "list", "--json", "--user", "Zoë").json) == 2

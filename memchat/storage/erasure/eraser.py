@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
+from memchat.core.names import composed
 from memchat.core.protocols import Clock
 from memchat.core.types import Applied, Event, Owner, Scope
 from memchat.storage.database import Database
@@ -61,6 +62,7 @@ class Eraser:
 
     def erase_person(self, user: str) -> tuple[ErasureReport, ErasureTargets]:
         """Delete everything of `user`: memories, conversations, pending jobs, and the name."""
+        user = composed(user)
         with self._db.transaction():
             owner = owner_number(self._db, Owner.user(user))
             rows = self._db.rows("SELECT id FROM memories WHERE owner = ?", (owner,))

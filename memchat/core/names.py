@@ -1,0 +1,26 @@
+"""One spelling for each name of a user, an agent or a conversation: letters with accents have two forms in Unicode."""
+
+import unicodedata
+from typing import overload
+from urllib.parse import quote, unquote
+
+
+@overload
+def composed(name: str) -> str: ...
+@overload
+def composed(name: None) -> None: ...
+def composed(name: str | None) -> str | None:
+    """`name` in normal form C, which keyboards give; file names on a Mac and some programs give the other."""
+    return name if name is None or name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def composed_id(session_id: str) -> str:
+    """The id that the session of a name has whose parts are composed; see `core.types.run_session`."""
+    name, at, whose = session_id.rpartition("@")
+    prefix = "/" if whose.startswith("/") else ""
+    return f"{_requoted(name, ' :.')}{at}{prefix}{_requoted(whose.removeprefix('/'), '')}"
+
+
+def _requoted(part: str, safe: str) -> str:
+    plain = unquote(part)
+    return quote(composed(plain), safe=safe) if quote(plain, safe=safe) == part else composed(part)
