@@ -29,6 +29,7 @@ from memchat.cli.options import (
     Json,
     LearnedWith,
     Meta,
+    NoPager,
     OfAgent,
     Since,
     Until,
@@ -94,6 +95,7 @@ def list_(
     include_superseded: Superseded = False,
     sort: Order = None,
     limit: Limit = None,
+    no_pager: NoPager = False,
     as_json: Json = False,
 ) -> Result:
     """List memories, the newest first.
@@ -114,7 +116,8 @@ def list_(
         if not view.all_sessions and session is None and scope is None:
             notes += _elsewhere(app, view)
         ids = numbered(app.settings, "memories", [one.id for one in found], _short(app, agent))
-        return Result(None, (Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), ids),), notes)
+        table = Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), ids)
+        return Result(None, (table,), notes, paged=not no_pager)
 
 
 def _elsewhere(app: "App", view: MemoryFilter) -> Iterator[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from memchat.llm.retry import RetryNotice
 
 User = Annotated[str | None, completion.user_option(help="Whose memory; else MEMCHAT_USER, else the login name.")]
+NoPager = Annotated[bool, typer.Option("--no-pager", help="Print a long list at once, without $PAGER.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LearnedWith = Annotated[
     str | None, completion.agent_option(help="Only what was learned with this agent, and its own memories.")

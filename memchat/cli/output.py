@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import TextIO
 
 from memchat.errors import MemchatError
@@ -76,7 +76,8 @@ class Result:
     """What a command came to.
 
     `data` is what `--json` prints: an object, or an iterable of objects, which is read once and printed as an array (as
-    JSON Lines with `lines`). `shown` is the same for people, `notes` goes to stderr and only with `shown`.
+    JSON Lines with `lines`). `shown` is the same for people, at a terminal through a pager where it is `paged`. `notes`
+    goes to stderr and only with `shown`.
     """
 
     data: object
@@ -85,6 +86,7 @@ class Result:
     as_json: bool = False
     lines: bool = False
     exit_code: int = 0
+    paged: bool = False
 
 
 def render(result: Result) -> int:
@@ -94,7 +96,12 @@ def render(result: Result) -> int:
         for piece in _json(result.data, lines=result.lines):
             sys.stdout.write(piece if unicode else _NOT_ASCII.sub(_escape, piece))
     else:
-        show(result.shown, sys.stdout)
+        if result.paged and sys.stdout.isatty():
+            from memchat.cli.pager import print_paged
+
+            print_paged(_screen_lines(result.shown, sys.stdout))
+        else:
+            show(result.shown, sys.stdout)
         for note in result.notes:
             print_note(note)
     sys.stdout.flush()
@@ -108,9 +115,13 @@ def is_unicode(out: TextIO) -> bool:
 
 def show(blocks: Iterable[Block], out: TextIO) -> None:
     """Print `blocks`, for eyes where `out` is a terminal, else raw."""
-    screen = TerminalLayout(out) if out.isatty() else None
-    for block in blocks:
-        out.writelines(line + "\n" for line in (_plain(block) if screen is None else screen.lines(block)))
+    lines = _screen_lines(blocks, out) if out.isatty() else chain.from_iterable(map(_plain, blocks))
+    out.writelines(line + "\n" for line in lines)
+
+
+def _screen_lines(blocks: Iterable[Block], out: TextIO) -> Iterator[str]:
+    screen = TerminalLayout(out)
+    return chain.from_iterable(map(screen.lines, blocks))
 
 
 def print_note(text: str, style: str = "dim") -> None:

@@ -13,7 +13,7 @@ from memchat.cli.formatting import local, pluralize
 from memchat.cli.imports import import_
 from memchat.cli.last_list import LastList, numbered
 from memchat.cli.lazy_groups import Command, group
-from memchat.cli.options import DryRun, Json, User, Yes, join_words, open_app
+from memchat.cli.options import DryRun, Json, NoPager, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
 from memchat.core.protocols import MemoryFilter, MessageFilter
 from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
@@ -38,6 +38,7 @@ def list_(
     user: User = None,
     agent: Agent = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="At most so many, the last used.")] = None,
+    no_pager: NoPager = False,
     as_json: Json = False,
 ) -> Result:
     """List conversations, the one last used first."""
@@ -47,16 +48,17 @@ def list_(
         notes = () if found else (f"No conversations of {app.settings.user}.",)
         ids = numbered(app.settings, "conversations", [session.id for session in found], _short(app))
         table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], ids)
-        return Result([session_json(session) for session in found], (table,), notes, as_json)
+        return Result([session_json(session) for session in found], (table,), notes, as_json, paged=not no_pager)
 
 
 @app.command(cls=Command)
-def show(id_: Id, *, user: User = None, as_json: Json = False) -> Result:
+def show(id_: Id, *, user: User = None, no_pager: NoPager = False, as_json: Json = False) -> Result:
     """Show a conversation."""
     with open_app(user) as app:
         session = _find(app, id_)
         messages = app.store.conversations.messages(session.id)
-        return Result(conversation_json(session, messages), _message_lines(session, messages), as_json=as_json)
+        shown = _message_lines(session, messages)
+        return Result(conversation_json(session, messages), shown, as_json=as_json, paged=not no_pager)
 
 
 @app.command(cls=Command)
@@ -66,6 +68,7 @@ def search(
     user: User = None,
     agent: Agent = None,
     limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many messages.")] = 50,
+    no_pager: NoPager = False,
     as_json: Json = False,
 ) -> Result:
     """Find messages by their words, and then by their meaning."""
@@ -85,7 +88,9 @@ def search(
             for one in found
         ]
         notes = () if found else ("No message holds that.",)
-        return Result(data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(app)),), notes, as_json)
+        return Result(
+            data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(app)),), notes, as_json, paged=not no_pager
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Shell:
         child: pexpect.spawn[str] = pexpect.spawn(
             sys.executable,
             ["-m", "memchat", *arguments],
-            env={**self.environ, "TERM": "xterm-256color", **(env or {})},
+            env={**self.environ, "TERM": "xterm-256color", "PAGER": "cat", **(env or {})},
             cwd=str(self.home.parent),
             dimensions=(lines, columns),
             encoding="utf-8",

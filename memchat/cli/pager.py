@@ -1,0 +1,56 @@
+"""Long lists through the pager of the person, as git shows them."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain, islice
+
+from memchat.signals import signal_handlers
+
+PLAIN = "cat"
+"""The pager that stands for none."""
+LESS = {"LESS": "FRX", "LV": "-c"}
+"""How the usual pagers are to behave where the person has not said: keep colours, leave what was shown."""
+
+
+def print_paged(lines: Iterable[str]) -> None:
+    """Print `lines` on the terminal of standard output, through a pager where they are more than it shows."""
+    remaining = iter(lines)
+    first = list(islice(remaining, shutil.get_terminal_size().lines - 1))
+    beyond = list(islice(remaining, 1))
+    pager = _started() if beyond else None
+    every = (f"{line}\n" for line in chain(first, beyond, remaining))
+    if pager is None:
+        sys.stdout.writelines(every)
+        return
+    assert pager.stdin is not None
+    # Ctrl-C is for the pager, which stays until it is left; what it does not read is not wanted.
+    with signal_handlers({signal.SIGINT: lambda number, frame: None}):
+        with suppress(BrokenPipeError), pager.stdin as pipe:
+            pipe.writelines(every)
+        pager.wait()
+
+
+def _started() -> "subprocess.Popen[str] | None":
+    """The pager of the environment, else less; None where there is to be none, or none that can be started."""
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return None
+    command = os.environ.get("PAGER", "less")
+    try:
+        words = shlex.split(command)
+        if not words or words == [PLAIN] or not sys.stdin.isatty():
+            return None
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            env={**LESS, **os.environ},
+            encoding=sys.stdout.encoding,
+            errors="replace",
+        )
+    except (OSError, ValueError):
+        return None
