@@ -420,7 +420,7 @@ class App:
 
         @cache
         def parameters(model: str) -> float | None:
-            return parameters_of(model, api_base=self._access.get(model, ModelOptions()).api_base)
+            return parameters_of(model, options=self._access.get(model))
 
         return FormPolicy(self.settings.extraction_form, parameters)
 

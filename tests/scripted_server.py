@@ -172,11 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         script = self.server.script
-        if self.path == "/api/tags" and self.path not in script.pages:
-            script.record(self.path, dict(self.headers.items()), {})
-            self._send_json({"models": [{"name": name, "details": {}} for name in script.ollama]})
-        else:
-            self._page()
+        if self.path == "/api/tags":
+            script.pages.setdefault(self.path, {"models": [{"name": name, "details": {}} for name in script.ollama]})
+        self._page()
 
     def _page(self) -> None:
         page = self.server.script.page(self.path)

@@ -11,6 +11,7 @@ from memchat.errors import ConfigError, CredentialsError
 from memchat.llm.direct_servers import Server, is_direct, server_of
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.http_client import open_client
+from memchat.llm.options import ModelOptions
 from memchat.llm.server_window import entry_of, get_json, json_object
 
 if TYPE_CHECKING:
@@ -24,14 +25,20 @@ _BYTES_A_PARAMETER = 0.7
 _TIMEOUT_S = 2.0
 
 
-def parameters_of(model: str, env: Mapping[str, str] | None = None, api_base: str | None = None) -> float | None:
-    """In billions; None where neither the name ("qwen2.5:1.5b") nor a server of the person's own says."""
+def parameters_of(
+    model: str, env: Mapping[str, str] | None = None, options: ModelOptions | None = None
+) -> float | None:
+    """In billions; None where neither the name ("qwen2.5:1.5b") nor a server of the person's own says.
+
+    The key and the address of the server come from `options`, else from `env`.
+    """
+    options = options or ModelOptions()
     if (named := _billions(model)) is not None:
         return named
     if not is_direct(model):
         return None
     try:
-        server = server_of(Endpoint(model, api_base=api_base), os.environ if env is None else env)
+        server = server_of(Endpoint(model, options.api_key, options.api_base), os.environ if env is None else env)
     except (ConfigError, CredentialsError):
         return None
     return _said_by(server, is_ollama=Endpoint(model).is_ollama) if server.own or server.local else None

@@ -99,7 +99,7 @@ def test_ollama_lists_its_chat_models() -> None:
     """Models that only embed are no answer to the question what to chat with."""
     with ScriptedServer(ollama=["nomic-embed-text:latest", "tiny:1b", "large"]) as server:
         assert ollama_models(server.origin) == ["tiny:1b", "large"]
-        assert [request["path"] for request in server.requests] == ["/api/tags"]
+        assert (server.probes, server.requests) == (["/api/tags"], [])
 
 
 def test_a_proxy_is_not_asked_for_this_machines_ports(monkeypatch: pytest.MonkeyPatch) -> None:
