@@ -16,7 +16,8 @@ CHANGES = re.compile(
 )
 ENDS = re.compile(
     r"\b(?:no longer|not .{1,40}any ?more|(?:broke|broken|split|breaking|splitting) up|separated|divorced|gave up"
-    r"|given up|quit|stopped|sold|cancell?ed|died|passed away|folded|closed down|is over|got rid of|gave away|ran out"
+    r"|given up|quit|stopped|sold|cancell?ed|died|passed away|folded|closed down|is over|got rid of"
+    r"|g[ai]ve[ns]? .{0,30}?away|ran out|handed in (?:my|his|her|their|the) notice|resigned|no more"
     r"|is dead|nicht mehr|getrennt|verkauft|abgegeben|gestorben|aufgegeben|aufgehört|gekündigt|ya no|dejé|dejamos"
     r"|vendí|vendimos|murió|terminamos|rompimos|separamos|ne \w+ plus|arrêté|vendu|quitté|séparés|non \w+ più|smesso"
     r"|venduto|lasciato"

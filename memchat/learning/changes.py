@@ -42,7 +42,7 @@ _SLIP = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NAME = re.compile(r"(?<=\w )[A-ZÀ-Þ][\w-]+")
+_NAME = re.compile(r"(?<=[\w,] )[A-ZÀ-Þ][\w-]+")
 _ALWAYS_SAID = frozenset("work job live home time day week month year now today".split())
 """Words too common to tell what is over."""
 _WISHING = frozenset("always never please answer answers reply replies keep make give use write btw".split())
@@ -244,6 +244,7 @@ def _takes_the_place(fact: Fact, memory: Memory, near: float) -> bool:
     if fact.standing != memory.standing or _person(fact.text) != _person(memory.text):
         return False
     old, new = _case_numbers(memory.text), _case_numbers(fact.text)
+    new |= {number for number in old if re.search(rf"(?<!\d){number}(?!\d)", fact.text)}
     if old and new:
         return bool(old & new) and near >= NEAR
     if not fact.standing and any(form.search(memory.text) and form.search(fact.text) for form in SINGLE):

@@ -73,6 +73,10 @@ _MOMENTARY = re.compile(
     r"|(?:un)?plugged (?:it|the|in)|restarted|rebooted|refreshed|clicked|uploaded|pasted|pressed|blink(?:ing|s)"
     r")\b"
     r"|(?:寒い|暑い|眠い|疲れた|だるい)(?:です)?(?:ね|な)?[〜~ー。!！]*$"
+    r"|(?:am|i['’]?m|is|are) (?:still |now )?(?:at|on|in|by) (?:the|an?|my|his|her|their) (?:kitchen|table|sofa|couch"
+    r"|bed|desk|bath|garden|car|train|bus|tram|plane|pub|bar|library|airport|station|queue|waiting room|bus stop)\b"
+    r"|\bis (?:now )?(?:at|on|in)(?: about)? (?:page|chapter|step|level|line|minute)\b"
+    r"|(?:am|i['’]?m|is) (?:basically |literally |practically )?\d{1,3} ?% (?!of\b)\w+"
     r"|^(?:ok\W+)?(?:sitting|waiting|standing|lying|eating|drinking|watching|queueing|unplugged)\b"
     r"|\b(?:phone|battery|laptop|tablet)\b.{0,12} (?:at|on|is) \d{1,2} ?(?:%|percent|per cent)"
     r"|\b(?:hates?|loves?|likes?|enjoys?|(?:sick|tired) of) (?:this|these|that|those|it)(?: \w+)?\W*$"
@@ -128,6 +132,7 @@ _FOR_GOOD = re.compile(
 _OF_ANSWERS = re.compile(
     r"\b(?:answer|repl[yi]|respon|writ|us(?:e|ing)\b|giv|speak|talk|say|tell|explain|format|emoji|unit|metric"
     r"|short|brief|detail|number|bullet|paragraph|list|sentence|tone|markdown"
+    r"|spelling|wording|style|language|h[áa]bl|tr[áa]t|resp[oó]nd|cont[eé]st|escr[ií]b"
     r"|antwort|schreib|sprich|benutz|verwend|contest|escrib|usa\b|usar|habla|répon|écri|utilis|parle|rispond"
     r"|scriv)\w*"
     r"|回答|答え|話し|使っ|用.{1,6}(?:说|写)",
@@ -164,6 +169,13 @@ _TASK = re.compile(
 )
 
 
+_QUOTED = re.compile(r"[\"“„«](?=(?:[^\"”“»]*\s){2})[^\"”“»\n]{8,}[\"”“»]|(?<!\w)'(?=(?:[^']*\s){3})[^'\n]{8,}'(?!\w)")
+"""What stands between quotation marks is mostly somebody else's; a word or two may be a name."""
+_MATERIAL = re.compile(
+    r"(?is)^[^:\n]{0,60}\b(?:translate|proofread|correct|rewrite|summari[sz]e|rephrase|shorten|fix|check|improve|reword"
+    r"|übersetz\w*|korrigier\w*|traduc\w*|corrige\w*|tradui\w*)\b[^:\n]{0,60}:.*?(?=\n\s*\n|\Z)"
+)
+"""What a task is about, up to an empty line."""
 _REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|which|how)\b[^.,;!]*$")
 """As in "my knees are bad so no jumping please"."""
 
@@ -195,7 +207,8 @@ def is_fiction(message: str, earlier: Sequence[str] = ()) -> bool:
 
 def telling_clauses(message: str) -> Iterator[str]:
     """The parts of a message that may tell something lasting: sentences, and what precedes a question or a request."""
-    clauses = (clause if is_wish(clause) else _REQUEST_BEHIND.sub("", clause) for clause in _declared(message))
+    own = _MATERIAL.sub("", _QUOTED.sub(" ", message))
+    clauses = (clause if is_wish(clause) else _REQUEST_BEHIND.sub("", clause) for clause in _declared(own))
     return (clause for clause in clauses if not _is_beside_the_point(clause))
 
 

@@ -29,7 +29,9 @@ MAX_ANSWER_TOKENS = 200
 SHORT_MESSAGE = 240
 """A message up to this length, in characters, is shown unchanged."""
 LONGEST_PIECE = 200
-MAX_PIECES = 4
+MAX_PIECES = 6
+MAX_ASKED_AGAIN = 2
+"""So many sentences of a message are asked about again, one call each."""
 LEAST_UNITS = 2
 """A part of a sentence with fewer words that say something does not stand alone."""
 SHARE = 0.65
@@ -116,10 +118,11 @@ _NAMED_FIRST = re.compile(r"(?!The |A |An |His |Her |Their )[A-ZÀ-Þ][\w-]+(?= 
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 
-def requests(exchange: Exchange) -> Iterator[ModelRequest]:
+def requests(exchange: Exchange, pieces: Sequence[str] | None = None) -> Iterator[ModelRequest]:
     """Yield the requests that learn from `exchange`: one for every few sentences that state something.
 
-    They set no schema, since a small model writes lines best. Of a long message it would note nothing.
+    Where `pieces` are given, these are asked about. They set no schema, since a small model writes lines best. Of a
+    long message it would note nothing.
     """
     system = INSTRUCTIONS
     if exchange.instructions:
@@ -127,20 +130,36 @@ def requests(exchange: Exchange) -> Iterator[ModelRequest]:
     shown = [PromptMessage(Role.SYSTEM, system)]
     for said, noted in EXAMPLES:
         shown += [PromptMessage(Role.USER, said), PromptMessage(Role.ASSISTANT, noted)]
-    for piece in [] if plays_a_part(exchange) else _pieces(exchange.user):
+    for piece in pieces if pieces is not None else _pieces(exchange):
         messages = [*shown, PromptMessage(Role.USER, piece)]
         yield ModelRequest(messages, temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
 
 
-def _pieces(message: str) -> list[str]:
+def passed_over(exchange: Exchange, found: Extraction) -> list[str]:
+    """Return the sentences of a short message in which nothing was found, to be asked about alone.
+
+    A small model often notes one of two.
+    """
+    if len(exchange.user) > SHORT_MESSAGE or plays_a_part(exchange):
+        return []
+    told = list(telling_clauses(exchange.user))
+    quotes = [fact.quote for fact in found.facts]
+    quotes += [one.quote for one in (*found.confirmed, *found.ended, *found.forget)]
+    left = [one for one in told if not any(quote in one or one in quote for quote in quotes)]
+    own = [one for one in left if units(one) and (speaks_of_oneself(one) or is_foreign(one)) and not is_passing(one)]
+    return own[:MAX_ASKED_AGAIN] if len(told) > 1 else []
+
+
+def _pieces(exchange: Exchange) -> list[str]:
     """Return the message if it is short and states only facts, else its stating parts in groups.
 
     A small model would answer a question that it is shown.
     """
-    telling = list(telling_clauses(message))
+    message = exchange.user
+    telling = [] if plays_a_part(exchange) else list(telling_clauses(message))
     if len(message) <= SHORT_MESSAGE:
         whole = telling == sentences(message)
-        return [message if whole else "\n".join(telling)] if is_worth_asking(message) else []
+        return [message if whole else "\n".join(telling)] if telling and is_worth_asking(message) else []
     groups: list[str] = []
     for clause in telling:
         if groups and len(groups[-1]) + len(clause) < LONGEST_PIECE:
@@ -239,8 +258,9 @@ class _Told:
         self._names = {
             name.lower()
             for text in (*self._known, *own, exchange.user)
-            for name in re.findall(r"(?<=\w )[A-Z]\w+", text)
+            for name in re.findall(r"(?<=[\w,] )[A-Z]\w+", text)
         }
+        self._known_names = {name for text in self._known for name in re.findall(r"(?<=[\w,] )[A-ZÀ-Þ]\w+", text)}
         self._mentions = mentions("\n".join(self._known))
 
     def about_the_person(self, line: str, quote: str) -> str | None:
@@ -270,6 +290,8 @@ class _Told:
         if owned and speaks_of_oneself(quote):
             rest = line[subject.end() :] if subject else line[len(thing) :]
             return f"User's {owned[0].split(' ', 1)[1]}{rest}"
+        if any(name in self._known_names for name in re.findall(r"[A-ZÀ-Þ]\w+", line)):
+            return line
         if subject is None and not (thing[0].isupper() and thing.lower() in self._names):
             return line if _CASE.search(line) else None
         known = any(map(self._mentions, units(thing)))

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from memchat.learning.extraction import Fact
 from memchat.learning.numerals import spelled_counts, with_plain_numbers
 from memchat.text.dates import resolve_dates
-from memchat.text.normalize import is_unspaced
+from memchat.text.normalize import is_unspaced, sentences
 
 _SINCE_YEAR = re.compile(
     r"(?:\b(?:since|seit|desde|depuis|dal|sinds|sedan)(?: (?:about|around|etwa|el año|l['’]année|early|late))?\s+"
@@ -69,6 +69,22 @@ _NEW = re.compile(
     re.IGNORECASE,
 )
 _NO_BEGINNING = re.compile(r"\b(?:birthday|born|anniversary|geburtstag|cumpleaños|anniversaire)\b", re.IGNORECASE)
+
+
+_STILL_THERE = re.compile(
+    r"\b(?:been|lived|worked) (?:t?here|at it|with them|doing (?:it|that|this)) since (?P<year>(?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+
+
+def since_said_beside(facts: Sequence[Fact], message: str) -> tuple[Fact, ...]:
+    """`facts` with the year that the rest of their sentence says ("I'm a nurse at St Ann's, been there since 2017")."""
+    done = []
+    for fact in facts:
+        sentence = next((one for one in sentences(message) if fact.quote in one), "")
+        found = None if fact.valid_from or fact.standing else _STILL_THERE.search(sentence)
+        done.append(replace(fact, valid_from=date(int(found["year"]), 1, 1)) if found else fact)
+    return tuple(done)
 
 
 def dated(facts: Sequence[Fact], today: date) -> tuple[Fact, ...]:

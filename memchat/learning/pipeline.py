@@ -207,12 +207,17 @@ def extract_compactly(
         ruled = replace(ruled, facts=())
     answers = [model.complete(request).text for request in compact.requests(exchange)]
     noted = compact.read("\n".join(answers), exchange)
+    if left := compact.passed_over(exchange, combined(ruled, noted)):
+        answers += [model.complete(request).text for request in compact.requests(exchange, left)]
+        noted = compact.read("\n".join(answers), exchange)
     forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
     quotes = {reference.quote for reference in forget}
     noted = replace(
         noted, facts=periods.dated([fact for fact in noted.facts if fact.quote not in quotes], exchange.today)
     )
-    return changes.with_changes(replace(combined(ruled, noted), forget=forget), exchange, embedder)
+    both = combined(ruled, noted)
+    both = replace(both, facts=periods.since_said_beside(both.facts, exchange.user), forget=forget)
+    return changes.with_changes(both, exchange, embedder)
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:

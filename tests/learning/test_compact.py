@@ -92,6 +92,10 @@ NOT_NOTED = [
     ("User wants to use a ladder.", "ah, a ladder then"),
     ("Mia wants one.", "My sister Mia wants one"),
     ("The pub is loud.", "the pub is loud"),
+    ("User's name is Ola.", 'Put this into Dutch: "My name is Ola and I dive"'),
+    ("User's name is Ola.", "Proofread: my name is Ola and I dive"),
+    ("User is 90% tea.", "I'm basically 90% tea"),
+    ("User is at the kitchen table.", "I'm at the kitchen table"),
     ("User's password is Hawk.", "my password is Hawk"),
     ("User earns 50k.", "Say I earn 50k, what could I borrow?"),
     ("User was on a raft of bread.", "I had the weirdest dream. I was on a raft of bread."),
@@ -112,6 +116,7 @@ def test_examples_answers_and_passing_things_are_not_noted(answer: str, said: st
 NOTED = [
     ("Mia plays chess.", "Mia plays chess now", "User's sister Mia lives in Graz.", "Mia plays chess."),
     ("The train takes 40 minutes.", "my train takes 40 minutes", "", "User's train takes 40 minutes."),
+    ("A fox got Dot.", "a fox got Dot last night", "User has two hens, Dot and Pearl.", "A fox got Dot."),
     ("The shop was sold.", "we sold the shop", "User runs a shop.", "The shop was sold."),
     ("The user's knees are bad.", "my knees are bad so no stairs please", "", "The user's knees are bad."),
     ("User doesn't like olives.", "I don't like olives", "", "User doesn't like olives."),
@@ -147,6 +152,21 @@ def test_a_game_goes_on_until_it_is_left() -> None:
     assert [fact.text for fact in compact.read("User lost a tooth.", left).facts] == ["User lost a tooth."]
 
 
+def test_a_sentence_that_was_passed_over_is_asked_about_alone() -> None:
+    """A small model often notes one of two; a third call is not made."""
+    model = ScriptedModel("User keeps bees.", "none")
+    found = extract_compactly(model, heard("I keep bees. I rent a barn near Graz. What a day!"), EMBEDDER)
+    assert [request.messages[-1].content for request in model.asked[1:]] == ["I rent a barn near Graz."]
+    assert [fact.text for fact in found.facts] == ["User keeps bees."]
+
+
+def test_since_when_may_stand_beside_the_fact(home: Home) -> None:
+    """The rules quote the first part of the sentence alone."""
+    home.say("I'm a nurse at St Ann's, been there since 2017.")
+    assert learn_next(home, ScriptedModel("User is a nurse at St Ann's."), ExtractionForm.COMPACT).error is None
+    assert [memory.valid_from for memory in home.memories()] == [date(2017, 1, 1)]
+
+
 def test_two_sentences_that_say_the_same_are_one_fact() -> None:
     """The model puts it in other words than the rules."""
     exchange = heard("I lived in Prague as a kid")
@@ -177,6 +197,9 @@ def test_a_question_needs_no_mark(said: str) -> None:
 
 
 WISHES = [
+    ("American spelling from now on, please", True),
+    ("Por favor, háblame siempre de usted.", True),
+    ("never mind, let's talk about tea", False),
     ("And don't begin your answers with a joke", True),
     ("no emojis please", True),
     ("I prefer short replies", True),
@@ -226,6 +249,8 @@ REPLACED = [
     ("User moved to Graz.", "I just moved to Graz", "User lives in Linz.", True),
     ("User's order #4821 arrived today.", "Order #4821 arrived today", "User's order #4821 has not arrived.", True),
     ("User's order #4822 arrived today.", "Order #4822 arrived today", "User's order #4821 has not arrived.", False),
+    ("User's refund for 4821 is there.", "my refund for 4821 is there", "User's order 4821 has not arrived.", True),
+    ("User handed in their notice at Bosch.", "I handed in my notice at Bosch", "User is a cook at Bosch.", True),
     ("User's budget is 700 euros.", "my budget is 700 euros now", "User's budget is 500 euros.", True),
     ("User has a cat.", "I have a cat", "User has a dog.", False),
     ("User moved to Graz.", "I just moved to Graz", "User is allergic to nuts.", False),
