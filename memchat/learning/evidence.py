@@ -15,6 +15,9 @@ _ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:…|\.{3,})\s*\]|…|\.{3,})\s*")
 _DOTS = re.compile(r"…|\.{2,}")
 _LONGEST_GAP = 300
 """Maximum length that an ellipsis in a quote may replace, in characters."""
+_PARTICLES = re.compile("(?:ו|ש|כש|וש)?[הבכלמש]|ו|[وف]?[بلكس]|[وف]|[وفبك]?ال|لل")
+"""And, the, in, like, to, from, that; and, so, in, to, like, the."""
+_LONGEST_PARTICLE = 3
 _SAME = {
     **dict.fromkeys("“”„‟«»″", '"'),
     **dict.fromkeys("‘’‚‛‹›`´ʼ′", "'"),
@@ -83,7 +86,16 @@ class QuotedMessage:
         before, after = self._said[places[at - 1]], self._said[places[at]]
         if places[at - 1] == places[at] or unicodedata.combining(after):
             return False
-        return not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after)
+        if not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after):
+            return True
+        return self._follows_a_particle(places[at])
+
+    def _follows_a_particle(self, place: int) -> bool:
+        """Whether only small words of Hebrew or Arabic stand before `place` in its word, which these write joined."""
+        start = place
+        while start and self._said[start - 1].isalnum() and place - start <= _LONGEST_PARTICLE:
+            start -= 1
+        return _PARTICLES.fullmatch(self._said, start, place) is not None
 
 
 def _plain(text: str) -> tuple[str, list[int]]:

@@ -25,6 +25,10 @@ MAX_LINE_OF_REPLY = 4
 LONG_NUMBER = 5
 """Minimum length of a number that is neither a year nor a time, in digits."""
 
+FACT_SHARE = 0.5
+WISH_SHARE = 0.35
+"""The share of a sentence's words that the person said; "User wants to be answered" adds some that nobody says."""
+
 _SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
 _FORM_WORDS = frozenset(
     """
@@ -94,10 +98,10 @@ class SupportCheck:
             and normalize(fact.text) not in _SCHEMA_WORDS
             and self._numbers.supports(fact)
             and not self._copies_the_reply(fact.text)
-            and self.bears_words(fact.text)
+            and self.bears_words(fact.text, WISH_SHARE if fact.standing else FACT_SHARE)
         )
 
-    def bears_words(self, text: str, share: float = 0.5) -> bool:
+    def bears_words(self, text: str, share: float = FACT_SHARE) -> bool:
         """Whether the user said at least `share` of the words of `text`, and no name in it is invented.
 
         A name may come from the assistant if the rest is the user's: "the second one" was "the Ritz".

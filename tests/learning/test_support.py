@@ -184,3 +184,44 @@ def test_no_answer_gets_into_the_store_what_was_not_said(
         assert not one.draft.standing or "likes" in text
         assert one.draft.evidence is not None
         assert one.draft.evidence.quote in message
+
+
+@pytest.mark.parametrize(
+    ("quote", "said", "found"),
+    [
+        ("אני גרה בחיפה", "קוראים לי נעמה ואני גרה בחיפה.", True),
+        ("חיפה", "עברתי לחיפה לפני שנה", True),
+        ("בית", "אני עובדת בבית", True),
+        ("أسكن في الرباط", "اسمي سلمى وأسكن في الرباط", True),
+        ("قطة", "عندي القطة الصغيرة", True),
+        ("ספר", "קניתי צספר", False),
+        ("רכבת", "ברכבת", True),
+        ("לב", "הכלב ישן", False),
+        ("ملك", "المالك", False),
+        ("art", "the smart", False),
+        ("он", "звон", False),
+    ],
+)
+def test_a_quote_may_begin_behind_a_joined_particle(quote: str, said: str, found: bool) -> None:
+    """Hebrew and Arabic write "and", "the" and "in" joined to the next word; elsewhere a word begins where it does."""
+    assert (find_quote(quote, said) == quote) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("המשתמשת רוצה תמיד תשובות קצרות ובעברית.", "תעני לי תמיד בקצרה ובעברית"),
+        ("Użytkownik chce, by odpowiadać mu zawsze krótko.", "Pisz mi zawsze krótko"),
+        ("Kullanıcı cevapların hep Türkçe olmasını istiyor.", "Bana hep Türkçe yaz"),
+        ("Käyttäjä haluaa vastaukset aina suomeksi.", "Puhu minulle aina suomeksi"),
+    ],
+)
+def test_a_wish_may_be_put_in_more_words_than_a_fact(text: str, said: str) -> None:
+    """ "User wants answers" is how it is said of somebody; as a fact the same words are too many."""
+    assert added(Fact(text, said, "preference", standing=True), exchange(said))
+
+
+def test_a_wish_of_other_words_is_dropped_all_the_same() -> None:
+    """What nobody said is no wish either."""
+    fact = Fact("المستخدم يريد إجابات قصيرة بلا رموز", "تحدث معي بالعربية", "preference", standing=True)
+    assert not added(fact, exchange("تحدث معي بالعربية"))
