@@ -99,5 +99,5 @@ def _unpacked(stream: "gzip.GzipFile | io.BufferedIOBase | object", most: int) -
     except (EOFError, OSError, zipfile.BadZipFile) as error:
         raise UsageError("The archive is damaged.", hint="Unpack it, and import its files.") from error
     if len(data) > most:
-        raise UsageError(f"Unpacked the file has more than {most >> 20} MB.")
+        raise UsageError(f"Unpacked the file has more than {MOST_BYTES >> 20} MB.")
     return data

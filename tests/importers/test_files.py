@@ -1,8 +1,10 @@
 """Other programs' files: recognised by what is in them, read within bounds, whatever they hold."""
 
+import gzip
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -97,6 +99,60 @@ def test_odd_files_are_read_without_a_bug(raw: bytes) -> None:
     except UsageError:
         return
     assert all(not dialogue.messages for dialogue in found.dialogues)
+
+
+SAMPLES = DIALOGUES | {name: raw for name, (raw, _) in FACTS.items()}
+"""A file of each format, as its program writes it."""
+
+
+@pytest.mark.parametrize("raw", SAMPLES.values(), ids=SAMPLES.keys())
+def test_a_file_of_any_format_that_was_cut_off_is_read_as_far_as_it_goes(raw: bytes) -> None:
+    """Or refused with a sentence, wherever it was cut."""
+    for cut in {*range(0, len(raw), max(len(raw) // 60, 1)), len(raw) - 1}:
+        with suppress(UsageError):
+            read(raw[:cut])
+
+
+@pytest.mark.parametrize("raw", SAMPLES.values(), ids=SAMPLES.keys())
+@pytest.mark.parametrize(
+    "put",
+    [b"\x00", b"\\u0000", b"\\ud800", b'" ' + b"[" * 50_000, b'": ' + b'{"a":' * 50_000, b"\xff\xfe", b"\r\x1b[2J"],
+    ids=["NUL", "escaped NUL", "half a pair", "deep lists", "deep objects", "no UTF-8", "terminal codes"],
+)
+def test_a_file_of_any_format_may_be_hostile(raw: bytes, put: bytes) -> None:
+    """Whatever stands in the middle of it, at its first quotation mark and at its end."""
+    middle, quote = len(raw) // 2, raw.find(b'"') + 1
+    for at in (middle, quote, len(raw)):
+        with suppress(UsageError):
+            read(raw[:at] + put + raw[at:])
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [gzip.compress, lambda raw: zipped(a__json=raw), lambda raw: zipped(a__gz=gzip.compress(raw))],
+    ids=["gzip", "archive", "gzip in an archive"],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch, wrap: Callable[[bytes], bytes]
+) -> None:
+    """In gzip, in an archive, and in gzip in an archive."""
+    monkeypatch.setattr(files, "MOST_BYTES", 1 << 20)
+    with pytest.raises(UsageError, match="more than 1 MB"):
+        read(wrap(b"[" + b" " * (8 << 20) + b"]"))
+
+
+def test_an_archive_in_an_archive_stays_closed() -> None:
+    """It is named and left out, and so is what comes of archives in each other."""
+    inner = zipped(memories__json=json.dumps(["Likes tea"]).encode())
+    found = read(zipped(inner__zip=inner, memories__json=json.dumps(["Likes jam"]).encode()))
+    assert [record.memory.text for record in found.facts] == ["Likes jam"]
+
+
+def test_an_archive_of_too_many_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them could be small."""
+    monkeypatch.setattr(files, "MOST_MEMBERS", 3)
+    with pytest.raises(UsageError):
+        read(zipped(**{f"a{number}__json": b"[]" for number in range(4)}))
 
 
 @given(st.binary(max_size=200))
