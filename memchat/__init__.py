@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from memchat.errors import AmbiguousId as AmbiguousId
     from memchat.errors import BadReply as BadReply
     from memchat.errors import ConfigError as ConfigError
+    from memchat.errors import Conflict as Conflict
     from memchat.errors import ContextOverflow as ContextOverflow
     from memchat.errors import CredentialsError as CredentialsError
     from memchat.errors import MemchatError as MemchatError
@@ -47,6 +48,7 @@ __all__ = [
     "AsyncMemory",
     "BadReply",
     "ConfigError",
+    "Conflict",
     "ContextOverflow",
     "CredentialsError",
     "MemchatError",

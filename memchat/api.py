@@ -25,7 +25,7 @@ from memchat.config import Settings, load_settings
 from memchat.core.protocols import MessageFilter
 from memchat.core.types import LearningOptions, Owner, Scope, Session
 from memchat.core.types import Memory as Kept
-from memchat.errors import NotFound, UsageError
+from memchat.errors import Conflict, NotFound, UsageError
 from memchat.library_warnings import ignore_library_warnings
 from memchat.llm.options import ModelOptions
 from memchat.mem0 import schemas
@@ -445,8 +445,9 @@ class Memory:
     def history(self, memory_id: Id) -> list[Row]:
         """Every change to a memory and to the versions it superseded, oldest first. Raises NotFound."""
         with self._place() as place:
-            changes = place.store.memories.history(place.known(memory_id))
-        return [schemas.change_row(one) for one in changes]
+            memory = place.known(memory_id)
+            changes = place.store.memories.history(memory)
+        return [schemas.change_row(one, memory) for one in changes]
 
     # Changing.
 
@@ -565,9 +566,9 @@ class Memory:
         if session is None:
             return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
         if session.user != (entity.user or ""):
-            raise UsageError(f"The run {entity.run!r} is somebody else's.", hint="Give it another run_id.")
+            raise Conflict(f"The run {entity.run!r} is somebody else's.", hint="Give it another run_id.")
         if session.agent != entity.agent:
-            raise UsageError(
+            raise Conflict(
                 f"The run {entity.run!r} belongs to the agent {session.agent!r}.",
                 hint="Give that agent_id, or another run_id.",
             )

@@ -2,7 +2,8 @@
 
 MemchatError                 exit 1
 ├── UsageError               exit 2   what was typed or configured does not make sense; also a ValueError
-│   └── ConfigError
+│   ├── ConfigError
+│   └── Conflict                      what is stored already does not go with it
 ├── NotFound                 exit 1   no such memory, session, person; also a LookupError and a ValueError
 │   └── AmbiguousId
 ├── ModelError               exit 4   the model or the way to it
@@ -41,6 +42,10 @@ class UsageError(MemchatError, ValueError):
 
 class ConfigError(UsageError):
     """A setting with an unknown name or a value that cannot be used."""
+
+
+class Conflict(UsageError):
+    """A call that contradicts what is stored, as a run that belongs to another agent."""
 
 
 class NotFound(MemchatError, LookupError, ValueError):

@@ -376,8 +376,8 @@ def event_row(applied: Applied) -> Row:
     return row
 
 
-def change_row(change: Change) -> Row:
-    """One row of a memory's history. `memory_id` may be that of an older version it superseded."""
+def change_row(change: Change, memory: Memory) -> Row:
+    """One row of the history of `memory`. `memory_id` may be that of an older version it superseded."""
     return {
         "id": str(change.seq),
         "memory_id": change.memory_id,
@@ -388,6 +388,7 @@ def change_row(change: Change) -> Row:
         "updated_at": change.at.isoformat(),
         "is_deleted": change.event is Event.DELETE,
         "reason": change.reason,
+        **{name: memory.metadata[name] for name in SPEAKER if name in memory.metadata},
     }
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, WithJsonSchema
+
+from memchat.servers.json_schemas import DAY, FILTERS, METADATA, NOT_BLANK, changed, someone, someone_or_filters
 
 
 def _none_if_blank(value: object) -> object:
@@ -15,13 +17,19 @@ def _mapping(value: object) -> object:
     return {} if value == [] else value
 
 
-Id = Annotated[str, Field(min_length=1)] | StrictInt
+Id = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)] | StrictInt
 """An id may be a number, as databases have them."""
 QueryId = Annotated[Id | None, BeforeValidator(_none_if_blank)]
 """In a query: an empty form field names nobody."""
-Pairs = Annotated[dict[str, Any], BeforeValidator(_mapping)]
-Count = Annotated[int, Field(ge=1)]
-Words = Annotated[str, Field(min_length=1)]
+Pairs = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema(METADATA)]
+Conditions = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema(FILTERS)]
+Day = Annotated[str, WithJsonSchema(DAY)]
+Flag = StrictBool
+"""In JSON; a query has text."""
+Count = Annotated[StrictInt, Field(ge=1)]
+QueryCount = Annotated[int, Field(ge=1)]
+Threshold = Annotated[float, Field(strict=True)]
+Words = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)]
 
 
 class Body(BaseModel):
@@ -45,21 +53,23 @@ class ListRequest(Body):
     user_id: QueryId = None
     agent_id: QueryId = None
     run_id: QueryId = None
-    limit: Count | None = None
-    top_k: Count | None = None
+    limit: QueryCount | None = None
+    top_k: QueryCount | None = None
     offset: Annotated[int, Field(ge=0)] | None = None
     show_expired: bool | None = None
 
 
 class SearchRequest(EntityIds):
+    model_config = ConfigDict(json_schema_extra=someone_or_filters())
+
     query: Words
-    filters: Pairs | None = None
+    filters: Conditions | None = None
     limit: Count | None = None
     top_k: Count | None = None
-    threshold: float | None = None
-    rerank: bool | None = None
-    explain: bool | None = None
-    show_expired: bool | None = None
+    threshold: Threshold | None = None
+    rerank: Flag | None = None
+    explain: Flag | None = None
+    show_expired: Flag | None = None
 
 
 class Message(BaseModel):
@@ -71,12 +81,14 @@ class Message(BaseModel):
 
 
 class AddRequest(EntityIds):
+    model_config = ConfigDict(json_schema_extra=someone())
+
     messages: Words | list[Message] | Message
     metadata: Pairs | None = None
-    infer: bool | None = None
-    memory_type: str | None = None
+    infer: Flag | None = None
+    memory_type: None = None
     prompt: str | None = None
-    expiration_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = None
+    expiration_date: Day | None = None
 
 
 class ChatRequest(Body):
@@ -90,10 +102,12 @@ class ChatRequest(Body):
 
 
 class UpdateRequest(Body):
+    model_config = ConfigDict(json_schema_extra=changed("text", "data", "metadata"))
+
     text: Words | None = None
     data: Words | None = None
     metadata: Pairs | None = None
-    expiration_date: Annotated[str, Field(json_schema_extra={"format": "date"})] | None = None
+    expiration_date: Day | None = None
 
     def keywords(self) -> dict[str, Any]:
         """As they are; here a null `expiration_date` takes back the one that there is."""
@@ -210,12 +224,15 @@ class ChangeRow(BaseModel):
     updated_at: str
     is_deleted: bool
     reason: str
+    actor_id: str | None = None
+    role: str | None = None
 
 
 class Status(BaseModel):
     status: str
 
 
-def document(model: Any, status: int = 200) -> Mapping[int | str, dict[str, Any]]:
-    """The `responses` of a route that answers with `model`; they go out as they are, not through it."""
-    return {status: {"model": model}}
+def document(model: Any, status: int = 200, *, streamed: bool = False) -> Mapping[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers with `model`, or `streamed` if asked to; they go out as they are."""
+    events: dict[str, Any] = {"content": {"text/event-stream": {}}} if streamed else {}
+    return {status: {"model": model, **events}}

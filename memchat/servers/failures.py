@@ -10,10 +10,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Match
 
-from memchat.errors import ContextOverflow, MemchatError, ModelError, NotFound, RateLimited, StoreBusy, UsageError
+from memchat.errors import (
+    Conflict,
+    ContextOverflow,
+    MemchatError,
+    ModelError,
+    NotFound,
+    RateLimited,
+    StoreBusy,
+    UsageError,
+)
 from memchat.servers.answers import Json, failure
 
 STATUS: tuple[tuple[type[MemchatError], int], ...] = (
+    (Conflict, 409),
     (UsageError, 400),
     (NotFound, 404),
     (RateLimited, 429),

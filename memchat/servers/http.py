@@ -37,6 +37,7 @@ from memchat.servers.bodies import (
     document,
 )
 from memchat.servers.failures import BUG, add_handlers
+from memchat.servers.json_schemas import merge_ids
 from memchat.servers.keys import Keys
 from memchat.servers.metrics import CONTENT_TYPE, Metrics
 from memchat.servers.model_calls import ModelCalls
@@ -122,6 +123,7 @@ def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: 
     _add_memories(api, reached)
     add_openai_routes(api, reached, calls)
     add_platform_routes(api, reached, calls)
+    merge_ids(api.openapi())
     if guarded:
         _document_key(api)
     Page(memory, page).add_to(api)
@@ -162,7 +164,7 @@ def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: ModelCal
     """Count what the memory does, and show the counters to who may see everybody's."""
     memory.on_recall = metrics.recall
 
-    @api.get("/metrics", response_class=PlainTextResponse)
+    @api.get("/metrics", responses={200: {"content": {CONTENT_TYPE.partition(";")[0]: {"schema": {"type": "string"}}}}})
     def show_metrics() -> PlainTextResponse:
         """Counters for Prometheus: requests, durations, turns, memories recalled, and what waits."""
         refuse_unless_everybody()
@@ -178,7 +180,7 @@ def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: ModelCal
 def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
     """What waits for a model, on threads of its own."""
 
-    @api.post("/chat", responses={**document(ChatAnswer)})
+    @api.post("/chat", responses={**document(ChatAnswer, streamed=True)})
     async def chat(body: ChatRequest, request: Request) -> Response:
         """One whole turn: recall, answer, and learn from it in the background.
 

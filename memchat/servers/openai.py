@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.responses import Response
 
 from memchat.errors import MemchatError
@@ -33,7 +33,7 @@ class CompletionRequest(BaseModel):
 
     messages: list[dict[str, Any]] = Field(min_length=1)
     model: str | None = None
-    stream: bool | None = None
+    stream: StrictBool | None = None
     user: str | None = None
 
 
@@ -81,7 +81,7 @@ def add_openai_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) ->
         """The model that answers, by whatever name it is asked for."""
         return Json(_card(memory.model))
 
-    @api.post("/v1/chat/completions", responses={**document(Completion), **failures})
+    @api.post("/v1/chat/completions", responses={**document(Completion, streamed=True), **failures})
     async def complete(body: CompletionRequest, request: Request) -> Response:
         """A chat completion with what is remembered put in; the last message of the user is learned from."""
         person = body.user or _header(request, PERSON_HEADERS) or memory.user

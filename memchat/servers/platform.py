@@ -3,28 +3,32 @@
 It sends many fields that mean something there alone; what is not known here is left out, unlike on the other paths.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from memchat.errors import UsageError
 from memchat.servers.answers import Json
 from memchat.servers.bodies import (
     AddResults,
     ChangeRow,
+    Conditions,
     Count,
+    Day,
     Deleted,
     Done,
+    Flag,
     Id,
     MemoryRow,
     Message,
     Pairs,
     Results,
+    Threshold,
     Words,
     document,
 )
+from memchat.servers.json_schemas import given_one_of, someone, someone_or_filters
 from memchat.servers.model_calls import ModelCalls
 from memchat.servers.reach import ReachedMemory
 
@@ -49,30 +53,36 @@ class HostedIds(Lenient):
 
 
 class HostedAdd(HostedIds):
+    model_config = ConfigDict(json_schema_extra=someone())
+
     messages: Words | list[Message]
     metadata: Pairs | None = None
-    infer: bool | None = None
-    expiration_date: str | None = None
+    infer: Flag | None = None
+    expiration_date: Day | None = None
     prompt: Annotated[str | None, Field(alias="custom_instructions")] = None
 
 
 class HostedList(HostedIds):
-    filters: Pairs | None = None
-    show_expired: bool | None = None
+    model_config = ConfigDict(json_schema_extra=someone_or_filters())
+
+    filters: Conditions | None = None
+    show_expired: Flag | None = None
 
 
 class HostedSearch(HostedList):
     query: Words
     top_k: Count | None = None
     limit: Count | None = None
-    threshold: float | None = None
-    rerank: bool | None = None
+    threshold: Threshold | None = None
+    rerank: Flag | None = None
 
 
 class HostedUpdate(Lenient):
-    text: str | None = None
+    model_config = ConfigDict(json_schema_extra=given_one_of("text", "metadata", "expiration_date"))
+
+    text: Words | None = None
     metadata: Pairs | None = None
-    expiration_date: str | None = None
+    expiration_date: Day | None = None
 
 
 class HostedChange(HostedUpdate):
@@ -192,10 +202,8 @@ def _add_entities(api: FastAPI, memory: ReachedMemory) -> None:
         return Json({"results": memory.entities()})
 
     @api.delete("/v2/entities/{kind}/{name}/", responses={**document(Deleted)})
-    def delete_entity(kind: str, name: str) -> Json:
+    def delete_entity(kind: Literal["user", "agent"], name: str) -> Json:
         """Erase all that is kept of a user or of an agent."""
-        if kind not in {"user", "agent"}:
-            raise UsageError(f"There are no entities of the kind {kind!r}.", hint="They are users and agents.")
         return Json(memory.delete_all(**{f"{kind}_id": name}))
 
 

@@ -477,6 +477,13 @@ class TestOneMemory:
             memory.update(first["id"], "user lives in berlin")
         assert memory.get(first["id"])["memory"] == "User is vegetarian."
 
+    def test_history_says_who_spoke(self, memory: Memory) -> None:
+        """Of what was kept as it was said, in every row, as mem0 has it."""
+        said = [{"role": "user", "name": "Al", "content": "Likes tea"}]
+        (item,) = memory.add(said, user_id="al", infer=False)["results"]
+        memory.update(item["id"], "Likes jam")
+        assert [(row["role"], row["actor_id"]) for row in memory.history(item["id"])] == [("user", "Al")] * 2
+
     def test_history_reaches_back_over_what_was_replaced(self, memory: Memory) -> None:
         """The versions before are part of a memory's history."""
         memory.add("I live in Berlin", user_id="alice")

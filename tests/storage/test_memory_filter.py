@@ -7,6 +7,7 @@ import pytest
 from memchat.core.conditions import parse_condition
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner, Scope
+from memchat.errors import UsageError
 from memchat.storage.memory_filter import FIELDS, narrows
 from memchat.storage.memory_listing import listed, listed_json
 from memchat.storage.memory_rows import format_time, owner_number, parse_time
@@ -147,3 +148,10 @@ def test_a_day_without_its_own_is_the_local_day_of_creation(store: Store) -> Non
     assert store.memories.count(on_that_day) == 1
     assert store.memories.count(replace(on_that_day, since=day + timedelta(days=1), until=None)) == 0
     assert store.memories.count(replace(on_that_day, since=None, until=day - timedelta(days=1))) == 0
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_moment_outside_of_the_calendar_is_no_moment(moment: str) -> None:
+    """In UTC it would be before the first or after the last day that there is."""
+    with pytest.raises(UsageError):
+        parse_condition({"created_at": {"gt": moment}})

@@ -30,6 +30,15 @@ HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", 
 
 TOO_OLD = "This form is too old. Go back and reload the page."
 
+DONE = {
+    "added": "Added.",
+    "saved": "Saved. The former words are in the history below, and can be brought back.",
+    "undone": "The last change was undone.",
+    "forgotten": "Forgotten. memchat's files were searched for it afterwards, and nothing of it is left in them.",
+    "traces": "Forgotten, but traces of it are still in memchat's files. The command memchat doctor says where.",
+}
+"""What is said after a form was sent, by the name in the address that the browser is sent to."""
+
 View = Callable[[Request, Views], Response]
 Form = dict[str, str]
 
@@ -134,6 +143,7 @@ class Page:
             users=sorted({*users, user}),
             token=self._session.form_token(Reach(reach())),
             categories=CATEGORIES,
+            done=DONE.get(request.query_params.get("done", ""), ""),
             mode=self._memory.settings.memory,
             modes=MemoryMode,
             link=lambda path: self._link(request, path),
@@ -170,23 +180,22 @@ class Page:
     def _add(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
             memory = place.service.add(form.get("text", ""), views.owner)
-        return f"/page/memory/{memory.id}"
+        return f"/page/memory/{memory.id}?done=added"
 
     def _edit(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
             memory = place.service.edit(views.own(place.store, request.path_params["id"]), form.get("text", ""))
-        return f"/page/memory/{memory.id}"
+        return f"/page/memory/{memory.id}?done=saved"
 
     def _undo(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
             memory = place.service.undo(views.own(place.store, request.path_params["id"]))
-        return f"/page/memory/{memory.id}"
+        return f"/page/memory/{memory.id}?done=undone"
 
     def _forget(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:
-            memory = views.own(place.store, request.path_params["id"])
-        self._reached.delete(memory.id)
-        return "/"
+            left = place.service.forget([views.own(place.store, request.path_params["id"]).id]).left
+        return "/?done=traces" if left else "/?done=forgotten"
 
     def _private(self, request: Request, views: Views, form: Form) -> str:
         with self._memory.connection() as place:

@@ -69,6 +69,7 @@ def test_a_wrong_memory_is_corrected_and_another_forgotten(page: Any) -> None:
     page.get_by_label("Correct it").fill("Prefers coffee to tea")
     page.get_by_role("button", name="Save").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Prefers coffee to tea"
+    assert "Saved" in page.get_by_role("status").inner_text()
     picture(page, "page-memory")
     page.get_by_role("button", name="Undo the last change").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Prefers tea to coffee"
@@ -76,6 +77,10 @@ def test_a_wrong_memory_is_corrected_and_another_forgotten(page: Any) -> None:
     assert "cannot be undone" in page.locator("main").inner_text()
     page.get_by_role("button", name="Forget it").click()
     assert page.get_by_role("link", name="Prefers tea to coffee").count() == 0
+    assert "nothing of it is left" in page.get_by_role("status").inner_text()
+    page.get_by_label("Search").fill("coffee")
+    page.get_by_role("button", name="Find").click()
+    assert "coffee" not in page.locator("main .memories").inner_text().lower()
 
 
 def test_the_keyboard_is_enough(page: Any) -> None:

@@ -13,7 +13,7 @@ from openai import OpenAI
 
 from memchat import Memory
 from memchat.config import Settings
-from tests.api.scripted_memory import is_extraction
+from tests.api.scripted_memory import extractions, is_extraction
 from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.http.conftest import Open
 
@@ -142,11 +142,11 @@ def test_tools_and_formats_pass_through_and_their_results_are_not_learned_twice(
         {"role": "tool", "tool_call_id": "c1", "content": "9"},
     ]
     assert learned(client, "al", 1) == ["User lives in Berlin."]
-    extracted = sum(is_extraction(request["json"]) for request in server.requests)
+    extracted = len(extractions(server.requests))
     assert api.chat.completions.create(model="x", messages=asked + result, user="al").choices[0].message.content
     assert [message["role"] for message in chats(server)[-1]["messages"]][-3:] == ["user", "assistant", "tool"]
     time.sleep(0.3)
-    assert sum(is_extraction(request["json"]) for request in server.requests) == extracted
+    assert len(extractions(server.requests)) == extracted
 
 
 @pytest.mark.parametrize(

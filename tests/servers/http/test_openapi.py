@@ -36,3 +36,30 @@ def test_every_answer_is_described_and_every_route_names_the_key(opened: Open, t
     assert document["components"]["securitySchemes"].keys() == {"bearer", "header"}
     free = {path for (path, _), operation in operations.items() if operation.get("security") == []}
     assert free == {"/health", "/ready"}
+
+
+def test_the_document_says_what_a_request_must_have(opened: Open, tmp_path: Path) -> None:
+    """One of the ids, something to change, plain metadata, known operators: what it allows is taken."""
+    with Memory(Settings(tmp_path / "home", "alice", model="offline")) as memory:
+        client = opened(memory)
+        document = client.get("/openapi.json").json()
+        schemas = document["components"]["schemas"]
+        for name in ("SearchRequest", "AddRequest", "UpdateRequest", "HostedSearch", "HostedAdd", "HostedUpdate"):
+            assert schemas[name]["anyOf"], name
+        for path, method in (("/memories", "get"), ("/memories", "delete"), ("/v1/memories/", "delete")):
+            ids = next(one for one in document["paths"][path][method]["parameters"] if one["name"] == "ids")
+            assert (ids["required"], ids["explode"], ids["schema"]["minProperties"]) == (True, True, 1)
+        filters = {"a": {"gte": 1, "nin": []}, "OR": [{"b": "*"}, {"c": {"icontains": "x"}}], "AND": {"d": True}}
+        searched = {"user_id": "al", "query": "x", "filters": filters}
+        assert client.post("/search", json=searched).status_code == 200
+        assert client.get("/memories", params={"run_id": "r"}).status_code == 200
+        assert client.post("/search", json={**searched, "explain": 0}).status_code == 422
+
+
+def test_a_run_that_belongs_to_another_agent_is_a_conflict(opened: Open, tmp_path: Path) -> None:
+    """The request is right in itself."""
+    with Memory(Settings(tmp_path / "home", "alice", model="offline")) as memory:
+        client = opened(memory)
+        said = {"user_id": "al", "run_id": "r", "message": "Hello"}
+        assert client.post("/chat", json=said).status_code == 200
+        assert client.post("/chat", json={**said, "agent_id": "shop"}).status_code == 409

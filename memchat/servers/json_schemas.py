@@ -1,0 +1,77 @@
+"""What the OpenAPI document says of requests beyond their types, so that clients know before they ask."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+NOT_BLANK: Schema = {"pattern": r"\S"}
+PLAIN: Schema = {"type": ["string", "number", "boolean"]}
+METADATA: Schema = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+"""Pairs of plain values; those without a value are left out."""
+DAY: Schema = {"type": "string", "format": "date"}
+_TEXT: Schema = {"type": "string"}
+_LIST: Schema = {"type": "array", "items": PLAIN}
+_OPERATORS: Schema = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("eq", "ne"), PLAIN),
+        **dict.fromkeys(("gt", "gte", "lt", "lte"), PLAIN),
+        **dict.fromkeys(("in", "nin"), _LIST),
+        **dict.fromkeys(("contains", "icontains"), _TEXT),
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+_CONDITIONS: Schema = {"type": "object", "additionalProperties": {"anyOf": [PLAIN, _OPERATORS]}}
+_PARTS: Schema = {"anyOf": [{"type": "array", "items": _CONDITIONS, "minItems": 1}, _CONDITIONS]}
+FILTERS: Schema = {
+    **_CONDITIONS,
+    "properties": dict.fromkeys(("AND", "OR", "NOT"), _PARTS),
+}
+"""Conditions by the name of a field, joined by AND, OR and NOT, which may stand within each other."""
+_QUERY_ID: Schema = {"type": ["string", "number", "boolean"], "minLength": 1, **NOT_BLANK}
+"""In a query everything is text."""
+_ID: Schema = {"anyOf": [{"type": "string", "minLength": 1, **NOT_BLANK}, {"type": "integer"}]}
+_IDS = ("user_id", "agent_id", "run_id")
+
+
+def given_one_of(*names: str) -> Schema:
+    """At least one of these is given and not null."""
+    return {"anyOf": [_given(name, {"not": {"type": "null"}}) for name in names]}
+
+
+def changed(*names: str) -> Schema:
+    """At least one of these is given and not null, or a day of expiry, which null takes back."""
+    return {"anyOf": [*given_one_of(*names)["anyOf"], {"required": ["expiration_date"]}]}
+
+
+def someone() -> Schema:
+    """Somebody is named."""
+    return given_one_of(*_IDS)
+
+
+def someone_or_filters() -> Schema:
+    """Somebody is named, by an id or in the filters."""
+    nobody: Schema = {"propertyNames": {"not": {"enum": list(_IDS)}}}
+    by_id = [{**one, "properties": {**one["properties"], "filters": nobody}} for one in someone()["anyOf"]]
+    in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _ID) for name in _IDS]})
+    in_filters["properties"] |= {name: {"type": "null"} for name in _IDS}
+    return {"anyOf": [*by_id, in_filters]}
+
+
+def _given(name: str, schema: Schema) -> Schema:
+    return {"required": [name], "properties": {name: schema}}
+
+
+def merge_ids(document: Schema) -> None:
+    """Say of each request with ids in its query that one must be there: as one parameter with the ids as its fields."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            parameters = operation.get("parameters", [])
+            ids = [one for one in parameters if one["name"] in _IDS]
+            if len(ids) == len(_IDS):
+                fields = dict.fromkeys(_IDS, _QUERY_ID)
+                schema = {"type": "object", "properties": fields, "minProperties": 1}
+                merged = {"name": "ids", "in": "query", "required": True, "style": "form", "explode": True}
+                others = [one for one in parameters if one not in ids]
+                operation["parameters"] = [merged | {"schema": schema | {"additionalProperties": False}}, *others]
