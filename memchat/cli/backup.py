@@ -8,6 +8,7 @@ import typer
 from memchat.app import open_engine
 from memchat.cli.options import Json
 from memchat.cli.output import Line, Result
+from memchat.cli.progress import progress_bar
 from memchat.config import load_settings
 from memchat.errors import NotFound, UsageError
 from memchat.paths import expand_path
@@ -34,7 +35,8 @@ def backup(
     if not engine.exists:
         raise NotFound(f"There is nothing to copy yet: {engine.location} does not exist.")
     _refuse(target, engine, force=force)
-    engine.backup(target)
+    with progress_bar("Copying") as progress:
+        engine.backup(target, progress)
     size = target.stat().st_size
     return Result({"file": str(target), "bytes": size}, (Line(f"{target}: {size:,} bytes."),), as_json=as_json)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,8 @@ from memchat.cli.formatting import pluralize, rows
 from memchat.cli.last_list import LastList
 from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, build_filter, open_app, owners
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
-from memchat.core.protocols import MemoryFilter
+from memchat.cli.progress import progress_bar
+from memchat.core.protocols import MemoryFilter, Progress
 from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
 
@@ -30,7 +32,7 @@ class ErasurePlan:
     shown: Sequence[Block]
     counts: dict[str, int]
     ids: tuple[str, ...]
-    erase: "Callable[[], ErasureReport]"
+    erase: "Callable[[Progress], ErasureReport]"
     notes: Sequence[str] = ()
 
 
@@ -98,7 +100,8 @@ def execute(plan: ErasurePlan, *, yes: bool, dry_run: bool, as_json: bool) -> Re
     if not yes and not confirm(plan.shown, plan.question):
         data = {"dry_run": False, **dict.fromkeys(plan.counts, 0), "ids": []}
         return Result(data, (), ("Nothing was erased.", *plan.notes), as_json, exit_code=1)
-    receipt = plan.erase()
+    with progress_bar("Erasing") as progress:
+        receipt = plan.erase(progress)
     data = {**receipt_json(receipt), "ids": list(plan.ids)}
     return Result(data, _receipt(receipt), plan.notes, as_json, exit_code=1 if receipt.left else 0)
 
@@ -138,8 +141,8 @@ def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: 
         Line(f"{what}{shared and f'{shared},'} would be erased.{source}"),
     )
 
-    def erase() -> "ErasureReport":
-        return app.memory_service.forget(ids, keep_source=keep_source)
+    def erase(on_progress: Progress) -> "ErasureReport":
+        return app.memory_service.forget(ids, keep_source=keep_source, on_progress=on_progress)
 
     left_out = f"Left out: {pluralize(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
     return ErasurePlan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
@@ -167,7 +170,7 @@ def _person(app: "App") -> ErasurePlan:
         ),
     )
     question = f"Erase everything of {user} for good?"
-    return ErasurePlan(question, shown, counts, (), lambda: app.memory_service.forget_person(user))
+    return ErasurePlan(question, shown, counts, (), partial(app.memory_service.forget_person, user))
 
 
 # What came of it.

@@ -41,6 +41,7 @@ from memchat.cli.options import (
     within,
 )
 from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_note
+from memchat.cli.progress import progress_bar
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import UsageError
@@ -321,7 +322,9 @@ def export(
     with open_app(user) as app:
         view = build_filter(app, agent, where, category, all_sessions=True)
         lost: list[None] = []
-        records = app.store.transfer.export(replace(view, superseded=True, expired=True), lambda: lost.append(None))
+        with progress_bar("Exporting") as progress:
+            every = replace(view, superseded=True, expired=True)
+            records = app.store.transfer.export(every, lambda: lost.append(None), progress)
         if lost:
             print_note(
                 f"Left out, as it cannot be read: {pluralize(len(lost), 'row', 'rows')}. memchat doctor says more."

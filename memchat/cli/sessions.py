@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from memchat.cli.last_list import LastList, numbered
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import DryRun, Json, NoPager, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
+from memchat.cli.progress import progress_bar
 from memchat.core.protocols import MemoryFilter, MessageFilter
 from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
 from memchat.storage.serialization import moment_json
@@ -168,7 +170,11 @@ def export(
         whose = app.settings.user
         named = [_find(app, one) for one in ids] if ids else conversations.sessions(whose)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
-        data = [conversation_json(session, conversations.messages(session.id)) for session in found]
+        data = []
+        with progress_bar("Exporting", len(found)) as progress:
+            for done, session in enumerate(found, 1):
+                data.append(conversation_json(session, conversations.messages(session.id)))
+                progress(done, len(found))
         return Result(data, as_json=as_json, lines=not as_json)
 
 
@@ -208,7 +214,7 @@ def _plan(app: "App", sessions: Sequence[Session]) -> ErasurePlan:
         Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in sessions]),
         Line(f"{what} would be erased, with {within}. What was learned from them otherwise is kept."),
     )
-    return ErasurePlan(f"Erase {what} for good?", shown, counts, ids, lambda: app.memory_service.forget_sessions(ids))
+    return ErasurePlan(f"Erase {what} for good?", shown, counts, ids, partial(app.memory_service.forget_sessions, ids))
 
 
 # Shapes.

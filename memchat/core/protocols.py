@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     """Rows of unit length, shape `(n, dim)`, float32."""
 
 
+Progress = Callable[[int, int], None]
+"""Called with how many steps are done, and of how many."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Ignore the steps of work that nobody watches."""
+
+
 class Clock(Protocol):
     """Return the present moment, aware and in UTC."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from memchat.core.protocols import Embedded, Embedder, MemoryFilter
+from memchat.core.protocols import Embedded, Embedder, MemoryFilter, Progress, no_progress
 from memchat.core.types import (
     Add,
     Applied,
@@ -133,20 +133,22 @@ class MemoryService:
             return store.undo(memory, former, None)
         raise UsageError("There is nothing to undo: this is the first version.", hint="memchat forget erases it.")
 
-    def forget(self, ids: Sequence[str], *, keep_source: bool = False) -> ErasureReport:
+    def forget(
+        self, ids: Sequence[str], *, keep_source: bool = False, on_progress: Progress = no_progress
+    ) -> ErasureReport:
         """Delete memories with all their versions, down to the bytes; the report lists what a search still found."""
-        return self._store.erase(ids, keep_source=keep_source)
+        return self._store.erase(ids, keep_source=keep_source, on_progress=on_progress)
 
-    def forget_person(self, user: str) -> ErasureReport:
+    def forget_person(self, user: str, on_progress: Progress = no_progress) -> ErasureReport:
         """Delete everything of `user`: memories, conversations, pending jobs."""
-        return self._store.erase_person(user)
+        return self._store.erase_person(user, on_progress)
 
     def forget_everything(self) -> ErasureReport:
         """Delete everything of every user."""
         return self._store.erase_everything()
 
-    def forget_sessions(self, ids: Sequence[str]) -> ErasureReport:
-        return self._store.erase_sessions(ids)
+    def forget_sessions(self, ids: Sequence[str], on_progress: Progress = no_progress) -> ErasureReport:
+        return self._store.erase_sessions(ids, on_progress)
 
     def clean(self, text: str) -> str:
         """Return `text` stripped and with secrets masked. Raises UsageError if it is empty or too long."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memchat.core.names import composed, composed_id
+from memchat.core.protocols import Progress, no_progress
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
 from memchat.storage.fulltext import stored_terms
 from memchat.storage.metadata_filter import metadata_contains, satisfies
@@ -29,6 +30,8 @@ BUSY_TIMEOUT_S = 10.0
 COMPACT_TIMEOUT_S = 30.0
 """How long `compact` tries to find a moment without readers, in seconds."""
 RETRY_S = 0.05
+PAGES_AT_ONCE = 1_024
+"""How much a copy writes before its progress is told, in pages of the database."""
 
 
 class Database:
@@ -142,10 +145,10 @@ class Database:
             )
         return version
 
-    def backup(self, destination: Path) -> None:
+    def backup(self, destination: Path, on_progress: Progress = no_progress) -> None:
         """Make a consistent copy while others may read and write. The destination is replaced as a whole."""
         with translate_errors(destination):
-            _copy(self._connection, destination)
+            _copy(self._connection, destination, on_progress)
 
     def former_versions(self) -> list[Path]:
         """List the copies that migrations kept, finished or not."""
@@ -182,19 +185,33 @@ class Database:
         return True
 
 
-def _copy(source: sqlite3.Connection, destination: Path) -> None:
+def _copy(source: sqlite3.Connection, destination: Path, on_progress: Progress = no_progress) -> None:
     """Copy a database completely or not at all."""
     part = destination.with_name(f"{destination.name}.{os.getpid()}.part")
     # Created with its mode, which is safe only while no connection of this process has it open: closing a descriptor
     # releases SQLite's locks on the file for all of them.
     os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
     try:
-        with closing(sqlite3.connect(part)) as target:
-            source.backup(target)
+        with closing(sqlite3.connect(part)) as target, _unchanging(source):
+            source.backup(target, pages=PAGES_AT_ONCE, progress=lambda _, left, total: on_progress(total - left, total))
         part.replace(destination)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _unchanging(source: sqlite3.Connection) -> Generator[None]:
+    """Hold a read transaction: a copy made in steps would begin again with every write of another process."""
+    if source.in_transaction:
+        yield
+        return
+    source.execute("BEGIN")
+    try:
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        yield
+    finally:
+        source.execute("ROLLBACK")
 
 
 def _emptied(path: Path) -> StoreError:

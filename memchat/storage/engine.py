@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Clock
+from memchat.core.protocols import Clock, Progress, no_progress
 from memchat.errors import StoreError
 from memchat.storage.database import DATABASE, Database
 from memchat.storage.index.config import IndexConfig
@@ -168,8 +168,11 @@ class SQLiteEngine:
 
     # Upkeep.
 
-    def backup(self, target: Path) -> None:
-        """Copy everything into `target`, while others may read and write. Raises StoreError where it is damaged."""
+    def backup(self, target: Path, on_progress: Progress = no_progress) -> None:
+        """Copy everything into `target`, while others may read and write. Raises StoreError where it is damaged.
+
+        `on_progress` counts pages of the database.
+        """
         with Database(self._path) as database:
             complaint = database.value("PRAGMA quick_check(1)")
             if complaint != "ok":
@@ -177,7 +180,7 @@ class SQLiteEngine:
                     f"{self._path} is damaged, and so would be its copy: {complaint}.",
                     hint="memchat doctor says what can be done.",
                 )
-            database.backup(target)
+            database.backup(target, on_progress)
 
     def is_data(self, path: Path) -> bool:
         """Whether `path` is the file in which the data is."""

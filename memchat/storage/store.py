@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Clock, Embedded
+from memchat.core.protocols import Clock, Embedded, Progress, no_progress
 from memchat.core.types import Applied, Decision, Forget, LearningJob
 from memchat.errors import StoreBusy
 from memchat.storage.conversations import ConversationRepository
@@ -112,21 +112,23 @@ class Store:
                 self.work.done(work)
         return applied
 
-    def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> "ErasureReport":
+    def erase(
+        self, ids: Sequence[str], *, keep_source: bool = False, on_progress: Progress = no_progress
+    ) -> "ErasureReport":
         """Delete memories with all their versions, down to the bytes; the report lists what a search still found."""
-        return self._erased(self.eraser.erase(ids, keep_source=keep_source))
+        return self._erased(self.eraser.erase(ids, keep_source=keep_source, on_progress=on_progress))
 
-    def erase_person(self, user: str) -> "ErasureReport":
+    def erase_person(self, user: str, on_progress: Progress = no_progress) -> "ErasureReport":
         """Delete everything of `user`: memories, conversations, pending jobs."""
-        return self._erased(self.eraser.erase_person(user))
+        return self._erased(self.eraser.erase_person(user, on_progress))
 
     def erase_everything(self) -> "ErasureReport":
         """Delete everything of every user."""
         return self._erased(self.eraser.erase_everything())
 
-    def erase_sessions(self, ids: Sequence[str]) -> "ErasureReport":
+    def erase_sessions(self, ids: Sequence[str], on_progress: Progress = no_progress) -> "ErasureReport":
         """Delete these conversations whole, with their session memories."""
-        return self._erased(self.eraser.erase_sessions(ids))
+        return self._erased(self.eraser.erase_sessions(ids, on_progress))
 
     def _erased(self, erased: "tuple[ErasureReport, ErasureTargets]") -> "ErasureReport":
         self.finish_erasures()

@@ -7,7 +7,7 @@ from sqlite3 import Row
 from typing import Any, TypeVar
 
 from memchat.core.ids import new_id
-from memchat.core.protocols import Embedded, Embedder, MemoryFilter
+from memchat.core.protocols import Embedded, Embedder, MemoryFilter, Progress, no_progress
 from memchat.core.types import Change, Event, Memory, Owner, Scope
 from memchat.errors import StoreError
 from memchat.storage.memory_filter import where_clause
@@ -33,13 +33,19 @@ class Transfer:
         self._memories = memories
         self._db = memories.database
 
-    def export(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None = None) -> list[Record]:
+    def export(
+        self,
+        view: MemoryFilter,
+        on_unreadable: Callable[[], None] | None = None,
+        on_progress: Progress = no_progress,
+    ) -> list[Record]:
         """Return the memories of `view`, oldest first, with their changes; `seq` counts through the export.
 
-        Raises StoreError at a row that cannot be read; with `on_unreadable` it calls that and goes on.
+        Raises StoreError at a row that cannot be read; with `on_unreadable` it calls that and goes on. `on_progress`
+        counts memories.
         """
         # Row by row: in a damaged database the rest can still be read.
-        found = list(self._memories_of(view, on_unreadable))
+        found = list(self._memories_of(view, on_unreadable, on_progress))
         changes: dict[str, list[Change]] = defaultdict(list)
         for number, change in enumerate(self._changes_to(found, on_unreadable), 1):
             changes[change.memory_id].append(replace(change, seq=number))
@@ -67,12 +73,16 @@ class Transfer:
             kept += self._write(part, embedded)
         return Imported(tuple(kept), known + len(fresh) - len(kept))
 
-    def _memories_of(self, view: MemoryFilter, on_unreadable: Callable[[], None] | None) -> Iterator[Memory]:
+    def _memories_of(
+        self, view: MemoryFilter, on_unreadable: Callable[[], None] | None, on_progress: Progress
+    ) -> Iterator[Memory]:
         owners = self._memories.owner_numbers(view.owners)
         where, values = where_clause(view, owners, self._memories.clock())
         sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}"
-        for number in self._rows_of("memories", "memories_of_owner", "number", owners):
+        numbers = self._rows_of("memories", "memories_of_owner", "number", owners)
+        for done, number in enumerate(numbers, 1):
             yield from self._read(to_memory, sql, (number, *values), on_unreadable)
+            on_progress(done, len(numbers))
 
     def _changes_to(self, found: Sequence[Memory], on_unreadable: Callable[[], None] | None) -> Iterator[Change]:
         ids = {memory.id for memory in found}

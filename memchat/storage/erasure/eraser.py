@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from memchat.core.names import composed
-from memchat.core.protocols import Clock
+from memchat.core.protocols import Clock, Progress, no_progress
 from memchat.core.types import Applied, Event, Owner, Scope
 from memchat.storage.database import Database
 from memchat.storage.erasure.targets import ErasureTargets, search_files_isolated
@@ -41,12 +41,14 @@ class Eraser:
         self._db = database
         self._clock = clock
 
-    def erase(self, ids: Sequence[str], *, keep_source: bool = False) -> tuple[ErasureReport, ErasureTargets]:
+    def erase(
+        self, ids: Sequence[str], *, keep_source: bool = False, on_progress: Progress = no_progress
+    ) -> tuple[ErasureReport, ErasureTargets]:
         """Delete these memories with all their versions. The files are cleaned later: see `Store.finish_erasures`."""
         with self._db.transaction():
             chain = with_versions(self._db, ids)
             traces = self._traces(chain)
-            erased = self._erase_chain(chain, traces, keep_source=keep_source)
+            erased = self._erase_chain(chain, traces, keep_source=keep_source, on_progress=on_progress)
             self._note_erasure()
         return _receipt(erased), traces
 
@@ -60,14 +62,14 @@ class Eraser:
         self._note_erasure()
         return [Applied(Event.DELETE, memory) for memory in gone]
 
-    def erase_person(self, user: str) -> tuple[ErasureReport, ErasureTargets]:
+    def erase_person(self, user: str, on_progress: Progress = no_progress) -> tuple[ErasureReport, ErasureTargets]:
         """Delete everything of `user`: memories, conversations, pending jobs, and the name."""
         user = composed(user)
         with self._db.transaction():
             owner = owner_number(self._db, Owner.user(user))
             rows = self._db.rows("SELECT id FROM memories WHERE owner = ?", (owner,))
             sessions = [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE user = ?", (user,))]
-            erased, traces = self._erase_whole([row["id"] for row in rows], sessions)
+            erased, traces = self._erase_whole([row["id"] for row in rows], sessions, on_progress)
             self._db.execute("DELETE FROM owners WHERE id = ?", (owner,))
         return _receipt(erased), traces
 
@@ -84,17 +86,21 @@ class Eraser:
             self._note_erasure()
         return _receipt(erased), traces
 
-    def erase_sessions(self, ids: Sequence[str]) -> tuple[ErasureReport, ErasureTargets]:
+    def erase_sessions(
+        self, ids: Sequence[str], on_progress: Progress = no_progress
+    ) -> tuple[ErasureReport, ErasureTargets]:
         """Delete these conversations whole, with the session memories that belong to them."""
         with self._db.transaction():
             rows = self._db.rows(
                 f"SELECT id FROM memories WHERE session_id <> '' AND session_id IN {_LISTED} AND scope = ?",
                 (_listed(ids), Scope.SESSION),
             )
-            erased, traces = self._erase_whole([row["id"] for row in rows], ids)
+            erased, traces = self._erase_whole([row["id"] for row in rows], ids, on_progress)
         return _receipt(erased), traces
 
-    def _erase_whole(self, memories: Sequence[str], sessions: Sequence[str]) -> "tuple[_Erased, ErasureTargets]":
+    def _erase_whole(
+        self, memories: Sequence[str], sessions: Sequence[str], on_progress: Progress
+    ) -> "tuple[_Erased, ErasureTargets]":
         """Delete memories, conversations with everything in them, and the words that other memories quote from them."""
         chain, listed = with_versions(self._db, memories), _listed(sessions)
         traces = self._traces(chain)
@@ -102,7 +108,7 @@ class Eraser:
             traces.add_text(text)
         in_sessions = f"number IN (SELECT number FROM messages WHERE session_id IN {_LISTED})"
         self._add_message_vectors(traces, in_sessions, listed)
-        erased = self._erase_chain(chain, traces, keep_source=True)
+        erased = self._erase_chain(chain, traces, keep_source=True, on_progress=on_progress)
         for table in ("work", "messages"):
             count = self._db.value(f"SELECT count(*) FROM {table} WHERE session_id IN {_LISTED}", (listed,))
             setattr(erased, table, int(count))
@@ -151,7 +157,9 @@ class Eraser:
             dim = dimension_of(row["fingerprint"])
             traces.add_vectors(row["rows"], len(row["rows"]) // dim if dim else 0)
 
-    def _erase_chain(self, chain: Sequence[str], traces: ErasureTargets, *, keep_source: bool) -> _Erased:
+    def _erase_chain(
+        self, chain: Sequence[str], traces: ErasureTargets, *, keep_source: bool, on_progress: Progress = no_progress
+    ) -> _Erased:
         erased = _Erased()
         owners = self._db.rows(f"SELECT id, kind, name FROM owners WHERE id IN {_LISTED}", (_listed(traces.people),))
         people = [_owner_sessions(row["id"], Scope(row["kind"]), row["name"]) for row in owners]
@@ -159,10 +167,11 @@ class Eraser:
             self._add_restatements(chain, traces, [person.recalled for person in people])
             erased.messages, erased.work = self._blank_words(traces, [person.said for person in people])
         self._remove_from_recalled(set(chain), [person.recalled for person in people])
-        for memory_id in chain:
+        for done, memory_id in enumerate(chain, 1):
             erased.versions += self._db.execute("DELETE FROM changes WHERE memory_id = ?", (memory_id,))
             self._db.execute("DELETE FROM words WHERE rowid = (SELECT number FROM memories WHERE id = ?)", (memory_id,))
             erased.memories += self._db.execute("DELETE FROM memories WHERE id = ?", (memory_id,))
+            on_progress(done, len(chain))
         self._blank_versions(traces)
         return erased
 
