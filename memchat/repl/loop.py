@@ -20,7 +20,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import confirm
 from prompt_toolkit.styles import Style
 
-from memchat.errors import MemchatError
+from memchat.errors import MemchatError, ModelError
 from memchat.llm.preload import in_background
 from memchat.llm.providers import OFFLINE
 from memchat.repl.clipboard import copy_text
@@ -100,6 +100,7 @@ class ChatLoop:
         self._compaction = Compaction(context)
         self._pastes = Pastes()
         self._warm = False
+        self._reason = ""
         self._leaving = ExitGuard()
         self._toolbar = Toolbar(context)
         self._session = self._new_session()
@@ -238,11 +239,17 @@ class ChatLoop:
             screen.dim,
             screen.waiting,
         )
+        self._reason = ""
         screen.waiting.begin(self._waiting_label)
         try:
             turn = run_turn(self._context.chat, begin, writer, self._signals)
         except KeyboardInterrupt:
             self._say_stopped()
+            return
+        except ModelError as error:
+            screen.complain(error)
+            if "/retry" not in in_chat(error.hint or ""):
+                screen.say_quietly("Your message is kept: /retry asks again, /undo takes it back.")
             return
         finally:
             screen.waiting.end()
@@ -266,7 +273,9 @@ class ChatLoop:
         return waiting_label("" if self._context.app.warm else "loading")(waited_s)
 
     def _wait_for_retry(self, notice: Wait) -> None:
-        self._screen.say_quietly(notice.reason)
+        if notice.reason != self._reason:
+            self._screen.say_quietly(notice.reason)
+        self._reason = notice.reason
         self._screen.waiting.begin(countdown_label("trying again", notice.wait_s))
 
     def _say_stopped(self) -> None:

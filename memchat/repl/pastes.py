@@ -16,7 +16,7 @@ class Pastes:
 
     def fold(self, text: str) -> str:
         """What to show in the prompt for a pasted text: a mark for a long one, else the text."""
-        lines = text.count("\n") + 1
+        lines = text.removesuffix("\n").count("\n") + 1
         if lines <= MOST_LINES and len(text) <= MOST_CHARACTERS:
             return text
         size = f"{lines:,} lines" if lines > MOST_LINES else f"{len(text):,} characters"

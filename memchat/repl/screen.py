@@ -27,6 +27,7 @@ _ELSEWHERE = {
     r" with --model\b|\(/model in a chat, else --model\)": " with /model",
     r"\(--model\)": "(/model)",
     r"Start a new session": "/new starts a new conversation",
+    r"^Ask again\.": "/retry asks again.",
     r"`?memchat memories list`?": "/memories",
     r"`?memchat sessions list`?": "/sessions",
     r"`?memchat status`?": "/status",

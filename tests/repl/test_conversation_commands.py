@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.sessions import ChatOptions
+from memchat.core.protocols import Usage
 from memchat.core.types import Add, Draft, Evidence, MessageStatus, Owner, Role
 from memchat.errors import MemchatError, NotFound, UsageError
 from memchat.repl.commands.files import composed
@@ -62,6 +63,16 @@ def test_a_new_conversation_knows_nothing_of_the_former_one(context: CommandCont
         do(context, "/resume another")
     with pytest.raises(NotFound):
         do(context, "/resume nothing like that")
+
+
+def test_what_a_conversation_took_begins_with_it(context: CommandContext) -> None:
+    """Another one has taken nothing yet; another model in the same one changes nothing."""
+    say(context, "The first thing")
+    context.spent.add(Usage(100, 10))
+    do(context, "/model another/model")
+    assert context.window_use()
+    do(context, "/new")
+    assert (context.spent.turns, context.window_use()) == (0, "")
 
 
 def test_a_question_without_an_answer_is_shown_as_one(context: CommandContext) -> None:

@@ -147,7 +147,9 @@ def test_a_signal_during_a_reply_keeps_what_came_of_it(person: Person, tmp_path:
 def test_a_failing_model_is_one_line_and_a_hint(person: Person) -> None:
     """And the chat goes on."""
     person.type("fail\r")
-    person.see("^Nothing answers there.\nIs it running\\?$")
+    person.see(
+        "^Nothing answers there.\nIs it running\\?\nYour message is kept: /retry asks again, /undo takes it back.$"
+    )
     person.prompt()
     person.type("hello\r")
     person.see("You said 'hello'")

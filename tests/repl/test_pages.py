@@ -25,7 +25,7 @@ def test_a_long_list_is_shown_in_pages(tmp_path: Path, size: tuple[int, int]) ->
         person.type("\r")
         if "Has seen city 0" in person.prompt():
             break
-    person.see(r"^ *40  [0-9a-f]{8}  Has seen city 0$")
+    person.see(r"^ *40  today  (other  )?[0-9a-f]{8}  Has seen city 0$")
     person.type("\r")
     person.type("/forget 40\r")
     person.see("Forgotten: Has seen city 0")

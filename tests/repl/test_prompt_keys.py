@@ -42,6 +42,12 @@ def test_a_paste_can_be_unfolded_and_removed(person: Person) -> None:
     person.see(r"row 9\n  row 10\Z")
 
 
+def test_a_line_break_at_the_end_of_a_paste_is_no_line(person: Person) -> None:
+    """A file of eleven lines ends with one."""
+    paste(person, "row\n" * 11)
+    person.see(r"\[Pasted: 11 lines\]\Z")
+
+
 def test_two_pastes_of_one_size_are_told_apart(person: Person, tmp_path: Path) -> None:
     """Each is sent in its place."""
     one, other = ("\n".join(f"{letter}{number}" for number in range(20)) for letter in "ab")

@@ -80,7 +80,12 @@ def _status(context: CommandContext, argument: str) -> CommandResult:
     return CommandResult(columns(rows))
 
 
-@command(Group.CONTROL, "stats", "show tokens and cost of this chat, and memories by category", words=0)
+@command(
+    Group.CONTROL,
+    "stats",
+    "show what this conversation took in tokens and cost, and memories by category",
+    words=0,
+)
 def _stats(context: CommandContext, argument: str) -> CommandResult:
     spent = context.spent
     rows = [

@@ -1,6 +1,7 @@
 """Commands about what is remembered: list, forget, correct, keep, explain, switch off."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from memchat.chat.conversation import LeftOut
 
 _FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
-_MOST_LISTED = 50
+_WIDE = 72
+"""Columns from which on a list has room for categories."""
 
 
 @command(Group.MEMORY, "memories [WORDS]", "list what I remember about you; with WORDS, everything that matches")
@@ -178,7 +180,10 @@ def _matching(context: CommandContext, words: str) -> list[Memory]:
 
 
 def _listing(context: CommandContext, memories: Sequence[Memory]) -> str:
-    return numbered_memories(context, memories)
+    """Numbered, with the age of each and, where the screen has room, its category."""
+    now, wide = context.app.clock(), shutil.get_terminal_size().columns >= _WIDE
+    marks = [(age(memory.created_at, now), *([memory.category] if wide else [])) for memory in memories]
+    return numbered_memories(context, memories, marks)
 
 
 def _refuse_shared(context: CommandContext, memories: Sequence[Memory]) -> None:

@@ -44,6 +44,8 @@ class CommandContext:
             self.chat.conversation.last_turn = former.conversation.last_turn
             self.chat.conversation.summary = former.conversation.summary
             self.chat.conversation.private = former.conversation.private
+        else:
+            self.spent = Spent()
         self.chat.learning_worker.notify()
 
     @property
@@ -122,7 +124,10 @@ class CommandContext:
 
 @dataclass(slots=True)
 class Spent:
-    """What the answers of one chat took. The cost is known only where that of every answer is."""
+    """What the answers of one conversation took, since it was begun or taken up here.
+
+    The cost is known only where that of every answer is.
+    """
 
     turns: int = 0
     prompt_tokens: int = 0

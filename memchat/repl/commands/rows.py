@@ -60,7 +60,8 @@ def numbers_in(argument: str, rows: Sequence[str], listing: str) -> list[int] | 
     if not rows:
         raise UsageError("No list was shown yet that these numbers could mean.", hint=f"{listing} shows one.")
     if missing := [number for number in numbers if not 1 <= number <= len(rows)]:
-        raise UsageError(f"The last list has no row {missing[0]}, only 1 to {len(rows)}.", hint=f"{listing} shows it.")
+        has = f"only 1 to {len(rows)}" if len(rows) > 1 else "only 1"
+        raise UsageError(f"The last list has no row {missing[0]}, {has}.", hint=f"{listing} shows it.")
     return numbers
 
 
