@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 OFFLINE = "offline"
 OLLAMA_URL = "http://127.0.0.1:11434"
+PROBE_S = 0.3
+"""How long to wait for an Ollama to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +118,28 @@ def ollama_address(env: Mapping[str, str]) -> str:
         return given
 
 
-def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = 0.3) -> list[str]:
-    """The chat models an Ollama server has, in its own order; none where it does not answer in time."""
+def local_ollama(env: Mapping[str, str]) -> list[str] | None:
+    """The chat models of an Ollama on this machine; None where there is none. No other machine is asked."""
+    address = ollama_address(env)
+    place = _place(address)
+    if place is None or not is_loopback(place[0]) or not _listens(*place, PROBE_S):
+        return None
+    return ollama_models(address)
+
+
+def _place(base_url: str) -> tuple[str, int] | None:
+    """The host and port of an address; None for one that makes no sense."""
     try:
         address = urlsplit(base_url)
-        host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
+        return address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
     except ValueError:
-        return []
-    local = is_loopback(host)
-    if local and not _listens(host, port, timeout_s):
+        return None
+
+
+def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = PROBE_S) -> list[str]:
+    """The chat models an Ollama server has, in its own order; none where it does not answer in time."""
+    place = _place(base_url)
+    if place is None or (is_loopback(place[0]) and not _listens(*place, timeout_s)):
         return []
     import httpx
 

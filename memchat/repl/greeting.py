@@ -1,6 +1,8 @@
 """The first lines of a chat."""
 
-from memchat.llm.providers import OFFLINE
+import os
+
+from memchat.llm.providers import OFFLINE, local_ollama
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.last_words import last_words
 from memchat.repl.layout import columns, one_line
@@ -10,10 +12,14 @@ _NO_MODEL = (
     "No AI model is set up yet, so memchat is in offline mode: it remembers what you tell it and can look it up, but "
     "it cannot really chat. Leave with /quit, do one of these, and start memchat again:"
 )
+OLLAMA = "ollama_chat/"
+MOST_NAMED = 8
+"""How many models of an Ollama are listed."""
+_PULL = "ollama pull llama3.2"
 _WAYS = (
     ("memchat setup", "choose a model step by step; a key is kept on this machine"),
     ("export OPENAI_API_KEY=…", "or ANTHROPIC_, GEMINI_, MISTRAL_, GROQ_, OPENROUTER_, DEEPSEEK_, XAI_API_KEY"),
-    ("ollama pull llama3.2", "a model on this machine; a running Ollama is found by itself"),
+    (_PULL, "a model on this machine; a running Ollama is found by itself"),
     ("export OPENAI_API_BASE=…", "any server that speaks OpenAI's protocol, with --model openai/NAME"),
 )
 _OFFLINE = "Offline mode: I remember what you tell me and look it up; /model NAME switches to a language model."
@@ -28,9 +34,29 @@ def greeting(context: CommandContext) -> str:
     lines = [" · ".join(parts)]
     session = conversation.session
     if conversation.model.name == OFFLINE:
-        lines += [_NO_MODEL, columns(_WAYS)] if context.lacks_model else [_OFFLINE]
+        lines += [_NO_MODEL, columns(_ways())] if context.lacks_model else [_OFFLINE]
+    elif conversation.model.name.startswith(OLLAMA) and not count and not session.messages:
+        lines += _local_models(conversation.model.name)
     if session.messages:
         lines.append(last_words(context, session))
     elif started := new_conversation(session):
         lines.append(one_line(started))
     return "\n".join(lines)
+
+
+def _ways() -> tuple[tuple[str, str], ...]:
+    """The ways to a model, where an Ollama runs that has none with a word on what it lacks."""
+    if local_ollama(os.environ) is None:
+        return _WAYS
+    lacking = (_PULL, "Ollama is running on this machine, and has no chat model yet")
+    return (lacking, *(way for way in _WAYS if way[0] != _PULL))
+
+
+def _local_models(used: str) -> list[str]:
+    """For a first chat with an Ollama: what else it has."""
+    others = [name for name in local_ollama(os.environ) or () if f"{OLLAMA}{name}" != used]
+    if not others:
+        return []
+    named = ", ".join(map(one_line, others[:MOST_NAMED]))
+    more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    return [f"Ollama is running on this machine. It also has: {named}{more}. /model NAME switches; Tab lists them."]

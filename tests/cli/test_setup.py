@@ -7,6 +7,7 @@ import pexpect
 import pytest
 
 from memchat.cli.setup import _save_setting, _save_variable
+from memchat.llm.providers import local_ollama
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import ScriptedServer
 
@@ -153,3 +154,42 @@ def test_models_lists_what_is_missing(shell: Shell) -> None:
     assert "set OPENAI_API_KEY" not in out
     assert "ollama pull" in out
     assert "OPENAI_API_BASE" in out
+
+
+def first_screen(shell: Shell, *, ollama: str) -> str:
+    """What a chat shows until its first prompt is up, on one line."""
+    child = terminal(shell, OLLAMA_API_BASE=ollama)
+    child.expect_exact("\x1b[?2004h")
+    shown = " ".join((child.before or "").split())
+    child.send("\x04")
+    child.expect(pexpect.EOF)
+    child.close()
+    return shown
+
+
+def test_the_first_screen_names_the_models_of_a_running_ollama(shell: Shell) -> None:
+    """The one that answers, and the others with the way to them; only until something is remembered."""
+    with ScriptedServer(ollama=("llama3.2:latest", "qwen3:4b", "nomic-embed-text")) as ollama:
+        shown = first_screen(shell, ollama=ollama.origin)
+        assert "ollama_chat/llama3.2:latest" in shown
+        assert "It also has: qwen3:4b. /model NAME switches" in shown
+        shell.add("Likes tea.")
+        assert "It also has" not in first_screen(shell, ollama=ollama.origin)
+
+
+def test_the_first_screen_says_what_a_running_ollama_lacks(shell: Shell) -> None:
+    """One with no chat model: which to pull comes first. Where nothing runs, nothing is said of it."""
+    with ScriptedServer(ollama=("nomic-embed-text",)) as ollama:
+        shown = first_screen(shell, ollama=ollama.origin)
+    running = "Ollama is running on this machine, and has no chat model yet"
+    assert running in shown
+    assert shown.index("ollama pull llama3.2") < shown.index("memchat setup")
+    assert running not in first_screen(shell, ollama=NOWHERE)
+
+
+def test_another_machine_is_not_asked_for_the_first_screen() -> None:
+    """Only what runs on this machine is looked for, and one that does not answer is given up soon."""
+    assert local_ollama({"OLLAMA_API_BASE": "http://192.0.2.1:11434"}) is None
+    assert local_ollama({"OLLAMA_API_BASE": NOWHERE}) is None
+    with ScriptedServer(ollama=("qwen3:4b",)) as ollama:
+        assert local_ollama({"OLLAMA_API_BASE": ollama.origin}) == ["qwen3:4b"]
