@@ -34,7 +34,7 @@ _BETWEEN_WORDS = re.compile("[\\s!-/:-@\\[-`{-~\u2010-\u201f\u2026\u00a1\u00ab\u
 _HAN = re.compile("[\u3400-\u9fff]")
 _KANA_OR_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
 _COST_OF_UNKNOWN = 3
-_MAX_CHARACTERS = 2_000
+_MAX_CHARACTERS = 600
 """A language shows in the beginning of a text."""
 
 
@@ -99,4 +99,4 @@ def _signs(text: str) -> tuple[float, float]:
     said = [word for word in _BETWEEN_WORDS.split(text[:_MAX_CHARACTERS].casefold()) if word]
     if not said:
         return 0.0, 0.0
-    return sum(map(_cost, said)) / len(said), sum(word in _COMMON for word in said) / len(said)
+    return sum(map(_cost, said)) / len(said), sum(map(_COMMON.__contains__, said)) / len(said)

@@ -91,8 +91,8 @@ def score_message(
         "beside": scoring.WORD_WEIGHT * beside,
         "asks": -scoring.QUESTION_PENALTY * scoring.asks(candidate.text),
     }
-    said_by = speaker(candidate.text)
-    if read.names & (frozenset({said_by}) if said_by else scoring.names_in(candidate.text)):
+    said_by = speaker(candidate.text) if read.names else None
+    if read.names and read.names & (frozenset({said_by}) if said_by else scoring.names_in(candidate.text)):
         parts["named"] = scoring.NAMED_WEIGHT
     if read.period and read.period.holds(candidate.said_at.astimezone().date()):
         parts["when"] = PERIOD_BONUS

@@ -193,7 +193,7 @@ class ExcerptFinder:
         undated = {
             text: whole
             for one, three in zip(candidates, texts, strict=True)
-            for text, whole in zip(three, (one.text, one.previous, one.following), strict=True)
+            for text, whole in zip(three, (one.text, three[1], three[2]), strict=True)
             if text and whole
         }
         soft = soft_words(read.asked, undated, self._vocabulary)

@@ -73,9 +73,8 @@ def says_nothing_new(text: str, said_on: date, known: Sequence[KnownFact], said:
         return True
     said.add(own)
     meaningful = stems(word for word in content_words(without_speaker(text)) if word not in _SAYS_NOTHING)
-    days = [one.period for one in periods_in(text, said_on)]
     return any(
         len(meaningful & fact.stems) >= SAME_SHARE * len(meaningful)
-        and all(fact.day is not None and period.holds(fact.day) for period in days)
+        and all(fact.day is not None and one.period.holds(fact.day) for one in periods_in(text, said_on))
         for fact in known
     )

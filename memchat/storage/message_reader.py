@@ -15,7 +15,7 @@ from memchat.storage.fulltext import match_query
 from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
 from memchat.storage.position import Position, position
 from memchat.storage.vectors.codec import dimension_of, searched, searched_dimension
-from memchat.storage.vectors.message_codec import decode_rows, first_columns
+from memchat.storage.vectors.message_codec import decode_each, first_columns
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ class MessageReader:
                 WHERE m.number IN ({",".join("?" * len(wanted))}) AND {where}""",
             (self._fingerprint, *wanted, *values),
         )
-        return [_candidate(row, dimension_of(self._fingerprint) or 0) for row in rows]
+        vectors = decode_each([row["vectors"] for row in rows], dimension_of(self._fingerprint) or 0)
+        return [_candidate(*one) for one in zip(rows, vectors, strict=True)]
 
     def stale_memories(self, owner: Owner) -> Sequence[StaleMemory]:
         number = owner_number(self._db, owner)
@@ -244,7 +245,7 @@ def _midnight(day: date) -> str:
 
 
 @raises_on_corruption
-def _candidate(row: Row, dim: int) -> MessageCandidate:
+def _candidate(row: Row, vectors: "Vectors") -> MessageCandidate:
     return MessageCandidate(
         row["number"],
         row["id"],
@@ -252,7 +253,7 @@ def _candidate(row: Row, dim: int) -> MessageCandidate:
         Role(row["role"]),
         row["text"],
         parse_time(row["created_at"]),
-        decode_rows(row["vectors"] or b"", dim),
+        vectors,
         row["previous"],
         row["following"],
     )

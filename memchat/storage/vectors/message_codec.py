@@ -6,6 +6,8 @@ Unit vectors lose nothing that ranking sees by it: the scale of a row drops out 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from memchat.core.protocols import Vectors
 
 MAX_BYTES = 4_000
@@ -38,6 +40,15 @@ def decode_rows(data: bytes, dim: int) -> "Vectors":
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Vectors = rows / np.maximum(lengths, np.float32(1e-9))
     return unit
+
+
+def decode_each(encoded: "Sequence[bytes | None]", dim: int) -> "list[Vectors]":
+    """What `decode_rows` gives for each of `encoded`, worked out at once."""
+    import numpy as np
+
+    usable = [data if data and dim and len(data) % dim == 0 else b"" for data in encoded]
+    ends = np.cumsum([len(data) // max(dim, 1) for data in usable])
+    return np.split(decode_rows(b"".join(usable), dim), ends[:-1]) if usable else []
 
 
 def first_columns(data: bytes, dim: int, first: int) -> bytes:
