@@ -4,7 +4,8 @@
 
 The model is a server on loopback that notes when a request arrives. The variable is what `memchat` sets for itself.
 
-From inside, over the index, warm: `Conversation.turn` is all that happens between Enter and the call. "To the request's
+From inside, over the index, warm: `Conversation.turn` is all that happens between Enter and the call; its CPU time is
+to be read where other programs keep the machine busy. "To the request's
 arrival" goes on to the server; the same request is then sent bare through LiteLLM, and the difference is memchat's own
 share. "Last token to recorded" ends when the reply is on disk. Storing one learned fact is embedding it with its cues
 and writing it; learning one exchange is all that the learner does, its call to the model answered at once.
@@ -111,9 +112,10 @@ class Times:
 
 
 def _turn(conversation: Conversation, text: str, times: Times) -> None:
-    entered = time.perf_counter()
+    entered, busy = time.perf_counter(), time.process_time()
     turn = conversation.turn(text)
     prepared = last = time.perf_counter()
+    busy = time.process_time() - busy
     with turn as pieces:
         for _ in pieces:
             last = time.perf_counter()
@@ -121,6 +123,7 @@ def _turn(conversation: Conversation, text: str, times: Times) -> None:
     arrived = times.model.arrived[-1] - entered
     bare = _bare(turn.request, times)
     times.note("Conversation.turn", prepared - entered)
+    times.note("Conversation.turn, CPU of all threads", busy)
     times.note("to the request's arrival", arrived)
     times.note("the same request bare through LiteLLM", bare)
     times.note("the difference: memchat's own share", arrived - bare)
