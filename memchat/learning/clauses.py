@@ -34,7 +34,8 @@ _SUPPOSED = re.compile(
     r"\b(?:what if|if (?:i|we|you)\b(?! (?:don|do not|am|have|remember))|suppose|imagine|hypothetically"
     r"|let['’]?s say|pretend|(?:^|[,;.?!]\s*)(?:so )?say (?:i|we|you|someone|a person)\b|for example i\b"
     r"|just kidding|kidding(?! aside)|joking(?! aside)|jk|would i|should i"
-    r"|i (?:might|may|could|would)\b(?! (?:like|love|rather|prefer))|maybe|perhaps"
+    r"|i (?:might|may|could|would)\b(?! (?:like|love|rather|prefer))|maybe|perhaps|can(?:['’]?t|not) decide"
+    r"|torn between|undecided|not sure (?:if|whether|what|which)"
     r"|i wonder|wondering|thinking (?:of|about)|wenn ich|angenommen|vielleicht|würde ich|si (?:yo|me|tuviera"
     r"|fuera)|quizás|tal vez"
     r"|si j['’]|peut-être|forse|se io|talvez)\b|もし|かもしれ|如果|也许|만약",
@@ -47,7 +48,10 @@ _PASSING = re.compile(
     r"|pretty )*(?:tired|bored|hungry|sleepy"
     r"|exhausted|happy|sad|angry|annoyed|excited|confused|curious|sorry|glad|done|back|here|busy|knackered"
     r"|off|thinking|trying"
-    r"|looking|wondering)|gerade|müde|kaputt|estoy (?:cansad|aburrid)\w+|fatigué\w*|thanks|thank you|danke"
+    r"|looking|wondering)|gerade|müde|kaputt|schöne[sn]? (?:abend|tag|wochenende|feierabend)|gute nacht"
+    r"|guten (?:morgen|tag|abend)"
+    r"|bis (?:morgen|bald|dann|später)|buen(?:as|os) (?:noches|días|tardes)|hasta (?:luego|mañana|pronto)"
+    r"|bonne (?:nuit|soirée)|estoy (?:cansad|aburrid)\w+|fatigué\w*|thanks|thank you|danke"
     r"|gracias|merci|haha|lol|off to|good ?(?:morning|night)|morning|bye|user (?:is|feels|was) (?:so |very "
     r"|really )*(?:tired|bored|hungry|sleepy|exhausted|happy|sad|angry|annoyed|excited|confused|curious|sorry"
     r"|glad|done|back|busy|grateful|morning|the best|trying)|trying (?:that|it|this))\b",
@@ -61,7 +65,8 @@ _MOMENTARY = re.compile(
     r"|hungover|starving|freezing|thirsty|wide awake|in a (?:bad|good|great|foul) mood|can['’]?t sleep|half asleep"
     r"|speechless|heartbroken"
     r"|(?:am|i['’]?m|is|are|feels?|was) (?:so |very |really |a bit |pretty |just )?"
-    r"(?:nervous|stressed|anxious|thrilled|relieved|proud|worried|overwhelmed|amazed|shocked|delighted|frustrated|furious|lonely|grumpy|cranky)"
+    r"(?:nervous|stressed|anxious|thrilled|relieved|proud|worried|overwhelmed|amazed|shocked|delighted"
+    r"|frustrated|furious|lonely|grumpy|cranky)"
     r"|user (?:says?|said) (?:hi|hello|hey|thanks|goodbye|yes|no)"
     r"|(?:had|ate|eaten|drank|finished|cooked|made|grabbed|watched)(?: an?| some| my| the| their)? "
     r"(?:soup|lunch|dinner|breakfast|supper|brunch|snack|coffee|tea|beer|wine|pizza|sandwich|meal|shower|nap|film)"
@@ -86,7 +91,7 @@ _MOMENTARY = re.compile(
 """Momentary circumstances: meals, errands, a battery, a step tried, "I hate this weather"."""
 _ROLE_PLAY = re.compile(
     r"\b(?:role-?play\w*|let['’]?s (?:play|pretend|act|imagine)|stay in character|act as|dungeon master"
-    r"|you (?:are|play|be) (?:my|the|a) [\w ]{2,30}(?:and|,) i(?:['’]m| am| play)|i(?:['’]ll| will)? (?:be|play) the)\b"
+    r"|you (?:are|play|be) (?:my|the|a) [\w ]{2,30}(?:and|,) i(?:['’]m| am| play)|i(?:['’]ll| will) (?:be|play) the)\b"
     r"|\barr+[,!]",
     re.IGNORECASE,
 )

@@ -8,6 +8,9 @@ from memchat.learning.support import denies, mentions, units
 MOST = 0.75
 """Share of a fact's words in another from which it says nothing of its own."""
 
+_ONLY_CHANGE = frozenset("moved move moving started became changed switched got just recently finally".split())
+"""What a model says of a change, where the rules say what holds: "User lives in Graz" answers more than "moved"."""
+
 
 def combined(ruled: Extraction, noted: Extraction) -> Extraction:
     """Return the facts of both; of two that say the same, the fuller one with the attributes from the rules."""

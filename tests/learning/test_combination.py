@@ -35,6 +35,13 @@ def test_the_day_that_the_rules_know_goes_with_the_fuller_text() -> None:
     ]
 
 
+def test_what_holds_is_kept_rather_than_the_change() -> None:
+    """ "Where do I live?" is answered better by where somebody lives than by a move."""
+    ruled = Fact("User lives in Faro.", "I just moved to Faro")
+    both = combined(Extraction((ruled,)), Extraction((Fact("User moved to Faro.", "I just moved to Faro"),)))
+    assert [fact.text for fact in both.facts] == ["User lives in Faro."]
+
+
 def test_an_ending_that_the_rules_saw_is_no_fact_as_well() -> None:
     """ "I no longer ski" ends what was known."""
     ruled = Extraction(ended=(MemoryReference(1, "I no longer ski"),))

@@ -96,6 +96,8 @@ NOT_NOTED = [
     ("User's name is Ola.", "Proofread: my name is Ola and I dive"),
     ("User is 90% tea.", "I'm basically 90% tea"),
     ("User is at the kitchen table.", "I'm at the kitchen table"),
+    ("User can't decide between rice and bread.", "can't decide between rice and bread tonight"),
+    ("Der Nutzer wünscht einen schönen Abend.", "haha danke, schönen Abend"),
     ("User's password is Hawk.", "my password is Hawk"),
     ("User earns 50k.", "Say I earn 50k, what could I borrow?"),
     ("User was on a raft of bread.", "I had the weirdest dream. I was on a raft of bread."),
@@ -116,6 +118,7 @@ def test_examples_answers_and_passing_things_are_not_noted(answer: str, said: st
 NOTED = [
     ("Mia plays chess.", "Mia plays chess now", "User's sister Mia lives in Graz.", "Mia plays chess."),
     ("The train takes 40 minutes.", "my train takes 40 minutes", "", "User's train takes 40 minutes."),
+    ("User plays the horn.", "I play the horn, we meet on Mondays", "", "User plays the horn."),
     ("A fox got Dot.", "a fox got Dot last night", "User has two hens, Dot and Pearl.", "A fox got Dot."),
     ("The shop was sold.", "we sold the shop", "User runs a shop.", "The shop was sold."),
     ("The user's knees are bad.", "my knees are bad so no stairs please", "", "The user's knees are bad."),
