@@ -51,7 +51,7 @@ def _adds_to(noted: Fact, ruled: Fact) -> bool:
 
 def _share(fact: Fact, other: Fact) -> float:
     """Return the share of the words of `fact` that `other` contains."""
-    said = units(fact.text)
+    said = units(fact.text) - _ONLY_CHANGE
     return sum(map(mentions(other.text), said)) / len(said) if said else 1.0
 
 
