@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from memchat.servers.json_schemas import DAY, FILTERS, METADATA, NOT_BLANK, changed, someone, someone_or_filters
 
@@ -17,7 +17,15 @@ def _mapping(value: object) -> object:
     return {} if value == [] else value
 
 
-Id = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)] | StrictInt
+def _number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("it must be a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+"""A whole number as JSON Schema means it: 7.0 is one, "7" and true are none."""
+Id = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)] | Whole
 """An id may be a number, as databases have them."""
 QueryId = Annotated[Id | None, BeforeValidator(_none_if_blank)]
 """In a query: an empty form field names nobody."""
@@ -26,7 +34,7 @@ Conditions = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema
 Day = Annotated[str, WithJsonSchema(DAY)]
 Flag = StrictBool
 """In JSON; a query has text."""
-Count = Annotated[StrictInt, Field(ge=1)]
+Count = Annotated[Whole, Field(ge=1)]
 QueryCount = Annotated[int, Field(ge=1)]
 Threshold = Annotated[float, Field(strict=True)]
 Words = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)]

@@ -26,7 +26,7 @@ def connect(client: httpx.Client) -> Iterator[Connect]:
     made: list[OpenAI] = []
 
     def connect(**headers: str) -> OpenAI:
-        own = httpx2.Client(trust_env=False, timeout=20)
+        own = httpx2.Client(trust_env=False, timeout=90)
         base = f"{client.base_url}v1" if str(client.base_url).endswith("/") else f"{client.base_url}/v1"
         made.append(OpenAI(base_url=base, api_key="unused", max_retries=0, http_client=own, default_headers=headers))
         return made[-1]

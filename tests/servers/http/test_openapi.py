@@ -53,7 +53,16 @@ def test_the_document_says_what_a_request_must_have(opened: Open, tmp_path: Path
         searched = {"user_id": "al", "query": "x", "filters": filters}
         assert client.post("/search", json=searched).status_code == 200
         assert client.get("/memories", params={"run_id": "r"}).status_code == 200
-        assert client.post("/search", json={**searched, "explain": 0}).status_code == 422
+        assert client.post("/search", json={**searched, "top_k": 7.0, "user_id": 7.0}).status_code == 200
+        for wrong in (
+            {"explain": 0},
+            {"top_k": True},
+            {"top_k": "7"},
+            {"top_k": 7.5},
+            {"threshold": False},
+            {"user_id": True},
+        ):
+            assert client.post("/search", json={**searched, **wrong}).status_code == 422
 
 
 def test_a_run_that_belongs_to_another_agent_is_a_conflict(opened: Open, tmp_path: Path) -> None:
