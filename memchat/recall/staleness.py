@@ -1,4 +1,4 @@
-"""Recognise statements that no longer hold: their memory was superseded, has ended, or was never true."""
+"""Recognise statements that no longer hold: their memory was superseded or edited, has ended, or was never true."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -148,6 +148,14 @@ class MessageReader:
                     ORDER BY m.number DESC LIMIT ?""",
                 (number, today.isoformat(), MOST_STALE),
             )
+            rows += self._db.rows(
+                """SELECT c.old_text AS text, m.message_id, coalesce(m.quote, '') AS quote, 0 AS mistaken,
+                    NULL AS valid_to, m.text AS successor, NULL AS further
+                    FROM changes AS c JOIN memories AS m ON m.id = c.memory_id
+                    WHERE c.owner = ? AND c.old_text <> c.new_text AND c.old_text <> m.text
+                    AND m.superseded_by IS NULL AND m.verbatim = 0 ORDER BY c.seq DESC LIMIT ?""",
+                (number, MOST_STALE),
+            )
             known = self._stale[number] = (now, today, [self._stale_memory(row) for row in rows])
         return known[2]
 

@@ -336,4 +336,10 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         DROP TABLE renamed_sessions;
         """,
     ),
+    (
+        "edits of memories, found by owner",
+        """
+        CREATE INDEX IF NOT EXISTS edits_of_owner ON changes (owner, seq) WHERE old_text <> new_text;
+        """,
+    ),
 )

@@ -137,6 +137,20 @@ def test_words_of_a_replaced_memory_come_with_what_replaced_it(talk: Talk) -> No
             assert "(no longer so; now: User lives in Amsterdam.)" in render([excerpt])
 
 
+@pytest.mark.parametrize("undone", [False, True])
+def test_words_of_an_edited_memory_come_with_what_it_says_now(talk: Talk, undone: bool) -> None:
+    """A correction by hand outweighs what was said; after an undo the words hold again."""
+    (said, *_) = talk.said("I'm vegetarian and I live in Berlin.", "Noted: you live in Berlin.")
+    service = talk.app.memory_service
+    berlin = talk.know("User lives in Berlin.", said, "I live in Berlin")
+    hamburg = service.edit(berlin, "User lives in Hamburg.")
+    if undone:
+        service.undo(hamburg)
+    shown = talk.shown("Where do I live, in Berlin?")
+    assert "Berlin" in shown
+    assert ("no longer so; now: User lives in Hamburg." in shown) is not undone
+
+
 def test_words_of_a_mistaken_memory_are_left_out(talk: Talk) -> None:
     """What never was true is not quoted."""
     (said, *_) = talk.said("My daughter is called Milla.", "What a nice name.")
