@@ -34,9 +34,10 @@ Conditions = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema
 Day = Annotated[str, WithJsonSchema(DAY)]
 Flag = StrictBool
 """In JSON; a query has text."""
-Count = Annotated[Whole, Field(ge=1)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_number)]
 QueryCount = Annotated[int, Field(ge=1)]
 Threshold = Annotated[float, Field(strict=True)]
+Text = Annotated[str, Field(min_length=1)]
 Words = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)]
 
 
@@ -91,7 +92,7 @@ class Message(BaseModel):
 class AddRequest(EntityIds):
     model_config = ConfigDict(json_schema_extra=someone())
 
-    messages: Words | list[Message] | Message
+    messages: Text | list[Message] | Message
     metadata: Pairs | None = None
     infer: Flag | None = None
     memory_type: None = None

@@ -65,13 +65,16 @@ def _given(name: str, schema: Schema) -> Schema:
 
 def merge_ids(document: Schema) -> None:
     """Say of each request with ids in its query that one must be there: as one parameter with the ids as its fields."""
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
             parameters = operation.get("parameters", [])
             ids = [one for one in parameters if one["name"] in _IDS]
             if len(ids) == len(_IDS):
-                fields = dict.fromkeys(_IDS, _QUERY_ID)
-                schema = {"type": "object", "properties": fields, "minProperties": 1}
+                fields: Schema = dict.fromkeys(_IDS, _QUERY_ID)
+                schema: Schema = {"type": "object", "properties": fields, "minProperties": 1}
+                if not path.startswith("/v"):
+                    # Under the hosted service's paths what is not known is left out.
+                    schema["additionalProperties"] = False
                 merged = {"name": "ids", "in": "query", "required": True, "style": "form", "explode": True}
                 others = [one for one in parameters if one not in ids]
-                operation["parameters"] = [merged | {"schema": schema | {"additionalProperties": False}}, *others]
+                operation["parameters"] = [merged | {"schema": schema}, *others]

@@ -24,6 +24,7 @@ from memchat.servers.bodies import (
     Message,
     Pairs,
     Results,
+    Text,
     Threshold,
     Words,
     document,
@@ -55,7 +56,7 @@ class HostedIds(Lenient):
 class HostedAdd(HostedIds):
     model_config = ConfigDict(json_schema_extra=someone())
 
-    messages: Words | list[Message]
+    messages: Text | list[Message]
     metadata: Pairs | None = None
     infer: Flag | None = None
     expiration_date: Day | None = None

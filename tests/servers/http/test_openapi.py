@@ -49,6 +49,8 @@ def test_the_document_says_what_a_request_must_have(opened: Open, tmp_path: Path
         for path, method in (("/memories", "get"), ("/memories", "delete"), ("/v1/memories/", "delete")):
             ids = next(one for one in document["paths"][path][method]["parameters"] if one["name"] == "ids")
             assert (ids["required"], ids["explode"], ids["schema"]["minProperties"]) == (True, True, 1)
+        (count, _) = schemas["SearchRequest"]["properties"]["top_k"]["anyOf"]
+        assert count == {"type": "integer", "minimum": 1}
         filters = {"a": {"gte": 1, "nin": []}, "OR": [{"b": "*"}, {"c": {"icontains": "x"}}], "AND": {"d": True}}
         searched = {"user_id": "al", "query": "x", "filters": filters}
         assert client.post("/search", json=searched).status_code == 200
