@@ -1,1 +1,1 @@
-"""The built-in model: rules, no language model."""
+"""The built-in offline model: rules as data in `patterns.txt`, and the engine that applies them."""

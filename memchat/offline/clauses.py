@@ -1,4 +1,4 @@
-"""A message cut into the clauses in which people speak of themselves, without what is no statement of theirs."""
+"""Split a message into the clauses in which people speak of themselves; leave out what is not a statement of theirs."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _SHORTENED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|e\.g|i\.e|approx)\.$")
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """`quote` is a run of the message; `words` the same spelled out, without fillers; `sentence` what it stands in."""
+    """A clause: `quote` is part of the message, `words` the same spelled out without fillers, in its `sentence`."""
 
     quote: str
     words: str
@@ -24,7 +24,7 @@ class Clause:
 
 
 def literal_sentences(message: str) -> Iterator[str]:
-    """The sentences of `message` that are meant as they stand; none after a pretence or a text to work on."""
+    """Yield the sentences of `message` that are meant literally; none after a pretence or a text to work on."""
     for line in _sentences(message):
         sentence = _BULLET.sub("", line)
         if pattern("infects").search(sentence) or pattern("task").search(sentence):
@@ -34,13 +34,16 @@ def literal_sentences(message: str) -> Iterator[str]:
 
 
 def clauses(sentence: str) -> Iterator[Clause]:
-    """The clauses of `sentence` that may state something, in order; none of what is only quoted or supposed."""
-    if not pattern("only_if").search(sentence) and not _QUOTED.search(sentence):
-        yield from (Clause(quote, words, sentence) for quote, words in _parts(sentence) if _is_stated(words))
+    """Yield the clauses of `sentence` that may state something, in order; none if it is quoted or conditional."""
+    if pattern("only_if").search(sentence) or _QUOTED.search(sentence):
+        return
+    for quote, words in _parts(sentence):
+        if words and not any(pattern(doubt).search(words) for doubt in ("unsure", "passing", "second_hand")):
+            yield Clause(quote, words, sentence)
 
 
 def _sentences(message: str) -> Iterator[str]:
-    """As `sentences`, but 'Dr. Smith' is not cut."""
+    """Split like `sentences`, but not after 'Dr.'."""
     begun = ""
     for sentence in sentences(message):
         begun = f"{begun} {sentence}".strip()
@@ -52,7 +55,7 @@ def _sentences(message: str) -> Iterator[str]:
 
 
 def _parts(sentence: str) -> Iterator[tuple[str, str]]:
-    """Each clause as it stands in the sentence, and its words; of a question, what comes before it."""
+    """Yield each clause of the sentence with its words; of a question, only the clauses before it."""
     quotes = [part for part in pattern("break").split(sentence) if part and part.strip()]
     if quotes and sentence.endswith("?"):
         last = pattern("filler").sub("", quotes[-1].strip())
@@ -66,15 +69,19 @@ def _parts(sentence: str) -> Iterator[tuple[str, str]]:
 
 
 def _shared_subject(quote: str) -> list[str]:
-    """'I love tea, hate olives' comes apart; 'I want to live and work there' stays whole."""
+    """Split 'I love tea, hate olives', but not 'I want to live and work there'."""
     pieces = pattern("unsaid_i").split(quote)
     shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not pattern("open_ended").search(pieces[0])
     return pieces if len(pieces) > 1 and shared else [quote]
 
 
 def _cleaned(quote: str) -> str:
-    words = " ".join(expand_contractions(_SYMBOLS.sub(" ", quote)).split())
-    return _without_fillers(_without_tail(_without_fillers(words)))
+    words = _without_fillers(" ".join(expand_contractions(_SYMBOLS.sub(" ", quote)).split()))
+    is_wish = word_list("lasting").match(words) or pattern("whenever").match(words)
+    if not is_wish and (tail := pattern("tail").search(words)):
+        # A loose end behind a comma goes, unless it adds to the statement; the items of a list stay.
+        words = words[: tail.start()]
+    return _without_fillers(words)
 
 
 def _without_fillers(words: str) -> str:
@@ -83,14 +90,3 @@ def _without_fillers(words: str) -> str:
     while (shorter := pattern("trailing").sub("", words)) != words:
         words = shorter
     return words
-
-
-def _without_tail(words: str) -> str:
-    """Without a loose end behind a comma, unless it adds to what was said; the items of a list stay."""
-    is_wish = word_list("lasting").match(words) or pattern("whenever").match(words)
-    tail = pattern("tail").search(words)
-    return words[: tail.start()] if tail and not is_wish else words
-
-
-def _is_stated(words: str) -> bool:
-    return bool(words) and not any(pattern(doubt).search(words) for doubt in ("unsure", "passing", "second_hand"))

@@ -1,4 +1,4 @@
-"""What the offline model answers to extraction: what was stated, held against what is known."""
+"""Answer extraction requests by rules: compare the statements of a message with the known memories."""
 
 import json
 import re
@@ -24,14 +24,14 @@ _EMPHASIS = re.compile(r"(?<![\w*~`])(?P<mark>\*{1,3}|_{1,3}|~~|`+)(?=\S)(?P<wor
 _EMOJI = "[\u2190-\u2bff\u3030\u303d\u200d\ufe0f\u20e3\U0001f000-\U0001faff]"
 _EMOJI_BESIDE = re.compile(rf"^(?:{_EMOJI}+\s+)+|\s*{_EMOJI}+(?:\s+{_EMOJI}+)*(?=[.!?…]*$)")
 _LIGHT = stems("work play do go use have live job drive eat drink watch take own ride visit see")
-"""Verbs that say too little about what is over."""
+"""Verbs too common to tell what is over."""
 _ALL_OF = re.compile(r"(?i)\b(?:everything|anything|all|what you know|what you remember)\b")
 _ANOTHER = re.compile(r"(?i)\b(?:also|too|as well|second|another|part[- ]time|both)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A memory that is already kept."""
+    """A known memory."""
 
     number: int
     text: str
@@ -44,7 +44,7 @@ class Known:
 
 @dataclass(slots=True)
 class _Answer:
-    """The answer as it grows; `settled` are the numbers whose fate is decided."""
+    """The answer under construction; `settled` are the memories already decided about, by number."""
 
     known: Sequence[Known]
     facts: list[dict[str, Any]] = field(default_factory=list)
@@ -59,9 +59,14 @@ class _Answer:
 
 
 def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
-    """The JSON of `extraction.SCHEMA` for the inputs of one exchange; facts of other than `categories` are left out."""
+    """Return the JSON of `extraction.SCHEMA` for the inputs of one exchange, with facts of `categories` only."""
     today = date.fromisoformat(inputs["today"][:10])
-    result = _Answer([_known(entry) for entry in inputs["known"]])
+    result = _Answer(
+        [
+            Known(entry["n"], _as_fact(entry["text"], date.fromisoformat(entry["since"])), "until" in entry)
+            for entry in inputs["known"]
+        ]
+    )
     message = _forgotten(without_marks(inputs["user"]), result)
     message = _corrected(message, result)
     taken = [
@@ -82,9 +87,9 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
 
 
 def without_marks(message: str) -> str:
-    """`message` without Markdown's marks and without emoji beside its sentences; those that hold some are left out.
+    """Remove Markdown marks, and emoji beside sentences; leave out sentences with emoji inside.
 
-    The rules would take a mark for a part of the word, and cut what a symbol stands for out of the sentence.
+    The rules would take a mark for part of a word, and lose the meaning of an emoji inside a sentence.
     """
     plain = _EMPHASIS.sub(r"\g<words>", message)
     return "\n".join(kept for part in sentences(plain) if not re.search(_EMOJI, kept := _EMOJI_BESIDE.sub("", part)))
@@ -92,9 +97,9 @@ def without_marks(message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a text that is kept as it stands does to the memories held against it, which are counted from 0.
+    """The memories that a verbatim text replaces or outdates, as indexes from 0.
 
-    `says` is the one that says the same already; `standing` is true of a wish about how to be answered.
+    `says` is the memory that already says the same; `standing` is true for a wish about answers.
     """
 
     replaces: tuple[int, ...] = ()
@@ -104,7 +109,7 @@ class Comparison:
 
 
 def compare_with_known(text: str, known: Sequence[str], today: date) -> Comparison:
-    """Hold `text`, which may speak of 'I' or of 'User', against memories; the rules read English alone."""
+    """Compare `text`, in the first or third person, with memories; the rules read English only."""
     result = _Answer([Known(number, _as_fact(memory, today)) for number, memory in enumerate(known)])
     items = list(read(text, today)) or [Statement(text, text, category_of(text) or "other")]
     for item in items:
@@ -114,8 +119,10 @@ def compare_with_known(text: str, known: Sequence[str], today: date) -> Comparis
             _keep(item, result)
     replaces = [number for fact in result.facts for number in fact["replaces"]]
     replaces += [ended["n"] for ended in result.ended]
-    alone = len(items) == 1 and len(sentences(text)) == 1
-    same = [memory.number for memory in result.known if alone and _says_the_same(memory.text, items[0])]
+    same: list[int] = []
+    if len(sentences(text)) == len(items) == 1 and isinstance(item := items[0], Statement):
+        both = [known for known in result.known if _says(known.text, item.text) and _says(item.text, known.text)]
+        same = [known.number for known in both]
     return Comparison(
         tuple(replaces),
         tuple(result.outdated),
@@ -124,12 +131,8 @@ def compare_with_known(text: str, known: Sequence[str], today: date) -> Comparis
     )
 
 
-def _known(entry: Mapping[str, Any]) -> Known:
-    return Known(entry["n"], _as_fact(entry["text"], date.fromisoformat(entry["since"])), "until" in entry)
-
-
 def _as_fact(text: str, day: date) -> str:
-    """A memory of `day` as the rules read it: what was told in the first person as what it says of 'User'."""
+    """Return a memory of `day` in the third person, as the rules expect."""
     if text.startswith(("User", "The user")) or len(sentences(text)) > 1:
         return text
     said = [item.text for item in read(text, day) if isinstance(item, Statement)]
@@ -137,7 +140,7 @@ def _as_fact(text: str, day: date) -> str:
 
 
 def _forgotten(message: str, result: _Answer) -> str:
-    """Note what is to be forgotten, and give back the message without the sentences that ask for it."""
+    """Record what to forget; return the message without the sentences that ask for it."""
     for sentence in sentences(message):
         if (what := to_forget(sentence)) is None:
             continue
@@ -151,7 +154,7 @@ def _forgotten(message: str, result: _Answer) -> str:
 
 
 def _meant(wanted: frozenset[str], all_of: bool, result: _Answer) -> list[int]:
-    """The memories that share most words with `wanted`, at least half of them; the nearest unless all are meant."""
+    """Return the memories that share most words with `wanted`, at least half; unless `all_of`, the shortest of them."""
     shared = {memory.number: len(wanted & memory.stems) for memory in result.open()}
     best = max(shared.values(), default=0)
     if best == 0 or best * 2 < len(wanted):
@@ -162,7 +165,7 @@ def _meant(wanted: frozenset[str], all_of: bool, result: _Answer) -> list[int]:
 
 
 def _corrected(message: str, result: _Answer) -> str:
-    """Put right what 'Lyon, not Lille' names, and give back the message without that sentence."""
+    """Apply a correction such as 'Lyon, not Lille'; return the message without that sentence."""
     for sentence in sentences(message):
         if not pattern("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
             continue
@@ -183,7 +186,7 @@ def _with(new: str, old: str, text: str) -> str:
 
 
 def _slip(sentence: str, result: _Answer) -> tuple[str, str]:
-    """The right and the wrong word of a correction; empty where there is none."""
+    """Return the right and the wrong word of a correction; empty strings if there is none."""
     if said := pattern("x_not_y").search(expand_contractions(sentence)):
         new, old = said["new"], said["old"]
         if old[0].isdigit():
@@ -204,7 +207,7 @@ def _holds(text: str, word: str) -> bool:
 
 
 def _ends(memory: Known, words: frozenset[str], parted: bool) -> int:
-    """How many of the words for what is over are in a memory; those about other people count only when one has left."""
+    """Count the words of an ending in a memory; memories about other people count only after a separation."""
     head = _head(memory.text).removeprefix("user's ")
     if not parted and word_list("kin").match(head) and not stems(head) & words:
         return 0
@@ -227,7 +230,7 @@ def _end(over: Ended, result: _Answer) -> None:
 
 
 def _keep(statement: Statement, result: _Answer) -> None:
-    """Confirm what is known already, or add the fact in place of what it changes, corrects or completes."""
+    """Confirm a known fact, or add a new one in place of the memories that it changes, corrects or completes."""
     if statement.needs and not any(statement.needs & memory.stems for memory in result.open()):
         return
     if said := [memory for memory in result.open() if _says(memory.text, statement.text)]:
@@ -268,7 +271,7 @@ def _add(statement: Statement, replaced: Sequence[Known], result: _Answer) -> No
 
 
 def _head(text: str) -> str:
-    """Whom or what a sentence is about: 'User', or "User's sister"."""
+    """Return the subject of a sentence: 'user', or "user's sister"."""
     head = re.match(r"(?:The )?[Uu]ser(?:'s \w+)?", text)
     return head[0].removeprefix("The ").lower() if head else ""
 
@@ -278,7 +281,7 @@ def _negated(text: str) -> bool:
 
 
 def _says(known: str, new: str) -> bool:
-    """Whether `known` already holds all that `new` says, with more words or less, but in their order: who owes whom."""
+    """Whether `known` contains the words of `new` in their order, as in who owes whom."""
     if normalize(known) == normalize(new):
         return True
     of_same = _head(known) == _head(new) or (
@@ -289,12 +292,8 @@ def _says(known: str, new: str) -> bool:
     return same and bool(wanted) and all(stem in held for stem in wanted) and about(known).keys() >= about(new).keys()
 
 
-def _says_the_same(known: str, item: Statement | Ended) -> bool:
-    return isinstance(item, Statement) and _says(known, item.text) and _says(item.text, known)
-
-
 def _is_replaced_by(memory: Known, statement: Statement) -> bool:
-    """Whether a known memory is changed, corrected or completed by `statement`."""
+    """Whether `statement` changes, corrects or completes a known memory."""
     if statement.needs:
         return bool(statement.needs & memory.stems)
     if _ANOTHER.search(statement.quote):

@@ -1,4 +1,4 @@
-"""English sentences from the first person to the third and on to the second: 'I use' → 'User uses' → 'You use'."""
+"""Convert English sentences from the first person to the third and the second: 'I use' → 'User uses' → 'You use'."""
 
 import re
 
@@ -41,7 +41,7 @@ _DAYS = re.compile(r"(?i)\b(mon|tues|wednes|thurs|fri|satur|sun)(days?)\b")
 
 
 def expand_contractions(text: str) -> str:
-    """`text` without contractions, with 'I' in capitals: what the rules read."""
+    """Write out contractions and capitalise 'I', as the rules expect."""
     for pattern, plain in _SPELLING:
         text = re.sub(pattern, plain, text)
     text = re.sub(rf"(?i)\b(my (?:\w+ )?)(\w+)'s (?=(?:{_NOT_POSSESSED})\b)", r"\1\2 is ", text)
@@ -60,9 +60,9 @@ _JOINED = re.compile(
 
 
 def third_person(clause: str) -> str | None:
-    """A clause of which the speaker is the subject ('I …', 'we …', 'my …') as a sentence about 'User', without a stop.
+    """Return a clause about the speaker ('I …', 'we …', 'my …') as a sentence about 'User', without a full stop.
 
-    None for any other clause, and where the speaker is a subject a second time ('the shop where I work').
+    Returns None for any other clause, and if the speaker is a subject again later ('the shop where I work').
     """
     clause = _EMPTY.sub(r"\1 ", clause)
     if own := re.match(r"(?i)(?:my|our)\s+(?P<rest>.+)$", clause):
@@ -96,7 +96,7 @@ def _third(verb: str) -> str:
 
 
 def second_person(sentence: str) -> str:
-    """A memory as said to the person it is about; what is not about 'User' stays as it is."""
+    """Return a memory as addressed to its user; a sentence that is not about 'User' stays unchanged."""
     text, about = re.subn(r"\b(?:[Tt]he )?(?:[Uu]ser)('s)?\b", lambda m: "your" if m[1] else "you", sentence.strip())
     if not about:
         return text

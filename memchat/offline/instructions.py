@@ -1,4 +1,4 @@
-"""Wishes about how to be answered, and requests to forget, as people word them."""
+"""Parse wishes about answers, and requests to forget."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Instruction:
 
 
 def parse_instruction(words: str) -> Instruction | None:
-    """The lasting wish in a clause, spelled out: only what lasts by its nature or is said to."""
+    """Return the lasting wish in a clause; None unless it lasts by its nature or says so."""
     words = words.rstrip(" ?.!")
     if pattern("once").search(words):
         return None
@@ -54,19 +54,19 @@ def _commanded(words: str, condition: str = "") -> Instruction | None:
 
 
 def to_third(words: str) -> str:
-    """Words of the speaker's as said about them."""
+    """Rewrite the speaker's words in the third person."""
     for first, third in (("me", "them"), ("my", "their"), ("your", "its"), ("I am", "they are"), ("I", "they")):
         words = re.sub(rf"\b{first}\b", third, words)
     return words
 
 
 def to_forget(sentence: str) -> str | None:
-    """What a sentence asks to forget, in its own words; None when it asks no such thing or does not say what."""
+    """Return what a sentence asks to forget, in its own words; None if it asks nothing or does not say what."""
     asked = pattern("forget").match(expand_contractions(sentence).strip().rstrip(".!?"))
     what = re.split(r",? (?:please|but|thanks)\b|, (?=I\b)", asked["what"])[0] if asked else ""
     return what if pattern("empty").sub("", what).strip(" ,'’m") else None
 
 
 def forgettable(what: str) -> str:
-    """The words of a request to forget that name the thing itself."""
+    """Return the words of a request to forget that name the thing itself."""
     return " ".join(pattern("empty").sub(" ", what).split())

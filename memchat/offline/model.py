@@ -1,7 +1,6 @@
-"""The built-in offline model: no language model, but rules that keep what they understand and answers from memory.
+"""The built-in offline model: rules that keep what they understand, and answers from memory.
 
-It stands behind the same protocol as the real ones, so that everything around it can be used with no account and no
-network.
+It implements the protocol of language models, so that everything else works without an account and a network.
 """
 
 import json
@@ -24,7 +23,7 @@ class OfflineModel:
     context_tokens = 8192
 
     def count_tokens(self, text: str) -> int:
-        """An estimate: four characters a token."""
+        """Estimate at four characters a token."""
         return -(-len(text) // 4)
 
     def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
@@ -57,7 +56,7 @@ def _inputs(content: str) -> dict[str, Any] | None:
 
 
 def _wanted_categories(messages: Sequence[PromptMessage]) -> Sequence[str]:
-    """The categories that the operator's instructions name, where they want nothing else; none where all are wanted."""
+    """Return the categories to which the operator's instructions limit learning; empty for all."""
     from memchat.core.types import CATEGORIES
 
     _, given, instructions = next((m.content for m in messages if m.role is Role.SYSTEM), "").partition(_INSTRUCTED)

@@ -1,7 +1,7 @@
-"""The offline model's rules, read from `patterns.txt`: which sentences are worth keeping, and what they are about.
+"""Load the offline model's rules from `patterns.txt`: which sentences to keep, and what they are about.
 
-Facts are matched as third-person sentences ('User lives in Berlin'), so that new ones and those already kept are read
-by the same rules, whoever wrote them.
+Facts are matched as third-person sentences ('User lives in Berlin'), so that the same rules read new statements and
+known memories.
 """
 
 import re
@@ -17,13 +17,13 @@ _LIST = re.compile(r"\{([a-z]+)\}")
 
 
 def category_of(sentence: str) -> str | None:
-    """The category of a fact; None for a sentence that is not worth keeping."""
+    """Return the category of a fact; None for a sentence that is not worth keeping."""
     plain = _plain(sentence)
     return next((category for category, shape in _section("shapes") if shape.fullmatch(plain)), None)
 
 
 def about(sentence: str) -> dict[str, str]:
-    """What `sentence` says of things there is one of at a time, by name: {'home': 'berlin'}."""
+    """Return the values that `sentence` gives to things of which there is one at a time: {'home': 'berlin'}."""
     found: dict[str, str] = {}
     for name, pattern in _section("about"):
         if match := pattern.match(_plain(sentence)):
@@ -36,18 +36,18 @@ def about(sentence: str) -> dict[str, str]:
 
 @cache
 def word_list(words: str) -> re.Pattern[str]:
-    """A pattern for any word of the list named `words`."""
+    """Return a pattern for any word of the list `words`."""
     return _compiled(rf"{{{words}}}\b")
 
 
 @cache
 def pattern(name: str) -> re.Pattern[str]:
-    """The pattern of that name in the section `marks`."""
+    """Return the pattern `name` of the section `marks`."""
     return _compiled(dict(_sections()["marks"])[name])
 
 
 def elided(words: str) -> str:
-    """`words` with the subject that was left out ('Sold the car.', 'Rent went up.')."""
+    """Add the subject that was left out ('Sold the car.', 'Rent went up.')."""
     for subject, pattern in _section("elided"):
         if pattern.match(words):
             return f"{subject} {words[0].lower()}{words[1:]}"
@@ -55,7 +55,7 @@ def elided(words: str) -> str:
 
 
 def rephrased(words: str) -> str:
-    """`words` in the plain form that the grammar takes: subject first, dates last."""
+    """Rewrite `words` in the plain form that the grammar expects: subject first, dates last."""
     for plain, pattern in _section("rephrased"):
         words = pattern.sub(plain, words)
     return words
@@ -80,7 +80,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 @cache
 def _sections() -> dict[str, list[tuple[str, str]]]:
-    """The rows of each section: name and pattern; in `rephrased` the replacement and the pattern."""
+    """Return the rows of each section: name and pattern; in `rephrased` the replacement and the pattern."""
     sections: dict[str, list[tuple[str, str]]] = {}
     rows: list[tuple[str, str]] = []
     for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""What the offline model says in a chat: the memories that bear on a message, in the second person, no more."""
+"""Reply in a chat without a language model: show the memories relevant to a message, in the second person."""
 
 import re
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ _TOPICS = (
     (r"how old|my age", {"age"}),
     (r"where (?:do|am) i (?:work|working)|my (?:job|employer|work|company)|do for a living", {"employer", "role"}),
 )
-"""Questions by what they ask about, in the names of `offline_rules.about`."""
+"""Patterns of questions, each with the names in `patterns.about` that answer it."""
 
 
 def answer(message: str, system: str) -> str:
-    """A reply to `message` from the memories in the prompt `system`."""
+    """Return a reply to `message` from the memories in the prompt `system`."""
     remembered = [memory for memory in parse(system) if not _WISH.match(memory.text)]
     said = message.strip()
     if pattern("greeting").match(said):
@@ -53,22 +53,22 @@ def answer(message: str, system: str) -> str:
     bearing = _relevant(said, remembered)
     if not bearing:
         return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
-    return (
-        f"{_opening(said)}\n"
-        + "\n".join(f"- {_second_person_line(memory)}" for memory in bearing)
-        + f"\n\n{WHAT_THIS_IS}"
-    )
+    opening = "From what you told me:"
+    if pattern("job_for_a_model").search(said):
+        opening = "I cannot work that out without a language model, but this is what I know that bears on it:"
+    lines = "\n".join(f"- {_second_person_line(memory)}" for memory in bearing)
+    return f"{opening}\n{lines}\n\n{WHAT_THIS_IS}"
 
 
 def _acknowledged(message: str, remembers: bool) -> str:
-    """A prompt shows whether memory is in play, but not whether the conversation is private: true in both cases."""
+    """Acknowledge a statement in words that are true of private conversations too, since a prompt does not tell."""
     if not remembers:
         return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
     return f"Thanks. {_becomes_of(message)} (Offline mode: no language model.)"
 
 
 def _becomes_of(message: str) -> str:
-    """What the rules find in `message`. Whether that is news is seen only when it is learned from."""
+    """Say what the rules find in `message`. Whether it is new is known only when it is learned."""
     # Its patterns take longer to compile than a chat should take to start.
     from memchat.text.own_words import own_words
 
@@ -83,16 +83,10 @@ def _becomes_of(message: str) -> str:
     return "I find nothing in that to remember: I read plain English by rules, and keep what they understand."
 
 
-def _opening(message: str) -> str:
-    if pattern("job_for_a_model").search(message):
-        return "I cannot work that out without a language model, but this is what I know that bears on it:"
-    return "From what you told me:"
-
-
 def _relevant(message: str, remembered: Sequence[BlockLine]) -> list[BlockLine]:
-    """Those that answer a plain question; else those that share a word with it, themselves or by their cues; else all.
+    """Return the memories that answer a plain question; else those that share a word with it or its cues; else all.
 
-    What recall found has a bearing already, though it may share no word with the message.
+    Recalled memories are relevant even if they share no word with the message.
     """
     if pattern("about_me").search(message):
         return list(remembered)
@@ -102,18 +96,16 @@ def _relevant(message: str, remembered: Sequence[BlockLine]) -> list[BlockLine]:
     if answering and plain_question:
         return answering
     asked = stems(message)
-    sharing = [
-        memory for memory in remembered if memory in answering or asked & (stems(memory.text) | _cue_stems(memory.text))
-    ]
+    sharing = []
+    for memory in remembered:
+        cues = default_cues(category_of(memory.text) or "other", memory.text)
+        if memory in answering or asked & stems(" ".join((memory.text, *cues))):
+            sharing.append(memory)
     return sharing or list(remembered)
 
 
-def _cue_stems(text: str) -> frozenset[str]:
-    return stems(" ".join(default_cues(category_of(text) or "other", text)))
-
-
 def _second_person_line(memory: BlockLine) -> str:
-    """The memory in the second person, with what its notes say of since when it holds and whether it still does."""
+    """Return a memory in the second person, with its notes on when it began and whether it still holds."""
     text = second_person(memory.text).rstrip(".")
     given = [note for note in memory.notes.split(", ") if not (note.startswith("since ") and _DATED.search(text))]
     notes = [words for note in given if (words := _note(note))]
@@ -121,7 +113,7 @@ def _second_person_line(memory: BlockLine) -> str:
 
 
 _DATED = re.compile(r"\b(?:19|20)\d\d\b")
-"""A sentence that says its own date needs no note of it."""
+"""A sentence with a year needs no note of its beginning."""
 
 
 def _note(note: str) -> str:

@@ -1,4 +1,4 @@
-"""What a message says, read by rules: facts as sentences about 'User', what is over, what was wrong, what to forget."""
+"""Read the statements of a message by rules: facts as sentences about 'User', and endings."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from memchat.text.dates import Dated, resolve_dates
 from memchat.text.normalize import content_words
 
 MAX_SENTENCE_CHARACTERS = 240
-"""A longer sentence, in characters, is a story rather than a fact."""
+"""Maximum length of a fact, in characters; a longer sentence is a story."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A fact with the words that state it; of `needs`, if there are any, a known memory must hold a word."""
+    """A fact with the words that state it. If it has `needs`, a known memory must contain one of these words."""
 
     text: str
     quote: str
@@ -33,7 +33,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Something came to an end; `instead` is the fact to keep when nothing known was about it."""
+    """An ending; `instead` is the fact to keep when no known memory is about it."""
 
     quote: str
     words: frozenset[str]
@@ -46,11 +46,11 @@ _TASTES = frozenset(
     "user users like likes love loves enjoy enjoys adores hate hates dislike dislikes detests "
     "not no never cannot longer called named".split()
 )
-"""Words that leave open what a sentence is about; whether it is for or against is seen elsewhere."""
+"""Words that do not tell what a sentence is about. Negation is compared separately."""
 
 
 def stems(text: str) -> frozenset[str]:
-    """The content words of `text` without their endings."""
+    """Return the content words of `text` without their endings."""
     return frozenset(stems_in_order(text))
 
 
@@ -63,9 +63,9 @@ def stems_in_order(text: str) -> list[str]:
 
 
 def read(message: str, today: date) -> Iterator[Statement | Ended]:
-    """The statements of `message` in the order in which they were made.
+    """Yield the statements of `message` in order.
 
-    What a sentence asks to remember is kept as it was said where no rule reads it.
+    What a sentence asks to remember is kept in its own words if no rule reads it.
     """
     for sentence in literal_sentences(message):
         found: list[Statement | Ended] = []
@@ -76,21 +76,19 @@ def read(message: str, today: date) -> Iterator[Statement | Ended]:
             unread += [] if read_here else [clause]
         yield from found
         if what := _to_remember(sentence):
-            left = (
-                [(clause.words, clause.quote) for clause in unread if _stands_alone(clause)]
-                if found
-                else [(what, what)]
-            )
-            yield from (_verbatim_statement(words, quote, today) for words, quote in left)
-
-
-def _stands_alone(clause: Clause) -> bool:
-    """Whether a clause says something without those around it."""
-    return not pattern("points_back").match(clause.words) and not pattern("asked_to_remember").match(clause.words)
+            # Beside a fact that was read, only clauses that make sense alone.
+            alone = [
+                (clause.words, clause.quote)
+                for clause in unread
+                if not pattern("points_back").match(clause.words)
+                and not pattern("asked_to_remember").match(clause.words)
+            ]
+            for words, quote in alone if found else [(what, what)]:
+                yield _verbatim_statement(words, quote, today)
 
 
 def _to_remember(sentence: str) -> str:
-    """What `sentence` asks to remember, in its own words; nothing where it asks no such thing or does not say what."""
+    """Return what `sentence` asks to remember, in its own words; empty if it asks nothing or does not say what."""
     asked = pattern("asked_to_remember").match(sentence)
     if asked is None or (
         sentence.endswith("?") and not re.match(r"(?i)(?:\w+,? )*?(?:can|could|will|would) you\b", sentence)
@@ -101,7 +99,7 @@ def _to_remember(sentence: str) -> str:
 
 
 def _verbatim_statement(what: str, quote: str, today: date) -> Statement:
-    """`what` in the words it was said in, but for its dates; what is no sentence as what the person wants."""
+    """Return `what` in its own words with its dates written out; a phrase becomes something to remember."""
     if bare := pattern("to_do_or_thing").match(what):
         doing = bare["doing"] or ""
         if asked := parse_instruction(doing) or parse_instruction(f"always {doing}"):
@@ -111,27 +109,23 @@ def _verbatim_statement(what: str, quote: str, today: date) -> Statement:
     return Statement(text, quote, category_of(text) or "other")
 
 
+_NEW_JOB = re.compile(r"(?i)\b(?:new job|new employer|changed jobs|hired|job change)\b")
+
+
 def _read(clause: Clause, today: date) -> Iterator[Statement | Ended]:
     words = elided(clause.words)
     if asked := parse_instruction(words):
         yield Statement(asked.text, clause.quote, asked.category, standing=asked.standing, session=asked.session)
         return
-    if re.search(r"(?i)\byou(?:r|rs)?\b", words := _plainly(words, clause.sentence)):
+    words = re.sub(r"(?<= )(?:As a|As of|On|In|Since|Every)(?= )", lambda first: first[0].lower(), rephrased(words))
+    if _NEW_JOB.search(clause.sentence):
+        words = re.sub(r"^I am (?:now )?(?:at|with) (?=[A-Z])", "I work at ", words)
+    if re.search(r"(?i)\byou(?:r|rs)?\b", words):
         return
     if ending := _over(words, clause, today):
         yield ending
     elif statement := _statement(words, clause, today):
         yield statement
-
-
-_NEW_JOB = re.compile(r"(?i)\b(?:new job|new employer|changed jobs|hired|job change)\b")
-
-
-def _plainly(words: str, sentence: str) -> str:
-    words = re.sub(r"(?<= )(?:As a|As of|On|In|Since|Every)(?= )", lambda first: first[0].lower(), rephrased(words))
-    if _NEW_JOB.search(sentence):
-        words = re.sub(r"^I am (?:now )?(?:at|with) (?=[A-Z])", "I work at ", words)
-    return words
 
 
 def _over(words: str, clause: Clause, today: date) -> Ended | None:
@@ -148,7 +142,7 @@ def _over(words: str, clause: Clause, today: date) -> Ended | None:
     ended = pattern("over").match(words)
     if ended is None:
         return None
-    thing = resolve_dates(ended["what"] or ended["whatever"] or ended["thing"], today).text
+    thing = resolve_dates(ended["what"] or ended["rest"] or ended["thing"], today).text
     thing = re.sub(r"\b(?:on|in)(?: the \w+ of)? (?:\d+ )?[A-Z]\w+ 20\d\d\b", "", thing)
     statement = _statement(words, clause, today)
     return Ended(clause.quote, stems(re.split(r",| because | instead ", thing)[0]), day, instead=statement)
@@ -175,14 +169,14 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
         _stop(sentence),
         clause.quote,
         category,
-        _beginning(sentence, dated, today) or _from_now(clause, category, today),
+        _beginning(sentence, dated, clause, category, today),
         session=pattern("for_now").match(sentence) is not None,
         corrects=re.match(r"(?i)(?:no|nope|sorry|oops|correction|wrong|I meant)\b", clause.sentence) is not None,
     )
 
 
 def _arrival(dated: Dated, clause: Clause, today: date) -> Statement | None:
-    """'The refund arrived': worth keeping only where something known waits for it."""
+    """Read 'The refund arrived', which is kept only if a known memory is about it."""
     arrived = pattern("arrived").match(dated.text)
     sentence = re.sub(r"(?i)\bmy\b", "User's", dated.text)
     needs = stems(arrived["thing"]) if arrived else frozenset()
@@ -191,27 +185,23 @@ def _arrival(dated: Dated, clause: Clause, today: date) -> Statement | None:
     return Statement(_stop(sentence), clause.quote, "support", dated.day or today, needs=needs)
 
 
-def _beginning(sentence: str, dated: Dated, today: date) -> date | None:
-    """Since when the fact holds: a day that has come, and is not the day of a birth or the like."""
-    if dated.day is None or dated.day > today or re.search(r"birthday|born|annivers", sentence):
-        return None
-    return dated.day
-
-
-def _from_now(clause: Clause, category: str, today: date) -> date | None:
-    changed = re.search(r"(?i)\bnow\b", clause.quote) and category in ("work", "health", "project")
-    return today if changed else None
+def _beginning(sentence: str, dated: Dated, clause: Clause, category: str, today: date) -> date | None:
+    """Return the day since which the fact holds, if it is past and not the day of a birth or the like."""
+    if dated.day is not None and dated.day <= today and not re.search(r"birthday|born|annivers", sentence):
+        return dated.day
+    is_new = re.search(r"(?i)\bnow\b", clause.quote) and category in ("work", "health", "project")
+    return today if is_new else None
 
 
 def _about_mine(words: str) -> str | None:
-    """'The lamp from my order came cracked': not about 'User' first, but about a thing of theirs."""
+    """Read a sentence about the user's possession: 'The lamp from my order came cracked'."""
     if re.match(r"(?i)the .+ from my (?:order|parcel)\b|the wedding\b", words):
         return re.sub(r"(?i)^the wedding\b", "User's wedding", re.sub(r"\bmy\b", "User's", f"T{words[1:]}"))
     return None
 
 
 def _named(sentence: str) -> str:
-    """'User is Rosalind' is a name; so is one said in small letters after 'name is'."""
+    """Turn 'User is Rosalind' into a name, and capitalise a name after 'name is'."""
     said = re.fullmatch(r"User is (?P<name>[A-ZÀ-Þ][\w'-]+)(?: [A-ZÀ-Þ][\w'-]+)?", sentence)
     if said and not category_of(sentence):
         is_name = not said["name"].isupper() and not pattern("mood").fullmatch(said["name"])
@@ -220,7 +210,7 @@ def _named(sentence: str) -> str:
 
 
 def _settled(sentence: str) -> str:
-    """A move as where someone lives, and without words that hold for the moment or the place of speaking only."""
+    """Rewrite a move as a home, and remove words that hold only at the time and place of speaking."""
     moved = pattern("moved").fullmatch(sentence)
     if moved and not word_list("tech").match(moved["place"]):
         since = f"User has lived in {moved['place']} since {moved['since']}"
@@ -229,7 +219,7 @@ def _settled(sentence: str) -> str:
 
 
 def _reads_well(sentence: str) -> bool:
-    """Whole, short enough, and without a word that points at something outside of it."""
+    """Whether the sentence is short enough and refers to nothing outside of it."""
     return len(sentence) <= MAX_SENTENCE_CHARACTERS and not pattern("unclear").search(sentence)
 
 

@@ -20,11 +20,25 @@ from tests.offline.cases import learned, texts
         ("User's favourite editor is Helix.", "My favourite editor is Zed.", "User's favourite editor is Zed."),
         ("User uses Vim.", "I switched from Vim to Zed", "User switched from Vim to Zed."),
         ("User is vegetarian.", "I'm vegan.", "User is vegan."),
+        ("User's name is Sam.", "My name is Samuel.", "User's name is Samuel."),
+        ("User works at Siemens.", "I joined Bosch", "User joined Bosch."),
+        ("User is a nurse.", "I'm a teacher now", "User is a teacher."),
+        ("User's wedding is on 5 June 2026.", "My wedding is on 12 June", "User's wedding is on 12 June 2026."),
         ("User is single.", "I got married!", "User got married."),
         ("User is 33.", "I'm 34 years old", "User is 34 years old."),
         ("User likes coffee.", "I don't like coffee", "User does not like coffee."),
         ("User has a dog.", "I have a dog called Rex", "User has a dog called Rex."),
         ("User wants to be called Al.", "Call me Alex", "User wants to be called Alex."),
+        (
+            "User wants the assistant to answer in German.",
+            "Always answer in French",
+            "User wants the assistant to answer in French.",
+        ),
+        (
+            "User wants the assistant to use metric units.",
+            "Always use imperial units",
+            "User wants the assistant to use imperial units.",
+        ),
     ],
 )
 def test_a_newer_statement_takes_the_place_of_what_it_changes(known: str, message: str, text: str) -> None:
@@ -41,6 +55,7 @@ def test_a_newer_statement_takes_the_place_of_what_it_changes(known: str, messag
         ("User lives in Utrecht.", "As a kid I lived in Prague"),
         ("User's sister Ana is vegan.", "I'm vegetarian"),
         ("User lives in Utrecht.", "I'm flying to Oslo tomorrow"),
+        ("User lives in Utrecht.", "I moved to Linux"),
         ("User's order #4821 has not arrived.", "Order #99 arrived."),
         ("User likes tea.", "I hate rain"),
         ("User works at Bosch.", "I also work at a bar on Fridays"),

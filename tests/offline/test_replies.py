@@ -145,7 +145,24 @@ def test_without_a_memory_block_memory_is_said_to_be_off() -> None:
     assert "Memory is off" in OfflineModel().complete(request).text
 
 
-@pytest.mark.parametrize("said", ["hello", "Good morning!", "thanks!", "bye", ""])
-def test_small_talk_gets_a_short_reply(said: str) -> None:
-    """No memories are unrolled for a greeting."""
-    assert "vegetarian" not in asked(said, DIET)
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [("hello", "Hello!"), ("Good morning!", "Hello!"), ("thanks!", "You're welcome."), ("bye", "You're welcome.")],
+)
+def test_small_talk_gets_a_short_reply(said: str, reply: str) -> None:
+    """No memories are shown for a greeting."""
+    answered = asked(said, DIET)
+    assert answered.startswith(reply)
+    assert "vegetarian" not in answered
+
+
+def test_an_empty_message_shows_no_memories() -> None:
+    """It asks for nothing."""
+    assert "vegetarian" not in asked("", DIET)
+
+
+def test_a_question_about_oneself_gets_every_memory() -> None:
+    """Not only those that share a word with it."""
+    answered = asked("Tell me everything you know about me", "- User knows Bob. (noted 2026-03-01)", HOME)
+    assert "You know Bob" in answered
+    assert "Berlin" in answered
