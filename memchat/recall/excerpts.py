@@ -105,12 +105,14 @@ class ExcerptQuery:
     """A search for excerpts. `facts` are already in the prompt.
 
     `tokens` limits all excerpts together, `ordinary_tokens` those for a request that does not ask for several things.
+    `period` is when the answer was said, where that is known from elsewhere.
     """
 
     text: str
     view: MessageFilter
     tokens: int
     facts: Sequence[Memory] = ()
+    period: Period | None = None
     most: int = MOST_EXCERPTS
     ordinary_tokens: int = ORDINARY_TOKENS
     floor: bool = True
@@ -165,7 +167,7 @@ class ExcerptFinder:
             vectors=self._vectors([as_first_person(query.text, names), *question_in(query.text)]) if messages else None,
             names=names,
             by_assistant=by_assistant,
-            period=period_of(query.text, self._clock().astimezone().date()),
+            period=query.period or period_of(query.text, self._clock().astimezone().date()),
             vague=by_assistant and len(terms) <= VAGUE_WORDS,
         )
 

@@ -1,6 +1,7 @@
 """Recognise small talk, requests for the assistant's earlier words, and requests for several things."""
 
 import re
+from dataclasses import dataclass
 from functools import cache
 
 from memchat.text.normalize import words
@@ -101,3 +102,34 @@ def asks_for_several(text: str) -> bool:
 @cache
 def _several() -> re.Pattern[str]:
     return re.compile("|".join(_SEVERAL), re.IGNORECASE)
+
+
+_SOMETHING = r"(?:the|my|our|his|her|their|i|we|he|she|they|(?-i:[A-Z]\w+))\b"
+_EVENTS = (
+    rf"\b(?:(?P<before>before|until|till)|(?P<after>after|since)) (?={_SOMETHING})(?P<event>.+)",
+    r"\b(?:(?P<before>vor|bis zu)|(?P<after>nach|seit)) (?=(?:dem|der|den|mein|unser)\w*)(?P<event>.+)",
+    r"\b(?:(?P<before>bevor)|(?P<after>nachdem|seitdem?)) (?P<event>.+)",
+    r"\b(?:(?P<before>antes de|avant|prima d)|(?P<after>después de|desde|après|depuis|dopo))"
+    r"(?:l|el|i|ella)?\b (?=(?:que|la|le|el|l['’]|mi|mon|ma|mes|nuestr|notre|il|lo|mio|mia|je|me)\w*)(?P<event>.+)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a request dates its answer by: it was said `before` what the words tell of, or after."""
+
+    words: str
+    before: bool
+
+
+def event_in(text: str) -> Event | None:
+    """Return what `text` names to say when ("before the move"); None where it names nothing."""
+    for pattern in _event_patterns():
+        if match := pattern.search(text):
+            return Event(re.split(r"[?!.,;]", match["event"])[0].strip(), match["before"] is not None)
+    return None
+
+
+@cache
+def _event_patterns() -> list[re.Pattern[str]]:
+    return [re.compile(pattern, re.IGNORECASE) for pattern in _EVENTS]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Candidate, Clock, MemoryFilter, RecallStore, RequestEmbedder, Vocabulary
@@ -16,6 +16,7 @@ from memchat.text.normalize import content_words, speaker, words
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
     from memchat.recall.excerpts import ExcerptFinder, Quoted
+    from memchat.recall.periods import Period
 
 CANDIDATES = 60
 """Maximum number of candidates from vector search, and from word search. On LoCoMo, and for memories with cues, 40 find
@@ -190,7 +191,23 @@ class Retriever:
 
         taken = sum(self._vocabulary.tokens(memory.text) + NOTE_TOKENS for memory in facts)
         text, view = whole_request(query), messages_of(session, window_start)
-        return self.excerpts.quote(ExcerptQuery(text, view, self._limits.tokens - taken, facts))
+        period = self._period_by_event(text, session)
+        return self.excerpts.quote(ExcerptQuery(text, view, self._limits.tokens - taken, facts, period))
+
+    def _period_by_event(self, request: str, session: Session) -> "Period | None":
+        """The time before or after what `request` names ("before the move"), by the memory that tells of it best."""
+        from memchat.recall.periods import Period
+        from memchat.recall.request_cues import event_in
+
+        event = event_in(request)
+        if event is None:
+            return None
+        hits, _ = self._ranked(Query(event.words, filter_of(session)), 1, words_do=True)
+        if not hits:
+            return None
+        memory, day = hits[0].memory, timedelta(days=1)
+        when = memory.valid_from or memory.created_at.astimezone().date()
+        return Period(None, when - day) if event.before else Period(when + day, None)
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """Return the memories of `session`'s user nearest to `text`, relevant or not, to compare new facts with.

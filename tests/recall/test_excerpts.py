@@ -237,3 +237,14 @@ def test_a_request_for_several_things_gets_more_excerpts_than_one_for_one_thing(
     several, one = talk.excerpts("Which books have I finished reading?"), talk.excerpts("Did I finish reading a book?")
     assert len({book.session_id for book in several}) >= 8
     assert 3 <= len(one) < len(several)
+
+
+def test_before_and_after_an_event_are_read_off_the_memory_that_tells_of_it(talk: Talk) -> None:
+    """Of two answers to one question the one said on that side of the day comes first."""
+    talk.said("My favourite café for working is Riga.", "Noted.")
+    talk.said("My favourite café for working is Milchbar.", "Noted.", days=60)
+    move = Draft("User moved to Leipzig.", Owner.user(USER), valid_from=date(2026, 4, 1))
+    talk.app.store.apply([Add(move)], embed(talk.app.embedder, [move]))
+    talk.now += timedelta(days=30)
+    assert "Riga" in talk.excerpts("What was my favourite café before I moved to Leipzig?")[0].text
+    assert "Milchbar" in talk.excerpts("What was my favourite café after the move to Leipzig?")[0].text

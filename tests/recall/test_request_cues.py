@@ -2,7 +2,7 @@
 
 import pytest
 
-from memchat.recall.request_cues import asks_for_several
+from memchat.recall.request_cues import Event, asks_for_several, event_in
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,20 @@ from memchat.recall.request_cues import asks_for_several
 def test_a_request_for_a_list_is_told_from_one_for_a_single_thing(text: str, several: bool) -> None:
     """By a plural behind "what" or "which", or by a word for many things."""
     assert asks_for_several(text) is several
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        ("Where did I work before the move?", Event("the move", before=True)),
+        ("What did I eat after I left Porto, again?", Event("I left Porto", before=False)),
+        ("Who was my doctor since my surgery?", Event("my surgery", before=False)),
+        ("Wo habe ich vor dem Umzug gearbeitet?", Event("dem Umzug gearbeitet", before=True)),
+        ("¿Qué coche tenía antes de mi boda?", Event("mi boda", before=True)),
+        ("Shall I call before noon?", None),
+        ("Where do I work?", None),
+    ],
+)
+def test_what_a_request_dates_its_answer_by_is_read(text: str, event: Event | None) -> None:
+    """Something that happened to somebody, not an hour of the day."""
+    assert event_in(text) == event
