@@ -218,7 +218,7 @@ class App:
 
         by_rules = extraction_model == OFFLINE
         recall = partial(self.recall_over, self.store, tokens=UNBOUNDED)
-        return Rememberer(self.memory_service, recall, self.clock, by_rules=by_rules)
+        return Rememberer(self.memory_service, recall, self.clock, self._sentence_kinds, by_rules=by_rules)
 
     def compare_told(self, told: "Sequence[RememberResult]") -> "list[RememberResult]":
         """`told`, with what the language model says that each replaces; as it is where the rules have decided."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Draft, Event, Memory, Owner, Scope
+from memchat.errors import ModelError
 from memchat.text.normalize import normalize
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Clock
     from memchat.learning.pipeline import LearningContext
+    from memchat.learning.sentence_kinds import SentenceKinds
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Hit, Retriever
 
@@ -55,16 +57,23 @@ class Rememberer:
     """Keep texts in one store, through its service and its recall, which is opened when it is first needed.
 
     With `by_rules` the rules of the offline model decide what a text replaces. Otherwise a text is kept at once beside
-    all others, and a language model decides afterwards: see `compare`.
+    all others, and a language model decides afterwards: see `compare`. `kinds` tells wishes that are not in English.
     """
 
     def __init__(
-        self, service: "MemoryService", recall: "Callable[[], Retriever]", clock: "Clock", *, by_rules: bool = True
+        self,
+        service: "MemoryService",
+        recall: "Callable[[], Retriever]",
+        clock: "Clock",
+        kinds: "SentenceKinds | None" = None,
+        *,
+        by_rules: bool = True,
     ) -> None:
         self.by_rules = by_rules
         self._service = service
         self._recall = recall
         self._clock = clock
+        self._kinds = kinds
 
     def remember(self, text: str, owner: Owner, standing: bool | None = None) -> RememberResult:
         """Keep `text` as a memory of `owner`."""
@@ -91,7 +100,10 @@ class Rememberer:
         hits = _near(draft, recall)
         held = [hit.memory for hit in hits]
         ruled = compare_with_known(draft.text, [memory.text for memory in held], self._clock().astimezone().date())
-        draft = replace(draft, standing=ruled.standing if manner.standing is None else manner.standing)
+        if manner.standing is None:
+            draft = replace(draft, standing=ruled.standing or self._is_wish(draft.text))
+        else:
+            draft = replace(draft, standing=manner.standing)
         if manner.replaces is not None:
             return self._kept(draft, manner.replaces, (), ())
         if not self.by_rules:
@@ -104,6 +116,17 @@ class Rememberer:
         if same is not None and normalize(same.text) != normalize(draft.text):
             former.append(same)
         return self._kept(draft, former, [held[number] for number in ruled.outdates], hits)
+
+    def _is_wish(self, text: str) -> bool:
+        """Whether `text` is a wish about answers in another language than English, which the rules do not read."""
+        from memchat.llm.vocabulary import is_english_request
+
+        if self._kinds is None or (text.isascii() and is_english_request(text)):
+            return False
+        try:
+            return self._kinds.is_wish(text)
+        except ModelError:
+            return False
 
     def _kept(
         self, draft: Draft, former: Sequence[Memory], outdated: Sequence[Memory], near: "Sequence[Hit]"

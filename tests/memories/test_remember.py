@@ -178,3 +178,56 @@ def test_a_list_is_kept_as_it_stands(app: App) -> None:
     with pytest.raises(UsageError):
         app.rememberer.tell([*texts, " "], Draft("", AL))
     assert len(current(app)) == len(texts) + 1
+
+
+WISHES = [
+    "Antworte immer kurz",
+    "Contesta siempre en gallego",
+    "Appelle-moi Jo",
+    "Mów do mnie na ty",
+    "Зови меня Шурик",
+    "必ず日本語で返事して",
+    "回答要用繁体字",
+    "반말로 대답해",
+    "أجب بالفصحى دائما",
+    "ענה תמיד בעברית",
+    "ตอบเป็นภาษาไทยเสมอ",
+    "Vastaa aina lyhyesti",
+]
+FACTS = [
+    "Mein Auto steht in Ulm",
+    "Trabajo en un banco",
+    "住所は金沢",
+    "Мой врач — Иванова",
+    "Çay severim",
+    "אני מלמדת עברית",
+]
+
+
+def test_a_wish_told_in_another_language_stands_in_every_prompt(app: App) -> None:
+    """As it does in English, without a model to say so; what the person says of it counts first."""
+    assert [wish for wish in WISHES if not app.rememberer.remember(wish, AL).memory.standing] == []
+    assert not app.rememberer.remember("Antworte niemals lang", AL, standing=False).memory.standing
+
+
+def test_a_fact_told_in_another_language_does_not_stand(app: App) -> None:
+    """It is recalled where it bears on a request."""
+    assert [fact for fact in FACTS if app.rememberer.remember(fact, AL).memory.standing] == []
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "other"),
+    [
+        ("Das WLAN heißt Habicht", "Das WLAN heißt Falke", "Meine Schwester spielt Cello"),
+        ("Вайфай называется Сокол", "Вайфай называется Ястреб", "Моя сестра играет на скрипке"),
+        ("Wi-Fiの名前は鷹です", "Wi-Fiの名前は隼です", "妹はチェロを弾く"),
+        ("我的猫叫豆包", "我的猫叫年糕", "我妹妹拉小提琴"),
+        ("แมวของฉันชื่อข้าวปั้น", "แมวของฉันชื่อถั่วแดง", "พี่สาวฉันเล่นไวโอลิน"),
+        ("اسم شبكة البيت صقر", "اسم شبكة البيت نسر", "أختي تعزف على الكمان"),
+    ],
+)
+def test_what_is_told_is_held_against_what_is_known_in_every_script(app: App, known: str, new: str, other: str) -> None:
+    """What is about the same thing is shown to the person, and nothing else is."""
+    for text in (known, other):
+        app.rememberer.remember(text, AL)
+    assert [one.text for one in app.rememberer.remember(new, AL).similar] == [known]
