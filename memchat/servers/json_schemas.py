@@ -71,10 +71,10 @@ def merge_ids(document: Schema) -> None:
             ids = [one for one in parameters if one["name"] in _IDS]
             if len(ids) == len(_IDS):
                 fields: Schema = dict.fromkeys(_IDS, _QUERY_ID)
+                # Under the hosted service's paths what is not known is left out.
+                unknown: Any = PLAIN if path.startswith("/v") else False
                 schema: Schema = {"type": "object", "properties": fields, "minProperties": 1}
-                if not path.startswith("/v"):
-                    # Under the hosted service's paths what is not known is left out.
-                    schema["additionalProperties"] = False
+                schema["additionalProperties"] = unknown
                 merged = {"name": "ids", "in": "query", "required": True, "style": "form", "explode": True}
                 others = [one for one in parameters if one not in ids]
                 operation["parameters"] = [merged | {"schema": schema}, *others]
