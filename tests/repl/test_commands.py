@@ -135,7 +135,7 @@ def test_what_is_told_is_kept_word_for_word(context: CommandContext) -> None:
     listed = do(context, "/memories").text
     assert "I am allergic to peanuts" in listed
     assert "My cat is called Tom" in listed
-    number, short, *_ = listed.split()
+    number, _, _, short, *_ = listed.split()
     assert (number, len(short)) == ("1", 8)
     assert context.app.store.memories.find(short, [Owner.user("al")]).text == "My cat is called Tom"
 
