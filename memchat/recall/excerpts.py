@@ -34,9 +34,9 @@ On LoCoMo a question about one thing gains nothing beyond it, and a question for
 """
 LEAST_EXCERPTS = 3
 """Number of excerpts given up to the whole limit, even if they exceed ORDINARY_TOKENS."""
-NEAREST = 40
+NEAREST = 30
 """Maximum number of candidates from vector search."""
-WITH_WORDS = 30
+WITH_WORDS = 20
 """Maximum number of candidates from word search."""
 WORD_BUDGET = 1_000
 """Maximum number of messages in which the words of one request are looked up, the rarest words first."""
