@@ -14,14 +14,13 @@ from memchat.cli.output import Line, Result, print_note
 from memchat.cli.progress import progress_bar
 from memchat.core.types import LearningOptions, Owner, Scope
 from memchat.errors import MemchatError, UsageError
-from memchat.importers.files import read_file
-from memchat.importers.found import Dialogue, Found, Reading
-from memchat.memories.dialogues import DialogueImporter, Estimate, estimate
 from memchat.storage.protocols import Imported
 from memchat.storage.serialization import Record, with_owner
 
 if TYPE_CHECKING:
     from memchat.app import App
+    from memchat.importers.found import Dialogue, Found
+    from memchat.memories.dialogues import Estimate
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is standard input.")]
 KeepUsers = Annotated[
@@ -71,6 +70,9 @@ def import_(
     Memories of an agent, a run or until a day stay so. Where the file names another user than yours, --user says whose
     everything becomes, or --keep-users keeps each with its own.
     """
+    from memchat.importers.files import read_file
+    from memchat.importers.found import Reading
+
     if keep_users and user is not None:
         raise UsageError("Give --user or --keep-users, not both.")
     raw = _read(file)
@@ -88,7 +90,7 @@ def import_(
         return _dry_run(app, found, how, as_json) if dry_run else _import(app, found, how, others, as_json)
 
 
-def _refuse_nothing(found: Found, file: str) -> None:
+def _refuse_nothing(found: "Found", file: str) -> None:
     if not found.facts and not any(dialogue.messages for dialogue in found.dialogues):
         said = "; ".join(f"{skipped.place} {skipped.reason}" for skipped in found.skipped[:_SHOWN])
         if said or found.formats:
@@ -103,7 +105,7 @@ def _others(facts: Sequence[Record], owner: Owner) -> list[str]:
     return sorted({record.user for record in facts if record.user is not None} - {owner.name})
 
 
-def _import(app: "App", found: Found, how: _How, others: Sequence[str], as_json: bool) -> Result:
+def _import(app: "App", found: "Found", how: _How, others: Sequence[str], as_json: bool) -> Result:
     owner = Owner.user(app.settings.user)
     records = [app.memory_service.masked_record(record) for record in found.facts]
     if how.user is not None:
@@ -131,7 +133,7 @@ def _import(app: "App", found: Found, how: _How, others: Sequence[str], as_json:
     return Result(data, lines, _notes(found, how, others, owner), as_json, exit_code=1 if found.skipped else 0)
 
 
-def _notes(found: Found, how: _How, others: Sequence[str], owner: Owner) -> list[str]:
+def _notes(found: "Found", how: _How, others: Sequence[str], owner: Owner) -> list[str]:
     notes = [f"{skipped.place} {skipped.reason}: left out." for skipped in found.skipped[:_SHOWN]]
     if more := len(found.skipped) - _SHOWN:
         notes += [f"{more} more left out: --json lists them."] if more > 0 else []
@@ -168,14 +170,16 @@ def _restore_facts(app: "App", records: Sequence[Record]) -> Imported:
     return app.store.transfer.restore(records, app.embedder)
 
 
-def _learns(found: Found, how: _How) -> bool:
+def _learns(found: "Found", how: _How) -> bool:
     return how.learn if how.learn is not None else OWN_SESSIONS not in found.formats
 
 
-def _restore_dialogues(app: "App", found: Found, how: _How) -> tuple[int, int]:
+def _restore_dialogues(app: "App", found: "Found", how: _How) -> tuple[int, int]:
     """How many conversations brought anything new, and how many messages."""
     settings = app.settings
     terms = LearningOptions(settings.instructions) if _learns(found, how) else None
+    from memchat.memories.dialogues import DialogueImporter
+
     importer = DialogueImporter(app.store.conversations, settings.user, app.memory_service.masked, terms)
     origin = found.formats[0] if found.formats else ""
     spoken = sorted((one for one in found.dialogues if one.messages), key=lambda one: one.messages[0].at)
@@ -217,7 +221,9 @@ def _learn(app: "App") -> str:
 # What it would take.
 
 
-def _dry_run(app: "App", found: Found, how: _How, as_json: bool) -> Result:
+def _dry_run(app: "App", found: "Found", how: _How, as_json: bool) -> Result:
+    from memchat.memories.dialogues import Estimate, estimate
+
     takes = estimate(found.dialogues) if _learns(found, how) else Estimate(0, 0, 0)
     model = app.settings.extraction_model or app.choice().extraction
     cost = _cost_usd(model, takes)
@@ -242,7 +248,7 @@ def _dry_run(app: "App", found: Found, how: _How, as_json: bool) -> Result:
     return Result(data, lines, _notes(found, how, (), Owner.user(app.settings.user)), as_json)
 
 
-def _contents(facts: Sequence[Record], dialogues: Iterable[Dialogue]) -> str:
+def _contents(facts: Sequence[Record], dialogues: "Iterable[Dialogue]") -> str:
     spoken = [dialogue for dialogue in dialogues if dialogue.messages]
     messages = sum(len(dialogue.messages) for dialogue in spoken)
     parts = [pluralize(len(facts), "memory", "memories")] if facts else []
@@ -252,7 +258,7 @@ def _contents(facts: Sequence[Record], dialogues: Iterable[Dialogue]) -> str:
     return ", ".join(parts)
 
 
-def _cost_usd(model: str, takes: Estimate) -> float | None:
+def _cost_usd(model: str, takes: "Estimate") -> float | None:
     from memchat.llm.prices import cost_usd
 
     return cost_usd(model, takes.prompt_tokens, takes.completion_tokens)

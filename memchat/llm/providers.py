@@ -1,7 +1,6 @@
 """Which model to talk to where nobody has said. Looks at the environment and at a local Ollama; imports no vendor."""
 
 import logging
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -157,6 +156,8 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = PROBE_S) -> lis
 
 def _listens(host: str, port: int, timeout_s: float) -> bool:
     """Whether anybody is there to be asked. Mostly nobody is, and httpx takes a tenth of a second to import."""
+    import socket
+
     try:
         with socket.create_connection((host, port), timeout_s):
             return True

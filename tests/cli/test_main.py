@@ -29,6 +29,8 @@ HEAVY = (
     "fastapi",
     "uvicorn",
     "mcp",
+    "memchat.importers",
+    "socket",
 )
 LOADED = f"""
 import json, sys
