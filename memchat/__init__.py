@@ -1,7 +1,7 @@
 """memchat: a chat assistant that remembers people across conversations.
 
-Everything in `__all__` is public and keeps its name and meaning within a major version; all else may change. The
-names are imported when they are first used, so that `import memchat` stays quick.
+Everything in `__all__` is public and keeps its name and meaning within a major version; everything else may change.
+Names are imported on first use, so that `import memchat` stays fast.
 """
 
 import importlib
@@ -41,7 +41,7 @@ _MODULES = {
     "Settings": "memchat.config",
     "load_settings": "memchat.config",
 }
-"""Where each public name is defined; the errors, which are not listed here, are in `memchat.errors`."""
+"""Module that defines each public name; the errors, which are not listed, are in `memchat.errors`."""
 
 __all__ = [
     "AmbiguousId",

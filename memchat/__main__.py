@@ -7,10 +7,10 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 
 
-def _keys_kept(arguments: list[str]) -> AbstractContextManager[None]:
-    """In a chat, keep what is typed while it loads for its first prompt, Enter as Enter."""
-    talks = not arguments or (arguments[0] == "chat" and not {"-h", "--help"} & set(arguments))
-    if not (talks and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+def _buffer_early_keys(arguments: list[str]) -> AbstractContextManager[None]:
+    """Keep the keys typed while a chat loads for its first prompt, with Enter as Enter."""
+    starts_chat = not arguments or (arguments[0] == "chat" and not {"-h", "--help"} & set(arguments))
+    if not (starts_chat and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
         return nullcontext()
     from memchat.repl.terminal_modes import no_echo
 
@@ -22,7 +22,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    # What recall multiplies is small: to wait for a second thread on a busy machine costs several times what it saves.
+    # Recall multiplies small matrices: waiting for a second thread on a busy machine costs several times what it saves.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from memchat.library_warnings import silence_library_warnings
 
@@ -30,10 +30,10 @@ def main() -> None:
     from memchat.cli.main import run
 
     try:
-        with _keys_kept(sys.argv[1:]):
+        with _buffer_early_keys(sys.argv[1:]):
             code = run(sys.argv[1:])
     finally:
-        # Python would end by looking through all that LiteLLM has loaded for cycles, which takes a second.
+        # At exit Python would search everything LiteLLM has loaded for reference cycles, which takes a second.
         gc.freeze()
     sys.exit(code)
 

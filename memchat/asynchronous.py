@@ -1,4 +1,4 @@
-"""`AsyncMemory`: the same memory for programs that run in an event loop, every call on a thread of its own."""
+"""`AsyncMemory`: `Memory` for programs with an event loop; each call runs on a thread."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ Answer = TypeVar("Answer")
 
 
 class AsyncMemory:
-    """`Memory`, with methods to be awaited. They take the same and return the same.
+    """`Memory` with coroutine methods, which take the same arguments and return the same values.
 
-    A call that is cancelled runs to its end behind the scenes. Close it, or use it in an `async with` block.
+    A cancelled call still runs to its end on its thread. Call `close`, or use an `async with` block.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class AsyncMemory:
 
     @classmethod
     def from_config(cls, config_dict: Mapping[str, Any]) -> "AsyncMemory":
-        """Open with a configuration as mem0 takes it."""
-        made = cls.__new__(cls)
-        made._memory = Memory.from_config(config_dict)
-        return made
+        """Open a store configured in mem0's format. Raises ConfigError."""
+        memory = cls.__new__(cls)
+        memory._memory = Memory.from_config(config_dict)
+        return memory
 
     async def __aenter__(self) -> "AsyncMemory":
         return self

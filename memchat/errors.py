@@ -1,12 +1,12 @@
-"""One tree of errors. What a person can act on is a `MemchatError`; anything else is a bug and keeps its traceback.
+"""All errors. A user can act on a `MemchatError`; any other exception is a bug and keeps its traceback.
 
 MemchatError                 exit 1
-├── UsageError               exit 2   what was typed or configured does not make sense; also a ValueError
+├── UsageError               exit 2   an invalid command line, call or setting; also a ValueError
 │   ├── ConfigError
-│   └── Conflict                      what is stored already does not go with it
-├── NotFound                 exit 1   no such memory, session, person; also a LookupError and a ValueError
+│   └── Conflict                      contradicts what is stored already
+├── NotFound                 exit 1   no such memory, conversation or user; also a LookupError and a ValueError
 │   └── AmbiguousId
-├── ModelError               exit 4   the model or the way to it
+├── ModelError               exit 4   the model, or the connection to it, failed
 │   ├── CredentialsError     exit 3   missing or rejected key
 │   ├── ModelNotFound
 │   ├── ModelUnreachable
@@ -24,7 +24,7 @@ from typing import ClassVar
 
 
 class MemchatError(Exception):
-    """An expected failure: one sentence that says what happened, and a hint that says what to do next."""
+    """An expected failure: `message` says what happened in one sentence, `hint` what to do next."""
 
     exit_code: ClassVar[int] = 1
 
@@ -35,7 +35,7 @@ class MemchatError(Exception):
 
 
 class UsageError(MemchatError, ValueError):
-    """A command, option or call that does not make sense as given."""
+    """A command, option or call with invalid arguments."""
 
     exit_code = 2
 
@@ -57,7 +57,7 @@ class AmbiguousId(NotFound):
 
 
 class ModelError(MemchatError):
-    """The model, or the way to it, failed. `retry_after_s` is what the provider asked for, where it did."""
+    """The model, or the connection to it, failed. `retry_after_s` is the wait the provider asked for, if any."""
 
     exit_code = 4
 
@@ -77,11 +77,11 @@ class ModelNotFound(ModelError):
 
 
 class ModelUnreachable(ModelError):
-    """No connection, or the provider failed (5xx): trying again may help."""
+    """There is no connection, or the provider failed (5xx). Trying again may help."""
 
 
 class ModelLoading(ModelUnreachable):
-    """The server is up, and still loads the model into memory."""
+    """The server is still loading the model into memory."""
 
 
 class ModelTimeout(ModelError):
@@ -89,7 +89,7 @@ class ModelTimeout(ModelError):
 
 
 class RateLimited(ModelError):
-    """The provider refuses for now (429)."""
+    """The provider's rate limit is reached (429)."""
 
 
 class ContextOverflow(ModelError):

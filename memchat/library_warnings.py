@@ -1,6 +1,6 @@
-"""Python's warnings of the libraries below memchat: never printed, and never failures, also where warnings are errors.
+"""Silence Python warnings from libraries: they are never printed and never raised, even under `-W error`.
 
-They are for developers. Those that memchat itself causes are errors in its tests.
+They are meant for developers. Warnings that memchat itself causes are errors in its tests.
 """
 
 import logging
@@ -16,9 +16,9 @@ _changing = threading.Lock()
 
 
 def silence_library_warnings() -> None:
-    """For a program that is memchat's alone: ignore every warning, over what -W and PYTHONWARNINGS say.
+    """Ignore every warning in this process, even with -W or PYTHONWARNINGS. Only for memchat's own programs.
 
-    The log takes those that get past the filter, as a library may put one of its own in front.
+    Warnings that pass the filter, because a library inserted its own before it, go to the log.
     """
     warnings.simplefilter("ignore")
     logging.captureWarnings(True)
@@ -26,9 +26,9 @@ def silence_library_warnings() -> None:
 
 @contextmanager
 def ignore_library_warnings() -> Generator[None]:
-    """Ignore warnings in this thread or task within the block. Those of the program around memchat stay as they are.
+    """Ignore warnings in this thread or task within the block. The embedding program's warnings stay as they are.
 
-    `warnings.catch_warnings` swaps the filters of all threads: two that overlap leave the wrong ones behind.
+    `warnings.catch_warnings` replaces the filters of all threads: two overlapping blocks leave the wrong ones behind.
     """
     _put_filter_first()
     token = _ignoring.set(True)
@@ -39,7 +39,7 @@ def ignore_library_warnings() -> Generator[None]:
 
 
 class _WhileIgnoring:
-    """Stands for the pattern of a filter, and matches every message while its thread or task ignores warnings."""
+    """The message pattern of a filter, which matches everything while its thread or task ignores warnings."""
 
     def match(self, text: str) -> bool:
         return _ignoring.get()
@@ -49,12 +49,12 @@ _FILTER: Any = ("ignore", _WhileIgnoring(), Warning, None, 0)
 
 
 def _put_filter_first() -> None:
-    """Filters that were added, or put in place of all others, since the last time come before it."""
+    """Move our filter to the front again: filters added since the last call come before it."""
     filters: Any = warnings.filters
     if filters and filters[0] is _FILTER:
         return
     with _changing:
         filters.insert(0, _FILTER)
-        for place in range(len(filters) - 1, 0, -1):
-            if filters[place] is _FILTER:
-                del filters[place]
+        for index in range(len(filters) - 1, 0, -1):
+            if filters[index] is _FILTER:
+                del filters[index]

@@ -1,17 +1,17 @@
-"""Where memchat's data lies, and paths as people type them."""
+"""The data folder, and paths as users type them."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from memchat.errors import ConfigError
 
-_WHOLE_PATH = "Give a whole path, as in /srv/memchat."
+_ABSOLUTE_PATH = "Give an absolute path, for example /srv/memchat."
 
 
 def home_folder(env: Mapping[str, str]) -> Path:
-    """The folder of all data: MEMCHAT_HOME, else where the system keeps data of programs.
+    """Return the folder of all data: MEMCHAT_HOME, or the system's folder for application data.
 
-    Raises ConfigError for a user without a home folder, as containers have them.
+    Raises ConfigError for a user without a home folder, as in some containers.
     """
     if chosen := env.get("MEMCHAT_HOME"):
         return expand_path(chosen, "MEMCHAT_HOME")
@@ -27,7 +27,7 @@ def home_folder(env: Mapping[str, str]) -> Path:
 
 
 def working_folder() -> Path | None:
-    """None where it was deleted meanwhile."""
+    """Return the current folder, or None if it has been deleted."""
     try:
         return Path.cwd()
     except OSError:
@@ -35,11 +35,11 @@ def working_folder() -> Path | None:
 
 
 def expand_path(path: str | Path, where: str = "the path") -> Path:
-    """`path` without `~`, and absolute. Raises ConfigError that names `where` it is from, if it leads nowhere."""
+    """Make `path` absolute, with `~` expanded. Raises ConfigError if that fails, naming its source `where`."""
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:
-        raise ConfigError(f"{where} names a home folder that does not exist: {path}.", hint=_WHOLE_PATH) from None
+        raise ConfigError(f"{where} names a home folder that does not exist: {path}.", hint=_ABSOLUTE_PATH) from None
     except FileNotFoundError:
         message = f"{where} is relative to the working folder, which was deleted: {path}."
-        raise ConfigError(message, hint=_WHOLE_PATH) from None
+        raise ConfigError(message, hint=_ABSOLUTE_PATH) from None

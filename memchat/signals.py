@@ -1,8 +1,9 @@
-"""Signals of a chat: Ctrl-C stops one thing at a time, SIGTERM and SIGHUP end everything in good order."""
+"""Signals during a chat: Ctrl-C stops one operation, SIGTERM and SIGHUP end the program cleanly."""
 
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -12,31 +13,31 @@ Handler = Callable[[int, FrameType | None], None]
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended."""
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""The signals that end a program from outside."""
+"""Signals by which another process ends this one."""
 
 
 @contextmanager
 def signal_handlers(handlers: Mapping[int, Handler]) -> Iterator[None]:
-    """Install these handlers, by signal, while the block lasts. Ignored signals, as under nohup, stay ignored."""
-    heard = {number: own for number, own in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
-    former = {number: signal.signal(number, own) for number, own in heard.items()}
+    """Install `handlers`, by signal number, within the block. Ignored signals, as under nohup, stay ignored."""
+    installed = {number: own for number, own in handlers.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    previous = {number: signal.signal(number, own) for number, own in installed.items()}
     try:
         yield
     finally:
-        for number, before in former.items():
-            signal.signal(number, signal.SIG_DFL if before is None else before)
+        for number, handler in previous.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-AGAIN_S = 0.02
-"""How soon a Ctrl-C that came at a bad moment is tried again, in seconds."""
+RETRY_DELAY_S = 0.02
+"""Delay before a Ctrl-C that arrived during an import is delivered again, in seconds."""
 
 
 class Signals:
-    """Handlers in force within the `with` block of `handled`, on the main thread.
+    """Signal handlers that are installed within a `with handled()` block, on the main thread.
 
-    Ctrl-C raises KeyboardInterrupt only within `interruptible`, and once: a second one cannot interrupt the recording
-    of what the first one stopped. SIGTERM and SIGHUP raise `SystemExit(128 + number)`, so that every `finally` runs.
-    `on_terminate`, if it is set and returns True, replaces that for code with its own way out.
+    Ctrl-C raises KeyboardInterrupt only within `interruptible`, and only once: a second Ctrl-C must not interrupt the
+    code that records what the first one stopped. SIGTERM and SIGHUP raise `SystemExit(128 + number)`, so that every
+    `finally` runs. If `on_terminate` is set and returns True, the program ends itself and nothing is raised.
     """
 
     def __init__(self) -> None:
@@ -58,12 +59,14 @@ class Signals:
             self._armed = False
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._armed and _is_importing(frame):
+        if not self._armed:
+            return
+        if any(f.f_code.co_filename.startswith("<frozen importlib") for f, _ in traceback.walk_stack(frame)):
             # A library whose import is interrupted cannot be imported again in this process.
-            threading.Timer(AGAIN_S, os.kill, (os.getpid(), number)).start()
-        elif self._armed:
-            self._armed = False
-            raise KeyboardInterrupt
+            threading.Timer(RETRY_DELAY_S, os.kill, (os.getpid(), number)).start()
+            return
+        self._armed = False
+        raise KeyboardInterrupt
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         if self.ended is not None:
@@ -71,11 +74,3 @@ class Signals:
         self.ended = 128 + number
         if self.on_terminate is None or not self.on_terminate(self.ended):
             raise SystemExit(self.ended)
-
-
-def _is_importing(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False

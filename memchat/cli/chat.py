@@ -1,7 +1,7 @@
 """`memchat chat`, `ask` and `compare`: the commands that talk to a model."""
 
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,42 +23,41 @@ from memchat.text.decoding import decode_text
 if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.comparison import Answer, Comparison
-    from memchat.chat.conversation import Turn, UsedMemory
+    from memchat.chat.conversation import UsedMemory
     from memchat.chat.sessions import ChatOptions
     from memchat.config import Settings
     from memchat.core.protocols import Usage
-    from memchat.recall.excerpts import Excerpt
     from memchat.repl.markdown.renderer import ReplyWriter
     from memchat.repl.notifications import NotificationQueue, Wait
     from memchat.repl.reply_screen import Waiting
 
 Agent = Annotated[
-    str | None, completion.agent_option(help="The agent; else the conversation's own, else MEMCHAT_AGENT.")
+    str | None, completion.agent_option(help="Agent to use (default: the conversation's, or MEMCHAT_AGENT).")
 ]
 Session = Annotated[
-    str | None, completion.session_option(help="Go on with this conversation, or begin one of that name.")
+    str | None, completion.session_option(help="Resume this conversation, or start a new one with this name.")
 ]
-Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation (with --agent).")]
+Continue = Annotated[bool, typer.Option("--continue", "-c", help="Resume the last conversation (with --agent, its).")]
 Memory = Annotated[
-    bool | None, typer.Option("--memory/--no-memory", help="Recall and learn, or neither; else MEMCHAT_MEMORY.")
+    bool | None, typer.Option("--memory/--no-memory", help="Turn memory on or off (default: MEMCHAT_MEMORY).")
 ]
-Private = Annotated[bool, typer.Option("--private", help="Recall, but learn nothing.")]
-NoInfer = Annotated[bool, typer.Option("--no-infer", help="Keep every message as it is, distil nothing.")]
+Private = Annotated[bool, typer.Option("--private", help="Use memories, but don't learn new ones.")]
+NoInfer = Annotated[bool, typer.Option("--no-infer", help="Store messages verbatim instead of extracting facts.")]
 TopK = Annotated[
-    int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="At most so many memories in a prompt.")
+    int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="Maximum number of memories per prompt.")
 ]
-System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="The system prompt.")]
+System = Annotated[str | None, typer.Option("--system", metavar="TEXT", help="System prompt.")]
 Instructions = Annotated[
-    str | None, typer.Option("--instructions", metavar="TEXT", help="What is worth remembering, for the extraction.")
+    str | None, typer.Option("--instructions", metavar="TEXT", help="Instructions for what to remember.")
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Option("--file", "-f", metavar="FILE", help="Send a file along; may be repeated; - is standard input."),
+    typer.Option("--file", "-f", metavar="FILE", help="Attach FILE (repeatable); - is standard input."),
 ]
-Raw = Annotated[bool, typer.Option("--raw", "--no-markdown", help="Print the reply as the model writes it.")]
+Raw = Annotated[bool, typer.Option("--raw", "--no-markdown", help="Print the reply without formatting it.")]
 
-_LONG_S = 1.0
-"""When waiting for what is being learned is worth a word, in seconds."""
+_QUIET_WAIT_S = 1.0
+"""Time to wait for learning before a note says so, in seconds."""
 
 
 def chat(
@@ -76,10 +75,10 @@ def chat(
     instructions: Instructions = None,
     meta: Meta = None,
 ) -> int:
-    """Chat. With piped input every line is a turn or a slash command, and the replies come out raw."""
+    """Start a chat; with piped input, each line is one message or slash command, and replies are printed raw."""
     from memchat.chat.sessions import ChatOptions
 
-    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
+    settings = load_settings(user=user, agent=agent, memory=_memory_mode(memory, private=private))
     metadata = options.parse_pairs(meta, "--meta")
     wanted = ChatOptions(
         settings.user, agent, session, continue_, model, top_k, system, instructions, metadata, infer=not no_infer
@@ -92,7 +91,7 @@ def chat(
             return run_chat(chat_, app, notes)
         from memchat.repl.noninteractive import run_piped
 
-        _say_if_no_model(app, chat_)
+        _note_offline_mode(app, chat_)
         return run_piped(chat_, app, sys.stdin.buffer, sys.stdout, sys.stderr, notes)
 
 
@@ -115,15 +114,15 @@ def ask(
     raw: Raw = False,
     as_json: Json = False,
 ) -> Result:
-    """Ask one question. Standard input, if any, goes with it as an attachment, or is the question itself.
+    """Ask one question. Piped input is attached, or is the question if you give none.
 
-    With --json, "memories" are those that were in the prompt; a "standing" one is a wish that is in every prompt. "cut"
-    is "length" or "filter" where the model ended its reply early, else null.
+    With --json, "memories" are those in the prompt; a "standing" one is in every prompt. "cut" is "length" or "filter"
+    if the model ended its reply early, else null.
     """
     from memchat.chat.sessions import ChatOptions
 
-    text = _asked(question, file or ())
-    settings = load_settings(user=user, agent=agent, memory=_remembering(memory, private=private))
+    text = _question_text(question, file or ())
+    settings = load_settings(user=user, agent=agent, memory=_memory_mode(memory, private=private))
     metadata = options.parse_pairs(meta, "--meta")
     wanted = ChatOptions(
         settings.user, agent, session, continue_, model, top_k, system, instructions, metadata, infer=not no_infer
@@ -142,7 +141,7 @@ def compare(
     system: System = None,
     as_json: Json = False,
 ) -> Result:
-    """Ask the same question without and with memory. Nothing of it is recorded or learned."""
+    """Ask the same question without and with memory. Nothing is stored or learned."""
     from memchat.app import App
     from memchat.chat.sessions import ChatOptions
 
@@ -151,15 +150,21 @@ def compare(
     with App(settings, on_retry=announce, on_notice=print_note) as app:
         print_note("Asking twice…")
         found = app.compare(text, ChatOptions(settings.user, agent, model=model, top_k=top_k, system=system))
-    return Result(_comparison_json(found), _compared(found), as_json=as_json)
+    data = {
+        "question": found.question,
+        "model": found.model,
+        "stateless": _answer_json(found.stateless),
+        "with_memory": _answer_json(found.remembering),
+    }
+    return Result(data, _comparison_blocks(found), as_json=as_json)
 
 
-# A conversation, from opening to closing.
+# Opening a chat.
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenChat:
-    """A chat with its memchat, what arrives for the person, and the signals that are handled meanwhile."""
+    """An open chat with its app, its notifications and its signal handlers."""
 
     app: "App"
     chat: "Chat"
@@ -169,40 +174,40 @@ class _OpenChat:
 
 @contextmanager
 def _open_chat(settings: "Settings", wanted: "ChatOptions", *, owns_index: bool = False) -> "Generator[_OpenChat]":
-    """A chat with its memchat. The signals that end programs are handled from before the first write on."""
+    """Open a chat and its app. Signals are handled before anything is written."""
     from memchat.app import App
     from memchat.repl.notifications import NotificationQueue
 
     notes = NotificationQueue()
     notes.at_once = print_note
 
-    def tell(line: str) -> None:
+    def on_notice(line: str) -> None:
         (notes.at_once or print_note)(line)
 
     with (
         Signals().handled() as signals,
-        App(settings, owns_index=owns_index, on_retry=notes.retrying, on_notice=tell) as app,
+        App(settings, owns_index=owns_index, on_retry=notes.retrying, on_notice=on_notice) as app,
         app.chat(wanted, notes) as chat_,
     ):
         session = chat_.conversation.session
         if wanted.continue_last and not session.messages:
             whom = f"{wanted.user} with {wanted.agent}" if wanted.agent else wanted.user
-            tell(f"There is no conversation of {one_line(whom)} to continue yet; this is a new one.")
+            on_notice(f"There is no conversation of {one_line(whom)} to continue yet; this is a new one.")
         yield _OpenChat(app, chat_, notes, signals)
 
 
 def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result:
-    """Print the answer to `text`, with a sign of life on stderr until its first word."""
+    """Print the reply to `text` as it arrives, with a spinner on stderr until its first word."""
     from memchat.repl.turn import AnswerWriter, notices, run_turn
 
     chat_, notes, signals = opened.chat, opened.notes, opened.signals
-    _say_if_no_model(opened.app, chat_)
+    _note_offline_mode(opened.app, chat_)
     if started := new_conversation(chat_.conversation.session):
         print_note(started)
     chat_.learning_worker.notify()
     waiting = _waiting(opened)
     try:
-        writer = AnswerWriter(None if as_json else _writer(raw=raw), waiting)
+        writer = AnswerWriter(None if as_json else _reply_writer(raw=raw), waiting)
         turn = run_turn(chat_, lambda: chat_.conversation.turn(text), writer, signals)
     except KeyboardInterrupt:
         waiting.clear_line()
@@ -214,11 +219,20 @@ def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result
         for notice in notices(turn):
             notes.add(notice)
         _wait_for_learning(chat_, notes)
-    return Result(_turn_json(chat_, turn), as_json=as_json)
+    data = {
+        "reply": turn.reply,
+        "model": chat_.conversation.model.name,
+        "session": chat_.conversation.session.id,
+        "memories": [_used_json(used) for used in turn.used],
+        "excerpts": [excerpt_json(excerpt) for excerpt in turn.excerpts],
+        "usage": None if turn.usage is None else _usage_json(turn.usage),
+        "cut": None if turn.cut is None else str(turn.cut),
+    }
+    return Result(data, as_json=as_json)
 
 
 def _waiting(opened: _OpenChat) -> "Waiting":
-    """Begin to say on a terminal's stderr that the model is waited for, and between attempts how long."""
+    """Start a spinner on stderr, if it is a terminal, which counts down between attempts."""
     from memchat.repl.reply_screen import Waiting
     from memchat.repl.screen import is_dumb
     from memchat.repl.spinner import countdown_label, waiting_label
@@ -242,18 +256,16 @@ def _waiting(opened: _OpenChat) -> "Waiting":
     return waiting
 
 
-def _say_if_no_model(app: "App", chat_: "Chat") -> None:
+def _note_offline_mode(app: "App", chat_: "Chat") -> None:
     from memchat.llm.providers import OFFLINE
 
-    if (
-        chat_.conversation.model.name == OFFLINE
-        and app.choice(chat_.options.model, chat_.conversation.agent).lacks_model
-    ):
-        print_note("No AI model is set up, so this is offline mode. memchat setup changes that.")
+    conversation = chat_.conversation
+    if conversation.model.name == OFFLINE and app.choice(chat_.options.model, conversation.agent).lacks_model:
+        print_note("No AI model is set up, so memchat is in offline mode. Run memchat setup to choose a model.")
 
 
-def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
-    """What the options make of the setting; None where they leave it alone."""
+def _memory_mode(memory: bool | None, *, private: bool) -> MemoryMode | None:
+    """Return the memory mode that the options choose, or None to use the setting."""
     if memory is False:
         return MemoryMode.OFF
     if private:
@@ -261,26 +273,22 @@ def _remembering(memory: bool | None, *, private: bool) -> MemoryMode | None:
     return MemoryMode.ON if memory else None
 
 
-def _asked(words: list[str] | None, files: Sequence[str]) -> str:
-    """Return the question with the files and what was piped in below it. `-` among `files` is standard input."""
-    piped = "" if sys.stdin.isatty() and "-" not in files else _standard_input()
-    attached = _read(name for name in files if name != "-")
+def _question_text(words: list[str] | None, files: Sequence[str]) -> str:
+    """Return the question, followed by the attached files and piped input. `-` among `files` is standard input."""
+    piped = ""
+    if "-" in files or not sys.stdin.isatty():
+        piped = decode_text(sys.stdin.buffer.read(), "Standard input").strip()
+    attached = []
+    if files:
+        from memchat.repl.commands.files import read_attachment
+
+        attached = [read_attachment(name) for name in files if name != "-"]
     question = " ".join(words or ()).strip()
     if not question and not piped:
-        raise UsageError("There is no question.", hint='As in: memchat ask "What do you know about me?"')
+        raise UsageError("No question given.", hint='Example: memchat ask "What do you know about me?"')
     if question and piped:
         attached.append(Attachment(piped))
     return with_attachments(question or piped, attached) if attached else question or piped
-
-
-def _read(names: Iterable[str]) -> list[Attachment]:
-    from memchat.repl.commands.files import read_attachment
-
-    return [read_attachment(name) for name in names]
-
-
-def _standard_input() -> str:
-    return decode_text(sys.stdin.buffer.read(), "Standard input").strip()
 
 
 def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
@@ -288,15 +296,15 @@ def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
     from memchat.learning.worker import END_WAIT_S
 
     learns = chat_.conversation.remembers and not chat_.conversation.private
-    if learns and not chat_.learning_worker.wait_until_idle(_LONG_S):
+    if learns and not chat_.learning_worker.wait_until_idle(_QUIET_WAIT_S):
         print_note("Saving what I learned… (Ctrl-C to quit now and finish next time)")
         if not chat_.learning_worker.wait_until_idle(END_WAIT_S):
-            print_note("Not everything is learned yet. It is kept, and taken up the next time.")
+            print_note("Learning is not finished. It will continue the next time you start memchat.")
     for line in notes.take():
         print_note(line)
 
 
-def _writer(*, raw: bool) -> "ReplyWriter":
+def _reply_writer(*, raw: bool) -> "ReplyWriter":
     from memchat.repl.markdown.renderer import PlainWriter, StreamingMarkdown
 
     if raw or not sys.stdout.isatty():
@@ -306,19 +314,7 @@ def _writer(*, raw: bool) -> "ReplyWriter":
     return StreamingMarkdown(Console(highlight=False))
 
 
-# Shapes.
-
-
-def _turn_json(chat_: "Chat", turn: "Turn") -> dict[str, Any]:
-    return {
-        "reply": turn.reply,
-        "model": chat_.conversation.model.name,
-        "session": chat_.conversation.session.id,
-        "memories": [_used_json(used) for used in turn.used],
-        "excerpts": [excerpt_json(excerpt) for excerpt in turn.excerpts],
-        "usage": None if turn.usage is None else _usage_json(turn.usage),
-        "cut": None if turn.cut is None else str(turn.cut),
-    }
+# Output.
 
 
 def _used_json(used: "UsedMemory") -> dict[str, Any]:
@@ -334,26 +330,21 @@ def _usage_json(usage: "Usage") -> dict[str, Any]:
     }
 
 
-def _comparison_json(found: "Comparison") -> dict[str, Any]:
-    def shape(answer: "Answer") -> dict[str, Any]:
-        return {
-            "reply": answer.reply,
-            **_usage_json(answer.usage),
-            "estimated": answer.estimated,
-            "memories": [_used_json(used) for used in answer.used],
-            "excerpts": [excerpt_json(excerpt) for excerpt in answer.excerpts],
-        }
-
+def _answer_json(answer: "Answer") -> dict[str, Any]:
     return {
-        "question": found.question,
-        "model": found.model,
-        "stateless": shape(found.stateless),
-        "with_memory": shape(found.remembering),
+        "reply": answer.reply,
+        **_usage_json(answer.usage),
+        "estimated": answer.estimated,
+        "memories": [_used_json(used) for used in answer.used],
+        "excerpts": [excerpt_json(excerpt) for excerpt in answer.excerpts],
     }
 
 
-def _compared(found: "Comparison") -> list[Block]:
-    memories = [(_score(used), one_line(used.memory.text)) for used in found.remembering.used]
+def _comparison_blocks(found: "Comparison") -> list[Block]:
+    memories = [
+        ("always" if used.score is None else f"{used.score:.2f}", one_line(used.memory.text))
+        for used in found.remembering.used
+    ]
     replies = (found.stateless.reply.strip(), found.remembering.reply.strip())
     blocks: list[Block] = [
         SideBySide(("Without memory", "With memory"), replies),
@@ -364,20 +355,14 @@ def _compared(found: "Comparison") -> list[Block]:
     ]
     if memories:
         blocks.append(Table(("SCORE", "MEMORY"), memories))
-    if found.remembering.excerpts:
-        rows = [_excerpt_row(excerpt) for excerpt in found.remembering.excerpts]
+    rows = []
+    for excerpt in found.remembering.excerpts:
+        note = caveat(excerpt)
+        text = one_line(excerpt.text) + (f" ({one_line(note)})" if note else "")
+        rows.append((f"{excerpt.score:.2f}", str(excerpt.said_at.astimezone().date()), str(excerpt.role), text))
+    if rows:
         blocks += [Line(""), Line("From earlier conversations", "bold"), Table(("SCORE", "DAY", "WHO", "WORDS"), rows)]
     return blocks
-
-
-def _excerpt_row(excerpt: "Excerpt") -> tuple[str, str, str, str]:
-    note = caveat(excerpt)
-    words = one_line(excerpt.text) + (f" ({one_line(note)})" if note else "")
-    return f"{excerpt.score:.2f}", str(excerpt.said_at.astimezone().date()), str(excerpt.role), words
-
-
-def _score(used: "UsedMemory") -> str:
-    return "always" if used.score is None else f"{used.score:.2f}"
 
 
 def _cost(answer: "Answer") -> str:

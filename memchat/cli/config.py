@@ -1,4 +1,4 @@
-"""`memchat config`: every setting and where it comes from."""
+"""`memchat config`: show every setting and where it comes from."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ MASKED = "(hidden)"
 
 
 def config(*, user: User = None, as_json: Json = False) -> Result:
-    """Show every setting, its value, and where it comes from. Keys of providers are no settings and never shown."""
+    """Show every setting, its value, and where it comes from. API keys are never shown."""
     settings = load_settings(user=user)
     origins = {"home": "MEMCHAT_HOME" if os.environ.get("MEMCHAT_HOME") else "default", **settings.origins}
     origins.setdefault("user", "login name")
@@ -21,7 +21,7 @@ def config(*, user: User = None, as_json: Json = False) -> Result:
     data: dict[str, Any] = {
         name: {"value": value, "from": origins.get(name, "default")} for name, value in values.items()
     }
-    rows = [(name, entry["from"], _written(entry["value"])) for name, entry in data.items()]
+    rows = [(name, entry["from"], _format_value(entry["value"])) for name, entry in data.items()]
     shown: list[Block] = [Table(("SETTING", "FROM", "VALUE"), rows)]
     data["agents"] = {"value": sorted(settings.agents), "from": settings.config_file.name}
     if settings.agents:
@@ -30,7 +30,7 @@ def config(*, user: User = None, as_json: Json = False) -> Result:
     return Result(data, shown, as_json=as_json)
 
 
-def _written(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""A question before something that cannot be undone."""
+"""Ask for confirmation before an action that cannot be undone."""
 
 import sys
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from memchat.errors import UsageError
 
 
 def confirm(what: Iterable[Block], question: str) -> bool:
-    """Show `what` and ask; only a yes is one. Raises UsageError where there is nobody to ask."""
+    """Show `what`, ask `question`, and return whether the user typed y or yes. Raises UsageError without a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"{question} There is no terminal to ask on.",
-            hint="--yes does it without asking; --dry-run says what would go.",
+            hint="Use --yes to go ahead without asking, or --dry-run to see what would be deleted.",
         )
     show(what, sys.stderr)
     sys.stderr.write(f"{question} [y/N] ")

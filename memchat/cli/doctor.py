@@ -1,4 +1,4 @@
-"""`memchat doctor`: look for what is wrong, say what mends it, and mend what safely can be."""
+"""`memchat doctor`: find problems, say how to fix them, and repair what can be repaired safely."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -22,34 +22,33 @@ if TYPE_CHECKING:
 
 Fix = Annotated[
     bool,
-    typer.Option("--fix", help="Mend what can be made again without loss: permissions, words, vectors, the index."),
+    typer.Option("--fix", help="Repair what can be rebuilt without loss: permissions, full-text, embeddings, index."),
 ]
 
 
 def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
-    """Look at everything memchat stands on, and say what is wrong and which command mends it.
+    """Check the installation, the settings and the data, and say how to fix each problem.
 
-    Mends nothing without --fix. The exit code is 1 when there is an error; warnings leave it 0.
+    Changes nothing without --fix. The exit code is 1 if there is an error; warnings leave it 0.
 
     With --json: {"healthy", "findings": [{"check", "health", "message", "mend"}], "mended": [sentences]}, where
     "health" is ok, warning or error.
     """
     settings, problems = examine_settings()
     found = list(_run_checks(settings, problems))
-    mended: list[str] = []
-    if fix:
-        mended = list(_repair(settings, found))
-        found = list(_run_checks(settings, problems)) if mended else found
+    repairs = list(_repair(settings, found)) if fix else []
+    if repairs:
+        found = list(_run_checks(settings, problems))
     healthy = all(one.health is not Health.ERROR for one in found)
     data: dict[str, Any] = {
         "healthy": healthy,
         "findings": [{**asdict(one), "health": str(one.health)} for one in found],
-        "mended": mended,
+        "mended": repairs,
     }
-    return Result(data, _shown(found, mended), as_json=as_json, exit_code=0 if healthy else 1)
+    return Result(data, _report(found, repairs), as_json=as_json, exit_code=0 if healthy else 1)
 
 
-# Looking.
+# Checks.
 
 
 def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
@@ -72,60 +71,56 @@ def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     from memchat.doctor.index import examine_index
 
     try:
-        if not engine.exists:
-            yield _missing(engine)
-            return
-        fingerprint = _fingerprint(settings, engine)
-        with engine.inspect(fingerprint) as (database, index):
-            yield from examine(database, fingerprint)
-            yield from examine_index(index)
+        if engine.exists:
+            fingerprint = _fingerprint(settings, engine)
+            with engine.inspect(fingerprint) as (database, index):
+                yield from examine(database, fingerprint)
+                yield from examine_index(index)
+        elif engine.has_index:
+            message = f"{engine.location} is missing, but its search index is still there."
+            yield warning("database", message, "restore it or a backup of it; if you deleted it, do nothing")
+        else:
+            yield ok("database", f"There is no database yet. The first chat creates {engine.location}.")
     except StoreError as error:
-        backup = f"put a backup in the place of {engine.location}"
+        backup = f"replace {engine.location} with a backup"
         yield problem("database", error.message, backup if "doctor" in (error.hint or "doctor") else error.hint)
     except OSError as error:
         yield problem("database", f"{engine.location} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
 
 
-def _missing(engine: Engine) -> Diagnosis:
-    if engine.has_index:
-        message = f"{engine.location} is gone; there still is an index of what it held."
-        return warning("database", message, "put it, or a backup, back in its place; if you removed it, nothing")
-    return ok("database", f"There is none yet: {engine.location} is made with the first word.")
-
-
 def _fingerprint(settings: Settings, engine: Engine) -> str:
-    """That of the embedder in use. No embedder is asked who it is: that could cost money."""
+    """Return the fingerprint of the embedder in use without calling it, which could cost money."""
     from memchat.llm.builtin_embedder import FINGERPRINT
 
     model = settings.embedding_model
     return (engine.fingerprint_of(model) or model) if model else FINGERPRINT
 
 
-# Mending.
+# Repairs.
 
 
 def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
-    """Do what `--fix` does about `found`, and say it."""
-    ill = {one.check for one in found if one.mend is not None and FIX in one.mend}
-    if "permissions" in ill and (done := environment.restrict_permissions(settings)):
+    """Repair what `--fix` can of `found`; yields a sentence for each repair."""
+    failed = {one.check for one in found if one.mend is not None and FIX in one.mend}
+    if "permissions" in failed and (done := environment.restrict_permissions(settings)):
         yield done
-    ill.discard("permissions")
-    if not ill:
+    failed.discard("permissions")
+    if not failed:
         return
     from memchat.app import App
 
-    # A damaged file may let none of it be done, which the next look says better.
+    # In a damaged file every repair may fail; the checks that follow report that better.
     with suppress(StoreError), App(replace(settings, agents={}), on_retry=announce) as app:
-        if "erasures" in ill:
+        if "erasures" in failed:
             app.store.finish_erasures()
-            yield "The erasure that was interrupted is finished."
-        if "index" in ill and app.engine.drop_index():
-            yield "The index was thrown away: the next chat builds it anew, or memchat reindex now."
-        if ill - {"erasures", "index"}:
-            yield from _rows_mended(app)
+            yield "Finished the interrupted deletion."
+        if "index" in failed and app.engine.drop_index():
+            yield "Deleted the search index. The next chat rebuilds it; memchat reindex does it now."
+        if failed - {"erasures", "index"}:
+            yield from _repair_rows(app)
 
 
-def _rows_mended(app: "App") -> Iterator[str]:
+def _repair_rows(app: "App") -> Iterator[str]:
     from memchat.doctor.repairs import repair
 
     with app.engine.repairs(app.fingerprint) as repairs:
@@ -134,24 +129,20 @@ def _rows_mended(app: "App") -> Iterator[str]:
         except MemchatError as error:
             if isinstance(error, StoreError):
                 raise
-            yield f"No new vectors could be made: {error.message}"
+            yield f"The embeddings could not be computed: {error.message}"
 
 
-# Telling.
-
-
-def _shown(found: Sequence[Diagnosis], mended: Sequence[str]) -> Iterator[Block]:
-    for line in mended:
-        yield Line(f"Mended: {line}")
-    yield Table(("CHECK", "", "FINDING"), [(one.check, str(one.health), _describe(one)) for one in found])
-    ill = [one for one in found if one.health is not Health.OK]
-    if not ill:
-        yield Line("Everything is in order.", "bold")
+def _report(found: Sequence[Diagnosis], repairs: Sequence[str]) -> Iterator[Block]:
+    for line in repairs:
+        yield Line(f"Repaired: {line}")
+    rows = [
+        (one.check, str(one.health), one.message + (f" To fix it: {one.mend}" if one.mend else "")) for one in found
+    ]
+    yield Table(("CHECK", "", "FINDING"), rows)
+    problems = [one for one in found if one.health is not Health.OK]
+    if not problems:
+        yield Line("No problems found.", "bold")
         return
-    errors = sum(one.health is Health.ERROR for one in ill)
-    told = pluralize(errors, "error", "errors"), pluralize(len(ill) - errors, "warning", "warnings")
-    yield Line(f"{', '.join(told)}.", "bold")
-
-
-def _describe(one: Diagnosis) -> str:
-    return one.message if one.mend is None else f"{one.message} To mend it: {one.mend}"
+    errors = sum(one.health is Health.ERROR for one in problems)
+    counts = pluralize(errors, "error", "errors"), pluralize(len(problems) - errors, "warning", "warnings")
+    yield Line(f"{', '.join(counts)}.", "bold")

@@ -1,4 +1,4 @@
-"""`memchat forget`: count, ask, erase down to the bytes, and say what the search afterwards found."""
+"""`memchat forget`: count, ask, delete permanently, and report whether any traces are left on disk."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ErasurePlan:
-    """What an erasure would take, and how to carry it out."""
+    """What would be deleted, how to ask for it, and the function that does it."""
 
     question: str
     shown: Sequence[Block]
@@ -38,23 +38,27 @@ class ErasurePlan:
 
 Everything = Annotated[
     bool,
-    typer.Option("--all", help="Everything of the user, conversations too; with a filter, the memories it names."),
+    typer.Option("--all", help="Everything about the user, with conversations; with a filter, only matching memories."),
 ]
 Shared = Annotated[
     bool, typer.Option("--shared", help="With --agent: also the agent's own memories, which all its users share.")
 ]
 KeepSource = Annotated[
-    bool, typer.Option("--keep-source", help="Leave the quoted words in the conversations they come from.")
+    bool, typer.Option("--keep-source", help="Leave the words they were learned from in your conversations.")
 ]
+
+_HELP = "See memchat forget --help."
 
 
 def forget(
     ids: Annotated[
         list[str] | None,
-        completion.memory_argument(help="Memories: ids, parts of them, @N of the last list."),
+        completion.memory_argument(help="Ids of memories, parts of ids, or @N for row N of the last list."),
     ] = None,
     *,
-    query: Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="What a search finds.")] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", "-q", metavar="TEXT", help="Memories that match TEXT.")
+    ] = None,
     everything: Everything = False,
     user: User = None,
     agent: LearnedWith = None,
@@ -66,58 +70,55 @@ def forget(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Result:
-    """Erase memories for good: every version, the quoted words, every byte of them.
+    """Permanently delete memories, with old versions and quotes, and check that nothing is left on disk.
 
-    Counts first, and asks. Afterwards every file is searched for what was erased; the exit code is 1 if any is left.
-    Memories of an agent itself go only with --shared, or by their ids.
+    memchat asks first. Afterwards it searches every file for the deleted text; the exit code is 1 if any is left. An
+    agent's own memories are deleted only with --shared, or by their ids.
     """
-    help_ = "memchat forget --help says more."
     if sum((bool(ids), query is not None, everything)) != 1:
-        raise UsageError("Name what to forget: ids, --query or --all, one of them.", hint=help_)
+        raise UsageError("Say what to forget: one or more IDs, --query TEXT or --all.", hint=_HELP)
     if shared and (agent is None or ids):
-        raise UsageError("--shared goes with --agent and --query or --all.", hint=help_)
+        raise UsageError("--shared needs --agent and --query or --all.", hint=_HELP)
     with open_app(user) as app:
         if everything and not (agent or where or category):
-            plan = _person(app)
+            plan = _plan_user(app)
         elif ids:
-            plan = _memories(app, _named(app, ids, agent), keep_source=keep_source)
+            plan = _plan_memories(app, _by_id(app, ids, agent), keep_source=keep_source)
         else:
-            view = build_filter(app, agent, where, category, all_sessions=True)
-            found = _found(app, query, view)
+            found = _matching(app, query, build_filter(app, agent, where, category, all_sessions=True))
             own = [memory for memory in found if shared or memory.owner.kind is not Scope.AGENT]
-            plan = _memories(app, own, keep_source=keep_source, stays=len(found) - len(own))
+            plan = _plan_memories(app, own, keep_source=keep_source, left_out=len(found) - len(own))
         return execute(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
 def execute(plan: ErasurePlan, *, yes: bool, dry_run: bool, as_json: bool) -> Result:
-    """Erase what `plan` names, once that is agreed, and tell what came of it."""
+    """Carry `plan` out once the user agrees, and report the result."""
     if not any(plan.counts.values()):
         data = {"dry_run": dry_run, **plan.counts, "ids": []}
         return Result(data, (Line("There is nothing to forget."),), plan.notes, as_json)
     if dry_run:
         data = {"dry_run": True, **plan.counts, "ids": list(plan.ids)}
-        return Result(data, (*plan.shown, Line("Nothing was erased.")), plan.notes, as_json)
+        return Result(data, (*plan.shown, Line("Nothing was deleted.")), plan.notes, as_json)
     if not yes and not confirm(plan.shown, plan.question):
         data = {"dry_run": False, **dict.fromkeys(plan.counts, 0), "ids": []}
-        return Result(data, (), ("Nothing was erased.", *plan.notes), as_json, exit_code=1)
-    with progress_bar("Erasing") as progress:
-        receipt = plan.erase(progress)
-    data = {**receipt_json(receipt), "ids": list(plan.ids)}
-    return Result(data, _receipt(receipt), plan.notes, as_json, exit_code=1 if receipt.left else 0)
+        return Result(data, (), ("Nothing was deleted.", *plan.notes), as_json, exit_code=1)
+    with progress_bar("Deleting") as progress:
+        report = plan.erase(progress)
+    data = {**report_json(report), "ids": list(plan.ids)}
+    return Result(data, _report(report), plan.notes, as_json, exit_code=1 if report.left else 0)
 
 
-# What would go.
+# Plans.
 
 
-def _named(app: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
-    whose = owners(app.settings.user, agent)
-    rows_shown, known = LastList(app.settings, "memories"), app.store.memories.ids(whose)
-    given = [rows_shown.id_of(one, known) for one in ids]
-    found = {memory.id: memory for memory in (app.store.memories.find(one, whose) for one in given)}
-    return list(found.values())
+def _by_id(app: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
+    allowed = owners(app.settings.user, agent)
+    last_list, known = LastList(app.settings, "memories"), app.store.memories.ids(allowed)
+    found = (app.store.memories.find(last_list.id_of(one, known), allowed) for one in ids)
+    return list({memory.id: memory for memory in found}.values())
 
 
-def _found(app: "App", query: str | None, view: MemoryFilter) -> list[Memory]:
+def _matching(app: "App", query: str | None, view: MemoryFilter) -> list[Memory]:
     if query is None:
         return app.store.memories.memories(view)
     if not query.strip():
@@ -125,30 +126,31 @@ def _found(app: "App", query: str | None, view: MemoryFilter) -> list[Memory]:
     return app.matching(query, view)
 
 
-def _memories(app: "App", found: Sequence[Memory], *, keep_source: bool, stays: int = 0) -> ErasurePlan:
-    """`stays` is how many shared ones were found too, and are left out."""
+def _plan_memories(app: "App", found: Sequence[Memory], *, keep_source: bool, left_out: int = 0) -> ErasurePlan:
+    """Plan the deletion of `found`. `left_out` counts the agent's memories that matched but stay."""
     ids = tuple(memory.id for memory in found)
     earlier = app.store.memories.count_versions(ids) - len(ids)
     counts = {"memories": len(ids) + earlier}
     what = pluralize(len(ids), "memory", "memories")
     if earlier:
         what += f" and {pluralize(earlier, 'earlier version', 'earlier versions')}"
-    of = Counter(f"{m.owner.kind} {m.owner.name}" for m in found if m.owner.kind is not Scope.USER)
-    shared = "".join(f", {count} of them of {name}, shared by all its users" for name, count in of.items())
-    source = "" if keep_source else " The words they were learned from are blanked in the conversations."
+    others = Counter(f"{m.owner.kind} {m.owner.name}" for m in found if m.owner.kind is not Scope.USER)
+    shared = "".join(f", {count} of them of {name}, shared by all its users" for name, count in others.items())
+    source = "" if keep_source else " The words they were learned from will be removed from your conversations."
     shown = (
         Table(("ID", "SINCE", "CATEGORY", "MEMORY"), list(rows(found))),
-        Line(f"{what}{shared and f'{shared},'} would be erased.{source}"),
+        Line(f"{what}{shared and f'{shared},'} will be deleted.{source}"),
     )
 
     def erase(on_progress: Progress) -> "ErasureReport":
         return app.memory_service.forget(ids, keep_source=keep_source, on_progress=on_progress)
 
-    left_out = f"Left out: {pluralize(stays, 'memory', 'memories')} of the agent, shared by all its users (--shared)."
-    return ErasurePlan(f"Erase {what}{shared} for good?", shown, counts, ids, erase, (left_out,) if stays else ())
+    kept = pluralize(left_out, "memory", "memories")
+    notes = (f"Not included: {kept} of the agent, shared by all its users. Use --shared to include them.",)
+    return ErasurePlan(f"Permanently delete {what}{shared}?", shown, counts, ids, erase, notes if left_out else ())
 
 
-def _person(app: "App") -> ErasurePlan:
+def _plan_user(app: "App") -> ErasurePlan:
     user = app.settings.user
     store = app.store
     every = replace(build_filter(app, all_sessions=True), superseded=True, expired=True)
@@ -160,43 +162,43 @@ def _person(app: "App") -> ErasurePlan:
         "work": len(store.work.pending(user)),
     }
     shown = (
-        Line(f"Everything of {user} would be erased:"),
+        Line(f"Everything about {user} will be deleted:"),
         KeyValues(
             [
-                ("memories", f"{counts['memories']}, earlier versions included"),
+                ("memories", f"{counts['memories']}, with earlier versions"),
                 ("conversations", f"{counts['sessions']}, with {counts['messages']} messages"),
-                ("waiting to be learned", str(counts["work"])),
+                ("not yet learned from", str(counts["work"])),
             ]
         ),
     )
-    question = f"Erase everything of {user} for good?"
+    question = f"Permanently delete everything about {user}?"
     return ErasurePlan(question, shown, counts, (), partial(app.memory_service.forget_person, user))
 
 
-# What came of it.
+# Reports.
 
 
-def receipt_json(receipt: "ErasureReport") -> dict[str, Any]:
-    """Without the words that were searched for: they are what must not be kept."""
-    counts = {key: value for key, value in asdict(receipt).items() if isinstance(value, int)}
-    return {"dry_run": False, **counts, "left": [{"kind": found.kind, "file": found.file} for found in receipt.left]}
+def report_json(report: "ErasureReport") -> dict[str, Any]:
+    """Convert `report` to JSON, without the text that was searched for: it must not be kept."""
+    counts = {key: value for key, value in asdict(report).items() if isinstance(value, int)}
+    return {"dry_run": False, **counts, "left": [{"kind": found.kind, "file": found.file} for found in report.left]}
 
 
-def _receipt(receipt: "ErasureReport") -> list[Block]:
-    erased = [
-        pluralize(receipt.memories, "memory", "memories"),
-        pluralize(receipt.versions, "entry of history", "entries of history"),
-        pluralize(receipt.messages, "message blanked or erased", "messages blanked or erased"),
-        pluralize(receipt.sessions, "conversation", "conversations") if receipt.sessions else "",
-        f"{receipt.work} waiting to be learned" if receipt.work else "",
+def _report(report: "ErasureReport") -> list[Block]:
+    deleted = [
+        pluralize(report.memories, "memory", "memories"),
+        pluralize(report.versions, "history entry", "history entries"),
+        pluralize(report.messages, "message blanked or deleted", "messages blanked or deleted"),
+        pluralize(report.sessions, "conversation", "conversations") if report.sessions else "",
+        f"{report.work} not yet learned from" if report.work else "",
     ]
-    searched = f"Searched {pluralize(receipt.files, 'file', 'files')}, {receipt.bytes:,} bytes"
-    lines: list[Block] = [Line(f"Erased: {', '.join(part for part in erased if part)}.")]
-    if not receipt.left:
-        return [*lines, Line(f"{searched}: nothing of it is left.")]
-    traces = Counter((found.file, found.kind) for found in receipt.left)
-    lines.append(Line(f"{searched}. Still there:"))
+    searched = f"Searched {pluralize(report.files, 'file', 'files')}, {report.bytes:,} bytes"
+    lines: list[Block] = [Line(f"Deleted: {', '.join(part for part in deleted if part)}.")]
+    if not report.left:
+        return [*lines, Line(f"{searched}: no traces are left.")]
+    traces = Counter((found.file, found.kind) for found in report.left)
+    lines.append(Line(f"{searched}. Traces are left in:"))
     lines.append(
         KeyValues([(file, pluralize(count, kind, f"{kind}s")) for (file, kind), count in sorted(traces.items())])
     )
-    return [*lines, Line("memchat forget can be run again once no other memchat is open.")]
+    return [*lines, Line("Close every other memchat, then run memchat forget again.")]

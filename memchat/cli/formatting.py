@@ -1,4 +1,4 @@
-"""Memories in words for people, and their changes as JSON."""
+"""Memories and their changes as text for people, and changes as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from memchat.storage.serialization import moment_json
 
 
 def rows(memories: Iterable[Memory | MemoryListItem]) -> Iterator[tuple[str, ...]]:
-    """The rows of a list: id, day, category, sentence."""
+    """Yield a table row for each memory: id, day, category, text."""
     for memory in memories:
         shown = memory if isinstance(memory, MemoryListItem) else as_listed(memory)
         yield shown.id, shown.since, shown.category, annotated_text(shown)
 
 
 def annotated_text(memory: MemoryListItem) -> str:
-    """The words of a memory, and in brackets what must be known about them."""
+    """Return the text of a memory, followed by notes about its state in brackets."""
     marks = []
     if memory.superseded:
         marks.append("mistaken" if memory.mistaken else "superseded")
@@ -61,8 +61,8 @@ def memory_details(memory: Memory, versions: Sequence[Memory], origin: dict[str,
         "last used": memory.last_used_at and local(moment_json(memory.last_used_at)),
         "expires": memory.expires_at and local(moment_json(memory.expires_at)),
         "standing": memory.standing and "in every prompt",
-        "comes to mind": "; ".join(memory.cues),
-        "source": {"said": "said in a conversation", "told": "told by command"}.get(memory.source, str(memory.source)),
+        "recalled for": "; ".join(memory.cues),
+        "source": {"said": "said in a conversation", "told": "added by command"}.get(memory.source, str(memory.source)),
     }
     yield KeyValues([(name, value) for name, value in about.items() if value])
     yield from _evidence(memory, origin)
@@ -80,10 +80,10 @@ def _evidence(memory: Memory, origin: dict[str, str | None] | None) -> Iterator[
         "conversation": origin and f"{origin['title']} ({origin['session']})",
         "said at": origin and local(origin["said_at"]),
         "message": origin and origin["message"],
-        "read by": memory.evidence.model,
+        "extracted by": memory.evidence.model,
     }
     yield Line("")
-    yield Line("Where it comes from", "bold")
+    yield Line("Source", "bold")
     yield KeyValues([(name, value) for name, value in facts.items() if value])
 
 
@@ -100,8 +100,8 @@ def change_json(change: Change) -> dict[str, str | None]:
 
 
 def reason_of(change: Change) -> str:
-    """Why a memory was changed, and when it was to end before it was ended."""
-    planned = "" if change.planned_end is None else f"it was to end on {change.planned_end}"
+    """Return why a memory was changed, with the end it had before it was ended."""
+    planned = "" if change.planned_end is None else f"its planned end was {change.planned_end}"
     return "; ".join(filter(None, (change.reason, planned)))
 
 
@@ -112,7 +112,7 @@ def change_text(change: Change) -> str:
 
 
 def local(moment: str | None) -> str:
-    """A stored moment as the person's clock shows it."""
+    """Format a stored ISO 8601 time in local time; empty for None."""
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
 
 

@@ -1,7 +1,7 @@
-"""`memchat memories import` and `memchat sessions import`: files of memchat's and of other programs."""
+"""`memchat memories import` and `memchat sessions import`: import exports of memchat and of other programs."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,33 +15,36 @@ from memchat.cli.progress import progress_bar
 from memchat.core.types import LearningOptions, Owner, Scope
 from memchat.errors import MemchatError, UsageError
 from memchat.storage.protocols import Imported
-from memchat.storage.serialization import Record, with_owner
+from memchat.storage.serialization import with_owner
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.importers.found import Dialogue, Found
-    from memchat.memories.dialogues import Estimate
+    from memchat.importers.found import Found
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="The file to read; - is standard input.")]
-KeepUsers = Annotated[
-    bool, typer.Option("--keep-users", help="Keep each memory with the user that the file names for it.")
-]
+File = Annotated[str, typer.Argument(metavar="FILE", help="File to import; - is standard input.")]
+KeepUsers = Annotated[bool, typer.Option("--keep-users", help="Import each memory for the user that the file names.")]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Say what the file holds and what learning takes; import nothing."),
+    typer.Option("--dry-run", help="Show what FILE contains and what learning would cost; import nothing."),
 ]
 Learn = Annotated[
     bool | None,
-    typer.Option("--learn/--no-learn", help="Learn from conversations; else from all but memchat's own exports."),
+    typer.Option(
+        "--learn/--no-learn", help="Learn from the conversations, or not (default: unless memchat exported them)."
+    ),
 ]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Learn now, or leave it to memchat's next conversation.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Learn now, or during the next chat.")]
 
 OWN_SESSIONS = "memchat sessions"
-_SHOWN = 5
+_MAX_REASONS = 5
+"""Skipped records that are named on the screen; --json lists all."""
+_BULK = 1_000
+"""An import of more memories than this begins with a note."""
+_HINT = "memchat memories import --help lists the formats."
 
 
 @dataclass(frozen=True, slots=True)
-class _How:
+class _Options:
     """The options of an import."""
 
     user: str | None
@@ -60,90 +63,89 @@ def import_(
     wait: Wait = True,
     as_json: Json = False,
 ) -> Result:
-    """Restore an export, or take in what other programs have kept.
+    """Import memories and conversations from an export of memchat or of another program.
 
-    The file is recognised by what is in it: memchat's own exports, mem0, ChatGPT, Claude, Gemini Takeout, OpenMemory,
-    Open WebUI, the MCP memory server, chat messages as JSON Lines, CSV, Markdown and plain lists, and archives of
-    these. Facts become memories; conversations keep their dates, and are learned from. What cannot be read is named and
-    left out; the exit code is then 1. An import that was interrupted can be repeated: what is there already stays.
+    memchat detects the format: its own exports, mem0, ChatGPT, Claude, Gemini Takeout, OpenMemory, Open WebUI, the MCP
+    memory server, chat messages as JSON Lines, CSV, Markdown, plain lists, and archives of these. Facts become
+    memories. Conversations keep their dates, and memchat learns from them. Entries that cannot be read are skipped and
+    listed; the exit code is then 1. You can repeat an interrupted import: entries that exist already are skipped.
 
-    Memories of an agent, a run or until a day stay so. Where the file names another user than yours, --user says whose
-    everything becomes, or --keep-users keeps each with its own.
+    Memories keep their agent, conversation and end date. If the file names another user, give --user to import
+    everything for one user, or --keep-users to import each memory for the user it names.
     """
     from memchat.importers.files import read_file
     from memchat.importers.found import Reading
 
     if keep_users and user is not None:
         raise UsageError("Give --user or --keep-users, not both.")
-    raw = _read(file)
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise MemchatError(f"{file} cannot be read: {error.strerror}.") from error
     with open_app(user) as app:
         owner = Owner.user(app.settings.user)
         found = read_file(raw, Reading(owner, app.clock(), app.memory_service.clean, keep_users))
-        _refuse_nothing(found, file)
-        others = _others(found.facts, owner)
+        _require_content(found, file)
+        others = sorted({record.user for record in found.facts if record.user is not None} - {owner.name})
         if others and user is None and not keep_users:
             raise UsageError(
-                f"{file} names another user than {owner.name}: {_some(others)}. Nothing was imported.",
-                hint=f"Say whose the memories become: --user {others[0]}, --user {owner.name}, or --keep-users.",
+                f"{file} contains memories of another user than {owner.name}: {_some(others)}. Nothing was imported.",
+                hint=f"Say whose memories they are: --user {others[0]}, --user {owner.name}, or --keep-users.",
             )
-        how = _How(user, keep_users, learn, wait)
-        return _dry_run(app, found, how, as_json) if dry_run else _import(app, found, how, others, as_json)
+        chosen = _Options(user, keep_users, learn, wait)
+        return _dry_run(app, found, chosen, as_json) if dry_run else _import(app, found, chosen, others, as_json)
 
 
-def _refuse_nothing(found: "Found", file: str) -> None:
+def _require_content(found: "Found", file: str) -> None:
+    """Raise UsageError if the file was read and nothing in it can be imported."""
     if not found.facts and not any(dialogue.messages for dialogue in found.dialogues):
-        said = "; ".join(f"{skipped.place} {skipped.reason}" for skipped in found.skipped[:_SHOWN])
-        if said or found.formats:
-            reason = f": {said}" if said else ""
-            raise UsageError(f"{file} holds nothing to import{reason}. Nothing was imported.", hint=_HINT)
+        reasons = "; ".join(f"{skipped.place} {skipped.reason}" for skipped in found.skipped[:_MAX_REASONS])
+        if reasons or found.formats:
+            because = f": {reasons}" if reasons else ""
+            raise UsageError(f"{file} contains nothing to import{because}. Nothing was imported.", hint=_HINT)
 
 
-_HINT = "memchat memories import --help says what can be imported."
-
-
-def _others(facts: Sequence[Record], owner: Owner) -> list[str]:
-    return sorted({record.user for record in facts if record.user is not None} - {owner.name})
-
-
-def _import(app: "App", found: "Found", how: _How, others: Sequence[str], as_json: bool) -> Result:
+def _import(app: "App", found: "Found", chosen: _Options, others: Sequence[str], as_json: bool) -> Result:
     owner = Owner.user(app.settings.user)
     records = [app.memory_service.masked_record(record) for record in found.facts]
-    if how.user is not None:
+    if chosen.user is not None:
         records = [with_owner(record, owner) for record in records]
-    came = _restore_facts(app, records)
-    conversations, messages = _restore_dialogues(app, found, how)
-    learned = _learn(app) if messages and how.wait and _learns(found, how) else None
+    if len(records) > _BULK:
+        print_note(f"Importing {len(records)} memories…")
+    restored = app.store.transfer.restore(records, app.embedder) if records else Imported((), 0)
+    conversations, messages = _restore_dialogues(app, found, chosen)
+    learned = _learn(app) if messages and chosen.wait and _learns(found, chosen) else None
     lines = []
     if records or not found.dialogues:
-        known = f"{came.known} were there already"
-        lines.append(Line(f"{pluralize(len(came.ids), 'memory', 'memories')} imported, {known}."))
+        imported = pluralize(len(restored.ids), "memory", "memories")
+        lines.append(Line(f"Imported {imported} ({restored.known} existed already)."))
     if found.dialogues:
-        said = pluralize(messages, "message", "messages")
-        lines.append(Line(f"{said} imported in {pluralize(conversations, 'conversation', 'conversations')}."))
+        imported = pluralize(messages, "message", "messages")
+        lines.append(Line(f"Imported {imported} in {pluralize(conversations, 'conversation', 'conversations')}."))
     if learned is not None:
         lines.append(Line(learned))
     data = {
-        "imported": len(came.ids),
-        "known": came.known,
-        "ids": list(came.ids),
+        "imported": len(restored.ids),
+        "known": restored.known,
+        "ids": list(restored.ids),
         "conversations": conversations,
         "messages": messages,
         "skipped": [{"place": one.place, "reason": one.reason} for one in found.skipped],
     }
-    return Result(data, lines, _notes(found, how, others, owner), as_json, exit_code=1 if found.skipped else 0)
+    return Result(data, lines, _notes(found, chosen, others, owner), as_json, exit_code=1 if found.skipped else 0)
 
 
-def _notes(found: "Found", how: _How, others: Sequence[str], owner: Owner) -> list[str]:
-    notes = [f"{skipped.place} {skipped.reason}: left out." for skipped in found.skipped[:_SHOWN]]
-    if more := len(found.skipped) - _SHOWN:
-        notes += [f"{more} more left out: --json lists them."] if more > 0 else []
-    if others and not how.keep_users:
-        notes.append(f"What the file has of {_some(others)} is of {owner.name} here.")
+def _notes(found: "Found", chosen: _Options, others: Sequence[str], owner: Owner) -> list[str]:
+    notes = [f"Skipped: {skipped.place} {skipped.reason}." for skipped in found.skipped[:_MAX_REASONS]]
+    if (more := len(found.skipped) - _MAX_REASONS) > 0:
+        notes.append(f"Skipped {more} more; --json lists them.")
+    if others and not chosen.keep_users:
+        notes.append(f"Memories of {_some(others)} in this file were imported for {owner.name}.")
     agents = {record.memory.owner.name for record in found.facts if record.memory.owner.kind is Scope.AGENT}
     if agents:
-        notes.append(f"What is shared by all who talk to {_some(sorted(agents))} stays so.")
+        notes.append(f"Memories of {_some(sorted(agents))} are shared by everyone who talks to that agent.")
     if found.unused:
-        notes.append(f"Not taken over, for there is no place for it: {', '.join(sorted(found.unused))}.")
+        notes.append(f"Fields that memchat does not use: {', '.join(sorted(found.unused))}.")
     return notes
 
 
@@ -152,113 +154,82 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise MemchatError(f"{file} cannot be read: {error.strerror}.") from error
+def _learns(found: "Found", chosen: _Options) -> bool:
+    return chosen.learn if chosen.learn is not None else OWN_SESSIONS not in found.formats
 
 
-# Steps.
-
-
-def _restore_facts(app: "App", records: Sequence[Record]) -> Imported:
-    if not records:
-        return Imported((), 0)
-    if len(records) > 1_000:
-        print_note(f"Importing {len(records)} memories…")
-    return app.store.transfer.restore(records, app.embedder)
-
-
-def _learns(found: "Found", how: _How) -> bool:
-    return how.learn if how.learn is not None else OWN_SESSIONS not in found.formats
-
-
-def _restore_dialogues(app: "App", found: "Found", how: _How) -> tuple[int, int]:
-    """How many conversations brought anything new, and how many messages."""
-    settings = app.settings
-    terms = LearningOptions(settings.instructions) if _learns(found, how) else None
+def _restore_dialogues(app: "App", found: "Found", chosen: _Options) -> tuple[int, int]:
+    """Import the conversations. Returns how many have new messages, and how many messages are new."""
     from memchat.memories.dialogues import DialogueImporter
 
-    importer = DialogueImporter(app.store.conversations, settings.user, app.memory_service.masked, terms)
+    settings = app.settings
+    learning = LearningOptions(settings.instructions) if _learns(found, chosen) else None
+    importer = DialogueImporter(app.store.conversations, settings.user, app.memory_service.masked, learning)
     origin = found.formats[0] if found.formats else ""
-    spoken = sorted((one for one in found.dialogues if one.messages), key=lambda one: one.messages[0].at)
+    dialogues = sorted((one for one in found.dialogues if one.messages), key=lambda one: one.messages[0].at)
     conversations = messages = 0
-    with progress_bar("Conversations", len(spoken)) as progress:
-        for done, dialogue in enumerate(spoken, 1):
+    with progress_bar("Conversations", len(dialogues)) as progress:
+        for done, dialogue in enumerate(dialogues, 1):
             new = importer.restore(dialogue, origin)
             conversations += new > 0
             messages += new
-            progress(done, len(spoken))
+            progress(done, len(dialogues))
     return conversations, messages
 
 
 def _learn(app: "App") -> str:
-    """Learn from all that waits of the person; Ctrl-C leaves the rest for later."""
+    """Learn from all pending exchanges of the user and summarise the result; Ctrl-C leaves the rest for later."""
     from memchat.learning.pipeline import learn
 
     user = app.settings.user
-    kept = failed = done = 0
+    changed = failed = done = 0
     context = app.learning_context()
     try:
         total = len(context.store.work.pending(user))
         with progress_bar("Learning", total) as progress:
             while (work := context.store.work.claim(user)) is not None:
                 result = learn(context, work)
-                kept += len(result.applied)
+                changed += len(result.applied)
                 failed += result.error is not None
                 done += 1
                 progress(done, total)
     except KeyboardInterrupt:
-        print_note("Stopped. What is left is learned by memchat's next conversation, or by: memchat status --retry")
+        print_note("Stopped. The next chat learns from the rest; to do it now, run: memchat status --retry")
         raise
     finally:
         context.close()
     left = f" {pluralize(failed, 'exchange', 'exchanges')} could not be learned from yet." if failed else ""
-    return f"{pluralize(kept, 'memory', 'memories')} learned or changed.{left}"
+    return f"{pluralize(changed, 'memory', 'memories')} learned or changed.{left}"
 
 
-# What it would take.
-
-
-def _dry_run(app: "App", found: "Found", how: _How, as_json: bool) -> Result:
+def _dry_run(app: "App", found: "Found", chosen: _Options, as_json: bool) -> Result:
+    from memchat.llm.prices import cost_usd
     from memchat.memories.dialogues import Estimate, estimate
 
-    takes = estimate(found.dialogues) if _learns(found, how) else Estimate(0, 0, 0)
+    needed = estimate(found.dialogues) if _learns(found, chosen) else Estimate(0, 0, 0)
     model = app.settings.extraction_model or app.choice().extraction
-    cost = _cost_usd(model, takes)
-    spoken = sum(len(dialogue.messages) for dialogue in found.dialogues)
+    cost = cost_usd(model, needed.prompt_tokens, needed.completion_tokens)
+    messages = sum(len(dialogue.messages) for dialogue in found.dialogues)
     data: dict[str, Any] = {
         "formats": found.formats,
         "memories": len(found.facts),
         "conversations": len(found.dialogues),
-        "messages": spoken,
-        "calls": takes.calls,
-        "prompt_tokens": takes.prompt_tokens,
-        "completion_tokens": takes.completion_tokens,
+        "messages": messages,
+        "calls": needed.calls,
+        "prompt_tokens": needed.prompt_tokens,
+        "completion_tokens": needed.completion_tokens,
         "model": model,
         "cost_usd": cost,
         "skipped": [{"place": one.place, "reason": one.reason} for one in found.skipped],
     }
-    lines = [Line(f"{', '.join(found.formats)}: {_contents(found.facts, found.dialogues)}.")]
-    if takes.calls:
-        price = "its price is not known" if cost is None else f"about ${cost:.2f}"
-        tokens = f"about {takes.prompt_tokens:,} tokens read and {takes.completion_tokens:,} written"
-        lines.append(Line(f"Learning asks {model} {pluralize(takes.calls, 'time', 'times')}: {tokens}, {price}."))
-    return Result(data, lines, _notes(found, how, (), Owner.user(app.settings.user)), as_json)
-
-
-def _contents(facts: Sequence[Record], dialogues: "Iterable[Dialogue]") -> str:
-    spoken = [dialogue for dialogue in dialogues if dialogue.messages]
-    messages = sum(len(dialogue.messages) for dialogue in spoken)
-    parts = [pluralize(len(facts), "memory", "memories")] if facts else []
-    if spoken:
-        held = pluralize(len(spoken), "conversation", "conversations")
-        parts.append(f"{held} with {pluralize(messages, 'message', 'messages')}")
-    return ", ".join(parts)
-
-
-def _cost_usd(model: str, takes: "Estimate") -> float | None:
-    from memchat.llm.prices import cost_usd
-
-    return cost_usd(model, takes.prompt_tokens, takes.completion_tokens)
+    contents = [pluralize(len(found.facts), "memory", "memories")] if found.facts else []
+    if messages:
+        count = sum(bool(dialogue.messages) for dialogue in found.dialogues)
+        conversations = pluralize(count, "conversation", "conversations")
+        contents.append(f"{conversations} with {pluralize(messages, 'message', 'messages')}")
+    lines = [Line(f"{', '.join(found.formats)}: {', '.join(contents)}.")]
+    if needed.calls:
+        price = "price unknown" if cost is None else f"about ${cost:.2f}"
+        tokens = f"about {needed.prompt_tokens:,} tokens in and {needed.completion_tokens:,} out"
+        lines.append(Line(f"Learning takes {pluralize(needed.calls, 'call', 'calls')} of {model}: {tokens}, {price}."))
+    return Result(data, lines, _notes(found, chosen, (), Owner.user(app.settings.user)), as_json)

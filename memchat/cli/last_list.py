@@ -1,7 +1,7 @@
-"""The rows of the list that a user saw last: `memchat forget @2` means its second row.
+"""The rows of the last list a user saw: `memchat forget @2` means its second row.
 
-A small file in memchat's home, readable by its owner alone, which holds no id, no name and no text, only digests: what
-is forgotten leaves nothing there to be found.
+They are stored in a small file in memchat's home that only its owner can read. It contains digests instead of ids,
+names and texts, so that deleted memories leave nothing behind in it.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _ROW = re.compile(r"@(\d{1,4})")
 
 
 class LastList:
-    """The last list of one `kind`, memories or conversations, of the user of `settings`."""
+    """The last list of one `kind` ("memories" or "conversations") that the user of `settings` saw."""
 
     def __init__(self, settings: Settings, kind: str) -> None:
         self._file = settings.home / "last_list.json"
@@ -29,7 +29,7 @@ class LastList:
         self._kind = kind
 
     def save(self, ids: Sequence[str]) -> None:
-        """Number these rows from 1 on. A list that cannot be saved is still a list."""
+        """Store the ids of the rows, numbered from 1. Failing to write the file is not an error."""
         lists = _read(self._file) | {self._key: [_digest(id_) for id_ in ids[:MOST_ROWS]]}
         fresh = self._file.with_name(".last_list.new")
         with suppress(OSError):
@@ -38,26 +38,27 @@ class LastList:
             fresh.replace(self._file)
 
     def id_of(self, given: str, known: Iterable[str]) -> str:
-        """The id among `known` that `given` means as @N; else `given` itself. UsageError, NotFound."""
+        """Resolve @N to one of the `known` ids; any other text is returned unchanged. Raises UsageError, NotFound."""
         match = _ROW.fullmatch(given)
         if match is None:
             return given
         rows = _read(self._file).get(self._key, [])
         number = int(match[1])
         if not rows:
-            raise UsageError(f"No list of {self._kind} was shown yet that {given} could mean.")
+            hint = f"Use an id, or list your {self._kind} first."
+            raise UsageError(f"{given} refers to a list of {self._kind}, and none was shown yet.", hint=hint)
         if not 1 <= number <= len(rows):
             raise UsageError(f"The last list of {self._kind} has no row {number}, only 1 to {len(rows)}.")
         found = next((id_ for id_ in known if _digest(id_) == rows[number - 1]), None)
         if found is None:
-            raise NotFound(f"What row {number} of the last list showed is gone.")
+            raise NotFound(f"Row {number} of the last list no longer exists.")
         return found
 
 
 def numbered(
     settings: Settings, kind: str, ids: Sequence[str], short: Mapping[str, str] | None
 ) -> dict[str, str] | None:
-    """How a terminal shows the ids of a list, each with its number, which is kept; None where no terminal shows it."""
+    """Save the list, and map each id to its number and `short` id as shown. None if stdout is not a terminal."""
     if short is None or not sys.stdout.isatty():
         return None
     LastList(settings, kind).save(ids)

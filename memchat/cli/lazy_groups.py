@@ -1,4 +1,4 @@
-"""Command groups that load a command when it is called, and answer a slip with the nearest right word."""
+"""Command groups that load a command when it is called, and suggest the nearest name for a typo."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,13 +13,14 @@ from typer.main import get_command
 
 from memchat.errors import UsageError
 
-_WHOLE = 500
+_MAX_ABOUT = 500
+"""Characters of a command's description in the list of commands; more than any has."""
 _TYPE = re.compile(r" <[^>]+>$")
 _BOUND = re.compile(r"  \[x>=\d+\]|; x>=\d+")
 
 
 class _Help:
-    """What all help pages have in common: they end with examples."""
+    """Ends each help page with examples."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         from memchat.cli.examples import examples_of
@@ -30,10 +31,10 @@ class _Help:
 
 
 class Command(_Help, TyperCommand):
-    """A command whose help names what to type by the metavar, without Python's types and the bounds of a number."""
+    """A command whose help shows metavars only, without Python types and number ranges."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [_without_conversion_of_nothing(param) for param in super().get_params(ctx)]
+        return [_skip_conversion_of_none(param) for param in super().get_params(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
@@ -47,25 +48,25 @@ class Command(_Help, TyperCommand):
                     formatter.write_dl(records)
 
 
-def _without_conversion_of_nothing(param: Any) -> Any:
-    """`param`, converting only what was given: Typer would load pydantic (0.1 s) for what was not given, too."""
+def _skip_conversion_of_none(param: Any) -> Any:
+    """Make `param` convert only values that were given: for the others Typer would load pydantic, too (0.1 s)."""
     if not isinstance(param.process_value, partial):
-        param.process_value = partial(_given, param, param.process_value)
+        param.process_value = partial(_process_value, param, param.process_value)
     return param
 
 
-def _given(param: Any, convert: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
+def _process_value(param: Any, convert: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
     if value is not None or param.required:
         return convert(ctx, value)
-    nothing = () if param.multiple or param.nargs == -1 else None
-    return nothing if param.callback is None else param.callback(ctx, param, nothing)
+    empty = () if param.multiple or param.nargs == -1 else None
+    return empty if param.callback is None else param.callback(ctx, param, empty)
 
 
 class Group(_Help, TyperGroup):
     """A group of commands."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [_without_conversion_of_nothing(param) for param in super().get_params(ctx)]
+        return [_skip_conversion_of_none(param) for param in super().get_params(ctx)]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
@@ -78,8 +79,8 @@ class Group(_Help, TyperGroup):
             formatter.write_dl(self._about(ctx))
 
     def _about(self, ctx: Any) -> list[tuple[str, str]]:
-        """What help says about each command: the first sentence of its own help."""
-        return [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in self.commands.items()]
+        """Return the name of each command and the first sentence of its help."""
+        return [(name, command.get_short_help_str(limit=_MAX_ABOUT)) for name, command in self.commands.items()]
 
     def _suggestion(self, ctx: Any, name: str) -> str:
         from memchat.config import closest_match
@@ -95,14 +96,14 @@ class Group(_Help, TyperGroup):
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """Where a command is found: a module with a group in `app`, or with a function of its name; and what it does."""
+    """The module of a command (with a group in `app`, or a function of the command's name) and its description."""
 
     module: str
     about: str
 
 
 class LazyGroup(Group):
-    """A group whose commands stay unloaded until they are called: help shows what `lazy` says about them."""
+    """A group that imports a command when it is called; its help shows the descriptions in `lazy`."""
 
     lazy: Mapping[str, LazyCommand] = {}
 
@@ -113,44 +114,41 @@ class LazyGroup(Group):
         if cmd_name not in self.lazy:
             return None
         if cmd_name not in self.commands:
-            self.commands[cmd_name] = _loaded(cmd_name, self.lazy[cmd_name].module)
+            module = import_module(self.lazy[cmd_name].module)
+            if hasattr(module, "app"):
+                command = get_command(module.app)
+                command.name = cmd_name
+            else:
+                single = typer.Typer(rich_markup_mode=None, add_completion=False)
+                single.command(cmd_name, cls=Command)(getattr(module, cmd_name))
+                command = get_command(single)
+            self.commands[cmd_name] = command
         return self.commands[cmd_name]
 
     def _about(self, ctx: Any) -> list[tuple[str, str]]:
         return [(name, lazy.about) for name, lazy in self.lazy.items()]
 
 
-def _loaded(name: str, module_name: str) -> Any:
-    module = import_module(module_name)
-    if not hasattr(module, "app"):
-        alone = typer.Typer(rich_markup_mode=None, add_completion=False)
-        alone.command(name, cls=Command)(getattr(module, name))
-        return get_command(alone)
-    command = get_command(module.app)
-    command.name = name
-    return command
-
-
 def group(name: str, about: str) -> typer.Typer:
-    """A group of commands under `name`, which alone prints its help."""
-    made = typer.Typer(
+    """Create a group of commands under `name`. Called without a command, it prints its help."""
+    app = typer.Typer(
         name=name, cls=Group, help=about, rich_markup_mode=None, add_completion=False, invoke_without_command=True
     )
 
-    @made.callback()
-    def alone(ctx: typer.Context) -> None:
+    @app.callback()
+    def print_help(ctx: typer.Context) -> None:
         if ctx.invoked_subcommand is None:
             typer.echo(ctx.get_help())
 
-    return made
+    return app
 
 
 def option_hint(ctx: Any, option: str) -> str | None:
-    """A hint for an option that a group does not know but its commands do."""
+    """Return a hint for an option that a group does not accept but one of its commands does."""
     if not isinstance(ctx.command, Group):
         return None
     commands: list[Any] = [ctx.command.get_command(ctx, name) for name in ctx.command.list_commands(ctx)]
     commands += [leaf for command in commands for leaf in getattr(command, "commands", {}).values()]
     if any(option in getattr(parameter, "opts", ()) for command in commands for parameter in command.params):
-        return f"{option} goes after the command, as in: {ctx.command_path} COMMAND {option} …"
+        return f"Put {option} after the command: {ctx.command_path} COMMAND {option} …"
     return None

@@ -1,4 +1,4 @@
-"""`memchat mcp`: what is remembered, for other assistants."""
+"""`memchat mcp`: share memories with other assistants over the Model Context Protocol."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -13,20 +13,20 @@ from memchat.config import load_settings
 if TYPE_CHECKING:
     from memchat.config import Settings
 
-Agent = Annotated[str | None, completion.agent_option(help="Also find this agent's own memories; else MEMCHAT_AGENT.")]
+Agent = Annotated[str | None, completion.agent_option(help="Include this agent's memories (default: MEMCHAT_AGENT).")]
 Http = Annotated[
     int | None,
-    typer.Option("--http", min=0, metavar="PORT", help="Serve over HTTP on that port of this machine; 0 takes any."),
+    typer.Option("--http", min=0, metavar="PORT", help="Serve over HTTP on this local port; 0 takes any free one."),
 ]
 
 
 def mcp(*, user: User = None, agent: Agent = None, http: Http = None) -> int:
-    """Let other assistants search and keep memories, over the Model Context Protocol.
+    """Let other assistants search and add memories, over the Model Context Protocol.
 
-    An editor or a desktop app starts this command and talks to it on standard input and output. Whose memories it
-    serves is settled here; the assistant cannot ask for anybody else's. With --http it serves any number of clients of
-    this machine, at http://127.0.0.1:PORT/mcp. Where MEMCHAT_SERVER_KEY is set, or there are tokens (memchat tokens),
-    each brings one; with the token of a user it reaches that user's memories.
+    An editor or a desktop app starts this command and talks to it on standard input and output. --user decides whose
+    memories it serves; the assistant has no access to those of other users. With --http it serves any number of clients
+    on this machine, at http://127.0.0.1:PORT/mcp. If MEMCHAT_SERVER_KEY is set or tokens exist (memchat tokens),
+    clients must send one; the token of a user gives access to that user's memories.
     """
     settings = load_settings(user=user, agent=agent)
     with require_extra("mcp", "mcp"):
@@ -34,7 +34,7 @@ def mcp(*, user: User = None, agent: Agent = None, http: Http = None) -> int:
     if http is not None:
         return _serve_http(settings, http)
     if sys.stdin.isatty():
-        print_note("An assistant is to start this command and talk to it. Ctrl-D or Ctrl-C ends it.")
+        print_note("This command is meant to be started by an MCP client, for example an editor. Ctrl-C stops it.")
     serve(settings)
     return 0
 
@@ -51,10 +51,10 @@ def _serve_http(settings: "Settings", port: int) -> int:
     with (
         ShutdownRequests().handled() as ending,
         http_server.bind_socket("127.0.0.1", port, guarded=keys.guarded) as sock,
-        MemoryTools(settings) as keeper,
+        MemoryTools(settings) as tools,
     ):
-        keeper.warm_up()
-        app = AccessMiddleware(http_app(keeper), keys)
+        tools.warm_up()
+        app = AccessMiddleware(http_app(tools), keys)
         listener = http_server.HTTPServerThread(app, sock, lifespan=True)
         listener.start()
         print_note(f"Listening on {http_server.url_of(sock)}/mcp. Ctrl-C stops it.")

@@ -1,4 +1,4 @@
-"""`memchat memories`: what is remembered, and what a person does with it by hand."""
+"""`memchat memories`: list, search, add, edit, export and import memories."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,6 @@ from memchat.cli.options import (
 )
 from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_note
 from memchat.cli.progress import progress_bar
-from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import UsageError
 from memchat.repl.notifications import remember_lines
@@ -56,27 +55,28 @@ if TYPE_CHECKING:
     from memchat.memories.remember import RememberResult
     from memchat.recall.retriever import Hit
 
-app = group("memories", "What is remembered: list, search, correct, export, forget.")
+app = group("memories", "List, search, add, edit, export and import memories.")
 
-Id = Annotated[str, completion.memory_argument(help="A memory's id, a part of it, or @N of the last list.")]
+Id = Annotated[str, completion.memory_argument(help="Id of a memory, part of one, or @N for row N of the last list.")]
 Words = Annotated[list[str], typer.Argument(metavar="TEXT")]
-Session = Annotated[str | None, completion.session_option(help="Also what is known in this conversation alone.")]
-AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Also what is known in single conversations alone.")]
-AsOf = Annotated[str | None, typer.Option(metavar="DAY", help="What held on that day, as 2026-06-01.")]
-Superseded = Annotated[bool, typer.Option("--include-superseded", help="Also what was replaced.")]
+Session = Annotated[str | None, completion.session_option(help="Include memories that belong to this conversation.")]
+AllSessions = Annotated[bool, typer.Option("--all-sessions", help="Include memories that belong to one conversation.")]
+AsOf = Annotated[str | None, typer.Option(metavar="DAY", help="Show memories that were valid on DAY (2026-06-01).")]
+Superseded = Annotated[bool, typer.Option("--include-superseded", help="Include memories that were replaced.")]
 Order = Annotated[
-    Sort | None, typer.Option(metavar="ORDER", help="Order by created (usual), updated, since, category or text.")
+    Sort | None,
+    typer.Option(metavar="ORDER", help="Sort by created (default), updated, since, category or text."),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="List at most NUMBER memories.")]
-Expires = Annotated[str | None, typer.Option(metavar="WHEN", help="A date, or a time from now: 12h, 30d, 8w.")]
-ValidFrom = Annotated[str | None, typer.Option(metavar="DAY", help="Since when it is true.")]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Show at most NUMBER memories.")]
+Expires = Annotated[
+    str | None, typer.Option(metavar="WHEN", help="Date or time span (12h, 30d, 8w) after which it is forgotten.")
+]
+ValidFrom = Annotated[str | None, typer.Option(metavar="DAY", help="Day from which it is true (2026-06-01).")]
 Standing = Annotated[
     bool | None,
-    typer.Option("--standing/--no-standing", help="A wish for every answer, or none; else English ones are seen."),
+    typer.Option("--standing/--no-standing", help="Apply to every answer, or not (default: detected for English)."),
 ]
-Replaces = Annotated[
-    list[str] | None, completion.replaced_option(help="A memory whose place it takes; may be repeated.")
-]
+Replaces = Annotated[list[str] | None, completion.replaced_option(help="Memory that it replaces (repeatable).")]
 ForAgent = Annotated[str | None, completion.agent_option(help="Keep it for everyone who talks to this agent.")]
 
 
@@ -99,32 +99,22 @@ def list_(
     no_pager: NoPager = False,
     as_json: Json = False,
 ) -> Result:
-    """List memories, the newest first.
-
-    SINCE is the day on which a memory became true or, where it does not say, the day on which it was created.
-    """
+    """List memories, newest first. SINCE is the day from which a memory is true or, by default, its creation day."""
     with open_app(user) as app:
         view = build_filter(app, agent, where, category, session, all_sessions=all_sessions)
         view = replace(view, superseded=include_superseded, as_of=options.parse_day(as_of, "--as-of"))
         view = within(view, since, until, scope)
-        memories = app.store.memories
+        memories, order = app.store.memories, sort or Sort.CREATED
         if as_json:
-            return Result(
-                [RawJson(text) for text in memories.listed_json(view, limit, sort or Sort.CREATED)], as_json=True
-            )
-        found = list(memories.listed(view, limit, sort or Sort.CREATED))
-        notes = [] if found else [f"No memories of {app.settings.user} here."]
+            return Result([RawJson(text) for text in memories.listed_json(view, limit, order)], as_json=True)
+        found = list(memories.listed(view, limit, order))
+        notes = [] if found else [f'No memories found for user "{app.settings.user}".']
         if not view.all_sessions and session is None and scope is None:
-            notes += _elsewhere(app, view)
+            others = memories.count(replace(view, all_sessions=True, scope=Scope.SESSION))
+            notes += [f"{others} more belong to one conversation: --all-sessions lists them."] if others else []
         ids = numbered(app.settings, "memories", [one.id for one in found], _short(app, agent))
         table = Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), ids)
         return Result(None, (table,), notes, paged=not no_pager)
-
-
-def _elsewhere(app: "App", view: MemoryFilter) -> Iterator[str]:
-    """How many memories hold in single conversations alone, if any."""
-    if count := app.store.memories.count(replace(view, all_sessions=True, scope=Scope.SESSION)):
-        yield f"{count} more in single conversations: --all-sessions lists them."
 
 
 @app.command(cls=Command)
@@ -141,12 +131,12 @@ def search(
     since: Since = None,
     until: Until = None,
     top_k: Annotated[
-        int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="At most so many.")
+        int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="Maximum number of results.")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the parts of each score.")] = False,
     as_json: Json = False,
 ) -> Result:
-    """Search memories by meaning and by words, the best first, as recall does in a chat."""
+    """Search memories by meaning and by words, best first, with the ranking that chats use."""
     from memchat.recall.retriever import Query
 
     text = options.join_words(query, "query")
@@ -159,7 +149,7 @@ def search(
         if not hits:
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
         short = numbered(app.settings, "memories", [hit.memory.id for hit in hits], _short(app, agent))
-        scored = [(hit.memory.id, f"{hit.score:.2f}", _found(hit, explain)) for hit in hits]
+        scored = [(hit.memory.id, f"{hit.score:.2f}", _hit_text(hit, explain)) for hit in hits]
         more = len(found) - len(hits)
         notes = (f"{more} more found: --top-k {len(found)} shows them.",) if more and not as_json else ()
         return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), notes, as_json)
@@ -169,14 +159,16 @@ def _parts(parts: Mapping[str, float]) -> dict[str, float]:
     return {name: round(float(part), 4) for name, part in parts.items()}
 
 
-def _found(hit: "Hit", explain: bool) -> str:
-    inside = ", ".join(f"{name} {part:+.2f}" for name, part in _parts(hit.parts).items())
-    return annotated_text(as_listed(hit.memory)) + (f"  [{inside}]" if explain else "")
+def _hit_text(hit: "Hit", explain: bool) -> str:
+    text = annotated_text(as_listed(hit.memory))
+    if not explain:
+        return text
+    return f"{text}  [{', '.join(f'{name} {part:+.2f}' for name, part in _parts(hit.parts).items())}]"
 
 
 @app.command(cls=Command)
 def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
-    """Show a memory with where it comes from: the conversation, the words, every version of it."""
+    """Show a memory with its source (the conversation and your words) and all its versions."""
     with open_app(user) as app:
         memory = find(app, id_, agent)
         versions = _versions(app, memory)
@@ -193,10 +185,10 @@ def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = F
 
 @app.command(cls=Command)
 def add(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="What to remember; - reads a line for each.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text to remember; - reads one per line.")],
     *,
     user: User = None,
-    category: Annotated[str, completion.category_option(help="What it is about.")] = "other",
+    category: Annotated[str, completion.category_option(help="Category of the memory.")] = "other",
     meta: Meta = None,
     expires: Expires = None,
     valid_from: ValidFrom = None,
@@ -205,10 +197,10 @@ def add(
     agent: ForAgent = None,
     as_json: Json = False,
 ) -> Result:
-    """Remember each text exactly as it is written.
+    """Remember each TEXT word for word.
 
-    The language model decides which memories it replaces; without one, simple English rules do. Other memories about
-    the same thing are listed. More than 20 texts at once are kept as they stand.
+    The language model decides which memories it replaces; without one, simple English rules do. Similar memories are
+    listed. With more than 20 texts, nothing is replaced.
     """
     from memchat.memories.remember import RememberOptions
 
@@ -228,30 +220,23 @@ def add(
             expires_at=options.parse_expiry(expires, "--expires", app.clock()),
             source=Source.TOLD,
         )
-        manner = RememberOptions(standing, _replaced(app, replaces, owner) if replaces else None)
-        told = app.rememberer.tell(given, draft, manner)
-        told = told if replaces else app.compare_told(told)
-        return _told(told, {} if as_json else short_ids(app.store.memories.ids([owner])), as_json=as_json)
+        replaced = [_require_current(app.store.memories.find(one, [owner])) for one in replaces or ()]
+        results = app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None))
+        results = results if replaces else app.compare_told(results)
+        return _remember_report(results, {} if as_json else short_ids(app.store.memories.ids([owner])), as_json=as_json)
 
 
-def _told(told: "Sequence[RememberResult]", short: Mapping[str, str], *, as_json: bool) -> Result:
-    lines = [Line(line) for one in told for line in remember_lines(one, short, named=True)]
-    notes = [_SIMILAR] if any(one.similar for one in told) else []
-    return Result([memory_json(one.memory) for one in told], lines, notes, as_json=as_json)
+def _remember_report(results: "Sequence[RememberResult]", short: Mapping[str, str], *, as_json: bool) -> Result:
+    lines = [Line(line) for one in results for line in remember_lines(one, short, named=True)]
+    notes = [_SIMILAR] if any(one.similar for one in results) else []
+    return Result([memory_json(one.memory) for one in results], lines, notes, as_json=as_json)
 
 
-_SIMILAR = "memchat forget ID erases one; added with --replaces ID, a text takes its place."
-
-
-def _replaced(app: "App", ids: Sequence[str], owner: Owner) -> list[Memory]:
-    """The current memories of `owner` under `ids`."""
-    found = [app.store.memories.find(one, [owner]) for one in ids]
-    for memory in found:
-        _refuse_former(memory)
-    return found
+_SIMILAR = "To delete a similar memory: memchat forget ID. To replace it: memchat memories add TEXT --replaces ID."
 
 
 def _texts(given: Sequence[str]) -> Iterator[str]:
+    """Yield the texts; for "-", yield each line of standard input that is not blank."""
     for text in given:
         if text != "-":
             yield text
@@ -264,23 +249,22 @@ def _texts(given: Sequence[str]) -> Iterator[str]:
 @app.command(cls=Command)
 def edit(
     id_: Id,
-    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The new words; else EDITOR opens.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="New text (default: opens $EDITOR).")] = None,
     *,
     user: User = None,
     agent: OfAgent = None,
     as_json: Json = False,
 ) -> Result:
-    """Correct the words of a memory. The former words stay in its history."""
+    """Change the text of a memory. Its history keeps the old text."""
     from memchat.repl.editor import edit_text
 
     with open_app(user) as app:
-        memory = find(app, id_, agent)
-        _refuse_former(memory)
+        memory = _require_current(find(app, id_, agent))
         if not text and not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise UsageError("There is no terminal for an editor.", hint="Give the text: memchat memories edit ID TEXT")
         words = " ".join(text).strip() if text else edit_text(memory.text)
         if not words:
-            raise UsageError("The text is empty. Nothing was changed.", hint="memchat forget erases a memory.")
+            raise UsageError("The text is empty. Nothing was changed.", hint="To delete a memory, use memchat forget.")
         changed = app.memory_service.edit(memory, words)
         line = "Nothing was changed." if changed == memory else f"Now: {one_line(changed.text)}"
         return Result(memory_json(changed), (Line(line),), as_json=as_json)
@@ -288,7 +272,7 @@ def edit(
 
 @app.command(cls=Command)
 def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
-    """Show what happened to a memory and to those it replaced, the oldest first."""
+    """Show the changes to a memory and to those it replaced, oldest first."""
     with open_app(user) as app:
         changes = app.store.memories.history(find(app, id_, agent))
         lines = [(local(moment_json(c.at)), c.event.lower(), reason_of(c), change_text(c)) for c in changes]
@@ -298,10 +282,10 @@ def history(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json 
 
 @app.command(cls=Command)
 def undo(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
-    """Take back the last change to a memory: an edit, a replacement, its end, or the doubt about it."""
+    """Undo the last change to a memory: an edit, a replacement, its end, or a mark as possibly outdated."""
     with open_app(user) as app:
         memory = app.memory_service.undo(find(app, id_, agent))
-        return Result(memory_json(memory), (Line(f"In force: {one_line(memory.text)}"),), as_json=as_json)
+        return Result(memory_json(memory), (Line(f"Now: {one_line(memory.text)}"),), as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -313,11 +297,11 @@ def export(
     category: Category = None,
     as_json: Json = False,
 ) -> Result:
-    """Write memories to standard output as JSON Lines, with every version, their evidence and their history.
+    """Write memories to standard output as JSON Lines, with all versions, sources and changes.
 
     Each line is an object with the keys of `memories list --json` and "changes", a list of {"order", "event", "at",
-    "old_text", "new_text", "reason", "planned_end"}. `memchat memories import` restores them without a difference.
-    Damaged rows are left out and counted on standard error; the exit code is then 1.
+    "old_text", "new_text", "reason", "planned_end"}. `memchat memories import` restores them exactly. Damaged rows are
+    skipped and counted on standard error; the exit code is then 1.
     """
     with open_app(user) as app:
         view = build_filter(app, agent, where, category, all_sessions=True)
@@ -326,9 +310,7 @@ def export(
             every = replace(view, superseded=True, expired=True)
             records = app.store.transfer.export(every, lambda: lost.append(None), progress)
         if lost:
-            print_note(
-                f"Left out, as it cannot be read: {pluralize(len(lost), 'row', 'rows')}. memchat doctor says more."
-            )
+            print_note(f"Skipped {pluralize(len(lost), 'unreadable row', 'unreadable rows')}. See memchat doctor.")
         data = [record_json(record) for record in records]
         return Result(data, as_json=as_json, lines=not as_json, exit_code=1 if lost else 0)
 
@@ -337,27 +319,28 @@ app.command("import", cls=Command)(import_)
 app.command("forget", cls=Command)(forget)
 
 
-# Finding.
+# Look-up.
 
 
-def find(app: "App", prefix: str, agent: str | None) -> Memory:
-    """The one memory whose id begins with `prefix`, of the user or of the agent named. NotFound, AmbiguousId."""
-    whose = owners(app.settings.user, agent)
-    given = LastList(app.settings, "memories").id_of(prefix, app.store.memories.ids(whose))
-    return app.store.memories.find(given, whose)
+def find(app: "App", given: str, agent: str | None) -> Memory:
+    """Find a memory of the user or of `agent` by its id, a part of it, or @N. Raises NotFound, AmbiguousId."""
+    allowed = owners(app.settings.user, agent)
+    id_ = LastList(app.settings, "memories").id_of(given, app.store.memories.ids(allowed))
+    return app.store.memories.find(id_, allowed)
 
 
-def _refuse_former(memory: Memory) -> None:
-    """Raise UsageError for a memory that another has replaced."""
+def _require_current(memory: Memory) -> Memory:
+    """Return `memory`. Raises UsageError if another one has replaced it."""
     if memory.superseded:
         raise UsageError(
             f"This memory was replaced by {memory.superseded_by}.",
-            hint="Name that one, or go back to this one with: memchat memories undo",
+            hint="Use that id, or restore this memory: memchat memories undo ID",
         )
+    return memory
 
 
 def _versions(app: "App", memory: Memory) -> list[Memory]:
-    """What `memory` replaced, and what replaced it, oldest first; the memory itself is not among them."""
+    """Return the other versions of `memory`, earlier and later, oldest first."""
     get = app.store.memories.get
     earlier: dict[str, Memory] = {}
     queue = list(memory.supersedes)
@@ -374,7 +357,7 @@ def _versions(app: "App", memory: Memory) -> list[Memory]:
 
 
 def _origin(app: "App", memory: Memory) -> dict[str, str | None] | None:
-    """The conversation and the message that a memory comes from, as far as they are still there."""
+    """Return the conversation and the message that a memory comes from, as JSON; None if they are gone."""
     if memory.evidence is None:
         return None
     session = app.store.conversations.session(memory.evidence.session_id)
@@ -390,7 +373,7 @@ def _origin(app: "App", memory: Memory) -> dict[str, str | None] | None:
 
 
 def _short(app: "App", agent: str | None) -> dict[str, str] | None:
-    """How short each id may be written, where a terminal will show it."""
+    """Map each id to its shortest unambiguous part; None if stdout is not a terminal."""
     if not sys.stdout.isatty():
         return None
     return short_ids(app.store.memories.ids(owners(app.settings.user, agent)))

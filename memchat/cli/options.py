@@ -1,4 +1,4 @@
-"""Options that several commands share, what is typed for them, and the memchat that they open."""
+"""Options that several commands share, the parsers of their values, and the app that they open."""
 
 import re
 import threading
@@ -22,38 +22,36 @@ if TYPE_CHECKING:
     from memchat.core.conditions import Condition
     from memchat.llm.retry import RetryNotice
 
-User = Annotated[str | None, completion.user_option(help="Whose memory; else MEMCHAT_USER, else the login name.")]
-NoPager = Annotated[bool, typer.Option("--no-pager", help="Print a long list at once, without $PAGER.")]
+User = Annotated[str | None, completion.user_option(help="User (default: MEMCHAT_USER, or your login name).")]
+NoPager = Annotated[bool, typer.Option("--no-pager", help="Print long lists without a pager.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LearnedWith = Annotated[
-    str | None, completion.agent_option(help="Only what was learned with this agent, and its own memories.")
+LearnedWith = Annotated[str | None, completion.agent_option(help="Only memories learned with this agent, and its own.")]
+OfAgent = Annotated[str | None, completion.agent_option(help="Include this agent's own memories.")]
+Model = Annotated[
+    str | None, completion.model_option(help='Model in LiteLLM form (openai/gpt-5.4-mini), or "offline".')
 ]
-OfAgent = Annotated[str | None, completion.agent_option(help="Look among this agent's own memories too.")]
-Model = Annotated[str | None, completion.model_option(help="The model, as LiteLLM names it; or: offline.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", metavar="KEY=VALUE", help="Only memories with this metadata, also != > >= < <= ~; may be repeated."
+        "--where", metavar="KEY=VALUE", help="Only memories with this metadata (repeatable); also != > >= < <= ~."
     ),
 ]
-Category = Annotated[list[str] | None, completion.category_option(help="Only this category; may be repeated.")]
+Category = Annotated[list[str] | None, completion.category_option(help="Only this category (repeatable).")]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="DAY", help="Only memories whose day under SINCE is DAY or later, as 2026-06-01."),
+    typer.Option(metavar="DAY", help="Only memories whose SINCE is DAY (2026-06-01) or later."),
 ]
-Until = Annotated[
-    str | None, typer.Option(metavar="DAY", help="Only memories whose day under SINCE is DAY or earlier.")
-]
+Until = Annotated[str | None, typer.Option(metavar="DAY", help="Only memories whose SINCE is DAY or earlier.")]
 InScope = Annotated[
     Scope | None,
     typer.Option("--scope", metavar="SCOPE", help="Only memories of this scope: user, agent or session."),
 ]
 Meta = Annotated[
     list[str] | None,
-    typer.Option("--meta", metavar="KEY=VALUE", help="Metadata to keep with it; may be repeated."),
+    typer.Option("--meta", metavar="KEY=VALUE", help="Metadata to store with it (repeatable)."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, without deleting it.")]
 
 _SPAN = re.compile(r"(\d{1,4})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -61,7 +59,7 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 @contextmanager
 def open_app(user: str | None = None) -> "Generator[App]":
-    """The memchat of this home, for one command that needs no index of its own."""
+    """Open the app for a single command, which searches without building an index."""
     from memchat.app import App
 
     with App(load_settings(user=user), on_retry=announce, on_notice=print_note) as app:
@@ -70,19 +68,19 @@ def open_app(user: str | None = None) -> "Generator[App]":
 
 @contextmanager
 def require_extra(name: str, *packages: str) -> Generator[None]:
-    """For a block that imports what the extra `name` installs. Raises UsageError where one of `packages` is missing."""
+    """Import packages of the extra `name` within the block. Raises UsageError if one of `packages` is missing."""
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in packages:
             raise
-        needed = f"the package {packages[0]}, which is" if len(packages) == 1 else "packages that are"
-        hint = f"pip install 'memchat[{name}]'"
-        raise UsageError(f"memchat {name} needs {needed} not installed.", hint=hint) from error
+        missing = f"the package {packages[0]}, which is" if len(packages) == 1 else "packages that are"
+        hint = f"Install them with: pip install 'memchat[{name}]'"
+        raise UsageError(f"memchat {name} needs {missing} not installed.", hint=hint) from error
 
 
 def announce(notice: "RetryNotice") -> None:
-    """Say what is waited for; the learner's waits, on its own thread, are nobody's concern."""
+    """Print that a model call is retried. Retries on the learning thread are not printed."""
     from memchat.repl.notifications import retry_line
 
     if threading.current_thread() is threading.main_thread():
@@ -90,7 +88,7 @@ def announce(notice: "RetryNotice") -> None:
 
 
 def owners(user: str, agent: str | None) -> tuple[Owner, ...]:
-    """Whose memories `user` sees: their own, and with an agent named also that agent's."""
+    """Return the owners whose memories `user` may see: the user and, if given, the agent."""
     return (Owner.user(user), Owner.agent(agent)) if agent else (Owner.user(user),)
 
 
@@ -103,7 +101,7 @@ def build_filter(
     *,
     all_sessions: bool = False,
 ) -> MemoryFilter:
-    """The current memories that a command's options name. NotFound for a session that the user does not have."""
+    """Build the filter that a command's options describe. Raises NotFound for a conversation the user does not have."""
     user = app.settings.user
     return MemoryFilter(
         owners(user, agent),
@@ -116,25 +114,25 @@ def build_filter(
 
 
 def within(view: MemoryFilter, since: str | None, until: str | None, scope: Scope | None) -> MemoryFilter:
-    """`view`, narrowed to a period and a scope. Asked for alone, the memories of single conversations are all meant."""
+    """Narrow `view` to a period and a scope. Scope "session" without a session means those of all conversations."""
     all_sessions = view.all_sessions or (scope is Scope.SESSION and view.session_id is None)
     first, last = parse_day(since, "--since"), parse_day(until, "--until")
     return replace(view, since=first, until=last, scope=scope, all_sessions=all_sessions)
 
 
 def parse_pairs(given: Sequence[str] | None, option: str) -> Metadata:
-    """`key=value` as metadata. Whole numbers, decimals, true and false are kept as such, all else as text."""
+    """Parse `key=value` pairs as metadata. Numbers, true and false become such; other values stay text."""
     found: dict[str, MetadataValue] = {}
     for item in given or ():
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{option} wants KEY=VALUE, not {item!r}.", hint=f"As in: {option} order_id=4821")
+            raise UsageError(f"{option} must be KEY=VALUE, not {item!r}.", hint=f"Example: {option} order_id=4821")
         found[key.strip()] = _value(value.strip())
     return found
 
 
 def parse_where(given: Sequence[str] | None) -> "Condition | None":
-    """What `--where` asks for: key=value, with another operator between the two, or filters as JSON."""
+    """Parse `--where`: key=value, with another operator in place of `=`, or a filter as JSON. All must match."""
     from memchat.core.conditions import Junction, comparison, parse_condition
 
     if not given:
@@ -142,12 +140,12 @@ def parse_where(given: Sequence[str] | None) -> "Condition | None":
     parts: list[Condition] = []
     for item in given:
         if item.lstrip().startswith("{"):
-            parts.append(parse_condition(_json(item)))
+            parts.append(parse_condition(_parse_json(item)))
             continue
         match = _WHERE.fullmatch(item)
         if match is None:
-            hint = "As in: --where order_id=4821, --where 'rating>=4', --where 'created_at<2026-06-01'"
-            raise UsageError(f"--where wants KEY=VALUE, not {item!r}.", hint=hint)
+            hint = "Examples: --where order_id=4821, --where 'rating>=4', --where 'created_at<2026-06-01'"
+            raise UsageError(f"--where must be KEY=VALUE, not {item!r}.", hint=hint)
         key, operator, value = match["key"].strip(), match["operator"], match["value"].strip()
         if value == "*" and operator == "=":
             parts.append(comparison(key, "*", True))
@@ -162,13 +160,14 @@ _WHERE = re.compile(r"(?P<key>[^=!<>~]*[^=!<>~\s][^=!<>~]*)(?P<operator>!=|>=|<=
 _OPERATORS = {"=": "eq", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     import json
 
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise UsageError("--where is not valid JSON.", hint='As in: --where \'{"OR": [{"a": 1}, {"b": 2}]}\'') from None
+        hint = 'Example: --where \'{"OR": [{"a": 1}, {"b": 2}]}\''
+        raise UsageError("--where is not valid JSON.", hint=hint) from None
 
 
 def _value(text: str) -> MetadataValue:
@@ -185,31 +184,31 @@ def _value(text: str) -> MetadataValue:
 
 
 def parse_category(app: "App", name: str, agent: str | None = None) -> str:
-    """`name` where it is a category, of the agent's where it has its own."""
+    """Return `name` if it is a category (of the agent, if it has its own). Raises UsageError otherwise."""
     profile = app.settings.profile(agent)
     known = profile.categories if profile else CATEGORIES
     if name not in known:
         guess = closest_match(name, list(known))
-        hint = f"Did you mean {guess}?" if guess else f"There are: {', '.join(known)}."
+        hint = f"Did you mean {guess}?" if guess else f"Categories: {', '.join(known)}."
         raise UsageError(f"There is no category {name!r}.", hint=hint)
     return name
 
 
 def parse_day(text: str | None, option: str) -> date | None:
-    """A day like 2026-06-01."""
+    """Parse a day like 2026-06-01. Raises UsageError."""
     if text is None:
         return None
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{option} wants a day, not {text!r}.", hint=f"As in: {option} 2026-06-01") from None
+        raise UsageError(f"{option} must be a day, not {text!r}.", hint=f"Example: {option} 2026-06-01") from None
 
 
 _DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 
 
 def parse_expiry(text: str | None, option: str, now: datetime) -> datetime | None:
-    """A moment from a day (kept through it, local time), a day and time, or a span like 12h, 30d, 8w."""
+    """Parse a day (its end in local time), a date and time, or a span like 12h, 30d, 8w. Raises UsageError."""
     if text is None:
         return None
     if match := _SPAN.fullmatch(text.strip().lower()):
@@ -219,12 +218,12 @@ def parse_expiry(text: str | None, option: str, now: datetime) -> datetime | Non
             return (datetime.fromisoformat(text.strip()) + timedelta(days=1)).astimezone(UTC)
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        hint = f"As in: {option} 2026-12-31, or {option} 30d for thirty days."
-        raise UsageError(f"{option} wants a date or a time span, not {text!r}.", hint=hint) from None
+        hint = f"Examples: {option} 2026-12-31, or {option} 30d for 30 days."
+        raise UsageError(f"{option} must be a date or a time span, not {text!r}.", hint=hint) from None
 
 
 def join_words(words: Sequence[str], what: str) -> str:
-    """Words that were given without quotation marks around them, as one text."""
+    """Join words that were given without quotation marks. `what` names the text in the error if it is empty."""
     text = " ".join(words).strip()
     if not text:
         raise UsageError(f"The {what} is empty.")

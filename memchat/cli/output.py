@@ -1,7 +1,7 @@
-"""What a command found, and the one place that prints it: aligned for people, raw for pipes, or as JSON.
+"""The result of a command, and the one place that prints it: aligned for a terminal, raw for a pipe, or as JSON.
 
-A terminal gets aligned columns in its own colours, nothing boxed; a pipe gets tab-separated rows with whole ids. Plain
-escape codes do for that: ten thousand rows through a rich table take seconds.
+A terminal gets aligned columns in its own colours, without boxes; a pipe gets tab-separated rows with whole ids. This
+uses plain escape codes, because a rich table takes seconds for ten thousand rows.
 """
 
 import json
@@ -17,9 +17,9 @@ from typing import TextIO
 from memchat.errors import MemchatError
 
 NARROWEST = 24
-"""A last column with less room than this goes on lines of its own."""
+"""Minimum width of a last column, in cells; a narrower one moves to lines of its own."""
 SIDE_BY_SIDE = 80
-"""From how many columns on two texts stand beside each other."""
+"""Minimum width of a terminal that shows two texts side by side, in cells."""
 GAP = "  "
 
 _CODES = {"bold": "1", "dim": "2"}
@@ -31,7 +31,7 @@ _UNSAFE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text, of one line or several. `style` is bold, dim or nothing."""
+    """A text of one or more lines. `style` is "bold", "dim" or empty."""
 
     text: str
     style: str = ""
@@ -39,14 +39,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Names and values, one pair a line."""
+    """Names and values, one pair per line."""
 
     pairs: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of one-line texts, read once. The last column wraps; `short` is what a terminal shows for the first one."""
+    """Rows of one-line texts, which are read once. The last column wraps.
+
+    `short` maps values of the first column to what a terminal shows for them.
+    """
 
     header: Sequence[str]
     rows: Iterable[Sequence[str]]
@@ -55,7 +58,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Two texts with their titles: side by side where there is room, else one below the other."""
+    """Two texts with titles: side by side if the terminal is wide enough, else one below the other."""
 
     titles: tuple[str, str]
     texts: tuple[str, str]
@@ -66,18 +69,18 @@ Block = Line | KeyValues | Table | SideBySide
 
 @dataclass(frozen=True, slots=True)
 class RawJson:
-    """A piece of JSON that is text already."""
+    """A value that is encoded as JSON already."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command came to.
+    """The result of a command.
 
-    `data` is what `--json` prints: an object, or an iterable of objects, which is read once and printed as an array (as
-    JSON Lines with `lines`). `shown` is the same for people, at a terminal through a pager where it is `paged`. `notes`
-    goes to stderr and only with `shown`.
+    `data` is printed with `--json`: an object, or an iterable of objects, which is read once and printed as an array
+    (with `lines`, as JSON Lines). `shown` is the same for people; if `paged`, a terminal shows it through a pager. `notes`
+    go to stderr, and only with `shown`.
     """
 
     data: object
@@ -90,7 +93,7 @@ class Result:
 
 
 def render(result: Result) -> int:
-    """Print `result`; returns its exit code."""
+    """Print `result` and return its exit code."""
     if result.as_json or result.lines:
         unicode = is_unicode(sys.stdout)
         for piece in _json(result.data, lines=result.lines):
@@ -109,12 +112,12 @@ def render(result: Result) -> int:
 
 
 def is_unicode(out: TextIO) -> bool:
-    """Whether `out` writes every character as it is; elsewhere JSON is written with escapes."""
+    """Return whether `out` can write every character; otherwise JSON is written with escapes."""
     return (out.encoding or "utf-8").lower().replace("-", "").replace("_", "").startswith("utf")
 
 
 def show(blocks: Iterable[Block], out: TextIO) -> None:
-    """Print `blocks`, for eyes where `out` is a terminal, else raw."""
+    """Print `blocks`: laid out if `out` is a terminal, raw otherwise."""
     lines = _screen_lines(blocks, out) if out.isatty() else chain.from_iterable(map(_plain, blocks))
     out.writelines(line + "\n" for line in lines)
 
@@ -125,21 +128,21 @@ def _screen_lines(blocks: Iterable[Block], out: TextIO) -> Iterator[str]:
 
 
 def print_note(text: str, style: str = "dim") -> None:
-    """A line for people that is no answer: on stderr."""
+    """Print a line to stderr, for people and not part of the result."""
     if text:
         sys.stderr.writelines(f"{styled(line, style, sys.stderr)}\n" for line in _for_stderr(printable(text)))
         sys.stderr.flush()
 
 
 def print_error(error: MemchatError) -> None:
-    """An expected failure: what happened, and below it what to do."""
+    """Print an expected failure to stderr: what happened and, below it, what to do."""
     for text in filter(None, (f"memchat: {error.message}", error.hint)):
         sys.stderr.writelines(f"{line}\n" for line in _for_stderr(printable(text)))
     sys.stderr.flush()
 
 
 def _for_stderr(text: str) -> Iterator[str]:
-    """`text` in lines that fit the terminal of standard error, broken between words; elsewhere as it is."""
+    """Yield the lines of `text`, wrapped at words if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield from text.split("\n")
         return
@@ -151,7 +154,7 @@ def _for_stderr(text: str) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """`text` without anything that a terminal would obey or hide."""
+    """Remove control sequences and invisible characters from `text`."""
     if _is_plain(text):
         return text
     from memchat.text import sanitize
@@ -160,7 +163,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` fit for one line of a screen."""
+    """Return `text` as one printable line, with whitespace collapsed if it is not plain."""
     return text if _is_plain(text) else " ".join(printable(text).split())
 
 
@@ -177,7 +180,7 @@ def styled(text: str, style: str, out: TextIO) -> str:
 
 
 def _json(data: object, *, lines: bool) -> Iterator[str]:
-    """Text of one item a line: quick to write for thousands of them, and easy to search."""
+    """Yield `data` as JSON with one item per line, which is fast for thousands of items and easy to search."""
     if isinstance(data, Mapping):
         yield _escaped(json.dumps(data, ensure_ascii=False, indent=None if lines else 2)) + "\n"
         return
@@ -198,7 +201,7 @@ def _encoded(item: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """JSON with what a terminal would obey or hide as escapes: such characters stand in strings alone."""
+    """Escape the control and invisible characters in a JSON text; they occur only within strings."""
     return text if text.isascii() and "\x7f" not in text else _UNSAFE.sub(_escape, text)
 
 
@@ -234,7 +237,7 @@ def _stacked(block: SideBySide) -> Iterator[str]:
 
 
 class TerminalLayout:
-    """Lays blocks out for a terminal of the width it has now."""
+    """Lays out blocks for a terminal of its current width."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -294,7 +297,7 @@ class TerminalLayout:
 
 
 def fold(text: str, width: int, *, whole_words: bool = True) -> Iterator[str]:
-    """The lines of `text` broken at `width` cells. A longer word stays whole, to be copied in one piece, or is cut."""
+    """Yield the lines of `text`, wrapped at `width` cells. With `whole_words`, a longer word stays in one piece."""
     width = max(width, 1)
     for line in text.split("\n"):
         if cells(line) <= width:
@@ -304,20 +307,15 @@ def fold(text: str, width: int, *, whole_words: bool = True) -> Iterator[str]:
 
             yield from textwrap.wrap(line, width, break_long_words=not whole_words, break_on_hyphens=False) or [""]
         else:
-            yield from _fold_wide(line, width)
+            # textwrap does not know characters of two cells or scripts without spaces.
+            from rich.console import Console
+            from rich.text import Text
 
-
-def _fold_wide(line: str, width: int) -> Iterator[str]:
-    """Characters of two cells, and scripts without spaces, are more than textwrap knows about."""
-    from rich.console import Console
-    from rich.text import Text
-
-    for part in Text(line).wrap(Console(width=width), width):
-        yield part.plain.rstrip()
+            yield from (part.plain.rstrip() for part in Text(line).wrap(Console(width=width), width))
 
 
 def cells(text: str) -> int:
-    """How many columns `text`, which is one line, takes on a terminal."""
+    """Return the number of terminal cells that one line of text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

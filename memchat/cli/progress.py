@@ -10,7 +10,7 @@ from memchat.core.protocols import Progress, no_progress
 
 @contextmanager
 def progress_bar(what: str, steps: int | None = None) -> Generator[Progress]:
-    """A bar on a terminal, gone at the end; nothing anywhere else, and nothing for fewer than two known `steps`."""
+    """Show a progress bar until the end. Without a terminal, or with fewer than two `steps`, show nothing."""
     dumb = os.environ.get("TERM", "dumb") == "dumb"
     if dumb or not sys.stderr.isatty() or (steps is not None and steps < 2):
         yield no_progress

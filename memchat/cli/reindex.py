@@ -1,4 +1,4 @@
-"""`memchat reindex`: the index, and where the embedder has changed the vectors, made again."""
+"""`memchat reindex`: rebuild the search index, and the embeddings if the embedding model changed."""
 
 from typing import TYPE_CHECKING
 
@@ -14,44 +14,41 @@ if TYPE_CHECKING:
 
 
 def reindex(*, as_json: Json = False) -> Result:
-    """Build the index anew from the database.
+    """Rebuild the search index from the database.
 
-    After a change of the embedding model every memory is embedded with the new one first, in small batches: what was
-    done stays done when this is interrupted, and the next run goes on from there.
+    If the embedding model has changed, every memory is embedded with the new one first, in small batches. You can
+    interrupt this: the next run continues where it stopped.
 
-    With --json: {"embedded", "messages", "indexed", "elsewhere"}; "elsewhere" says that another memchat has the index
-    and builds it anew itself.
+    With --json: {"embedded", "messages", "indexed", "elsewhere"}; "elsewhere" is true if another memchat is using the
+    index and rebuilds it itself.
     """
     with open_app() as app:
-        fingerprint, embedded = _embedded(app)
-        messages = _messages(app)
-        indexed, elsewhere = _indexed(app, fingerprint)
+        embedder = app.embedder_provider.fresh_embedder()
+        # Only this command calls the embedder for its dimension: another model may have taken the same name.
+        fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
+        app.embedder_provider.measure_scale()
+        with progress_bar("Embedding") as progress:
+            embedded = app.store.vectors.renew(fingerprint, embedder, progress)
+        messages = _index_messages(app) if app.settings.any_excerpts else 0
+        indexed, elsewhere = 0, False
+        try:
+            with progress_bar("Indexing") as progress:
+                indexed = app.engine.rebuild_index(fingerprint, progress)
+        except StoreBusy:
+            elsewhere = True
     data = {"embedded": embedded, "messages": messages, "indexed": indexed, "elsewhere": elsewhere}
     lines = [Line(f"{pluralize(embedded, 'memory', 'memories')} embedded with {fingerprint}.")] if embedded else []
     if messages:
         lines.append(Line(f"{pluralize(messages, 'message', 'messages')} made searchable."))
     if elsewhere:
-        lines.append(Line("Another memchat is running and has the index: it builds it anew itself."))
+        lines.append(Line("Another memchat is running and rebuilds the index itself."))
     else:
         lines.append(Line(f"{pluralize(indexed, 'memory', 'memories')} indexed."))
     return Result(data, lines, as_json=as_json)
 
 
-def _embedded(app: "App") -> tuple[str, int]:
-    """Give every memory vectors of the embedder in use; returns its fingerprint and how many got new ones."""
-    store = app.store
-    embedder = app.embedder_provider.fresh_embedder()
-    # The only command that asks: under the same name it may have become another one.
-    fingerprint = with_dimension(embedder.fingerprint, embedder.dimension)
-    app.embedder_provider.measure_scale()
-    with progress_bar("Embedding") as progress:
-        return fingerprint, store.vectors.renew(fingerprint, embedder, progress)
-
-
-def _messages(app: "App") -> int:
-    """Index every message that waits for it; returns how many."""
-    if not app.settings.any_excerpts:
-        return 0
+def _index_messages(app: "App") -> int:
+    """Index every message that is not indexed yet; returns their number."""
     index, done = app.store.message_index, 0
     index.queue_foreign()
     waiting = index.backlog()
@@ -60,11 +57,3 @@ def _messages(app: "App") -> int:
             done += count
             progress(done, max(done, waiting))
     return done
-
-
-def _indexed(app: "App", fingerprint: str) -> tuple[int, bool]:
-    try:
-        with progress_bar("Indexing") as progress:
-            return app.engine.rebuild_index(fingerprint, progress), False
-    except StoreBusy:
-        return 0, True

@@ -1,4 +1,4 @@
-"""`memchat serve`: memory for other programs, over HTTP."""
+"""`memchat serve`: chat and memories for other programs, over HTTP."""
 
 import logging
 import os
@@ -27,27 +27,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Host = Annotated[
-    str, typer.Option("--host", metavar="NAME", help="Where to listen; MEMCHAT_SERVER_KEY opens it to other machines.")
+    str, typer.Option("--host", metavar="NAME", help="Address to listen on; other machines need MEMCHAT_SERVER_KEY.")
 ]
-Port = Annotated[int, typer.Option("--port", min=0, metavar="NUMBER", help="The port; 0 takes any that is free.")]
+Port = Annotated[int, typer.Option("--port", min=0, metavar="NUMBER", help="Port to listen on; 0 takes any free one.")]
 WithoutKey = Annotated[
     bool,
-    typer.Option("--without-key", help="Serve whoever reaches it, without a key: for a private network."),
+    typer.Option("--without-key", help="Accept requests without a key from any machine; for private networks."),
 ]
 
 LogAs = Annotated[
     LogFormat | None,
-    typer.Option("--log-format", metavar="FORMAT", help="text, or json for a line a request; else MEMCHAT_LOG_FORMAT."),
+    typer.Option(
+        "--log-format", metavar="FORMAT", help="text or json, one line per request (default: MEMCHAT_LOG_FORMAT)."
+    ),
 ]
 
 INDEX_FROM = 1_000
-"""An open collection takes 3 MB, and thousands of people may share this store."""
+"""Memories of a user from which an index is built: each takes 3 MB, and thousands of users may share this store."""
 LONG_S = 1.0
-"""When waiting for requests is worth a word, in seconds."""
+"""Time to wait for requests before a note says so, in seconds."""
 GRACE_S = 15.0
-"""How long requests may still run when it ends, in seconds; a turn takes as long as its model."""
+"""Time that running requests have to end after shutdown is requested, in seconds; a turn takes as long as its model."""
 SETTLE_S = 5.0
-"""How long learning may then, before what is left stays for next time. Together less than the 30 s Kubernetes gives."""
+"""Time that learning has after that, in seconds. The sum stays below the 30 s that Kubernetes allows."""
 
 
 def serve(
@@ -58,9 +60,9 @@ def serve(
     log_format: LogAs = None,
     model: Model = None,
 ) -> int:
-    """Serve chat and memories to other programs over HTTP, until Ctrl-C.
+    """Serve chat and memories to other programs over HTTP, until you press Ctrl-C.
 
-    POST /chat takes {"user_id", "message"}; the other paths are those of mem0's server, and /openapi.json lists all.
+    POST /chat takes {"user_id", "message"}. The other paths are those of mem0's server; /openapi.json lists them all.
     """
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
         from memchat.servers import http_server
@@ -69,7 +71,7 @@ def serve(
     settings = freeze_model(load_settings(model=model, log_format=log_format))
     keys = Keys.of(settings.server_key, settings.home)
     if keys.guarded and without_key:
-        raise UsageError("A key or token is set, so --without-key makes no sense.", hint="Leave one of the two out.")
+        raise UsageError("A key or token is set, so --without-key cannot be used.", hint="Leave out one of them.")
     with (
         ShutdownRequests().handled() as ending,
         http_server.bind_socket(host, port, guarded=keys.guarded or without_key) as sock,
@@ -81,12 +83,12 @@ def serve(
 def _serve_until_asked(
     settings: "Settings", sock: "socket.socket", ending: "ShutdownRequests", *, everybody: bool
 ) -> None:
-    """Serve on `sock`, which is closed then; returns earlier only where the server has failed."""
+    """Serve on `sock` until shutdown is requested, or until the server fails; then close it."""
     from memchat.api import Memory
     from memchat.servers import http, http_server
     from memchat.servers.json_logs import log_as_json
 
-    tell: Callable[[str], None] = _tell
+    tell: Callable[[str], None] = _print_if_possible
     if settings.log_format is LogFormat.JSON:
         log_as_json(sys.stderr)
         tell = log.info
@@ -97,7 +99,7 @@ def _serve_until_asked(
             app = http.create_app(memory, settings.server_key, everybody=everybody, mcp=mcp)
             listener = http_server.HTTPServerThread(app, sock, lifespan=mcp is not None)
             listener.start()
-            tell(f"Listening on {http_server.url_of(sock)}, where {settings.model} answers. Ctrl-C stops it.")
+            tell(f"Listening on {http_server.url_of(sock)} with model {settings.model}. Ctrl-C stops it.")
             while not ending.asked and listener.serves(http_server.TICK_S):
                 pass
             _stop(listener, ending, tell)
@@ -107,7 +109,7 @@ def _serve_until_asked(
 
 @contextmanager
 def _mcp_app(settings: "Settings") -> Generator[Any]:
-    """The ASGI application for the Model Context Protocol; None without the extra for it."""
+    """Yield the ASGI application for the Model Context Protocol, or None if the extra is not installed."""
     try:
         from memchat.servers.mcp import MemoryTools, http_app
     except ModuleNotFoundError as error:
@@ -120,25 +122,26 @@ def _mcp_app(settings: "Settings") -> Generator[Any]:
 
 
 class ShutdownRequests:
-    """How often it was asked to end: by Ctrl-C, SIGTERM or SIGHUP, as far as those are not ignored (nohup)."""
+    """Counts requests to shut down: Ctrl-C, SIGTERM, and SIGHUP unless it is ignored, as under nohup."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     def hurried(self) -> bool:
+        """Return whether shutdown was requested again, so that nothing should be waited for."""
         return self.asked > 1
 
     @contextmanager
     def handled(self) -> "Generator[ShutdownRequests]":
-        with signal_handlers(dict.fromkeys((signal.SIGINT, *ENDING), self._ask)):
-            yield self
+        def count(number: int, frame: FrameType | None) -> None:
+            self.asked += 1
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked += 1
+        with signal_handlers(dict.fromkeys((signal.SIGINT, *ENDING), count)):
+            yield self
 
 
 def freeze_model(settings: "Settings") -> "Settings":
-    """`settings` as they hold for as long as it runs, with the model that answers now."""
+    """Return `settings` with the model chosen now, which stays the same while the server runs."""
     from memchat.llm.providers import choose_model
 
     index_from = settings.index_from if "index_from" in settings.origins else INDEX_FROM
@@ -148,12 +151,12 @@ def freeze_model(settings: "Settings") -> "Settings":
 def _stop(listener: "HTTPServerThread", ending: ShutdownRequests, tell: Callable[[str], None]) -> None:
     if listener.stop(LONG_S, ending.hurried):
         return
-    tell("Waiting for requests to end. Ctrl-C again cuts them off.")
+    tell("Waiting for running requests to end. Press Ctrl-C again to cut them off.")
     if not listener.stop(GRACE_S, ending.hurried):
-        tell("Requests that were still running are cut off; what was said in them is kept.")
+        tell("Cut off the requests that were still running. Their messages are saved.")
 
 
-def _tell(text: str) -> None:
-    """The terminal may be gone, whose closing is what ends it; the requests must not go with it."""
+def _print_if_possible(text: str) -> None:
+    """Print a note; ignore a terminal that is gone, since closing it may be what ends the server."""
     with suppress(OSError):
         print_note(text)

@@ -1,4 +1,4 @@
-"""`memchat sessions`: the conversations that were held."""
+"""`memchat sessions`: list, read, search, rename, export and delete conversations."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from memchat.storage.short_ids import is_generated, short_ids
 if TYPE_CHECKING:
     from memchat.app import App
 
-app = group("sessions", "The conversations that were held: list, read, search, rename, export, forget.")
+app = group("sessions", "List, read, search, rename, export and delete conversations.")
 
-Id = Annotated[str, completion.session_argument(help="A conversation's id, a part of it, its name, or @N.")]
-Agent = Annotated[str | None, completion.agent_option(help="Only those with this agent.")]
+Id = Annotated[str, completion.session_argument(help="Id of a conversation, part of one, its name, or @N.")]
+Agent = Annotated[str | None, completion.agent_option(help="Only conversations with this agent.")]
 
 _EXCERPT = 60
-"""Characters of a message shown before and after what was searched for."""
+"""Characters shown before and after a match in a message."""
 
 
 @app.command("list", cls=Command)
@@ -39,15 +39,15 @@ def list_(
     *,
     user: User = None,
     agent: Agent = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="At most so many, the last used.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Show at most NUMBER.")] = None,
     no_pager: NoPager = False,
     as_json: Json = False,
 ) -> Result:
-    """List conversations, the one last used first."""
+    """List conversations, most recent first."""
     with open_app(user) as app:
         found = [s for s in app.store.conversations.sessions(app.settings.user) if agent in {None, s.agent}]
         found = found[:limit]
-        notes = () if found else (f"No conversations of {app.settings.user}.",)
+        notes = () if found else (f'No conversations found for user "{app.settings.user}".',)
         ids = numbered(app.settings, "conversations", [session.id for session in found], _short(app))
         table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], ids)
         return Result([session_json(session) for session in found], (table,), notes, as_json, paged=not no_pager)
@@ -55,25 +55,30 @@ def list_(
 
 @app.command(cls=Command)
 def show(id_: Id, *, user: User = None, no_pager: NoPager = False, as_json: Json = False) -> Result:
-    """Show a conversation."""
+    """Show a conversation with all its messages."""
     with open_app(user) as app:
         session = _find(app, id_)
         messages = app.store.conversations.messages(session.id)
-        shown = _message_lines(session, messages)
+        shown: list[Block] = [Line(_title(session), "bold")]
+        for message in messages:
+            author = session.user if message.role is Role.USER else message.model or str(message.role)
+            status = "" if message.status is MessageStatus.COMPLETE else f" ({message.status})"
+            head = f"{one_line(author)}, {local(moment_json(message.created_at))}{status}"
+            shown += [Line(""), Line(head, "dim"), Line(message.text)]
         return Result(conversation_json(session, messages), shown, as_json=as_json, paged=not no_pager)
 
 
 @app.command(cls=Command)
 def search(
-    query: Annotated[list[str], typer.Argument(metavar="TEXT", help="What a message says, in its words or in others.")],
+    query: Annotated[list[str], typer.Argument(metavar="TEXT", help="Words to find, or a description of the message.")],
     *,
     user: User = None,
     agent: Agent = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many messages.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="Show at most NUMBER messages.")] = 50,
     no_pager: NoPager = False,
     as_json: Json = False,
 ) -> Result:
-    """Find messages by their words, and then by their meaning."""
+    """Search messages: first those that contain all words, then those of similar meaning."""
     text = join_words(query, "query")
     with open_app(user) as app:
         sessions = [s for s in app.store.conversations.sessions(app.settings.user) if agent in {None, s.agent}]
@@ -89,7 +94,7 @@ def search(
             {"session": one.session.id, "title": one.session.title, **message_json(one.message), "match": one.match}
             for one in found
         ]
-        notes = () if found else ("No message holds that.",)
+        notes = () if found else ("No messages match that.",)
         return Result(
             data, (Table(("ID", "WHEN", "WHO", "WORDS"), rows, _short(app)),), notes, as_json, paged=not no_pager
         )
@@ -97,7 +102,7 @@ def search(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A message, what is shown of it, and whether it was found by its `words` or its `meaning`."""
+    """A message that was found, the part of it to show, and what matched: "words" or "meaning"."""
 
     session: Session
     message: Message
@@ -106,7 +111,7 @@ class _Found:
 
 
 def _with_words(app: "App", sessions: Sequence[Session], words: Sequence[str]) -> list[_Found]:
-    """The messages that hold all of `words`, the newest first."""
+    """Return the messages that contain all of `words` (case-folded), newest first."""
     found = [
         _Found(session, message, _excerpt(message.text, words[0]), "words")
         for session in sessions
@@ -119,7 +124,7 @@ def _with_words(app: "App", sessions: Sequence[Session], words: Sequence[str]) -
 def _with_meaning(
     app: "App", sessions: Sequence[Session], text: str, agent: str | None, limit: int
 ) -> Iterator[_Found]:
-    """The messages that a search finds, best first."""
+    """Yield the messages of similar meaning, best first."""
     from memchat.app import UNBOUNDED
     from memchat.recall.excerpts import ExcerptQuery
 
@@ -142,7 +147,7 @@ def rename(
     user: User = None,
     as_json: Json = False,
 ) -> Result:
-    """Give a conversation another title."""
+    """Change the title of a conversation."""
     with open_app(user) as app:
         text = app.memory_service.masked(one_line(join_words(title, "title")))
         conversations = app.store.conversations
@@ -154,21 +159,22 @@ def rename(
 
 @app.command(cls=Command)
 def export(
-    ids: Annotated[list[str] | None, completion.session_argument(help="Which; else all.")] = None,
+    ids: Annotated[
+        list[str] | None, completion.session_argument(help="Conversations to export (default: all).")
+    ] = None,
     *,
     user: User = None,
     agent: Agent = None,
     as_json: Json = False,
 ) -> Result:
-    """Write conversations to standard output as JSON Lines, one object each with all its messages.
+    """Write conversations to standard output as JSON Lines, one conversation with all its messages per line.
 
     The keys are those of `sessions list --json`, and "messages": a list of {"id", "role", "text", "created_at",
-    "status", "model", "recalled"}, where "recalled" holds the ids of the memories that were in the prompt.
+    "status", "model", "recalled"}, where "recalled" contains the ids of the memories in the prompt.
     """
     with open_app(user) as app:
         conversations = app.store.conversations
-        whose = app.settings.user
-        named = [_find(app, one) for one in ids] if ids else conversations.sessions(whose)[::-1]
+        named = [_find(app, one) for one in ids] if ids else conversations.sessions(app.settings.user)[::-1]
         found = [session for session in named if agent in {None, session.agent}]
         data = []
         with progress_bar("Exporting", len(found)) as progress:
@@ -185,7 +191,7 @@ app.command("import", cls=Command)(import_)
 def forget(
     ids: Annotated[
         list[str],
-        completion.session_argument(help="Conversations, by id, its beginning, or name."),
+        completion.session_argument(help="Ids of conversations, parts of ids, names, or @N."),
     ],
     *,
     user: User = None,
@@ -193,7 +199,7 @@ def forget(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> Result:
-    """Erase conversations for good, with what is known in them alone. What was learned from them otherwise is kept."""
+    """Permanently delete conversations, with the memories that belong to them only. Other memories are kept."""
     with open_app(user) as app:
         named = {s.id: s for s in (_find(app, one) for one in ids)}
         return execute(_plan(app, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
@@ -209,15 +215,17 @@ def _plan(app: "App", sessions: Sequence[Session]) -> ErasurePlan:
         "memories": sum(app.store.memories.count(view) for view in views),
     }
     what = pluralize(counts["sessions"], "conversation", "conversations")
-    within = f"{pluralize(counts['messages'], 'message', 'messages')}, and {counts['memories']} known in them alone"
+    messages = pluralize(counts["messages"], "message", "messages")
+    memories = pluralize(counts["memories"], "memory that belongs", "memories that belong")
     shown = (
         Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in sessions]),
-        Line(f"{what} would be erased, with {within}. What was learned from them otherwise is kept."),
+        Line(f"{what} will be deleted, with {messages} and {memories} to them only. Other memories are kept."),
     )
-    return ErasurePlan(f"Erase {what} for good?", shown, counts, ids, partial(app.memory_service.forget_sessions, ids))
+    question = f"Permanently delete {what}?"
+    return ErasurePlan(question, shown, counts, ids, partial(app.memory_service.forget_sessions, ids))
 
 
-# Shapes.
+# Output.
 
 
 def _row(session: Session) -> tuple[str, ...]:
@@ -231,16 +239,6 @@ def _title(session: Session) -> str:
     return f"{title} ({', '.join(marks)})" if marks else title
 
 
-def _message_lines(session: Session, messages: Sequence[Message]) -> Iterator[Block]:
-    yield Line(_title(session), "bold")
-    for message in messages:
-        who = session.user if message.role is Role.USER else message.model or str(message.role)
-        cut = "" if message.status is MessageStatus.COMPLETE else f" ({message.status})"
-        yield Line("")
-        yield Line(f"{one_line(who)}, {local(moment_json(message.created_at))}{cut}", "dim")
-        yield Line(message.text)
-
-
 def _excerpt(text: str, word: str) -> str:
     line = one_line(text)
     at = max(line.casefold().find(word), 0)
@@ -249,13 +247,13 @@ def _excerpt(text: str, word: str) -> str:
 
 
 def _find(app: "App", given: str) -> Session:
-    """The conversation that is meant by its id, a part of it, its name, or @N of the last list."""
+    """Find a conversation by its id, a part of it, its name, or @N of the last list. Raises NotFound, AmbiguousId."""
     conversations, user = app.store.conversations, app.settings.user
     known = (session.id for session in conversations.sessions(user))
     return conversations.find_session(LastList(app.settings, "conversations").id_of(given, known), user)
 
 
 def _short(app: "App") -> dict[str, str]:
-    """Ids as short as they can be found by; names stay whole."""
+    """Map each generated id to its shortest unambiguous part; names stay whole."""
     ids = [session.id for session in app.store.conversations.sessions(app.settings.user)]
     return short_ids([id_ for id_ in ids if is_generated(id_)])

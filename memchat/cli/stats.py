@@ -1,10 +1,10 @@
-"""`memchat stats`: what is remembered, by category and by month."""
+"""`memchat stats`: count memories by category and by month."""
 
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from memchat.cli import completion
 from memchat.cli.formatting import pluralize
@@ -12,17 +12,17 @@ from memchat.cli.options import Json, User, build_filter, open_app
 from memchat.cli.output import Block, Line, Result, Table
 
 LONGEST_BAR = 30
-"""Characters of the longest bar, where the terminal has room for it."""
+"""Maximum length of a bar, in characters."""
 BESIDE_BAR = 26
 """Columns taken by the name, the number and the gaps."""
 LATEST_MONTHS = 24
-"""How many months are shown to people; --json has all."""
+"""Months that are shown on the screen; --json has all."""
 
-OfAgent = Annotated[str | None, completion.agent_option(help="Only what was learned and said with this agent.")]
+OfAgent = Annotated[str | None, completion.agent_option(help="Only memories and conversations with this agent.")]
 
 
 def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) -> Result:
-    """Show how much is remembered, by category and by the month in which it became true or was noted."""
+    """Count memories by category and by the month from which they are true or, by default, were created."""
     with open_app(user) as app:
         name, store = app.settings.user, app.store
         rows = store.memories.tally(build_filter(app, agent, all_sessions=True))
@@ -32,7 +32,7 @@ def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) ->
     for category, month, count in rows:
         by_category[category] += count
         by_month[month] += count
-    data = {
+    data: dict[str, Any] = {
         "user": name,
         "memories": by_category.total(),
         "categories": dict(by_category.most_common()),
@@ -42,26 +42,21 @@ def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) ->
         "pending": waiting,
     }
     latest = dict(sorted(by_month.items())[-LATEST_MONTHS:])
+    memories = pluralize(data["memories"], "memory", "memories")
+    conversations = pluralize(data["conversations"], "conversation", "conversations")
+    messages = pluralize(data["messages"], "message", "messages")
     shown: list[Block] = [
-        Line(
-            ", ".join(
-                (
-                    pluralize(by_category.total(), "memory", "memories"),
-                    pluralize(len(sessions), "conversation", "conversations"),
-                    pluralize(sum(one.messages for one in sessions), "message", "messages"),
-                )
-            ),
-            "bold",
-        ),
+        Line(f"{memories}, {conversations}, {messages}", "bold"),
         *_chart("CATEGORY", dict(by_category.most_common())),
         *_chart("MONTH", latest),
     ]
-    notes = [f"{waiting} messages wait to be learned from: memchat status shows them."] if waiting else []
+    pending = pluralize(waiting, "exchange is", "exchanges are")
+    notes = [f"{pending} not yet learned from; see memchat status."] if waiting else []
     return Result(data, shown, notes, as_json)
 
 
 def _chart(heading: str, counts: Mapping[str, int]) -> list[Block]:
-    """A row for each name with its number and, at a terminal, a bar."""
+    """Return a row for each name with its count and, on a terminal, a bar."""
     most = max(counts.values(), default=0)
     if not most:
         return []

@@ -1,4 +1,4 @@
-"""`memchat status`: how things stand, and what waits to be learned."""
+"""`memchat status`: show the model, memory counts and pending work."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,12 +17,12 @@ from memchat.storage.serialization import moment_json
 if TYPE_CHECKING:
     from memchat.app import App
 
-Retry = Annotated[bool, typer.Option("--retry", help="Learn now from what waits of the user.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Learn from the user's pending exchanges now.")]
 Drop = Annotated[
-    list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Give waiting work up for good; may be repeated.")
+    list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Discard a pending exchange (repeatable).")
 ]
 
-WithAgent = Annotated[str | None, completion.agent_option(help="Its model, and what was learned and said with it.")]
+WithAgent = Annotated[str | None, completion.agent_option(help="Show this agent's model, memories and conversations.")]
 
 
 def status(
@@ -33,18 +33,15 @@ def status(
     drop: Drop = None,
     as_json: Json = False,
 ) -> Result:
-    """Show where data is, which model answers, how much is remembered, and what still waits to be learned."""
+    """Show the data folder, the model, the number of memories, and exchanges that are not learned from yet."""
     with open_app(user) as app:
-        notes = [*_dropped(app, drop or ()), *(_retried(app) if retry else ())]
-        data = _standing(app, agent)
-        failed = retry and any(work["error"] for work in data["pending"])
-        return Result(data, _shown(data), notes, as_json, exit_code=1 if failed else 0)
+        notes = [*_discard(app, drop or ()), *(_learn_pending(app) if retry else ())]
+        data = _status(app, agent)
+        failed = retry and any(job["error"] for job in data["pending"])
+        return Result(data, _blocks(data), notes, as_json, exit_code=1 if failed else 0)
 
 
-# Status.
-
-
-def _standing(app: "App", agent: str | None) -> dict[str, Any]:
+def _status(app: "App", agent: str | None) -> dict[str, Any]:
     settings, store = app.settings, app.store
     choice = app.choice(agent=agent or settings.agent)
     sessions = [one for one in store.conversations.sessions(settings.user) if agent in {None, one.agent}]
@@ -53,6 +50,7 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
     every = store.memories.count(replace(view, superseded=True))
     extraction = settings.extraction_model or choice.extraction
     form = app.form_policy.choose(extraction, store.extraction_forms)
+    index = app.engine.index_state(app.fingerprint)
     return {
         "home": str(settings.home),
         "user": settings.user,
@@ -68,76 +66,67 @@ def _standing(app: "App", agent: str | None) -> dict[str, Any]:
             "indexed": store.message_index.indexed(settings.user),
             "waiting": store.message_index.backlog(settings.user),
         },
-        "pending": [_work_json(work) for work in store.work.pending(settings.user)],
-        "index": _index(app),
+        "pending": [_job_json(job) for job in store.work.pending(settings.user)],
+        "index": {"state": str(index.phase), "memories": index.indexed},
     }
 
 
-def _index(app: "App") -> dict[str, Any]:
-    """How the index stands, seen from a process that does not keep it."""
-    state = app.engine.index_state(app.fingerprint)
-    return {"state": str(state.phase), "memories": state.indexed}
-
-
-def _work_json(work: LearningJob) -> dict[str, Any]:
+def _job_json(job: LearningJob) -> dict[str, Any]:
     return {
-        "number": work.id,
-        "session": work.session_id,
-        "state": str(work.state),
-        "attempts": work.attempts,
-        "created_at": moment_json(work.created_at),
-        "due_at": moment_json(work.due_at),
-        "error": work.error,
+        "number": job.id,
+        "session": job.session_id,
+        "state": str(job.state),
+        "attempts": job.attempts,
+        "created_at": moment_json(job.created_at),
+        "due_at": moment_json(job.due_at),
+        "error": job.error,
     }
 
 
-def _dropped(app: "App", numbers: Sequence[int]) -> Iterator[str]:
-    waiting = {work.id: work for work in app.store.work.pending(app.settings.user)}
+def _discard(app: "App", numbers: Sequence[int]) -> list[str]:
+    pending = {job.id: job for job in app.store.work.pending(app.settings.user)}
     for number in numbers:
-        if number not in waiting:
-            raise NotFound(f"Nothing waits under the number {number}.", hint="memchat status lists what does.")
+        if number not in pending:
+            raise NotFound(f"No pending exchange has the number {number}.", hint="memchat status lists them.")
     for number in numbers:
-        app.store.work.discard(waiting[number])
-        yield f"Given up: {number}."
+        app.store.work.discard(pending[number])
+    return [f"Discarded {number}." for number in numbers]
 
 
-def _retried(app: "App") -> list[str]:
-    """Learn from all that waits of the person; what was learned, in a line each."""
+def _learn_pending(app: "App") -> list[str]:
+    """Learn from all pending exchanges of the user; returns a line for each result."""
     from memchat.learning.pipeline import learn
     from memchat.repl.notifications import learning_lines
 
     user = app.settings.user
     if not app.store.work.retry_all(user):
-        return ["Nothing is waiting."]
+        return ["Nothing is pending."]
     lines: list[str] = []
     context = app.learning_context()
     try:
-        while (work := context.store.work.claim(user)) is not None:
-            result = learn(context, work)
-            lines += learning_lines(result) if result.error is None else [f"Still waiting: {result.error}"]
+        while (job := context.store.work.claim(user)) is not None:
+            result = learn(context, job)
+            lines += learning_lines(result) if result.error is None else [f"Still pending: {result.error}"]
     finally:
         context.close()
     return lines
 
 
-def _messages(data: dict[str, int]) -> str:
-    """How many messages can be found by their meaning, and how many are still to be indexed."""
-    waiting = f", {data['waiting']} still to be indexed (done during a chat)" if data["waiting"] else ""
-    return f"{data['indexed']} searchable{waiting}"
-
-
-def _shown(data: dict[str, Any]) -> Iterator[Block]:
-    memories, model, index, pending = data["memories"], data["model"], data["index"], data["pending"]
+def _blocks(data: dict[str, Any]) -> Iterator[Block]:
+    memories, messages, model = data["memories"], data["messages"], data["model"]
+    index, pending, form = data["index"], data["pending"], model["extraction_form"]
+    compact = f", compact form: {form['reason']}" if form["name"] == "compact" else ""
+    unindexed = f", {messages['waiting']} to be indexed during the next chat" if messages["waiting"] else ""
     yield KeyValues(
         [
             ("home", data["home"]),
             ("user", data["user"]),
             ("model", f"{model['name']} ({model['reason']})"),
-            ("extraction", _extraction(model)),
+            ("extraction", f"{model['extraction']}{compact}"),
             ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
             ("conversations", str(data["sessions"])),
-            ("messages", _messages(data["messages"])),
-            ("waiting", pluralize(len(pending), "exchange", "exchanges") if pending else "nothing"),
+            ("messages", f"{messages['indexed']} searchable{unindexed}"),
+            ("pending", pluralize(len(pending), "exchange", "exchanges") if pending else "nothing"),
             ("index", f"{index['state']}, {pluralize(index['memories'], 'memory', 'memories')}"),
         ]
     )
@@ -147,9 +136,4 @@ def _shown(data: dict[str, Any]) -> Iterator[Block]:
         ]
         yield Line("")
         yield Table(("NUMBER", "ATTEMPTS", "DUE", "WHY"), rows)
-        yield Line("memchat status --retry learns from it now, --drop NUMBER gives it up.", "dim")
-
-
-def _extraction(model: dict[str, Any]) -> str:
-    form = model["extraction_form"]
-    return f"{model['extraction']}" + (f", compact form: {form['reason']}" if form["name"] == "compact" else "")
+        yield Line("memchat status --retry processes them now; --drop NUMBER discards one.", "dim")

@@ -1,4 +1,4 @@
-"""`memchat tokens`: let programs reach one person's memories through `memchat serve`, and no others."""
+"""`memchat tokens`: give programs access to the memories of one user or agent through `memchat serve`."""
 
 from typing import Annotated
 
@@ -11,38 +11,38 @@ from memchat.core.types import Owner
 from memchat.errors import UsageError
 from memchat.servers.tokens import Token, Tokens
 
-app = group("tokens", "Make, list and revoke tokens for memchat serve, each for one user or agent.")
+app = group("tokens", "Create, list and revoke tokens for memchat serve, each for one user or agent.")
 
-OfUser = Annotated[str | None, completion.user_option(help="The user whose memories it reaches.")]
-ForAgent = Annotated[str | None, completion.agent_option(help="The agent whose own memories it reaches.")]
+OfUser = Annotated[str | None, completion.user_option(help="User whose memories the token gives access to.")]
+ForAgent = Annotated[str | None, completion.agent_option(help="Agent whose memories the token gives access to.")]
 
 
 @app.command(cls=Command)
 def add(*, user: OfUser = None, agent: ForAgent = None, as_json: Json = False) -> Result:
-    """Make a token, and print it: it is shown only now, for only its hash is kept.
+    """Create a token and print it. It is shown only once, because memchat stores its hash only.
 
-    A client sends it as it would the key, to memchat serve or memchat mcp --http.
+    A client sends it like the server key, to memchat serve or memchat mcp --http.
     """
     if (user is None) == (agent is None):
-        raise UsageError("Say whose memories the token is for.", hint="As in: --user alice, or --agent shop")
+        raise UsageError("Say whose memories the token is for.", hint="Example: --user alice, or --agent shop")
     from memchat.app import utc_now
 
     owner = Owner.user(user) if user is not None else Owner.agent(agent or "")
     text, token = Tokens(load_settings().home).add(owner, utc_now())
-    notes = [f"Keep it now: it is not shown again. memchat tokens revoke {token.id} takes it back."]
+    notes = [f"Save it now: it will not be shown again. To revoke it: memchat tokens revoke {token.id}"]
     return Result({**_row(token), "token": text}, [Line(text)], notes, as_json)
 
 
 @app.command("list", cls=Command)
 def list_(*, user: OfUser = None, agent: ForAgent = None, as_json: Json = False) -> Result:
-    """List the tokens: their ids, whose memories they reach, and since when."""
+    """List the tokens with their ids, owners and creation days."""
     wanted = [*([Owner.user(user)] if user else ()), *([Owner.agent(agent)] if agent else ())]
     tokens = [token for token in Tokens(load_settings().home).all() if not wanted or token.owner in wanted]
     rows = [
         (token.id, str(token.owner.kind), token.created_at.astimezone().strftime("%Y-%m-%d"), token.owner.name)
         for token in tokens
     ]
-    notes = [] if tokens else ["There are no tokens yet: memchat tokens add makes one."]
+    notes = [] if tokens else ["There are no tokens yet. memchat tokens add creates one."]
     return Result(
         list(map(_row, tokens)), [Table(("ID", "FOR", "SINCE", "NAME"), rows)] if rows else [], notes, as_json
     )
@@ -52,14 +52,14 @@ def list_(*, user: OfUser = None, agent: ForAgent = None, as_json: Json = False)
 def revoke(
     id_: Annotated[
         str,
-        completion.token_argument(help="The token's id, as memchat tokens list shows it."),
+        completion.token_argument(help="Id of the token, as in memchat tokens list."),
     ],
     *,
     as_json: Json = False,
 ) -> Result:
-    """Take a token back: from the next request on it opens nothing."""
+    """Revoke a token. The next request that uses it is rejected."""
     token = Tokens(load_settings().home).revoke(id_)
-    return Result(_row(token), [Line(f"Revoked, for the {token.owner.kind} {token.owner.name}.")], as_json=as_json)
+    return Result(_row(token), [Line(f"Revoked the token of {token.owner.kind} {token.owner.name}.")], as_json=as_json)
 
 
 def _row(token: Token) -> dict[str, str]:

@@ -157,6 +157,6 @@ def sound(outcome: Outcome, line: str) -> None:
     if outcome.code and not line.startswith("doctor"):
         assert outcome.code == 1, outcome
         said = outcome.err.strip().splitlines()
-        left_out = any(re.match(r"Left out, as it cannot be read: .* memchat doctor says more\.", one) for one in said)
+        left_out = any(re.match(r"Skipped \d+ unreadable rows?\. See memchat doctor\.", one) for one in said)
         assert left_out or any(one.startswith("memchat: ") for one in said), outcome.err
         assert left_out or len(said) >= 2, f"{line} does not say what to do: {outcome.err}"

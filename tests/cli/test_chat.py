@@ -361,7 +361,7 @@ def test_what_one_person_said_is_not_learned_for_another(
 def test_one_persons_work_can_be_done_by_name(shell: Shell) -> None:
     """Whoever may read the data can say so."""
     wait_for(shell, "I live in Berlin.", "bob")
-    assert "Nothing is waiting." in shell.run("status", "--retry").err
+    assert "Nothing is pending." in shell.run("status", "--retry").err
     assert "Remembered: User lives in Berlin." in shell.run("status", "--retry", "--user", "bob").err
 
 

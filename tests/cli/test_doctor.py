@@ -45,7 +45,7 @@ def test_a_store_in_use_is_sound(shell: Shell) -> None:
     assert shell.program("chat", "--model", "offline", stdin=b"I have a dog.\n").code == 0
     told = shell.run("doctor")
     assert told.code == 0
-    assert told.lines[-1] == "Everything is in order."
+    assert told.lines[-1] == "No problems found."
     found = examined(shell)
     assert {one["health"] for one in found.json["findings"]} == {"ok"}
     assert "3 memories" in finding(found, "index")["message"]
@@ -177,6 +177,6 @@ def test_people_see_each_finding_with_its_remedy(shell: Shell) -> None:
     assert told.code == 1
     (line,) = [line for line in told.lines if line.startswith("words\t")]
     assert line.split("\t")[1] == "error"
-    assert line.endswith("To mend it: memchat doctor --fix")
+    assert line.endswith("To fix it: memchat doctor --fix")
     assert told.lines[-1] == "1 error, 0 warnings."
-    assert shell.run("doctor", "--fix").lines[0].startswith("Mended: ")
+    assert shell.run("doctor", "--fix").lines[0].startswith("Repaired: ")

@@ -32,8 +32,8 @@ def test_the_receipt_for_people(shell: Shell) -> None:
     """It says what went and that nothing is left."""
     (id_,) = shell.add("Lives in Berlin.")
     out = shell.run("forget", id_, "--yes").out
-    assert "Erased: 1 memory" in out
-    assert "nothing of it is left" in out
+    assert "Deleted: 1 memory" in out
+    assert "no traces are left" in out
 
 
 def test_a_dry_run_erases_nothing(shell: Shell) -> None:
@@ -42,7 +42,7 @@ def test_a_dry_run_erases_nothing(shell: Shell) -> None:
     dry = shell.run("forget", id_, "--dry-run")
     assert dry.code == 0
     assert "Lives in Berlin." in dry.out
-    assert "Nothing was erased." in dry.out
+    assert "Nothing was deleted." in dry.out
     assert shell.run("forget", id_, "--dry-run", "--json").json == {"dry_run": True, "memories": 1, "ids": [id_]}
     assert left(shell, "Lives in Berlin.")
 
@@ -67,7 +67,7 @@ def test_on_a_terminal_it_counts_and_asks(shell: Shell, answer: str, code: int, 
         encoding="utf-8",
         timeout=60,
     )
-    child.expect("Everything of alice would be erased")
+    child.expect("Everything about alice will be deleted")
     child.expect("memories +1")
     child.expect_exact("[y/N]")
     child.sendline(answer)
@@ -130,7 +130,7 @@ def test_what_to_forget_must_be_named_in_one_way(shell: Shell, arguments: tuple[
     """Ids, a query or all: exactly one of them."""
     done = shell.run("forget", *arguments, "--yes")
     assert done.code == 2
-    assert "Name what to forget" in done.err
+    assert "Say what to forget" in done.err
 
 
 def test_nothing_to_forget_is_no_failure(shell: Shell) -> None:
@@ -154,7 +154,7 @@ def test_a_query_erases_all_it_finds(shell: Shell) -> None:
     assert len(searched.lines) == 5
     assert searched.err == "4 more found: --top-k 9 shows them.\n"
     assert shell.run("memories", "search", "Berlin", "flat", "--top-k", "9").err == ""
-    assert "9 memories would be erased" in shell.run("forget", "--query", "Berlin flat", "--dry-run").out
+    assert "9 memories will be deleted" in shell.run("forget", "--query", "Berlin flat", "--dry-run").out
     assert shell.run("forget", "--query", "Berlin flat", "--yes").code == 0
     assert [line.split("\t")[3] for line in shell.run("memories", "list").lines] == ["I take my coffee black."]
 
@@ -180,7 +180,7 @@ def test_an_agents_own_memories_stay_when_a_person_forgets_it(shell: Shell) -> N
         done = shell.run("forget", *how, "--agent", "desk", "--dry-run", "--json")
         assert done.json["memories"] == 1
     done = shell.run("forget", "--all", "--agent", "desk", "--yes")
-    assert "Erased: 1 memory" in done.out
+    assert "Deleted: 1 memory" in done.out
     assert "1 memory of the agent, shared by all its users" in done.err
     assert [m["text"] for m in shell.run("memories", "list", "--agent", "desk", "--json", "--user", "bob").json] == [
         "The desk opens at nine."
@@ -195,7 +195,7 @@ def test_an_agents_own_memories_go_when_they_are_named(shell: Shell) -> None:
     """With --shared or by id; the count says that they are everybody's."""
     with_the_desk(shell)
     preview = shell.run("forget", "--all", "--agent", "desk", "--shared", "--dry-run").out
-    assert "2 memories, 1 of them of agent desk, shared by all its users, would be erased" in preview
+    assert "2 memories, 1 of them of agent desk, shared by all its users, will be deleted" in preview
     (desk,) = (m for m in shell.run("memories", "list", "--agent", "desk", "--json").json if m["scope"] == "agent")
     assert "1 of them of agent desk" in shell.run("forget", desk["id"], "--agent", "desk", "--dry-run").out
     assert shell.run("forget", "--all", "--agent", "desk", "--shared", "--yes").code == 0
@@ -224,4 +224,4 @@ def test_no_file_of_the_current_folder_is_run(shell: Shell) -> None:
         (shell.home.parent / f"{name}.py").write_text("raise SystemExit('this was run')")
     done = shell.run("forget", id_, "--yes")
     assert (done.code, done.err) == (0, "")
-    assert "nothing of it is left" in done.out
+    assert "no traces are left" in done.out

@@ -29,12 +29,12 @@ def test_a_conversation_keeps_its_dates_and_is_learned_from(shell: Shell, comman
     file = shell.home.parent / "conversations.json"
     file.write_bytes(DIALOGUES["ChatGPT"])
     done = shell.run(command, "import", str(file))
-    assert (done.code, done.lines) == (0, ["2 messages imported in 1 conversation.", "1 memory learned or changed."])
+    assert (done.code, done.lines) == (0, ["Imported 2 messages in 1 conversation.", "1 memory learned or changed."])
     assert messages_in(shell.home) == [("I live in Berlin.", "2023-11-14"), ("Noted.", "2023-11-14")]
     assert "Berlin" in shell.run("memories", "list").out
     assert "Homes 1" in shell.run("sessions", "list").out
     again = shell.run(command, "import", str(file))
-    assert again.lines == ["0 messages imported in 0 conversations."]
+    assert again.lines == ["Imported 0 messages in 0 conversations."]
 
 
 def test_a_dialogue_without_dates_is_known_again(shell: Shell) -> None:
@@ -50,7 +50,7 @@ def test_a_dry_run_says_what_learning_takes_and_imports_nothing(shell: Shell) ->
     assert data["prompt_tokens"] > 0
     assert data["cost_usd"] == 0.0
     assert (
-        "Learning asks offline 1 time"
+        "Learning takes 1 call of offline"
         in shell.run("sessions", "import", "-", "--dry-run", stdin=DIALOGUES["Claude"]).out
     )
     assert shell.run("sessions", "list").out == ""

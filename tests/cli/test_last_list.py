@@ -55,7 +55,7 @@ def test_the_file_behind_it_is_private_and_says_nothing(shell: Shell) -> None:
     assert id_ not in file.read_text()
     assert "alice" not in file.read_text()
     done = shell.run("forget", "@1", "--yes")
-    assert "nothing of it is left" in done.out
+    assert "no traces are left" in done.out
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"x": 1}'])

@@ -122,10 +122,10 @@ def test_help_speaks_of_no_types(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("memories", "list", "--limit", "0"), "--limit wants a whole number of 1 or more."),
-        (("memories", "list", "--limit", "ten"), "--limit wants a whole number of 1 or more."),
-        (("chat", "--top-k", "0"), "--top-k / -k wants a whole number of 1 or more."),
-        (("status", "--drop", "x"), "--drop wants a whole number."),
+        (("memories", "list", "--limit", "0"), "--limit must be a whole number, at least 1."),
+        (("memories", "list", "--limit", "ten"), "--limit must be a whole number, at least 1."),
+        (("chat", "--top-k", "0"), "--top-k / -k must be a whole number, at least 1."),
+        (("status", "--drop", "x"), "--drop must be a whole number."),
         (("memories", "list", "tea"), "Unexpected argument: tea."),
         (("memories", "show"), "Missing argument 'ID'."),
     ],
@@ -151,7 +151,7 @@ def test_version(shell: Shell) -> None:
         (("memories", "serach", "x"), "Did you mean search?"),
         (("memories", "list", "--usr", "al"), "Did you mean --user?"),
         (("list",), "Did you mean memchat memories list or memchat sessions list or memchat tokens list?"),
-        (("--user", "al", "memories", "list"), "--user goes after the command"),
+        (("--user", "al", "memories", "list"), "Put --user after the command"),
         (("memories", "list", "--category", "helth"), "Did you mean health?"),
         (("qqqq",), "memchat --help lists the commands."),
     ],

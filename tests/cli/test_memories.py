@@ -70,7 +70,7 @@ def test_no_memories_is_an_empty_output(shell: Shell) -> None:
     """That there is nothing is said on stderr, and is no failure."""
     empty = shell.run("memories", "list")
     assert (empty.code, empty.out) == (0, "")
-    assert "No memories of alice" in empty.err
+    assert "No memories found for user" in empty.err
 
 
 def test_filters(shell: Shell) -> None:
@@ -105,7 +105,7 @@ def test_a_list_can_be_narrowed_to_a_scope(shell: Shell) -> None:
     assert texts(shell, "--scope", "session") == ["plans a trip here"]
     assert texts(shell, "--scope", "user", "--all-sessions") == ["Likes tea."]
     assert texts(shell, "--scope", "agent", "--agent", "desk") == ["Ships on Mondays."]
-    assert "more in single conversations" not in shell.run("memories", "list", "--scope", "user").err
+    assert "more belong to one conversation" not in shell.run("memories", "list", "--scope", "user").err
 
 
 def test_a_list_is_ordered_as_asked_for(shell: Shell) -> None:
@@ -290,9 +290,9 @@ def test_search_says_its_scores(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("list", "--where", "x"), "--where wants KEY=VALUE"),
-        (("list", "--as-of", "tomorrow"), "--as-of wants a day"),
-        (("add", "x", "--expires", "soon"), "--expires wants a date or a time span"),
+        (("list", "--where", "x"), "--where must be KEY=VALUE"),
+        (("list", "--as-of", "tomorrow"), "--as-of must be a day"),
+        (("add", "x", "--expires", "soon"), "--expires must be a date or a time span"),
         (("add", ""), "empty"),
         (("add", "x" * 8001), "8000 characters"),
         (("list", "--session", "ffff"), "There is no conversation"),

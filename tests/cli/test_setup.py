@@ -48,7 +48,7 @@ def test_a_server_is_chosen_tried_and_saved(shell: Shell, server: ScriptedServer
     """One call is made; the key is shown nowhere and kept where others cannot read it; the next chat uses both."""
     child = terminal(shell, "setup")
     choose_server(child, server.base_url)
-    child.expect("It answers")
+    child.expect("The model answers")
     child.expect("Saved")
     child.expect(pexpect.EOF)
     assert "sk-scripted" not in child.before
@@ -107,7 +107,7 @@ def test_what_does_not_answer_is_not_saved_unasked(shell: Shell) -> None:
     """The failure is said, and no is no."""
     child = terminal(shell, "setup")
     choose_server(child, f"{NOWHERE}/v1")
-    child.expect("Save it all the same")
+    child.expect("Save it anyway")
     child.sendline("n")
     child.expect("Nothing was saved")
     child.expect(pexpect.EOF)

@@ -84,7 +84,7 @@ def test_an_import_for_another_person_makes_memories_of_theirs(shell: Shell) -> 
 def test_memories_from_elsewhere_are_taken_in(shell: Shell, text: str) -> None:
     """Plain lines, JSON Lines, arrays, and what mem0 prints."""
     done = shell.run("memories", "import", "-", stdin=text)
-    assert (done.code, done.out) == (0, "2 memories imported, 0 were there already.\n")
+    assert (done.code, done.out) == (0, "Imported 2 memories (0 existed already).\n")
     listed = shell.run("memories", "list", "--json").json
     assert [(memory["text"], memory["source"]) for memory in listed] == [
         ("Likes jam.", "imported"),
@@ -172,7 +172,7 @@ def test_a_dump_keeps_whose_its_memories_are_and_until_when(shell: Shell) -> Non
     ]
     done = shell.run("memories", "import", "-", stdin=json.dumps({"results": rows}))
     assert done.code == 0
-    assert "shared by all who talk to shop" in done.err
+    assert "Memories of shop are shared" in done.err
     assert "structured" in done.err
     general = shell.run("memories", "list", "--json").json
     assert [memory["text"] for memory in general] == ["Likes jazz", "My order is late"]
@@ -213,7 +213,7 @@ def test_an_export_goes_on_past_what_cannot_be_read(shell: Shell) -> None:
         database.execute("UPDATE memories SET created_at = 'some day' WHERE id = ?", (whole[1]["id"],))
     saved = shell.run("memories", "export")
     assert saved.code == 1
-    assert saved.err.startswith("Left out, as it cannot be read: 1 row.")
+    assert saved.err.startswith("Skipped 1 unreadable row.")
     assert [json.loads(line)["id"] for line in saved.lines] == [m["id"] for m in whole if m != whole[1]]
     done = shell.run("memories", "import", "-", "--json", stdin=saved.out, env=elsewhere(shell))
     assert done.json["imported"] == len(whole) - 1
@@ -225,13 +225,13 @@ def test_another_programs_dump_of_somebody_else_is_not_taken_in_silently(shell: 
     dump = json.dumps({"results": rows})
     refused = shell.run("memories", "import", "-", stdin=dump)
     assert refused.code == 2
-    assert "names another user than alice: bob" in refused.err
+    assert "contains memories of another user than alice: bob" in refused.err
     assert "--user bob" in refused.err
     assert shell.run("memories", "list").out == ""
     assert shell.run("memories", "import", "-", "--user", "bob", stdin=dump).code == 0
     assert len(shell.run("memories", "list", "--user", "bob").lines) == 2
     taken = shell.run("memories", "import", "-", "--user", "alice", stdin=dump)
-    assert (taken.code, taken.err) == (0, "What the file has of bob is of alice here.\n")
+    assert (taken.code, taken.err) == (0, "Memories of bob in this file were imported for alice.\n")
     assert len(shell.run("memories", "list").lines) == 2
 
 

@@ -41,7 +41,7 @@ def started(shell: Shell) -> tuple[subprocess.Popen[str], tuple[str, int], str]:
     child = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stderr is not None
     said = child.stderr.readline()
-    told = re.fullmatch(r"Listening on http://127\.0\.0\.1:(\d+), where offline answers\. Ctrl-C stops it\.\n", said)
+    told = re.fullmatch(r"Listening on http://127\.0\.0\.1:(\d+) with model offline\. Ctrl-C stops it\.\n", said)
     assert told is not None, said
     return child, ("127.0.0.1", int(told[1])), said
 
