@@ -79,7 +79,7 @@ class Result:
     """The result of a command.
 
     `data` is printed with `--json`: an object, or an iterable of objects, which is read once and printed as an array
-    (with `lines`, as JSON Lines). `shown` is the same for people; if `paged`, a terminal shows it through a pager. `notes`
+    (with `lines`, as JSON Lines). `shown` is the same for people; if `paged`, a terminal shows it in a pager. `notes`
     go to stderr, and only with `shown`.
     """
 

@@ -1,4 +1,4 @@
-"""Text into the clipboard: by a program where there is a desktop, else by the terminal itself."""
+"""Copy text to the clipboard, with a desktop program or with the terminal itself."""
 
 import base64
 import os
@@ -11,24 +11,24 @@ _TIMEOUT_S = 3.0
 
 
 def copy_text(text: str, write: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> str:
-    """Copy `text`, and say how. `write` prints to the terminal, which takes OSC 52 over ssh, too."""
-    what = f"{len(text):,} characters"
+    """Copy `text` and describe how. `write` prints to the terminal, which accepts OSC 52 even over ssh."""
+    size = f"{len(text):,} characters"
     for command in _programs(environ):
         try:
             done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=_TIMEOUT_S, check=False)
         except (OSError, subprocess.TimeoutExpired):
             continue
         if done.returncode == 0:
-            return f"Copied {what} ({command[0]})."
+            return f"Copied {size} ({command[0]})."
     if environ.get("TERM", "dumb") == "dumb":
-        return "There is no clipboard here: no program for it, and a terminal that has none."
+        return "No clipboard is available: no clipboard program was found, and this terminal has no clipboard."
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode()
     write(f"\x1b]52;c;{encoded}\x07")
-    return f"Sent {what} to the terminal's clipboard. If it is empty, the terminal does not allow that."
+    return f"Sent {size} to the terminal's clipboard. If it stays empty, the terminal does not allow this."
 
 
 def _programs(environ: Mapping[str, str]) -> Iterator[list[str]]:
-    """The programs that fit the desktop, where there is one and they are installed."""
+    """Yield the installed clipboard programs of the desktop in use."""
     candidates: list[list[str]] = []
     if sys.platform == "darwin":
         candidates.append(["pbcopy"])

@@ -1,4 +1,4 @@
-"""Summing up a long conversation from within a chat: when it is asked for, or behind the prompt when it is time."""
+"""Summarise a long conversation: on request, or in the background when the context window fills up."""
 
 import threading
 
@@ -10,7 +10,7 @@ from memchat.repl.commands.registry import CommandContext
 
 
 class Compaction:
-    """Works on the chat that `context` holds at the time."""
+    """Summarises the conversation that `context` currently holds."""
 
     def __init__(self, context: CommandContext) -> None:
         self._context = context
@@ -18,7 +18,7 @@ class Compaction:
         self._failed_at = 0
 
     def sum_up(self) -> Summary | None:
-        """Put a summary in the place of the older messages; None where there are none. Raises ModelError."""
+        """Replace the older messages by a summary, or return None if there are none. Raises ModelError."""
         conversation = self._context.chat.conversation
         older = older_messages(self._messages(), conversation.summary)
         if not older:
@@ -27,12 +27,12 @@ class Compaction:
         return conversation.summary
 
     def after(self, turn: Turn) -> str | None:
-        """Begin to sum up behind the prompt where the conversation has grown long; a word about it."""
+        """After a turn, start a summary in the background if the conversation has grown long; returns a notice."""
         if turn.fullness < FULL or (self._thread is not None and self._thread.is_alive()):
             return None
         messages, former = self._messages(), self._context.chat.conversation.summary
         older = older_messages(messages, former)
-        # A model that could not do it is asked again some messages later.
+        # After a failure the model is asked again some messages later.
         if not older or len(messages) < self._failed_at:
             return None
 
@@ -45,15 +45,15 @@ class Compaction:
             except MemchatError:
                 self._failed_at = len(messages) + 10
                 return
-            # What was forgotten or taken back meanwhile must not come back in other words.
+            # Text that was deleted or undone meanwhile must not come back within the summary.
             if epoch == conversation.forgotten and summary.text:
                 conversation.summary = summary
-                notes.add(f"{summary.messages} older messages are sent as a summary from now on.")
+                notes.add(f"From now on {summary.messages} older messages are sent as a summary.")
 
         self._thread = threading.Thread(target=work, name="compaction", daemon=True)
         self._thread.start()
         share = min(turn.fullness, 1.0)
-        return f"This conversation fills {share:.0%} of the room for it; its older messages are being summed up."
+        return f"This conversation fills {share:.0%} of the context window. Summarising its older messages…"
 
     def _messages(self) -> list[Message]:
         return self._context.app.store.conversations.messages(self._context.chat.conversation.session.id)

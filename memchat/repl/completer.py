@@ -1,4 +1,4 @@
-"""What Tab suggestions: slash commands and their arguments, ids by the words behind them."""
+"""Tab completion: slash commands and their arguments, ids by the text behind them, files."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LONGEST_META = 60
 _MOST_FILES = 100
 FILES = "file"
-"""The kind of values that are read from the disk."""
+"""The kind of values that are paths."""
 _NAMED_FILE = re.compile(r"(?<!\S)@(?P<path>\S*)\Z")
 
 
@@ -29,9 +29,10 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class CompletionSources:
-    """What can be completed: the help of each command by name, and the choices, or the kind of values, that some take.
+    """The values to complete from.
 
-    `values` gives for each kind what may be chosen, each with the words that describe it.
+    `commands` maps names to help, `choices` names to fixed arguments, `takes` names to a kind of argument, and `values`
+    each kind to a function that returns pairs of value and description.
     """
 
     commands: Mapping[str, str]
@@ -41,14 +42,14 @@ class CompletionSources:
 
 
 def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
-    """The completions for the text before the cursor, in the order shown: in a message, files behind an @."""
+    """Return the completions for the text before the cursor, in display order; within a message, files after @."""
     if not before.startswith("/") or "\n" in before:
         named = _NAMED_FILE.search(before)
         return [] if named is None else _paths(named["path"])
     name, space, argument = before[1:].partition(" ")
     if not space:
-        fitting = ((known, help_) for known, help_ in sources.commands.items() if known.startswith(name))
-        return [Suggestion(f"/{known}", len(before), help_) for known, help_ in fitting]
+        matches = ((known, help_) for known, help_ in sources.commands.items() if known.startswith(name))
+        return [Suggestion(f"/{known}", len(before), help_) for known, help_ in matches]
     word = argument.lstrip()
     if (kind := sources.takes.get(name)) is not None:
         if kind == FILES:
@@ -58,7 +59,7 @@ def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
 
 
 def _paths(word: str) -> list[Suggestion]:
-    """The files and folders that begin with `word`."""
+    """Return the files and folders whose path begins with `word`."""
     typed = Path(word).expanduser()
     folder, name = (typed, "") if word.endswith("/") or not word else (typed.parent, typed.name)
     shown = word[: len(word) - len(name)] if not word.endswith("/") else word
@@ -71,7 +72,7 @@ def _paths(word: str) -> list[Suggestion]:
 
 
 def _values(word: str, values: Iterable[tuple[str, str]]) -> list[Suggestion]:
-    """The values that begin with `word`, else those whose description holds it, whatever the case."""
+    """Return the values that begin with `word`, or else those whose description contains it, ignoring case."""
     known = [(id_, " ".join(text.split())) for id_, text in values]
     found = [pair for pair in known if pair[0].startswith(word.lower())]
     if not found:
@@ -80,7 +81,7 @@ def _values(word: str, values: Iterable[tuple[str, str]]) -> list[Suggestion]:
 
 
 class SlashCompleter(Completer):
-    """Prompt-toolkit's view of `suggestions`."""
+    """Adapts `suggestions` to prompt_toolkit."""
 
     def __init__(self, sources: CompletionSources) -> None:
         self._sources = sources

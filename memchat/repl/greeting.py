@@ -10,23 +10,23 @@ from memchat.storage.short_ids import new_conversation
 
 _NO_MODEL = (
     "No AI model is set up yet, so memchat is in offline mode: it remembers what you tell it and can look it up, but "
-    "it cannot really chat. Leave with /quit, do one of these, and start memchat again:"
+    "it cannot really chat. To use a model, /quit, do one of these, and start memchat again:"
 )
 OLLAMA = "ollama_chat/"
 MOST_NAMED = 8
-"""How many models of an Ollama are listed."""
+"""Maximum number of Ollama models listed."""
 _PULL = "ollama pull llama3.2"
 _WAYS = (
-    ("memchat setup", "choose a model step by step; a key is kept on this machine"),
+    ("memchat setup", "choose a model step by step; the key is saved on this machine"),
     ("export OPENAI_API_KEY=…", "or ANTHROPIC_, GEMINI_, MISTRAL_, GROQ_, OPENROUTER_, DEEPSEEK_, XAI_API_KEY"),
-    (_PULL, "a model on this machine; a running Ollama is found by itself"),
-    ("export OPENAI_API_BASE=…", "any server that speaks OpenAI's protocol, with --model openai/NAME"),
+    (_PULL, "a model on this machine; memchat finds a running Ollama"),
+    ("export OPENAI_API_BASE=…", "any server with an OpenAI-compatible API, with --model openai/NAME"),
 )
-_OFFLINE = "Offline mode: I remember what you tell me and look it up; /model NAME switches to a language model."
+_OFFLINE = "Offline mode: I remember what you tell me and can look it up. /model NAME switches to a language model."
 
 
 def greeting(context: CommandContext) -> str:
-    """Who talks to which model, how much is remembered, and the ways to a model where there is none."""
+    """Return the banner: user, model and number of memories, and how to set up a model if there is none."""
     conversation = context.chat.conversation
     count = context.count()
     remembered = f"{count} {'memory' if count == 1 else 'memories'}" if conversation.remembers else "no memory"

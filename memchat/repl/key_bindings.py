@@ -1,4 +1,4 @@
-"""The keys of the prompt and the history behind it."""
+"""The keys of the prompt and its history."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ LEAVE_HINT = "Press Ctrl-C again or Ctrl-D to quit."
 
 
 class PromptHistory(History):
-    """What the person said before, newest first, asked for when the prompt is up; the transcript keeps it, no file."""
+    """The user's earlier messages, newest first, read from the database when the prompt is shown."""
 
     def __init__(self, former: Callable[[], Iterable[str]]) -> None:
         super().__init__()
@@ -27,11 +27,11 @@ class PromptHistory(History):
         return map(without_attachments, self._former())
 
     def store_string(self, string: str) -> None:
-        """Nothing to do: the turn itself is recorded."""
+        """Do nothing, since the turn itself is recorded."""
 
 
 class ExitGuard:
-    """Whether one more Ctrl-C leaves: the last key was Ctrl-C, on an empty line."""
+    """Armed if the next Ctrl-C quits: the last key was Ctrl-C on an empty line."""
 
     def __init__(self) -> None:
         self.armed = False
@@ -40,12 +40,32 @@ class ExitGuard:
         self.armed = False
 
 
-def chat_key_bindings(leaving: ExitGuard, pastes: Pastes) -> KeyBindings:
-    """Enter sends; Alt-Enter and Ctrl-J break the line; Ctrl-C clears the line and, twice on an empty one, leaves.
+def chat_key_bindings(guard: ExitGuard, pastes: Pastes) -> KeyBindings:
+    """Bind the keys of the prompt.
 
-    A long paste is one mark, which Tab behind it unfolds and Backspace removes.
+    Enter sends. Alt-Enter and Ctrl-J insert a line break. Ctrl-C clears the line; twice on an empty line, it quits. A
+    long paste is shown as one mark: Tab after it shows the text, Backspace deletes it.
     """
     keys = KeyBindings()
+    _bind_editing(keys, pastes)
+    _bind_paste_marks(keys, pastes)
+
+    @keys.add("c-c", filter=~is_searching)
+    @keys.add(Keys.SIGINT)
+    def _clear_or_quit(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        elif guard.armed:
+            event.app.exit(exception=EOFError())
+        else:
+            guard.armed = True
+            run_in_terminal(lambda: sys.stdout.write(f"{LEAVE_HINT}\n"))
+
+    return keys
+
+
+def _bind_editing(keys: KeyBindings, pastes: Pastes) -> None:
+    """Bind sending, line breaks, the editor and pasting."""
 
     @keys.add("enter", filter=~is_searching)
     def _send(event: KeyPressEvent) -> None:
@@ -66,18 +86,26 @@ def chat_key_bindings(leaving: ExitGuard, pastes: Pastes) -> KeyBindings:
         text = event.data.replace("\r\n", "\n").replace("\r", "\n")
         event.current_buffer.insert_text(pastes.fold(text))
 
-    def before_cursor() -> str | None:
+
+def _bind_paste_marks(keys: KeyBindings, pastes: Pastes) -> None:
+    """Bind Tab and Backspace, which act on the mark of a paste before the cursor, if there is one."""
+
+    def mark_before_cursor() -> str | None:
         return pastes.mark_before(get_app().current_buffer.document.text_before_cursor)
 
-    behind_paste = Condition(lambda: before_cursor() is not None)
+    after_mark = Condition(lambda: mark_before_cursor() is not None)
 
-    @keys.add("tab", filter=behind_paste)
+    @keys.add("tab", filter=after_mark)
     def _unfold(event: KeyPressEvent) -> None:
-        mark = before_cursor() or ""
+        mark = mark_before_cursor() or ""
         event.current_buffer.delete_before_cursor(len(mark))
         event.current_buffer.insert_text(pastes.unfold(mark))
 
-    @keys.add("tab", filter=~behind_paste)
+    @keys.add("backspace", filter=after_mark)
+    def _delete_mark(event: KeyPressEvent) -> None:
+        event.current_buffer.delete_before_cursor(len(mark_before_cursor() or ""))
+
+    @keys.add("tab", filter=~after_mark)
     def _complete(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.complete_state:
@@ -88,25 +116,3 @@ def chat_key_bindings(leaving: ExitGuard, pastes: Pastes) -> KeyBindings:
             buffer.apply_completion(found[0])
         else:
             buffer.start_completion(insert_common_part=True)
-
-    @keys.add("backspace", filter=behind_paste)
-    def _remove_paste(event: KeyPressEvent) -> None:
-        event.current_buffer.delete_before_cursor(len(before_cursor() or ""))
-
-    @keys.add("c-c", filter=~is_searching)
-    @keys.add(Keys.SIGINT)
-    def _clear_or_leave(event: KeyPressEvent) -> None:
-        if event.current_buffer.text:
-            event.current_buffer.reset()
-        elif leaving.armed:
-            event.app.exit(exception=EOFError())
-        else:
-            leaving.armed = True
-            run_in_terminal(_say_how_to_leave)
-
-    return keys
-
-
-def _say_how_to_leave() -> None:
-    sys.stdout.write(f"{LEAVE_HINT}\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Where a conversation stopped: shown when it is taken up, at the start of a chat or within one."""
+"""The last exchange of a conversation, which is shown when the conversation is resumed."""
 
 import shutil
 
@@ -8,12 +8,12 @@ from memchat.repl.layout import cells, one_line
 from memchat.text.attachments import without_attachments
 
 _LINES = 3
-"""Lines of the screen for each of the last two messages."""
+"""Screen lines for each of the last two messages."""
 _NO_REPLY = {MessageStatus.STOPPED: "(stopped before an answer came)", MessageStatus.FAILED: "(no answer came)"}
 
 
 def last_words(context: CommandContext, session: Session) -> str:
-    """The title, and the last exchange, shortened; a question without an answer says so."""
+    """Return the title and the last exchange, shortened; a question without an answer is marked."""
     title = one_line(session.title) or "(no title)"
     count = "1 message" if session.messages == 1 else f"{session.messages} messages"
     last = context.app.store.conversations.messages(session.id, limit=2)

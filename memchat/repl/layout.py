@@ -1,4 +1,4 @@
-"""Lines of the chat that are no reply: broken between words, in columns, dim or coloured where a terminal can."""
+"""Lay out the chat's own lines: wrapped at words, in columns, dim or coloured if the terminal supports it."""
 
 import os
 import re
@@ -11,20 +11,20 @@ from typing import TextIO
 from memchat.text.sanitize import strip_control_chars
 
 NARROWEST = 24
-"""A last column with less room than this is continued under the first one."""
+"""Minimum width of a last column, in cells; a narrower one continues below the first column."""
 _CODES = {"dim": "2", "red": "31", "yellow": "33", "bold": "1"}
 
 
 def one_line(text: str) -> str:
-    """`text` fit for one line of a screen."""
+    """Return `text` as one printable line, with whitespace collapsed."""
     return " ".join(strip_control_chars(text).split())
 
 
 def cells(text: str) -> int:
-    """How many columns `text`, which is one line, takes on a terminal."""
+    """Return the number of terminal cells that one line of text takes."""
     if text.isascii():
         return len(text)
-    # A chat has loaded one of the two before its first prompt; the other would make that later.
+    # A chat loads prompt_toolkit before its first prompt; loading rich as well would delay that prompt.
     if (loaded := sys.modules.get("prompt_toolkit.utils")) is not None:
         width: int = loaded.get_cwidth(text)
         return width
@@ -34,7 +34,7 @@ def cells(text: str) -> int:
 
 
 def folded(text: str) -> str:
-    """`text` broken between words where the terminal would break it anywhere, its lines' indentation kept."""
+    """Wrap `text` at words to the width of the terminal, keeping the indentation of its lines."""
     width = max(shutil.get_terminal_size().columns, 20)
     lines: list[str] = []
     for line in text.split("\n"):
@@ -44,9 +44,9 @@ def folded(text: str) -> str:
 
 
 def wrapped(line: str, width: int, indent: str) -> list[str]:
-    """`line` in lines of `width` columns, all but the first after `indent`; blanks at a break are dropped.
+    """Wrap `line` at `width` cells, with `indent` before all lines but the first; blanks at a break are dropped.
 
-    A word that is wider than a line is broken where the line ends.
+    A word wider than a line is broken where the line ends.
     """
     if cells(line) <= width:
         return [line]
@@ -64,7 +64,7 @@ def wrapped(line: str, width: int, indent: str) -> list[str]:
 
 
 def _pieces(line: str, width: int) -> Iterator[str]:
-    """The words of `line` with the blanks after them; what is wider than `width` in parts that are not."""
+    """Yield the words of `line` with the blanks after them; words wider than `width` are split."""
     for token in re.findall(r"\s*\S+\s*?(?=\s|$)|\s+$", line):
         part, used = "", 0
         for char in token:
@@ -77,7 +77,7 @@ def _pieces(line: str, width: int) -> Iterator[str]:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """`rows` of one-line texts with their columns aligned; the last one wraps where standard output is a terminal."""
+    """Align the columns of `rows` of one-line texts; the last column wraps if stdout is a terminal."""
     if not rows:
         return ""
     widths = [max(cells(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
@@ -93,18 +93,18 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def styled(text: str, style: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
-    """`text` dim, red or yellow where `stream` is a terminal that can."""
+    """Style `text` ("dim", "red", "yellow" or "bold") if `stream` is a terminal that supports it."""
     plain = not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb"
     return text if plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
 def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
-    """`text` dimmed, for what is not part of the conversation."""
+    """Dim `text`, which is not part of the conversation."""
     return styled(text, "dim", stream, environ)
 
 
 def age(then: datetime, now: datetime) -> str:
-    """How long ago `then` was, by the days of the local calendar: today, yesterday, 3 days ago, 2 months ago."""
+    """Format how long ago `then` was, in local calendar days: today, yesterday, 3 days ago, 2 months ago."""
     days = (now.astimezone().date() - then.astimezone().date()).days
     if days < 2:
         return "yesterday" if days == 1 else "today"
@@ -114,7 +114,7 @@ def age(then: datetime, now: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the largest units that say enough of it: 6 s, 2 min, 1 h 30 min."""
+    """Format a duration with at most two units: 6 s, 2 min, 1 h 30 min."""
     whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""The chat a person sees: a prompt at the bottom, replies above it, and nothing that moves once it is printed."""
+"""The interactive chat: a prompt at the bottom and replies above it; printed text never moves."""
 
 import re
 import sys
@@ -54,7 +54,7 @@ LEARNED_WITHIN_S = 0.3
 _MOST_FORMER = 1_000
 _SETTLE_STEP_S = 0.5
 _NAMING = re.compile(r"/\w*")
-"""A command's name being typed: suggested without Tab, unlike memories, which take a look into the store."""
+"""A command name being typed: it is completed without Tab, unlike memories, which have to be read from the store."""
 _MENU_LINES = 6
 _LEAVING_WORDS = frozenset({"exit", "quit"})
 STYLE = Style.from_dict(
@@ -68,10 +68,10 @@ STYLE = Style.from_dict(
 
 
 def run_chat(chat: "Chat", app: "App", notes: NotificationQueue | None = None, console: "Console | None" = None) -> int:
-    """Talk until the person leaves; returns the exit code.
+    """Run the chat until the user quits; returns the exit code.
 
-    `notes` is what the chat was given as `on_learned`. On SIGTERM and SIGHUP the terminal is restored and
-    `SystemExit(128 + number)` raised; the caller closes the chat, and what was not learned yet stays pending.
+    `notes` must be the chat's `on_learned`. SIGTERM and SIGHUP restore the terminal and raise
+    `SystemExit(128 + number)`. The caller closes the chat; exchanges that are not learned from yet stay pending.
     """
     with Signals().handled() as signals, _terminal():
         loop = ChatLoop(CommandContext(chat, app, notes), signals, Screen(console))
@@ -101,32 +101,29 @@ class ChatLoop:
         self._pastes = Pastes()
         self._warm = False
         self._reason = ""
-        self._leaving = ExitGuard()
+        self._exit_guard = ExitGuard()
         self._toolbar = Toolbar(context)
         self._session = self._new_session()
-        self._session.default_buffer.on_text_changed += self._leaving.disarm
+        self._session.default_buffer.on_text_changed += self._exit_guard.disarm
 
     def run(self) -> int:
         self._screen.say(greeting(self._context))
         with no_echo():
-            self._take_up_early_keys()
-            return self._talk()
-
-    def _talk(self) -> int:
-        self._notes.arrived = self._show_notes_above_prompt
-        self._notes.at_once = self._screen.say_quietly
-        self._notes.on_wait = self._wait_for_retry
-        self._signals.on_terminate = self._end_prompt
-        try:
-            while (text := self._ask()) is not None:
-                if not self._handle(text):
-                    break
-            self._leave()
-        finally:
-            self._notes.arrived = None
-            self._notes.at_once = None
-            self._notes.on_wait = None
-            self._signals.on_terminate = None
+            self._replay_early_keys()
+            self._notes.arrived = self._show_notes_above_prompt
+            self._notes.at_once = self._screen.say_quietly
+            self._notes.on_wait = self._wait_for_retry
+            self._signals.on_terminate = self._end_prompt
+            try:
+                while (text := self._read_line()) is not None:
+                    if not self._handle(text):
+                        break
+                self._finish_learning()
+            finally:
+                self._notes.arrived = None
+                self._notes.at_once = None
+                self._notes.on_wait = None
+                self._signals.on_terminate = None
         return 0
 
     def _new_session(self) -> PromptSession[str]:
@@ -138,7 +135,7 @@ class ChatLoop:
             completer=SlashCompleter(sources(self._context)),
             complete_while_typing=naming_command,
             reserve_space_for_menu=_MENU_LINES,
-            key_bindings=chat_key_bindings(self._leaving, self._pastes),
+            key_bindings=chat_key_bindings(self._exit_guard, self._pastes),
             auto_suggest=AutoSuggestFromHistory(),
             bottom_toolbar=self._toolbar if settings.toolbar and not is_dumb() else None,
             enable_suspend=True,
@@ -147,8 +144,8 @@ class ChatLoop:
             style=STYLE,
         )
 
-    def _take_up_early_keys(self) -> None:
-        """Let the first prompt have what was typed before it was up."""
+    def _replay_early_keys(self) -> None:
+        """Give the first prompt the keys typed before it was shown."""
         keys: list[KeyPress] = []
         parser = Vt100Parser(keys.append)
         parser.feed(take_early_keys())
@@ -156,26 +153,24 @@ class ChatLoop:
         if keys:
             store_typeahead(self._session.app.input, keys)
 
-    def _ask(self) -> str | None:
-        """What the person typed, None when they want to leave."""
+    def _read_line(self) -> str | None:
+        """Show the prompt and return the typed text, or None if the user wants to quit."""
         self._show_notes()
         draft, self._draft = self._draft, ""
+        plain = is_dumb() or not sys.stdout.encoding.lower().startswith("utf")
+        prompt: StyleAndTextTuples = [("class:mark", "> " if plain else "❯ ")]
+        if self._context.chat.conversation.private:
+            prompt.insert(0, ("class:private", "(private) "))
         try:
-            return self._session.prompt(self._mark(), default=draft, pre_run=self._warm_up)
+            return self._session.prompt(prompt, default=draft, pre_run=self._warm_up)
         except (EOFError, KeyboardInterrupt):
             return None
         except _Terminated:
             raise SystemExit(self._signals.ended) from None
 
-    def _mark(self) -> StyleAndTextTuples:
-        """The prompt, unlike anything in a reply."""
-        plain = is_dumb() or not sys.stdout.encoding.lower().startswith("utf")
-        mark: StyleAndTextTuples = [("class:mark", "> " if plain else "❯ ")]
-        return [("class:private", "(private) "), *mark] if self._context.chat.conversation.private else mark
-
     def _warm_up(self) -> None:
-        """Once the first prompt is up, load the rest while the person types."""
-        self._leaving.disarm()
+        """Load what the first reply needs while the user types at the first prompt."""
+        self._exit_guard.disarm()
         if not self._warm:
             self._warm = True
             self._context.chat.learning_worker.notify()
@@ -183,7 +178,7 @@ class ChatLoop:
             self._context.app.warm_up(self._context.chat.conversation.model.name)
 
     def _handle(self, text: str) -> bool:
-        """Do what was typed; False to leave. An expected failure is said, and the chat goes on."""
+        """Send or carry out what was typed; returns False to quit. Expected failures are printed."""
         text = text.strip()
         if not text:
             self._more = self._more and self._screen.say_more()
@@ -195,7 +190,7 @@ class ChatLoop:
         try:
             if call is not None:
                 return self._command(call)
-            # Files are those that were named by typing: a paste may hold any @.
+            # Only typed @names attach files: a paste may contain any @.
             typed, notes = composed(self._context, literal(text))
             message = self._pastes.unfold(typed)
             for note in notes:
@@ -228,7 +223,7 @@ class ChatLoop:
         return not answer.leave
 
     def _reply(self, begin: "Callable[[], Turn]") -> None:
-        """One turn, and what the person should know of it. Stopping it is no failure."""
+        """Run one turn and print its notices. Ctrl-C stops it, which is not a failure."""
         from memchat.repl.markdown.renderer import StreamingMarkdown
 
         screen = self._screen
@@ -244,7 +239,10 @@ class ChatLoop:
         try:
             turn = run_turn(self._context.chat, begin, writer, self._signals)
         except KeyboardInterrupt:
-            self._say_stopped()
+            stopped = self._context.chat.conversation.last_turn
+            partial = stopped is not None and stopped.reply.strip()
+            kept = " The partial reply is kept." if partial else ""
+            screen.say_quietly(f"Stopped.{kept} /retry asks again, /undo takes your message back.")
             return
         except ModelError as error:
             screen.complain(error)
@@ -254,8 +252,8 @@ class ChatLoop:
         finally:
             screen.waiting.end()
         self._context.spent.add(turn.usage)
-        summing_up = self._compaction.after(turn)
-        for notice in [*notices(turn), *([summing_up] if summing_up else [])]:
+        compacting = self._compaction.after(turn)
+        for notice in [*notices(turn), *([compacting] if compacting else [])]:
             screen.warn(notice)
         learned = self._notes.take_learned(turn.asked.id, self._learns_within_s())
         if line := used_line(len(turn.used), len(turn.excerpts), learned):
@@ -263,13 +261,13 @@ class ChatLoop:
         screen.write("\n")
 
     def _learns_within_s(self) -> float:
-        """How long the prompt waits for what is learned: rules take a moment, a model too long."""
+        """Return how long the prompt waits for learning, in seconds: rules are fast, a model takes too long."""
         chat = self._context.chat
         by_rules = (self._context.app.settings.extraction_model or chat.extraction) == OFFLINE
         return LEARNED_WITHIN_S if by_rules and self._context.memory_state == "on" else 0.0
 
     def _waiting_label(self, waited_s: float) -> str:
-        """That the library loads is not the model's fault."""
+        """Label the wait "loading" while libraries are imported: that wait is not the model's."""
         return waiting_label("" if self._context.app.warm else "loading")(waited_s)
 
     def _wait_for_retry(self, notice: Wait) -> None:
@@ -278,22 +276,15 @@ class ChatLoop:
         self._reason = notice.reason
         self._screen.waiting.begin(countdown_label("trying again", notice.wait_s))
 
-    def _say_stopped(self) -> None:
-        turn = self._context.chat.conversation.last_turn
-        if turn is not None and turn.reply.strip():
-            self._screen.say_quietly("Stopped. What came so far is kept. /retry asks again, /undo takes it back.")
-        else:
-            self._screen.say_quietly("Stopped. /retry asks again, /undo takes it back.")
-
-    def _leave(self) -> None:
-        """Wait until everything said has been learned from, for as long as the person lets us."""
-        learner = self._context.chat.learning_worker
+    def _finish_learning(self) -> None:
+        """Wait until every exchange has been learned from, or until Ctrl-C."""
+        worker = self._context.chat.learning_worker
         if not self._context.chat.conversation.remembers or not self._context.app.store.work.due(self._context.user):
             return
         self._screen.say_quietly("Saving what I learned… (Ctrl-C to quit now and finish next time)")
         try:
             with self._signals.interruptible():
-                while not learner.wait_until_idle(_SETTLE_STEP_S):
+                while not worker.wait_until_idle(_SETTLE_STEP_S):
                     self._show_notes()
         except KeyboardInterrupt:
             self._screen.say_quietly("Not finished; it continues the next time you start memchat.")
@@ -304,9 +295,9 @@ class ChatLoop:
             self._screen.say_quietly(in_chat(line))
 
     def _show_notes_above_prompt(self) -> None:
-        """Called on any thread: while the prompt is up, print what waits above it; else the next prompt does.
+        """Print new notes above the prompt, from any thread, or update the toolbar if there are none.
 
-        Where nothing does, the line below the prompt may have changed all the same.
+        Without a prompt, the notes wait for the next one.
         """
         self._toolbar.recount()
         app = self._session.app
@@ -319,7 +310,7 @@ class ChatLoop:
                     loop.call_soon_threadsafe(app.invalidate, context=app.context)
 
     def _end_prompt(self, code: int) -> bool:
-        """Called in a signal handler: leave the prompt the way it leaves itself. False where it is not up."""
+        """Exit the running prompt, from a signal handler; returns False if none is running."""
         app = self._session.app
         if not app.is_running or app.loop is None or app.is_done:
             return False
@@ -329,22 +320,22 @@ class ChatLoop:
 
 @contextmanager
 def _terminal() -> Iterator[None]:
-    """prompt_toolkit's view of the terminal, without what it would ask of it or could not do."""
+    """Configure prompt_toolkit for this terminal: no cursor position queries, and plain text on a dumb one."""
     if is_dumb():
         with create_app_session(output=PlainTextOutput(sys.stdout)):
             yield
         return
     output = get_app_session().output
     if isinstance(output, Vt100_Output):
-        # prompt_toolkit warns where a terminal does not say where its cursor is; nothing here needs to know.
+        # prompt_toolkit warns if a terminal does not report its cursor position, which nothing here needs.
         output.enable_cpr = False
-        # So it takes the height to be unknown, and would show no line below the prompt.
+        # Without it prompt_toolkit does not know the height, and would show no line below the prompt.
         output.get_rows_below_cursor_position = lambda: 1  # type: ignore[method-assign]
     yield
 
 
 def _load_renderer() -> None:
-    """Import what the first reply needs, by rendering a word to nowhere."""
+    """Import the modules that rendering needs, by rendering a word and discarding it."""
     from io import StringIO
 
     from rich.console import Console

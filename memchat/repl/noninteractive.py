@@ -1,13 +1,13 @@
-"""A chat without a terminal: one turn, or one command, for each line of input, raw replies out."""
+"""The chat without a terminal: each line of input is one message or command, and replies are printed raw."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
 from memchat.learning.worker import END_WAIT_S
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
-from memchat.repl.commands.registry import CommandContext, Invocation
+from memchat.repl.commands.registry import CommandContext
 from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
 from memchat.repl.turn import AnswerWriter, notices, run_turn
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.conversation import Turn
 
-_LONG_S = 5.0
-"""After so many seconds a person is told what is waited for."""
+_QUIET_WAIT_S = 5.0
+"""Time to wait for learning before a note says so, in seconds."""
 
 
 def run_piped(
@@ -31,11 +31,11 @@ def run_piped(
     err: TextIO,
     notes: NotificationQueue | None = None,
 ) -> int:
-    """Answer each of `lines` that is not blank, then wait for what they taught. Returns the exit code.
+    """Answer each of `lines` that is not blank, then wait for learning. Returns the exit code.
 
-    Bytes that are not UTF-8 are replaced. A line that fails is named on `err`, the next one is answered all the same,
-    and the exit code is that of the first failure. Each reply ends with a newline, also one that was cut off. A slash
-    command is answered on `out` like a message; what it would ask about first, it does not do.
+    Bytes that are not UTF-8 are replaced. Failures are printed to `err`, the next line is still answered, and the exit
+    code is that of the first failure. Each reply ends with a newline, even if it was cut off. The result of a slash
+    command goes to `out` like a reply; a command that would ask for confirmation does nothing.
     """
     return _PipedChat(CommandContext(chat, app, notes), out, err).run(lines)
 
@@ -53,9 +53,11 @@ class _PipedChat:
         self._context.chat.learning_worker.notify()
         with Signals().handled() as signals:
             try:
-                waiting = whole_lines(lines)
-                while (line := _next(waiting, signals)) is not None:
-                    if not self._handle(line, signals):
+                complete = whole_lines(lines)
+                while True:
+                    with signals.interruptible():
+                        line = next(complete, None)
+                    if line is None or not self._handle(line, signals):
                         break
                 with signals.interruptible():
                     self._wait_for_learning()
@@ -66,14 +68,14 @@ class _PipedChat:
 
     def _wait_for_learning(self) -> None:
         worker = self._context.chat.learning_worker
-        if worker.wait_until_idle(_LONG_S):
+        if worker.wait_until_idle(_QUIET_WAIT_S):
             return
-        self._say("Learning from what was said… (Ctrl-C to quit now; it is taken up the next time)")
+        self._say("Saving what I learned… (Ctrl-C to quit now and finish next time)")
         if not worker.wait_until_idle(END_WAIT_S):
-            self._say("Not everything is learned yet. It is kept, and taken up the next time.")
+            self._say("Learning is not finished. It will continue the next time you start memchat.")
 
     def _handle(self, line: bytes, signals: Signals) -> bool:
-        """Do what `line` says; False to leave."""
+        """Answer one line; returns False to quit. Failures are printed."""
         goes_on = True
         try:
             text = decode_text(line, "This line").strip()
@@ -85,19 +87,24 @@ class _PipedChat:
         return goes_on
 
     def _answer(self, text: str, signals: Signals) -> bool:
-        # Only what begins with a slash: files that are piped in have lines that begin with "# ".
+        # "# text" is not a command here: files that are piped in have lines that begin so.
         call = None if text.startswith("#") else parse(text)
         if call is None:
-            # Lines from elsewhere must not send the person's files.
+            # Piped text must not attach the user's files.
             message, _ = composed(self._context, literal(text), names_files=False)
             self._turn(lambda: self._context.chat.conversation.turn(message), signals)
             return True
         with signals.interruptible():
             answer = dispatch(self._context, call)
             if answer.draft or answer.edit:
-                raise UsageError(f"/{call.name} needs a terminal here, or the new text behind it.")
-            self._print(answer.text)
-            _refuse_question(call, answer.question)
+                raise UsageError(f"/{call.name} needs a terminal, or the new text after it.")
+            if answer.text:
+                print(strip_control_chars(answer.text), file=self._out, flush=True)
+            if answer.question:
+                raise UsageError(
+                    f"/{call.name} asks for confirmation, and there is no terminal to ask on.",
+                    hint="Give an id instead, or see memchat forget --help.",
+                )
         if answer.turn is not None:
             self._turn(answer.turn, signals)
         return not answer.leave
@@ -107,26 +114,9 @@ class _PipedChat:
         for notice in notices(turn):
             self._say(notice)
 
-    def _print(self, text: str) -> None:
-        if text:
-            print(strip_control_chars(text), file=self._out, flush=True)
-
     def _say(self, line: str) -> None:
         print(strip_control_chars(line), file=self._err, flush=True)
 
     def _show_notes(self) -> None:
         for line in self._notes.take():
             self._say(line)
-
-
-def _next(lines: Iterator[bytes], signals: Signals) -> bytes | None:
-    with signals.interruptible():
-        return next(lines, None)
-
-
-def _refuse_question(call: Invocation, question: str | None) -> None:
-    if question:
-        raise UsageError(
-            f"/{call.name} asks first, and there is no terminal to ask in.",
-            hint="Give an id; or see memchat forget --help.",
-        )

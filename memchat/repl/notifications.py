@@ -1,4 +1,4 @@
-"""Quiet lines about what goes on behind the prompt: what was learned, what is tried again."""
+"""Notifications about background work: what was learned, which calls are retried."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Wait(Protocol):
-    """A wait before another attempt to reach the model, `attempt` counted from 1."""
+    """A wait of `wait_s` seconds before another attempt to reach the model; `attempt` counts from 1."""
 
     @property
     def reason(self) -> str: ...
@@ -28,12 +28,12 @@ class Wait(Protocol):
 
 
 class NotificationQueue:
-    """Lines from other threads that wait until the screen has a place for them.
+    """Lines from other threads, kept until the screen can show them.
 
-    Give it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called after each
-    line and each message that was learned from, on the thread that brought it; `at_once` prints what the person waits
-    for, `on_wait` shows a wait in the place of that. `learned` says what came of each message that was learned from. An
-    error that keeps coming back is said once.
+    Pass it to the chat as `on_learned`, and its `retrying` to the app as `on_retry`. `arrived` is called after each new
+    line and each message that was learned from, on the thread that added it. `at_once` prints a line immediately;
+    `on_wait`, if set, shows a retry instead. `learned` maps message ids to what was learned from them. A repeated error
+    is shown once.
     """
 
     def __init__(self) -> None:
@@ -59,11 +59,11 @@ class NotificationQueue:
         if line := unparsed_line(result.unparsed):
             self.add(line)
         if result.error is not None and result.error != self._last_error:
-            self.add(f"Not learned from yet: {result.error} It is kept; memchat status shows it.")
+            self.add(f"Could not learn from your last message yet: {result.error} Will retry; see memchat status.")
         self._last_error = result.error
 
     def retrying(self, notice: Wait) -> None:
-        """Say that the model is tried again, where a person waits for it: not for what the learner does behind."""
+        """Show that the model is retried, on the main thread only: retries of the learning thread are silent."""
         if threading.current_thread() is not threading.main_thread():
             return
         if self.on_wait is not None:
@@ -77,7 +77,7 @@ class NotificationQueue:
         self._tell()
 
     def _tell(self) -> None:
-        # Read once: the loop may take it away meanwhile.
+        # Read it once: the main loop may reset it meanwhile.
         if (arrived := self.arrived) is not None:
             arrived()
 
@@ -87,13 +87,13 @@ class NotificationQueue:
         return bool(self._lines)
 
     def take(self) -> list[str]:
-        """The lines that came since the last time, oldest first."""
+        """Return and remove the waiting lines, oldest first."""
         with self._changed:
             lines, self._lines = self._lines, []
         return [line for line, _ in lines]
 
     def take_learned(self, message_id: str, timeout_s: float) -> tuple[Applied, ...]:
-        """What the message taught, taken out of the lines that wait; nothing where that is not known in time."""
+        """Return what was learned from the message and remove its line; empty if not known within `timeout_s`."""
         with self._changed:
             self._changed.wait_for(lambda: message_id in self._heard_of, timeout_s)
             kept = [(line, of) for line, of in self._lines if of != message_id]
@@ -102,29 +102,29 @@ class NotificationQueue:
 
 
 def learning_lines(result: "LearningResult") -> Iterator[str]:
-    """One line that says what was learned, one that says what may be missing; none when there is nothing to say."""
+    """Yield a line with what was learned and a line with what may be missing, as far as there is any."""
     return filter(None, (learned_line(result.applied), unparsed_line(result.unparsed)))
 
 
 def learned_line(applied: tuple[Applied, ...]) -> str:
-    """What was learned, in one line; empty where that is nothing new."""
+    """Describe what was learned in one line; empty if nothing was."""
     return " · ".join(_parts(applied))
 
 
 def unparsed_line(unparsed: Sequence[str]) -> str:
-    """What may be missing, in one line."""
+    """Describe what may not have been remembered; empty if nothing is missing."""
     faults = "; ".join(dict.fromkeys(unparsed))
-    return f"Something you said may not be kept: in the extraction model's answer {faults}." if faults else ""
+    return f"{_UNPARSED} in the extraction model's answer {faults}." if faults else ""
 
 
 def used_line(memories: int, excerpts: int, applied: tuple[Applied, ...] = ()) -> str:
-    """How much of memory was in a prompt, and what was learned meanwhile; empty where nothing was."""
+    """Describe how much of memory was in a prompt and what was learned from the message; empty if nothing was."""
     counts = ((memories, "memory", "memories"), (excerpts, "excerpt", "excerpts"))
     used = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
     learned = list(_parts(applied))
     if not (used and learned):
         return f"used {used}" if used else learned_line(applied)
-    texts = " · ".join(part.removeprefix(f"{_WORDS[Event.ADD]}: ") for part in learned)
+    texts = " · ".join(part.removeprefix(f"{_LABELS[Event.ADD]}: ") for part in learned)
     return f"used {used} · learned {len(learned)}: {texts}"
 
 
@@ -134,39 +134,41 @@ def _parts(applied: tuple[Applied, ...]) -> Iterator[str]:
         if change.event is Event.ADD and change.replaced:
             former = "; ".join(one_line(memory.text) for memory in change.replaced)
             yield f"Updated: {text} (was: {former})"
-        elif change.event in _WORDS:
-            yield f"{_WORDS[change.event]}: {text}"
+        elif change.event in _LABELS:
+            yield f"{_LABELS[change.event]}: {text}"
 
 
-_WORDS = {
+_UNPARSED = "Part of what you said may not have been remembered:"
+_LABELS = {
     Event.ADD: "Remembered",
     Event.UPDATE: "Updated",
-    Event.END: "No longer so",
-    Event.DOUBT: "Perhaps outdated",
+    Event.END: "No longer true",
+    Event.DOUBT: "Possibly outdated",
     Event.DELETE: "Forgotten",
 }
 
 
-def remember_lines(told: "RememberResult", short: Mapping[str, str], *, named: bool = False) -> list[str]:
-    """What became of a text that was told, with its id where it is to be `named`, and what is close to it.
+def remember_lines(result: "RememberResult", short: Mapping[str, str], *, named: bool = False) -> list[str]:
+    """Describe what was remembered, what it replaced and what is similar to it.
 
-    `short` says how short the ids may be written.
+    With `named`, the line includes the id of the memory. `short` maps ids to their short forms.
     """
-    verb = "Updated" if told.replaced else "Known already" if told.known else "Remembered"
-    place = f" {short.get(told.memory.id, told.memory.id)}" if named else ""
-    always = " (for every answer)" if told.memory.standing else ""
-    was = "; ".join(one_line(memory.text) for memory in told.replaced)
-    line = f"{verb}{place}: {one_line(told.memory.text)}{always}{was and f' (was: {was})'}"
-    lines = [line] if told.undecided is None else [line, f"  What it replaces is not known: {told.undecided}"]
-    return [*lines, *(f"  close to it: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in told.similar)]
+    label = "Updated" if result.replaced else "Already known" if result.known else "Remembered"
+    id_ = f" {short.get(result.memory.id, result.memory.id)}" if named else ""
+    always = " (for every answer)" if result.memory.standing else ""
+    was = "; ".join(one_line(memory.text) for memory in result.replaced)
+    lines = [f"{label}{id_}: {one_line(result.memory.text)}{always}{was and f' (was: {was})'}"]
+    if result.undecided is not None:
+        lines.append(f"  Could not decide what it replaces: {result.undecided}")
+    return [*lines, *(f"  Similar: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in result.similar)]
 
 
 def retry_line(notice: Wait) -> str:
-    """What is shown while the model is waited for."""
+    """Return the line that is shown while memchat waits to try the model again."""
     reason = one_line(notice.reason).rstrip(".")
     return f"{reason}. Trying again in {duration(max(notice.wait_s, 1))}… (Ctrl-C to stop)"
 
 
 def error_lines(error: MemchatError) -> str:
-    """An expected failure: what happened, and on a line of its own what to do."""
+    """Format an expected failure: what happened, and on the next line what to do."""
     return strip_control_chars(error.message if not error.hint else f"{error.message}\n{error.hint}")

@@ -1,21 +1,21 @@
-"""Long pastes, shown as one short mark in the prompt and sent exactly as they were pasted."""
+"""Long pastes, which the prompt shows as a short mark and sends unchanged."""
 
 import re
 
 MOST_LINES = 10
 MOST_CHARACTERS = 2_000
-"""A longer paste would fill the screen."""
+"""Size up to which a paste is shown in the prompt; a longer one would fill the screen."""
 _MARK = re.compile(r"\[Pasted(?: #\d+)?: [\d,]+ (?:lines|characters)\]")
 
 
 class Pastes:
-    """The pastes of one chat, by the mark that stands for each."""
+    """The long pastes of one chat, by mark."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
     def fold(self, text: str) -> str:
-        """What to show in the prompt for a pasted text: a mark for a long one, else the text."""
+        """Return what the prompt shows for a pasted text: a mark if it is long, else the text itself."""
         lines = text.removesuffix("\n").count("\n") + 1
         if lines <= MOST_LINES and len(text) <= MOST_CHARACTERS:
             return text
@@ -27,10 +27,10 @@ class Pastes:
         return mark
 
     def unfold(self, text: str) -> str:
-        """`text` with what was pasted in the place of its marks."""
+        """Replace the marks in `text` by the pasted texts."""
         return _MARK.sub(lambda match: self._texts.get(match[0], match[0]), text)
 
     def mark_before(self, text: str) -> str | None:
-        """The mark that `text` ends with, if it stands for a paste."""
+        """Return the mark of a paste that `text` ends with, or None."""
         found = next((match[0] for match in _MARK.finditer(text) if match.end() == len(text)), None)
         return found if found in self._texts else None

@@ -1,4 +1,4 @@
-"""One turn on a terminal: a sign of life, the thinking as the person wants it, the reply."""
+"""One turn on a terminal: the spinner, the model's thinking as configured, and the reply."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from memchat.repl.markdown.renderer import ReplyWriter
 
 NOTEWORTHY_S = 1.0
-"""Thinking that took less is not worth a line."""
+"""Shortest thinking that gets a line, in seconds."""
 
 
 class ReplyScreen:
@@ -68,7 +68,7 @@ class ReplyScreen:
 
 
 class Waiting:
-    """The spinner of a turn, where the terminal can wipe a line."""
+    """The spinner of a turn; it shows nothing if the terminal cannot clear a line."""
 
     def __init__(self, write: Callable[[str], None], *, can_wipe: bool) -> None:
         self._write = write
@@ -76,7 +76,7 @@ class Waiting:
         self._spinner: Spinner | None = None
 
     def begin(self, label: Callable[[float], str]) -> None:
-        """Show `label` in the place of what was shown so far."""
+        """Show `label` in place of the current one."""
         self.end()
         if self.can_wipe:
             self._spinner = Spinner(self._write, label)

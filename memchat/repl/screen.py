@@ -1,4 +1,4 @@
-"""What a chat writes to its terminal besides replies: text, quiet lines, notices, errors, the sign of life."""
+"""What a chat writes to the terminal besides replies: results, dim lines, warnings, errors, the spinner."""
 
 import os
 import re
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def is_dumb() -> bool:
-    """Whether the terminal takes no escape sequences."""
+    """Return whether the terminal does not support escape sequences."""
     return os.environ.get("TERM", "dumb").lower() in {"dumb", "unknown"}
 
 
 ROOM_BELOW = 4
-"""Lines left free by a page: the one below it, the prompt, the line below that."""
-_ELSEWHERE = {
+"""Lines that a page leaves free: its footer, the prompt, and the line below the prompt."""
+_CHAT_HINTS = {
     r" with --model; `?memchat models`? lists them": " with /model (Tab lists them)",
     r" with --model\b|\(/model in a chat, else --model\)": " with /model",
     r"\(--model\)": "(/model)",
@@ -33,18 +33,18 @@ _ELSEWHERE = {
     r"`?memchat status`?": "/status",
     r"`?memchat models`?": "/model",
 }
-"""What hints name outside of a chat, and what does the same inside."""
+"""Patterns for commands and options in hints, and the slash command that does the same in a chat."""
 
 
 def in_chat(hint: str) -> str:
-    """A hint whose commands are those of the chat."""
-    for outside, inside in _ELSEWHERE.items():
-        hint = re.sub(outside, inside, hint)
+    """Rewrite a hint to name slash commands instead of commands and options."""
+    for pattern, replacement in _CHAT_HINTS.items():
+        hint = re.sub(pattern, replacement, hint)
     return hint
 
 
 class Screen:
-    """Standard output as the screen of one chat. `console`, made when first needed, renders replies."""
+    """The screen of one chat, on stdout. `console` renders replies and is created when first needed."""
 
     def __init__(self, console: "Console | None" = None) -> None:
         self._console = console
@@ -65,39 +65,39 @@ class Screen:
         sys.stdout.flush()
 
     def say(self, text: str) -> None:
-        """What was asked for: a command's answer."""
+        """Print the result of a command."""
         if text:
             self.waiting.end()
             self.write(f"{folded(strip_control_chars(text))}\n")
 
     def say_paged(self, text: str) -> bool:
-        """The first screenful of `text`, its last line below it; False once nothing of it is left for `say_more`."""
+        """Print the first screenful of `text`, with its last line as footer; returns whether more is left."""
         *self._rest, self._footer = folded(strip_control_chars(text)).split("\n")
         return self.say_more()
 
     def say_more(self) -> bool:
-        """The next screenful of what was last said in pages. False where nothing is left after it."""
+        """Print the next screenful of the last paged text; returns whether more is left."""
         if not self._rest:
             return False
         self.waiting.end()
-        context = max(shutil.get_terminal_size().lines - ROOM_BELOW, 1)
-        page, self._rest = self._rest[:context], self._rest[context:]
+        height = max(shutil.get_terminal_size().lines - ROOM_BELOW, 1)
+        page, self._rest = self._rest[:height], self._rest[height:]
         more = f" Enter shows {len(self._rest)} more lines." if self._rest else ""
         self.write("\n".join([*page, f"{self._footer}{self.dim(more)}"]) + "\n")
         return bool(self._rest)
 
     def say_quietly(self, text: str) -> None:
-        """What is good to know."""
+        """Print a dim line."""
         self.waiting.end()
         self.write(f"{self.dim(folded(one_line(text)))}\n")
 
     def warn(self, text: str) -> None:
-        """What the person should notice."""
+        """Print a warning in yellow."""
         self.waiting.end()
         self.write(f"{styled(folded(one_line(text)), 'yellow', sys.stdout)}\n")
 
     def complain(self, error: MemchatError) -> None:
-        """An expected failure: what happened, and below it what to do."""
+        """Print an expected failure in red and, below it, its hint."""
         self.waiting.end()
         message = folded(strip_control_chars(error.message))
         self.write(f"{styled(message, 'red', sys.stdout)}\n")

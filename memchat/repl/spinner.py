@@ -1,4 +1,4 @@
-"""A sign of life while nothing has arrived yet: one dim line, gone before anything is printed."""
+"""A spinner for the time before the reply: one dim line, cleared before anything else is printed."""
 
 import shutil
 import threading
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from memchat.repl.terminal_modes import keep_no_echo
 
 QUIET_S = 0.6
-"""How long a person waits without wondering, in seconds."""
+"""Time before the spinner appears, in seconds."""
 TICK_S = 1.0
 WIPE = "\r\x1b[K"
-"""Erases the line that the cursor is on."""
+"""Control sequence that clears the current line."""
 
 
 class Spinner:
-    """Shows `label`, given the seconds waited so far, after QUIET_S and then every second.
+    """Shows `label(seconds waited)` after QUIET_S and then every second, until `end` clears it.
 
-    `end` wipes it and may be called more than once.
+    `end` may be called more than once.
     """
 
     def __init__(self, write: Callable[[str], None], label: Callable[[float], str]) -> None:
@@ -33,17 +33,14 @@ class Spinner:
         pause_s = QUIET_S
         while not self._over.wait(pause_s):
             keep_no_echo()
-            self._show()
+            with self._lock:
+                if self._over.is_set():
+                    return
+                width = max(shutil.get_terminal_size().columns - 1, 1)
+                line = self._label(time.monotonic() - self._began)[:width]
+                self._write(f"{WIPE if self._shown else ''}\x1b[2m{line}\x1b[0m")
+                self._shown = True
             pause_s = TICK_S
-
-    def _show(self) -> None:
-        with self._lock:
-            if self._over.is_set():
-                return
-            context = max(shutil.get_terminal_size().columns - 1, 1)
-            line = self._label(time.monotonic() - self._began)[:context]
-            self._write(f"{WIPE if self._shown else ''}\x1b[2m{line}\x1b[0m")
-            self._shown = True
 
     def end(self) -> None:
         with self._lock:
@@ -53,12 +50,12 @@ class Spinner:
 
 
 def waiting_label(what: str = "") -> Callable[[float], str]:
-    """A line that says what is waited for, for how long so far, and how to stop it."""
+    """Return a label with what is waited for, the seconds so far, and how to stop it."""
     return lambda waited_s: " · ".join([f"{what}… {waited_s:.0f} s" if waited_s >= 1 else f"{what}…", "Ctrl-C stops"])
 
 
 def countdown_label(what: str, wait_s: float) -> Callable[[float], str]:
-    """A line that says in how long something happens."""
+    """Return a label that counts down to `what`, from `wait_s` seconds."""
     from memchat.repl.layout import duration
 
     return lambda waited_s: f"{what} in {duration(max(wait_s - waited_s, 0))} · Ctrl-C stops"

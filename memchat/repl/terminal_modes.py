@@ -1,4 +1,4 @@
-"""The state of the terminal while a chat runs: what is typed before the first prompt, and between prompts."""
+"""Terminal modes during a chat: keys typed before the first prompt and between prompts are kept and not echoed."""
 
 import os
 import select
@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _early: list[bytes] = []
-"""What was typed before `no_echo` was first entered."""
+"""Keys typed before `no_echo` was first entered."""
 
 
-_keeping: list[Callable[[], None]] = []
-"""What brings the present `no_echo` back, the innermost last."""
+_active: list[Callable[[], None]] = []
+"""Functions that set the terminal mode of each `no_echo` in force again, innermost last."""
 
 
 def keep_no_echo() -> None:
-    """Bring `no_echo` back where a shell took it away while the program was stopped.
+    """Set the mode of `no_echo` again if a shell has changed it while the program was suspended.
 
-    For what runs beside a main thread that waits for the model, which handles signals only when something arrives.
+    Call it from a thread beside the main thread, which handles signals only when the model sends something.
     """
-    for change in _keeping[-1:]:
-        change()
+    for set_mode in _active[-1:]:
+        set_mode()
 
 
 def take_early_keys() -> str:
-    """What was typed before the chat could listen, Enter as Enter; once."""
+    """Return the keys typed before the chat read any, with Enter as a carriage return. Later calls return nothing."""
     keys = b"".join(_early).decode("utf-8", errors="replace")
     _early.clear()
     return keys.replace("\n", "\r")
@@ -33,9 +33,9 @@ def take_early_keys() -> str:
 
 @contextmanager
 def no_echo(descriptor: int | None = None) -> Iterator[None]:
-    """Between prompts, keys are not shown and wait for the next prompt as they were typed; Ctrl-C stays a signal.
+    """Keep keys typed within the block for the next prompt, without echo; Ctrl-C stays a signal.
 
-    Without this they would appear in the middle of a reply, and Enter would reach the prompt as a line feed.
+    Otherwise they would appear in the middle of a reply, and Enter would reach the prompt as a line feed.
     """
     try:
         import termios
@@ -52,7 +52,7 @@ def no_echo(descriptor: int | None = None) -> Iterator[None]:
     changed[0] &= ~termios.ICRNL
     changed[3] &= ~(termios.ECHO | termios.ICANON)
 
-    def change() -> None:
+    def set_mode() -> None:
         with suppress(termios.error):
             if termios.tcgetattr(terminal)[3] & termios.ECHO:
                 termios.tcsetattr(terminal, termios.TCSANOW, changed)
@@ -60,32 +60,26 @@ def no_echo(descriptor: int | None = None) -> Iterator[None]:
     try:
         termios.tcsetattr(terminal, termios.TCSANOW, changed)
         if former[0] & termios.ICRNL:
-            _early.append(_typed_already(terminal))
-        with _again_after_suspension(change):
+            # These keys were typed while Enter still became a line feed.
+            while select.select([terminal], [], [], 0)[0] and (keys := os.read(terminal, 4096)):
+                _early.append(keys)
+        with _reset_after_suspension(set_mode):
             yield
     finally:
         with suppress(termios.error):  # A terminal that is gone needs no restoring.
             termios.tcsetattr(terminal, termios.TCSANOW, former)
 
 
-def _typed_already(terminal: int) -> bytes:
-    """What waits in the terminal, where Enter has become a line feed already."""
-    keys = b""
-    while select.select([terminal], [], [], 0)[0] and (more := os.read(terminal, 4096)):
-        keys += more
-    return keys
-
-
 @contextmanager
-def _again_after_suspension(change: Callable[[], None]) -> Iterator[None]:
-    """The shell has its own way with the terminal while a program is stopped."""
+def _reset_after_suspension(set_mode: Callable[[], None]) -> Iterator[None]:
+    """Call `set_mode` when the program continues: the shell changes the terminal while it is suspended."""
     former = None
-    _keeping.append(change)
-    with suppress(ValueError):  # Not the main thread, which alone may handle signals.
-        former = signal.signal(signal.SIGCONT, lambda number, frame: change())
+    _active.append(set_mode)
+    with suppress(ValueError):  # Only the main thread may handle signals.
+        former = signal.signal(signal.SIGCONT, lambda number, frame: set_mode())
     try:
         yield
     finally:
-        _keeping.pop()
+        _active.pop()
         if former is not None:
             signal.signal(signal.SIGCONT, former)

@@ -1,4 +1,4 @@
-"""The line below the prompt: who, which model, whether it learns, how full the window is, what it cost so far."""
+"""The toolbar below the prompt: user, model, memory mode, pending learning, context use, tokens and cost."""
 
 import shutil
 import time
@@ -7,48 +7,42 @@ from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import cells, one_line
 
 REFRESH_S = 1.0
-"""How old the count of what waits to be learned may be: it is asked for with every key."""
+"""Age at which the count of pending exchanges is read again, in seconds; the toolbar is drawn with every key."""
 
 
 class Toolbar:
-    """Called by the prompt whenever it is drawn."""
+    """Returns the text of the toolbar whenever the prompt is drawn."""
 
     def __init__(self, context: CommandContext) -> None:
         self._context = context
-        self._waiting = 0
+        self._pending = 0
         self._counted_at = -REFRESH_S
 
     def __call__(self) -> str:
-        """As many of the parts as the screen has room for, the more important first."""
+        """Join as many parts as fit the screen, the most important first."""
+        context, spent = self._context, self._context.spent
+        now = time.monotonic()
+        if now - self._counted_at >= REFRESH_S:
+            self._pending, self._counted_at = context.waiting(), now
+        tokens = spent.prompt_tokens + spent.completion_tokens
+        parts = [
+            one_line(context.user),
+            one_line(context.chat.conversation.model.name),
+            f"memory {context.memory_state}",
+            f"learning {self._pending}" if self._pending else "",
+            f"{context.window_use()} of the window" if context.window_use() else "",
+            f"{tokens:,} tokens" if tokens else "",
+            spent.cost if spent.cost_usd else "",
+        ]
         width = shutil.get_terminal_size().columns - 1
         line = ""
-        for part in self._parts():
+        for part in filter(None, parts):
             longer = f"{line} · {part}" if line else part
             if cells(longer) > width:
                 break
             line = longer
         return line
 
-    def _parts(self) -> list[str]:
-        context, spent = self._context, self._context.spent
-        tokens = spent.prompt_tokens + spent.completion_tokens
-        parts = [
-            one_line(context.user),
-            one_line(context.chat.conversation.model.name),
-            f"memory {context.memory_state}",
-            f"learning {self._to_learn()}" if self._to_learn() else "",
-            f"{context.window_use()} of the window" if context.window_use() else "",
-            f"{tokens:,} tokens" if tokens else "",
-            spent.cost if spent.cost_usd else "",
-        ]
-        return [part for part in parts if part]
-
     def recount(self) -> None:
-        """Count what waits to be learned again the next time the line is drawn."""
+        """Count the pending exchanges again the next time the toolbar is drawn."""
         self._counted_at = -REFRESH_S
-
-    def _to_learn(self) -> int:
-        now = time.monotonic()
-        if now - self._counted_at >= REFRESH_S:
-            self._waiting, self._counted_at = self._context.waiting(), now
-        return self._waiting

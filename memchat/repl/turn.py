@@ -1,4 +1,4 @@
-"""One turn of a conversation onto a writer: the one loop that drives it, for the chat, a pipe and `ask`."""
+"""Run one turn of a conversation and write its reply, for the chat, piped input and `ask`."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class TurnWriter(Protocol):
-    """Where the pieces of a turn go. `feed` gets the reply, `think` what the model thinks before it."""
+    """Receives the pieces of a turn: `feed` the reply, `think` the model's thinking before it."""
 
     def feed(self, piece: str) -> None: ...
 
     def think(self, piece: str) -> None: ...
 
     def close(self) -> None:
-        """Write what was held back and end the last line. Also called for a reply that was cut off."""
+        """Write the rest and end the last line. Also called for a reply that was cut off."""
 
 
 class AnswerWriter:
-    """A turn as its reply alone, onto `reply`, which is closed only where something came.
+    """Writes the reply without the thinking to `reply`, which is closed only if anything was written.
 
-    Without `reply` nothing is written. `waiting` is what is shown until the first word.
+    Without `reply` nothing is written. The spinner `waiting` ends with the first word.
     """
 
     def __init__(self, reply: "ReplyWriter | None", waiting: "Waiting | None" = None) -> None:
@@ -52,15 +52,15 @@ class AnswerWriter:
 
 
 CUT_NOTICES = {
-    Cut.LENGTH: "The reply was cut off at the model's length limit. Ask it to go on, or allow longer replies.",
+    Cut.LENGTH: "The reply reached the model's length limit. Ask it to continue, or allow longer replies.",
     Cut.FILTER: "The provider's content filter ended the reply here.",
 }
 
 
 def run_turn(chat: "Chat", begin: "Callable[[], Turn]", writer: TurnWriter, signals: Signals) -> "Turn":
-    """Have the turn that `begin` prepares answered onto `writer`, and recorded. Raises MemchatError, KeyboardInterrupt.
+    """Run the turn that `begin` prepares, write it to `writer` and record it. Raises MemchatError, KeyboardInterrupt.
 
-    Ctrl-C may cut short the waiting and the reply, but not the recording of what came of it.
+    Ctrl-C can interrupt the waiting and the reply, but not the recording.
     """
     chat.learning_worker.hold()
     try:
@@ -78,5 +78,5 @@ def run_turn(chat: "Chat", begin: "Callable[[], Turn]", writer: TurnWriter, sign
 
 
 def notices(turn: "Turn") -> list[str]:
-    """What the person should be told about a turn that is over."""
+    """Return the notices that a finished turn has for the user."""
     return [notice for notice in (turn.notice, CUT_NOTICES.get(turn.cut) if turn.cut else None) if notice]

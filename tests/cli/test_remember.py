@@ -49,9 +49,9 @@ def test_what_is_added_says_what_it_replaces_and_what_is_close(shell: Shell) -> 
     shell.run("memories", "add", "The wifi is called Falcon.")
     added = shell.run("memories", "add", "The wifi is called Hawk.")
     close = added.lines[1].split()
-    assert " ".join(close[4:]) == "The wifi is called Falcon."
+    assert " ".join(close[2:]) == "The wifi is called Falcon."
     assert "--replaces ID" in added.err
-    done = shell.run("memories", "add", "--replaces", close[3], "The wifi is called Hawk.")
+    done = shell.run("memories", "add", "--replaces", close[1], "The wifi is called Hawk.")
     assert "(was: The wifi is called Falcon.)" in done.out
     assert texts(shell) == ["The wifi is called Hawk.", "I live in Amsterdam"]
 

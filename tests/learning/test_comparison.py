@@ -80,7 +80,7 @@ def test_a_failure_of_the_model_costs_the_comparison_alone(home: Home) -> None:
     (told,) = home.keep(TOLD)
     context = home.context(ScriptedModel(ModelError("The model is away.")))
     one = compare(context, RememberResult(told), TODAY)
-    assert remember_lines(one, {})[1] == "  What it replaces is not known: The model is away."
+    assert remember_lines(one, {})[1] == "  Could not decide what it replaces: The model is away."
     assert home.texts() == ["User lives in Berlin.", TOLD]
 
 

@@ -157,7 +157,7 @@ def test_what_is_told_says_what_it_replaces_and_what_is_close(tmp_path: Path) ->
         do(context, "/remember The wifi is called Falcon.")
         line, close, hint = do(context, "/remember The wifi is called Hawk.").text.splitlines()
         assert line == "Remembered: The wifi is called Hawk."
-        assert do(context, f"/forget {close.split()[3]}").text == "Forgotten: The wifi is called Falcon."
+        assert do(context, f"/forget {close.split()[1]}").text == "Forgotten: The wifi is called Falcon."
         assert hint == "/forget ID deletes one."
 
 
@@ -244,7 +244,7 @@ def test_words_are_forgotten_only_after_a_yes(context: CommandContext) -> None:
     answer = do(context, "/forget peanuts")
     assert "I am allergic to peanuts" in answer.text
     assert "Tom" not in answer.text
-    assert answer.question == "Forget this memory for good?"
+    assert answer.question == "Permanently forget this memory?"
     assert len(context.memories()) == 2
     assert answer.confirmed is not None
     assert answer.confirmed() == "Forgotten: I am allergic to peanuts"
@@ -263,7 +263,7 @@ def test_words_are_forgotten_wherever_they_stand(context: CommandContext, words:
         context.app.memory_service.add(text, owner, replace(draft, text=text))
     do(context, "# I am allergic to peanuts")
     answer = do(context, f"/forget {words}")
-    assert answer.question == "Forget these 9 memories for good?"
+    assert answer.question == "Permanently forget these 9 memories?"
     assert answer.text.count("Berlin") == 9
     assert answer.confirmed is not None
     answer.confirmed()
@@ -334,8 +334,8 @@ def test_why_says_how_old_and_what_did_not_fit(tmp_path: Path) -> None:
         why = do(context, "/why").text
     assert re.search(r"1  \d\.\d\d  (yesterday|3 weeks ago)  \w{8}  (My allergy|I am allergic)", why)
     assert re.search(r"\d\.\d\d  yesterday  you  My peanut allergy", why)
-    assert re.search(r"1 more memory and \d+ more excerpts matched and did not fit; MEMCHAT_TOP_K and", why)
-    assert "1 wish for every answer did not fit" in why
+    assert re.search(r"1 more memory and \d+ more excerpts matched but did not fit. MEMCHAT_TOP_K and", why)
+    assert "1 standing instruction did not fit" in why
 
 
 def test_why_names_what_was_quoted_from_earlier_conversations(context: CommandContext) -> None:
@@ -396,7 +396,7 @@ def test_status_session_and_model_say_what_they_are(context: CommandContext) -> 
     status = do(context, "/status").text
     assert "al" in status
     assert "scripted/model" in status
-    assert "nothing waiting" in status
+    assert "nothing pending" in status
     assert context.chat.conversation.session.id in do(context, "/session").text
     assert do(context, "/model").text.startswith("scripted/model\n")
 
@@ -454,7 +454,7 @@ def test_a_number_that_is_no_row_forgets_nothing(context: CommandContext, number
     with pytest.raises(UsageError, match="last list has no row"):
         do(context, f"/forget {numbers}")
     context.memory_rows = ()
-    with pytest.raises(UsageError, match="No list was shown"):
+    with pytest.raises(UsageError, match="none was shown yet"):
         do(context, "/forget 1")
     assert len(texts(context)) == 3
 
@@ -462,7 +462,7 @@ def test_a_number_that_is_no_row_forgets_nothing(context: CommandContext, number
 def test_a_year_is_a_word(context: CommandContext) -> None:
     """Numbers of four digits search, as words do."""
     do(context, "/remember I moved in 2019")
-    assert do(context, "/forget 2019").question == "Forget this memory for good?"
+    assert do(context, "/forget 2019").question == "Permanently forget this memory?"
 
 
 def test_several_short_ids_are_forgotten_at_once(context: CommandContext) -> None:
@@ -490,4 +490,4 @@ def test_memories_with_words_lists_all_that_match(context: CommandContext) -> No
     lines = do(context, "/memories city").text.splitlines()
     assert len(lines) == 13
     assert lines[-1].startswith("12 memories match.")
-    assert do(context, "/forget city").question == "Forget these 12 memories for good?"
+    assert do(context, "/forget city").question == "Permanently forget these 12 memories?"

@@ -43,7 +43,7 @@ def test_older_messages_are_sent_as_a_summary(context: CommandContext) -> None:
     assert "too short" in do(context, "/compact").text
     for number in range(5):
         say(context, f"message {number}")
-    assert do(context, "/compact").text.startswith("6 messages are sent as a summary from now on:\nIn short:")
+    assert do(context, "/compact").text.startswith("From now on 6 messages are sent as a summary:\nIn short:")
     sent = say(context, "And now?").request.messages
     assert "In short:" in sent[0].content
     assert "hm" not in sent[0].content.split("In short:")[0].splitlines()[-1]
@@ -62,9 +62,9 @@ def test_a_conversation_that_fills_its_window_is_summed_up_behind_the_prompt(con
         say(context, "word " * 1_000)
     said = compaction.after(say(context, "And now?"))
     assert said is not None
-    assert "are being summed up" in said
+    assert "Summarising its older messages" in said
     settle()
-    assert context.notes.take() == ["6 older messages are sent as a summary from now on."]
+    assert context.notes.take() == ["From now on 6 older messages are sent as a summary."]
     assert compaction.after(say(context, "hello")) is None
 
 

@@ -192,7 +192,7 @@ def test_undo_brings_back_what_was_replaced(context: CommandContext) -> None:
     assert asked is not None
     draft = Draft("Lives in Bergen.", al, evidence=Evidence(asked.id, asked.session_id, "I live in Bergen now", "m"))
     context.app.store.apply([Add(draft, (old.id,))], [None])
-    assert "Back in force: Lives in Oslo." in do(context, "/undo").text
+    assert "Restored: Lives in Oslo." in do(context, "/undo").text
     assert [memory.text for memory in context.memories()] == ["Lives in Oslo."]
 
 

@@ -39,8 +39,8 @@ AMSTERDAM = memory("Lives in Amsterdam.")
             (Applied(Event.ADD, AMSTERDAM, (replace(BERLIN, superseded_by=AMSTERDAM.id),)),),
             "Updated: Lives in Amsterdam. (was: Lives in Berlin.)",
         ),
-        ((Applied(Event.END, BERLIN),), "No longer so: Lives in Berlin."),
-        ((Applied(Event.DOUBT, BERLIN),), "Perhaps outdated: Lives in Berlin."),
+        ((Applied(Event.END, BERLIN),), "No longer true: Lives in Berlin."),
+        ((Applied(Event.DOUBT, BERLIN),), "Possibly outdated: Lives in Berlin."),
         ((Applied(Event.DELETE, BERLIN),), "Forgotten: Lives in Berlin."),
         (
             (Applied(Event.ADD, BERLIN), Applied(Event.ADD, memory("Is vegetarian."))),
@@ -56,7 +56,8 @@ def test_a_lesson_is_told_in_one_line(applied: tuple[Applied, ...], line: str) -
 
 def test_what_could_not_be_read_is_told_on_a_line_of_its_own() -> None:
     """Each reason once, whether or not something else was learned."""
-    lost = "Something you said may not be kept: in the extraction model's answer a fact has no quote; a fact is int."
+    reasons = "in the extraction model's answer a fact has no quote; a fact is int."
+    lost = f"Part of what you said may not have been remembered: {reasons}"
     unparsed = ("a fact has no quote", "a fact has no quote", "a fact is int")
     assert list(learning_lines(LearningResult(unparsed=unparsed))) == [lost]
     notes = NotificationQueue()

@@ -122,7 +122,7 @@ def test_thinking_can_be_shown(tmp_path: Path) -> None:
 def test_a_reply_that_was_cut_says_so(person: Person, tmp_path: Path) -> None:
     """And is kept as a part."""
     person.type("cut it\r")
-    person.see("cut off at the model's length limit|cut off at the model's")
+    person.see("reached the model's length limit|reached the model's")
     leave(person)
     assert said(tmp_path)[1] == (Role.ASSISTANT, "It is ", MessageStatus.PARTIAL)
 

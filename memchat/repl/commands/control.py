@@ -1,4 +1,4 @@
-"""Commands about how the chat is held: model, system prompt, thinking, status, help, leaving."""
+"""Commands that control the chat: model, system prompt, thinking, status, help, quit."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,72 +10,72 @@ from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResu
 from memchat.repl.layout import columns, one_line
 
 _KEYS = (
-    ("Enter", "send; a pasted text waits for it as one message"),
+    ("Enter", "send; pasted text is not sent until you press Enter"),
     ("Alt-Enter, Ctrl-J", "new line"),
     ("Tab", "complete commands, ids by their words, titles, files, models"),
     ("Ctrl-C", "stop the answer, or clear the line; twice on an empty line, quit"),
-    ("Up, Ctrl-R", "go through, or search, what you said before"),
+    ("Up, Ctrl-R", "go through, or search, your earlier messages"),
     ("Ctrl-X Ctrl-E", "write in $EDITOR"),
     ("Ctrl-D", "quit"),
     ("//text", "send a line that begins like a command as a message"),
 )
 _REMEMBERING = (
-    "Add --standing to /remember to apply it to every answer (“Answer in German”), --agent to share it with everyone "
-    "who uses this agent."
+    "With /remember, add --standing to apply TEXT to every answer (“Answer in German”), or --agent to share it with "
+    "everyone who uses this agent."
 )
 
 
-@command(Group.CONTROL, "model [NAME]", "show which model answers, or switch to another", takes=Takes.MODEL, words=1)
+@command(Group.CONTROL, "model [NAME]", "show the model, or switch to another", takes=Takes.MODEL, words=1)
 def _model(context: CommandContext, argument: str) -> CommandResult:
     conversation = context.chat.conversation
     name = one_line(conversation.model.name)
     if not argument or argument == name:
-        return CommandResult(f"{name}\n/model NAME switches; Tab lists the models within reach.")
+        return CommandResult(f"{name}\n/model NAME switches; Tab lists the available models.")
     context.reopen(replace(context.chat.options, session=conversation.session, model=argument))
     if argument == OFFLINE:
-        return CommandResult("Offline mode from here on: I can only remember and look things up.")
-    return CommandResult(f"{one_line(argument)} answers from here on, in the same conversation.")
+        return CommandResult("Offline mode is on: I can only remember and look things up.")
+    return CommandResult(f"Switched to {one_line(argument)}. The conversation stays the same.")
 
 
-@command(Group.CONTROL, "system [TEXT]", "show the system prompt, or set it for this chat (none: the usual one)")
+@command(Group.CONTROL, "system [TEXT]", "show the system prompt, or set it for this chat (none: the default)")
 def _system(context: CommandContext, argument: str) -> CommandResult:
     options = context.chat.options
     if not argument:
-        return CommandResult(options.system or context.app.settings.system or "The usual system prompt.")
+        return CommandResult(options.system or context.app.settings.system or "The default system prompt.")
     system = None if argument.lower() == "none" else argument
     context.reopen(replace(options, session=context.chat.conversation.session, system=system))
-    return CommandResult("The usual system prompt from here on." if system is None else "Set, for this chat.")
+    return CommandResult("This chat uses the default system prompt." if system is None else "Set for this chat.")
 
 
 @command(
     Group.CONTROL,
     "thinking [shown|folded|hidden]",
-    "show what the model thought before its last answer, or choose how thinking is shown",
+    "show the thinking before the last answer, or choose how thinking is shown",
     choices=tuple(Thinking),
     words=1,
 )
 def _thinking(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
         turn = context.chat.conversation.last_turn
-        thought = turn.thinking.strip() if turn else ""
-        return CommandResult(thought or "The last answer came without thinking, or the model keeps it to itself.")
+        thinking = turn.thinking.strip() if turn else ""
+        return CommandResult(thinking or "The model showed no thinking before its last answer.")
     try:
         context.thinking = Thinking(argument.lower())
     except ValueError:
         raise UsageError("Use /thinking shown, /thinking folded or /thinking hidden.") from None
-    return CommandResult(f"Thinking is {context.thinking} from now on. MEMCHAT_THINKING sets it for good.")
+    return CommandResult(f"Thinking is now {context.thinking} in this chat. MEMCHAT_THINKING sets the default.")
 
 
-@command(Group.CONTROL, "status", "show user, model, number of memories and what waits to be learned", words=0)
+@command(Group.CONTROL, "status", "show the user, model, number of memories and pending messages", words=0)
 def _status(context: CommandContext, argument: str) -> CommandResult:
     conversation = context.chat.conversation
-    waiting = context.waiting()
-    left = f"{waiting} message{'' if waiting == 1 else 's'}" if waiting else "nothing"
+    count = context.waiting()
+    pending = f"{count} message{'' if count == 1 else 's'}" if count else "nothing"
     rows = [
         ("user", one_line(context.user)),
         ("model", one_line(conversation.model.name)),
         ("memories", str(context.count())),
-        ("learning", f"{context.memory_state}, {left} waiting"),
+        ("learning", f"{context.memory_state}, {pending} pending"),
     ]
     return CommandResult(columns(rows))
 

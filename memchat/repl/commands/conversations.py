@@ -1,4 +1,4 @@
-"""Commands about conversations: begin, list, take up, name, ask again, take back, export."""
+"""Commands about conversations: new, list, resume, rename, retry, undo, compact, export."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memchat.chat.transcript_export import conversation_json, conversation_markdown
-from memchat.core.types import Applied, Event, Memory, Message, Session
+from memchat.core.types import Applied, Event, Message, Session
 from memchat.errors import MemchatError, UsageError
 from memchat.paths import expand_path
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
@@ -22,39 +22,39 @@ from memchat.text.attachments import without_attachments
 def _new(context: CommandContext, argument: str) -> CommandResult:
     options = context.chat.options
     context.reopen(replace(options, session=None, agent=context.chat.conversation.agent))
-    private = " It stays private: /private off ends that." if context.chat.conversation.private else ""
+    private = " It is private; /private off turns that off." if context.chat.conversation.private else ""
     return CommandResult(f"New conversation.{private}")
 
 
-@command(Group.CONVERSATION, "sessions [WORDS]", "list conversations; with WORDS, those whose title has them")
+@command(Group.CONVERSATION, "sessions [WORDS]", "list conversations; with WORDS, those with WORDS in the title")
 def _sessions(context: CommandContext, argument: str) -> CommandResult:
     words = argument.casefold().split()
     every = context.app.store.conversations.sessions(context.user)
     found = [one for one in every if all(word in one.title.casefold() for word in words)]
     if not found:
         return CommandResult("No conversation has that in its title." if words else "There are no conversations yet.")
-    return CommandResult(f"{numbered_sessions(context, found)}\n/resume N takes one up.", paged=True)
+    return CommandResult(f"{numbered_sessions(context, found)}\n/resume N resumes one.", paged=True)
 
 
-@command(Group.CONVERSATION, "resume N|ID|TITLE", "take up another conversation", takes=Takes.SESSION)
+@command(Group.CONVERSATION, "resume N|ID|TITLE", "resume another conversation", takes=Takes.SESSION)
 def _resume(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
         return _sessions(context, "")
     session = session_named(context, argument)
     if session.id == context.chat.conversation.session.id:
-        return CommandResult("That is this conversation.")
+        return CommandResult("You are in that conversation already.")
     context.reopen(replace(context.chat.options, session=session, agent=None))
     return CommandResult(last_words(context, session))
 
 
-@command(Group.CONVERSATION, "rename TITLE", "give this conversation another title")
+@command(Group.CONVERSATION, "rename TITLE", "change the title of this conversation")
 def _rename(context: CommandContext, argument: str) -> CommandResult:
     session = context.session
     if not argument or not session.messages:
-        raise UsageError("Rename it to what?" if session.messages else "Nothing was said yet that could have a title.")
+        raise UsageError("Rename it to what?" if session.messages else "This conversation has no messages yet.")
     title = context.app.memory_service.masked(one_line(argument))
     context.app.store.conversations.rename(session, title)
-    return CommandResult(f"This conversation is called {title!r} now.")
+    return CommandResult(f"This conversation is now called {title!r}.")
 
 
 @command(Group.CONVERSATION, "retry", "ask your last message again; the new answer replaces the old one", words=0)
@@ -65,12 +65,10 @@ def _retry(context: CommandContext, argument: str) -> CommandResult:
     return CommandResult(turn=lambda: context.chat.conversation.turn_again(asked))
 
 
-@command(
-    Group.CONVERSATION, "undo", "take back your last message: its answer and what was learned from it go too", words=0
-)
+@command(Group.CONVERSATION, "undo", "take back your last message, its answer and what was learned from it", words=0)
 def _undo(context: CommandContext, argument: str) -> CommandResult:
     asked = _last_question(context)
-    # First of all the pending work, so that nothing more is learned from the message.
+    # This discards the pending job first, so that nothing more is learned from the message.
     context.app.store.conversations.take_back(asked)
     context.chat.conversation.last_turn = None
     context.chat.conversation.drop_summary()
@@ -82,7 +80,7 @@ def _undo(context: CommandContext, argument: str) -> CommandResult:
 def _last_question(context: CommandContext) -> Message:
     asked = context.app.store.conversations.last_question(context.chat.conversation.session)
     if asked is None:
-        raise UsageError("Nothing was said in this conversation yet.")
+        raise UsageError("This conversation has no messages yet.")
     return asked
 
 
@@ -92,37 +90,30 @@ def _shortened(text: str) -> str:
 
 
 def _unlearn(context: CommandContext, asked: Message, applied: Sequence[Applied]) -> list[str]:
-    """Undo what was learned from a message: forget what it added, bring back what that replaced or what it ended."""
-    service = context.app.memory_service
+    """Undo what was learned from a message: forget what it added, and restore what it replaced or ended."""
+    service, memories = context.app.memory_service, context.app.store.memories
     lines: list[str] = []
-    for memory in context.app.store.memories.learned_from(asked.id):
+    for memory in memories.learned_from(asked.id):
         if memory.supersedes:
-            lines.append(f"Back in force: {one_line(service.undo(memory).text)}")
+            lines.append(f"Restored: {one_line(service.undo(memory).text)}")
         else:
             service.forget([memory.id])
             lines.append(f"Forgotten: {one_line(memory.text)}")
     for change in applied:
-        if change.event in {Event.END, Event.DOUBT} and (back := _restored(context, change.memory)) is not None:
-            lines.append(f"Back in force: {one_line(back.text)}")
-        elif change.event is Event.DELETE:
-            lines.append(f"Forgotten for good, as you had asked: {one_line(change.memory.text)}")
+        if change.event is Event.DELETE:
+            lines.append(f"Cannot be restored, since you asked to forget it: {one_line(change.memory.text)}")
+        elif change.event in {Event.END, Event.DOUBT} and (known := memories.get(change.memory.id)) is not None:
+            with suppress(UsageError):
+                lines.append(f"Restored: {one_line(service.undo(known).text)}")
     return lines
 
 
-def _restored(context: CommandContext, memory: Memory) -> Memory | None:
-    known = context.app.store.memories.get(memory.id)
-    if known is not None:
-        with suppress(UsageError):
-            return context.app.memory_service.undo(known)
-    return None
-
-
-@command(Group.CONVERSATION, "compact", "sum up the older messages, so that fewer tokens are sent", words=0)
+@command(Group.CONVERSATION, "compact", "summarise the older messages, so that fewer tokens are sent", words=0)
 def _compact(context: CommandContext, argument: str) -> CommandResult:
     summary = Compaction(context).sum_up()
     if summary is None:
-        return CommandResult("This conversation is too short to sum up.")
-    return CommandResult(f"{summary.messages} messages are sent as a summary from now on:\n{summary.text}")
+        return CommandResult("This conversation is too short to summarise.")
+    return CommandResult(f"From now on {summary.messages} messages are sent as a summary:\n{summary.text}")
 
 
 @command(Group.CONVERSATION, "session", "show this conversation's title and id", words=0)
@@ -138,16 +129,16 @@ def _session(context: CommandContext, argument: str) -> CommandResult:
 )
 def _export(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
-        raise UsageError("Export to which file?", hint="/export chat.md, or /export chat.json")
+        raise UsageError("Export to which file?", hint="Examples: /export chat.md, /export chat.json")
     path = expand_path(argument, "the file's name")
     if path.is_dir():
-        raise UsageError(f"{path} is a folder.", hint=f"As in: /export {path / 'chat.md'}")
+        raise UsageError(f"{path} is a folder.", hint=f"Example: /export {path / 'chat.md'}")
     if path.exists():
-        return CommandResult("", f"{path} is there already. Overwrite it?", lambda: _written(context, path))
-    return CommandResult(_written(context, path))
+        return CommandResult("", f"{path} already exists. Overwrite it?", lambda: _write(context, path))
+    return CommandResult(_write(context, path))
 
 
-def _written(context: CommandContext, path: Path) -> str:
+def _write(context: CommandContext, path: Path) -> str:
     session = context.session
     messages = context.app.store.conversations.messages(session.id)
     if path.suffix.lower() in {".json", ".jsonl"}:
@@ -160,11 +151,11 @@ def _written(context: CommandContext, path: Path) -> str:
         path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise MemchatError(f"{path} cannot be written: {error.strerror}.") from error
-    return f"Written to {path}: {len(messages)} messages."
+    return f"Wrote {len(messages)} messages to {path}."
 
 
 def titles(sessions: Sequence[Session]) -> list[tuple[str, str]]:
-    """The conversations that Tab offers, each with its title."""
+    """Return pairs of id and title for completion."""
     from memchat.storage.short_ids import is_generated, short_ids
 
     short = short_ids(one.id for one in sessions if is_generated(one.id))

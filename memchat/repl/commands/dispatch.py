@@ -1,4 +1,4 @@
-"""From a line that was typed to the command it means."""
+"""Parse a typed line as a slash command, and run it."""
 
 import re
 import unicodedata
@@ -10,16 +10,16 @@ from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResu
 
 __all__ = ["COMMANDS", "dispatch", "literal", "parse"]
 _GROUPS = (memories, conversations, files, control)
-"""Imported for the commands that they register."""
+"""Modules that register their commands when they are imported."""
 _SLASHES = "/／"
 _FIRST_WORD = re.compile(r"\S+")
 
 
 def parse(line: str) -> Invocation | None:
-    """The command in `line`, None for a message.
+    """Parse `line` as a command, or return None if it is a message.
 
-    A line that begins like a command is one, whatever follows: a slip must never be sent. Paths are messages, and so is
-    a pasted heading.
+    Every line that begins like a command is one, because a typo must never be sent. Paths and pasted headings are
+    messages.
     """
     line = line.strip()
     if line.startswith("# ") and "\n" not in line:
@@ -34,27 +34,27 @@ def parse(line: str) -> Invocation | None:
 
 
 def literal(line: str) -> str:
-    """The message in `line`: a second slash in front keeps it from being a command, and is not part of it."""
+    """Return the message in `line`, without the slash that escapes a line like a command (`//text`)."""
     line = line.strip()
     return line[1:] if line[:2] == "//" and parse(line[1:]) is not None else line
 
 
 def dispatch(context: CommandContext, call: Invocation) -> CommandResult:
-    """Carry out a command. Raises MemchatError; UsageError with the nearest command for a name that does not exist."""
+    """Run a command. Raises MemchatError, and UsageError with the nearest name for an unknown command."""
     known = COMMANDS.get("help" if call.name in {"", "?"} else call.name)
     if known is None:
         near = closest_match(call.name, list(COMMANDS))
         hint = f"Did you mean /{near}?" if near else "/help lists the commands."
         raise UsageError(
             f"There is no command /{call.name}. Nothing was sent.",
-            hint=f"{hint} To send it as a message: {_sent(call)}",
+            hint=f"{hint} To send it as a message: {_escaped(call)}",
         )
     if known.words is not None and len(call.argument.split()) > known.words:
-        raise UsageError(f"Usage: {known.usage}", hint=f"To send the line as a message: {_sent(call)}")
+        raise UsageError(f"Usage: {known.usage}", hint=f"To send the line as a message: {_escaped(call)}")
     return known.run(context, call.argument)
 
 
-def _sent(call: Invocation) -> str:
+def _escaped(call: Invocation) -> str:
     words = call.argument.split()
     shown = " ".join(words[:3]) + (" …" if len(words) > 3 else "")
     return f"//{call.name} {shown}".rstrip()

@@ -1,26 +1,27 @@
-"""Commands about text outside the conversation: attach files, copy answers, write in an editor."""
+"""Commands about files and text: attach files, copy answers, write in an editor."""
 
 import re
+from contextlib import suppress
 
-from memchat.errors import MemchatError, UsageError
+from memchat.errors import ConfigError, MemchatError, UsageError
 from memchat.paths import expand_path
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.text.attachments import Attachment, with_attachments
 from memchat.text.decoding import decode_text
 
 LARGEST_BYTES = 2_000_000
-"""No model's window holds more."""
+"""Maximum size of an attached file; no context window holds more."""
 _AT_FILE = re.compile(r"(?<!\S)@(?:\"(?P<quoted>[^\"\n]+)\"|(?P<plain>[^\s\"]+))")
 _CODE = re.compile(
     r"^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
 )
 
 
-@command(Group.TEXT, "attach FILE", "send FILE along with your next message (short: @FILE in it)", takes=Takes.FILE)
+@command(Group.TEXT, "attach FILE", "attach FILE to your next message (short: write @FILE in it)", takes=Takes.FILE)
 def _attach(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
         raise UsageError(
-            "Attach which file?", hint='/attach notes.txt; or write @notes.txt, or @"my notes.txt", in a message.'
+            "Attach which file?", hint='Type /attach notes.txt, or write @notes.txt or @"my notes.txt" in a message.'
         )
     if argument == "none":
         context.attachments.clear()
@@ -28,7 +29,7 @@ def _attach(context: CommandContext, argument: str) -> CommandResult:
     attachment = read_attachment(argument.strip("\"'"))
     context.attachments.append(attachment)
     return CommandResult(
-        f"{described(context, attachment)} It goes along with your next message; /attach none drops it."
+        f"{described(context, attachment)} It is sent with your next message; /attach none removes it."
     )
 
 
@@ -59,7 +60,7 @@ def _editor(context: CommandContext, argument: str) -> CommandResult:
 
 
 def read_attachment(name: str) -> Attachment:
-    """The text of a file. Raises MemchatError for what is no text or cannot be read."""
+    """Read a text file. Raises MemchatError if it is too large, not text, or cannot be read."""
     path = expand_path(name, "the file's name")
     try:
         if path.stat().st_size > LARGEST_BYTES:
@@ -70,30 +71,24 @@ def read_attachment(name: str) -> Attachment:
     return Attachment(text.strip("\n"), path.name)
 
 
-def _is_file(name: str) -> bool:
-    try:
-        return expand_path(name).is_file()
-    except MemchatError:
-        return False
-
-
 def described(context: CommandContext, attachment: Attachment) -> str:
-    """The name and the size of what goes along, in bytes and in tokens."""
+    """Describe an attachment by its name and its size in bytes and tokens."""
     size = len(attachment.text.encode())
     tokens = context.chat.conversation.model.count_tokens(attachment.text)
     return f"Attached {attachment.name}: {size:,} bytes, about {tokens:,} tokens."
 
 
 def composed(context: CommandContext, message: str, *, names_files: bool = True) -> tuple[str, list[str]]:
-    """`message` with what is attached to it, and a line about each file that it names with @, where it may.
+    """Return `message` with its attachments, and a line about each file that it names.
 
-    An @ before what is no file is left as it is: people have handles.
+    With `names_files`, `@name` in the message attaches that file. An @ before anything else stays: it may be a handle.
     """
     named: dict[str, Attachment] = {}
     for match in _AT_FILE.finditer(message) if names_files else ():
         name = match["quoted"] or match["plain"].rstrip(".,;:!?)")
-        if _is_file(name):
-            named[name] = read_attachment(name)
+        with suppress(ConfigError):
+            if expand_path(name).is_file():
+                named[name] = read_attachment(name)
     attachments = [*context.attachments, *named.values()]
     context.attachments.clear()
     return (

@@ -1,4 +1,4 @@
-"""Commands about what is remembered: list, forget, correct, keep, explain, switch off."""
+"""Commands about memories: list, forget, edit, remember, explain, turn off."""
 
 import re
 import shutil
@@ -31,7 +31,8 @@ def _memories(context: CommandContext, argument: str) -> CommandResult:
     what = f"{len(found)} {'memory' if len(found) == 1 else 'memories'}"
     if argument:
         what = f"{what} match{'es' if len(found) == 1 else ''}"
-    return CommandResult(f"{_listing(context, found)}\n{what}. /forget N and /edit N take these numbers.", paged=True)
+    rows = _listing(context, found)
+    return CommandResult(f"{rows}\n{what}. /forget N and /edit N take these numbers.", paged=True)
 
 
 @command(
@@ -42,32 +43,32 @@ def _memories(context: CommandContext, argument: str) -> CommandResult:
 )
 def _forget(context: CommandContext, argument: str) -> CommandResult:
     if not argument:
-        raise UsageError("Forget what?", hint="/forget 2, /forget 1 3, /forget WORDS; /memories lists them.")
+        raise UsageError("Forget what?", hint="Usage: /forget 2, /forget 1 3 or /forget WORDS. /memories lists them.")
     if (named := memories_named(context, argument)) is not None:
-        _refuse_shared(context, named)
+        _refuse_shared(named)
         return CommandResult(_erase(context, named))
     _refuse_shared_id(context, argument.lower())
     found = _matching(context, argument)
     if not found:
         return CommandResult("No memory of yours matches that. /memories lists them.")
     what = "this memory" if len(found) == 1 else f"these {len(found)} memories"
-    return CommandResult(
-        _listing(context, found), f"Forget {what} for good?", lambda: _erase(context, found), "Nothing was forgotten."
-    )
+    rows = _listing(context, found)
+    question = f"Permanently forget {what}?"
+    return CommandResult(rows, question, lambda: _erase(context, found), "Nothing was forgotten.")
 
 
 @command(
     Group.MEMORY,
     "edit N|ID [TEXT]",
-    "correct a memory: with TEXT at once, else its words are put into the prompt",
+    "change a memory to TEXT; without TEXT, edit it in the prompt",
     takes=Takes.MEMORY,
 )
 def _edit(context: CommandContext, argument: str) -> CommandResult:
     first, _, text = argument.partition(" ")
     named = memories_named(context, first)
     if named is None or len(named) != 1:
-        raise UsageError("Edit which memory?", hint="/edit 2, or /edit ID; /memories lists them.")
-    _refuse_shared(context, named)
+        raise UsageError("Edit which memory?", hint="Usage: /edit 2 or /edit ID. /memories lists them.")
+    _refuse_shared(named)
     (memory,) = named
     if not text.strip():
         return CommandResult(draft=f"/edit {first} {memory.text}")
@@ -77,36 +78,31 @@ def _edit(context: CommandContext, argument: str) -> CommandResult:
 
 @command(Group.MEMORY, "remember TEXT", "save TEXT as a memory, word for word (short: a line that begins with '# ')")
 def _remember(context: CommandContext, argument: str) -> CommandResult:
-    flags, text = _flagged(argument)
+    match = _FLAGS.match(argument)
+    flags = match[0] if match else ""
+    text = argument[len(flags) :]
     if not text:
-        raise UsageError("Remember what?", hint="/remember I am allergic to peanuts.")
+        raise UsageError("Remember what?", hint="Example: /remember I am allergic to peanuts.")
     agent = context.chat.conversation.agent
     if "--agent" in flags and agent is None:
-        raise UsageError("This chat has no agent to remember it for.", hint="memchat chat --agent NAME")
+        raise UsageError("This chat has no agent.", hint="Start one with an agent: memchat chat --agent NAME")
     agent = agent if "--agent" in flags else None
     owner = Owner.agent(agent) if agent else Owner.user(context.user)
     model = context.app.settings.extraction_model or context.chat.extraction
     rememberer = context.app.rememberer_with(model)
-    told = rememberer.remember(text, owner, True if "--standing" in flags else None)
-    if not (rememberer.by_rules or told.known):
-        context.chat.learning_worker.compare(told.memory, context.app.clock().astimezone().date())
-    lines = remember_lines(told, short_ids(context.app.store.memories.ids([told.memory.owner])))
-    if told.similar:
+    result = rememberer.remember(text, owner, True if "--standing" in flags else None)
+    if not (rememberer.by_rules or result.known):
+        context.chat.learning_worker.compare(result.memory, context.app.clock().astimezone().date())
+    lines = remember_lines(result, short_ids(context.app.store.memories.ids([result.memory.owner])))
+    if result.similar:
         lines.append("/forget ID deletes one." if agent is None else f"memchat forget ID --agent {agent} deletes one.")
     return CommandResult("\n".join(lines))
-
-
-def _flagged(argument: str) -> tuple[set[str], str]:
-    """The flags that /remember begins with, and the text behind them."""
-    found = _FLAGS.match(argument)
-    flags = found[0] if found else ""
-    return set(flags.split()), argument[len(flags) :]
 
 
 @command(
     Group.MEMORY,
     "why",
-    "show what of memory the last answer was given: score, age, and what did not fit",
+    "show the memories the last answer used, with score and age, and how many did not fit",
     words=0,
 )
 def _why(context: CommandContext, argument: str) -> CommandResult:
@@ -125,17 +121,16 @@ def _why(context: CommandContext, argument: str) -> CommandResult:
 
 
 def _left_out_lines(left_out: "LeftOut") -> list[str]:
-    """What matched and did not fit, and where the limits are set."""
+    """Say how much matched but did not fit, and which settings limit it."""
     counts = ((left_out.memories, "memory", "memories"), (left_out.excerpts, "excerpt", "excerpts"))
     parts = [f"{count} more {one if count == 1 else many}" for count, one, many in counts if count]
-    lines = (
-        [f"{' and '.join(parts)} matched and did not fit; MEMCHAT_TOP_K and MEMCHAT_MEMORY_TOKENS set the limits."]
-        if parts
-        else []
-    )
+    lines = []
+    if parts:
+        what = " and ".join(parts)
+        lines.append(f"{what} matched but did not fit. MEMCHAT_TOP_K and MEMCHAT_MEMORY_TOKENS set the limits.")
     if left_out.wishes:
-        wishes = "1 wish" if left_out.wishes == 1 else f"{left_out.wishes} wishes"
-        lines.append(f"{wishes} for every answer did not fit; /forget the ones that no longer matter.")
+        instructions = "1 standing instruction" if left_out.wishes == 1 else f"{left_out.wishes} standing instructions"
+        lines.append(f"{instructions} did not fit. Use /forget on those that no longer matter.")
     return lines
 
 
@@ -167,33 +162,33 @@ def _memory(context: CommandContext, argument: str) -> CommandResult:
     if argument:
         conversation.use_memory(argument.lower() == "on")
     if not conversation.remembers:
-        return CommandResult("Memory is off: nothing is recalled, and nothing is learned. /memory on turns it on.")
+        return CommandResult("Memory is off: nothing is recalled or learned. /memory on turns it on.")
     return CommandResult(
         "Memory is on." + (" Private mode is on, too: nothing is learned." if conversation.private else "")
     )
 
 
 def _matching(context: CommandContext, words: str) -> list[Memory]:
-    """Every memory of the user that holds `words`, else every one that a search finds, best first."""
+    """Return the user's memories that contain `words`, or else those that a search finds, best first."""
     found = [memory for memory in context.memories() if words.casefold() in memory.text.casefold()]
     return found or context.app.matching(words, MemoryFilter((Owner.user(context.user),), all_sessions=True))
 
 
 def _listing(context: CommandContext, memories: Sequence[Memory]) -> str:
-    """Numbered, with the age of each and, where the screen has room, its category."""
+    """List memories by number, with their ages and, on a wide screen, their categories."""
     now, wide = context.app.clock(), shutil.get_terminal_size().columns >= _WIDE
     marks = [(age(memory.created_at, now), *([memory.category] if wide else [])) for memory in memories]
     return numbered_memories(context, memories, marks)
 
 
-def _refuse_shared(context: CommandContext, memories: Sequence[Memory]) -> None:
-    """Raise UsageError for a memory of the chat's agent: it is not this user's alone to change."""
+def _refuse_shared(memories: Sequence[Memory]) -> None:
+    """Raise UsageError for a memory of the chat's agent, because the agent's other users share it."""
     for memory in memories:
         if memory.scope is Scope.AGENT:
             name = one_line(memory.owner.name)
             raise UsageError(
                 f"That is a memory of {name}, shared by all its users.",
-                hint=f"Outside the chat it can be deleted: memchat forget {memory.id} --agent {name}",
+                hint=f"To delete it, run outside the chat: memchat forget {memory.id} --agent {name}",
             )
 
 
@@ -201,13 +196,13 @@ def _refuse_shared_id(context: CommandContext, id_: str) -> None:
     agent = context.chat.conversation.agent
     if agent is not None and " " not in id_:
         with suppress(NotFound):
-            _refuse_shared(context, [context.app.store.memories.find(id_, [Owner.agent(agent)])])
+            _refuse_shared([context.app.store.memories.find(id_, [Owner.agent(agent)])])
 
 
 def _erase(context: CommandContext, memories: Sequence[Memory]) -> str:
-    receipt = context.app.memory_service.forget([memory.id for memory in memories])
+    report = context.app.memory_service.forget([memory.id for memory in memories])
     context.chat.conversation.drop_summary()
     lines = [f"Forgotten: {one_line(memory.text)}" for memory in memories]
-    if receipt.left:
-        lines.append("Traces of it are still in the data folder. memchat doctor says where.")
+    if report.left:
+        lines.append("Traces are still in the data folder. Run memchat doctor to see where.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What a slash command is, what it works on, and the table of all of them."""
+"""Slash commands: their registry, the context they work on, and their results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class CommandContext:
-    """What commands work on: the chat, which commands may exchange for another, and the lists shown last.
+    """The state that commands work on: the chat, which commands may replace, and the lists shown last.
 
-    `memory_rows` and `session_rows` hold the ids of the rows that were numbered last; a row keeps its number after what
-    it stood for is gone.
+    `memory_rows` and `session_rows` contain the ids of the numbered rows shown last. A row keeps its number even if its
+    memory or conversation is deleted.
     """
 
     def __init__(self, chat: "Chat", app: "App", notes: NotificationQueue | None = None) -> None:
@@ -35,7 +35,7 @@ class CommandContext:
         self.thinking = app.settings.thinking
 
     def reopen(self, options: "ChatOptions") -> None:
-        """Go on with another conversation, or with this one held otherwise. What is private stays so."""
+        """Switch to another conversation, or to other options for this one. Private mode stays on."""
         former = self.chat
         self.chat = self.app.reopen(former, options, self.notes)
         if former.conversation.private and not self.chat.conversation.private:
@@ -54,32 +54,32 @@ class CommandContext:
 
     @property
     def session(self) -> Session:
-        """The conversation as it is stored now, its title included."""
+        """The conversation as stored now, with its current title."""
         known = self.chat.conversation.session
         return self.app.store.conversations.session(known.id) or known
 
     @property
     def lacks_model(self) -> bool:
-        """Whether the offline model answers only because no other was found."""
+        """Whether the offline model is in use only because no other was found."""
         return self.app.choice(self.chat.options.model, self.chat.conversation.agent).lacks_model
 
     @property
     def memory_state(self) -> str:
-        """On, private or off: whether what is said now is learned from, and whether anything is recalled."""
+        """ "on", "private" (recall without learning) or "off" (neither)."""
         conversation = self.chat.conversation
         return "off" if not conversation.remembers else "private" if conversation.private else "on"
 
     def window_use(self) -> str:
-        """How much of the model's window the last exchange took, in per cent; nothing where that is not known."""
+        """Return the share of the context window that the last exchange took, as "12%"; empty if it is unknown."""
         used, window = self.spent.last_prompt_tokens, self.chat.conversation.model.context_tokens
         return f"{used / window:.0%}" if used and window else ""
 
     def memories(self) -> list[Memory]:
-        """The user's current memories, newest first."""
+        """Return the user's current memories, newest first."""
         return self.app.store.memories.memories(self._every)
 
     def count(self) -> int:
-        """How many current memories the user has."""
+        """Return the number of the user's current memories."""
         return self.app.store.memories.count(self._every)
 
     def tally(self) -> list[tuple[str, str, int]]:
@@ -88,13 +88,13 @@ class CommandContext:
 
     @property
     def _every(self) -> MemoryFilter:
-        """All current memories of the user, those of single conversations included."""
+        """All current memories of the user, with those that belong to one conversation."""
         return MemoryFilter((Owner.user(self.user),), all_sessions=True)
 
     def last_used(self) -> list[tuple[Memory, float | None]]:
-        """The memories that were in the last prompt and still exist, each with its score.
+        """Return the memories that were in the last prompt and still exist, each with its score.
 
-        Standing ones have no score, nor has what an answer used before this chat was opened.
+        The score is None for standing instructions, and for an answer from before this chat was opened.
         """
         turn = self.chat.conversation.last_turn
         if turn is not None and turn.reply:
@@ -118,15 +118,15 @@ class CommandContext:
         return turn.left_out if turn is not None and turn.reply else LeftOut()
 
     def waiting(self) -> int:
-        """How many exchanges of the user wait to be learned from, those that failed included."""
+        """Return the number of the user's exchanges that are not learned from yet, with failed ones."""
         return len(self.app.store.work.pending(self.user))
 
 
 @dataclass(slots=True)
 class Spent:
-    """What the answers of one conversation took, since it was begun or taken up here.
+    """Tokens and cost of the answers in one conversation, since it was started or resumed here.
 
-    The cost is known only where that of every answer is.
+    The cost is unknown if that of any answer is.
     """
 
     turns: int = 0
@@ -154,12 +154,12 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a command came to.
+    """The result of a command.
 
-    A `question` is asked after the text is shown; yes calls `confirmed` for more text, else `declined` is said. `draft`
-    is put into the next prompt, to be changed and sent; with `edit` the person's editor opens on it first. `turn`
-    prepares a turn to be answered now; `copy` goes to the clipboard. A `paged` text is shown a screenful at a time, its
-    last line below each.
+    A `question` is asked after `text` is shown; on yes, `confirmed` is called and returns more text, otherwise
+    `declined` is shown. `draft` is put into the next prompt; with `edit`, the user's editor opens it first. `turn`
+    prepares a turn to run now. `copy` goes to the clipboard. A `paged` text is shown a screenful at a time, with its
+    last line as footer.
     """
 
     text: str = ""
@@ -175,7 +175,7 @@ class CommandResult:
 
 
 class Takes(StrEnum):
-    """What the argument of a command is, for Tab."""
+    """The kind of argument that a command takes, for completion."""
 
     MEMORY = "memory"
     SESSION = "session"
@@ -194,9 +194,9 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`usage` begins with the name; `words` is how many words of argument it takes at most, None for any text.
+    """A slash command. `words` is the maximum number of words in its argument; None means any text.
 
-    Tab suggestions `choices`, or what the argument `takes`.
+    Tab completes `choices`, or values of the kind that the argument `takes`.
     """
 
     name: str
@@ -210,7 +210,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {}
-"""Every command by name, in the order of /help within its group."""
+"""All commands by name, in the order in which /help lists them within a group."""
 
 Run = Callable[[CommandContext, str], CommandResult]
 
@@ -236,7 +236,7 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A line that is a command: the name that was typed, and what followed it."""
+    """A command that was typed: its name and the text after it."""
 
     name: str
     argument: str

@@ -1,7 +1,7 @@
-"""Numbered rows: how memories and conversations are listed, and which one a number or a short id means."""
+"""Numbered lists of memories and conversations, and look-up by number, short id or title."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from memchat.core.types import Memory, Owner, Role, Scope, Session
@@ -17,7 +17,7 @@ _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
 
 
 def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks: Sequence[Sequence[str]] = ()) -> str:
-    """A row for each memory: its number, its `marks`, its short id, its words. The numbers hold until the next list."""
+    """List memories by number, with their `marks`, short ids and texts. The numbers are valid until the next list."""
     context.memory_rows = tuple(memory.id for memory in memories)
     short = short_ids(context.memory_rows)
     table = [
@@ -28,7 +28,7 @@ def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks
 
 
 def excerpt_lines(excerpts: Sequence[Excerpt], now: datetime) -> list[str]:
-    """What was quoted from earlier conversations: score, age, who said it, the words, and whether they still hold."""
+    """List the excerpts with score, age, author and text, and a note if they may no longer be true."""
     if not excerpts:
         return []
     rows = [
@@ -44,37 +44,36 @@ def excerpt_lines(excerpts: Sequence[Excerpt], now: datetime) -> list[str]:
 
 
 def mark(memory: Memory) -> str:
-    """What must be known about a memory besides its words."""
+    """Return the notes about a memory that follow its text."""
     shared = f" (of {one_line(memory.owner.name)}, shared by all its users)" if memory.scope is Scope.AGENT else ""
     return shared + (" (possibly outdated)" if memory.doubtful else "")
 
 
 def numbers_in(argument: str, rows: Sequence[str], listing: str) -> list[int] | None:
-    """The row numbers in `argument`, as `2`, `1 3` or `2-4`; None where it is something else.
+    """Parse row numbers such as `2`, `1 3` or `2-4`; returns None for any other text.
 
     Raises UsageError for numbers that the last list does not have; `listing` is the command that shows one.
     """
     if not _NUMBERS.fullmatch(argument):
         return None
-    numbers = list(dict.fromkeys(_spelled_out(argument)))
+    ranges = [part.partition("-") for part in re.split(r"[,\s]+", argument)]
+    numbers = list(dict.fromkeys(n for first, _, last in ranges for n in range(int(first), int(last or first) + 1)))
     if not rows:
-        raise UsageError("No list was shown yet that these numbers could mean.", hint=f"{listing} shows one.")
+        raise UsageError("These numbers refer to a list, and none was shown yet.", hint=f"{listing} shows one.")
     if missing := [number for number in numbers if not 1 <= number <= len(rows)]:
         has = f"only 1 to {len(rows)}" if len(rows) > 1 else "only 1"
         raise UsageError(f"The last list has no row {missing[0]}, {has}.", hint=f"{listing} shows it.")
     return numbers
 
 
-def _spelled_out(argument: str) -> Iterator[int]:
-    for part in re.split(r"[,\s]+", argument):
-        first, dash, last = part.partition("-")
-        yield from range(int(first), int(last) + 1) if dash else (int(first),)
-
-
 def memories_named(context: CommandContext, argument: str) -> list[Memory] | None:
-    """The memories that `argument` names by number or by id, several apart from each other; None where it is words."""
+    """Find the memories that `argument` names by row numbers or by ids; returns None for any other text."""
     if (numbers := numbers_in(argument, context.memory_rows, "/memories")) is not None:
-        return [_row(context, number) for number in numbers]
+        rows = [context.app.store.memories.get(context.memory_rows[number - 1]) for number in numbers]
+        if None in rows:
+            gone = numbers[rows.index(None)]
+            raise NotFound(f"The memory in row {gone} was forgotten already.", hint="/memories lists the others.")
+        return [memory for memory in rows if memory is not None]
     words = argument.lower().split()
     if not words or not all(map(_ID.fullmatch, words)):
         return None
@@ -89,15 +88,8 @@ def memories_named(context: CommandContext, argument: str) -> list[Memory] | Non
     return list({memory.id: memory for memory in found}.values())
 
 
-def _row(context: CommandContext, number: int) -> Memory:
-    memory = context.app.store.memories.get(context.memory_rows[number - 1])
-    if memory is None:
-        raise NotFound(f"The memory in row {number} was forgotten already.", hint="/memories lists what there is.")
-    return memory
-
-
 def numbered_sessions(context: CommandContext, sessions: Sequence[Session]) -> str:
-    """A row for each conversation: its number, a star where it is the present one, short id, last use, title."""
+    """List conversations by number, with short id, day of last use and title; * marks the current one."""
     context.session_rows = tuple(session.id for session in sessions)
     short = short_ids(id_ for id_ in context.session_rows if is_generated(id_))
     here = context.chat.conversation.session.id
@@ -114,27 +106,22 @@ def numbered_sessions(context: CommandContext, sessions: Sequence[Session]) -> s
 
 
 def session_named(context: CommandContext, argument: str) -> Session:
-    """The conversation that `argument` names by number, id, name or words of its title. Raises NotFound."""
+    """Find the conversation that `argument` names by number, id, name or words of its title. Raises NotFound."""
     conversations = context.app.store.conversations
     if (numbers := numbers_in(argument, context.session_rows, "/sessions")) is not None:
         session = conversations.session(context.session_rows[numbers[0] - 1])
         if session is None:
-            raise NotFound(f"The conversation in row {numbers[0]} is gone.", hint="/sessions lists what there is.")
+            raise NotFound(f"The conversation in row {numbers[0]} was deleted.", hint="/sessions lists the others.")
         return session
     try:
         return conversations.find_session(argument, context.user, shortest=MEANS_ID)
     except AmbiguousId:
         raise
     except NotFound:
-        return _titled(context, argument)
-
-
-def _titled(context: CommandContext, words: str) -> Session:
-    every = context.app.store.conversations.sessions(context.user)
-    found = [one for one in every if words.casefold() in one.title.casefold()]
-    if len(found) != 1:
+        sessions = conversations.sessions(context.user)
+        found = [session for session in sessions if argument.casefold() in session.title.casefold()]
+        if len(found) == 1:
+            return found[0]
         problem = f"{len(found)} conversations have" if found else "No conversation has"
-        raise NotFound(
-            f"{problem} {words!r} in the title.", hint=f"/sessions {words if found else ''}".rstrip() + " lists them."
-        )
-    return found[0]
+        listing = f"/sessions {argument}" if found else "/sessions"
+        raise NotFound(f"{problem} {argument!r} in the title.", hint=f"{listing} lists them.") from None

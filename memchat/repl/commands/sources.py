@@ -1,4 +1,4 @@
-"""What Tab can offer in a chat, read when it is asked for."""
+"""The values for completion in a chat, read when they are needed."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from memchat.storage.short_ids import short_ids
 
 
 def sources(context: CommandContext) -> CompletionSources:
-    """The commands, and the values that their arguments may have."""
+    """Return the commands and the values of their arguments."""
 
     def memories() -> Iterable[tuple[str, str]]:
         current = context.memories()
