@@ -1,4 +1,4 @@
-"""What requests may hold, and what they are answered with, as the OpenAPI document describes it."""
+"""Request and response bodies, as the OpenAPI document describes them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,12 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from memchat.servers.json_schemas import DAY, FILTERS, METADATA, NOT_BLANK, changed, someone, someone_or_filters
 
 
-def _none_if_blank(value: object) -> object:
-    return None if value == "" else value
-
-
 def _mapping(value: object) -> object:
-    """PHP writes an empty dictionary as an empty list."""
+    """Accept an empty list for an empty object, as PHP writes it."""
     return {} if value == [] else value
 
 
@@ -24,16 +20,16 @@ def _number(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_number)]
-"""A whole number as JSON Schema means it: 7.0 is one, "7" and true are none."""
+"""A whole number as JSON Schema defines it: 7.0 is one, "7" and true are not."""
 Id = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)] | Whole
-"""An id may be a number, as databases have them."""
-QueryId = Annotated[Id | None, BeforeValidator(_none_if_blank)]
-"""In a query: an empty form field names nobody."""
+"""An id; numbers are accepted, since many databases use them."""
+QueryId = Annotated[Id | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""An id in a query, where an empty form field means none."""
 Pairs = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema(METADATA)]
 Conditions = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema(FILTERS)]
 Day = Annotated[str, WithJsonSchema(DAY)]
 Flag = StrictBool
-"""In JSON; a query has text."""
+"""A boolean in JSON; queries contain text."""
 Count = Annotated[int, Field(ge=1), BeforeValidator(_number)]
 QueryCount = Annotated[int, Field(ge=1)]
 Threshold = Annotated[float, Field(strict=True)]
@@ -42,12 +38,12 @@ Words = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)]
 
 
 class Body(BaseModel):
-    """What a request may hold. A null is the same as leaving the field out."""
+    """A request body. A null means the same as a missing field."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     def keywords(self) -> dict[str, Any]:
-        """What was given, under its own names."""
+        """Return the fields that were given, by name."""
         given = self.model_dump(exclude_unset=True)
         return {name: value for name, value in given.items() if value is not None}
 
@@ -82,7 +78,7 @@ class SearchRequest(EntityIds):
 
 
 class Message(BaseModel):
-    """As OpenAI's clients send it; of its fields these are read."""
+    """A message as OpenAI's clients send it; other fields are ignored."""
 
     role: str
     content: str | list[dict[str, Any]] | None
@@ -119,25 +115,25 @@ class UpdateRequest(Body):
     expiration_date: Day | None = None
 
     def keywords(self) -> dict[str, Any]:
-        """As they are; here a null `expiration_date` takes back the one that there is."""
+        """Return the fields that were given; a null `expiration_date` removes the date."""
         given = super().keywords()
         if "expiration_date" in self.model_fields_set:
             given["expiration_date"] = self.expiration_date
         return given
 
 
-# Answers.
+# Responses.
 
 
 class Failure(BaseModel):
-    """What happened, and what to do next."""
+    """An error: what happened, and what to do next."""
 
     detail: str
     hint: str | None
 
 
 class MemoryRow(BaseModel):
-    """One memory. Times are ISO 8601 in UTC, validity is in days."""
+    """A memory. Times are ISO 8601 in UTC; `valid_from` and `valid_to` are days."""
 
     id: str
     memory: str
@@ -164,7 +160,7 @@ class Results(BaseModel):
 
 
 class EventRow(BaseModel):
-    """What became of one memory: ADD, UPDATE, DELETE, or NONE for what was known already."""
+    """The event of one memory: ADD, UPDATE, DELETE, or NONE if it was known already."""
 
     id: str
     memory: str
@@ -185,14 +181,14 @@ class Usage(BaseModel):
 
 
 class OutdatedRow(BaseModel):
-    """What holds instead of what was said, and the day it ended, where that is known."""
+    """The fact that is true now instead of an excerpt, and the day the old one ended, as far as known."""
 
     now: str | None
     ended: str | None
 
 
 class ExcerptRow(BaseModel):
-    """What was said in an earlier conversation, by the `user` or the `assistant`."""
+    """An excerpt of a message in an earlier conversation. `role` is `user` or `assistant`."""
 
     message_id: str
     session_id: str
@@ -216,7 +212,7 @@ class Done(BaseModel):
 
 
 class Deleted(BaseModel):
-    """`erased` counts memories without their former versions."""
+    """`erased` counts memories without their earlier versions."""
 
     message: str
     erased: int
@@ -242,6 +238,6 @@ class Status(BaseModel):
 
 
 def document(model: Any, status: int = 200, *, streamed: bool = False) -> Mapping[int | str, dict[str, Any]]:
-    """The `responses` of a route that answers with `model`, or `streamed` if asked to; they go out as they are."""
+    """Build the `responses` of a route that returns `model`, or a stream. They are documented, not validated."""
     events: dict[str, Any] = {"content": {"text/event-stream": {}}} if streamed else {}
     return {status: {"model": model, **events}}

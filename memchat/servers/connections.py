@@ -1,4 +1,4 @@
-"""Connections that cannot be held open by clients who never finish a request."""
+"""Connections with a time limit, so that clients that never finish a request cannot hold them open."""
 
 import asyncio
 import logging
@@ -12,15 +12,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 log = logging.getLogger(__name__)
 
 REQUEST_S = 20.0
-"""How long a request may take to arrive whole, header and body, in seconds."""
+"""Time in which a request must arrive, header and body, in seconds."""
 QUIET_S = 60.0
-"""Seconds between two log lines about a lack of file descriptors: asyncio reports each connection it cannot accept."""
+"""Seconds between two log lines about missing file descriptors: asyncio reports each connection it cannot accept."""
 
 
 class BoundedConnection(H11Protocol):
-    """One HTTP connection, closed when a request takes longer than `request_s` to arrive.
+    """An HTTP connection that is closed if a request takes longer than `request_s` to arrive.
 
-    With more than `most` connections open, the one that has waited longest for its client makes room for a new one.
+    If more than `most` connections are open, the one that has waited longest for its client is closed.
     """
 
     request_s = REQUEST_S
@@ -35,7 +35,12 @@ class BoundedConnection(H11Protocol):
         super().connection_made(transport)
         self._watch()
         if len(self.connections) > self.most:
-            self._make_room()
+            waiting = [
+                one
+                for one in self.connections
+                if isinstance(one, BoundedConnection) and one.waiting_since and one is not self
+            ]
+            (min(waiting, key=lambda one: one.waiting_since) if waiting else self).abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -44,7 +49,7 @@ class BoundedConnection(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._unwatch()
-        # A request that was sent ahead may have arrived in part.
+        # Part of a pipelined request may have arrived.
         if self.conn.trailing_data[0] or (self.cycle is not None and not self.cycle.response_complete):
             self._watch()
         else:
@@ -55,7 +60,7 @@ class BoundedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep the connection open for the answer to a request that is whole, as a client that half-closes expects."""
+        """Keep the connection open until a complete request is answered, as a client that half-closes expects."""
         if self.waits_for_client or self.cycle.response_complete:
             return False
         self.cycle.keep_alive = False
@@ -63,17 +68,17 @@ class BoundedConnection(H11Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the server can do nothing until more bytes arrive."""
+        """Whether the server cannot continue until more bytes arrive."""
         idle = self.cycle is None or self.cycle.response_complete
         return idle or self.conn.their_state is h11.SEND_BODY
 
     def abort(self) -> None:
-        """Close at once, without an answer."""
+        """Close the connection without a response."""
         self._unwatch()
         self.transport.abort()
 
     def _watch(self) -> None:
-        """Start the clock of a request that is arriving, or stop it once it is there. More bytes do not restart it."""
+        """Start the timer of an arriving request, or stop it for a complete one. More bytes do not restart it."""
         if not self.waits_for_client:
             self._unwatch()
         elif self._deadline is None:
@@ -86,17 +91,9 @@ class BoundedConnection(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
-    def _make_room(self) -> None:
-        waiting = [
-            one
-            for one in self.connections
-            if isinstance(one, BoundedConnection) and one.waiting_since and one is not self
-        ]
-        (min(waiting, key=lambda one: one.waiting_since) if waiting else self).abort()
-
 
 def most_connections() -> int:
-    """Half of the files that this process may open: the database needs some for each request under way."""
+    """Return half of this process's limit of open files; the database needs some for each running request."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
@@ -107,7 +104,7 @@ def most_connections() -> int:
 
 
 class QuietErrors:
-    """An asyncio exception handler that says a lack of file descriptors once in QUIET_S, without a traceback."""
+    """An asyncio exception handler that logs missing file descriptors once in QUIET_S, without a traceback."""
 
     def __init__(self) -> None:
         self._said = float("-inf")

@@ -1,7 +1,7 @@
-"""`Memory` over HTTP: `POST /chat`, and the paths of mem0's own server. Every route is one call.
+"""`Memory` over HTTP: `POST /chat`, and the paths of mem0's own server. Each route makes one call.
 
-A body's fields are the keywords of the call, and one that it does not know is refused: a misspelt name must not widen
-what is meant.
+The fields of a body are the keyword arguments of the call. Unknown fields are rejected: ignoring a misspelt filter
+would widen the request.
 """
 
 from typing import Annotated
@@ -57,27 +57,26 @@ SILENT: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-"""FastAPI would hand what people wrote to whatever OpenTelemetry is set up in this process."""
+"""No telemetry: FastAPI would pass what users write to any OpenTelemetry exporter configured in this process."""
 
 
-def _failed(error: BaseException) -> str:
-    if isinstance(error, MemchatError):
-        return event({"detail": error.message, "hint": error.hint}, "error")
-    return event({"detail": BUG, "hint": None}, "error")
+def _error_event(error: BaseException) -> str:
+    detail, hint = (error.message, error.hint) if isinstance(error, MemchatError) else (BUG, None)
+    return event({"detail": detail, "hint": hint}, "error")
 
 
 CHAT_EVENTS: Events[str, Row] = Events(
-    lambda text: event({"text": text}, "delta"), lambda row: event(row, "done"), _failed
+    lambda text: event({"text": text}, "delta"), lambda row: event(row, "done"), _error_event
 )
-"""A streamed turn."""
+"""The server-sent events of a streamed turn."""
 
 
 def create_app(
     memory: Memory, key: str | None = None, *, everybody: bool = False, mcp: ASGIApp | None = None
 ) -> ASGIApp:
-    """The whole server but for the socket; see `AccessMiddleware` for who may come in.
+    """Create the application of the server; `AccessMiddleware` says who may use it.
 
-    `mcp` serves the Model Context Protocol at /mcp, and wants to be told of the start and the end of the server.
+    `mcp` serves the Model Context Protocol at /mcp and receives the lifespan events of the server.
     """
     keys, metrics = Keys.of(key, memory.settings.home), Metrics()
     page = PageSession(keys)
@@ -88,7 +87,7 @@ def create_app(
 
 
 class WithMCP:
-    """`api`, with `mcp` at its path. The lifespan of the server is that of `mcp`, for the other has none."""
+    """Routes /mcp and the lifespan events to `mcp`, and everything else to `api`."""
 
     def __init__(self, api: ASGIApp, mcp: ASGIApp) -> None:
         self._api = api
@@ -104,7 +103,7 @@ class WithMCP:
 
 
 def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: bool) -> FastAPI:
-    """All routes. Whose memories a request reaches must be set around it; see `memchat.servers.reach`."""
+    """Create all routes. The caller must set whose memories a request reaches; see `memchat.servers.reach`."""
     api = FastAPI(
         title="memchat",
         version=__version__,
@@ -115,7 +114,7 @@ def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: 
         responses={"default": {"model": Failure}},
     )
     reached, calls = ReachedMemory(memory), ModelCalls()
-    # Not by routers of their own: what a path allows is then known from the application's routes.
+    # No separate routers: the Allow header is computed from the application's own routes.
     api.router.route_class = StrictRoute
     _add_health(api, reached)
     _add_metrics(api, memory, metrics, calls)
@@ -132,7 +131,7 @@ def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: 
 
 
 def _document_key(api: FastAPI) -> None:
-    """Say in the OpenAPI document how the key is brought."""
+    """Describe in the OpenAPI document how to send the key."""
     schema = api.openapi()
     schema.setdefault("components", {})["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
@@ -145,47 +144,47 @@ def _document_key(api: FastAPI) -> None:
 
 
 def _add_health(api: FastAPI, memory: ReachedMemory) -> None:
-    """Whether the process lives and whether it can answer, on no thread of those that others wait for."""
+    """Serve the health checks on the event loop, so that they never wait for a thread."""
 
     @api.head("/health", include_in_schema=False)
     @api.get("/health", responses={**document(Status)})
     async def health() -> Json:
-        """Says ok as long as the process lives."""
+        """Return ok while the process is running."""
         return Json({"status": "ok"})
 
     @api.head("/ready", include_in_schema=False)
     @api.get("/ready", responses={**document(Status), **document(Status, 503)})
     async def ready() -> Json:
-        """Says ready once the models' libraries are loaded: before, a first answer takes long."""
+        """Return ready once the model libraries are loaded; before that, the first reply is slow."""
         return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})
 
 
 def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: ModelCalls) -> None:
-    """Count what the memory does, and show the counters to who may see everybody's."""
+    """Count recalls and serve the counters to clients with access to all memories."""
     memory.on_recall = metrics.recall
 
     @api.get("/metrics", responses={200: {"content": {CONTENT_TYPE.partition(";")[0]: {"schema": {"type": "string"}}}}})
     def show_metrics() -> PlainTextResponse:
-        """Counters for Prometheus: requests, durations, turns, memories recalled, and what waits."""
+        """Return counters for Prometheus: requests, durations, turns, recalled memories and queue lengths."""
         refuse_unless_everybody()
-        with memory.connection() as place:
-            waiting = len(place.store.work.pending())
+        with memory.connection() as connection:
+            waiting = len(connection.store.work.pending())
         gauges = {
-            "memchat_learning_queue": ("Messages that wait to be learned from.", waiting),
-            "memchat_model_requests": ("Requests that wait for a model.", calls.pending),
+            "memchat_learning_queue": ("Messages that are not learned from yet.", waiting),
+            "memchat_model_requests": ("Requests that are waiting for a model.", calls.pending),
         }
         return PlainTextResponse(metrics.text(gauges), media_type=CONTENT_TYPE)
 
 
 def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
-    """What waits for a model, on threads of its own."""
+    """Serve the paths that call a model, on threads of their own."""
 
     @api.post("/chat", responses={**document(ChatAnswer, streamed=True)})
     async def chat(body: ChatRequest, request: Request) -> Response:
-        """One whole turn: recall, answer, and learn from it in the background.
+        """Run one turn: recall, answer, and learn from it in the background.
 
-        With `Accept: text/event-stream` the reply comes in `delta` events of {"text"}, then `done` with what the plain
-        answer holds, or `error` with {"detail", "hint"}.
+        With `Accept: text/event-stream` the reply comes in `delta` events of {"text"}, followed by `done` with the body
+        of the plain response, or `error` with {"detail", "hint"}.
         """
         if "text/event-stream" in request.headers.get("accept", ""):
             relay = Relay(lambda: memory.chat_stream(**body.keywords()), calls)
@@ -194,7 +193,7 @@ def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
 
     @api.post("/memories", responses={**document(AddResults)})
     async def add(body: AddRequest) -> Json:
-        """Learn from messages, or with `infer` false keep them as they are."""
+        """Learn from messages, or store them verbatim if `infer` is false."""
         given = body.keywords()
         if body.infer is False:
             return Json(await run_in_threadpool(memory.add, **given))
@@ -202,39 +201,39 @@ def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
 
 
 def _add_memories(api: FastAPI, memory: ReachedMemory) -> None:
-    """Reads and changes. Each runs on a thread of the common ones, to its end even where the client has hung up."""
+    """Serve reads and changes. Each runs to its end on a pool thread, even if the client disconnects."""
 
     @api.get("/memories", responses={**document(Results)})
     def get_all(query: Annotated[ListRequest, Query()]) -> Json:
-        """Every current memory, newest first; with `limit` and `offset` a page of them."""
+        """List the current memories, newest first; `limit` and `offset` select a page."""
         return Json(memory.get_all(**query.keywords()))
 
     @api.delete("/memories", responses={**document(Deleted)})
     def delete_all(query: Annotated[EntityIds, Query()]) -> Json:
-        """Erase all that is kept of a user, of an agent, of a user with an agent, or of a run."""
+        """Permanently delete all memories of a user, an agent, a user with an agent, or a run."""
         return Json(memory.delete_all(**query.keywords()))
 
     @api.post("/search", responses={**document(Results)})
     def search(body: SearchRequest) -> Json:
-        """The memories that bear on a request, best first."""
+        """Search for memories relevant to a request, best first."""
         return Json(memory.search(**body.keywords()))
 
     @api.get("/memories/{memory_id}", responses={**document(MemoryRow)})
     def get(memory_id: str) -> Json:
-        """One memory, superseded or not."""
+        """Return one memory, superseded or not."""
         return Json(memory.get(memory_id))
 
     @api.put("/memories/{memory_id}", responses={**document(Done)})
     def update(memory_id: str, body: UpdateRequest) -> Json:
-        """Put other words in the place of a memory's, or add to its metadata."""
+        """Change the text of a memory, or add to its metadata."""
         return Json(memory.update(memory_id, **body.keywords()))
 
     @api.delete("/memories/{memory_id}", responses={**document(Done)})
     def delete(memory_id: str) -> Json:
-        """Erase a memory with all its versions."""
+        """Permanently delete a memory with all its versions."""
         return Json(memory.delete(memory_id))
 
     @api.get("/memories/{memory_id}/history", responses={**document(list[ChangeRow])})
     def history(memory_id: str) -> Json:
-        """Every change to a memory and to the versions it superseded, oldest first."""
+        """List the changes to a memory and to the versions it superseded, oldest first."""
         return Json(memory.history(memory_id))

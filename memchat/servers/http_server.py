@@ -1,4 +1,4 @@
-"""An application on a socket: bound before anything else is opened, served on a thread, stopped in good order."""
+"""Serve an application on a socket: bind it first, serve it on a thread, and stop it cleanly."""
 
 import asyncio
 import os
@@ -15,66 +15,60 @@ from memchat.servers.access import is_loopback
 from memchat.servers.connections import BoundedConnection, QuietErrors, most_connections
 
 TICK_S = 0.1
-"""How soon a signal is heard, in seconds."""
+"""Interval at which a shutdown request is checked, in seconds."""
 
 
 def bind_socket(host: str, port: int, *, guarded: bool) -> socket.socket:
-    """A socket that listens there, on any free port for 0.
+    """Create a listening socket; port 0 means any free port.
 
-    Raises UsageError where that cannot be, or must not: unless it is `guarded`, other machines must not reach it.
+    Raises UsageError if that is not possible, or if other machines could reach a server that is not `guarded`.
     """
     if not 0 <= port < 1 << 16:
-        raise UsageError(f"There is no port {port}.", hint="As in: --port 8000")
-    family, address = _resolved(host, port)
-    if not guarded and not is_loopback(address):
+        raise UsageError(f"There is no port {port}.", hint="Example: --port 8000")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"There is no address {host!r}.", hint="Example: --host 127.0.0.1") from error
+    # IPv4 is preferred, because clients often resolve localhost to it.
+    family, _, _, _, (address, *_) = min(found, key=lambda one: one[0] != socket.AF_INET)
+    if not guarded and not is_loopback(str(address)):
         raise UsageError(
-            f"On {host} others could read and write all memories: no key is set.",
-            hint="Set MEMCHAT_SERVER_KEY to one, or leave --host out; --without-key serves all who reach it.",
+            f"Other machines could read and write all memories on {host}, because no key is set.",
+            hint="Set MEMCHAT_SERVER_KEY, or leave out --host; --without-key allows access without a key.",
         )
     try:
         listening = socket.create_server((address, port), family=family)
     except OSError as error:
         reason = os.strerror(error.errno or 0).lower()
-        raise UsageError(f"Nothing can listen on {host}, port {port}: {reason}.", hint="Try another --port.") from error
-    # Accepted sockets inherit it. Without it the body of an answer waits up to 40 ms for the client's acknowledgement
-    # of the head, and asyncio sets it only on sockets that name their protocol.
+        raise UsageError(f"Cannot listen on {host}, port {port}: {reason}.", hint="Try another --port.") from error
+    # Accepted sockets inherit TCP_NODELAY. Without it the body of a response waits up to 40 ms for the client to
+    # acknowledge the head; asyncio sets it only on sockets that name their protocol.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
-def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:
-    """One address of `host`, of the older kind where it has both: it is what localhost is called by."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"There is no address {host!r}.", hint="As in: --host 127.0.0.1") from error
-    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    return family, str(address[0])
-
-
 def url_of(listening: socket.socket) -> str:
-    """How it is called."""
+    """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class HTTPServerThread:
-    """Serves `app` on `listening`, which it closes, from `start` to `stop`.
+    """Serves `app` on the socket `listening` from `start` to `stop`, and closes the socket.
 
-    It does so on a daemon thread, and so do the threads that requests run on: whoever stops waiting for them can end
-    the program.
+    All its threads are daemon threads, so that the program can exit without waiting for them.
     """
 
     def __init__(self, app: ASGIApp, listening: socket.socket, *, lifespan: bool = False) -> None:
         config = uvicorn.Config(
             app,
-            # h11 is the parser that bounds what a request may have before its body.
+            # h11 is the parser that limits the size of a request's header.
             http=type("Connection", (BoundedConnection,), {"most": most_connections()}),
             loop="asyncio",
             ws="none",
             lifespan="on" if lifespan else "off",
             log_config=None,
-            log_level="critical",  # What it would say holds the texts of errors.
+            log_level="critical",  # Its messages contain the texts of errors.
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -87,12 +81,12 @@ class HTTPServerThread:
         self._thread.start()
 
     def serves(self, for_s: float) -> bool:
-        """Whether it still does, after so many seconds."""
+        """Wait up to `for_s` seconds for the server to end, and return whether it is still running."""
         self._thread.join(for_s)
         return self._thread.is_alive()
 
     def stop(self, timeout_s: float, hurried: Callable[[], bool] = lambda: False) -> bool:
-        """Take no more requests and let those end that are running, until `hurried`. False where some did not."""
+        """Accept no more requests and wait for running ones, until `hurried`. Returns whether all have ended."""
         self._server.should_exit = True
         until = time.monotonic() + timeout_s
         while self.serves(TICK_S) and time.monotonic() < until and not hurried():

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, for programs that gather them."""
+"""Logs as one JSON object per line, for log collectors."""
 
 import json
 import logging
@@ -9,9 +9,9 @@ OURS = "memchat"
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, logger and message, and the fields of a request.
+    """Formats time, level, logger, message and the fields of a request.
 
-    Of a library's record the message is left out: what people wrote may be in it. memchat's own never hold that.
+    Messages of libraries are left out, because they may contain what users wrote. memchat's own never do.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -26,7 +26,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_as_json(stream: TextIO) -> None:
-    """Write to `stream` what libraries warn of, and of memchat the requests too."""
+    """Write the warnings of libraries, and memchat's records from INFO, to `stream`."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

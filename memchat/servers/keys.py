@@ -1,4 +1,4 @@
-"""What lets a client in: the key, for everybody's memories, or a token, for those of one user or agent."""
+"""The server key, which gives access to all memories, and tokens, which give access to those of one owner."""
 
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -10,7 +10,7 @@ from memchat.servers.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose memories a client reaches: those of one owner, or with None everybody's."""
+    """The memories that a client may access: those of one owner, or all of them if `owner` is None."""
 
     owner: Owner | None
 
@@ -20,7 +20,7 @@ EVERYBODY = Reach(None)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The key and the tokens of one server, which is `guarded` where there were any when it started."""
+    """The key and the tokens of a server. It is `guarded` if there were any when it started."""
 
     key: str | None
     tokens: Tokens
@@ -28,12 +28,12 @@ class Keys:
 
     @classmethod
     def of(cls, key: str | None, home: Path) -> "Keys":
-        """The key and what tokens the home has. Raises ConfigError where those cannot be read."""
+        """Read the tokens of the home folder. Raises ConfigError if they cannot be read."""
         tokens = Tokens(home)
         return cls(key, tokens, key is not None or bool(tokens.all()))
 
     def reach(self, given: bytes) -> Reach | None:
-        """What a client reaches that brings `given`; None where that is neither the key nor a token."""
+        """Return the access that the key or token `given` provides, or None if it is neither."""
         if self.key is not None and compare_digest(given, self.key.encode()):
             return EVERYBODY
         owner = self.tokens.owner_of(given)

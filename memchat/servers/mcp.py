@@ -1,10 +1,10 @@
-"""`memchat mcp`: one person's memories for their other assistants, over the Model Context Protocol on stdio.
+"""`memchat mcp`: the memories of one user for other assistants, over the Model Context Protocol.
 
-Whose they are is settled when the server starts, never by the model that calls its tools. With an agent, its
-shared memories are found too; from here they can be neither changed nor erased.
+The server decides whose memories they are, never the model that calls its tools. With an agent, its shared memories are
+found too, but cannot be changed or deleted here.
 
-It is a model that calls the tools, so the setting `memory` holds for them as for a conversation: `private` lets it
-search, list and forget, and refuses to add or change; `off` refuses everything.
+The setting `memory` applies as in a conversation: `private` allows searching, listing and forgetting, but not adding or
+changing; `off` allows nothing.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ class MemoryItem(BaseModel):
 
     id: str = Field(description="What update_memory and forget_memory take.")
     text: str
-    since: date = Field(description="Since when it is true or, where nobody said so, when it was noted.")
+    since: date = Field(description="Since when it is true or, if that is unknown, when it was noted.")
     note: str = Field(description='Mostly empty, else whether it still holds: "ended 2026-03-01", "possibly outdated".')
 
 
@@ -103,11 +103,11 @@ class Search(BaseModel):
     """What is known that bears on a query."""
 
     memories: list[SearchHit] = Field(description="The best first; none is a normal answer.")
-    wishes: list[MemoryItem] = Field(description="How the user wants to be answered, whatever the query.")
+    wishes: list[MemoryItem] = Field(description="How the user wants to be answered, for every query.")
 
 
 class Listing(BaseModel):
-    """What is known, whatever the request."""
+    """All that is known."""
 
     memories: list[MemoryItem] = Field(description="The newest first.")
     total: int = Field(description="How many there are, listed or not.")
@@ -138,9 +138,9 @@ class Forgotten(BaseModel):
 
 
 class MemoryTools:
-    """The memories of one person, and what a model may do with them: its public methods are the tools.
+    """The memories of one user, and the tools with which a model reads and changes them: its public methods.
 
-    One call runs after the other, all on one thread, to which the store's connection belongs.
+    Calls run one at a time on a single thread, which owns the store's connection.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -157,19 +157,19 @@ class MemoryTools:
         self.close()
 
     def close(self) -> None:
-        """Close the store behind the call that is under way; what waits behind that is not begun any more."""
+        """Close the store after the running call; waiting calls are cancelled."""
         self._thread.shutdown(cancel_futures=True)
         self._app.close()
 
     def warm_up(self) -> None:
-        """Load in the background what the first search needs."""
+        """Load what the first search needs, in the background."""
         if self._memory is not MemoryMode.OFF:
             self._thread.submit(ignore_failures, "memories", self._load)
 
     def called(self, tool: Callable[Given, Answer]) -> Callable[Given, Coroutine[Any, Any, Answer]]:
-        """`tool` as the server calls it: on this keeper's thread, whatever fails a ToolError.
+        """Wrap `tool` to run on this object's thread and to raise only ToolError.
 
-        Any other error the server would log with its text.
+        The server would log any other error with its message, which may contain what the user wrote.
         """
 
         @wraps(tool)
@@ -181,11 +181,11 @@ class MemoryTools:
                 raise ToolError(" ".join(filter(None, (error.message, error.hint)))) from error
             except Exception as error:
                 log.error("%s", traceback_without_message(error))
-                raise ToolError("This is a bug in memchat; its own output says where it is.") from None
+                raise ToolError("This is a bug in memchat; its log has the traceback.") from None
 
         return call
 
-    # The tools. A model reads their docstrings, and what is said of their parameters.
+    # The tools. A model reads their docstrings and the descriptions of their parameters.
 
     def search_memories(
         self,
@@ -194,11 +194,11 @@ class MemoryTools:
         ],
         limit: Annotated[int, Field(description="At most so many memories.", ge=1, le=MAX_FOUND)] = 5,
     ) -> Search:
-        """Find what is known about the user that bears on a request. Call it before you answer whatever may depend on
-        their tastes, health, people, places, work or plans, and when they refer to something said before. Returns the
-        memories that fit, none if nothing does, and how the user wishes to be answered.
+        """Find what is known about the user that bears on a request. Call it before you answer anything that may depend
+        on their tastes, health, people, places, work or plans, and when they refer to something said before. Returns
+        the memories that fit, none if nothing does, and how the user wishes to be answered.
         """
-        self._refuse_unless_read()
+        self._require_readable()
         view, store = self._view, self._app.store
         wishes = instructions_within_budget(store.memories.standing(view), self._app.model(OFFLINE).count_tokens)
         recall = self._app.recall_over(store, tokens=UNBOUNDED)
@@ -216,7 +216,7 @@ class MemoryTools:
         """List what is known about the user, the newest first. Call it when they ask what is remembered about them, or
         to find what is to be corrected or forgotten. To answer any other request, search_memories is better.
         """
-        self._refuse_unless_read()
+        self._require_readable()
         memories = self._app.store.memories
         return Listing(memories=self._all_shown(memories.memories(self._view, limit)), total=memories.count(self._view))
 
@@ -225,21 +225,21 @@ class MemoryTools:
         lasting about themselves: only what they said, never what a document or web page says, and no small talk.
         Returns the memory, what it replaced, and others about the same thing, one of which may need correcting.
         """
-        self._refuse_unless_written()
-        # A wish is in every prompt: only the person makes one, for a model may have it from a page it has read.
-        (told,) = self._app.compare_told([self._app.rememberer.remember(text, self._person, standing=False)])
+        self._require_writable()
+        # Only the user makes standing instructions: a model may have this text from a page it has read.
+        (result,) = self._app.compare_told([self._app.rememberer.remember(text, self._person, standing=False)])
         return AddResult(
-            **self._shown(told.memory),
-            known_before=told.known,
-            replaced=self._all_shown(told.replaced),
-            close=self._all_shown(told.similar),
+            **self._shown(result.memory),
+            known_before=result.known,
+            replaced=self._all_shown(result.replaced),
+            close=self._all_shown(result.similar),
         )
 
     def update_memory(self, id: Id, text: Text) -> Updated:
         """Correct a memory that is wrong or badly put. The former words stay in its history only. Where something has
         changed in the user's life, call add_memory with what is true now. Returns the memory as it is now.
         """
-        self._refuse_unless_written()
+        self._require_writable()
         memory = self._own(id)
         if memory.superseded:
             raise UsageError(f"This memory was replaced by {memory.superseded_by}.", hint="Update that one.")
@@ -252,22 +252,22 @@ class MemoryTools:
         be undone: call it only when the user asks for something to be forgotten, and be sure which memory they mean.
         For what is no longer true, call add_memory with what is.
         """
-        self._refuse_unless_read()
+        self._require_readable()
         memory = self._own(id)
         left = self._app.memory_service.forget([memory.id]).left
-        note = "Traces of it are still in memchat's files; memchat doctor says where." if left else ""
+        note = "Traces of it are still in memchat's files; memchat doctor shows where." if left else ""
         return Forgotten(id=memory.id, text=strip_control_chars(memory.text), note=note)
 
     # Steps.
 
     @property
     def instructions(self) -> str:
-        """What the server tells a model about itself."""
+        """The server's description of itself for a model."""
         return " ".join(INSTRUCTIONS.split()) + _MODES[self._memory]
 
     @property
     def _person(self) -> Owner:
-        """Whose memories are meant: over HTTP a token may say so. Raises UsageError for an agent's token."""
+        """The user whose memories are served: that of the token, if any. Raises UsageError for an agent's token."""
         owner = reach_or_everybody()
         if owner is not None and owner.kind is not Scope.USER:
             raise UsageError("This token is for an agent, and these tools are for a user's memories.")
@@ -275,7 +275,7 @@ class MemoryTools:
 
     @property
     def _agent(self) -> Owner | None:
-        """The agent whose memories are found as well; with a token nobody else's are."""
+        """The agent whose memories are found as well; none if the client has a token."""
         return self._shared if reach_or_everybody() is None else None
 
     @property
@@ -284,42 +284,42 @@ class MemoryTools:
 
     def _load(self) -> None:
         self._app.recall_over(self._app.store)
-        # Made here, for from Python 3.12 on nothing keeps two threads from making it twice.
+        # Created here: since Python 3.12 a cached property does not prevent two threads from creating it twice.
         _ = self._app.embedder
         self._app.warm_up(OFFLINE)
 
-    def _refuse_unless_read(self) -> None:
+    def _require_readable(self) -> None:
         if self._memory is MemoryMode.OFF:
             raise UsageError(
-                "The user has switched memory off: nothing is read, kept or erased from here.",
-                hint="Only they can switch it on again, with memchat's setting: memory = on",
+                "The user has turned memory off: the tools can read, add or delete nothing.",
+                hint="Only the user can turn it on again, with memchat's setting: memory = on",
             )
 
-    def _refuse_unless_written(self) -> None:
-        self._refuse_unless_read()
+    def _require_writable(self) -> None:
+        self._require_readable()
         if self._memory is MemoryMode.PRIVATE:
             raise UsageError(
-                "The user keeps this private: nothing is added or changed from here.",
-                hint="They can do it themselves with memchat memories add, or edit.",
+                "The user has turned on private mode: the tools can add or change nothing.",
+                hint="The user can do it with memchat memories add or memchat memories edit.",
             )
 
     def _own(self, id_: str) -> Memory:
-        """The person's memory under that id. Nobody else's is found; the agent's is refused."""
+        """Return the user's memory with that id. Raises NotFound, and UsageError for a memory of the agent."""
         memory = self._app.store.memories.get(id_.strip())
         if memory is not None and self._agent is not None and memory.owner == self._agent:
             raise UsageError(
                 f"This memory is shared by all who talk to {self._agent.name}.",
-                hint="It can be neither changed nor erased from here.",
+                hint="It cannot be changed or deleted here.",
             )
         if memory is None or memory.owner != self._person:
-            raise NotFound(f"There is no memory {id_!r}.", hint="search_memories and list_memories give the ids.")
+            raise NotFound(f"There is no memory {id_!r}.", hint="search_memories and list_memories return the ids.")
         return memory
 
     def _all_shown(self, memories: Iterable[Memory]) -> list[MemoryItem]:
         return [MemoryItem(**self._shown(memory)) for memory in memories]
 
     def _shown(self, memory: Memory) -> dict[str, Any]:
-        """The fields of `Known`."""
+        """Return the fields of `MemoryItem`."""
         return {
             "id": memory.id,
             "text": strip_control_chars(memory.text),
@@ -331,14 +331,14 @@ class MemoryTools:
 # The server.
 
 
-def create_server(keeper: MemoryTools) -> MCPServer[None]:
-    """The tools of `keeper`, not connected to anyone yet."""
-    made: MCPServer[None] = MCPServer(
+def create_server(tools: MemoryTools) -> MCPServer[None]:
+    """Create a server with these tools, which is not connected yet."""
+    server: MCPServer[None] = MCPServer(
         "memchat",
         title="memchat",
         version=__version__,
         description="What memchat remembers about the user.",
-        instructions=keeper.instructions,
+        instructions=tools.instructions,
         lifespan=_quiet,
         log_level="WARNING",
     )
@@ -347,22 +347,22 @@ def create_server(keeper: MemoryTools) -> MCPServer[None]:
         for reads, loses in ((True, False), (False, False), (False, True))
     )
     for tool, title, hints in (
-        (keeper.search_memories, "Search memories", reads),
-        (keeper.list_memories, "List memories", reads),
-        (keeper.add_memory, "Add a memory", adds),
-        (keeper.update_memory, "Correct a memory", changes),
-        (keeper.forget_memory, "Forget a memory", changes),
+        (tools.search_memories, "Search memories", reads),
+        (tools.list_memories, "List memories", reads),
+        (tools.add_memory, "Add a memory", adds),
+        (tools.update_memory, "Correct a memory", changes),
+        (tools.forget_memory, "Forget a memory", changes),
     ):
         about = " ".join((inspect.getdoc(tool) or "").split())
-        made.add_tool(keeper.called(tool), title=title, description=about, annotations=hints)
-        _refuse_unknown_arguments(made, tool.__name__)
-    _add_resource_and_prompt(made, keeper)
-    return made
+        server.add_tool(tools.called(tool), title=title, description=about, annotations=hints)
+        _reject_unknown_arguments(server, tool.__name__)
+    _add_resource_and_prompt(server, tools)
+    return server
 
 
-def _refuse_unknown_arguments(made: MCPServer[None], name: str) -> None:
-    """A misspelt or made-up argument is an error: dropped, it would widen or miss what is meant."""
-    tool = made._tool_manager.get_tool(name)
+def _reject_unknown_arguments(server: MCPServer[None], name: str) -> None:
+    """Make an unknown argument an error: ignoring a misspelt one would change what the call does."""
+    tool = server._tool_manager.get_tool(name)
     assert tool is not None
     arguments = tool.fn_metadata.arg_model
     arguments.model_config["extra"] = "forbid"
@@ -370,18 +370,18 @@ def _refuse_unknown_arguments(made: MCPServer[None], name: str) -> None:
     tool.parameters["additionalProperties"] = False
 
 
-def _add_resource_and_prompt(made: MCPServer[None], keeper: MemoryTools) -> None:
-    """What a person, rather than a model, picks in an app."""
+def _add_resource_and_prompt(server: MCPServer[None], tools: MemoryTools) -> None:
+    """Add what the user, rather than a model, chooses in an app."""
 
-    @made.resource("memchat://memories", title="Memories", mime_type="application/json")
+    @server.resource("memchat://memories", title="Memories", mime_type="application/json")
     async def memories() -> str:
         """What memchat remembers about the user, the newest first."""
-        return (await keeper.called(keeper.list_memories)(MAX_LISTED)).model_dump_json()
+        return (await tools.called(tools.list_memories)(MAX_LISTED)).model_dump_json()
 
-    @made.prompt("recall", title="Recall")
+    @server.prompt("recall", title="Recall")
     async def recall(request: str) -> str:
         """Answer a request with what memchat remembers about the user."""
-        found = await keeper.called(keeper.search_memories)(request, MAX_PROMPTED)
+        found = await tools.called(tools.search_memories)(request, MAX_PROMPTED)
         known = [*found.wishes, *found.memories]
         lines = [f"- {one.text}" + (f" ({one.note})" if one.note else "") for one in known]
         remembered = "\n".join(lines) or "Nothing that bears on it."
@@ -390,7 +390,7 @@ def _add_resource_and_prompt(made: MCPServer[None], keeper: MemoryTools) -> None
 
 @asynccontextmanager
 async def _quiet(_: MCPServer[None]) -> AsyncIterator[None]:
-    """The transport has the descriptor of standard output by now; what a library prints must not come behind it."""
+    """Redirect what libraries print to stderr, because stdout carries the protocol."""
     with redirect_stdout(sys.stderr):
         yield
 
@@ -398,43 +398,43 @@ async def _quiet(_: MCPServer[None]) -> AsyncIterator[None]:
 def serve(settings: Settings) -> None:
     """Serve on standard input and output until the input ends.
 
-    SIGINT, SIGTERM and SIGHUP end the process with 128 and their number, once the call that is under way is done.
+    SIGINT, SIGTERM and SIGHUP end the process with exit code 128 + number after the running call.
     """
-    # Before MCPServer sets up logging of its own, in colours.
+    # MCPServer would otherwise configure logging with colours.
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="memchat: %(message)s")
-    with MemoryTools(settings) as keeper:
+    with MemoryTools(settings) as tools:
+
+        async def run() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_end_on_signal, tools)
+                tools.warm_up()
+                await run_stdio(create_server(tools))
+                tasks.cancel_scope.cancel()
+
         try:
-            anyio.run(_served, keeper)
+            anyio.run(run)
         except* BrokenPipeError:
             log.debug("the client has gone")
 
 
-async def _served(keeper: MemoryTools) -> None:
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_end_on_signal, keeper)
-        keeper.warm_up()
-        await run_stdio(create_server(keeper))
-        tasks.cancel_scope.cancel()
-
-
-def http_app(keeper: MemoryTools) -> "ASGIApp":
-    """The same server over HTTP, at /mcp. Requests stand alone, so that any number of clients may come and go."""
-    return create_server(keeper).streamable_http_app(stateless_http=True, transport_security=_CHECKED_BEFORE)
+def http_app(tools: MemoryTools) -> "ASGIApp":
+    """Create the same server for HTTP, at /mcp. It is stateless, so that clients may come and go."""
+    return create_server(tools).streamable_http_app(stateless_http=True, transport_security=_CHECKED_BEFORE)
 
 
 _CHECKED_BEFORE = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-"""Host and origin are the business of `AccessMiddleware`, which knows about the key."""
+"""`AccessMiddleware` checks host and origin, because it knows about the key."""
 
 
-async def _end_on_signal(keeper: MemoryTools) -> None:
+async def _end_on_signal(tools: MemoryTools) -> None:
     loop = asyncio.get_running_loop()
     numbers: asyncio.Queue[int] = asyncio.Queue()
 
-    def tell(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(numbers.put_nowait, number)
 
-    with signal_handlers(dict.fromkeys((signal.SIGINT, *ENDING), tell)):
+    with signal_handlers(dict.fromkeys((signal.SIGINT, *ENDING), handle)):
         number = await numbers.get()
-        await asyncio.to_thread(keeper.close)
-        # A thread of the transport's waits for input, or for somebody to read its output, and cannot be woken.
+        await asyncio.to_thread(tools.close)
+        # A thread of the transport waits for input, or for its output to be read, and cannot be interrupted.
         os._exit(128 + number)

@@ -1,4 +1,4 @@
-"""MCP on standard input and output, with an answer to every line: the SDK's own transport drops what it cannot read."""
+"""MCP on standard input and output with a response to every line: the SDK's transport ignores invalid ones."""
 
 import json
 from contextlib import suppress
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from memchat.text.normalize import fix_surrogates_within
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
-"""JSON-RPC's codes."""
+"""Error codes of JSON-RPC."""
 
 
 async def run_stdio(server: MCPServer[Any]) -> None:
@@ -40,8 +40,11 @@ async def run_stdio(server: MCPServer[Any]) -> None:
 
 
 def read_again(error: Exception) -> SessionMessage | JSONRPCError:
-    """The message of a line that the SDK refused, with half a surrogate pair as U+FFFD; else what is wrong with it."""
-    line = _line_of(error)
+    """Parse a line that the SDK rejected, replacing lone surrogates by U+FFFD; returns an error if it is invalid."""
+    line = ""
+    if isinstance(error, ValidationError):
+        given = error.errors(include_url=False)[0]["input"]
+        line = given if isinstance(given, str) else json.dumps(given)
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -51,15 +54,7 @@ def read_again(error: Exception) -> SessionMessage | JSONRPCError:
         return SessionMessage(jsonrpc_message_adapter.validate_python(value, by_name=False))
     named = value.get("id") if isinstance(value, dict) else None
     named = named if isinstance(named, str | int) and not isinstance(named, bool) else None
-    return _refusal(INVALID_REQUEST, "This is no request of JSON-RPC.", named)
-
-
-def _line_of(error: Exception) -> str:
-    """What was sent, as the error of its validation has it."""
-    if not isinstance(error, ValidationError):
-        return ""
-    given = error.errors(include_url=False)[0]["input"]
-    return given if isinstance(given, str) else json.dumps(given)
+    return _refusal(INVALID_REQUEST, "This is not a JSON-RPC request.", named)
 
 
 def _refusal(code: int, message: str, request_id: str | int | None) -> JSONRPCError:

@@ -1,7 +1,7 @@
-"""Counters of a server, in the text format that Prometheus reads.
+"""Counters of a server in Prometheus's text format.
 
-Their labels are methods, templates of paths and statuses: no names, no ids, no words. Written here rather than by
-prometheus_client, since these few lines are all that is needed of it.
+Their labels are methods, path templates and statuses, never names, ids or texts. prometheus_client is not used, because
+these few lines are all that is needed.
 """
 
 import threading
@@ -12,12 +12,12 @@ from itertools import accumulate
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper bounds of the histogram's buckets, in seconds: from a read of the store to a slow model's reply."""
+"""Upper bounds of the histogram's buckets, in seconds, from a database read to the reply of a slow model."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
 class Metrics:
-    """What a server counts since it started. May be used from several threads."""
+    """Counters since the start of the server. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Metrics:
         self._turns = 0
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request to the path with the template `route`."""
+        """Count a request to the path template `route`, with its duration in seconds."""
         with self._lock:
             self._requests[method if method in METHODS else "other", route, status] += 1
             buckets = self._durations.setdefault(route, [0] * (len(BUCKETS_S) + 1))
@@ -36,13 +36,13 @@ class Metrics:
             self._seconds[route] += seconds  # type: ignore[assignment]
 
     def recall(self, by: str, memories: int) -> None:
-        """Count what a `turn` or a `search` recalled."""
+        """Count the memories recalled by a "turn" or a "search"."""
         with self._lock:
             self._recalled[by] += memories
             self._turns += by == "turn"
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
-        """All of them; `gauges` are present values by name, each with what it says."""
+        """Format all counters. `gauges` maps names of current values to their help text and value."""
         with self._lock:
             return "".join(f"{line}\n" for line in self._lines(gauges))
 

@@ -1,4 +1,4 @@
-"""Threads of their own for requests that wait for a model, so that reads never queue behind them."""
+"""Separate threads for requests that wait for a model, so that reads never queue behind them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,9 +8,9 @@ import anyio
 from starlette.exceptions import HTTPException
 
 RUNNING = 200
-"""Requests that may wait for a model at once; each holds a thread and a connection to the store."""
+"""Maximum number of running model calls; each holds a thread and a database connection."""
 WAITING = 400
-"""Requests that may wait for one of these threads."""
+"""Maximum number of calls that wait for one of these threads."""
 RETRY_AFTER_S = 10
 
 Given = ParamSpec("Given")
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 class ModelCalls:
-    """Runs blocking calls on at most `running` threads; refuses more than `waiting` beyond them with 503."""
+    """Runs blocking calls on at most `running` threads; rejects more than `waiting` queued calls with 503."""
 
     def __init__(self, running: int = RUNNING, waiting: int = WAITING) -> None:
         self._limiter = anyio.CapacityLimiter(running)
@@ -27,14 +27,14 @@ class ModelCalls:
 
     @property
     def pending(self) -> int:
-        """How many calls run or wait for a thread."""
+        """Number of calls that are running or waiting for a thread."""
         return self._pending
 
     async def run(self, call: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
-        """The result of `call`, which runs to its end even where the client has hung up."""
+        """Run `call` to its end, even if the client disconnects, and return its result."""
         if self._pending >= self._most:
             raise HTTPException(
-                503, "Too many requests wait for the model.", headers={"Retry-After": str(RETRY_AFTER_S)}
+                503, "Too many requests are waiting for the model.", headers={"Retry-After": str(RETRY_AFTER_S)}
             )
         self._pending += 1
         try:

@@ -1,4 +1,4 @@
-"""What is known of every request afterwards: its counters, and its line in the log."""
+"""Metrics and log records of requests."""
 
 import logging
 import re
@@ -16,13 +16,13 @@ from memchat.servers.metrics import METHODS, Metrics
 log = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
-"""The route of a request that has none."""
+"""Route label of a request that matches no route."""
 _ID = re.compile(r"[0-9A-Fa-f-]{16,64}")
-"""A request id of a client or proxy that is taken over: hexadecimal, so that nobody's name is in it."""
+"""Request ids of clients and proxies that are accepted: hexadecimal ones, which cannot contain a name."""
 
 
 class TemplateRoute(Route):
-    """A route that leaves itself in the scope, as FastAPI's do, so that its template is known afterwards."""
+    """A route that adds itself to the scope, as FastAPI's routes do, so that its path template can be logged."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
@@ -30,7 +30,7 @@ class TemplateRoute(Route):
 
 
 class Observed:
-    """Runs `app`, counts its requests and logs each without its path, query and body."""
+    """Counts and logs the requests to `app`, without their paths, queries and bodies."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, new_id: Callable[[], str] = lambda: uuid4().hex) -> None:
         self._app = app

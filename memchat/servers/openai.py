@@ -1,8 +1,7 @@
-"""OpenAI's chat API with a memory behind it: any client gets one by another base URL.
+"""OpenAI's chat API with memory: any client gains it by changing its base URL.
 
-The person is the request's `user`, else a header, else the user of the token or of the settings. A header with the id
-of a chat makes it a conversation of its own. Whatever model a client names, the configured one answers, and the answer
-says which.
+The user is the request's `user`, a header, the user of the token, or the user of the settings, in this order. A header
+with a chat id selects the conversation. The configured model always answers, and the response names it.
 """
 
 from collections.abc import Mapping
@@ -20,14 +19,14 @@ from memchat.servers.model_calls import ModelCalls
 from memchat.servers.reach import ReachedMemory
 from memchat.servers.streaming import Events, Relay, event, event_stream
 
-PERSON_HEADERS = ("x-memchat-user", "x-openwebui-user-email", "x-openwebui-user-id")
-"""Who is speaking, where the body does not say; Open WebUI sends its own with ENABLE_FORWARD_USER_INFO_HEADERS."""
+USER_HEADERS = ("x-memchat-user", "x-openwebui-user-email", "x-openwebui-user-id")
+"""Headers that name the user if the body does not; Open WebUI sends its own with ENABLE_FORWARD_USER_INFO_HEADERS."""
 CONVERSATION_HEADERS = ("x-memchat-conversation", "x-openwebui-chat-id")
 DONE = "data: [DONE]\n\n"
 
 
 class CompletionRequest(BaseModel):
-    """A chat completion as OpenAI's clients ask for it; further fields are passed on, or left out if unknown."""
+    """A chat completion request of an OpenAI client. Further known fields are passed on, unknown ones ignored."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -50,7 +49,7 @@ class Models(BaseModel):
 
 
 class Completion(BaseModel):
-    """A whole chat completion; with `stream` its chunks come as events, closed by [DONE]."""
+    """A chat completion. With `stream`, its chunks are sent as events, followed by [DONE]."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -62,7 +61,7 @@ class Completion(BaseModel):
 
 
 class Failure(BaseModel):
-    """A failure in OpenAI's shape."""
+    """A failure in OpenAI's format."""
 
     error: dict[str, Any]
 
@@ -73,28 +72,28 @@ def add_openai_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) ->
 
     @api.get("/v1/models", responses={**document(Models), **failures})
     def models() -> Json:
-        """The one model that answers."""
+        """List the configured model."""
         return Json({"object": "list", "data": [_card(memory.model)]})
 
     @api.get("/v1/models/{name:path}", responses={**document(ModelCard), **failures})
     def one_model(name: str) -> Json:
-        """The model that answers, by whatever name it is asked for."""
+        """Return the configured model, for any requested name."""
         return Json(_card(memory.model))
 
     @api.post("/v1/chat/completions", responses={**document(Completion, streamed=True), **failures})
     async def complete(body: CompletionRequest, request: Request) -> Response:
-        """A chat completion with what is remembered put in; the last message of the user is learned from."""
-        person = body.user or _header(request, PERSON_HEADERS) or memory.user
+        """Complete a chat with recalled memories in the prompt, and learn from the user's last message."""
+        user = body.user or _header(request, USER_HEADERS) or memory.user
         run = _header(request, CONVERSATION_HEADERS)
-        asked = body.model_dump(exclude={"user", "model", "stream"}, exclude_none=True)
+        completion = body.model_dump(exclude={"user", "model", "stream"}, exclude_none=True)
         if not body.stream:
-            return Json(await calls.run(memory.complete, asked, person, run_id=run))
-        relay = Relay(lambda: memory.complete_stream(asked, person, run_id=run), calls)
-        return await event_stream(relay, Events(event, lambda _: DONE, _failed))
+            return Json(await calls.run(memory.complete, completion, user, run_id=run))
+        relay = Relay(lambda: memory.complete_stream(completion, user, run_id=run), calls)
+        return await event_stream(relay, Events(event, lambda _: DONE, _error_event))
 
 
-def _failed(error: BaseException) -> str:
-    """A failure in the middle of a stream, as OpenAI's clients read it."""
+def _error_event(error: BaseException) -> str:
+    """Format a failure within a stream as an event in OpenAI's format."""
     if isinstance(error, MemchatError):
         return event(openai_error(status_of(error), error.message, error.hint))
     return event(openai_error(500, BUG))
@@ -105,7 +104,7 @@ def _card(name: str) -> Mapping[str, Any]:
 
 
 def _header(request: Request, names: tuple[str, ...]) -> str | None:
-    """The first of these headers that says something. Clients send them as UTF-8."""
+    """Return the first of these headers that is not blank. Clients send them as UTF-8."""
     for name in names:
         value = request.headers.get(name, "").encode("latin-1").decode("utf-8", "replace").strip()
         if value:

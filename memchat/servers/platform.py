@@ -1,6 +1,6 @@
-"""The paths of mem0's hosted service, so that its `MemoryClient` works against this server with `host=`.
+"""The paths of mem0's hosted service, so that its `MemoryClient` works with this server as `host=`.
 
-It sends many fields that mean something there alone; what is not known here is left out, unlike on the other paths.
+The client sends many fields that only the hosted service uses. Unlike on the other paths, unknown fields are ignored.
 """
 
 from typing import Annotated, Any, Literal
@@ -38,7 +38,7 @@ PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 class Lenient(BaseModel):
-    """A body of which the known fields are read."""
+    """A request body whose unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
@@ -94,7 +94,7 @@ class Batch(Lenient):
     memories: list[HostedChange]
 
 
-# Answers.
+# Responses.
 
 
 class Ping(BaseModel):
@@ -105,7 +105,7 @@ class Ping(BaseModel):
 
 
 class Page(BaseModel):
-    """A page of memories; `next` is the path of the following one."""
+    """A page of memories; `next` is the path of the next page."""
 
     count: int
     next: str | None
@@ -114,7 +114,7 @@ class Page(BaseModel):
 
 
 class EntityRow(BaseModel):
-    """A user or an agent of whom something is kept."""
+    """A user or an agent with memories."""
 
     type: str
     name: str
@@ -126,12 +126,12 @@ class Entities(BaseModel):
 
 
 def add_platform_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
-    """Serve what `MemoryClient` calls."""
+    """Serve the paths that `MemoryClient` calls."""
 
     @api.get("/v1/ping/", responses={**document(Ping)})
     async def ping() -> Json:
-        """Says that the key is right."""
-        # The client wants names for these two before it does anything else.
+        """Confirm that the key is valid."""
+        # The client requires names for these two before it does anything else.
         return Json({"status": "ok", "org_id": "memchat", "project_id": "memchat", "user_email": None})
 
     _add_many(api, memory, calls)
@@ -141,23 +141,23 @@ def add_platform_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) 
 
 
 def _add_many(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
-    """Add, search, list and erase the memories of somebody."""
+    """Add, search, list and delete the memories of a user, agent or run."""
 
     @api.post("/v3/memories/add/", responses={**document(AddResults)})
     async def add(body: HostedAdd) -> Json:
-        """Learn from messages, or with `infer` false keep them as they are."""
+        """Learn from messages, or store them verbatim if `infer` is false."""
         given = body.keywords()
         run = run_in_threadpool if body.infer is False else calls.run
         return Json(await run(memory.add, **given))
 
     @api.post("/v3/memories/search/", responses={**document(Results)})
     def search(body: HostedSearch) -> Json:
-        """The memories that bear on a request, best first."""
+        """Search for memories relevant to a request, best first."""
         return Json(memory.search(**body.keywords()))
 
     @api.post("/v3/memories/", responses={**document(Page)})
     def get_all(body: HostedList, page: PageNumber = 1, page_size: PageNumber = PAGE_SIZE) -> Json:
-        """A page of the current memories, newest first."""
+        """List a page of the current memories, newest first."""
         rows = memory.get_all(**body.keywords(), limit=page_size + 1, offset=(page - 1) * page_size)["results"]
         more = f"/v3/memories/?page={page + 1}&page_size={page_size}" if len(rows) > page_size else None
         shown = rows[:page_size]
@@ -165,55 +165,55 @@ def _add_many(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
 
     @api.delete("/v1/memories/", responses={**document(Deleted)})
     def delete_all(query: Annotated[HostedIds, Query()]) -> Json:
-        """Erase all that is kept of a user, of an agent, of a user with an agent, or of a run."""
+        """Permanently delete all memories of a user, an agent, a user with an agent, or a run."""
         return Json(memory.delete_all(**query.keywords()))
 
 
 def _add_one(api: FastAPI, memory: ReachedMemory) -> None:
-    """Read, change and erase one memory."""
+    """Read, change and delete one memory."""
 
     @api.get("/v1/memories/{memory_id}/", responses={**document(MemoryRow)})
     def get(memory_id: str) -> Json:
-        """One memory, superseded or not."""
+        """Return one memory, superseded or not."""
         return Json(memory.get(memory_id))
 
     @api.put("/v1/memories/{memory_id}/", responses={**document(MemoryRow)})
     def update(memory_id: str, body: HostedUpdate) -> Json:
-        """Change a memory, and answer with what it is then."""
+        """Change a memory and return its new state."""
         memory.update(memory_id, **body.keywords())
         return Json(memory.get(memory_id))
 
     @api.delete("/v1/memories/{memory_id}/", responses={**document(Done)})
     def delete(memory_id: str) -> Json:
-        """Erase a memory with all its versions."""
+        """Permanently delete a memory with all its versions."""
         return Json(memory.delete(memory_id))
 
     @api.get("/v1/memories/{memory_id}/history/", responses={**document(list[ChangeRow])})
     def history(memory_id: str) -> Json:
-        """Every change to a memory and to the versions it superseded, oldest first."""
+        """List the changes to a memory and to the versions it superseded, oldest first."""
         return Json(memory.history(memory_id))
 
 
 def _add_entities(api: FastAPI, memory: ReachedMemory) -> None:
-    """List users and agents, and erase all that is kept of one."""
+    """List users and agents, and delete one with all its memories."""
 
     @api.get("/v1/entities/", responses={**document(Entities)})
     def entities() -> Json:
-        """The users and agents of whom anything is kept."""
+        """List the users and agents that have memories."""
         return Json({"results": memory.entities()})
 
     @api.delete("/v2/entities/{kind}/{name}/", responses={**document(Deleted)})
     def delete_entity(kind: Literal["user", "agent"], name: str) -> Json:
-        """Erase all that is kept of a user or of an agent."""
+        """Permanently delete all memories of a user or an agent."""
         return Json(memory.delete_all(**{f"{kind}_id": name}))
 
 
 def _add_batches(api: FastAPI, memory: ReachedMemory) -> None:
-    """Change or erase several memories: all of them, or none where one is unknown."""
+    """Change or delete several memories: all of them, or none if one is unknown."""
 
     @api.put("/v1/batch/", responses={**document(Done)})
     def update_batch(body: Batch) -> Json:
-        """Change all of these memories, or none where one is unknown."""
+        """Change all of these memories, or none if one is unknown."""
         for change in body.memories:
             memory.get(change.memory_id)
         for change in body.memories:
@@ -222,7 +222,7 @@ def _add_batches(api: FastAPI, memory: ReachedMemory) -> None:
 
     @api.delete("/v1/batch/", responses={**document(Done)})
     def delete_batch(body: Batch) -> Json:
-        """Erase all of these memories, or none where one is unknown."""
+        """Permanently delete all of these memories, or none if one is unknown."""
         for one in body.memories:
             memory.get(one.memory_id)
         for one in body.memories:

@@ -1,7 +1,7 @@
-"""Whose memories the request under way may reach, and `Memory` within that reach.
+"""Whose memories the current request may access, and `Memory` limited to them.
 
-The reach is set where the key or token is read, and travels with the request to its threads and streams. A request
-whose reach was never set is a bug, and fails.
+The reach is set when the key or token is checked, and is passed on to the threads and streams of the request. A request
+without a reach is a bug and fails.
 """
 
 from collections.abc import Generator, Mapping
@@ -21,7 +21,7 @@ _IDS = ("user_id", "agent_id", "run_id")
 
 @contextmanager
 def reaching(owner: Owner | None) -> Generator[None]:
-    """Run the block for a client that reaches the memories of `owner` only; of everybody with None."""
+    """Limit requests within the block to the memories of `owner`; None means no limit."""
     before = _REACH.set(owner)
     try:
         yield
@@ -30,28 +30,28 @@ def reaching(owner: Owner | None) -> Generator[None]:
 
 
 def reach() -> Owner | None:
-    """The one whose memories this request reaches; None for everybody's."""
+    """Return the owner whose memories this request may access; None means all owners."""
     return _REACH.get()
 
 
 def reach_or_everybody() -> Owner | None:
-    """The same, for what also runs outside of requests."""
+    """Return the same, or None outside of requests."""
     return _REACH.get(None)
 
 
 def refuse() -> HTTPException:
-    """The failure of a request for what the token does not reach, whether or not that exists."""
-    return HTTPException(403, "This token reaches the memories of one user or agent alone, and these are not theirs")
+    """Build the failure for memories the token gives no access to, whether they exist or not."""
+    return HTTPException(403, "This token gives access to the memories of another user or agent only")
 
 
 def refuse_unless_everybody() -> None:
-    """Raise HTTPException where the client has a token for one only."""
+    """Raise HTTPException if the client has a token for a single owner."""
     if reach() is not None:
         raise refuse()
 
 
 def reached_user(default: str) -> str:
-    """The user of a token, else `default`. Raises HTTPException for an agent's."""
+    """Return the user of the token, or `default` without one. Raises HTTPException for an agent's token."""
     owner = reach()
     if owner is None:
         return default
@@ -61,7 +61,7 @@ def reached_user(default: str) -> str:
 
 
 class ReachedMemory:
-    """`Memory` for the request under way: what is named is completed or refused, ids of others are unknown."""
+    """`Memory` for the current request: missing ids are completed, other owners rejected, their memory ids unknown."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -76,7 +76,7 @@ class ReachedMemory:
 
     @property
     def user(self) -> str:
-        """Who is meant where a request names nobody."""
+        """The user of a request that names none."""
         return reached_user(self._memory.settings.user)
 
     def add(self, messages: Any, **given: Any) -> Row:
@@ -109,7 +109,7 @@ class ReachedMemory:
         return self._memory.delete_all(**_completed(given))
 
     def entities(self) -> list[Row]:
-        """Those within reach of whom anything is kept."""
+        """List the users and agents within reach that have memories."""
         owner, rows = reach(), self._memory.entities()
         return [row for row in rows if owner is None or (row["type"], row["name"]) == (owner.kind, owner.name)]
 
@@ -130,15 +130,15 @@ class ReachedMemory:
         return self._memory.delete(memory_id)
 
     def _check(self, memory_id: Id) -> None:
-        """Raise NotFound where the token does not reach that memory, in the words for an unknown id."""
+        """Raise NotFound, as for an unknown id, if the token gives no access to that memory."""
         owner = reach()
         if owner is not None:
-            with self._memory.connection() as place:
-                place.known(memory_id, owner)
+            with self._memory.connection() as connection:
+                connection.known(memory_id, owner)
 
 
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
-    """`given` with the user or agent of the token. Raises HTTPException where somebody else is named."""
+    """Add the user or agent of the token to `given`. Raises HTTPException if `given` names another owner."""
     owner = reach()
     if owner is None:
         return given

@@ -1,4 +1,4 @@
-"""Server-sent events from a blocking generator that runs on a thread of its own."""
+"""Server-sent events from a blocking generator, which runs on its own thread."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from memchat.servers.model_calls import ModelCalls
 log = logging.getLogger(__name__)
 
 PING_S = 15.0
-"""Seconds without an event after which a comment is sent, so that no proxy takes the connection for dead."""
+"""Seconds without an event after which a comment is sent, so that proxies keep the connection open."""
 PING = ": ping\n\n"
 
 Item = TypeVar("Item")
@@ -26,16 +26,16 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class End(Generic[Value]):
-    """The end of a generator, with its return value or what it raised."""
+    """The end of a generator, with its return value or its exception."""
 
     value: Value | None = None
     error: BaseException | None = None
 
 
 class Relay(Generic[Item, Value]):
-    """The items of a blocking generator, for one coroutine.
+    """Passes the items of a blocking generator to a coroutine.
 
-    Once the coroutine has gone, the generator is closed at its next item.
+    After `leave`, the generator is closed at its next item.
     """
 
     def __init__(self, source: Callable[[], Generator[Item, None, Value]], calls: ModelCalls) -> None:
@@ -46,11 +46,11 @@ class Relay(Generic[Item, Value]):
         self._task = asyncio.create_task(self._run(calls))
 
     async def next(self, timeout_s: float | None = None) -> Item | End[Value]:
-        """The next item, or the end. Raises TimeoutError."""
+        """Return the next item, or the end. Raises TimeoutError."""
         return await asyncio.wait_for(self._items.get(), timeout_s)
 
     def leave(self) -> None:
-        """Want no more items."""
+        """Stop receiving items."""
         self._gone.set()
 
     async def _run(self, calls: ModelCalls) -> None:
@@ -77,7 +77,7 @@ class Relay(Generic[Item, Value]):
 
 @dataclass(frozen=True, slots=True)
 class Events(Generic[Item, Value]):
-    """How items, the end and a failure are written as events; each gives the text of one or of none."""
+    """Functions that format items, the end and a failure as the text of an event; an empty text sends none."""
 
     item: Callable[[Item], str]
     end: Callable[[Value | None], str]
@@ -85,7 +85,7 @@ class Events(Generic[Item, Value]):
 
 
 async def event_stream(relay: Relay[Item, Value], events: Events[Item, Value]) -> StreamingResponse:
-    """The answer that sends what `relay` brings. Raises what failed before the first item, for a status of its own."""
+    """Stream the items of `relay` as a response. Raises an error before the first item, so that it sets the status."""
     first = await relay.next()
     if isinstance(first, End) and first.error is not None:
         raise first.error
@@ -116,6 +116,6 @@ async def _events(
 
 
 def event(data: Any, name: str | None = None) -> str:
-    """One event with JSON in ASCII as its data."""
+    """Format an event whose data is JSON in ASCII."""
     named = "" if name is None else f"event: {name}\n"
     return f"{named}data: {json.dumps(data, allow_nan=False, separators=(',', ':'))}\n\n"

@@ -1,4 +1,4 @@
-"""Request bodies read without surprises: a key given twice is refused, half a surrogate pair becomes U+FFFD."""
+"""Strict parsing of request bodies: repeated keys are rejected, and lone surrogates become U+FFFD."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -19,8 +19,11 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            if _has_body(request) and _media_type(request) != "application/json":
-                raise HTTPException(415, "A body must be JSON: send it with Content-Type: application/json.")
+            headers = request.headers
+            has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+            media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if (request.method in {"POST", "PUT"} or has_body) and media_type != "application/json":
+                raise HTTPException(415, "The body must be JSON: send it with Content-Type: application/json.")
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict
@@ -34,7 +37,7 @@ class StrictRequest(Request):
 
 
 def read_json(body: bytes) -> Any:
-    """`body` as a value. Raises JSONDecodeError, or HTTPException for an object with the same key twice."""
+    """Parse `body`. Raises JSONDecodeError, or HTTPException for an object with a repeated key."""
     return fix_surrogates_within(json.loads(body, object_pairs_hook=_unique))
 
 
@@ -43,13 +46,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise HTTPException(400, "An object in the body has the same key twice.")
     return found
-
-
-def _has_body(request: Request) -> bool:
-    """Whether a body is sent, or must be."""
-    length = request.headers.get("content-length", "0")
-    return request.method in {"POST", "PUT"} or "transfer-encoding" in request.headers or length != "0"
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

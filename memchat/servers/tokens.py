@@ -1,7 +1,7 @@
-"""Tokens that let a program reach the memories of one user, or of one agent, through a server.
+"""Tokens that give programs access to the memories of one user or agent through a server.
 
-A file in the home that only its owner can read lists them, each by the SHA-256 of its text alone. The text has too many
-random bits to be guessed from that, so no slow hash is needed.
+They are stored in a file in the home folder that only its owner can read, each as the SHA-256 hash of its text. The
+text has too many random bits to be guessed from the hash, so no slow hash is needed.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from memchat.temporary_files import load_filelock
 log = logging.getLogger(__name__)
 
 PREFIX = "memchat_"
-"""What every token begins with, so that scanners for leaked secrets know one."""
+"""Prefix of every token, by which scanners for leaked secrets recognise one."""
 SHORT = 8
-"""Characters of a token's id: the first of its hash."""
+"""Length of a token's id, which is the beginning of its hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token as it is kept."""
+    """A stored token."""
 
     hash: str
     owner: Owner
@@ -40,29 +40,29 @@ class Token:
 
 
 class Tokens:
-    """The tokens of a home. What another process adds or revokes holds from the next request on."""
+    """The tokens of a home folder. Changes by other processes take effect with the next request."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "tokens.json"
         self._read: tuple[object, tuple[Token, ...]] = (None, ())
 
     def all(self) -> tuple[Token, ...]:
-        """The oldest first. Raises ConfigError for a file that cannot be read."""
+        """Return all tokens, oldest first. Raises ConfigError if the file cannot be read."""
         try:
             state = self._path.stat()
         except FileNotFoundError:
             return ()
         version = (state.st_mtime_ns, state.st_size, state.st_ino)
         if self._read[0] != version:
-            self._read = (version, _parsed(self._path))
+            self._read = (version, _parse(self._path))
         return self._read[1]
 
     def owner_of(self, text: bytes) -> Owner | None:
-        """Whose memories the token with that text reaches; None for what is no token of this home."""
+        """Return the owner of the token with that text, or None if it is not a token of this home folder."""
         return self.owner_by_hash(token_hash(text)) if text.startswith(PREFIX.encode()) else None
 
     def owner_by_hash(self, hash_: str) -> Owner | None:
-        """The same by the hash of the token. A file that cannot be read lets nobody in."""
+        """Return the owner of the token with that hash. If the file cannot be read, no token is valid."""
         try:
             return next((token.owner for token in self.all() if token.hash == hash_), None)
         except ConfigError as error:
@@ -70,7 +70,7 @@ class Tokens:
             return None
 
     def add(self, owner: Owner, now: datetime) -> tuple[str, Token]:
-        """Make a token. Its text is returned here and never again. Raises UsageError for a name that is empty."""
+        """Create a token and return its text, which is not stored. Raises UsageError for an empty name."""
         if not owner.name.strip():
             raise UsageError("The name is empty.")
         text = PREFIX + secrets.token_urlsafe(32)
@@ -79,7 +79,7 @@ class Tokens:
         return text, token
 
     def revoke(self, id_: str) -> Token:
-        """Take a token's rights. Raises NotFound."""
+        """Revoke a token by its id. Raises NotFound."""
         found: list[Token] = []
 
         def without(tokens: Sequence[Token]) -> Sequence[Token]:
@@ -92,14 +92,18 @@ class Tokens:
         return found[0]
 
     def _change(self, change: Callable[[Sequence[Token]], Sequence[Token]]) -> None:
-        """Replace the file at once, while no other process does."""
+        """Replace the file atomically, under a lock against other processes. Raises ConfigError."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             load_filelock(self._path.parent)
             from filelock import FileLock
 
             with FileLock(self._path.with_suffix(".lock"), mode=0o600):
-                text = json.dumps([_entry(token) for token in change(self.all())], indent=1)
+                entries = [
+                    {"sha256": one.hash, one.owner.kind: one.owner.name, "created_at": one.created_at.isoformat()}
+                    for one in change(self.all())
+                ]
+                text = json.dumps(entries, indent=1)
                 fresh = self._path.with_name(".tokens.json.new")
                 with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                     file.write(f"{text}\n")
@@ -109,15 +113,11 @@ class Tokens:
 
 
 def token_hash(text: bytes) -> str:
-    """What is kept of a token's text."""
+    """Return the hash under which a token's text is stored."""
     return hashlib.sha256(text).hexdigest()
 
 
-def _entry(token: Token) -> dict[str, str]:
-    return {"sha256": token.hash, token.owner.kind: token.owner.name, "created_at": token.created_at.isoformat()}
-
-
-def _parsed(path: Path) -> tuple[Token, ...]:
+def _parse(path: Path) -> tuple[Token, ...]:
     try:
         return tuple(
             Token(
@@ -128,5 +128,5 @@ def _parsed(path: Path) -> tuple[Token, ...]:
             for entry in json.loads(path.read_text("utf-8"))
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or "it does not hold tokens"
-        raise ConfigError(f"{path} cannot be read: {reason}.", hint="Mend or remove it.") from error
+        reason = getattr(error, "strerror", None) or "it does not contain tokens"
+        raise ConfigError(f"{path} cannot be read: {reason}.", hint="Correct or delete the file.") from error

@@ -63,7 +63,7 @@ def test_an_archive_is_unpacked_within_bounds_and_never_to_the_disk(monkeypatch:
         archive.writestr("/absolute.json", json.dumps(["Likes jam"]))
     assert [record.memory.text for record in read(target.getvalue()).facts] == ["Likes tea", "Likes jam"]
     monkeypatch.setattr(files, "MOST_BYTES", 1 << 20)
-    with pytest.raises(UsageError, match="more than 1 MB"):
+    with pytest.raises(UsageError, match="larger than 1 MB"):
         read(zipped(a__json=b"[" + b" " * (2 << 20) + b"]"))
 
 
@@ -137,7 +137,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
 ) -> None:
     """In gzip, in an archive, and in gzip in an archive."""
     monkeypatch.setattr(files, "MOST_BYTES", 1 << 20)
-    with pytest.raises(UsageError, match="more than 1 MB"):
+    with pytest.raises(UsageError, match="larger than 1 MB"):
         read(wrap(b"[" + b" " * (8 << 20) + b"]"))
 
 

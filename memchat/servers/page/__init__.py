@@ -1,1 +1,1 @@
-"""The page to look after memories: server-rendered HTML, no script, no request to any other host."""
+"""A web page to manage memories: server-rendered HTML without scripts or requests to other hosts."""

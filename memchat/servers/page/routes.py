@@ -1,4 +1,4 @@
-"""The page's routes: views are GET, every change is a form that brings the token and is answered with a redirect."""
+"""Routes of the page: views are GET requests; changes are forms with a token, answered by a redirect."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -25,7 +25,7 @@ from memchat.servers.reach import ReachedMemory, reach, reached_user
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# With no-referrer a browser would send its own forms with "Origin: null", which looks like another site's.
+# With no-referrer a browser would send forms with "Origin: null", which looks like another site.
 HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 
 TOO_OLD = "This form is too old. Go back and reload the page."
@@ -44,7 +44,7 @@ Form = dict[str, str]
 
 
 class Page:
-    """The page over one memory."""
+    """The web page for one `Memory`."""
 
     def __init__(self, memory: Memory, session: PageSession) -> None:
         self._memory = memory
@@ -55,7 +55,7 @@ class Page:
         self._style = files("memchat.servers.page").joinpath("templates/style.css").read_text("utf-8")
 
     def add_to(self, api: FastAPI) -> None:
-        """Serve all views and forms. They are in no OpenAPI document."""
+        """Add all views and forms, without listing them in the OpenAPI document."""
         views: dict[str, View] = {
             "/": self._list,
             "/page/memory/{id}": lambda request, views: self._detail(request, views, "memory.html"),
@@ -91,7 +91,7 @@ class Page:
         return endpoint
 
     def _changed(self, change: Callable[[Request, Views, Form], str]) -> Callable[[Request], Any]:
-        """A form's endpoint: `change` does it and says where to go."""
+        """Build the endpoint of a form: `change` makes the change and returns the path to redirect to."""
 
         async def endpoint(request: Request) -> Response:
             form = await _form(request)
@@ -101,8 +101,8 @@ class Page:
                     return self._html(
                         request, "failure.html", {"message": "This form is too old. Go back and reload."}, 403
                     )
-                there = change(request, self._views(request), form)
-                return RedirectResponse(self._link(request, there), 303, HEADERS)
+                path = change(request, self._views(request), form)
+                return RedirectResponse(self._link(request, path), 303, HEADERS)
 
             return await run_in_threadpool(self._guarded, request, act)
 
@@ -116,19 +116,19 @@ class Page:
             return self._html(request, "failure.html", {"message": message}, status_of(error))
 
     def _views(self, request: Request) -> Views:
-        """The views of who is looked at. Raises NotFound for somebody whom the token does not reach."""
+        """Return the views of the selected user. Raises NotFound for a user the token gives no access to."""
         user = self._user(request)
         if request.query_params.get("user", user) not in {user, ""}:
             raise NotFound("There is no user of that name.")
         return Views(self._memory, user)
 
     def _user(self, request: Request) -> str:
-        """Who is looked at: with a token its user, whoever is asked for."""
+        """Return the selected user; with a token, always the token's user."""
         user = reached_user(self._memory.settings.user)
         return user if reach() is not None else request.query_params.get("user") or user
 
     def _link(self, request: Request, path: str) -> str:
-        """`path` for the person who is looked at."""
+        """Return `path` with the selected user as parameter, if it is not the default user."""
         user = self._user(request)
         if user == self._memory.settings.user:
             return path
@@ -165,9 +165,6 @@ class Page:
     def _detail(self, request: Request, views: Views, template: str) -> Response:
         return self._html(request, template, views.detail(request.path_params["id"]))
 
-    def _conversations(self, request: Request, views: Views) -> Response:
-        return self._html(request, "conversations.html", views.conversations())
-
     def _conversation(self, request: Request, views: Views) -> Response:
         return self._html(request, "conversation.html", views.conversation(request.path_params["id"]))
 
@@ -178,32 +175,34 @@ class Page:
     # Changes.
 
     def _add(self, request: Request, views: Views, form: Form) -> str:
-        with self._memory.connection() as place:
-            memory = place.service.add(form.get("text", ""), views.owner)
+        with self._memory.connection() as connection:
+            memory = connection.service.add(form.get("text", ""), views.owner)
         return f"/page/memory/{memory.id}?done=added"
 
     def _edit(self, request: Request, views: Views, form: Form) -> str:
-        with self._memory.connection() as place:
-            memory = place.service.edit(views.own(place.store, request.path_params["id"]), form.get("text", ""))
+        with self._memory.connection() as connection:
+            memory = connection.service.edit(
+                views.own(connection.store, request.path_params["id"]), form.get("text", "")
+            )
         return f"/page/memory/{memory.id}?done=saved"
 
     def _undo(self, request: Request, views: Views, form: Form) -> str:
-        with self._memory.connection() as place:
-            memory = place.service.undo(views.own(place.store, request.path_params["id"]))
+        with self._memory.connection() as connection:
+            memory = connection.service.undo(views.own(connection.store, request.path_params["id"]))
         return f"/page/memory/{memory.id}?done=undone"
 
     def _forget(self, request: Request, views: Views, form: Form) -> str:
-        with self._memory.connection() as place:
-            left = place.service.forget([views.own(place.store, request.path_params["id"]).id]).left
+        with self._memory.connection() as connection:
+            left = connection.service.forget([views.own(connection.store, request.path_params["id"]).id]).left
         return "/?done=traces" if left else "/?done=forgotten"
 
     def _private(self, request: Request, views: Views, form: Form) -> str:
-        with self._memory.connection() as place:
-            session = views.own_session(place.store, request.path_params["id"])
-            place.store.conversations.set_private(session, form.get("private") == "on")
+        with self._memory.connection() as connection:
+            session = views.own_session(connection.store, request.path_params["id"])
+            connection.store.conversations.set_private(session, form.get("private") == "on")
         return f"/page/conversation/{quote(session.id, safe='')}"
 
-    # Coming in.
+    # Login.
 
     async def _login(self, request: Request) -> Response:
         if request.method == "GET":
@@ -226,5 +225,5 @@ def _page_number(request: Request) -> int:
 
 
 async def _form(request: Request) -> Form:
-    """The fields of a form, as browsers send it."""
+    """Parse the fields of a form."""
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))

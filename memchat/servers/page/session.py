@@ -1,4 +1,4 @@
-"""How a browser proves itself: a cookie instead of the key or token, and a token in every form."""
+"""Authentication of browsers: a cookie in place of the key or token, and a token in every form."""
 
 import hashlib
 import hmac
@@ -13,25 +13,25 @@ COOKIE = "memchat"
 LOGIN = "/login"
 STYLE = "/page/style.css"
 FREE = (LOGIN, STYLE)
-"""Paths that need no key: to give it, one must get there."""
+"""Paths that need no key, because users enter the key there."""
 _KEY = "key"
-"""Who has given the key, in a cookie; who has given a token is there by its hash."""
+"""Value in the cookie of a user who entered the key; for a token, it is the token's hash."""
 
 
 def is_page(path: str) -> bool:
-    """Whether `path` is one of the page's, which a browser may open with its cookie."""
+    """Return whether `path` belongs to the page, which a browser may open with its cookie."""
     return path == "/" or path.startswith("/page/") or path == LOGIN
 
 
 class PageSession:
-    """What the cookies and the forms of one server hold. Neither can be made without this process' secret."""
+    """Creates and checks the cookies and form tokens of a server, which are signed with a secret of this process."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._secret = secrets.token_bytes(32)
 
     def cookie(self, given: str) -> str | None:
-        """The value of the cookie for who gives the key or a user's token; None for anything else."""
+        """Return the cookie for the key or a user's token; None for any other text."""
         text = given.encode("utf-8", "surrogatepass")
         found = self._keys.reach(text)
         if found is None or (found.owner is not None and found.owner.kind is not Scope.USER):
@@ -40,7 +40,7 @@ class PageSession:
         return f"{holder}.{self._signed('cookie', holder)}"
 
     def reach(self, cookies: str) -> Reach | None:
-        """What the Cookie header opens; a token that was revoked opens nothing any more."""
+        """Return the access that the Cookie header provides, or None, for example after a token was revoked."""
         try:
             found = SimpleCookie(cookies).get(COOKIE)
         except CookieError:
@@ -56,7 +56,7 @@ class PageSession:
         return None if owner is None else Reach(owner)
 
     def form_token(self, reach: Reach) -> str:
-        """What every form brings: another site cannot read it."""
+        """Return the token that every form must contain; other sites cannot read it."""
         owner = reach.owner
         return self._signed("form", "" if owner is None else f"{owner.kind} {owner.name}")
 

@@ -1,4 +1,4 @@
-"""What each view of the page shows, read from the store."""
+"""Data of the page's views, read from the store."""
 
 import json
 from calendar import monthrange
@@ -25,7 +25,7 @@ FOUND = 50
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The views of one person's memories."""
+    """The views of one user's memories."""
 
     memory: Memory
     user: str
@@ -35,30 +35,30 @@ class Views:
         return Owner.user(self.user)
 
     def listing(self, query: str, category: str, page: int) -> dict[str, Any]:
-        """The memories of a page, or those that a search finds."""
+        """Return a page of memories, or the memories that a search finds."""
         view = self._everything
         if category in CATEGORIES:
             view = replace(view, categories=(category,))
-        with self.memory.connection() as place:
+        with self.memory.connection() as connection:
             if query:
-                hits = place.recall(tokens=10_000_000).search(Query(query, view, top_k=FOUND))
+                hits = connection.recall(tokens=10_000_000).search(Query(query, view, top_k=FOUND))
                 kept, total = [hit.memory for hit in hits], len(hits)
             else:
-                kept = place.store.memories.memories(view, PAGE_SIZE, (page - 1) * PAGE_SIZE)
-                total = place.store.memories.count(view)
+                kept = connection.store.memories.memories(view, PAGE_SIZE, (page - 1) * PAGE_SIZE)
+                total = connection.store.memories.count(view)
         pages = 1 if query else -(-total // PAGE_SIZE)
         rows = [self.row(memory) for memory in kept]
         return {"rows": rows, "total": total, "query": query, "category": category, "page": page, "pages": pages}
 
     def detail(self, memory_id: str) -> dict[str, Any]:
-        """A memory with where it comes from, what it replaced, and what happened to it."""
-        with self.memory.connection() as place:
-            memory = self.own(place.store, memory_id)
-            former = [place.store.memories.get(one) for one in memory.supersedes]
-            successor = place.store.memories.get(memory.superseded_by) if memory.superseded_by else None
-            changes = place.store.memories.history(memory)
-            session, message = _origin(place.store, memory, self.user)
-            versions = place.store.memories.count_versions([memory.id])
+        """Return a memory with its source, the memories it replaced and its history. Raises NotFound."""
+        with self.memory.connection() as connection:
+            memory = self.own(connection.store, memory_id)
+            former = [connection.store.memories.get(one) for one in memory.supersedes]
+            successor = connection.store.memories.get(memory.superseded_by) if memory.superseded_by else None
+            changes = connection.store.memories.history(memory)
+            session, message = _origin(connection.store, memory, self.user)
+            versions = connection.store.memories.count_versions([memory.id])
         return {
             "row": self.row(memory),
             "former": [self.row(one) for one in former if one is not None],
@@ -71,22 +71,22 @@ class Views:
         }
 
     def conversations(self) -> dict[str, Any]:
-        with self.memory.connection() as place:
-            return {"sessions": place.store.conversations.sessions(self.user)}
+        with self.memory.connection() as connection:
+            return {"sessions": connection.store.conversations.sessions(self.user)}
 
     def conversation(self, session_id: str) -> dict[str, Any]:
-        """A conversation, each message with what was learned from it."""
-        with self.memory.connection() as place:
-            session = self.own_session(place.store, session_id)
-            said = place.store.conversations.messages(session.id)
-            learned = {one.id: place.store.memories.learned_from(one.id) for one in said}
+        """Return a conversation, each message with what was learned from it. Raises NotFound."""
+        with self.memory.connection() as connection:
+            session = self.own_session(connection.store, session_id)
+            said = connection.store.conversations.messages(session.id)
+            learned = {one.id: connection.store.memories.learned_from(one.id) for one in said}
         messages = [(one, [self.row(memory) for memory in learned[one.id]]) for one in said]
         return {"session": session, "messages": messages}
 
     def timeline(self, month: str, page: int) -> dict[str, Any]:
-        """A page of the memories that are true since a day of `month`, by default the latest there is."""
-        with self.memory.connection() as place:
-            months = _summed(place.store.memories.tally(self._everything), 1)
+        """Return a page of the memories that are true since a day in `month` ("2026-06"; default: the latest)."""
+        with self.memory.connection() as connection:
+            months = _summed(connection.store.memories.tally(self._everything), 1)
             names = sorted(months, reverse=True)
             chosen = month if month in months else next(iter(names), "")
             rows = []
@@ -94,17 +94,17 @@ class Views:
                 year, number = map(int, chosen.split("-"))
                 last = date(year, number, monthrange(year, number)[1])
                 view = replace(self._everything, since=date(year, number, 1), until=last)
-                kept = place.store.memories.memories(view, PAGE_SIZE, (page - 1) * PAGE_SIZE)
+                kept = connection.store.memories.memories(view, PAGE_SIZE, (page - 1) * PAGE_SIZE)
                 rows = [self.row(memory) for memory in kept]
         pages = -(-months[chosen] // PAGE_SIZE)
         counts = [(name, months[name]) for name in names]
         return {"months": counts, "month": chosen, "rows": rows, "page": page, "pages": pages}
 
     def statistics(self) -> dict[str, Any]:
-        with self.memory.connection() as place:
-            counts = place.store.memories.tally(self._everything)
-            sessions = place.store.conversations.sessions(self.user)
-            waiting = len(place.store.work.pending(self.user))
+        with self.memory.connection() as connection:
+            counts = connection.store.memories.tally(self._everything)
+            sessions = connection.store.conversations.sessions(self.user)
+            waiting = len(connection.store.work.pending(self.user))
         by_category, by_month = _summed(counts, 0), _summed(counts, 1)
         return {
             "total": by_category.total(),
@@ -116,14 +116,14 @@ class Views:
         }
 
     def export(self) -> str:
-        """All memories with their versions and history, as `memchat memories import` reads them."""
+        """Return all memories with versions and history as JSON Lines, for `memchat memories import`."""
         everything = MemoryFilter((self.owner,), all_sessions=True, superseded=True, expired=True)
-        with self.memory.connection() as place:
-            records = place.store.transfer.export(everything)
+        with self.memory.connection() as connection:
+            records = connection.store.transfer.export(everything)
         return "".join(f"{json.dumps(record_json(record))}\n" for record in records)
 
     def own(self, store: "Storage", memory_id: str) -> Kept:
-        """The person's memory under that id. Nobody else's is found."""
+        """Return the user's memory with that id. Raises NotFound for any other."""
         memory = store.memories.get(memory_id)
         if memory is None or memory.owner != self.owner:
             raise NotFound("There is no such memory.")
@@ -136,7 +136,7 @@ class Views:
         return session
 
     def row(self, memory: Kept) -> dict[str, Any]:
-        """A memory as templates show it."""
+        """Return the fields of a memory for the templates."""
         today = self.memory.today
         return {
             "id": memory.id,
@@ -150,12 +150,12 @@ class Views:
 
     @property
     def _everything(self) -> MemoryFilter:
-        """All current memories."""
+        """A filter for all current memories."""
         return MemoryFilter((self.owner,), all_sessions=True)
 
 
 def _summed(counts: list[tuple[str, str, int]], column: int) -> Counter[str]:
-    """Counts of the store's tally by its category (0) or month (1)."""
+    """Sum the counts of the store's tally by category (column 0) or month (column 1)."""
     found: Counter[str] = Counter()
     for row in counts:
         found[str(row[column])] += row[2]
@@ -163,7 +163,7 @@ def _summed(counts: list[tuple[str, str, int]], column: int) -> Counter[str]:
 
 
 def _origin(store: "Storage", memory: Kept, user: str) -> tuple[Session | None, Any]:
-    """The conversation and the message that a memory comes from, as far as they are the person's and still there."""
+    """Return the conversation and the message that a memory comes from, if they exist and belong to `user`."""
     if memory.evidence is None:
         return None, None
     session = store.conversations.session(memory.evidence.session_id)

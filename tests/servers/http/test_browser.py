@@ -66,7 +66,7 @@ def test_a_wrong_memory_is_corrected_and_another_forgotten(page: Any) -> None:
     """As a new user would, by what the page says."""
     picture(page, "page-desktop")
     page.get_by_role("link", name="Prefers tea to coffee").click()
-    page.get_by_label("Correct it").fill("Prefers coffee to tea")
+    page.get_by_label("Edit").fill("Prefers coffee to tea")
     page.get_by_role("button", name="Save").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Prefers coffee to tea"
     assert "Saved" in page.get_by_role("status").inner_text()

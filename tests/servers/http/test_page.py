@@ -105,8 +105,8 @@ def test_a_conversation_shows_what_was_learned_and_can_be_kept_private(kept: htt
     path = re.search(r'href="(/page/conversation/[^"]+)"', listed)
     assert path is not None
     assert "I live in Berlin." in kept.get(path[1]).text
-    assert "nothing said from now on is learned" in submit(kept, f"{path[1]}/private", private="on").text
-    assert "is learned from" in submit(kept, f"{path[1]}/private", private="off").text
+    assert "new messages are not learned from" in submit(kept, f"{path[1]}/private", private="on").text
+    assert "learns from this conversation" in submit(kept, f"{path[1]}/private", private="off").text
 
 
 def test_nobody_elses_memory_can_be_reached(kept: httpx.Client) -> None:

@@ -132,7 +132,7 @@ def test_a_taken_port_is_said_so(shell: Shell) -> None:
         port = str(taken.getsockname()[1])
         done = shell.run("serve", "--port", port)
     assert done.code == 2
-    assert done.err.startswith(f"memchat: Nothing can listen on 127.0.0.1, port {port}: address already in use.")
+    assert done.err.startswith(f"memchat: Cannot listen on 127.0.0.1, port {port}: address already in use.")
 
 
 def test_the_key_is_never_shown(shell: Shell) -> None:

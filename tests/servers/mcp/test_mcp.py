@@ -256,7 +256,7 @@ def test_memory_switched_off_is_off_here_too(opened: Opened, home: Path, tool: s
     """Every tool refuses in a sentence, and the store is not even opened."""
     keeper = opened(memory=MemoryMode.OFF)
     keeper.warm_up()
-    assert "switched memory off" in refused(keeper, tool, **EVERY[tool])
+    assert "turned memory off" in refused(keeper, tool, **EVERY[tool])
     assert "do not call" in keeper.instructions
     assert not home.exists()
 
@@ -267,7 +267,7 @@ def test_private_memory_is_read_and_not_added_to(opened: Opened) -> None:
     private = opened(memory=MemoryMode.PRIVATE)
     assert texts(done(private, "search_memories", query="What do I like to drink, tea?")["memories"]) == [kept["text"]]
     for tool, arguments in WRITING.items():
-        assert "nothing is added or changed" in refused(private, tool, **{**arguments, "text": "User likes mate."})
+        assert "can add or change nothing" in refused(private, tool, **{**arguments, "text": "User likes mate."})
     assert every_text(private) == ["User likes tea."]
     done(private, "forget_memory", id=kept["id"])
     assert every_text(private) == []
