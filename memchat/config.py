@@ -1,11 +1,10 @@
-"""Settings and paths. What is given later in this list wins:
+"""Settings. Each source overrides the ones before it:
 
 defaults, `config.toml` in memchat's home, `.env` (home, then the current folder), the environment, the command line.
 """
 
 import difflib
 import getpass
-import math
 import os
 import re
 import tomllib
@@ -17,8 +16,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from memchat import setting_values as parse
 from memchat.core.names import composed
-from memchat.core.types import CATEGORIES, Metadata, MetadataValue
+from memchat.core.types import CATEGORIES, Metadata
 from memchat.errors import ConfigError
 from memchat.paths import home_folder, working_folder
 from memchat.text.encoding import decode_settings
@@ -27,7 +27,7 @@ ENV_PREFIX = "MEMCHAT_"
 
 
 class MemoryMode(StrEnum):
-    """What conversations have to do with memory: private ones recall and are not learned from, off is neither."""
+    """Whether conversations use memory: `private` recalls without learning, `off` does neither."""
 
     ON = "on"
     PRIVATE = "private"
@@ -35,7 +35,7 @@ class MemoryMode(StrEnum):
 
 
 class Thinking(StrEnum):
-    """How a chat shows what a model thinks before it answers: all of it, one line that says how long, or nothing."""
+    """How a chat shows the model's thinking: in full, as one line with its duration, or not at all."""
 
     SHOWN = "shown"
     FOLDED = "folded"
@@ -43,14 +43,14 @@ class Thinking(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How `memchat serve` writes its log: warnings as text, or every request as a line of JSON."""
+    """Log format of `memchat serve`: warnings as text, or every request as a line of JSON."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class ExtractionForm(StrEnum):
-    """How the extraction model is asked: in full, in the compact form for small models, or as it turns out to need."""
+    """Form of the extraction prompt: full, compact for small models, or chosen by the model's size and answers."""
 
     AUTO = "auto"
     FULL = "full"
@@ -59,69 +59,69 @@ class ExtractionForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgentProfile:
-    """How one agent behaves: `[agents.NAME]` in `config.toml`."""
+    """The profile of an agent: `[agents.NAME]` in `config.toml`."""
 
     name: str
     system: str | None = None
-    """Its system prompt."""
+    """The agent's system prompt."""
     instructions: str | None = None
-    """What is worth remembering, for the extraction prompt."""
+    """Instructions for what to remember."""
     model: str | None = None
     categories: tuple[str, ...] = CATEGORIES
     metadata: Metadata = field(default_factory=dict)
-    """Put on every memory learned with this agent."""
+    """Metadata of every memory learned with this agent."""
     top_k: int | None = None
     excerpts: bool | None = None
-    """Whether what was said in earlier conversations is recalled; as the setting says where None."""
+    """Whether to recall excerpts of earlier conversations; None means the general setting."""
     learn: bool = False
-    """Whether facts about the agent itself are learned from conversations, for all its users."""
+    """Whether to learn facts about the agent itself, which all its users share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be set. `origins` says for each name where its value comes from."""
+    """All settings. `origins` maps names of settings to where their values come from."""
 
     home: Path
     user: str
     agent: str | None = None
     model: str | None = None
-    """The chat model as LiteLLM names it; chosen by the keys that are set where None."""
+    """Chat model in LiteLLM form; None chooses one by the API keys that are set."""
     extraction_model: str | None = None
-    """The model that extracts memories; the provider's cheap one where None."""
+    """Model that extracts memories; None means a cheap one of the same provider."""
     extraction_form: ExtractionForm = ExtractionForm.AUTO
-    """The form in which the extraction model is asked; by its size and its answers where `auto`."""
+    """Form of the extraction prompt; `auto` chooses by the model's size and answers."""
     embedding_model: str | None = None
-    """A LiteLLM embedding model; the built-in one where None."""
+    """Embedding model in LiteLLM form; None means the built-in one."""
     system: str | None = None
     instructions: str | None = None
     memory: MemoryMode = MemoryMode.ON
-    """Whether conversations are recalled into and learned from."""
+    """Whether conversations use memories and are learned from."""
     thinking: Thinking = Thinking.FOLDED
-    """How a chat shows what the model thinks before it answers."""
+    """How a chat shows the model's thinking."""
     toolbar: bool = True
-    """Whether a chat shows a line below its prompt: model, memory, tokens and cost so far."""
+    """Whether a chat shows a toolbar below its prompt, with model, memory, tokens and cost."""
     vi: bool = False
-    """Whether the prompt of a chat has vi's keys."""
+    """Whether the prompt of a chat uses vi key bindings."""
     top_k: int = 5
-    """How many memories a prompt may hold."""
+    """Maximum number of memories per prompt."""
     memory_tokens: int = 700
-    """How many tokens of memories and excerpts a prompt may hold."""
+    """Maximum number of tokens of memories and excerpts per prompt."""
     excerpts: bool = True
-    """Whether what was said in earlier conversations is recalled, beside the memories learned from it."""
+    """Whether to recall excerpts of earlier conversations, besides memories."""
     context_tokens: int | None = None
-    """The model's window in tokens, where LiteLLM does not know it or less of it is to be used."""
+    """Size of the model's context window in tokens, if LiteLLM does not know it or to use less of it."""
     timeout_s: float = 60.0
-    """How long to wait for the next piece of a reply, in seconds."""
+    """Time to wait for the next piece of a reply, in seconds."""
     retries: int = 3
-    """How often a failed call is tried again."""
+    """Number of times a failed call is tried again."""
     redact: bool = True
     """Mask keys, passwords and card numbers before anything is written."""
     index_from: int = 0
-    """An owner with fewer memories than this is scanned exactly instead of indexed."""
+    """Number of memories from which an owner's are indexed; fewer are searched exactly."""
     server_key: str | None = field(default=None, repr=False)
-    """What `memchat serve` asks its clients for."""
+    """Key that `memchat serve` requires from clients."""
     log_format: LogFormat = LogFormat.TEXT
-    """How `memchat serve` writes its log."""
+    """Log format of `memchat serve`."""
     agents: Mapping[str, AgentProfile] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -132,7 +132,7 @@ class Settings:
 
     @property
     def dialects(self) -> Path:
-        """What is known of models' servers, see `memchat.llm.dialect`."""
+        """File with what is known about model servers; see `memchat.llm.dialect`."""
         return self.home / "servers.json"
 
     @property
@@ -141,141 +141,64 @@ class Settings:
 
     @property
     def any_excerpts(self) -> bool:
-        """Whether any conversation recalls what was said in earlier ones."""
+        """Whether any conversation recalls excerpts of earlier ones."""
         return self.excerpts or any(profile.excerpts for profile in self.agents.values())
 
     def excerpts_with(self, agent: str | None) -> bool:
-        """Whether conversations with `agent` recall what was said in earlier ones."""
+        """Return whether conversations with `agent` recall excerpts of earlier ones."""
         profile = self.profile(agent)
         return self.excerpts if profile is None or profile.excerpts is None else profile.excerpts
 
     def profile(self, agent: str | None) -> AgentProfile | None:
-        """The profile of `agent`; an agent without one is a plain name."""
+        """Return the profile of `agent`; an agent without one gets an empty profile."""
         agent = composed(agent)
         if agent is None:
             return None
         return self.agents.get(agent, AgentProfile(agent))
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("it must be text")
-    return value
-
-
-def _key(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("it must be text that is not empty")
-    return value.strip()
-
-
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in {"1", "on", "true", "yes"}:
-        return True
-    if word in {"0", "off", "false", "no"}:
-        return False
-    raise ValueError("it must be on or off")
-
-
-def _remembering(value: object) -> MemoryMode:
-    word = str(value).strip().lower()
-    if word == MemoryMode.PRIVATE:
-        return MemoryMode.PRIVATE
-    try:
-        return MemoryMode.ON if _switch(value) else MemoryMode.OFF
-    except ValueError:
-        raise ValueError("it must be on, private or off") from None
-
-
-def _thinking(value: object) -> Thinking:
-    try:
-        return Thinking(str(value).strip().lower())
-    except ValueError:
-        raise ValueError("it must be shown, folded or hidden") from None
-
-
-def _log_format(value: object) -> LogFormat:
-    try:
-        return LogFormat(str(value).strip().lower())
-    except ValueError:
-        raise ValueError("it must be text or json") from None
-
-
-def _form(value: object) -> ExtractionForm:
-    try:
-        return ExtractionForm(str(value).strip().lower())
-    except ValueError:
-        raise ValueError("it must be auto, full or compact") from None
-
-
-def _count(least: int) -> Callable[[object], int]:
-    def convert(value: object) -> int:
-        try:
-            number = int(str(value))
-        except ValueError:
-            raise ValueError("it must be a whole number") from None
-        if number < least:
-            raise ValueError(f"it must be at least {least}")
-        return number
-
-    return convert
-
-
-def _seconds(value: object) -> float:
-    try:
-        number = float(str(value))
-    except ValueError:
-        raise ValueError("it must be a number of seconds") from None
-    if not 0 < number < 86_400:
-        raise ValueError("it must be between 0 and 86400 seconds")
-    return number
-
-
 _CONVERT: dict[str, Callable[[object], Any]] = {
-    "user": _text,
-    "agent": _text,
-    "model": _text,
-    "extraction_model": _text,
-    "extraction_form": _form,
-    "embedding_model": _text,
-    "system": _text,
-    "instructions": _text,
-    "memory": _remembering,
-    "thinking": _thinking,
-    "toolbar": _switch,
-    "vi": _switch,
-    "top_k": _count(1),
-    "memory_tokens": _count(0),
-    "excerpts": _switch,
-    "context_tokens": _count(256),
-    "timeout_s": _seconds,
-    "retries": _count(0),
-    "redact": _switch,
-    "index_from": _count(0),
-    "server_key": _key,
-    "log_format": _log_format,
+    "user": parse.text,
+    "agent": parse.text,
+    "model": parse.text,
+    "extraction_model": parse.text,
+    "extraction_form": parse.choice(ExtractionForm),
+    "embedding_model": parse.text,
+    "system": parse.text,
+    "instructions": parse.text,
+    "memory": parse.choice(MemoryMode, parse.SWITCH_WORDS),
+    "thinking": parse.choice(Thinking),
+    "toolbar": parse.switch,
+    "vi": parse.switch,
+    "top_k": parse.count(1),
+    "memory_tokens": parse.count(0),
+    "excerpts": parse.switch,
+    "context_tokens": parse.count(256),
+    "timeout_s": parse.seconds,
+    "retries": parse.count(0),
+    "redact": parse.switch,
+    "index_from": parse.count(0),
+    "server_key": parse.nonblank_text,
+    "log_format": parse.choice(LogFormat),
 }
 
 SETTING_NAMES = tuple(_CONVERT)
 SECRET_SETTINGS = ("server_key",)
-"""Never shown."""
+"""Settings whose values are never shown."""
 
 
 def closest_match(word: str, known: tuple[str, ...] | list[str]) -> str | None:
-    """The entry of `known` that `word` is probably a slip of."""
+    """Return the entry of `known` that `word` is probably a typo of, or None."""
     return next(iter(difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)), None)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
-    """The settings in force. `overrides` are the command line's, None meaning not given.
+    """Load the settings. `overrides` come from the command line; None means not given.
 
-    Raises ConfigError that names the place, and the nearest right name for a wrong one.
+    Raises ConfigError with the place of the error and, for an unknown name, the nearest known one.
     """
     if environ is None:
-        # The folder's own file may say where memchat's home is, and what it sets wins over the home's.
+        # The current folder's .env may set MEMCHAT_HOME, and overrides the .env there.
         _load_dotenv(working_folder())
         _load_dotenv(home_folder(os.environ))
     env = dict(os.environ if environ is None else environ)
@@ -294,14 +217,14 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
 
 
 def examine_settings() -> tuple[Settings, list[ConfigError]]:
-    """The settings as far as they can be used, and all that is wrong with the rest: for whoever must go on."""
-    wrong: list[ConfigError] = []
+    """Load the settings that are valid, and return them with the errors of the others, for `memchat doctor`."""
+    errors: list[ConfigError] = []
 
     def attempt(step: Callable[[], object]) -> None:
         try:
             step()
         except ConfigError as error:
-            wrong.append(error)
+            errors.append(error)
 
     attempt(lambda: _load_dotenv(working_folder()))
     attempt(lambda: _load_dotenv(home_folder(os.environ)))
@@ -311,19 +234,19 @@ def examine_settings() -> tuple[Settings, list[ConfigError]]:
     for variable, raw in sorted(os.environ.items()):
         attempt(partial(_read_environment, {variable: raw}, values, origins))
     if not str(values.setdefault("user", _login_name())).strip():
-        wrong.append(ConfigError("The user name is empty.", hint="Give one with --user or MEMCHAT_USER."))
-    return Settings(home=home, agents=agents, origins=origins, **values), wrong
+        errors.append(ConfigError("The user name is empty.", hint="Give one with --user or MEMCHAT_USER."))
+    return Settings(home=home, agents=agents, origins=origins, **values), errors
 
 
 def _load_dotenv(folder: Path | None) -> None:
     from dotenv import load_dotenv
 
-    if folder is None or not (place := folder / ".env").is_file():
+    if folder is None or not (path := folder / ".env").is_file():
         return
     try:
-        load_dotenv(stream=StringIO(decode_settings(place.read_bytes())), override=False)
+        load_dotenv(stream=StringIO(decode_settings(path.read_bytes())), override=False)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{place} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from error
+        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from error
 
 
 def _login_name() -> str:
@@ -348,15 +271,17 @@ def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> d
     try:
         text = decode_settings(path.read_bytes()).replace("\r\n", "\n")
     except (FileNotFoundError, NotADirectoryError):
-        _refuse_file(path.parent)
+        existing = next(folder for folder in path.parents if folder.exists())
+        if not existing.is_dir():
+            raise ConfigError(f"{existing} is not a folder.", hint="Set MEMCHAT_HOME to another path.") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8 or UTF-16"
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8 or UTF-16"
         raise ConfigError(f"{path} cannot be read: {reason}.") from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint=f"Mend or remove {path}.") from error
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint=f"Correct or delete {path}.") from error
     agents = table.pop("agents", {})
     for name, value in table.items():
         place = f"{path}, line {_line_of(text, name)}"
@@ -368,25 +293,18 @@ def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> d
     return {name: _profile(name, entry, text, path) for name, entry in agents.items()}
 
 
-def _refuse_file(home: Path) -> None:
-    """Raise ConfigError where `home`, or what it would lie in, is there and no folder."""
-    there = next(place for place in (home, *home.parents) if place.exists())
-    if not there.is_dir():
-        raise ConfigError(f"{there} is not a folder.", hint="Set MEMCHAT_HOME to a place where one can be.")
-
-
 def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:
     if not isinstance(entry, dict):
         raise ConfigError(f"{path}: [agents.{name}] must be a table.")
     convert: dict[str, Callable[[object], Any]] = {
-        "system": _text,
-        "instructions": _text,
-        "model": _text,
-        "categories": _words,
-        "metadata": _pairs,
-        "top_k": _count(1),
-        "excerpts": _switch,
-        "learn": _switch,
+        "system": parse.text,
+        "instructions": parse.text,
+        "model": parse.text,
+        "categories": parse.words,
+        "metadata": parse.pairs,
+        "top_k": parse.count(1),
+        "excerpts": parse.switch,
+        "learn": parse.switch,
     }
     assert convert.keys() == {f.name for f in fields(AgentProfile)} - {"name"}
     given: dict[str, Any] = {}
@@ -398,38 +316,24 @@ def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:
     return AgentProfile(name, **given)
 
 
-def _words(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-        raise ValueError("it must be a list of words")
-    return tuple(value)
-
-
-def _pairs(value: object) -> dict[str, MetadataValue]:
-    if not isinstance(value, dict) or not all(isinstance(v, str | int | float | bool) for v in value.values()):
-        raise ValueError("it must be a table of plain values")
-    if not all(math.isfinite(v) for v in value.values() if isinstance(v, float)):
-        raise ValueError("its numbers must be finite")
-    return value
-
-
 def _converted(name: str, value: object, place: str, convert: Mapping[str, Callable[[object], Any]] = _CONVERT) -> Any:
     try:
         return convert[name](value)
     except ValueError as error:
-        shown = "what it is" if name in SECRET_SETTINGS else repr(value)
-        raise ConfigError(f"{place}: {name} cannot be {shown}: {error}.") from error
+        shown = "(hidden)" if name in SECRET_SETTINGS else repr(value)
+        raise ConfigError(f"{place}: invalid value {shown} for {name}: {error}.") from error
 
 
 def _unknown(place: str, name: str, spelled: Callable[[str], str], known: tuple[str, ...] = SETTING_NAMES) -> None:
     guess = closest_match(name, known)
-    hint = f"Did you mean {spelled(guess)}?" if guess else "memchat config lists the settings there are."
+    hint = f"Did you mean {spelled(guess)}?" if guess else "memchat config lists all settings."
     raise ConfigError(f"{place}: there is no setting {name!r}.", hint=hint)
 
 
 def _line_of(text: str, key: str, agent: str | None = None) -> int:
-    """The line of `key` at the top of the file, or in the table of `agent`; 1 where it cannot be told."""
+    """Return the line number of `key` at the top level, or in the table of `agent`; 1 if it is unknown."""
     head = rf"^[ \t]*\[agents\.[\"']?{re.escape(agent)}[\"']?\]" if agent else ""
     table = re.search(head, text, re.MULTILINE)
-    written = re.compile(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*=", re.MULTILINE)
-    found = written.search(text, table.end() if table else 0)
+    setting = re.compile(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*=", re.MULTILINE)
+    found = setting.search(text, table.end() if table else 0)
     return text.count("\n", 0, found.start()) + 1 if found else 1

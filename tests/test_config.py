@@ -189,7 +189,7 @@ def test_a_misspelt_setting_gets_the_right_name_as_a_hint(folder: Path) -> None:
     assert caught.value.hint == "Did you mean MEMCHAT_MODEL?"
     with pytest.raises(ConfigError) as caught:
         load(folder, {"MEMCHAT_QQQQ": "x"})
-    assert caught.value.hint == "memchat config lists the settings there are."
+    assert caught.value.hint == "memchat config lists all settings."
     write(folder, "topk = 5\n")
     with pytest.raises(ConfigError, match="line 1: there is no setting 'topk'") as caught:
         load(folder)

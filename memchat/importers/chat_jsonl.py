@@ -1,4 +1,4 @@
-"""Dialogues as they are used for training: a list of messages a line, or a message a line; ShareGPT's names too."""
+"""Chat messages as in training data: a list of messages per line, or one message per line; also ShareGPT."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def read(source: SourceText, reading: Reading) -> Found:
         elif isinstance(entry, Mapping) and "role" in entry:
             single.append(entry)
         else:
-            found.skip(place, "is no conversation")
+            found.skip(place, "is not a conversation")
     if single:
         _add(found, single, {}, reading)
     return found
@@ -46,21 +46,12 @@ def _add(found: Found, messages: list[Any], about: Mapping[str, Any], reading: R
         if not isinstance(message, Mapping):
             continue
         role = role_of(message.get("role") or message.get("from"))
-        text = _text(message)
+        content = message.get("content", message.get("value"))
+        parts = content if isinstance(content, list) else [{"text": content}]
+        text = "\n".join(filter(None, (words(part.get("text")) for part in parts if isinstance(part, Mapping))))
         if role is not None and text:
             at = moment(message.get("created_at")) or moment(message.get("timestamp")) or began
             said.append(Said(str(number), role, text, at))
-    name = words(about.get("id")) or _digest(messages)
-    found.dialogues.append(Dialogue(name, words(about.get("title")), in_order(said)))
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content", message.get("value"))
-    if isinstance(content, list):
-        return "\n".join(filter(None, (words(part.get("text")) for part in content if isinstance(part, Mapping))))
-    return words(content)
-
-
-def _digest(messages: list[Any]) -> str:
-    """A name for a dialogue that has none: the same words are the same dialogue."""
-    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:32]
+    # Without an id, the same messages are the same dialogue.
+    digest = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:32]
+    found.dialogues.append(Dialogue(words(about.get("id")) or digest, words(about.get("title")), in_order(said)))

@@ -1,4 +1,4 @@
-"""ChatGPT's data export: conversations.json, each conversation a tree of messages of which the last branch counts."""
+"""ChatGPT's data export: conversations.json, with a tree of messages per conversation; the last branch is imported."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, in_order, moment, role_of, words
 
 NAME = "ChatGPT"
+_SPEECH = "audio_transcription"
 
 
 def recognises(source: SourceText) -> bool:
@@ -20,12 +21,12 @@ def read(source: SourceText, reading: Reading) -> Found:
             messages = _branch(entry, moment(entry.get("create_time")) or reading.now)
             found.dialogues.append(Dialogue(name, words(entry.get("title")), in_order(messages)))
         else:
-            found.skip(place, "is no conversation")
+            found.skip(place, "is not a conversation")
     return found
 
 
 def _branch(entry: Mapping[str, Any], began: Any) -> list[Said]:
-    """The messages from the root to the current node, without those that were replaced by an edit."""
+    """Return the messages from the root to the current node, without those that an edit replaced."""
     nodes, at = entry["mapping"], entry.get("current_node")
     if at not in nodes:
         at = max(nodes, key=lambda name: _time_of(nodes[name]), default=None)
@@ -56,14 +57,11 @@ def _said(name: str, message: Any, began: Any) -> Said | None:
     shown = content.get("content_type") in {"text", "multimodal_text"}
     if role is None or not shown or about.get("is_visually_hidden_from_conversation"):
         return None
-    parts = content.get("parts")
-    texts = [_text(part) for part in parts] if isinstance(parts, list) else []
-    text = "\n".join(filter(None, texts)).strip()
+    given = content.get("parts")
+    parts = given if isinstance(given, list) else []
+    speech = [
+        part.get("text") if isinstance(part, Mapping) and part.get("content_type") == _SPEECH else part
+        for part in parts
+    ]
+    text = "\n".join(filter(None, map(words, speech))).strip()
     return Said(name, role, text, moment(message.get("create_time")) or began) if text else None
-
-
-def _text(part: object) -> str:
-    """The words of a part: text, or what was understood of speech."""
-    if isinstance(part, Mapping):
-        return words(part.get("text")) if part.get("content_type") == "audio_transcription" else ""
-    return words(part)

@@ -1,4 +1,4 @@
-"""Claude's data export: conversations.json, and memories.json with what Claude noted about the person."""
+"""Claude's data export: conversations.json, and memories.json with Claude's notes about the user."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,22 +16,15 @@ def recognises(source: SourceText) -> bool:
 def read(source: SourceText, reading: Reading) -> Found:
     found = Found(formats=[NAME])
     for place, entry in source.objects(found):
-        if not isinstance(entry, Mapping):
-            found.skip(place, "is no conversation")
-        elif "conversations_memory" in entry:
-            _add_memories(found, entry, place, reading)
-        elif isinstance(entry.get("chat_messages"), list):
+        if isinstance(entry, Mapping) and "conversations_memory" in entry:
+            projects = entry.get("project_memories")
+            for note in [entry["conversations_memory"], *(projects.values() if isinstance(projects, Mapping) else ())]:
+                add_lines(found, words(note).splitlines(), place, reading)
+        elif isinstance(entry, Mapping) and isinstance(entry.get("chat_messages"), list):
             found.dialogues.append(_dialogue(entry, place, reading))
         else:
-            found.skip(place, "is no conversation")
+            found.skip(place, "is not a conversation")
     return found
-
-
-def _add_memories(found: Found, entry: Mapping[str, Any], place: str, reading: Reading) -> None:
-    projects = entry.get("project_memories")
-    notes = [entry["conversations_memory"], *(projects.values() if isinstance(projects, Mapping) else ())]
-    for note in notes:
-        add_lines(found, words(note).splitlines(), place, reading)
 
 
 def _dialogue(entry: Mapping[str, Any], place: str, reading: Reading) -> Dialogue:
@@ -46,10 +39,7 @@ def _dialogue(entry: Mapping[str, Any], place: str, reading: Reading) -> Dialogu
 
 
 def _text(message: Mapping[str, Any]) -> str:
-    parts = message.get("content")
-    texts = (
-        [words(part.get("text")) for part in parts if isinstance(part, Mapping) and part.get("type") == "text"]
-        if (isinstance(parts, list))
-        else []
-    )
+    content = message.get("content")
+    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    texts = [words(part.get("text")) for part in parts if part.get("type") == "text"]
     return "\n".join(filter(None, texts)) or words(message.get("text"))

@@ -1,4 +1,4 @@
-"""CSV with a header: a fact a row, or a message a row where there is a column for the role."""
+"""CSV with a header: one fact per row, or one message per row if there is a column for the role."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ def recognises(source: SourceText) -> bool:
 
 
 def _delimiter(source: SourceText) -> str | None:
-    """What separates the columns of a header that names one with texts; None where the first line is no such header."""
+    """Return the delimiter of a header that names a text column, or None if the first line is no such header."""
     header = source.lines[0].lower() if source.lines else ""
     for delimiter in _DELIMITERS:
         names = [name.strip().strip('"') for name in header.split(delimiter)]
@@ -49,7 +49,7 @@ def read(source: SourceText, reading: Reading) -> Found:
     for number, (place, row) in enumerate(rows):
         spoken = role_of(row.get(role))
         if spoken is None or not words(row.get(text)):
-            found.skip(place, "is no message of a user or an assistant")
+            found.skip(place, "is not a message of a user or an assistant")
             continue
         at = moment(row.get(time)) or reading.now
         groups[row.get(group) or ""].append(Said(str(number), spoken, words(row.get(text)), at))
@@ -58,7 +58,7 @@ def read(source: SourceText, reading: Reading) -> Found:
 
 
 def _rows(source: SourceText) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row with its place, under the header's names in lower case."""
+    """Yield each row with its place; its keys are the header's names in lower case."""
     reader = csv.reader(io.StringIO(source.text), delimiter=_delimiter(source) or ",")
     header: list[str] = []
     try:

@@ -28,9 +28,9 @@ def _add(found: Found, entry: object, place: str, reading: Reading) -> None:
     if isinstance(entry, str):
         entry = {"text": entry}
     if not isinstance(entry, Mapping):
-        found.skip(place, "is no memory")
+        found.skip(place, "is not a memory")
     elif entry.get("state") == "deleted":
-        found.skip(place, "was deleted there")
+        found.skip(place, "is marked as deleted")
     elif isinstance(entry.get("data"), Mapping) and not any(entry.get(name) for name in TEXT):
         add_fact(found, {**entry, **entry["data"]}, place, reading)
     else:
@@ -38,7 +38,7 @@ def _add(found: Found, entry: object, place: str, reading: Reading) -> None:
 
 
 def _read_mixed(found: Found, source: SourceText, reading: Reading) -> None:
-    """Lines of which some are objects and some plain text."""
+    """Read lines that are JSON objects or plain text."""
     from memchat.importers.found import parsed
     from memchat.importers.lines import add_lines
 

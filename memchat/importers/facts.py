@@ -1,7 +1,6 @@
-"""A fact of another program's as a record: whose it is, for which agent and run, until when, about what."""
+"""Convert a fact of another program to a record with owner, agent, run, end and category."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,17 +18,8 @@ _USED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ids:
-    """What a record says of whose it is."""
-
-    user: str | None
-    agent: str | None
-    run: str | None
-
-
 def add_fact(found: Found, entry: Mapping[str, Any], place: str, reading: Reading) -> None:
-    """Take `entry` in, or note why it cannot be."""
+    """Add `entry` to the facts, or note in `found` why it is skipped."""
     text = next((text for name in TEXT if (text := words(entry.get(name)))), "")
     if not text:
         found.skip(place, "has no text")
@@ -44,47 +34,35 @@ def add_fact(found: Found, entry: Mapping[str, Any], place: str, reading: Readin
 
 
 def _record(entry: Mapping[str, Any], text: str, reading: Reading) -> Record:
-    ids = _ids(entry)
+    user, agent, run = (words(str(entry.get(name) or "")) or None for name in ("user_id", "agent_id", "run_id"))
+    owner = Owner.user(user) if user is not None and reading.keep_users else reading.owner
+    if user is None and agent is not None and run is None:
+        # A fact that names an agent only belongs to the agent, and is shared by its users.
+        owner = Owner.agent(agent)
+    session = None if run is None else run_session(owner.name if owner.kind is Scope.USER else None, agent, run)
     created = moment(entry.get("created_at")) or reading.now
     category, more = _category(entry)
-    owner = _owner(ids, reading)
-    run = None if ids.run is None else run_session(owner.name if owner.kind is Scope.USER else None, ids.agent, ids.run)
     memory = Memory(
         id=new_id(),
         owner=owner,
         text=text,
-        scope=owner.kind if run is None else Scope.SESSION,
+        scope=owner.kind if session is None else Scope.SESSION,
         category=category,
         created_at=created,
         updated_at=moment(entry.get("updated_at")) or created,
-        session_id=run,
-        agent=ids.agent,
+        session_id=session,
+        agent=agent,
         metadata={**plain_pairs(entry.get("metadata")), **more},
         valid_from=_day(entry.get("valid_from")),
         valid_to=_day(entry.get("valid_to")),
         expires_at=_end(entry.get("expiration_date") or entry.get("expires_at")),
         source=Source.IMPORTED,
     )
-    return Record(memory, (Change(0, memory.id, Event.ADD, reading.now, None, memory.text, "imported"),), ids.user)
-
-
-def _ids(entry: Mapping[str, Any]) -> _Ids:
-    user, agent, run = (words(str(entry[name])) if entry.get(name) else None for name in _ID_FIELDS)
-    return _Ids(user or None, agent or None, run or None)
-
-
-_ID_FIELDS = ("user_id", "agent_id", "run_id")
-
-
-def _owner(ids: _Ids, reading: Reading) -> Owner:
-    """Without a user, what names an agent is the agent's, shared by all who talk to it."""
-    if ids.user is None and ids.agent is not None and ids.run is None:
-        return Owner.agent(ids.agent)
-    return Owner.user(ids.user) if ids.user is not None and reading.keep_users else reading.owner
+    return Record(memory, (Change(0, memory.id, Event.ADD, reading.now, None, memory.text, "imported"),), user)
 
 
 def _category(entry: Mapping[str, Any]) -> tuple[str, Metadata]:
-    """The category that memchat has as well; others are kept as metadata."""
+    """Return the first category that memchat has, and the other categories as metadata."""
     given = entry.get("categories")
     names = [words(name) for name in given if words(name)] if isinstance(given, list) else []
     if single := words(entry.get("category")):
@@ -102,7 +80,7 @@ def _day(value: object) -> date | None:
 
 
 def _end(value: object) -> datetime | None:
-    """The moment at which a memory expires: behind the last day, or as it is given."""
+    """Parse when a memory expires: after the given day, or at the given time."""
     if isinstance(value, str) and len(value.strip()) == 10 and (day := _day(value.strip())) is not None:
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     return moment(value)

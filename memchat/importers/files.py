@@ -1,9 +1,9 @@
-"""Files as they come, archives among them: recognised by content, read within bounds, never unpacked to the disk."""
+"""Read files and archives: formats are recognised by content, sizes are limited, nothing is unpacked to disk."""
 
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import cast
@@ -25,31 +25,36 @@ FORMATS = (
     "csv_file",
     "lines",
 )
-"""Modules of this package, the most telling first."""
+"""Modules of this package, the most specific format first."""
 MOST_BYTES = 1 << 30
-"""Bytes that a file, or all files of an archive together, may have unpacked."""
+"""Maximum unpacked size of a file, or of all files in an archive together, in bytes."""
 MOST_MEMBERS = 10_000
 _READ = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".md", ".txt", ".gz")
 _NOT_ALONE = ("csv_file", "lines")
-"""Formats that anything is in the end; a file in an archive must look like them by its name too."""
+"""Formats that almost any text fits; files in an archive also need a matching name."""
 
 
 def read_file(raw: bytes, reading: Reading) -> Found:
-    """All that `raw` holds. Raises UsageError where that is nothing, or too much."""
+    """Read everything in `raw`. Raises UsageError if it is damaged or too large."""
     found = Found()
     several = raw.startswith(b"PK\x03\x04")
-    for name, data in _members(raw):
+    members: Iterable[tuple[str, bytes]] = [("", raw)]
+    if several:
+        members = _zip_members(raw)
+    elif raw.startswith(b"\x1f\x8b"):
+        members = [("", _unpack(gzip.GzipFile(fileobj=io.BytesIO(raw)), MOST_BYTES))]
+    for name, data in members:
         source = SourceText(name if several else "", decode_text(data, name or "The file"))
         form = recognise(source, named=name)
         if form is not None:
             found.extend(form.read(source, reading))
         elif several:
-            found.skip(name, "is of no format that memchat knows")
+            found.skip(name, "has an unknown format")
     return found
 
 
 def recognise(source: SourceText, named: str = "") -> Format | None:
-    """The format of `source`; None where it is of none."""
+    """Return the format of `source`, or None."""
     for name in FORMATS:
         form = cast("Format", import_module(f"memchat.importers.{name}"))
         plain = PurePosixPath(named).suffix in {"", ".csv", ".tsv", ".md", ".txt"}
@@ -58,17 +63,8 @@ def recognise(source: SourceText, named: str = "") -> Format | None:
     return None
 
 
-def _members(raw: bytes) -> Iterator[tuple[str, bytes]]:
-    """The file itself, or the files of an archive that may hold something."""
-    if raw.startswith(b"PK\x03\x04"):
-        yield from _zipped(raw)
-    elif raw.startswith(b"\x1f\x8b"):
-        yield "", _unpacked(gzip.GzipFile(fileobj=io.BytesIO(raw)), MOST_BYTES)
-    else:
-        yield "", raw
-
-
-def _zipped(raw: bytes) -> Iterator[tuple[str, bytes]]:
+def _zip_members(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file in a ZIP archive that may contain memories or conversations."""
     left = MOST_BYTES
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
@@ -79,25 +75,26 @@ def _zipped(raw: bytes) -> Iterator[tuple[str, bytes]]:
                 path = PurePosixPath(info.filename)
                 if path.suffix.lower() not in _READ or path.name.startswith(".") or "__MACOSX" in path.parts:
                     continue
-                data = _unpacked(archive.open(info), left)
+                data = _unpack(archive.open(info), left)
                 left -= len(data)
                 if path.suffix.lower() == ".gz":
-                    data = _unpacked(gzip.GzipFile(fileobj=io.BytesIO(data)), left)
+                    data = _unpack(gzip.GzipFile(fileobj=io.BytesIO(data)), left)
                     left -= len(data)
                     path = path.with_suffix("")
                 yield str(path), data
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise UsageError(
-            "The archive is damaged, or locked with a password.", hint="Unpack it, and import its files."
-        ) from error
+        raise UsageError("The archive is damaged or needs a password.", hint=_UNPACK_HINT) from error
 
 
-def _unpacked(stream: "gzip.GzipFile | io.BufferedIOBase | object", most: int) -> bytes:
-    """What `stream` holds, read no further than `most` bytes whatever its header says."""
+_UNPACK_HINT = "Unpack it and import the files in it."
+
+
+def _unpack(stream: "gzip.GzipFile | io.BufferedIOBase | object", limit: int) -> bytes:
+    """Read `stream` up to `limit` bytes, without trusting its header. Raises UsageError if it is longer."""
     try:
-        data = cast("io.BufferedIOBase", stream).read(most + 1)
+        data = cast("io.BufferedIOBase", stream).read(limit + 1)
     except (EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UsageError("The archive is damaged.", hint="Unpack it, and import its files.") from error
-    if len(data) > most:
-        raise UsageError(f"Unpacked the file has more than {MOST_BYTES >> 20} MB.")
+        raise UsageError("The archive is damaged.", hint=_UNPACK_HINT) from error
+    if len(data) > limit:
+        raise UsageError(f"The unpacked file is larger than {MOST_BYTES >> 20} MB.")
     return data

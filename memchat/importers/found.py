@@ -1,4 +1,4 @@
-"""What a file holds: facts, dialogues, and what could not be read of it."""
+"""The contents of an imported file: facts, dialogues and skipped records."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of a dialogue. `id` is its name in the file, or its number there."""
+    """A message of a dialogue. `id` is its id or its number in the file."""
 
     id: str
     role: Role
@@ -26,7 +26,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A conversation held elsewhere. `id` names it within its format."""
+    """A conversation from another program. `id` is unique within its format."""
 
     id: str
     title: str
@@ -38,7 +38,7 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that could not be read: where it stands, and why."""
+    """A record that could not be read: its place in the file, and the reason."""
 
     place: str
     reason: str
@@ -46,7 +46,7 @@ class Skipped:
 
 @dataclass(slots=True)
 class Found:
-    """What was read so far. `unused` are the names of fields that memchat has no place for."""
+    """What was read so far. `unused` contains the names of fields that memchat does not use."""
 
     facts: list[Record] = field(default_factory=list)
     dialogues: list[Dialogue] = field(default_factory=list)
@@ -67,9 +67,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """For whom a file is read: `owner` and `now` are for records that bring none; `clean` goes over every text.
+    """How to read a file: `owner` and `now` are for records without their own; `clean` cleans every text.
 
-    With `keep_users` records stay with the users they name.
+    With `keep_users`, records keep the users they name.
     """
 
     owner: Owner
@@ -80,24 +80,19 @@ class Reading:
 
 @dataclass(frozen=True)
 class SourceText:
-    """A file's text, looked at as JSON, as JSON Lines, or as it is."""
+    """The text of a file, which can be read as JSON, as JSON Lines, or as plain lines."""
 
     name: str
     text: str
 
     @cached_property
     def value(self) -> Any:
-        """The one JSON value that the text is; None for anything else."""
-        if not self.text.lstrip().startswith(("[", "{")):
-            return None
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
-            return None
+        """The JSON value of the whole text, or None."""
+        return parsed(self.text) if self.text.lstrip().startswith(("[", "{")) else None
 
     @cached_property
     def entries(self) -> list[Any]:
-        """The entries of a JSON array, alone or under the name that exports give it; none for anything else."""
+        """The entries of a JSON array, at the top level or under the key that exports use; else empty."""
         value = self.value
         if isinstance(value, Mapping):
             value = next((value[name] for name in ("results", "memories", "conversations") if name in value), [value])
@@ -109,7 +104,7 @@ class SourceText:
 
     @cached_property
     def first(self) -> Mapping[str, Any]:
-        """The first object of the entries or lines, by which formats are told apart; empty where there is none."""
+        """The first object of the entries or lines, by which formats are recognised; empty if there is none."""
         for entry in self.entries[:20]:
             if isinstance(entry, Mapping):
                 return entry
@@ -121,7 +116,7 @@ class SourceText:
         return {}
 
     def objects(self, found: Found) -> list[tuple[str, Any]]:
-        """Every entry or line with its place; lines that are no JSON are noted in `found`."""
+        """Return every entry or line with its place; lines that are not JSON are noted in `found`."""
         if self.value is not None:
             return [(self.place("entry", number), entry) for number, entry in enumerate(self.entries, 1)]
         rows = []
@@ -135,24 +130,24 @@ class SourceText:
         return rows
 
     def place(self, kind: str, number: int) -> str:
-        """As in "line 3", with the name of the file where it is one of several."""
+        """Describe a place such as "Line 3", with the name of the file if it is one of several."""
         return f"{self.name}, {kind} {number}" if self.name else f"{kind.capitalize()} {number}"
 
 
 class Format(Protocol):
-    """One format: a module with these two functions and a name."""
+    """A file format: a module with a name and these two functions."""
 
     NAME: str
 
     def recognises(self, source: SourceText) -> bool:
-        """Whether `source` is of this format."""
+        """Return whether `source` has this format."""
 
     def read(self, source: SourceText, reading: Reading) -> Found:
-        """All that is in `source`."""
+        """Read everything in `source`."""
 
 
 def parsed(text: str) -> Any:
-    """`text` as JSON; None where it is none."""
+    """Parse `text` as JSON; returns None if it is invalid."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -160,12 +155,12 @@ def parsed(text: str) -> Any:
 
 
 def words(value: object) -> str:
-    """`value` where it is text, without blanks around it; else nothing."""
+    """Return `value` without surrounding blanks if it is text, else an empty text."""
     return fix_surrogates(value).strip() if isinstance(value, str) else ""
 
 
 def moment(value: object) -> datetime | None:
-    """A time as exports write it: ISO 8601, or seconds or milliseconds since 1970. None for anything else."""
+    """Parse a time: ISO 8601, or seconds or milliseconds since 1970. Returns None for anything else."""
     try:
         if isinstance(value, str):
             at = datetime.fromisoformat(value.strip())
@@ -178,7 +173,7 @@ def moment(value: object) -> datetime | None:
 
 
 def role_of(value: object) -> Role | None:
-    """The role under the names that exports have for it; None for tools and instructions."""
+    """Return the role that an export's name stands for; None for tools and instructions."""
     return _ROLES.get(value.lower()) if isinstance(value, str) else None
 
 
@@ -189,7 +184,7 @@ _ROLES = {
 
 
 def in_order(messages: Sequence[Said]) -> tuple[Said, ...]:
-    """`messages` with times that do not run backwards: one without a time of its own has that of its neighbour."""
+    """Return `messages` with times that never decrease; an earlier time becomes that of the message before."""
     ordered: list[Said] = []
     for message in messages:
         at = max(message.at, ordered[-1].at) if ordered else message.at

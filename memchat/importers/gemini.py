@@ -1,4 +1,4 @@
-"""Google Takeout of Gemini: MyActivity.json, an entry for each prompt with its answer as HTML."""
+"""Google Takeout of Gemini: MyActivity.json, with an entry for each prompt and its answer as HTML."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, 
 
 NAME = "Gemini Takeout"
 GAP = timedelta(hours=1)
-"""A pause after which a prompt begins another conversation: Takeout does not say which belong together."""
+"""Pause after which a prompt starts a new conversation, because Takeout does not say which belong together."""
 
 _PROMPTED = re.compile(r"^(?:Prompted|Asked|Said)\s+", re.IGNORECASE)
 _BREAK = re.compile(r"(?i)<br\s*/?>|</(?:p|li|h\d|div|tr)>")
@@ -30,7 +30,7 @@ def read(source: SourceText, reading: Reading) -> Found:
     prompts: list[tuple[Said, ...]] = []
     for place, entry in source.objects(found):
         if (exchange := _exchange(entry)) is None:
-            found.skip(place, "is no prompt")
+            found.skip(place, "is not a prompt")
         else:
             prompts.append(exchange)
     prompts.sort(key=lambda exchange: exchange[0].at)
@@ -57,14 +57,7 @@ def _exchange(entry: Any) -> tuple[Said, ...] | None:
         return None
     name = f"{at.isoformat()} {prompt[:80]}"
     items = entry.get("safeHtmlItem")
-    answer = (
-        "\n".join(_plain(item.get("html")) for item in items if isinstance(item, Mapping)).strip()
-        if isinstance(items, list)
-        else ""
-    )
+    pages = [words(item.get("html")) for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    answer = "\n".join(unescape(_TAG.sub("", _BREAK.sub("\n", html))).strip() for html in pages).strip()
     said = Said(f"{name} ?", Role.USER, prompt, at)
     return (said, Said(f"{name} !", Role.ASSISTANT, answer, at)) if answer else (said,)
-
-
-def _plain(html: object) -> str:
-    return unescape(_TAG.sub("", _BREAK.sub("\n", words(html)))).strip()

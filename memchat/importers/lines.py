@@ -1,4 +1,4 @@
-"""Plain text and Markdown: a fact on each line or bullet, without headings, rules, tables, code and check boxes."""
+"""Plain text and Markdown: one fact per line or bullet; headings, rules, tables, code and check boxes are ignored."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def read(source: SourceText, reading: Reading) -> Found:
 
 
 def add_lines(found: Found, lines: Sequence[str], place: str, reading: Reading, *, numbered: bool = False) -> None:
-    """Take in what `lines` say."""
+    """Add the facts in `lines` to `found`."""
     code = front = False
     for number, line in enumerate(lines, 1):
         if number == 1 and line.strip() == "---" and numbered:
@@ -44,7 +44,7 @@ def add_lines(found: Found, lines: Sequence[str], place: str, reading: Reading, 
 
 
 def fact_in(line: str) -> str:
-    """The words of a line without the marks of a list; nothing for a heading, a rule or a table."""
+    """Return the text of a line without list marks; empty for a heading, a rule or a table."""
     if _FURNITURE.match(line):
         return ""
     text = _BOX.sub("", _BULLET.sub("", _QUOTE.sub("", line))).strip()

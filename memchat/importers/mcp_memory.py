@@ -1,4 +1,4 @@
-"""The MCP memory server's knowledge graph: entities with observations and relations between them, one a line."""
+"""The knowledge graph of the MCP memory server: one entity with observations, or one relation, per line."""
 
 from collections.abc import Mapping
 
@@ -18,21 +18,21 @@ def read(source: SourceText, reading: Reading) -> Found:
         if not isinstance(entry, Mapping) or words(entry.get("type")) not in {"entity", "relation"}:
             found.skip(place, "is neither an entity nor a relation")
             continue
-        for text in _relation(entry) if entry["type"] == "relation" else _observations(entry):
+        texts = _observations(entry)
+        if entry["type"] == "relation":
+            source_name, relation, target = (words(entry.get(name)) for name in ("from", "relationType", "to"))
+            complete = source_name and relation and target
+            texts = [f"{source_name} {relation.replace('_', ' ')} {target}"] if complete else []
+        for text in texts:
             add_fact(found, {"text": text}, place, reading)
     return found
 
 
 def _observations(entry: Mapping[str, object]) -> list[str]:
-    """What was observed, with the name in front where the words do not have it; else what the entity is."""
+    """Return the observations, each with the entity's name in front if it lacks it, or else the entity's type."""
     name, kind = words(entry.get("name")), words(entry.get("entityType"))
     observed = entry.get("observations")
     texts = [words(one) for one in observed if words(one)] if isinstance(observed, list) else []
     if not texts:
         return [f"{name}: {kind}"] if name and kind else []
     return [text if name.lower().replace("_", " ") in text.lower() else f"{name}: {text}" for text in texts]
-
-
-def _relation(entry: Mapping[str, object]) -> list[str]:
-    parts = [words(entry.get(name)) for name in ("from", "relationType", "to")]
-    return [f"{parts[0]} {parts[1].replace('_', ' ')} {parts[2]}"] if all(parts) else []

@@ -1,4 +1,4 @@
-"""memchat's own `memories export`: a memory a line, or in one array, each with its owner and history."""
+"""memchat's own `memories export`: one memory with owner and history per line, or all in one array."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ def read(source: SourceText, reading: Reading) -> Found:
     found = Found(formats=[NAME])
     for place, entry in source.objects(found):
         if not isinstance(entry, Mapping):
-            found.skip(place, "is no memory")
+            found.skip(place, "is not a memory")
         elif "owner" not in entry:
             add_fact(found, entry, place, reading)
         else:

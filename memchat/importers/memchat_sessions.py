@@ -1,4 +1,4 @@
-"""memchat's own `sessions export`: a conversation a line, with all its messages."""
+"""memchat's own `sessions export`: one conversation with all its messages per line."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def read(source: SourceText, reading: Reading) -> Found:
         if isinstance(entry, Mapping) and isinstance(entry.get("messages"), list) and words(entry.get("id")):
             found.dialogues.append(_dialogue(entry, reading))
         else:
-            found.skip(place, "is no conversation")
+            found.skip(place, "is not a conversation")
     return found
 
 

@@ -18,7 +18,7 @@ def read(source: SourceText, reading: Reading) -> Found:
     for place, entry in source.objects(found):
         chat = entry.get("chat") if isinstance(entry, Mapping) else None
         if not isinstance(chat, Mapping):
-            found.skip(place, "is no chat")
+            found.skip(place, "is not a chat")
             continue
         began = moment(entry.get("created_at")) or moment(chat.get("timestamp")) or reading.now
         messages = [said for number, one in enumerate(_branch(chat)) if (said := _said(number, one, began))]
@@ -28,7 +28,7 @@ def read(source: SourceText, reading: Reading) -> Found:
 
 
 def _branch(chat: Mapping[str, Any]) -> list[Any]:
-    """The messages of the branch that was last shown."""
+    """Return the messages of the branch that was shown last."""
     history = chat.get("history")
     history = history if isinstance(history, Mapping) else {}
     nodes = history.get("messages")

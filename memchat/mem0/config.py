@@ -1,8 +1,8 @@
-"""The configuration dictionaries that mem0's `Memory.from_config` takes, as memchat's settings.
+"""Convert configuration dictionaries for mem0's `Memory.from_config` to memchat's settings.
 
-memchat keeps everything in a store of its own, so of `vector_store` only the place and the collection count: each
-collection has a folder of its own. Other entries that change nothing here are noted in the log. What cannot be honoured
-is a ConfigError that names the setting to use instead.
+memchat has its own store, so only the path and the collection of `vector_store` matter: each collection gets its own
+folder. Entries without effect are logged. Entries that cannot be honoured raise a ConfigError that names the setting to
+use instead.
 """
 
 import logging
@@ -40,7 +40,7 @@ LLM_PREFIXES = {
     "lmstudio": "lm_studio/",
     "litellm": "",
 }
-"""mem0's provider names and what LiteLLM puts before a model's name."""
+"""LiteLLM's model prefix for each of mem0's provider names."""
 
 EMBEDDER_PREFIXES = {
     "openai": "openai/",
@@ -65,7 +65,7 @@ VECTOR_STORES = tuple(
 )
 
 USUAL_COLLECTION = "mem0"
-"""mem0's own default, which everything without a name goes to."""
+"""mem0's default collection, for configurations without a name."""
 COLLECTIONS = "collections"
 _REMOTE = ("url", "host", "connection_string", "cloud_id", "endpoint", "uri", "cluster_url", "redis_url", "port")
 
@@ -107,7 +107,7 @@ _WITHOUT_EFFECT = (
 
 @dataclass(frozen=True, slots=True)
 class Mem0Config:
-    """A configuration in memchat's terms. `holds_index`: this process may hold the Chroma index."""
+    """A configuration in memchat's terms. With `holds_index`, this process may hold the Chroma index."""
 
     settings: Settings
     models: Mapping[str, ModelOptions] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Mem0Config:
 
 
 def from_mem0(config: Mapping[str, Any], settings: Settings) -> Mem0Config:
-    """`settings` with what `config` says in their place. Raises ConfigError for what is unknown or cannot be done."""
+    """Apply `config` to `settings`. Raises ConfigError for entries that are unknown or cannot be honoured."""
     _check_keys(config)
     changes: dict[str, Any] = {}
     models: dict[str, ModelOptions] = {}
@@ -139,7 +139,7 @@ def from_mem0(config: Mapping[str, Any], settings: Settings) -> Mem0Config:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """`{"provider": …, "config": {…}}` under `name`."""
+    """The section `name`: `{"provider": …, "config": {…}}`."""
 
     name: str
     provider: str
@@ -151,11 +151,11 @@ def _check_keys(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"The configuration must be a dictionary, not {type(config).__name__}.")
     if config.get("graph_store") or config.get("enable_graph"):
         raise ConfigError(
-            "memchat keeps no graph of memories.", hint="Leave graph_store out: what replaces what is kept without one."
+            "memchat has no graph store.", hint="Leave graph_store out; memchat tracks which memory replaces which."
         )
     for key in config:
         if key not in {*_KEYS, "graph_store", "enable_graph"}:
-            hint = "memchat's own settings go into the environment or config.toml: `memchat config` lists them."
+            hint = "Put memchat's own settings into the environment or config.toml; `memchat config` lists them."
             _unknown(f"The configuration has no key {key!r}.", key, _KEYS, hint)
 
 
@@ -177,62 +177,58 @@ def _section(config: Mapping[str, Any], name: str) -> _Section | None:
 def _llm(section: _Section) -> tuple[str, ModelOptions]:
     if section.provider not in LLM_PREFIXES:
         hint = "Set MEMCHAT_MODEL to any model LiteLLM knows, or use the provider 'litellm' with such a name."
-        _unknown(f"memchat knows no llm provider {section.provider!r}.", section.provider, tuple(LLM_PREFIXES), hint)
+        _unknown(f"Unknown llm provider {section.provider!r}.", section.provider, tuple(LLM_PREFIXES), hint)
     _check_config(section, _LLM_KEYS)
     prefix = LLM_PREFIXES[section.provider]
     named = section.config.get("model") or _deployment(section)
     if named:
         return _prefixed(prefix, str(named)), _access(section)
-    usual = next((provider.chat for provider in PROVIDERS if provider.prefix == prefix), None)
-    if usual is None:
-        raise ConfigError(f"llm: {section.provider} needs a model.", hint='Give llm["config"]["model"].')
-    return usual, _access(section)
+    default = next((provider.chat for provider in PROVIDERS if provider.prefix == prefix), None)
+    if default is None:
+        raise ConfigError(f"llm: {section.provider} needs a model.", hint='Set llm["config"]["model"].')
+    return default, _access(section)
 
 
 def _embedder(section: _Section) -> tuple[str | None, ModelOptions]:
-    """The embedding model, None for the built-in one."""
+    """Return the embedding model (None for the built-in one) and its options. Raises ConfigError."""
     named = section.config.get("model") or _deployment(section) or DEFAULT_EMBEDDERS.get(section.provider)
     if section.provider in LOCAL_EMBEDDERS:
         _check_config(section, (*_EMBEDDER_KEYS, "cache_dir"))
-        return _local_embedder(section, named)
+        access = _access(section)
+        if access.api_base and named:
+            return _prefixed("huggingface/", str(named)), access
+        if named is None or BUILT_IN in str(named).lower():
+            return None, access
+        raise ConfigError(
+            f"memchat cannot run the embedding model {named!r} in this process; its built-in one is {BUILT_IN}.",
+            hint="Leave embedder out to use that, or set MEMCHAT_EMBEDDING_MODEL to a model on a server (ollama/…).",
+        )
     if section.provider not in EMBEDDER_PREFIXES:
         known = (*EMBEDDER_PREFIXES, *LOCAL_EMBEDDERS)
         hint = "Set MEMCHAT_EMBEDDING_MODEL to any embedding model LiteLLM knows, or leave it out for the built-in one."
-        _unknown(f"memchat knows no embedder provider {section.provider!r}.", section.provider, known, hint)
+        _unknown(f"Unknown embedder provider {section.provider!r}.", section.provider, known, hint)
     _check_config(section, _EMBEDDER_KEYS)
     if not named:
-        raise ConfigError(f"embedder: {section.provider} needs a model.", hint='Give embedder["config"]["model"].')
+        raise ConfigError(f"embedder: {section.provider} needs a model.", hint='Set embedder["config"]["model"].')
     return _prefixed(EMBEDDER_PREFIXES[section.provider], str(named)), _access(section)
 
 
-def _local_embedder(section: _Section, named: object) -> tuple[str | None, ModelOptions]:
-    access = _access(section)
-    if access.api_base and named:
-        return _prefixed("huggingface/", str(named)), access
-    if named is None or BUILT_IN in str(named).lower():
-        return None, access
-    raise ConfigError(
-        f"memchat does not run {named!r} in this process: it has one embedding model built in, {BUILT_IN}.",
-        hint="Leave embedder out for that one, or set MEMCHAT_EMBEDDING_MODEL to one that a server offers (ollama/…).",
-    )
-
-
-def _home(section: _Section, usual: Path) -> Path:
-    """The folder all data goes to: the one named, else the usual one, and in it a folder for each collection named."""
+def _home(section: _Section, default: Path) -> Path:
+    """Return the data folder: the configured or the default one, with a subfolder for a named collection."""
     if section.provider not in VECTOR_STORES:
-        hint = "memchat keeps memories in a store of its own; leave vector_store out, or set MEMCHAT_HOME to move it."
-        _unknown(f"There is no vector store {section.provider!r}.", section.provider, VECTOR_STORES, hint)
+        hint = "memchat has its own store; leave vector_store out, or set MEMCHAT_HOME to move the store."
+        _unknown(f"Unknown vector store {section.provider!r}.", section.provider, VECTOR_STORES, hint)
     config = section.config
     _note("vector_store.config.", [key for key in config if key not in {"path", "collection_name", *_REMOTE}])
     path = config.get("path")
-    home = expand_path(str(path), "vector_store.config.path") if path else usual
+    home = expand_path(str(path), "vector_store.config.path") if path else default
     collection = str(config.get("collection_name") or USUAL_COLLECTION)
     if collection != USUAL_COLLECTION:
-        # Quoted, no name leads out of the folder, and no two names to the same one.
+        # Quoting keeps every name within the folder, and different names apart.
         home = home / COLLECTIONS / quote(collection, safe=" ").replace(".", "%2E")
     if remote := [key for key in _REMOTE if config.get(key)]:
         names = ", ".join(f"vector_store.config.{key}" for key in remote)
-        log.warning("without effect in memchat, which keeps memories in %s: %s", home, names)
+        log.warning("memchat stores memories in %s and ignores: %s", home, names)
     return home
 
 
@@ -241,7 +237,7 @@ def _access(section: _Section) -> ModelOptions:
     azure = config.get("azure_kwargs") or {}
     if azure.get("api_version"):
         raise ConfigError(
-            f"{section.name}: memchat takes Azure's API version from the environment.", hint="Set AZURE_API_VERSION."
+            f"{section.name}: memchat reads Azure's API version from the environment.", hint="Set AZURE_API_VERSION."
         )
     try:
         return ModelOptions(
@@ -277,7 +273,7 @@ def _check_config(section: _Section, known: tuple[str, ...]) -> None:
 
 def _note(place: str, keys: list[str]) -> None:
     if keys:
-        log.info("without effect in memchat: %s", ", ".join(f"{place}{key}" for key in keys))
+        log.info("memchat ignores: %s", ", ".join(f"{place}{key}" for key in keys))
 
 
 def _unknown(message: str, word: str, known: tuple[str, ...], hint: str) -> None:

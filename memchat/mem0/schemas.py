@@ -1,4 +1,4 @@
-"""The shapes that mem0's users know: what they hand in and what they get back, as plain dictionaries."""
+"""mem0's formats: parse arguments of calls, and build the dictionaries that calls return."""
 
 import hashlib
 import math
@@ -40,20 +40,20 @@ Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Row = dict[str, Any]
 
 MOST = 1_000_000
-"""More memories than anybody has. SQLite and Chroma do not take any number, and an index that fails is dropped."""
+"""Maximum number of memories in a request, more than any user has. SQLite and Chroma cannot take arbitrary numbers."""
 
 SPEAKER = ("actor_id", "role")
-"""Who said what was kept as it was said; kept with the metadata, so that filters find it."""
+"""Metadata keys for the speaker of a message that was stored verbatim, so that filters can find it."""
 _IDS = ("user_id", "agent_id", "run_id")
-_NOBODY = "Say whose memories are meant: give user_id, agent_id or run_id."
+_MISSING_ID = "Give user_id, agent_id or run_id."
 
 
 @dataclass(frozen=True, slots=True)
 class EntityIds:
-    """EntityIds memories a call means.
+    """The owner of the memories that a call is about.
 
-    `user` alone: the person's. `agent` alone: the agent's own, shared by all its users. `user` and `agent`: the
-    person's, learned with that agent. With `run`: of that run only, of the person or agent where one is named.
+    `user` alone: the user's memories. `agent` alone: the agent's own, shared by all its users. `user` and `agent`: the
+    user's memories learned with that agent. `run`: only those of that run, of the user or agent if one is given.
     """
 
     user: str | None = None
@@ -78,11 +78,11 @@ class EntityIds:
 
     @property
     def session_name(self) -> str:
-        """The id of the run's session."""
+        """The id of the run's conversation."""
         return run_session(self.user, self.agent, self.run)
 
     def filter(self, narrowing: "Filters", *, all_sessions: bool = False, expired: bool = False) -> MemoryFilter:
-        """What of it a reader means. `all_sessions` takes the memories of runs in where no run is named."""
+        """Build the filter for a read. `all_sessions` includes the memories of runs if no run is given."""
         return MemoryFilter(
             (self.owner,),
             session_id=None if self.run is None else self.session_name,
@@ -96,51 +96,51 @@ class EntityIds:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What filters ask for beside the owner."""
+    """Conditions of a read besides the owner."""
 
     condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InputMessage:
-    """What was said; `name` is who of several people or agents said it."""
+    """A message; `name` tells several users or agents apart."""
 
     role: Role
     text: str
     name: str | None = None
 
 
-# What is handed in.
+# Arguments.
 
 
 def entity_ids(user_id: Id | None, agent_id: Id | None, run_id: Id | None) -> EntityIds:
-    """The owner that the keywords name. Raises UsageError where none does, or one cannot be an id."""
+    """Build the owner from the keywords. Raises UsageError if none is given, or one is not an id."""
     ids = [_id(name, value) for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True)]
     if ids == [None, None, None]:
-        raise UsageError("Nobody is named whose memories are meant.", hint=_NOBODY)
+        raise UsageError("The call does not say whose memories it is about.", hint=_MISSING_ID)
     return EntityIds(*ids)
 
 
 def _id(name: str, value: object) -> str | None:
-    """An id as text; a database's whole numbers and UUIDs are ids as well."""
+    """Convert an id to text; integers and UUIDs of databases are ids, too."""
     if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
     if value is not None and (not isinstance(value, str) or not value.strip()):
-        raise UsageError(f"{name} must be text that is not empty, a whole number or a UUID; it is {value!r}.")
+        raise UsageError(f"{name} must be non-empty text, a whole number or a UUID; it is {value!r}.")
     if value is not None and fix_surrogates(value) != value:
         raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
     return value
 
 
 def memory_key(memory_id: object) -> str:
-    """The id of a memory. Raises UsageError for what is neither text nor a UUID."""
+    """Convert the id of a memory to text. Raises UsageError if it is neither text nor a UUID."""
     if not isinstance(memory_id, str | UUID):
-        raise UsageError(f"memory_id must be text, not {type(memory_id).__name__}.", hint="get_all shows the ids.")
+        raise UsageError(f"memory_id must be text, not {type(memory_id).__name__}.", hint="get_all returns the ids.")
     return fix_surrogates(str(memory_id))
 
 
 def text(name: str, value: object) -> str:
-    """`value`, which must be text that is not blank. Raises UsageError that names the argument."""
+    """Return `value` if it is text and not blank. Raises UsageError that names the argument."""
     if not isinstance(value, str):
         raise UsageError(f"{name} must be text, not {type(value).__name__}.")
     if not value.strip():
@@ -149,14 +149,14 @@ def text(name: str, value: object) -> str:
 
 
 def text_or_none(name: str, value: object) -> str | None:
-    """`value`, which must be text, empty or not, or None."""
+    """Return `value` if it is text, which may be empty, or None. Raises UsageError."""
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{name} must be text, not {type(value).__name__}.")
     return value
 
 
 def least_score(threshold: object) -> float | None:
-    """The least score of a search: any number, for scores are not bounded."""
+    """Return the minimum score of a search. Any finite number is valid, since scores are not bounded."""
     if threshold is None:
         return None
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
@@ -169,7 +169,7 @@ def least_score(threshold: object) -> float | None:
 def parse_filters(
     filters: Mapping[str, Any] | None, user_id: Id | None, agent_id: Id | None, run_id: Id | None
 ) -> tuple[EntityIds, Filters]:
-    """The owner and the narrowing of a read, in either spelling: keywords, `filters`, or both where they agree."""
+    """Parse owner and conditions of a read, given as keywords, in `filters`, or consistently in both."""
     found: dict[str, Any] = {}
     rest = _without_ids(filters or {}, found)
     for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
@@ -181,11 +181,11 @@ def parse_filters(
 
 
 def _without_ids(filters: Mapping[str, Any], found: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """`filters` without the ids in them, which go to `found`. Raises UsageError for ids that are not simply given."""
+    """Return `filters` without the ids, which are moved to `found`. Raises UsageError for ids with operators."""
     if not isinstance(filters, Mapping):
         raise UsageError('filters must be a dictionary like {"user_id": "alice"}.')
     if depth > DEEPEST:
-        raise UsageError(f"filters may have {DEEPEST} levels at most.")
+        raise UsageError(f"filters may have at most {DEEPEST} levels.")
     rest: dict[str, Any] = {}
     for name, value in filters.items():
         if name in _IDS:
@@ -201,43 +201,46 @@ def _without_ids(filters: Mapping[str, Any], found: dict[str, Any], depth: int =
 
 
 def _refuse_ids(value: Any, depth: int) -> None:
-    """Nobody's memories are found by a condition that may or may not name them."""
+    """Raise UsageError for ids within a condition: the owner of a read must be certain."""
     if depth > DEEPEST:
-        raise UsageError(f"filters may have {DEEPEST} levels at most.")
+        raise UsageError(f"filters may have at most {DEEPEST} levels.")
     parts = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else []
     if isinstance(value, Mapping) and any(name in _IDS for name in value):
-        raise UsageError("user_id, agent_id and run_id cannot stand in OR or NOT.", hint="Ask for each by itself.")
+        raise UsageError("user_id, agent_id and run_id cannot be within OR or NOT.", hint=_ONE_OWNER)
     for part in parts:
         _refuse_ids(part, depth + 1)
 
 
 def _put(ids: dict[str, Any], name: str, value: Any) -> None:
     if isinstance(value, Mapping | list | tuple) or value == ANY:
-        raise UsageError(f"{name} must be one id: no operator goes with it.", hint="Ask for each by itself.")
+        raise UsageError(f"{name} must be a single id without an operator.", hint=_ONE_OWNER)
     if name in ids and str(ids[name]) != str(value):
         raise UsageError(f"{name} is given twice, as {ids[name]!r} and as {value!r}.")
     ids[name] = value
 
 
-def _plain(name: str, value: Any) -> MetadataValue:
-    if not is_plain(value):
-        given = value if isinstance(value, float) else type(value).__name__
-        raise UsageError(f"{name} must be text, a number or a truth value, not {given}.")
-    return value
+_ONE_OWNER = "Make one call for each."
 
 
 def plain_metadata(metadata: Mapping[str, Any] | None) -> Metadata:
-    """The caller's pairs; those without a value are left out. Raises UsageError for nested values."""
+    """Return the metadata without None values. Raises UsageError for nested values."""
     if metadata is not None and not isinstance(metadata, Mapping):
         raise UsageError(f"metadata must be a dictionary, not {type(metadata).__name__}.")
-    return {str(name): _plain(f"metadata[{name!r}]", v) for name, v in (metadata or {}).items() if v is not None}
+    pairs: dict[str, MetadataValue] = {}
+    for name, value in (metadata or {}).items():
+        if is_plain(value):
+            pairs[str(name)] = value
+        elif value is not None:
+            given = value if isinstance(value, float) else type(value).__name__
+            raise UsageError(f"metadata[{name!r}] must be text, a number or a boolean, not {given}.")
+    return pairs
 
 
 Day = date | str
 
 
 def end_of(expiration_date: Day | None) -> datetime | None:
-    """When what may be kept through `expiration_date`, a day in UTC, expires. Raises UsageError for what is no day."""
+    """Return the end of `expiration_date`, a day in UTC. Raises UsageError if it is not a day."""
     if expiration_date is None:
         return None
     try:
@@ -248,26 +251,26 @@ def end_of(expiration_date: Day | None) -> datetime | None:
 
 
 def reject_unsupported(**given: object) -> None:
-    """Raise UsageError for an argument of mem0's with a value that cannot be honoured here."""
+    """Raise UsageError if one of these arguments of mem0 has a value."""
     for name, value in given.items():
         if value is not None:
             raise UsageError(f"{name} is not supported.", hint=f"Leave {name} out.")
 
 
 def parse_limit(top_k: int | None, limit: int | None) -> int | None:
-    """How many memories are asked for, in either spelling, up to `MOST`. Raises UsageError for none at all."""
+    """Return the requested number of memories, given as either argument, up to `MOST`. Raises UsageError."""
     name, count = ("limit", limit) if top_k is None else ("top_k", top_k)
     if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
         raise UsageError(f"{name} must be a whole number; it is {count!r}.")
     if count is not None and count < 1:
-        raise UsageError(f"At least one memory must be asked for, not {count}.")
+        raise UsageError(f"{name} must be at least 1, not {count}.")
     return None if count is None else min(count, MOST)
 
 
 def parse_offset(offset: int | None) -> int:
-    """How many memories a page leaves out. Raises UsageError for what is no count."""
+    """Return the number of memories to skip. Raises UsageError."""
     if offset is not None and (isinstance(offset, bool) or not isinstance(offset, int) or offset < 0):
-        raise UsageError(f"offset must be a whole number from 0 on; it is {offset!r}.")
+        raise UsageError(f"offset must be a whole number, at least 0; it is {offset!r}.")
     return min(offset or 0, MOST)
 
 
@@ -275,7 +278,7 @@ _MESSAGES = 'messages must be text or a list like [{"role": "user", "content": "
 
 
 def parse_messages(messages: Messages) -> list[InputMessage]:
-    """What people and assistants said, in order. System and tool messages, pictures and empty texts are left out."""
+    """Return the messages of users and assistants in order, without system and tool messages, images or blanks."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     elif isinstance(messages, Mapping):
@@ -293,19 +296,20 @@ def parse_messages(messages: Messages) -> list[InputMessage]:
 
 
 def _text(content: object) -> str:
-    """The words of a message, which may come in parts."""
+    """Return the text of a message, whose content may have several parts."""
     if isinstance(content, Sequence) and not isinstance(content, str):
         parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
         return "\n".join(part for part in parts if isinstance(part, str)).strip()
     return content.strip() if isinstance(content, str) else ""
 
 
-# What comes back.
+# Results.
 
 
 def memory_row(memory: Memory, score: float | None = None) -> Row:
-    """One memory as `get`, `get_all` and `search` show it; a search adds the score. Times are ISO 8601 in UTC."""
-    row: Row = {"id": memory.id, "memory": memory.text, "hash": _hash(memory.text)}
+    """Build a memory as `get`, `get_all` and `search` return it; a search adds the score. Times are ISO 8601 in UTC."""
+    digest = hashlib.md5(memory.text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+    row: Row = {"id": memory.id, "memory": memory.text, "hash": digest}
     if score is not None:
         row["score"] = score
     row |= {
@@ -323,7 +327,7 @@ def memory_row(memory: Memory, score: float | None = None) -> Row:
 
 
 def hit_row(hit: Hit, *, explain: bool = False) -> Row:
-    """A memory that a search found; `explain` adds the summands of its score by name."""
+    """Build a search result; `explain` adds the parts of its score by name."""
     details = {name: float(part) for name, part in hit.parts.items()}
     return memory_row(hit.memory, hit.score) | ({"score_details": details} if explain else {})
 
@@ -340,18 +344,14 @@ def _ids_of(memory: Memory) -> Row:
     return ids
 
 
-def _hash(text: str) -> str:
-    return hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
-
-
 def kept_row(memory: Memory, said: InputMessage) -> Row:
-    """What became of a message that was kept as it was said."""
+    """Build the result for a message that was stored verbatim."""
     row: Row = {"id": memory.id, "memory": memory.text, "event": "ADD", "role": said.role.value}
     return row | ({"actor_id": said.name} if said.name else {})
 
 
 def entity_row(owner: Owner, count: int) -> Row:
-    """A user, an agent or a run with the number of its current memories."""
+    """Build a user, agent or run with the number of its current memories."""
     kind = "run" if owner.kind is Scope.SESSION else owner.kind.value
     return {"id": f"{kind}:{owner.name}", "type": kind, "name": owner.name, "total_memories": count}
 
@@ -360,10 +360,10 @@ _EVENTS = {Event.ADD: "ADD", Event.CONFIRM: "NONE", Event.DELETE: "DELETE"}
 
 
 def event_row(applied: Applied) -> Row:
-    """What became of one memory, in mem0's words: ADD, UPDATE, DELETE, or NONE for what was known already.
+    """Build mem0's event of one memory: ADD, UPDATE, DELETE, or NONE if it was known already.
 
-    What replaces an older memory is a new one, an ADD whose `replaced` names the ids that are no longer current and
-    whose `previous_memory` is what the first of them said. UPDATE is a known memory that has ended or become doubtful.
+    A memory that replaces older ones is an ADD; its `replaced` lists their ids, and `previous_memory` is the text of
+    the first one. UPDATE is a known memory that has ended or become doubtful.
     """
     row: Row = {
         "id": applied.memory.id,
@@ -377,7 +377,7 @@ def event_row(applied: Applied) -> Row:
 
 
 def change_row(change: Change, memory: Memory) -> Row:
-    """One row of the history of `memory`. `memory_id` may be that of an older version it superseded."""
+    """Build a row of the history of `memory`. `memory_id` may be the id of a version it superseded."""
     return {
         "id": str(change.seq),
         "memory_id": change.memory_id,
@@ -392,17 +392,17 @@ def change_row(change: Change, memory: Memory) -> Row:
     }
 
 
-def deleted(receipts: Sequence[ErasureReport]) -> Row:
-    """What `delete_all` came to; a word about it where nothing was there to erase."""
-    erased = sum(receipt.memories for receipt in receipts)
-    if erased or any(receipt.messages or receipt.sessions for receipt in receipts):
+def deleted(reports: Sequence[ErasureReport]) -> Row:
+    """Build the result of `delete_all`, with a hint if there was nothing to delete."""
+    erased = sum(report.memories for report in reports)
+    if erased or any(report.messages or report.sessions for report in reports):
         return {"message": "Memories deleted successfully!", "erased": erased}
-    hint = "A user's run, and what an agent learned with a user, are named together with the user_id."
+    hint = "For the run of a user, or for memories learned with an agent, also give the user_id."
     return {"message": "There were no memories to delete.", "erased": 0, "hint": hint}
 
 
 def chat_row(turn: "Turn", session: Session) -> Row:
-    """A whole turn, as `Memory.chat` returns it."""
+    """Build the result of `Memory.chat`."""
     usage = turn.usage
     return {
         "reply": turn.reply,

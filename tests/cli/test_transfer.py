@@ -133,7 +133,7 @@ def test_half_a_character_costs_neither_its_line_nor_the_file(shell: Shell) -> N
     [
         ('Likes tea.\n{"text": \n', "Line 2 is not valid JSON"),
         ('{"text": "Likes tea."}\n{"note": "y"}', "Line 2 has no text"),
-        ('["Likes tea.", 1]', "Entry 2 is no memory"),
+        ('["Likes tea.", 1]', "Entry 2 is not a memory"),
     ],
 )
 def test_a_bad_record_is_named_and_left_out(shell: Shell, text: str, said: str) -> None:
@@ -147,7 +147,7 @@ def test_a_bad_record_is_named_and_left_out(shell: Shell, text: str, said: str) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[1]", "Entry 1 is no memory"),
+        ("[1]", "Entry 1 is not a memory"),
         ('{"id": "x", "text": "x", "owner": {"kind": "king", "name": "al"}, "created_at": "2025"}', "cannot be read"),
         ('{"text": ""}', "has no text"),
     ],
