@@ -51,7 +51,7 @@ def test_older_messages_are_sent_as_a_summary(context: CommandContext) -> None:
     assert len(sent) == 1 + KEPT_MESSAGES + 1
     session = context.chat.conversation.session
     assert len(context.app.store.conversations.messages(session.id)) == 12
-    assert do(context, "/compact").text.startswith("8 messages")
+    assert do(context, "/compact").text.startswith("From now on 8 messages")
 
 
 def test_a_conversation_that_fills_its_window_is_summed_up_behind_the_prompt(context: CommandContext) -> None:

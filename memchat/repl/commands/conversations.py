@@ -22,7 +22,7 @@ from memchat.text.attachments import without_attachments
 def _new(context: CommandContext, argument: str) -> CommandResult:
     options = context.chat.options
     context.reopen(replace(options, session=None, agent=context.chat.conversation.agent))
-    private = " It is private; /private off turns that off." if context.chat.conversation.private else ""
+    private = " It stays private; /private off turns that off." if context.chat.conversation.private else ""
     return CommandResult(f"New conversation.{private}")
 
 
