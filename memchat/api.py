@@ -1,4 +1,4 @@
-"""`Memory`: memchat as a library, with the method names and shapes that mem0's users know.
+"""`Memory`: memchat as a library, with mem0's method names and formats.
 
     from memchat import Memory
 
@@ -6,7 +6,7 @@
         memory.add("I'm vegetarian and I live in Berlin.", user_id="alice")
         memory.search("Where could we eat tonight?", user_id="alice")["results"]
 
-It is the same engine as in the terminal, on the same store: what one learns the other recalls.
+It uses the same store as the terminal: each recalls what the other has learned.
 """
 
 import logging
@@ -50,15 +50,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_INDEXED = 40
-"""Batches of waiting messages that a search for excerpts indexes before it looks."""
+"""Maximum number of batches of messages that a search for excerpts indexes first."""
 
 IDLE = timedelta(hours=1)
-"""A conversation without a run_id ends once nothing was said in it for so long."""
+"""Time without a message after which a conversation without a run_id ends."""
 ORIGIN = "library"
 
 
 class _Connection:
-    """One connection to the store and what works over it. Used by one thread at a time."""
+    """A connection to the store with its services, used by one thread at a time."""
 
     def __init__(self, app: App, store: "Storage") -> None:
         self._app = app
@@ -67,7 +67,7 @@ class _Connection:
     def recall(
         self, top_k: int | None = None, tokens: int | None = None, *, excerpts: bool | None = None
     ) -> "Retriever":
-        """Recall within the usual limits, or these."""
+        """Create a retriever with the configured limits or these."""
         return self._app.recall_over(self.store, top_k, tokens, excerpts=excerpts)
 
     @cached_property
@@ -78,22 +78,22 @@ class _Connection:
         return self._app.learning_context_over(self.store, extraction_model)
 
     def known(self, memory_id: Id, owner: Owner | None = None) -> Kept:
-        """The memory under a whole id, with `owner` one of theirs. Raises NotFound."""
+        """Return the memory with that id, if it belongs to `owner` (if given). Raises NotFound."""
         memory = self.store.memories.get(schemas.memory_key(memory_id))
         if memory is None or (owner is not None and memory.owner != owner):
-            raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all shows the ids.")
+            raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all returns the ids.")
         return memory
 
 
 class Memory:
-    """Memories of users, agents and runs. May be used from several threads; close it, or use it in a `with` block.
+    """Memories of users, agents and runs. Thread-safe. Call `close`, or use it in a `with` block.
 
-    Every call that reads or adds says whose memories it means: `user_id` for a person's, `agent_id` for an agent's own
-    (shared by all its users), both for the person's learned with that agent, `run_id` for those of one run only, alone
-    or together with the others. Reads take the same as `filters={"user_id": …}`, next to pairs that metadata must have.
+    Every call that reads or adds names an owner: `user_id` for a user's memories, `agent_id` for an agent's own (shared
+    by all its users), both for the user's memories learned with that agent, and `run_id`, alone or with the others, for
+    those of one run. Reads also accept them in `filters={"user_id": …}`, next to conditions on metadata.
 
-    Raises `MemchatError`s only: UsageError for a call that makes no sense, NotFound for an unknown id, ModelError for a
-    model that failed, StoreError for the disk.
+    Raises only `MemchatError`s: UsageError for invalid arguments, NotFound for an unknown id, ModelError if the model
+    fails, StoreError if the database fails.
     """
 
     def __init__(
@@ -103,25 +103,25 @@ class Memory:
         models: Mapping[str, ModelOptions] | None = None,
         owns_index: bool = False,
     ) -> None:
-        """Open with `settings`, by default those that the terminal would use.
+        """Use `settings`, by default those of the terminal. The store is opened by the first call.
 
-        `models` says by model name how to reach and ask it; it is never stored. With `owns_index` this process may hold
-        the Chroma index; without, memories are scanned exactly. Nothing is read or written before the first call.
+        `models` contains options by model name, and is never stored. With `owns_index`, this process may hold the
+        Chroma index; otherwise memories are searched exactly.
         """
         self.settings = settings or load_settings()
         self._app = App(self.settings, models=models, owns_index=owns_index)
         self._lock = threading.RLock()
         self._idle: list[_Connection] = []
-        self._places: list[_Connection] = []
+        self._connections: list[_Connection] = []
         self._sessions: dict[EntityIds, Session] = {}
         self._learner: LearningWorker | None = None
         self._closed = False
         self.on_recall: Callable[[str, int], None] = lambda by, memories: None
-        """Hears how many memories each "turn" and each "search" recalled."""
+        """Called with "turn" or "search" and the number of recalled memories."""
 
     @classmethod
     def from_config(cls, config_dict: Mapping[str, Any]) -> "Memory":
-        """Open with a configuration as mem0 takes it; see `memchat.mem0.config`. Raises ConfigError."""
+        """Use a configuration in mem0's format; see `memchat.mem0.config`. Raises ConfigError."""
         found = from_mem0(config_dict, load_settings())
         return cls(found.settings, models=found.models, owns_index=found.holds_index)
 
@@ -132,47 +132,47 @@ class Memory:
         self.close()
 
     def warm_up(self) -> None:
-        """Open the store, and do behind the scenes what the first calls would wait for, or leave waiting.
+        """Open the store; load the model libraries and learn from pending exchanges in the background.
 
-        That is to load the models' libraries, and to learn from what waits. Raises StoreError.
+        Raises StoreError.
         """
         choice = self._app.choice()
-        with self._place():
+        with self._connection():
             self._app.warm_up(choice.name)
             self._common_learner(choice.extraction).notify()
 
     @property
     def ready(self) -> bool:
-        """Whether what `warm_up` began to load is there."""
+        """Whether everything that `warm_up` started to load is loaded."""
         return self._app.warm
 
     def connection(self) -> AbstractContextManager[_Connection]:
-        """A connection to the store for the calling thread, for the servers of this package."""
-        return self._place()
+        """Open a connection for the calling thread, within a `with` block. For the servers of this package."""
+        return self._connection()
 
     @property
     def today(self) -> date:
-        """The present day, local."""
+        """The current day in local time."""
         return self._app.clock().astimezone().date()
 
     @property
     def model(self) -> str:
-        """The model that answers where no agent's profile names another."""
+        """The chat model of calls without an agent."""
         return self._app.choice().name
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Wait until what `chat` heard is learned, at most `timeout_s`, and close. The rest stays pending on disk."""
+        """Wait up to `timeout_s` (None: without limit) for learning, and close. The rest stays pending on disk."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            learner, places = self._learner, self._places
+            learner, connections = self._learner, self._connections
         if learner is not None:
             learner.wait_until_idle(timeout_s)
         with ignore_library_warnings():
             self._app.close()
-            for place in places:
-                place.store.close()
+            for connection in connections:
+                connection.store.close()
 
     # Adding.
 
@@ -190,28 +190,28 @@ class Memory:
         memory_type: str | None = None,
         prompt: str | None = None,
     ) -> Row:
-        """Learn from `messages`: text, one message, or a list of them, each with a role and content.
+        """Learn from `messages`: a text, a message, or a list of messages with role and content.
 
-        Each message of the user is learned from together with what was answered; system messages never are. `prompt`
-        says what is worth remembering, for this call. With `infer=False` every message is kept as it was said.
-        `metadata` goes on every memory of the call; `expiration_date` is the last day (UTC) on which they are shown.
-        mem0's `timestamp` and `memory_type` are refused.
+        Each user message is learned from together with its answer; system messages are ignored. `prompt` says what to
+        remember in this call. With `infer=False`, every message is stored verbatim. `metadata` is added to every memory
+        of the call; `expiration_date` is the last day (UTC) on which they are returned. mem0's `timestamp` and
+        `memory_type` raise UsageError.
 
-        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.schemas.result`. Raises ModelError when the
-        model fails: what was said is then kept, and learned with the next add.
+        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.schemas.event_row`. Raises ModelError if the
+        model fails; the messages are then stored and learned from with the next call.
         """
         entity = schemas.entity_ids(user_id, agent_id, run_id)
         spoken = schemas.parse_messages(messages)
         schemas.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
         prompt = schemas.text_or_none("prompt", prompt)
         speaker = self._speaker(entity, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
-        with self._place() as place:
-            intake = Ingest(place.store, self._session(place, entity), speaker)
+        with self._connection() as connection:
+            ingest = Ingest(connection.store, self._session(connection, entity), speaker)
             if infer:
                 said = [(one.role, one.text) for one in spoken]
-                applied = intake.learn(said, place.learning_context(self._extraction_model))
+                applied = ingest.learn(said, connection.learning_context(self._extraction_model))
                 return {"results": [schemas.event_row(one) for one in applied]}
-            kept = intake.keep([(one.role, one.text, one.name) for one in spoken], place.service)
+            kept = ingest.keep([(one.role, one.text, one.name) for one in spoken], connection.service)
         rows = zip(kept, spoken, strict=True)
         return {"results": [schemas.kept_row(memory, said) for memory, said in rows]}
 
@@ -226,13 +226,13 @@ class Memory:
         prompt: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Row:
-        """One whole turn: recall, answer, and learn from it in the background, as far as the setting `memory` lets it.
+        """Run one turn: recall, answer, and learn from it in the background, as the setting `memory` allows.
 
-        That learning serves everybody: it takes up whatever else waits in this store, whosever it is and whatever
-        program left it there, with the extraction model of this one.
-        `run_id` names the conversation to take up; without one there is one for each user and agent. Returns
-        `{"reply", "memories_used", "excerpts_used", "session_id", "usage"}`, the memories as `search` shows them,
-        wishes about how to be answered first and without a score, and what was said in earlier conversations.
+        The background learning also processes pending exchanges of other users and programs in this store. `run_id`
+        names the conversation to resume; without it there is one for each user and agent.
+
+        Returns `{"reply", "memories_used", "excerpts_used", "session_id", "usage"}`. Memories look as in `search`;
+        standing instructions come first and have no score.
         """
         pieces = self.chat_stream(
             message,
@@ -261,12 +261,12 @@ class Memory:
         prompt: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Generator[str, None, Row]:
-        """The same turn with the reply as it arrives; what `chat` returns is the generator's return value.
+        """Run the same turn and yield the reply as it arrives. The generator returns the result of `chat`.
 
-        Closing the generator ends the call to the model; what came until then is recorded.
+        Closing the generator ends the model call; the partial reply is recorded.
         """
         if user_id is None:
-            raise UsageError("user_id is missing: say who is speaking.")
+            raise UsageError("user_id is required.")
         entity = schemas.entity_ids(user_id, agent_id, run_id)
         message = schemas.text("message", message)
         options = ChatOptions(
@@ -276,11 +276,11 @@ class Memory:
             instructions=schemas.text_or_none("prompt", prompt),
             metadata=schemas.plain_metadata(metadata),
         )
-        with self._place() as place:
-            session = self._session(place, entity)
+        with self._connection() as connection:
+            session = self._session(connection, entity)
             choice = self._app.choice(agent=entity.agent)
             conversation = self._app.conversation(
-                replace(options, session=session), choice.name, place.store, self._recall(place, entity)
+                replace(options, session=session), choice.name, connection.store, self._recall(connection, entity)
             )
             with self._learning_after(choice.extraction), conversation.turn(message) as turn:
                 yield from turn
@@ -289,9 +289,9 @@ class Memory:
         return row
 
     def complete(self, request: Mapping[str, Any], user_id: Id, *, run_id: Id | None = None) -> Row:
-        """A chat completion in OpenAI's shapes, `request` as its clients send it, with what is remembered put in.
+        """Run a chat completion in OpenAI's format, with recalled memories in the prompt.
 
-        The messages of the request are the conversation; the last one of the user is learned from, in the background.
+        The messages of `request` are the conversation; the user's last one is learned from in the background.
         """
         with self._completion(request, user_id, run_id) as (model, turn):
             found = model.complete(turn.request)
@@ -301,7 +301,7 @@ class Memory:
     def complete_stream(
         self, request: Mapping[str, Any], user_id: Id, *, run_id: Id | None = None
     ) -> Generator[Row, None, None]:
-        """The chunks of the same as they arrive."""
+        """Run the same completion and yield its chunks as they arrive."""
         with (
             self._completion(request, user_id, run_id) as (model, turn),
             closing(model.stream(turn.request)) as chunks,
@@ -315,18 +315,18 @@ class Memory:
         self, request: Mapping[str, Any], user_id: Id, run_id: Id | None
     ) -> "Generator[tuple[CompletionModel, CompletionTurn]]":
         entity = schemas.entity_ids(user_id, None, run_id)
-        with self._place() as place:
+        with self._connection() as connection:
             choice = self._app.choice()
-            options = ChatOptions(entity.user or "", session=self._session(place, entity))
-            recall = self._recall(place, entity)
-            model, turn = self._app.completion(options, choice.name, recall, request, place.store)
+            options = ChatOptions(entity.user or "", session=self._session(connection, entity))
+            recall = self._recall(connection, entity)
+            model, turn = self._app.completion(options, choice.name, recall, request, connection.store)
             with self._learning_after(choice.extraction), turn:
                 yield model, turn
         self.on_recall("turn", len(turn.recalled))
 
     @contextmanager
     def _learning_after(self, extraction_model: str) -> Generator[None]:
-        """Learn in the background once the block is done or left; not where the model has just failed."""
+        """Learn in the background after the block, unless the model failed in it."""
         try:
             yield
         except Exception:
@@ -336,18 +336,21 @@ class Memory:
             raise
         self._common_learner(extraction_model).notify()
 
-    def _recall(self, place: _Connection, entity: EntityIds) -> "Retriever":
+    def _recall(self, connection: _Connection, entity: EntityIds) -> "Retriever":
         profile = self.settings.profile(entity.agent)
         excerpts = self.settings.excerpts_with(entity.agent)
-        return place.recall(profile.top_k if profile else None, excerpts=excerpts)
+        return connection.recall(profile.top_k if profile else None, excerpts=excerpts)
 
-    def _excerpts(self, place: _Connection, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
-        """What was said by `entity` user, or to them."""
-        finder, session = place.recall(excerpts=True).excerpts, entity.session_name if entity.run is not None else None
+    def _excerpts(self, connection: _Connection, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
+        """Find what the user of `entity`, or the assistant talking to them, said."""
+        finder, session = (
+            connection.recall(excerpts=True).excerpts,
+            entity.session_name if entity.run is not None else None,
+        )
         if finder is None or not (entity.user or session):
             return ()
         for _ in range(MOST_INDEXED):
-            if not place.store.message_index.index_next(entity.user or "", self._app.embedder):
+            if not connection.store.message_index.index_next(entity.user or "", self._app.embedder):
                 break
         owner = Owner.user(entity.user) if entity.user else Owner(Scope.SESSION, session or "")
         view = MessageFilter(owner, entity.agent, only_session=session)
@@ -372,14 +375,14 @@ class Memory:
         show_expired: bool = False,
         excerpts: bool = False,
     ) -> Row:
-        """The memories that bear on `query`, best first, as `{"results": […]}`; nothing relevant gives none.
+        """Search for memories relevant to `query`, best first. Returns `{"results": […]}`, which may be empty.
 
-        At most `top_k` (or `limit`), by default the setting of that name. `threshold` is the least score; without one
-        a calibrated floor keeps out what does not bear on the query. `explain` adds "score_details", the summands of
-        the score. `rerank` changes nothing, for there is no other ranking; mem0's `reference_date` is refused.
+        `top_k` (or `limit`) is the maximum number, by default the setting `top_k`. `threshold` is the minimum score;
+        without it, a calibrated floor excludes irrelevant memories. `explain` adds "score_details", the parts of the
+        score. `rerank` has no effect, since there is no other ranking; mem0's `reference_date` raises UsageError.
 
-        With `excerpts` there is "excerpts" as well: what the person and the assistant said that bears on `query`, for
-        the user (with `agent_id`, in conversations with that agent; with `run_id`, in that run).
+        With `excerpts`, the result has "excerpts" as well: relevant messages of the user and the assistant (with
+        `agent_id`, in conversations with that agent; with `run_id`, in that run).
         """
         schemas.reject_unsupported(reference_date=reference_date)
         entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
@@ -387,9 +390,9 @@ class Memory:
         query = schemas.text("query", query)
         view = entity.filter(narrowing, expired=show_expired)
         request = Query(query, view, top_k=wanted, floor=least is None)
-        with self._place() as place:
-            hits = place.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
-            said = self._excerpts(place, query, entity) if excerpts else ()
+        with self._connection() as connection:
+            hits = connection.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
+            said = self._excerpts(connection, query, entity) if excerpts else ()
         near = [hit for hit in hits if least is None or hit.score >= least]
         self.on_recall("search", len(near))
         found: Row = {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
@@ -407,15 +410,15 @@ class Memory:
         offset: int | None = None,
         show_expired: bool = False,
     ) -> Row:
-        """Every current memory, newest first, as `{"results": […]}`; at most `limit` (or `top_k`) where one is given.
+        """Return the current memories, newest first, as `{"results": […]}`, with those of the user's runs.
 
-        `offset` leaves out the newest so many, for paging. Those of the person's runs are among them.
+        `limit` (or `top_k`) is the maximum number; `offset` skips that many of the newest, for paging.
         """
         entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
         wanted = schemas.parse_limit(top_k, limit)
-        with self._place() as place:
+        with self._connection() as connection:
             view = entity.filter(narrowing, all_sessions=True, expired=show_expired)
-            kept = place.store.memories.memories(view, wanted, schemas.parse_offset(offset))
+            kept = connection.store.memories.memories(view, wanted, schemas.parse_offset(offset))
         return {"results": [schemas.memory_row(memory) for memory in kept]}
 
     def count(
@@ -427,26 +430,26 @@ class Memory:
         filters: Mapping[str, Any] | None = None,
         show_expired: bool = False,
     ) -> int:
-        """How many memories `get_all` gives for the same."""
+        """Return the number of memories that `get_all` returns for the same arguments."""
         entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
-        with self._place() as place:
-            return place.store.memories.count(entity.filter(narrowing, all_sessions=True, expired=show_expired))
+        with self._connection() as connection:
+            return connection.store.memories.count(entity.filter(narrowing, all_sessions=True, expired=show_expired))
 
     def entities(self) -> list[Row]:
-        """The users and agents of whom anything is kept: `{"type", "name", "total_memories"}`, by name."""
-        with self._place() as place:
-            return [schemas.entity_row(owner, count) for owner, count in place.store.memories.owner_counts()]
+        """List the users and agents with memories, by name, as `{"type", "name", "total_memories"}`."""
+        with self._connection() as connection:
+            return [schemas.entity_row(owner, count) for owner, count in connection.store.memories.owner_counts()]
 
     def get(self, memory_id: Id) -> Row:
-        """One memory, superseded or not. Raises NotFound."""
-        with self._place() as place:
-            return schemas.memory_row(place.known(memory_id))
+        """Return one memory, superseded or not. Raises NotFound."""
+        with self._connection() as connection:
+            return schemas.memory_row(connection.known(memory_id))
 
     def history(self, memory_id: Id) -> list[Row]:
-        """Every change to a memory and to the versions it superseded, oldest first. Raises NotFound."""
-        with self._place() as place:
-            memory = place.known(memory_id)
-            changes = place.store.memories.history(memory)
+        """List the changes to a memory and to the versions it superseded, oldest first. Raises NotFound."""
+        with self._connection() as connection:
+            memory = connection.known(memory_id)
+            changes = connection.store.memories.history(memory)
         return [schemas.change_row(one, memory) for one in changes]
 
     # Changing.
@@ -459,86 +462,86 @@ class Memory:
         expiration_date: Day | EllipsisType | None = ...,
         data: str | None = None,
     ) -> Row:
-        """Put `text` (or `data`) in the place of the memory's words; the former ones stay in its history.
+        """Change the text of a memory to `text` (or `data`); its history keeps the old text. Raises NotFound.
 
-        `metadata` is added to what it has; `expiration_date` is the last day (UTC) on which it is shown, None takes
-        that back. Raises NotFound.
+        `metadata` is added to the existing pairs. `expiration_date` is the last day (UTC) on which the memory is
+        returned; None removes it.
         """
         words = schemas.text_or_none("text", data if text is None else text)
         if words is None and metadata is None and expiration_date is ...:
             raise UsageError("There is nothing to change: give text, metadata or expiration_date.")
         pairs = schemas.plain_metadata(metadata)
         end = None if expiration_date is ... else schemas.end_of(expiration_date)
-        with self._place() as place:
-            memory = place.known(memory_id)
+        with self._connection() as connection:
+            memory = connection.known(memory_id)
             if words is not None:
-                memory = place.service.edit(memory, words)
+                memory = connection.service.edit(memory, words)
             if pairs or expiration_date is not ...:
-                place.service.amend(memory, pairs, memory.expires_at if expiration_date is ... else end)
+                connection.service.amend(memory, pairs, memory.expires_at if expiration_date is ... else end)
         return {"message": "Memory updated successfully!"}
 
     def delete(self, memory_id: Id) -> Row:
-        """Erase a memory with all its versions, down to the bytes on the disk. Raises NotFound."""
-        with self._place() as place:
-            _warn_of(place.service.forget([place.known(memory_id).id]))
+        """Permanently delete a memory with all its versions, and verify that no bytes are left. Raises NotFound."""
+        with self._connection() as connection:
+            _warn_of(connection.service.forget([connection.known(memory_id).id]))
         return {"message": "Memory deleted successfully!"}
 
     def delete_all(self, user_id: Id | None = None, agent_id: Id | None = None, run_id: Id | None = None) -> Row:
-        """Erase all that is kept of a user (conversations too), of an agent, of a user with an agent, or of a run.
+        """Permanently delete everything about a user (with conversations), an agent, a user with an agent, or a run.
 
-        `{"message", "erased"}` says how many memories, former versions not counted. A run or an agent of a user is
-        named together with that user: where nothing is found, a "hint" says so.
+        Returns `{"message", "erased"}` with the number of memories, without earlier versions. For the run or agent of
+        a user, also give the `user_id`; a "hint" says so if nothing was found.
         """
         entity = schemas.entity_ids(user_id, agent_id, run_id)
-        with self._place() as place:
+        with self._connection() as connection:
             if entity.user is not None and entity == EntityIds(entity.user):
-                receipts = [place.service.forget_person(entity.user)]
+                reports = [connection.service.forget_person(entity.user)]
             else:
-                receipts = self._forget_part(place, entity)
+                reports = self._forget_part(connection, entity)
         with self._lock:
             self._sessions.clear()
-        for receipt in receipts:
-            _warn_of(receipt)
-        return schemas.deleted(receipts)
+        for report in reports:
+            _warn_of(report)
+        return schemas.deleted(reports)
 
     def reset(self) -> None:
-        """Erase everything of everybody in this store."""
-        with self._place() as place:
-            _warn_of(place.service.forget_everything())
+        """Permanently delete everything of all users in this store."""
+        with self._connection() as connection:
+            _warn_of(connection.service.forget_everything())
         with self._lock:
             self._sessions.clear()
 
     # Steps.
 
     @contextmanager
-    def _place(self) -> Generator[_Connection]:
-        """A connection for the calling thread, as long as the block lasts. Parts are made under the lock."""
+    def _connection(self) -> Generator[_Connection]:
+        """Lend a connection to the calling thread within the block. Parts of the app are created under the lock."""
         with ignore_library_warnings():
             with self._lock:
                 if self._closed:
                     raise UsageError("This Memory is closed.")
-                place = self._idle.pop() if self._idle else self._new_place()
+                connection = self._idle.pop() if self._idle else self._new_connection()
             try:
-                yield place
+                yield connection
             finally:
                 with self._lock:
-                    self._idle.append(place)
+                    self._idle.append(connection)
 
-    def _new_place(self) -> _Connection:
-        first = not self._places
-        place = _Connection(self._app, self._app.store if first else self._app.open_store())
-        self._places.append(place)
+    def _new_connection(self) -> _Connection:
+        first = not self._connections
+        connection = _Connection(self._app, self._app.store if first else self._app.open_store())
+        self._connections.append(connection)
         if first:
-            # Here, under the lock, since from Python 3.12 on nothing keeps two threads from making a part twice.
-            place.recall()
-        return place
+            # Under the lock: since Python 3.12 cached properties do not prevent two threads from creating a part twice.
+            connection.recall()
+        return connection
 
     @cached_property
     def _extraction_model(self) -> str:
         return self.settings.extraction_model or self._app.choice().extraction
 
     def _common_learner(self, extraction_model: str) -> "LearningWorker":
-        """One for all: who opens a `Memory` serves everybody in its store."""
+        """Return the worker of this object, which learns for all users of the store."""
         with self._lock:
             if self._learner is None:
                 self._learner = self._app.learning_worker(None, extraction_model, warn_of)
@@ -557,16 +560,16 @@ class Memory:
         )
         return IngestSource(entity.owner, entity.agent, terms, redacts=self.settings.redact)
 
-    def _session(self, place: _Connection, entity: EntityIds) -> Session:
-        """The conversation that a call belongs to: its run's, else the owner's last one that is not idle for IDLE."""
-        conversations = place.store.conversations
+    def _session(self, connection: _Connection, entity: EntityIds) -> Session:
+        """Return the conversation of a call: that of its run, or else the owner's last one, unless idle for IDLE."""
+        conversations = connection.store.conversations
         if entity.run is None:
             return self._unnamed_session(conversations, entity)
         session = conversations.session(entity.session_name)
         if session is None:
             return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
         if session.user != (entity.user or ""):
-            raise Conflict(f"The run {entity.run!r} is somebody else's.", hint="Give it another run_id.")
+            raise Conflict(f"The run {entity.run!r} belongs to another user.", hint="Give it another run_id.")
         if session.agent != entity.agent:
             raise Conflict(
                 f"The run {entity.run!r} belongs to the agent {session.agent!r}.",
@@ -579,32 +582,32 @@ class Memory:
         with self._lock:
             session = conversations.open_session(entity.user or "", entity.agent, ORIGIN, since)
             if session is None:
-                # One that was begun a moment ago is stored with its first message only.
+                # A new conversation is stored with its first message only.
                 session = self._sessions.get(entity)
             if session is None or session.last_at < since:
                 session = conversations.new_session(entity.user or "", entity.agent, origin=ORIGIN)
             self._sessions[entity] = session
             return session
 
-    def _forget_part(self, place: _Connection, entity: EntityIds) -> list[ErasureReport]:
-        """Erase what `entity` names but a whole person, and the conversations that hold nothing else."""
-        receipts = []
+    def _forget_part(self, connection: _Connection, entity: EntityIds) -> list[ErasureReport]:
+        """Delete the memories of `entity`, which is not a whole user, and its conversations."""
+        reports = []
         view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)
-        ids = [memory.id for memory in place.store.memories.memories(view)]
+        ids = [memory.id for memory in connection.store.memories.memories(view)]
         if ids:
-            receipts.append(place.service.forget(ids))
+            reports.append(connection.service.forget(ids))
         if entity.run is not None:
             sessions = [entity.session_name]
         else:
-            of_person = place.store.conversations.sessions(entity.user or "")
+            of_person = connection.store.conversations.sessions(entity.user or "")
             sessions = [session.id for session in of_person if session.agent == entity.agent]
         if sessions:
-            receipts.append(place.service.forget_sessions(sessions))
-        return receipts
+            reports.append(connection.service.forget_sessions(sessions))
+        return reports
 
 
-def _warn_of(receipt: ErasureReport) -> None:
-    """Say in the log, without the words, where the search after an erasure still found some."""
-    if receipt.left:
-        files = sorted({found.file for found in receipt.left})
-        log.warning("what was erased is still found in %s: see memchat doctor", ", ".join(files))
+def _warn_of(report: ErasureReport) -> None:
+    """Log in which files a search after a deletion found traces, without the text."""
+    if report.left:
+        files = sorted({found.file for found in report.left})
+        log.warning("deleted text is still found in %s: see memchat doctor", ", ".join(files))

@@ -1,4 +1,4 @@
-"""The one place that puts the parts together: settings, store, models, recall, conversations, what is done by hand."""
+"""The composition root: creates the store, models, recall, conversations and services from the settings."""
 
 import logging
 import os
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNBOUNDED = 10_000_000
-"""Tokens of memory, where what recall finds goes into no prompt."""
+"""Token limit for recall whose results do not go into a prompt."""
 
 
 def utc_now() -> datetime:
-    """The present moment."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def open_engine(settings: Settings, clock: Clock = utc_now, *, owns_index: bool = False) -> Engine:
-    """The storage of the home that `settings` name."""
+    """Open the storage of the home folder in `settings`."""
     return SQLiteEngine(settings.home, clock, settings.index_from, owns_index=owns_index)
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A conversation and the learner behind it. Closing it leaves what was not learned yet pending on disk.
+    """A conversation and its learning worker. After closing, exchanges not learned from yet stay pending on disk.
 
-    `options` are those it was opened with; `extraction` is the model that its learner was given.
+    `options` are those it was opened with; `extraction` is the extraction model of the worker.
     """
 
     conversation: "Conversation"
@@ -64,7 +64,7 @@ class Chat:
     extraction: str
 
     def query(self, text: str) -> "Query":
-        """A search for `text` among what this conversation may recall."""
+        """Build a search for `text` in the memories that this conversation may recall."""
         from memchat.recall.retriever import Query, filter_of
 
         return Query(text, filter_of(self.conversation.session))
@@ -80,11 +80,11 @@ class Chat:
 
 
 class App:
-    """One memchat: opened with `settings`, closed after use. Parts are made when first asked for.
+    """The parts of memchat for `settings`, created when first needed. Close it after use.
 
-    With `owns_index` this process may hold the Chroma index (one at a time does); without, memories are scanned.
-    `models` says by model name how to reach and ask it, where that is not left to the environment. `on_notice` hears
-    what a person should know.
+    With `owns_index`, this process may hold the Chroma index, which one process at a time does; otherwise memories are
+    scanned. `models` contains options by model name, in place of the environment's. `on_notice` is called with messages
+    for the user.
     """
 
     def __init__(
@@ -121,18 +121,18 @@ class App:
 
     @cached_property
     def store(self) -> Storage:
-        """The main thread's connection, with what an interrupted erasure left undone finished first."""
+        """The main thread's connection. Interrupted erasures are finished when it is opened."""
         store = self.open_store()
         self._opened.append(store.close)
         if store.read_only:
-            self._on_notice(f"{self.settings.home} may not be written: it is opened for reading only.")
+            self._on_notice(f"{self.settings.home} cannot be written, so it is opened read-only.")
             return store
         with suppress(StoreBusy):
             store.finish_erasures(timeout_s=0.0)
         return store
 
     def open_store(self) -> Storage:
-        """Another connection, for another thread; the caller closes it."""
+        """Open another connection, for another thread; the caller closes it."""
         return self.engine.open(self.fingerprint)
 
     @cached_property
@@ -144,7 +144,7 @@ class App:
 
     @property
     def fingerprint(self) -> str:
-        """Of the vectors in use, as far as it is known."""
+        """Fingerprint of the embedder in use, as far as it is known."""
         return self.embedder_provider.fingerprint
 
     @property
@@ -164,7 +164,7 @@ class App:
         indexed: bool = True,
         excerpts: bool | None = None,
     ) -> "Retriever":
-        """Recall that reads through `store`, on the thread it belongs to, within the usual limits or these."""
+        """Create a retriever over `store`, for the store's thread, with the configured limits or these."""
         embedder = self.embedder_provider.query_embedder
         if excerpts is None:
             excerpts = self.settings.excerpts
@@ -193,24 +193,24 @@ class App:
         return Retriever(store.memories, recent, vocabulary, limits, self.clock, finder)
 
     def _tell_of_other_vectors(self, store: Storage) -> None:
-        """Say once that recall cannot see the meaning of what another embedder read."""
+        """Notify once if there are memories whose vectors another embedder made, which recall cannot compare."""
         looked, self._looked_for_others = self._looked_for_others, True
         if not looked and (notice := store.vectors.others_notice(self.fingerprint)):
             self._on_notice(notice)
 
     @cached_property
     def memory_service(self) -> "MemoryService":
-        """What a person does with memories by hand."""
+        """Changes that a user makes to memories."""
         return self.memory_service_over(self.store)
 
     @property
     def extraction_model(self) -> str:
-        """The model that extracts facts, and decides what a told memory replaces."""
+        """The model that extracts facts, and decides what a memory added by command replaces."""
         return self.settings.extraction_model or self.choice().extraction
 
     @cached_property
     def rememberer(self) -> "Rememberer":
-        """Keeps what is told outside a chat; `remember` then has the model decide what it replaces."""
+        """Saves memories outside a chat; `remember` lets the model decide what they replace."""
         return self.rememberer_with(self.extraction_model)
 
     def rememberer_with(self, extraction_model: str) -> "Rememberer":
@@ -221,7 +221,7 @@ class App:
         return Rememberer(self.memory_service, recall, self.clock, self._sentence_kinds, by_rules=by_rules)
 
     def compare_told(self, told: "Sequence[RememberResult]") -> "list[RememberResult]":
-        """`told`, with what the language model says that each replaces; as it is where the rules have decided."""
+        """Let the language model decide what each of `told` replaces, unless rules have decided it already."""
         from memchat.memories.remember import MANY_MEMORIES, compare
 
         if self.extraction_model == OFFLINE or len(told) > MANY_MEMORIES:
@@ -261,7 +261,7 @@ class App:
         return Models(policy, DialectMemory(settings.dialects))
 
     def completion_model(self, name: str) -> CompletionModel:
-        """The model under `name`, asked in OpenAI's shapes."""
+        """Return the model `name` with OpenAI's request and response formats."""
         from memchat.llm.completions import LiteLLMCompletions, TextCompletions
 
         if name == OFFLINE:
@@ -278,7 +278,7 @@ class App:
     def completion(
         self, options: ChatOptions, model: str, recall: "Retriever", request: Mapping[str, Any], store: Storage
     ) -> "tuple[CompletionModel, CompletionTurn]":
-        """A chat completion with memory whose conversation the client brings, over `store`."""
+        """Prepare a chat completion with memory over `store`; the client sends the conversation."""
         from memchat.chat.completions import CompletionParts, CompletionTurn
 
         session = open_session(options, store.conversations, self.settings)
@@ -295,7 +295,7 @@ class App:
         return asked, CompletionTurn(parts, request)
 
     def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda result: None) -> Chat:
-        """Begin or take up a conversation, its learner not woken yet. Raises UsageError for one with another agent."""
+        """Start or resume a conversation; its worker is not started. Raises UsageError if it has another agent."""
         session = open_session(options, self.store.conversations, self.settings)
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
@@ -304,7 +304,7 @@ class App:
         return Chat(conversation, worker, options, choice.extraction)
 
     def reopen(self, chat: Chat, options: ChatOptions, on_learned: "Callable[[LearningResult], None]") -> Chat:
-        """A chat as `options` want it in the place of `chat`, whose learner goes on where it uses the same model."""
+        """Replace `chat` by one with `options`. Its worker is kept if the extraction model stays the same."""
         session = open_session(options, self.store.conversations, self.settings)
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
@@ -320,7 +320,7 @@ class App:
         )
 
     def conversation(self, options: ChatOptions, model: str, store: Storage, recall: "Retriever") -> "Conversation":
-        """A conversation with `model` over `store`, no learner behind it."""
+        """Create a conversation with `model` over `store`, without a learning worker."""
         from memchat.chat.conversation import Conversation
 
         session = open_session(options, self.store.conversations, self.settings)
@@ -349,7 +349,7 @@ class App:
         return Comparison(question, model.name, stateless, remembering)
 
     def _model_and_recall(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, Retriever]":
-        """The model and the recall of a conversation, which its agent's profile may name."""
+        """Return the model and the retriever of a conversation, as its options, agent and settings say."""
         profile = self.settings.profile(session.agent)
         top_k = options.top_k or (profile.top_k if profile else None)
         excerpts = self.settings.excerpts_with(session.agent)
@@ -361,20 +361,21 @@ class App:
         extraction_model: str,
         on_learned: "Callable[[LearningResult], None]" = lambda result: None,
     ) -> "LearningWorker":
-        """A worker, idle where memory is off, that learns from what waits of `user`: of nobody else, or with None of
-        everybody. It does so with `extraction_model` where the settings name none.
+        """Create a worker that learns from the pending exchanges of `user`, or of all users if None.
+
+        It uses the extraction model of the settings, or else `extraction_model`. It does nothing if memory is off.
         """
         from memchat.learning.worker import QUIET_S, LearningWorker
 
         name = self.settings.extraction_model or extraction_model
         idle = self.settings.memory is MemoryMode.OFF
         quiet_s = QUIET_S if self._is_on_this_machine(name) else 0.0
-        learner = LearningWorker(lambda: self.learning_context(name), on_learned, user=user, idle=idle, quiet_s=quiet_s)
-        self._opened.append(learner.close)
-        return learner
+        worker = LearningWorker(lambda: self.learning_context(name), on_learned, user=user, idle=idle, quiet_s=quiet_s)
+        self._opened.append(worker.close)
+        return worker
 
     def learning_context(self, extraction_model: str | None = None) -> "LearningContext":
-        """What learning works with on the calling thread, over a connection of its own; the caller closes it."""
+        """Create the context of learning for the calling thread, with its own connection; the caller closes it."""
         store = self.open_store()
         name = extraction_model or self.extraction_model
         return self.learning_context_over(store, name)
@@ -396,7 +397,7 @@ class App:
         return SentenceKinds(self.embedder_provider.patient_query_embedder.embed)
 
     def _is_on_this_machine(self, model: str) -> bool:
-        """Whether a server on this machine answers for `model`, which then mostly does one thing at a time."""
+        """Return whether `model` runs on a server on this machine, which usually handles one request at a time."""
         from urllib.parse import urlsplit
 
         from memchat.llm.endpoint import is_loopback
@@ -414,7 +415,7 @@ class App:
 
     @cached_property
     def form_policy(self) -> "FormPolicy":
-        """In which form a model is asked for memories. A server is asked once how large its model is."""
+        """Chooses the form of the extraction prompt. A server is asked for the size of its model once."""
         from memchat.learning.forms import FormPolicy
         from memchat.llm.model_size import parameters_of
 
@@ -425,14 +426,14 @@ class App:
         return FormPolicy(self.settings.extraction_form, parameters)
 
     def warm_up(self, model: str) -> None:
-        """Load what the first turn with `model` needs, in the background. Nobody else's embedder is asked anything."""
+        """Load what the first turn with `model` needs, in the background. No request is sent to an embedding server."""
         from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction
 
         loading = [in_background("redaction", load_redaction)]
         self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
             embedding = in_background("warm-up", self.embedder_provider.load)
-            # ONNX Runtime ends the process with SIGABRT when the interpreter goes away under it.
+            # ONNX Runtime aborts the process if the interpreter exits while it is loading.
             self._opened.append(embedding.join)
             loading.append(embedding)
         if self.settings.embedding_model or self._needs_litellm(model):
@@ -443,7 +444,7 @@ class App:
 
     @property
     def warm(self) -> bool:
-        """Whether all that `warm_up` began to load is there."""
+        """Whether everything that `warm_up` started to load is loaded."""
         return not any(thread.is_alive() for thread in self._loading)
 
     def _needs_litellm(self, model: str) -> bool:
@@ -460,7 +461,7 @@ class App:
         return AgentPolicy(profile.instructions, profile.categories, metadata, profile.learn)
 
     def matching(self, text: str, view: MemoryFilter) -> list[Memory]:
-        """Every memory of `view` that a search finds, best first. By exact scan: so many are nothing for an index."""
+        """Return every memory of `view` that a search finds, best first. The search is exact: an index returns few."""
         from memchat.memories.service import find_all
 
         with self.open_store() as store:

@@ -247,7 +247,11 @@ def test_edit_without_a_text_opens_the_editor(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     ("body", "code", "said"),
-    [("true", 0, "Nothing was changed."), (': > "$1"', 2, "The text is empty"), ("exit 3", 1, "exited with an error (3)")],
+    [
+        ("true", 0, "Nothing was changed."),
+        (': > "$1"', 2, "The text is empty"),
+        ("exit 3", 1, "with an error (3)"),
+    ],
 )
 def test_an_edit_that_comes_to_nothing_changes_nothing(shell: Shell, body: str, code: int, said: str) -> None:
     """The same text, no text, and an editor that failed."""
