@@ -1,7 +1,7 @@
-"""What a shell offers on Tab for the values of options and arguments.
+"""Shell completion of the values of options and arguments.
 
-Typer runs one of these functions for each press of Tab. They load nothing that is slow, create nothing, and offer
-nothing where something is wrong: an error would appear in the middle of the line that is being typed.
+Typer runs one of these functions each time Tab is pressed. They load no slow modules, create no files, and offer
+nothing after an error, since its message would appear within the line being typed.
 """
 
 import os
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from memchat.storage.completion import CompletionReader
 
 Offer = tuple[str, str]
-"""What is inserted, and words that describe it."""
+"""A value to insert, and its description."""
 
 VARIABLE = "_MEMCHAT_COMPLETE"
 _LONGEST_HELP = 60
 _TYPEABLE = re.compile(r"[\w.@:+/-]+")
-"""Other values would have to be quoted, each shell in its own way."""
+"""Values that need no quoting in any shell."""
 
 
 def is_completing() -> bool:
-    """Whether a shell asks what to offer."""
+    """Return whether a shell is asking for completions."""
     return VARIABLE in os.environ
 
 
@@ -45,7 +45,7 @@ def _offered(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[
 
 
 def _help(words: str) -> str:
-    """`words` on one short line, without what Typer would take for markup."""
+    """Shorten `words` to one line, without characters that Typer would read as markup."""
     from memchat.cli.output import one_line
 
     line = one_line(words)

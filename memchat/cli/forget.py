@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ErasurePlan:
-    """What would be deleted, how to ask for it, and the function that does it."""
+    """A deletion: the question to ask, what would be deleted, and the function that does it."""
 
     question: str
     shown: Sequence[Block]

@@ -46,7 +46,7 @@ def problem(check: str, message: str, mend: str | None = None) -> Diagnosis:
 
 def restore(name: str) -> str:
     """Say how to restore a backup, where nothing else helps."""
-    return f"put a backup in the place of {name}; memchat memories export may save what is whole"
+    return f"replace {name} with a backup; memchat memories export may save undamaged memories"
 
 
 def pluralize(count: int, one: str = "memory", more: str = "memories") -> str:

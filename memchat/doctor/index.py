@@ -37,7 +37,7 @@ def _explain_unusable(inspection: IndexInspection) -> Diagnosis:
         return warning("index", f"It is of another embedder ({found.fingerprint}). {BY_ITSELF}.", FIX)
     if found.fault is IndexFault.NEWER:
         changes = f"It knows of {found.indexed_changes} changes, the database of {found.stored_changes}"
-        backup = f"if no backup was put in place just now: {restore(inspection.database_name)}; else {FIX}"
+        backup = f"if you have just restored a backup: {FIX}; otherwise {restore(inspection.database_name)}"
         return warning("index", f"{changes}: the database is older, or lost some.", backup)
     return warning("index", f"It is of another state of the database. {BY_ITSELF}; nothing is lost.", FIX)
 

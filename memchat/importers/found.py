@@ -46,7 +46,7 @@ class Skipped:
 
 @dataclass(slots=True)
 class Found:
-    """What was read so far. `unused` contains the names of fields that memchat does not use."""
+    """The contents read so far. `unused` contains the names of fields that memchat does not use."""
 
     facts: list[Record] = field(default_factory=list)
     dialogues: list[Dialogue] = field(default_factory=list)

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from memchat.chat.conversation import Turn
 
 LEARNED_WITHIN_S = 0.3
-"""How long the prompt waits, in seconds, for one line to say both what was used and what was learned."""
+"""Time that the prompt waits for learning, in seconds, so that one line shows what was used and what was learned."""
 _MOST_FORMER = 1_000
 _SETTLE_STEP_S = 0.5
 _NAMING = re.compile(r"/\w*")

@@ -87,6 +87,6 @@ class Waiting:
             self._spinner = None
 
     def clear_line(self) -> None:
-        """Begin a line of its own for what is said next, in the place of a ^C where the terminal can wipe it."""
+        """Start a new line for the next message, or clear the line with ^C if the terminal can."""
         self.end()
         self._write(WIPE if self.can_wipe else "\n")

@@ -1,4 +1,4 @@
-"""What a chat writes to the terminal besides replies: results, dim lines, warnings, errors, the spinner."""
+"""Terminal output of a chat besides replies: results, dim lines, warnings, errors, the spinner."""
 
 import os
 import re

@@ -130,7 +130,7 @@ class Updated(MemoryItem):
 
 
 class Forgotten(BaseModel):
-    """What was erased."""
+    """The deleted memory."""
 
     id: str
     text: str

@@ -1,4 +1,4 @@
-"""Whose memories the current request may access, and `Memory` limited to them.
+"""Limit the current request, and `Memory`, to the memories that its key or token gives access to.
 
 The reach is set when the key or token is checked, and is passed on to the threads and streams of the request. A request
 without a reach is a bug and fails.

@@ -218,7 +218,7 @@ def _emptied(path: Path) -> StoreError:
     """Refuse a file without content: SQLite would take it for a new database."""
     return StoreError(
         f"{path} is empty, and once held memories: it is damaged.",
-        hint=f"Put a backup in its place, or start over without it: rm {path}",
+        hint=f"Replace it with a backup, or start over without it: rm {path}",
     )
 
 
@@ -321,7 +321,8 @@ def translate_errors(path: Path) -> Generator[None]:
 
 def _damaged(path: Path, how: str) -> StoreError:
     return StoreError(
-        f"{path} is damaged: {how}.", hint="memchat doctor says what it comes to; a backup can be put in its place."
+        f"{path} is damaged: {how}.",
+        hint="Run memchat doctor to see what is lost, or restore a backup.",
     )
 
 

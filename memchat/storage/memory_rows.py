@@ -66,7 +66,7 @@ def raises_on_corruption(read: Callable[Given, Read]) -> Callable[Given, Read]:
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
             raise StoreError(
                 "The database is damaged: a row in it cannot be read.",
-                hint="memchat doctor says which; a backup can be put in its place.",
+                hint="Run memchat doctor to see which, or restore a backup.",
             ) from error
 
     return reading

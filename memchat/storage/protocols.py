@@ -90,7 +90,7 @@ class VectorProblem(StrEnum):
 
     MISSING = "no vectors"
     FOREIGN = "vectors of another embedder"
-    UNUSABLE = "vectors that are no use"
+    UNUSABLE = "unusable vectors"
 
 
 @dataclass(frozen=True, slots=True)

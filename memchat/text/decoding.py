@@ -27,7 +27,7 @@ def decode_text(data: bytes, name: str) -> str:
     except UnicodeDecodeError:
         raise UsageError(f"{name} is not UTF-8 text.", hint=_HINT) from None
     if "\0" in text:
-        raise UsageError(f"{name} is not UTF-8 text: it holds NUL bytes.", hint=_HINT)
+        raise UsageError(f"{name} is not UTF-8 text: it contains NUL bytes.", hint=_HINT)
     return text
 
 

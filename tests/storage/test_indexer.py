@@ -278,7 +278,7 @@ def test_rebuilding_while_another_process_has_the_index_is_refused(tmp_path: Pat
     """With a sentence that says why."""
     rows.learn(1, list(VECTORS[:5]))
     place = place_in(tmp_path)
-    with FileLock(place.lock), pytest.raises(StoreBusy, match="has the index"):
+    with FileLock(place.lock), pytest.raises(StoreBusy, match="uses the index"):
         rebuild_now(place, lambda done, total: None)
 
 

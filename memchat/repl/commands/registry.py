@@ -106,12 +106,12 @@ class CommandContext:
         return [(known[id_], score) for id_, score in scores.items() if id_ in known]
 
     def last_excerpts(self) -> "tuple[Excerpt, ...]":
-        """What was quoted to the last answer of this chat from earlier conversations."""
+        """Return the excerpts in the last prompt of this chat."""
         turn = self.chat.conversation.last_turn
         return turn.excerpts if turn is not None and turn.reply else ()
 
     def left_out(self) -> "LeftOut":
-        """What matched and did not fit into the last prompt of this chat."""
+        """Return how much matched but did not fit into the last prompt of this chat."""
         from memchat.chat.conversation import LeftOut
 
         turn = self.chat.conversation.last_turn

@@ -1,4 +1,4 @@
-"""Fenced code, line by line as it arrives, in the terminal's own colours."""
+"""Highlight fenced code line by line as it arrives, in the terminal's own colours."""
 
 import re
 from functools import cache
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from memchat.repl.markdown.wrap import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pygments.lexer import Lexer
 
 _CONTEXT_LINES = 40
@@ -18,10 +16,10 @@ _LANGUAGE = re.compile(r"[\w+#.-]+")
 
 
 class LineHighlighter:
-    """Colours the lines of one block of code in the order they come.
+    """Highlights the lines of a code block in order.
 
-    A line is coloured in the light of the lines before it, of which a bounded number is kept: a text in quotes that
-    runs over several lines stays a text, and the work for each line stays the same however long the block becomes.
+    A limited number of earlier lines is kept as context, so that a string over several lines is recognised and the work
+    per line stays constant.
     """
 
     def __init__(self, info: str) -> None:
@@ -30,20 +28,19 @@ class LineHighlighter:
         self._context: list[str] = []
 
     def colour(self, line: str) -> list[Span]:
-        """The spans of `line`, which holds no newline."""
+        """Return the spans of `line`, which contains no newline."""
         if self._lexer is None or len(line) > _LONGEST_LINE:
             self._context.clear()
             return [Span(line)]
         before = "".join(self._context)
         tokens = list(self._lexer.get_tokens_unprocessed(before + line + "\n"))
-        self._remember(line, in_text=_is_text(str(tokens[-1][1])) if tokens else False)
-        return list(_spans_from(tokens, len(before)))
-
-    def _remember(self, line: str, *, in_text: bool) -> None:
+        in_text = bool(tokens) and str(tokens[-1][1]).startswith(("Token.Literal.String", "Token.Comment"))
         self._context.append(line + "\n")
         kept = len(self._context)
         if kept >= _LONGEST_CONTEXT_LINES or (kept >= _CONTEXT_LINES and not in_text):
             self._context.clear()
+        visible = ((text[max(len(before) - at, 0) :].replace("\n", ""), kind) for at, kind, text in tokens)
+        return [Span(text, _style_of(kind)) for text, kind in visible if text]
 
 
 @cache
@@ -57,20 +54,9 @@ def _lexer_for(language: str) -> "Lexer | None":
         return None
 
 
-def _is_text(kind: str) -> bool:
-    return kind.startswith(("Token.Literal.String", "Token.Comment"))
-
-
-def _spans_from(tokens: "list[tuple[int, object, str]]", start: int) -> "Iterator[Span]":
-    for at, kind, text in tokens:
-        visible = text[max(start - at, 0) :].replace("\n", "")
-        if visible:
-            yield Span(visible, _style_of(kind))
-
-
 @cache
 def _style_of(kind: object) -> str:
-    """A style in the palette of the person's own terminal; plain where the palette has nothing fitting."""
+    """Return the style of a token in the terminal's palette; empty if there is none."""
     name = str(kind).removeprefix("Token.")
     for prefix, style in _PALETTE:
         if name.startswith(prefix):

@@ -1,4 +1,4 @@
-"""The text of one paragraph, as it streams in: styled spans come out as soon as no later character can change them."""
+"""Parse the text of a paragraph as it streams in: styled spans are returned once no later character can change them."""
 
 import re
 from functools import cache
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _LONGEST_WAIT = 400
-"""Characters held back for the end of an emphasis or a link that may never come."""
+"""Maximum number of characters held back while an emphasis or a link is open."""
 
 _SLICE = 2_000
-"""Characters parsed at once, which bounds the work on a paragraph that arrives in one piece."""
+"""Characters parsed at once, to limit the work on a paragraph that arrives in one piece."""
 
 _MAY_CLOSE_LATER = re.compile(
     r"(?<![A-Za-z0-9*_])[*_](?=[^\s*_])|\*\*(?=[^\s*])|__(?=[^\s_])|~~(?=\S)|`|\[[^\]]*(?:\](?:\([^)]*)?)?$"
 )
-"""In text that stayed plain: the start of something that what follows may still complete."""
+"""Start of markup in plain text that later text may complete."""
 
 _STYLES = {"em_open": "italic", "strong_open": "bold", "s_open": "strike", "link_open": "underline"}
 _CODE = "cyan"
 
 
 class InlineParser:
-    """One paragraph (or heading, or list item) in pieces.
+    """Parses one paragraph, heading or list item in pieces.
 
-    `feed` returns what is certain: whole words outside of anything still open. What it holds back is bounded, so text
-    keeps moving even when an asterisk is never closed; `close` returns the rest.
+    `feed` returns whole words outside of open markup. It holds back a limited amount, so that text is shown even if an
+    asterisk is never closed; `close` returns the rest.
     """
 
     def __init__(self, style: str = "") -> None:
@@ -63,18 +63,18 @@ class InlineParser:
 
 
 def spans_of(text: str, style: str = "") -> list[Span]:
-    """The styled spans of a whole piece of inline markdown."""
+    """Return the styled spans of a complete piece of inline Markdown."""
     return list(_styled(_parse(text), style))
 
 
 def _last_break(text: str) -> int:
-    """The end of the last whole word in `text`, 0 for none."""
+    """Return the end of the last complete word in `text`; 0 if there is none."""
     spaces = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
     if text.isascii():
         return spaces
-    for place in range(len(text), spaces, -1):
-        if BREAKABLE.match(text[place - 1]):
-            return place
+    for end in range(len(text), spaces, -1):
+        if BREAKABLE.match(text[end - 1]):
+            return end
     return spaces
 
 

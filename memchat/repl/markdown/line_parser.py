@@ -1,4 +1,4 @@
-"""What a line of markdown is, told from as few of its first characters as possible."""
+"""Recognise the kind of a Markdown line from as few of its first characters as possible."""
 
 import re
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from enum import StrEnum
 from memchat.repl.markdown.wrap import QUOTE_BAR
 
 _SURE_AFTER = 200
-"""A line whose start still says nothing after so many characters is plain text."""
+"""Number of characters after which an undecided line counts as plain text."""
 
 _MOST_MARKS = 20
-"""Quote and list marks in front of one line that are told apart; a bound on the work, not on taste."""
+"""Maximum number of quote and list marks at the start of a line, to limit the work."""
 
 _LONGEST_DELIMITER = 1_000
 
@@ -22,7 +22,7 @@ _TABLE_DELIMITER = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _SETEXT = re.compile(r" {0,3}(?:(={2,})|-{2,})[ \t]*$")
 _SENTENCE_GOES_ON = re.compile(r"[.,:;!?…][ \t]|[。、，．！？：；]")
 _LONGEST_TITLE = 40
-"""Characters of a paragraph's first line that are held back because an underline may make them a heading."""
+"""Characters of a paragraph's first line that are held back, since an underline may make it a heading."""
 
 _UNSURE = re.compile(r"\s*$|[-+*_=][-+*_=\s]*$|\d{1,9}[.)]?\s*$|#{1,6}\s*$|`{1,2}$|~{1,2}$|(?:```|~~~|\|)")
 
@@ -40,9 +40,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The start of a line taken apart: what is printed before its text, and where its wrapped lines begin.
+    """The parts of the start of a line.
 
-    `lead` is the quote marks, indentation and list marks in front; `text` what follows them. `level` is a heading's
+    `lead` is its quote marks, indentation and list marks, and `text` what follows them. `level` is a heading's
     (1 to 6), `mark` a fence's (```` ``` ````), and `indent` the columns in front of the first mark.
     """
 
@@ -55,7 +55,7 @@ class Line:
 
     @property
     def margin(self) -> str:
-        """The lead as blanks, quote marks kept."""
+        """The lead with everything but quote marks replaced by blanks."""
         return "".join(c if c == QUOTE_BAR else " " for c in self.lead)
 
     @property
@@ -68,9 +68,9 @@ class Line:
 
 
 def is_decided(start: str) -> bool:
-    """Whether `start`, the beginning of a line still arriving, already says what kind of line it is.
+    """Return whether `start`, the beginning of an incomplete line, determines the line's kind.
 
-    Lines that open code or belong to a table never do: they are read whole.
+    Lines that open code or belong to a table are never decided before their end.
     """
     if "|" not in start and len(start) > _SURE_AFTER:
         return True
@@ -79,7 +79,7 @@ def is_decided(start: str) -> bool:
 
 
 def parse_line(line: str) -> Line:
-    """Take apart a line (without its newline) or the settled start of one."""
+    """Parse a line without its newline, or the decided start of one."""
     rest, lead = _split_prefix(line)
     indent = len(lead) - len(lead.lstrip())
     if not rest.strip():
@@ -98,36 +98,36 @@ def parse_line(line: str) -> Line:
 
 
 def is_delimiter_row(line: str) -> bool:
-    """Whether `line` is the second line of a table."""
+    """Return whether `line` is the second line of a table."""
     return "-" in line and "|" in line and len(line) < _LONGEST_DELIMITER and bool(_TABLE_DELIMITER.match(line.strip()))
 
 
 def may_be_title(line: Line) -> bool:
-    """Whether the text of `line`, or what has come of it, is so short and plain that an underline may follow it.
+    """Return whether `line`, as far as it has arrived, is short and plain enough for a title with an underline.
 
-    What once was too much for a title stays so, however the line goes on.
+    Once it returns False for the start of a line, it does so for any continuation.
     """
     short = line.indent < 4 and len(line.text) <= _LONGEST_TITLE
     return line.kind is Kind.TEXT and short and not _SENTENCE_GOES_ON.search(line.text)
 
 
 def underline_level(line: str) -> int:
-    """The level of the heading that `line` makes of the text above it: 1 for `===`, 2 for `---`, 0 for none."""
+    """Return the heading level of an underline: 1 for `===`, 2 for `---`, 0 for any other line."""
     match = _SETEXT.match(line)
     return 0 if not match else 1 if match[1] else 2
 
 
 def closes(line: str, mark: str) -> bool:
-    """Whether `line` ends the code that a fence of `mark` opened.
+    """Return whether `line` closes the code block that a fence of `mark` opened.
 
-    Its indentation is not looked at: models often indent the closing fence of a list item's code otherwise.
+    Indentation is ignored, because models often indent the closing fence in a list item differently.
     """
     line = line.strip()
     return len(line) >= len(mark) and line == mark[0] * len(line)
 
 
 def _split_prefix(line: str) -> tuple[str, str]:
-    """The rest of `line` and the lead in front of it, tabs as blanks, quote marks as bars."""
+    """Split `line` into its rest and the lead before it, with tabs as blanks and quote marks as bars."""
     body = line.lstrip(" \t")
     lead = line[: len(line) - len(body)].expandtabs(4)
     for _ in range(_MOST_MARKS):

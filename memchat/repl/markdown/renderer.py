@@ -1,10 +1,9 @@
-"""Replies onto the screen while they stream: each part of a reply is printed once, when it is sure.
+"""Render replies as they stream in: each part is printed once, when it can no longer change.
 
-Text moves word by word, code line by line; a table appears when it has ended. markdown-it reads the words of a
-paragraph; the kind of a block is told from how its lines begin, since waiting for a block's end would leave a long list
-or a long piece of code invisible while it is being written. The cursor never moves back, so nothing flickers, the
-scrollback is what was shown, and a resize or a wide character cannot tear it. Code is printed without colour behind it,
-to be copied as it is.
+Text appears word by word, code line by line, and a table when it is complete. markdown-it parses the inline text of a
+paragraph. The kind of a block is recognised by how its lines begin: waiting for its end would hide a long list or code
+block while it is being written. The cursor never moves back, so nothing flickers, and the scrollback is what was shown.
+Code has no background colour, so that it can be copied unchanged.
 """
 
 from dataclasses import replace
@@ -32,20 +31,20 @@ if TYPE_CHECKING:
 _RULE_WIDTH = 20
 _HEADING_STYLES = {1: "bold underline"}
 _LONGEST_CODE_WAIT = 500
-"""Characters of an unfinished line of code that are held back before they are shown without colours."""
+"""Characters of an incomplete code line that are held back before it is shown without highlighting."""
 
 
 class ReplyWriter(Protocol):
-    """Where the pieces of one reply go."""
+    """Receives the pieces of a reply."""
 
     def feed(self, piece: str) -> None: ...
 
     def close(self) -> None:
-        """Write what was held back and end the last line. Also called for a reply that was cut off."""
+        """Write the rest and end the last line. Also called for a reply that was cut off."""
 
 
 class PlainWriter:
-    """The reply as the model wrote it, but for control characters: for files, pipes and programs."""
+    """Writes the reply unchanged, without control characters, for files, pipes and programs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -64,7 +63,7 @@ class PlainWriter:
 
 
 class StreamingMarkdown:
-    """The reply as text to read, for a terminal. One for each reply."""
+    """Renders one reply for a terminal."""
 
     def __init__(self, console: "Console") -> None:
         self._filter = StreamFilter()
@@ -81,7 +80,11 @@ class StreamingMarkdown:
         self._printed = False
 
     def feed(self, piece: str) -> None:
-        self._consume(self._filter.feed(piece))
+        first, *later = self._filter.feed(piece).split("\n")
+        self._part(first)
+        for part in later:
+            self._newline()
+            self._part(part)
 
     def close(self) -> None:
         if self._start:
@@ -91,15 +94,8 @@ class StreamingMarkdown:
         self._flow.end()
         self._flow.flush()
 
-    def _consume(self, text: str) -> None:
-        first, *later = text.split("\n")
-        self._part(first)
-        for part in later:
-            self._newline()
-            self._part(part)
-
     def _part(self, body: str) -> None:
-        """Take more of the current line."""
+        """Process more of the current line."""
         if self._flowing and self._text:
             self._flow.words(self._text.feed(body))
             return
@@ -114,7 +110,7 @@ class StreamingMarkdown:
                 self._begin(line)
 
     def _read_whole(self) -> bool:
-        """Whether the current line says what it is only when it has ended: a table's, or code by its indentation."""
+        """Return whether the current line must be complete to be recognised: in a table, or indented code."""
         indented = self._start[:4].expandtabs(4).startswith("    ") and not self._in_list
         maybe_table = self._held and self._held.kind is Kind.TABLE
         return bool(self._table or maybe_table or (indented and (self._gap or not self._text)))
@@ -127,12 +123,12 @@ class StreamingMarkdown:
             self._end_text()
 
     def _whole_line(self) -> None:
-        """A line has ended of which nothing, or only a part of a line of code, was printed."""
+        """Process the end of a line of which nothing, or only part of a code line, was printed."""
         line, self._start = self._start, ""
         if self._code:
             self._code_line(line, *self._code)
         elif self._held and self._held.kind is Kind.TABLE and is_delimiter_row(line):
-            self._begin_table(self._held.text)
+            self._table, self._held = TableLayout(self._held.text), None
         elif (level := underline_level(line)) and self._underlined(level):
             self._end_text()
         elif self._table and "|" in line:
@@ -142,14 +138,14 @@ class StreamingMarkdown:
             self._begin(parse_line(line))
 
     def _may_be_title(self, line: Line) -> bool:
-        """Whether to hold back `line`, the first of a paragraph, until the next one tells if it is a heading."""
+        """Return whether to hold back the first `line` of a paragraph, because the next may make it a heading."""
         nested = self._in_list and line.indent > 0
         return not self._held and not self._text and not nested and may_be_title(line)
 
     def _underlined(self, level: int) -> bool:
-        """Print the text above an underline as a heading of `level`; False if the line is no underline there.
+        """Print the text above an underline as a heading of `level`; returns False if it is not an underline.
 
-        Text that was too long to be held back is on the screen already. `===` still is no text then, and `---` a rule.
+        Text that was too long to hold back is on the screen already; then `===` is dropped, and `---` is a rule.
         """
         title = self._held
         if title and title.kind is Kind.TEXT:
@@ -209,7 +205,7 @@ class StreamingMarkdown:
         self._code = (LineHighlighter(line.text), line)
 
     def _code_line(self, line: str, code: LineHighlighter, fence: Line) -> None:
-        """A line of code has ended, of which the start may be on the screen."""
+        """Print a complete code line, whose start may be on the screen already."""
         if not self._flow.at_line_start:
             self._line([Span(line)])
             return
@@ -222,19 +218,15 @@ class StreamingMarkdown:
         self._line([Span(margin), *code.colour(line)])
 
     def _code_part(self, start: str, fence: Line) -> None:
-        """Print a part of a long line of code, without colours."""
+        """Print part of a long code line, without highlighting."""
         if self._flow.at_line_start:
             start = self._code_margin(fence) + _code_of(start, fence)
         self._flow.verbatim([Span(start)])
 
     def _code_margin(self, fence: Line) -> str:
-        """The indentation of the list that the code belongs to, unless it takes half of the screen."""
+        """Return the indentation of the list that the code belongs to, unless it takes half of the screen."""
         inside = self._in_list and not fence.quoted and len(fence.margin) <= self._flow.width // 2
         return fence.margin if inside else ""
-
-    def _begin_table(self, header: str) -> None:
-        self._held = None
-        self._table = TableLayout(header)
 
     def _end_table(self) -> None:
         """Print the table that was held back, if there is one."""
@@ -252,7 +244,7 @@ class StreamingMarkdown:
         self._gap = True
 
     def _records(self, records: list[list[list[Span]]]) -> None:
-        """Print the rows of a table as lines of text, a blank line between them."""
+        """Print the rows of a table as lines of text, with a blank line between them."""
         for number, record in enumerate(records):
             if number:
                 self._flow.blank()
@@ -263,7 +255,7 @@ class StreamingMarkdown:
         self._flow.flush()
 
     def _end_text(self) -> None:
-        """Print what the open paragraph, or a line that might have become a table or a heading, holds back."""
+        """Print the rest of the open paragraph, or a line held back as a possible table or heading."""
         if self._held:
             header, self._held = self._held, None
             self._begin_text(header)
@@ -275,7 +267,7 @@ class StreamingMarkdown:
         self._heading = False
 
     def _space(self) -> None:
-        """End the paragraph before this block and leave the blank line between them."""
+        """End the paragraph before this block, and print the blank line between them."""
         self._end_text()
         if self._gap:
             self._flow.blank()
@@ -291,7 +283,7 @@ class StreamingMarkdown:
 
 
 def _code_of(line: str, fence: Line) -> str:
-    """`line` without the quote mark or the indentation its block of code has as a whole."""
+    """Return `line` without the quote mark or indentation of its code block."""
     indent = len(fence.margin)
     if fence.quoted:
         line = line.lstrip().removeprefix(">").removeprefix(" ")

@@ -1,4 +1,4 @@
-"""Tables: columns side by side without boxes, or one `header: value` line a cell where the screen is too narrow."""
+"""Lay out tables in columns without boxes, or as one `header: value` line per cell on a narrow screen."""
 
 import re
 from typing import TYPE_CHECKING
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 _GAP = 2
 _NARROWEST = 8
-"""Columns below which the words of a cell can no longer be read one under the other."""
+"""Minimum width of a column, in cells."""
 
 _LONGEST_WORD = 16
-"""Columns up to which a word is kept whole; a longer one, such as an address, may be broken within its cell."""
+"""Length up to which a word is kept whole, in cells; a longer one, such as an address, may be broken."""
 
 _CELL_END = re.compile(r"(?<!\\)\|")
 
 
 class TableLayout:
-    """Collects the rows of one table, and lays them out when the table has ended and all its cells are known."""
+    """Collects the rows of a table, and lays them out when it is complete."""
 
     def __init__(self, header: str) -> None:
         self._header = cells_of(header)
         self._rows: list[list[str]] = []
 
     def add(self, line: str) -> None:
-        """Take one more row; it gets as many cells as the header has."""
+        """Add a row, with as many cells as the header has."""
         count = len(self._header)
         self._rows.append((cells_of(line) + [""] * count)[:count])
 
     def columns(self, width: int) -> list[list[Span]] | None:
-        """The printed lines, without newlines or trailing blanks; None if `width` is too narrow for the columns."""
+        """Return the lines without newlines or trailing blanks, or None if the columns do not fit `width`."""
         widths = _widths([self._header, *self._rows], width)
         if widths is None:
             return None
@@ -49,7 +49,7 @@ class TableLayout:
         return lines
 
     def records(self) -> list[list[list[Span]]]:
-        """Each row as a list of `header: value` lines; of a table without rows, its header alone."""
+        """Return each row as a list of `header: value` lines; only the header if there are no rows."""
         rows = self._rows or [[""] * len(self._header)]
         return [
             [_labelled(head, cell) for head, cell in zip(self._header, row, strict=True) if head or cell]
@@ -58,7 +58,7 @@ class TableLayout:
 
 
 def cells_of(line: str) -> list[str]:
-    """The cells of a table row: `| a | b |` gives `["a", "b"]`."""
+    """Split a table row into its cells: `| a | b |` gives `["a", "b"]`."""
     line = line.strip().removeprefix("|")
     cells = _CELL_END.split(line)
     if len(cells) > 1 and not cells[-1].strip():
@@ -72,29 +72,29 @@ def _labelled(head: str, cell: str) -> list[Span]:
 
 
 def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int] | None:
-    """Column widths that fit into `width`, or None if that would break words or leave a cell fewer than `_NARROWEST`.
+    """Return column widths that fit `width`, or None if words would break or a column be below `_NARROWEST`.
 
-    Where the cells do not fit as they are, the widest columns give way first.
+    The widest columns are narrowed first.
     """
     columns = [[_plain(cell) for cell in column] for column in zip(*rows, strict=True)]
     needs = [max(1, *(_cells(cell) for cell in column)) for column in columns]
-    context = width - _GAP * (len(needs) - 1)
+    available = width - _GAP * (len(needs) - 1)
     floors = [
         min(need, max(_NARROWEST, min(_longest_word(column), _LONGEST_WORD)))
         for need, column in zip(needs, columns, strict=True)
     ]
-    return _shrunk(needs, floors, context) if sum(floors) <= context else None
+    return _shrunk(needs, floors, available) if sum(floors) <= available else None
 
 
 def _longest_word(cells: "Sequence[str]") -> int:
-    """The columns of the longest run of text in `cells` that a line break should not cut."""
+    """Return the width of the longest run of text in `cells` that should not be broken."""
     return max((_cells(word) for cell in cells for word in BREAKABLE.sub(" ", cell).split()), default=0)
 
 
-def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", context: int) -> list[int]:
-    """`widths` made to fit into `context`, which holds the sum of `floors`."""
+def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", available: int) -> list[int]:
+    """Reduce `widths` to a sum of `available`, which is at least the sum of `floors`."""
     shrunk = list(widths)
-    excess = sum(shrunk) - context
+    excess = sum(shrunk) - available
     while excess > 0:
         widest = max((i for i, w in enumerate(shrunk) if w > floors[i]), key=shrunk.__getitem__)
         others = [w for i, w in enumerate(shrunk) if w < shrunk[widest]]
@@ -105,7 +105,7 @@ def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", context: int) -> l
 
 
 def _laid_out(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> list[list[Span]]:
-    """The printed lines of one row."""
+    """Return the lines of one row."""
     from rich.console import Console
 
     total = sum(widths) + _GAP * len(widths)

@@ -1,4 +1,4 @@
-"""Words onto a screen: wrapped as they come, written once, never taken back."""
+"""Wrap words on the screen as they arrive; written text never changes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 QUOTE_BAR = "│"
-"""What a quote begins with on the screen, where `> ` is the prompt."""
+"""Mark of a quote on the screen, since `> ` may be the prompt."""
 
 _OPENING = "「『（〈《【〔"
 _CLOSING = "、。，．！？」』）〉》】〕：；…ー〜々"
 _IDEOGRAPH = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U00020000-\U0003fffd"
 
 BREAKABLE = re.compile(f"[{_IDEOGRAPH}]")
-"""Characters of scripts without spaces: a line may break after each of them."""
+"""Characters of scripts without spaces; a line may break after each."""
 
 _ATOM = re.compile(
     rf"(?P<newline>\n)|(?P<space>[ \t]+)|(?P<wide>[{_OPENING}]*[{_IDEOGRAPH}][{_CLOSING}]*)"
@@ -33,10 +33,10 @@ class Span:
 
 
 class WordWrapper:
-    """Writes spans to a console, breaking lines between words at the width the console has at that moment.
+    """Writes spans to a console, wrapping lines at words to its current width.
 
-    Nothing written is touched again and lines get no trailing spaces. A word wider than the screen is written whole:
-    the terminal wraps it, so that a long address is copied in one piece.
+    Written text is never changed, and lines have no trailing blanks. A word wider than the screen is written whole and
+    wrapped by the terminal, so that a long address can be copied in one piece.
     """
 
     def __init__(self, console: "Console") -> None:
@@ -54,18 +54,18 @@ class WordWrapper:
 
     @property
     def width(self) -> int:
-        """Columns of the screen at this moment; within one call it is taken to stay as it is."""
+        """Current width of the screen, in cells; assumed constant within one call."""
         return max(self._console.width, 1)
 
     def begin(self, first: str, margin: str) -> None:
-        """Start a line with `first`; the lines it wraps into start with `margin`."""
+        """Start a line with `first`; its wrapped lines start with `margin`."""
         self.end()
         self._width = self.width
         self._margin = margin if self._cells(margin) <= self._width // 2 else ""
         self._put_lead(first)
 
     def end(self) -> None:
-        """End the current line, if one was begun."""
+        """End the current line, if there is one."""
         if self._column:
             self._break("")
 
@@ -74,7 +74,7 @@ class WordWrapper:
         self._break("")
 
     def words(self, spans: Iterable[Span]) -> None:
-        """Write `spans` in words. A word is kept together across spans, and across calls as far as it goes."""
+        """Write `spans`, wrapped at words. A word may continue across spans and calls."""
         self._width = self.width
         word: list[Span] = []
         for kind, span in _tokens(spans):
@@ -96,13 +96,13 @@ class WordWrapper:
         self.flush()
 
     def verbatim(self, spans: Iterable[Span]) -> None:
-        """Write `spans`, which hold no newline, as they are, and leave any wrapping to the terminal."""
+        """Write `spans`, which contain no newline, and leave wrapping to the terminal."""
         for span in spans:
             self._put(span)
         self.flush()
 
     def flush(self) -> None:
-        """Hand everything written so far to the terminal."""
+        """Send everything written so far to the terminal."""
         if not self._out:
             return
         from rich.segment import Segment, Segments
@@ -143,7 +143,7 @@ class WordWrapper:
         self._put_lead(margin)
 
     def _put_lead(self, lead: str) -> None:
-        """Write what stands in front of a line's text, the bars of quotes dimmed."""
+        """Write the lead of a line, with the bars of quotes dimmed."""
         for part in re.split(f"({QUOTE_BAR})", lead):
             self._put(Span(part, "dim" if part == QUOTE_BAR else ""))
 

@@ -87,7 +87,7 @@ def rebuild_now(place: IndexConfig, progress: Callable[[int, int], None]) -> int
         lock = index_lock(place)
         if not try_acquire(lock):
             raise StoreBusy(
-                "Another memchat is running and has the index.", hint="Close it, then run memchat reindex again."
+                "Another memchat is running and uses the index.", hint="Close it, then run memchat reindex again."
             )
         try:
             remove_index(place)
