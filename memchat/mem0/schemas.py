@@ -213,7 +213,7 @@ def _refuse_ids(value: Any, depth: int) -> None:
 
 def _put(ids: dict[str, Any], name: str, value: Any) -> None:
     if isinstance(value, Mapping | list | tuple) or value == ANY:
-        raise UsageError(f"{name} must be a single id without an operator.", hint=_ONE_OWNER)
+        raise UsageError(f"{name} must be one id without an operator.", hint=_ONE_OWNER)
     if name in ids and str(ids[name]) != str(value):
         raise UsageError(f"{name} is given twice, as {ids[name]!r} and as {value!r}.")
     ids[name] = value
