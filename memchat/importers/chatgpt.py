@@ -28,7 +28,7 @@ def read(source: SourceText, reading: Reading) -> Found:
 def _branch(entry: Mapping[str, Any], began: Any) -> list[Said]:
     """Return the messages from the root to the current node, without those that an edit replaced."""
     nodes, at = entry["mapping"], entry.get("current_node")
-    if at not in nodes:
+    if not isinstance(at, str) or at not in nodes:
         at = max(nodes, key=lambda name: _time_of(nodes[name]), default=None)
     messages: list[Said] = []
     seen = set()
