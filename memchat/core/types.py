@@ -94,7 +94,7 @@ class Owner:
 
 
 def run_session(user: str | None, agent: str | None, run: str | None) -> str:
-    """The id of the session of a program's run. No two people or agents share one, whatever they call their runs."""
+    """Return the id of the session of a program's run. Two users or agents never share one, even for equal names."""
     whose = quote(composed(user or ""), safe="")
     if user is None and agent is not None:
         whose = "/" + quote(composed(agent), safe="")

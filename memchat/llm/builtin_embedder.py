@@ -1,9 +1,9 @@
-"""The embedder inside the package: no download, no account, no network.
+"""Embed with the models inside the package: no download, no account, no network.
 
-It is two models. multilingual-e5-small reads about a hundred languages; all-MiniLM-L6-v2 reads English alone, and
-there knows better what bears on a request that shares no word with it. Where request and memory are both English both
-count, everywhere else e5 does. A vector is e5's, 384 numbers, with those of all-MiniLM behind it, which are zeros for a
-text that is not English.
+multilingual-e5-small reads about a hundred languages. all-MiniLM-L6-v2 reads only English, and is better there at
+finding answers that share no word with the request. If request and memory are both English, both models count,
+otherwise only e5. A vector has e5's 384 numbers, followed by those of all-MiniLM, which are zeros for a text that is
+not English.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,13 +24,13 @@ DIMENSION = e5.DIMENSION + minilm.DIMENSION
 FINGERPRINT = f"builtin/multilingual-e5-small+all-MiniLM-L6-v2:{e5.DIMENSION}+{minilm.DIMENSION}"
 
 HALF = 0.5**0.5
-"""The length of either part of a unit vector that has both."""
+"""The length of each part of a unit vector that has both."""
 
 _THREADS = 2
-"""Texts at a time."""
+"""Number of texts embedded at a time."""
 
 ENGLISH_SHARE = 0.7
-"""What all-MiniLM counts where both models do. Between .6 and .7 nothing is lost; at .5 the blind sets lose."""
+"""Weight of all-MiniLM where both models count. Between .6 and .7 the results are equal; at .5 the blind sets lose."""
 SPREAD = 0.25
 UNRELATED_ENGLISH = 0.75
 UNRELATED_OTHER = 0.77
@@ -43,7 +43,7 @@ also what an English request of rare words is taken for. They are such that unre
 cases, so that one floor serves.
 """
 FARTHEST = -0.25
-"""Nothing is farther than this, so that the very words of a request are never outweighed."""
+"""Minimum nearness, so that the words of a request are never outweighed."""
 EMPTY = 0.15
 """A request that comes nearer than this to the texts below, on average, says little ("Thanks!", "好的"): all that it is
 nearer counts against what it seems near to. A tenth of real requests loses .02 and more, the empty ones .05 to .15.
@@ -66,7 +66,7 @@ BACKGROUND = (
 
 
 class BuiltinEmbedder:
-    """Implements `core.protocols.Embedder`. Loads on first use; safe to share between threads.
+    """Implements `core.protocols.Embedder`. Loads on first use; threads may share an instance.
 
     Only the first 510 word pieces of a text count. Texts without any word piece share one vector.
     """
@@ -84,18 +84,12 @@ class BuiltinEmbedder:
         return DIMENSION
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors of what is kept, shape `(n, 768)`, in the order given."""
-        return self._rows(texts, self._passage)
+        """Return unit vectors of texts to keep, shape `(n, 768)`, in the order given."""
+        return self._rows(texts, lambda text: self._row(text, "passage: ", english=is_readable(text)))
 
     def embed_requests(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors of what is looked for, shape `(n, 768)`, in the order given."""
-        return self._rows(texts, self._query)
-
-    def _passage(self, text: str) -> "Vectors":
-        return self._row(text, "passage: ", english=is_readable(text))
-
-    def _query(self, text: str) -> "Vectors":
-        return self._row(text, "query: ", english=is_english_request(text))
+        """Return unit vectors of requests, shape `(n, 768)`, in the order given."""
+        return self._rows(texts, lambda text: self._row(text, "query: ", english=is_english_request(text)))
 
     def _rows(self, texts: Sequence[str], embed_one: "Callable[[str], Vectors]") -> "Vectors":
         load_numpy()
@@ -135,7 +129,7 @@ class BuiltinRequestEmbedder:
         return _Parts(self._embedder.embed(BACKGROUND)).multilingual
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
-        """How near the requests are to the vectors of each memory, the unrelated near 0."""
+        """Return the nearness of the requests to the vectors of each memory; unrelated ones are near 0."""
         import numpy as np
 
         counts = [len(rows) for rows in memories]
@@ -151,7 +145,7 @@ class BuiltinRequestEmbedder:
 
 
 def _unrelated(asked_in_english: "NDArray[np.bool_]", languages: "NDArray[np.str_]") -> "NDArray[np.float64]":
-    """The cosine of unrelated texts, for each request and each vector of a memory in one of `languages`."""
+    """Return the cosine of unrelated texts, for each request and each vector of a memory in one of `languages`."""
     import numpy as np
 
     foreign = np.isin(languages, (Language.OTHER, Language.CHINESE))
@@ -162,7 +156,7 @@ def _unrelated(asked_in_english: "NDArray[np.bool_]", languages: "NDArray[np.str
 
 
 class _Parts:
-    """Vectors taken apart into unit vectors of either model; `in_english` says for which there is an English one."""
+    """Vectors split into unit vectors of each model; `in_english` says which have an English part."""
 
     def __init__(self, rows: "Vectors") -> None:
         import numpy as np

@@ -36,30 +36,30 @@ SHA256 = {
 
 DIMENSION = 384
 START, END, UNKNOWN, SPACE = 0, 2, 3, 6
-"""The ids of special pieces; SPACE is a word's beginning that stands alone."""
+"""The ids of special pieces; SPACE is a lone word boundary."""
 
 _SPACE = "\u2581"
 _MAX_PIECES = 512
 _MAX_CHARACTERS = 8_192
-"""No piece is longer than 16 characters, so that the pieces that count lie within these."""
+"""A piece has at most 16 characters, so that the pieces that count are within these."""
 _LONGEST_PIECE = 16
 _CACHED_WORD = 32
-"""Words of up to so many characters are split once; longer ones are sentences in scripts without spaces."""
+"""Maximum length of a cached word, in characters; longer ones are sentences in scripts without spaces."""
 _ROWS = 250_037
 _BLOCKS, _BLOCK_BYTES = 12, 18
 
 
 class E5:
-    """Sentence vectors. Only the first 510 word pieces of a text count.
+    """Embed texts. Only the first 510 word pieces of a text count.
 
-    The model was trained with "query: " before requests and "passage: " before what they are answered from.
+    The model was trained with "query: " before requests and "passage: " before the texts that answer them.
     """
 
     def __init__(self) -> None:
         self._model = OnnxModel(ENCODER_FILE)
 
     def vector(self, text: str) -> "Vectors":
-        """The unit vector of `text`, shape `(1, 384)`; one text at a time, for the reason given in `MiniLM.vector`."""
+        """Return the unit vector of `text`, shape `(1, 384)`; one text at a time, as explained in `MiniLM.vector`."""
         import numpy as np
 
         ids = [START, *ids_of(text[:_MAX_CHARACTERS])[: _MAX_PIECES - 2], END]
@@ -70,30 +70,24 @@ class E5:
 
 
 def ids_of(text: str) -> list[int]:
-    """The piece ids of `text`, without special ones."""
+    """Return the piece ids of `text`, without special ones."""
     return [vocabulary().get(piece, UNKNOWN) for piece in split(text)]
 
 
 def split(text: str) -> list[str]:
-    """The pieces of `text` as strings; a run of characters that the vocabulary lacks is one piece."""
+    """Return the pieces of `text` as strings; a run of characters that the vocabulary lacks is one piece."""
     plain = re.sub(" {2,}", " ", unicodedata.normalize("NFKC", fix_surrogates(text))).replace(" ", _SPACE)
     if not plain:
         return []
     marked = plain if plain.startswith(_SPACE) else _SPACE + plain
-    return [piece for word in re.findall(f"{_SPACE}[^{_SPACE}]*", marked) for piece in _split_word(word)]
-
-
-def _split_word(word: str) -> tuple[str, ...]:
-    return _split_short(word) if len(word) <= _CACHED_WORD else _best_split(word)
-
-
-@functools.lru_cache(maxsize=50_000)
-def _split_short(word: str) -> tuple[str, ...]:
-    return _best_split(word)
+    pieces: list[str] = []
+    for word in re.findall(f"{_SPACE}[^{_SPACE}]*", marked):
+        pieces += _cached_split(word) if len(word) <= _CACHED_WORD else _best_split(word)
+    return pieces
 
 
 def _best_split(word: str) -> tuple[str, ...]:
-    """The pieces of `word` whose log probabilities have the highest sum (a unigram model, by Viterbi's algorithm)."""
+    """Return the pieces of `word` with the highest sum of log probabilities (unigram model, Viterbi's algorithm)."""
     pieces, scores, unknown = vocabulary(), _scores(), _unknown_score()
     best = [0.0, *[float("-inf")] * len(word)]
     begins = [0] * (len(word) + 1)
@@ -109,7 +103,7 @@ def _best_split(word: str) -> tuple[str, ...]:
 
 
 def _joined_unknown(word: str, begins: list[int]) -> tuple[str, ...]:
-    """The pieces of `word` that end where `begins` leads back from its end, neighbouring unknown ones joined."""
+    """Follow `begins` back from the end of `word`; return the pieces, with adjacent unknown ones joined."""
     found: list[str] = []
     end = len(word)
     while end:
@@ -122,8 +116,11 @@ def _joined_unknown(word: str, begins: list[int]) -> tuple[str, ...]:
     return tuple(reversed(found))
 
 
+_cached_split = functools.lru_cache(maxsize=50_000)(_best_split)
+
+
 def piece_vectors(ids: "NDArray[np.int64]") -> "Vectors":
-    """The input vectors of pieces, shape `(n, 384)`. The table is mapped: only the rows asked for are read.
+    """Return the input vectors of pieces, shape `(n, 384)`. The table is memory-mapped: only these rows are read.
 
     A block holds a float16 scale and 16 bytes; byte j has value j in its low and value j + 16 in its high half.
     """
@@ -138,19 +135,19 @@ def piece_vectors(ids: "NDArray[np.int64]") -> "Vectors":
 
 @functools.cache
 def vocabulary() -> dict[str, int]:
-    """Ids by piece."""
+    """Load the ids by piece."""
     pieces = PIECES_FILE.read_bytes().decode().split("\n")
     return {piece: number for number, piece in enumerate(pieces)}
 
 
 def log_probability(piece: int) -> float:
-    """How frequent the piece with this id is in text of all languages, as a natural logarithm."""
+    """Return the frequency of a piece in text of all languages, as a natural logarithm."""
     return _scores()[piece] if piece < len(_scores()) else _unknown_score()
 
 
 @functools.cache
 def _scores() -> "array[float]":
-    """The logarithms of the pieces' probabilities; an array's items are read faster than numpy's."""
+    """Load the logarithms of the pieces' probabilities. Items of an array are read faster than numpy's."""
     import numpy as np
 
     return array("f", np.load(SCORES_FILE).tobytes())
@@ -158,7 +155,7 @@ def _scores() -> "array[float]":
 
 @functools.cache
 def _unknown_score() -> float:
-    """As in SentencePiece: ten below the rarest piece."""
+    """Return the score of unknown pieces, ten below the rarest piece as in SentencePiece."""
     return min(_scores()) - 10
 
 

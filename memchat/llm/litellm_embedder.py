@@ -1,9 +1,9 @@
-"""Any embedding model LiteLLM can reach."""
+"""Embed with any model that LiteLLM can reach."""
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memchat.core.types import CosineScale
@@ -25,21 +25,21 @@ _BATCH_TEXTS = 96
 
 
 class ScaleRecords(Protocol):
-    """Where the measured scales of embedders are kept, by fingerprint."""
+    """Stores the measured scales of embedders, by fingerprint."""
 
     def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
     def keep_cosine_scale(self, fingerprint: str, scale: CosineScale) -> None: ...
 
 
 COOLDOWN_S = 60.0
-"""How long nobody waits again, in seconds, for an embedder that has failed a request."""
+"""How long requests fail at once after the embedder has failed, in seconds."""
 
 
 class LiteLLMEmbedder:
     """Implements `core.protocols.Embedder` and, with patience, `RequestEmbedder`.
 
-    Without a `dimension` it is learned from the first answer, and asking for it before that costs a call. An answer of
-    another dimension is a `ModelError`.
+    Without a `dimension` it is learned from the first answer; reading it before that costs a call. Raises ModelError at
+    an answer of another dimension.
     """
 
     def __init__(  # noqa: PLR0913
@@ -79,10 +79,11 @@ class LiteLLMEmbedder:
 
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return np.concatenate([self._embed_batch(batch, self._retry) for batch in _batches(texts)])
+        batches = (texts[start : start + _BATCH_TEXTS] for start in range(0, len(texts), _BATCH_TEXTS))
+        return np.concatenate([self._embed_batch(batch, self._retry) for batch in batches])
 
     def embed_request(self, texts: Sequence[str]) -> "Vectors":
-        """As `embed`, for a few texts that somebody waits for: a failure is raised at once."""
+        """Embed a few texts that the user waits for; raise a failure at once."""
         rows = self._embed_batch(texts, RetryPolicy(retries=0))
         self.scale(RetryPolicy(retries=0))
         return rows
@@ -93,13 +94,13 @@ class LiteLLMEmbedder:
         return [calibrated(requests @ rows.T, scale) for rows in memories]
 
     def scale(self, retry: RetryPolicy) -> CosineScale:
-        """The scale of the model's cosines: as it was measured once, else measured now, which costs one call."""
+        """Return the scale of the model's cosines, as stored or else measured now, which costs one call."""
         if self._scale is None and self._scales is not None and self._dimension is not None:
             self._scale = self._scales.cosine_scale(self.fingerprint)
         return self._scale or self.measure_scale(retry)
 
     def measure_scale(self, retry: RetryPolicy | None = None) -> CosineScale:
-        """Measure the scale, and keep it."""
+        """Measure the scale and store it."""
         scale = measure(lambda texts: self._embed_batch(texts, retry or self._retry))
         if self._scales is not None:
             self._scales.keep_cosine_scale(self.fingerprint, scale)
@@ -108,7 +109,16 @@ class LiteLLMEmbedder:
 
     def _embed_batch(self, texts: Sequence[str], retry: RetryPolicy) -> "Vectors":
         rows = retry.run(lambda: self._embedded_once(texts))
-        self._check_dimension(rows.shape[1])
+        found = rows.shape[1]
+        with self._lock:
+            if self._dimension is None:
+                self._dimension = found
+            expected = self._dimension
+        if found != expected:
+            raise ModelError(
+                f"{self._endpoint.model} answered with {found} dimensions where {expected} were expected.",
+                hint="Set the embedding model that wrote this store, or run `memchat reindex`.",
+            )
         return rows
 
     def _embedded_once(self, texts: Sequence[str]) -> "Vectors":
@@ -131,22 +141,11 @@ class LiteLLMEmbedder:
             raise BadReply(f"{endpoint.model} did not give one vector a text.", hint="Check MEMCHAT_EMBEDDING_MODEL.")
         return rows
 
-    def _check_dimension(self, found: int) -> None:
-        with self._lock:
-            if self._dimension is None:
-                self._dimension = found
-            expected = self._dimension
-        if found != expected:
-            raise ModelError(
-                f"{self._endpoint.model} answered with {found} dimensions where {expected} were expected.",
-                hint="Set the embedding model that wrote this store, or run `memchat reindex`.",
-            )
-
 
 class QueryEmbedder:
     """Implements `core.protocols.RequestEmbedder` for requests that words alone can answer when `embedder` fails.
 
-    It is then left alone for COOLDOWN_S, the failure being raised at once. `on_failure` hears of the first one only.
+    After a failure it raises the same error at once for COOLDOWN_S. `on_failure` is called for the first failure only.
     """
 
     def __init__(
@@ -178,13 +177,8 @@ class QueryEmbedder:
         return self._embedder.similarities(requests, memories, texts)
 
 
-def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), _BATCH_TEXTS):
-        yield texts[start : start + _BATCH_TEXTS]
-
-
 def _rows(data: Sequence[Any]) -> "Vectors | None":
-    """Unit rows in the order of their index; None where they are not finite vectors of one length."""
+    """Return unit rows in the order of their index; None unless they are finite vectors of one length."""
     import numpy as np
 
     ordered = sorted(data, key=lambda item: int(item["index"]))

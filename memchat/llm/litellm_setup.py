@@ -34,7 +34,7 @@ def litellm() -> Any:
     module.telemetry = False
     # For embeddings it takes `max_retries=0` for "not given"; memchat retries by itself, in the open.
     module.DEFAULT_MAX_RETRIES = 0
-    # Its success handlers would run in a pool of their own for every chunk, with nobody listening.
+    # Its success handlers would run in a pool of their own for every chunk, for no use.
     module.disable_streaming_logging = True
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Trying again after a failure that may pass, with every wait announced."""
+"""Retry after a failure that may pass, and announce every wait."""
 
 import math
 import time
@@ -12,13 +12,13 @@ Result = TypeVar("Result")
 
 LONGEST_WAIT_S = 60.0
 LONGEST_LOADING_S = 300.0
-"""How long a server may take to load a model, in seconds."""
+"""Maximum time for a server to load a model, in seconds."""
 _LOADING_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryNotice:
-    """Said before each wait: why, for how long, and which retry comes after it, counted from 1."""
+    """Announces a wait: its reason, its length, and the number of the retry after it, from 1."""
 
     reason: str
     wait_s: float
@@ -27,11 +27,11 @@ class RetryNotice:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Up to `retries` more attempts after a 429, a 5xx or a failed connection; nothing else is tried again.
+    """Retry up to `retries` times after a 429, a 5xx or a failed connection; other errors are raised at once.
 
-    The wait is what the provider asked for, else 1, 2, 4 … seconds. A provider that asks for more than a minute gets
-    no retry: the error says how long it wants. A server that is loading its model is waited for, up to five minutes,
-    whatever `retries` says: it has not failed.
+    The wait is what the provider asked for, else 1, 2, 4 … seconds. A provider that asks for more than a minute is not
+    retried; the error says how long it wants. A server that is loading its model is waited for up to five minutes,
+    independently of `retries`, since it has not failed.
     """
 
     retries: int = 3
@@ -39,11 +39,11 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
 
     def attempts(self) -> "Attempts":
-        """The attempts of one call."""
+        """Begin the attempts of one call."""
         return Attempts(self)
 
     def run(self, call: Callable[[], Result]) -> Result:
-        """The result of `call`, tried again as the policy says."""
+        """Return the result of `call`, with the retries of the policy."""
         attempts = self.attempts()
         while True:
             try:
@@ -63,7 +63,7 @@ class Attempts:
         self._loading_s = 0.0
 
     def pause(self, error: ModelError) -> None:
-        """Wait before the next attempt; raise `error` where there is to be none."""
+        """Wait before the next attempt; raise `error` if there is none."""
         if isinstance(error, ModelLoading):
             wait_s = _LOADING_PAUSES_S[min(self._loading, len(_LOADING_PAUSES_S) - 1)]
             self._loading += 1
@@ -87,7 +87,7 @@ class Attempts:
 
 
 def duration(seconds: float) -> str:
-    """A wait in people's units, rounded up: 45 s, 2 min, 1 h 30 min, 2 days."""
+    """Format a wait in readable units, rounded up: 45 s, 2 min, 1 h 30 min, 2 days."""
     left = math.ceil(seconds)
     if left < 120:
         return f"{left} s"

@@ -17,9 +17,9 @@ READABLE_PIECES = 1.8
 """A text of more pieces a word means little to a model of English."""
 ENGLISH_PIECES = 1.6
 REQUEST_PIECES = 1.45
-"""Of more pieces a word neither a memory nor a request is English,"""
+"""Maximum pieces per word of an English memory, and of an English request."""
 FEW_PIECES = 1.2
-"""of fewer a memory is, whatever its words."""
+"""A memory with fewer pieces per word is English, even without common words."""
 COMMON_SHARE = 0.1
 COMMON_SHARE_OF_REQUEST = 0.2
 """The least share of common English words in English memories and requests."""

@@ -67,7 +67,7 @@ class EnglishWordPieces:
 
 
 class MultilingualWordPieces:
-    """Implements `core.protocols.WordPieces` with those of multilingual-e5-small, whatever the case and accents.
+    """Implements `core.protocols.WordPieces` with those of multilingual-e5-small; ignores case and accents.
 
     A run of characters that no piece spells gets an id of its own and a vector that is like no other: it matches
     itself alone.
