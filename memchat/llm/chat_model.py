@@ -24,23 +24,23 @@ from memchat.text.thinking import split_unopened
 
 FALLBACK_CONTEXT_TOKENS = 8192
 _MOST_REFUSALS = 6
-"""How often one call is made again without a parameter. More than there are parameters would be a circle."""
+"""Maximum number of repetitions of a call without a refused parameter; more than there are parameters would loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How calls are made. `on_retry` is told of every wait before it begins."""
+    """Options of calls. `on_retry` is called before every wait."""
 
     timeout_s: float = 60.0
     retries: int = 3
     context_tokens: int | None = None
-    """Overrides what is known of the model; also the window that an Ollama model is asked for."""
+    """Overrides the model's known window; also the window requested from an Ollama model."""
     on_retry: Callable[[RetryNotice], None] | None = None
     sleep: Callable[[float], None] = time.sleep
 
 
 class ChatModel:
-    """Implements `core.protocols.LanguageModel`. `dialects` is shared by the models of a process."""
+    """Implements `core.protocols.LanguageModel`. The models of a process share `dialects`."""
 
     def __init__(
         self,
@@ -63,17 +63,17 @@ class ChatModel:
 
     @property
     def context_tokens(self) -> int:
-        """The window in tokens; 8,192 where neither a table nor the server says. The first look may ask the server."""
+        """The window in tokens; 8,192 if neither a table nor the server tells. The first access may ask the server."""
         if self._context_tokens is None:
             self._context_tokens = self._transport.window() or FALLBACK_CONTEXT_TOKENS
         return self._context_tokens
 
     def count_tokens(self, text: str) -> int:
-        """An estimate, which loads no tokenizer."""
+        """Estimate the tokens of `text` without loading a tokenizer."""
         return estimate_tokens(text)
 
     def stream(self, request: ModelRequest) -> Generator[Delta, None, None]:
-        """The reply as it arrives; nothing is tried again once text has been yielded."""
+        """Yield the reply as it arrives; nothing is retried once text has been yielded."""
         attempts = self._retry.attempts()
         while True:
             began = False
@@ -90,7 +90,7 @@ class ChatModel:
             attempts.pause(failure)
 
     def complete(self, request: ModelRequest) -> Completion:
-        """The reply in one. It is streamed all the same, so that the time-out is for the next piece."""
+        """Return the whole reply. It is streamed all the same, so that the time-out applies to the next piece."""
         text, thinking, usage, cut = "", "", None, None
         with closing(self.stream(request)) as deltas:
             for delta in deltas:
@@ -100,7 +100,7 @@ class ChatModel:
         return Completion(answer, usage, thinking + unopened, cut)
 
     def _attempt(self, request: ModelRequest) -> Generator[Delta, None, None]:
-        """One attempt, made again without what the server refuses by name. What then works is remembered."""
+        """Make one attempt, repeated without the parameters that the server refuses; remember what works."""
         server = f"{self.name} {self._transport.address}".strip()
         known = dialect = self._dialects.get(server, self._transport.dialect)
         certain = True
@@ -131,16 +131,10 @@ class ChatModel:
             if reader.spoken:
                 raise self._cut_off() from error
             raise
-        self._check_end(reader)
-
-    def _check_end(self, reader: ReplyReader) -> None:
-        if reader.spoken and not reader.finished:
-            raise self._cut_off()
-        if reader.spoken:
-            return
+        if not reader.spoken:
+            raise self._empty(reader.cut) if reader.finished else not_a_reply(self._endpoint)
         if not reader.finished:
-            raise not_a_reply(self._endpoint)
-        raise self._empty(reader.cut)
+            raise self._cut_off()
 
     def _cut_off(self) -> BadReply:
         return BadReply(f"The reply of {self.name} was cut off.", hint="Ask again.")

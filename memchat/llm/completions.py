@@ -1,4 +1,4 @@
-"""Chat completions handed on in OpenAI's shapes, for clients that bring their own messages, tools and formats."""
+"""Pass chat completions on in OpenAI's format, for clients with their own messages, tools and formats."""
 
 import os
 from collections.abc import Generator, Mapping
@@ -23,7 +23,7 @@ PASSED_ON = frozenset(
     "tools tool_choice parallel_tool_calls functions function_call response_format reasoning_effort logprobs "
     "top_logprobs stream_options modalities audio prediction verbosity".split()
 )
-"""The fields of a request that reach the model; all others a client may send are left out."""
+"""The fields of a request that reach the model; other fields are left out."""
 
 
 class LiteLLMCompletions:
@@ -38,7 +38,13 @@ class LiteLLMCompletions:
         return self._endpoint.model
 
     def complete(self, request: Mapping[str, Any]) -> Json:
-        return self._retry.run(lambda: self._completed_once(request))
+        def attempt() -> Json:
+            found = _plain(self._call(request))
+            if not found.get("choices"):
+                raise not_a_reply(self._endpoint)
+            return found
+
+        return self._retry.run(attempt)
 
     def stream(self, request: Mapping[str, Any]) -> Generator[Json, None, None]:
         response = self._retry.run(lambda: self._call(request, stream=True))
@@ -51,12 +57,6 @@ class LiteLLMCompletions:
             raise not_a_reply(self._endpoint)
         if not (response.received_finish_reason or response.intermittent_finish_reason):
             raise BadReply(f"The reply of {self.name} was cut off.", hint="Ask again.")
-
-    def _completed_once(self, request: Mapping[str, Any]) -> Json:
-        found = _plain(self._call(request))
-        if not found.get("choices"):
-            raise not_a_reply(self._endpoint)
-        return found
 
     def _call(self, request: Mapping[str, Any], **more: Any) -> Any:
         endpoint = resolved(self._endpoint, os.environ)
@@ -76,7 +76,7 @@ class LiteLLMCompletions:
 
 
 def _plain(response: Any) -> Json:
-    """A response of LiteLLM's as JSON, without what is not in OpenAI's shapes."""
+    """Return a response of LiteLLM as JSON, without fields that are not OpenAI's."""
     found: Json = response.model_dump(mode="json", exclude_none=True, exclude={"citations", "provider_specific_fields"})
     for choice in found.get("choices", ()):
         for part in ("message", "delta"):
@@ -88,7 +88,7 @@ def _plain(response: Any) -> Json:
 
 
 class TextCompletions:
-    """Implements `core.protocols.CompletionModel` over a model that knows text alone: the offline one."""
+    """Implements `core.protocols.CompletionModel` with a text-only model: the offline one."""
 
     def __init__(self, model: LanguageModel, clock: Clock) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""Which parameters a server takes. Many refuse some of OpenAI's by name; the call is then made again without them."""
+"""Learn which parameters a server accepts. Many refuse some of OpenAI's; the call is then repeated without them."""
 
 import json
 import re
@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any
 
 _KEPT_DAYS = 14
-"""After so many days a server is asked again: it may have been updated."""
+"""Days after which a refusal is forgotten, since the server may have been updated."""
 
 
 class Structure(IntEnum):
-    """How far a server can be held to a schema."""
+    """How strictly a server enforces a schema."""
 
     NONE = 0
     OBJECT = 1
-    """Some JSON object."""
+    """Any JSON object."""
     SCHEMA = 2
     STRICT = 3
-    """OpenAI's strict mode, where the schema allows it."""
+    """OpenAI's strict mode, if the schema allows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The parameters that are sent. `length` is the name under which a limit of tokens goes, None where none does."""
+    """The parameters to send. `length` is the name of the token limit, None to send none."""
 
     temperature: bool = True
     stream: bool = True
@@ -53,14 +53,14 @@ _NAMED = {
 
 
 def refused_parameter(complaint: str) -> str | None:
-    """The parameter that `complaint`, in lower case, names; None where it names none that can be left out."""
+    """Return the parameter that `complaint`, in lower case, names; None if it names none that can be left out."""
     return next((name for name, words in _NAMED.items() if words.search(complaint)), None)
 
 
 def without_refused(dialect: Dialect, complaint: str, sent: Collection[str]) -> Dialect | None:
-    """`dialect` without what `complaint` names of the parameters `sent`; None where there is nothing to leave out.
+    """Return `dialect` without the parameters of `sent` that `complaint` names; None if nothing can be left out.
 
-    A complaint that names none is taken to be about the schema, which is what servers most often cannot do.
+    A complaint that names none is taken to be about the schema, the parameter that servers most often lack.
     """
     named = [name for name, words in _NAMED.items() if words.search(complaint) and name in sent]
     if not named and refused_parameter(complaint) is None and "response_format" in sent:
@@ -94,7 +94,7 @@ def _other_length(length: str | None, complaint: str) -> str | None:
 
 
 class DialectMemory:
-    """What is known of servers, by model and address: in this process, and with a `file` beyond it."""
+    """The known dialects by model and address: in this process, and with a `file` in later ones too."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
@@ -103,7 +103,7 @@ class DialectMemory:
         self._read = file is None
 
     def get(self, key: str, usual: Dialect) -> Dialect:
-        """What the server takes, as far as it has refused something; else what is `usual`."""
+        """Return the learned dialect of a server, else `usual`."""
         with self._lock:
             if not self._read:
                 self._read = True
@@ -111,7 +111,7 @@ class DialectMemory:
             return self._known.get(key, usual)
 
     def learn(self, key: str, dialect: Dialect, *, lasting: bool) -> None:
-        """Remember `dialect`, in the file where it is `lasting`. A store that may only be read is no failure."""
+        """Remember `dialect`, if `lasting` in the file too. A read-only file is no error."""
         with self._lock:
             self._known[key] = dialect
             if not lasting or self._file is None:

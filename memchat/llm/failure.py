@@ -1,4 +1,4 @@
-"""What is known of a failed call: the exceptions of LiteLLM, of OpenAI's client and of httpx, read alike.
+"""Describe a failed call from the exceptions of LiteLLM, of OpenAI's client and of httpx.
 
 The class LiteLLM raises often hides the cause: a missing key, a refused connection, a page of HTML and a real 500 all
 come as InternalServerError. So the chain of exceptions behind it is read.
@@ -27,7 +27,7 @@ _CODE_PREFIX = re.compile(r"^error code: \d+ - ", re.IGNORECASE)
 
 
 class ServerError(Exception):
-    """An error status, or an error in place of a reply, of a server that is called without LiteLLM."""
+    """An error status, or an error in place of a reply, of a server called without LiteLLM."""
 
     def __init__(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body))
@@ -38,7 +38,7 @@ class ServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What was raised, from the outside to the root."""
+    """The chain of exceptions, from the outermost to the root."""
 
     endpoint: Endpoint
     links: tuple[BaseException, ...]
@@ -55,7 +55,7 @@ class Failure:
 
     @property
     def of_a_provider(self) -> bool:
-        """False for a bug of memchat's."""
+        """Whether a provider failed, rather than memchat."""
         return any(
             isinstance(link, ServerError) or type(link).__module__.partition(".")[0] in _VENDORS for link in self.links
         )
@@ -80,14 +80,14 @@ class Failure:
 
     @property
     def detail(self) -> str:
-        """What the provider said, in one short line, without keys; empty where it said nothing."""
+        """The provider's message in one short line, without keys; empty if there is none."""
         text = next(filter(None, map(error_text, self._bodies())), None) or self._outermost_message()
         line = " ".join(masked(text, self.endpoint).split()).rstrip(".")
         return line if len(line) <= _LONGEST_DETAIL else line[:_LONGEST_DETAIL].rstrip() + "…"
 
     @property
     def class_names(self) -> set[str]:
-        """The names of all classes in the chain and of those they derive from."""
+        """The names of all classes in the chain and of their base classes."""
         return {parent.__name__ for link in self.links for parent in type(link).__mro__}
 
     def find(self, kind: type[BaseException]) -> bool:
@@ -95,7 +95,7 @@ class Failure:
 
     @property
     def url(self) -> str | None:
-        """The address of the request that failed, where a link of the chain carries it."""
+        """The address of the failed request, if an exception of the chain has it."""
         for link in self.links:
             # httpx keeps the request under a private name; its property raises where there is none.
             if url := getattr(getattr(link, "_request", None), "url", None):
@@ -104,14 +104,14 @@ class Failure:
 
     @property
     def address(self) -> str:
-        """Host and port of the request that failed, or the model where they are not known."""
+        """Host and port of the failed request, or the model if they are unknown."""
         if self.url is None:
             return self.endpoint.api_base or self.endpoint.model
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
     def retry_after_s(self) -> float | None:
-        """The wait the provider asked for, in seconds, from the first link that carries its headers."""
+        """The wait that the provider asked for, in seconds, from the first exception that has its headers."""
         for link in self.links:
             for holder in (link, getattr(link, "response", None)):
                 for name in ("litellm_response_headers", "headers"):
@@ -135,7 +135,7 @@ class Failure:
 
 
 def masked(text: str, endpoint: Endpoint) -> str:
-    """`text` without the key in use, any key of the environment, or anything that looks like a key."""
+    """Mask the key in use, all keys of the environment, and everything that looks like a key."""
     secrets = {value.strip() for name, value in os.environ.items() if _KEY_NAME.search(name)}
     secrets.add(endpoint.api_key or "")
     for secret in sorted(secrets, key=len, reverse=True):
@@ -145,7 +145,7 @@ def masked(text: str, endpoint: Endpoint) -> str:
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After`, which is a number of seconds or a date (RFC 9110, 10.2.3)."""
+    """Parse `Retry-After`, a number of seconds or a date (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after")
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""JSON over httpx: one call, whose answer may come as server-sent events, as JSON lines or as one value."""
+"""Post JSON over httpx; the answer may come as server-sent events, as JSON lines or as one value."""
 
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -19,16 +19,16 @@ _SSE_FIELDS = (b"event:", b":", b"id:", b"retry:")
 
 
 def open_client(url: str, headers: Mapping[str, str], timeout_s: float) -> "httpx.Client":
-    """A client for one call. It is not kept: the pauses of a conversation outlast any idle connection."""
+    """Open a client for one call. It is not reused, since the pauses of a conversation outlast idle connections."""
     import httpx
 
     return httpx.Client(
         headers={"User-Agent": "memchat", **headers},
         timeout=timeout_s,
-        # Making a context takes longer than a call to this machine, which needs none.
+        # Making a context takes longer than a call to this machine, which does not need one.
         verify=_certificates() if url.startswith("https") else False,
         proxy=proxy_for(url),
-        # What the environment says of proxies is read by memchat itself.
+        # memchat reads the environment's proxies itself.
         trust_env=False,
         follow_redirects=True,
     )
@@ -37,7 +37,7 @@ def open_client(url: str, headers: Mapping[str, str], timeout_s: float) -> "http
 def post_json(
     endpoint: Endpoint, url: str, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> Generator[Mapping[str, Any] | None, None, None]:
-    """The JSON values of the answer as they arrive; None stands for the `[DONE]` of a stream.
+    """Yield the JSON values of the answer as they arrive; None stands for the `[DONE]` of a stream.
 
     Closing the generator ends the connection. Raises ServerError for an error status and for an error in the answer.
     """
@@ -57,14 +57,14 @@ def post_json(
 
 @cache
 def _certificates() -> "ssl.SSLContext":
-    """Those of the environment (SSL_CERT_FILE, SSL_CERT_DIR), else certifi's."""
+    """Load the certificates of the environment (SSL_CERT_FILE, SSL_CERT_DIR), else certifi's."""
     import httpx
 
     return httpx.create_ssl_context()
 
 
 def _json_texts(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The JSON texts in a body of any of the three forms."""
+    """Yield the JSON texts of a body in any of the three forms."""
     value: list[bytes] = []
     for line in map(bytes.strip, _lines(pieces)):
         if not value and line.startswith(b"data:"):
@@ -81,7 +81,7 @@ def _json_texts(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Split at line feeds alone: JSON may hold what else counts as the end of a line in Unicode."""
+    """Split at line feeds only, since JSON may contain Unicode's other line ends."""
     rest = b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
@@ -101,7 +101,7 @@ def _loaded(data: bytes, endpoint: Endpoint) -> Mapping[str, Any]:
 
 
 def _error_in(value: Mapping[str, Any]) -> ServerError | None:
-    """An error that comes in place of a reply, or of a part of it, under a status of success."""
+    """Return an error that comes in place of a reply, or of a part of it, under a status of success."""
     error = value if value.get("object") == "error" else value.get("error")
     if not error:
         return None

@@ -1,4 +1,4 @@
-"""Any provider that LiteLLM reaches: those whose APIs are their own, which are too many to speak."""
+"""Reach providers with APIs of their own through LiteLLM."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -47,7 +47,7 @@ class LiteLLMTransport:
         yield Piece(finish=response.received_finish_reason or response.intermittent_finish_reason)
 
     def _call(self, call: Call) -> Any:
-        """Retries are memchat's alone: LiteLLM's and the OpenAI client's would multiply them."""
+        """Call without retries of LiteLLM and OpenAI's client, which would multiply memchat's own."""
         endpoint = self._endpoint
         if not self._takes_schema():
             call = replace(call, dialect=replace(call.dialect, structure=Structure.NONE))
@@ -64,7 +64,7 @@ class LiteLLMTransport:
         return litellm().completion(**{name: value for name, value in given.items() if value is not None})
 
     def _takes_schema(self) -> bool:
-        """Whether the model, or its provider's API, has structured output. A model may still refuse it."""
+        """Whether the model or its provider's API supports structured output. A model may still refuse it."""
         module = litellm()
         if module.supports_response_schema(model=self._endpoint.model):
             return True
@@ -75,7 +75,7 @@ class LiteLLMTransport:
         return "response_format" in (known or ())
 
     def _piece(self, response: Any, part: str) -> Piece:
-        """The first choice; there may be none, and no text in it."""
+        """Read the first choice; there may be none, and no text in it."""
         choice = next(iter(response.choices), None)
         message = getattr(choice, part, None)
         thinking = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)

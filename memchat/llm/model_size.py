@@ -1,4 +1,4 @@
-"""How many parameters a model has, as far as its name or the server that runs it says."""
+"""Find a model's number of parameters, from its name or the server that runs it."""
 
 import logging
 import os
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 _IN_NAME = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
 _BYTES_A_PARAMETER = 0.7
-"""Of the files that people run on their own machines: four bits and a little."""
+"""Of model files for ordinary machines: four bits and a little more."""
 _TIMEOUT_S = 2.0
 
 
 def parameters_of(
     model: str, env: Mapping[str, str] | None = None, options: ModelOptions | None = None
 ) -> float | None:
-    """In billions; None where neither the name ("qwen2.5:1.5b") nor a server of the person's own says.
+    """Return the parameters in billions; None if neither the name ("qwen2.5:1.5b") nor a server of the user tells.
 
     The key and the address of the server come from `options`, else from `env`.
     """
@@ -66,7 +66,7 @@ def _said_by(server: Server, *, is_ollama: bool) -> float | None:
 
 
 def _ollama_sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
-    """What Ollama says of the model, else what the size of its file lets expect."""
+    """Yield sizes from Ollama's description of the model, then an estimate from its file."""
     shown = json_object(client.post(f"{server.address}/api/show", json={"model": server.model}))
     yield _described(shown)
     yield _counted(shown.get("model_info"), "general.parameter_count")
@@ -76,9 +76,9 @@ def _ollama_sizes(client: "httpx.Client", server: Server) -> Iterator[float | No
 
 
 def _listed_sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
-    """What llama.cpp and servers like it list; many of them answer Ollama's list as well.
+    """Yield sizes listed by llama.cpp and similar servers, many of which have Ollama's list too.
 
-    Nothing is posted: a server may count what is posted as questions.
+    Posts nothing, since a server may count posts as requests.
     """
     parts = urlsplit(server.address)
     origin = f"{parts.scheme}://{parts.netloc}"
@@ -92,13 +92,13 @@ def _listed_sizes(client: "httpx.Client", server: Server) -> Iterator[float | No
 
 
 def _expected(entry: object) -> float | None:
-    """What the size of a file lets expect."""
+    """Estimate the parameters from the size of a file."""
     size = _counted(entry, "size")
     return round(size / _BYTES_A_PARAMETER, 1) if size else None
 
 
 def _tagged(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
-    """What Ollama lists of a model; one without a tag is its latest."""
+    """Return Ollama's entry of a model; one without a tag is its latest."""
     return entry_of(listing, model) or entry_of(listing, f"{model}:latest")
 
 
@@ -108,6 +108,6 @@ def _described(entry: Mapping[str, Any]) -> float | None:
 
 
 def _counted(entry: object, name: str) -> float | None:
-    """The number under `name`, in billions."""
+    """Return the number under `name`, in billions."""
     value = entry.get(name) if isinstance(entry, Mapping) else None
     return value / 1e9 if isinstance(value, int | float) and value > 0 else None

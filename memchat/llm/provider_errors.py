@@ -1,4 +1,4 @@
-"""Failures of providers in memchat's words, the most telling cause first, whichever way the provider was called."""
+"""Translate failures of providers into memchat's errors, the most specific cause first, for every transport."""
 
 import os
 import re
@@ -55,7 +55,7 @@ _CHECK_PROXY = "Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the server 
 
 
 class RequestRefused(ModelError):
-    """The server refused what was asked. `complaint` is what it said, in lower case, to be searched."""
+    """The server refused the request. `complaint` is its message, in lower case, to be searched."""
 
     def __init__(self, message: str, *, hint: str, complaint: str, status: int | None) -> None:
         super().__init__(message, hint=hint)
@@ -70,7 +70,7 @@ class RequestRefused(ModelError):
 
 @contextmanager
 def translate_errors(endpoint: Endpoint) -> Iterator[None]:
-    """Turn what the libraries under an adapter raise into `ModelError`s; everything else passes unchanged."""
+    """Translate errors of the libraries under an adapter into `ModelError`s; others pass unchanged."""
     try:
         yield
     except MemchatError:
@@ -79,23 +79,16 @@ def translate_errors(endpoint: Endpoint) -> Iterator[None]:
         failure = Failure.of(endpoint, error)
         if not failure.of_a_provider:
             raise
-        raise _classify(failure) from error
+        rules = (_no_key, _timeout, _no_connection, _not_a_reply, _broken_connection, _by_words, _by_status, _refused)
+        raise next(filter(None, (rule(failure) for rule in rules))) from error
 
 
 def not_a_reply(endpoint: Endpoint) -> BadReply:
-    """The error for an answer that is no answer of a model, such as a page of HTML."""
+    """Return the error for an answer that is not a model's, such as a page of HTML."""
     return BadReply(
         f"What came back from {endpoint.model} is not a model's reply.",
         hint=f"Check the address (API base), or {endpoint.another}.",
     )
-
-
-def _classify(failure: Failure) -> ModelError:
-    rules = (_no_key, _timeout, _no_connection, _not_a_reply, _broken_connection, _by_words, _by_status)
-    for rule in rules:
-        if (error := rule(failure)) is not None:
-            return error
-    return _refused(failure)
 
 
 def _refused(failure: Failure) -> RequestRefused:
@@ -153,7 +146,7 @@ def _broken_connection(failure: Failure) -> ModelError | None:
 
 
 def _by_words(failure: Failure) -> ModelError | None:
-    """Causes that providers report under various statuses."""
+    """Recognise causes that providers report under various statuses."""
     model, another, words = failure.endpoint.model, failure.endpoint.another, failure.messages
     if failure.status == 402 or _NO_CREDIT.search(words):
         return ModelError(f"The account for {model} has no credit left.", hint=f"Top it up, or {another}.")
@@ -218,12 +211,14 @@ def _by_status(failure: Failure) -> ModelError | None:
 
 
 def _rejected_key(endpoint: Endpoint) -> CredentialsError:
-    hint = f"Check the key{_of_variable(endpoint)}, or {endpoint.another}."
+    variable = f"{endpoint.provider.upper()}_API_KEY"
+    place = f" in {variable}" if not endpoint.api_key and variable in os.environ else ""
+    hint = f"Check the key{place}, or {endpoint.another}."
     return CredentialsError(f"The API key for {endpoint.model} was rejected.", hint=hint)
 
 
 def _missing_variable(endpoint: Endpoint) -> str | None:
-    """The variable in which the provider's key would be found, where there is no key at all."""
+    """Return the variable for the provider's key, if there is no key at all."""
     if endpoint.api_key:
         return None
     if endpoint.provider in APIS:
@@ -233,8 +228,3 @@ def _missing_variable(endpoint: Endpoint) -> str | None:
 
     missing: list[str] = litellm().validate_environment(model=endpoint.model)["missing_keys"]
     return next((name for name in reversed(missing) if name.endswith("_API_KEY")), None)
-
-
-def _of_variable(endpoint: Endpoint) -> str:
-    variable = f"{endpoint.provider.upper()}_API_KEY"
-    return f" in {variable}" if not endpoint.api_key and variable in os.environ else ""

@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 OFFLINE = "offline"
 OLLAMA_URL = "http://127.0.0.1:11434"
 PROBE_S = 0.3
-"""How long to wait for an Ollama to answer."""
+"""How long to wait for an Ollama to answer, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A hosted provider: where its key is found, the model to chat with, and a cheap one to extract facts with."""
+    """A hosted provider: the variable of its key, its model for chats, and a cheap one for extraction."""
 
     key: str
     chat: str
@@ -38,7 +38,7 @@ class Provider:
         return bool(strip_pasted(env.get(self.key, "")))
 
     def server(self, env: Mapping[str, str]) -> str | None:
-        """Where a server of the person's own stands in for the provider."""
+        """The address of the user's own server in place of the provider, if there is one."""
         return own_address(Api(self.key.removesuffix("_API_KEY"), ""), env)
 
 
@@ -57,9 +57,9 @@ PROVIDERS = (
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model, the model that extracts facts beside it, and in a few words why.
+    """A model, the model that extracts facts, and the reason for the choice in a few words.
 
-    `lacks_model` says that it is the offline one because nothing else was found.
+    `lacks_model` says that it is the offline one because no other was found.
     """
 
     name: str
@@ -71,9 +71,9 @@ class ModelChoice:
 def choose_model(
     env: Mapping[str, str], *, explicit: str | None, ollama_probe: "Callable[[str], Sequence[str]] | None" = None
 ) -> ModelChoice:
-    """The explicit name; else the first provider whose key is set; else a running Ollama; else the offline model.
+    """Choose the explicit name; else the first provider with a key; else a running Ollama; else the offline model.
 
-    `ollama_probe` gets the address of Ollama and returns the chat models it has, by default `ollama_models`.
+    `ollama_probe` returns the chat models of the Ollama at an address, by default `ollama_models`.
     """
     if explicit:
         return ModelChoice(explicit, extraction_model(explicit, env), "chosen by name")
@@ -88,10 +88,10 @@ def choose_model(
 
 
 def extraction_model(name: str, env: Mapping[str, str]) -> str:
-    """The provider's cheap model for a chat with `name`, or `name` itself where that may not be reachable.
+    """Return the provider's cheap model for a chat with `name`, or `name` itself if that may not be reachable.
 
-    That is: for providers not in the table, without the provider's key, and where a server of the caller's own stands
-    in for the provider.
+    That is the case for providers not in the table, without the provider's key, and if the user's own server replaces
+    the provider.
     """
     for provider in PROVIDERS:
         if name.startswith(provider.prefix) and provider.has_key(env):
@@ -100,7 +100,7 @@ def extraction_model(name: str, env: Mapping[str, str]) -> str:
 
 
 def models_in_reach(env: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The models that can be talked to now, each with why: those of providers whose key is set, and Ollama's."""
+    """List the usable models, each with the reason: those of providers with a key, Ollama's, and the offline one."""
     found = [(p.chat, f"{p.key} is set") for p in PROVIDERS if p.has_key(env)]
     found += [(p.extraction, f"{p.key} is set") for p in PROVIDERS if p.has_key(env) and p.extraction != p.chat]
     address = ollama_address(env)
