@@ -11,7 +11,7 @@ from memchat.core.types import Message, MessageStatus, Role
 from memchat.text.sanitize import escape_fence
 
 FULL = 0.75
-"""How much of the room for a conversation is taken when it is time to sum up."""
+"""Share of the room for a conversation from which it is summarised."""
 KEPT_MESSAGES = 4
 """The newest messages stay as they were said."""
 LONGEST_MESSAGE = 4_000
@@ -27,7 +27,7 @@ _INSTRUCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was said up to and with the message `last_id`, in so many words. `messages` is how many they were."""
+    """A summary of the messages up to and including `last_id`. `messages` is their number."""
 
     text: str
     last_id: str
@@ -35,7 +35,7 @@ class Summary:
 
 
 def older_messages(messages: Sequence[Message], former: Summary | None) -> list[Message]:
-    """Of all `messages`, oldest first, those that `former` does not cover and that are not among the newest."""
+    """Return the messages, oldest first, that `former` does not cover and that are not among the newest."""
     ids = [message.id for message in messages]
     start = ids.index(former.last_id) + 1 if former is not None and former.last_id in ids else 0
     older = list(messages[start : max(len(messages) - KEPT_MESSAGES, 0)])

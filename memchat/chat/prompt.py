@@ -60,7 +60,7 @@ def system_prompt(
 def memory_part(
     today: date, memories: Sequence[Memory], wishes: Sequence[Memory], excerpts: Sequence[Excerpt] = ()
 ) -> str:
-    """What memory adds to instructions that a client brings of its own; empty where there is nothing to add."""
+    """Return what memory adds to a client's own instructions; empty if there is nothing to add."""
     parts = []
     if wishes:
         parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))
@@ -72,7 +72,7 @@ def memory_part(
 
 
 def instructions_within_budget(standing: Sequence[Memory], count: CountTokens) -> list[Memory]:
-    """Of `standing`, in order, what fits into STANDING_TOKENS; what does not is passed over for what comes after it."""
+    """Return the wishes of `standing`, in order, that fit into STANDING_TOKENS; skips those that are too long."""
     kept, left = [], STANDING_TOKENS
     for memory in standing:
         tokens = count(_wish(memory))

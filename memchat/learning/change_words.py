@@ -24,7 +24,7 @@ ENDS = re.compile(
     r"|não \w+ mais|parei|vendi|terminei)\b|やめ|別れ|辞め|亡くな|不再|分手|卖了|戒了",
     re.IGNORECASE,
 )
-"""What the person had or did is over."""
+"""Words for the end of something the user had or did."""
 SINGLE = tuple(
     re.compile(rf"\b(?:{forms})\b", re.IGNORECASE)
     for forms in (
@@ -40,7 +40,7 @@ SINGLE = tuple(
         r"favou?rite \w+",
     )
 )
-"""What a person mostly has one of: a new one takes the place of the old."""
+"""Things of which a person mostly has one: a new one replaces the old."""
 OTHER_PERSON = re.compile(
     r"^(?:the )?(?:user['’]s |(?=(?:\w+ ){1,2}of the user))(?:\w+ )?"
     r"(?P<who>sister|brother|mother|father|mum|mom|dad|wife|husband|partner|girlfriend|boyfriend|son|daughter|child|children|kids?|cousin|aunt|uncle|niece|nephew"

@@ -175,12 +175,12 @@ _TASK = re.compile(
 
 
 _QUOTED = re.compile(r"[\"“„«](?=(?:[^\"”“»]*\s){2})[^\"”“»\n]{8,}[\"”“»]|(?<!\w)'(?=(?:[^']*\s){3})[^'\n]{8,}'(?!\w)")
-"""What stands between quotation marks is mostly somebody else's; a word or two may be a name."""
+"""Text in quotation marks is mostly another person's; a word or two may be a name."""
 _MATERIAL = re.compile(
     r"(?is)^[^:\n]{0,60}\b(?:translate|proofread|correct|rewrite|summari[sz]e|rephrase|shorten|fix|check|improve|reword"
     r"|übersetz\w*|korrigier\w*|traduc\w*|corrige\w*|tradui\w*)\b[^:\n]{0,60}:.*?(?=\n\s*\n|\Z)"
 )
-"""What a task is about, up to an empty line."""
+"""The object of a task, up to an empty line."""
 _REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|which|how)\b[^.,;!]*$")
 """As in "my knees are bad so no jumping please"."""
 

@@ -90,7 +90,7 @@ _REPORTED = re.compile(
     re.IGNORECASE,
 )
 _DECIDES = re.compile(r"(?:the )?user (?:wants|needs|plans|would like|is going|prefers|will)\b", re.IGNORECASE)
-"""What a small model makes of a word like "spreadsheet then"."""
+"""Sentences that a small model makes of a word like "spreadsheet then"."""
 _DOING = re.compile(r"[A-Z][a-z]{2,}ing (?!is\b|was\b|are\b)")
 _POINTS_AWAY = re.compile(r"^\W*(?:\S+ ){1,3}(?:one|it|them|this|that|there|so|too)\W*$", re.IGNORECASE)
 """A sentence like "Kiran wants one", which says nothing by itself."""
@@ -175,7 +175,7 @@ def is_worth_asking(message: str) -> bool:
 
 
 def read(answer: str, exchange: Exchange) -> Extraction:
-    """What of a model's lines is a lasting fact in the person's own words, with the words that bear it as the quote."""
+    """Return the lines of a model that are lasting facts in the user's own words, each with its supporting quote."""
     support, context = SupportCheck(exchange), _Told(exchange)
     said = [] if plays_a_part(exchange) else list(telling_clauses(exchange.user))
     facts: dict[str, Fact] = {}
@@ -244,13 +244,13 @@ def _turns_round(line: str, quote: str) -> bool:
 
 
 def _next_units(text: str) -> list[str]:
-    """What a "not" in front of `text` denies: the next words of the clause that say something."""
+    """Return what a "not" before `text` denies: the next informative words of the clause."""
     clause = split_clauses(text)[0] if text.strip() else ""
     return [word for word in words(clause)[:6] if word in units(clause)][:2]
 
 
 class _Told:
-    """What the person has told so far, for a line that is about a thing or a person of theirs."""
+    """Return what the user has told so far, for a line about a thing or a person of theirs."""
 
     def __init__(self, exchange: Exchange) -> None:
         own = [text for role, text in exchange.earlier if role is Role.USER]

@@ -36,7 +36,7 @@ def find_quote(quote: str, said: str) -> str | None:
 
 
 class QuotedMessage:
-    """What was said, prepared once for every quote that is looked for in it."""
+    """A message, prepared once for every quote that is looked up in it."""
 
     def __init__(self, said: str) -> None:
         self._said = said

@@ -23,7 +23,7 @@ class FormChoice:
 
 @dataclass(frozen=True, slots=True)
 class FormPolicy:
-    """How the form is chosen. `parameters` gives a model's size in billions by its name, or None."""
+    """Chooses the form of requests. `parameters` returns a model's size in billions by its name, or None."""
 
     setting: ExtractionForm = ExtractionForm.AUTO
     parameters: Callable[[str], float | None] = lambda model: None

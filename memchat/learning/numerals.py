@@ -43,7 +43,7 @@ def with_plain_numbers(text: str) -> str:
 
 
 def _value(signs: str) -> int:
-    """What a run of signs comes to: 三百二十五万, 2百, or one figure after the other (二〇二四)."""
+    """Return the value of a run of numerals: 三百二十五万, 2百, or digits in order (二〇二四)."""
     if not any(sign in _TENS or sign in _MYRIADS for sign in signs):
         return int("".join(str(_SIGNS.get(sign, sign)) for sign in signs))
     total = section = figure = 0

@@ -33,9 +33,9 @@ PAIRS = (
 )
 """A request and the fact that answers it. Every other fact has nothing to do with it."""
 BUILTIN = CosineScale(unrelated=0.031, dividing=0.277)
-"""What the built-in embedder's own similarities give on these pairs."""
+"""The similarities of the built-in embedder for these pairs."""
 FARTHEST = -0.25
-"""As in the built-in embedder: the very words of a request are never outweighed."""
+"""Minimum nearness as in the built-in embedder, so that the words of a request are never outweighed."""
 _TAIL = 0.95
 """The line is drawn between this quantile of the unrelated and the average of the related."""
 _LEAST_SPAN = 0.02

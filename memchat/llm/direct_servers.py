@@ -23,7 +23,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a request goes. `own` says that the address is the person's and not the provider's."""
+    """The server of a request. `own` says that the address is the user's and not the provider's."""
 
     address: str
     model: str
@@ -77,7 +77,7 @@ def has_own_address(model: str, env: Mapping[str, str]) -> bool:
 
 
 def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
-    """Where `endpoint` is reached: what it says itself, else the environment, else the provider's own address.
+    """Return the server of `endpoint`: by its own address, else the environment's, else the provider's.
 
     Raises CredentialsError where a provider that needs a key has none, ConfigError for a bad address.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class EmbedderRecords(Protocol):
-    """What a store knows of the embedders whose vectors it has."""
+    """The store's records of the embedders whose vectors it has."""
 
     def dimension_of(self, model: str) -> int | None: ...
     def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
@@ -47,7 +47,7 @@ class EmbedderProvider:
 
     @property
     def fingerprint(self) -> str:
-        """Of the vectors in use, without its dimension while that is not known."""
+        """The fingerprint of the vectors in use, without its dimension while that is unknown."""
         return self._litellm.fingerprint if self._settings.embedding_model else FINGERPRINT
 
     @cached_property

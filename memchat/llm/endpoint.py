@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from memchat.errors import ConfigError, CredentialsError
 
 _AROUND = " \t\r\n\v\f\"'`\u00a0\u200b\u200c\u200d\u2018\u2019\u201c\u201d\u2060\ufeff"
-"""What gets around a pasted value: white space, quotes, marks that cannot be seen."""
+"""Characters around a pasted value: white space, quotes, invisible marks."""
 _ROUTE = re.compile(r"/(?:chat/completions|completions|responses|embeddings|models|api/(?:chat|generate|tags))$")
 _DOUBLED_VERSION = re.compile(r"(/v\d+)(?:\1)+$")
 
@@ -28,14 +28,14 @@ class Endpoint:
 
     @property
     def another(self) -> str:
-        """How to get another model, as the end of a hint."""
+        """The end of a hint that says how to get another model."""
         if self.embeds:
             return "set another embedding model with MEMCHAT_EMBEDDING_MODEL"
         return "pick another model with --model; `memchat models` lists them"
 
     @property
     def provider(self) -> str:
-        """What the name says before its first slash; a bare name stands for itself."""
+        """The part of the name before its first slash; a bare name stands for itself."""
         return self.model.partition("/")[0]
 
     @property

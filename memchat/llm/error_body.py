@@ -1,4 +1,4 @@
-"""What a provider says in the body of an error, whose form differs from server to server."""
+"""Find the message in the body of an error, whose form differs between servers."""
 
 import html
 import json

@@ -100,7 +100,7 @@ class LiteLLMTransport:
 
 
 class OpenStream:
-    """What is open behind a streamed reply. Leaving the loop over a stream alone would keep its socket open."""
+    """The connection of a streamed reply. Only leaving the loop over a stream would keep its socket open."""
 
     def __init__(self, response: Any) -> None:
         self._response = response

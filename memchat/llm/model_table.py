@@ -1,4 +1,4 @@
-"""What LiteLLM's table of models says, read from its file without importing it: 25 ms instead of 3 s."""
+"""Read LiteLLM's table of models from its file, without importing LiteLLM: 25 ms instead of 3 s."""
 
 import json
 import logging

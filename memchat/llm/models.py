@@ -22,7 +22,7 @@ class Models:
         self._table = ModelTable()
 
     def open(self, name: str, options: ModelOptions | None = None) -> ChatModel:
-        """Nothing is loaded or asked before the first use."""
+        """Make a model; it loads and asks nothing before its first use."""
         options = options or ModelOptions()
         endpoint = Endpoint(name, options.api_key, options.api_base, self._policy.timeout_s)
         return ChatModel(endpoint, self._transport(endpoint, options), options, self._policy, self._dialects)

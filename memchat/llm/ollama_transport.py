@@ -16,7 +16,7 @@ from memchat.llm.server_window import ollama_window
 from memchat.llm.transport import Call
 
 _USUAL_WINDOW = 8192
-"""What a model is asked for at first: a window takes memory, and the model's largest may not fit."""
+"""The window requested at first, in tokens: windows take memory, and the model's largest may not fit."""
 _LARGEST_WINDOW = 32_768
 _REPLY_TOKENS = 2048
 _BYTES_A_TOKEN = 3
@@ -39,7 +39,7 @@ class OllamaTransport:
         return Dialect()
 
     def window(self) -> int | None:
-        """What Ollama says of the model, as far as this machine is likely to have the memory for it."""
+        """Return the window that Ollama reports, limited to what this machine's memory is likely to hold."""
         return self._window
 
     def pieces(self, call: Call) -> Generator[Piece, None, None]:

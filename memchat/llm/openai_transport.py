@@ -49,7 +49,7 @@ class OpenAITransport:
         return Dialect(length="max_completion_tokens") if hosted else Dialect()
 
     def window(self) -> int | None:
-        """What the table says of a provider's model; of others what their server says."""
+        """Return the window from the table for a provider's model, or from the server for others."""
         known = self._table.window(self._endpoint.model)
         if known is not None or not (self._server.own or self._server.local):
             return known
@@ -83,7 +83,7 @@ class OpenAITransport:
         return headers
 
     def _routes(self) -> list[str]:
-        """Where requests go. An address without a path is mostly one whose /v1 was left out."""
+        """Return the addresses to try, in order. An address without a path mostly lacks its /v1."""
         address = self._server.address
         if self._route:
             return [self._route]

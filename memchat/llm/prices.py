@@ -1,4 +1,4 @@
-"""What a model's tokens cost, by LiteLLM's table."""
+"""Price a model's tokens, from LiteLLM's table."""
 
 from memchat.llm.providers import OFFLINE
 

@@ -109,7 +109,7 @@ def models_in_reach(env: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def ollama_address(env: Mapping[str, str]) -> str:
-    """As the variables say that Ollama itself and LiteLLM know; one that makes no sense is returned as it is."""
+    """Return Ollama's address from the variables that Ollama and LiteLLM read; an invalid one is returned unchanged."""
     given = own_address(APIS["ollama"], env) or OLLAMA_URL
     try:
         return ollama_base(given)

@@ -24,7 +24,7 @@ _THINKING_PARTS = {"thinking", "reasoning", "reasoning_content", "redacted_think
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one chunk of a reply holds, in the provider's form: `content` may be text, a list of parts, or missing.
+    """A chunk of a reply in the provider's form: `content` may be text, a list of parts, or missing.
 
     `finish` is the provider's word for why the reply ends.
     """

@@ -37,7 +37,7 @@ def ollama_window(client: "httpx.Client", server: Server) -> int | None:
 
 
 def _read(windows: Iterator[int | None]) -> Iterator[int | None]:
-    """What can be read until a request fails: one that is not answered is not followed by others."""
+    """Yield windows until a request fails; after one without an answer no other is sent."""
     import httpx
 
     try:
@@ -47,7 +47,7 @@ def _read(windows: Iterator[int | None]) -> Iterator[int | None]:
 
 
 def _openai_windows(client: "httpx.Client", server: Server) -> Iterator[int | None]:
-    """What the lists of models and the properties say; llama.cpp's list may only know what its model was trained on."""
+    """Yield windows from the properties and the lists of models; llama.cpp's list may only have the trained window."""
     parts = urlsplit(server.address)
     origin = f"{parts.scheme}://{parts.netloc}"
     listed = entry_of(get_json(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
@@ -80,7 +80,7 @@ def json_object(answer: "httpx.Response") -> Mapping[str, Any]:
 
 
 def entry_of(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
-    """What a list of models says of `model`, or of the only one there is: some servers do not care about names."""
+    """Return the entry of `model` in a list, or the only entry, since some servers ignore names."""
     entries = [entry for entry in listing.get("data") or listing.get("models") or () if isinstance(entry, Mapping)]
     named = [entry for entry in entries if model in {entry.get("id"), entry.get("name"), entry.get("key")}]
     return next(iter(named or (entries if len(entries) == 1 else ())), {})

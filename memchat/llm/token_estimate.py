@@ -1,4 +1,4 @@
-"""How many tokens a text has, about. No tokenizer is loaded for it: most models have one of their own in any case.
+"""Estimate the tokens of a text. No tokenizer is loaded, since most models have one of their own.
 
 It errs on the high side: windows are filled by it, and servers refuse or cut what does not fit. The weights are what
 OpenAI's tokenizer of 100,000 pieces makes of texts in twenty languages; newer ones need fewer tokens for most of them.

@@ -1,4 +1,4 @@
-"""What differs between the ways to a provider: how one call is sent, and what is known of the model beforehand."""
+"""The port of transports: how to send one call, and what is known of the model beforehand."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Call:
         return {name: value for name, value in given.items() if value is not None}
 
     def response_format(self) -> dict[str, Any] | None:
-        """What holds the reply to the schema, as far as the server can be held to it."""
+        """Return the `response_format` that enforces the schema, as far as the server supports it."""
         if self.schema is None or self.dialect.structure is Structure.NONE:
             return None
         if self.dialect.structure is Structure.OBJECT:
@@ -63,11 +63,11 @@ class Transport(Protocol):
 
     @property
     def address(self) -> str:
-        """Where calls go, as far as it is known beforehand."""
+        """The address of calls, as far as it is known beforehand."""
 
     @property
     def dialect(self) -> Dialect:
-        """What the server is taken to understand until it refuses something."""
+        """The dialect assumed until the server refuses something."""
 
     def pieces(self, call: Call) -> Generator[Piece, None, None]:
         """The chunks of the reply. Closing the generator ends the connection."""

@@ -39,7 +39,7 @@ _MAX_CHARACTERS = 600
 
 
 class Language(StrEnum):
-    """What a memory is written in, as far as its words tell."""
+    """The language of a memory, as far as its words tell."""
 
     ENGLISH = "English"
     UNCLEAR = "unclear"

@@ -25,7 +25,7 @@ _ZERO_POINT = 83
 _LETTERS = "a-zA-Z\u00c0-\u012f\u0131-\u017f"
 _MARKS = "\u2010-\u2015\u2018-\u201f\u2026"
 _PLAIN = re.compile(rf"[\t\n\r -Z\\-~{_LETTERS}{_MARKS}]*")
-"""What BERT's tokenizer splits at spaces and marks and nowhere else. Square brackets may be special tokens."""
+"""Text that BERT's tokenizer splits only at spaces and marks. Square brackets may be special tokens."""
 _WORD = re.compile(rf"[0-9{_LETTERS}]+|[!-/:-@\\-`{{-~{_MARKS}]")
 
 _MOST_WORDS = 50_000
@@ -36,7 +36,7 @@ _FIRST_WORD = 1996
 _MOST_COMMON = 0.5
 _RARITY = 3.0
 _PIECES_A_TEXT = 90
-"""How many pieces a memory and its cues have, roughly, with the share of languages other than its own taken off."""
+"""Approximate number of pieces of a memory and its cues, without the share of other languages."""
 
 
 class EnglishWordPieces:

@@ -1,4 +1,4 @@
-"""What people call months, weekdays, spans of time and those just past or to come, as parts of regular expressions."""
+"""Words for months, weekdays, spans of time, and past or coming ones, as parts of regular expressions."""
 
 MONTHS = (
     "january|januar|enero|janvier|gennaio|janeiro|januari",

@@ -29,7 +29,7 @@ def line(memory: Memory, today: date) -> str:
 
 
 def caveats(memory: Memory, today: date) -> list[str]:
-    """What to bear in mind about a memory: whether it still holds, and whom it is about."""
+    """Return the notes on a memory: whether it still holds, and whom it is about."""
     notes = []
     if memory.valid_to is not None:
         notes.append(f"ended {memory.valid_to}" if memory.ended(today) else f"until {memory.valid_to}")

@@ -37,5 +37,5 @@ class RecentEmbeddings:
         return found
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
-        """As the embedder's own."""
+        """Return the embedder's similarities."""
         return self._embedder.similarities(requests, memories, texts)

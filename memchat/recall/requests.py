@@ -1,4 +1,4 @@
-"""What recall reads in a request, whether it looks for facts or for what was said."""
+"""Parse requests of recall, for facts and for excerpts."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -12,15 +12,15 @@ from memchat.storage.database import DATABASE, address_to_read
 from memchat.storage.short_ids import is_generated, short_ids
 
 MOST = 200
-"""How many are offered at most, the newest first."""
+"""Maximum number of suggestions, newest first."""
 _PATIENCE_S = 0.2
 
 Named = tuple[str, str]
-"""What can be typed, and words that describe it."""
+"""A suggestion, with words that describe it."""
 
 
 class CompletionReader:
-    """What the database in `home` has to offer; nothing where it cannot be read."""
+    """Read suggestions from the database in `home`; there are none if it cannot be read."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / DATABASE

@@ -30,7 +30,7 @@ from memchat.text.titles import title_of
 _PART_OF_ID = re.compile(r"01[0-9a-f]{2,6}(-[0-9a-f-]*)?|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,12}")
 """The beginning of an id, which is 01 until 2039, or its end."""
 FIRST_READ, MOST_READ = 16, 256
-"""How many messages are read at a time, at first and at most; each may be a pasted page."""
+"""Number of messages read at a time, at first and at most; each may be a pasted page."""
 
 
 class ConversationRepository:

@@ -5,7 +5,7 @@ from memchat.storage.database import Database
 
 
 def cosine_scale(database: Database, fingerprint: str) -> CosineScale | None:
-    """What was measured of the vectors of `fingerprint`; None where that was never done."""
+    """Return the measured scale of the vectors of `fingerprint`, or None."""
     row = database.row("SELECT unrelated, dividing FROM cosine_scales WHERE fingerprint = ?", (fingerprint,))
     return None if row is None else CosineScale(row["unrelated"], row["dividing"])
 

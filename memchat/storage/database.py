@@ -28,10 +28,10 @@ DATABASE = "memchat.db"
 """The file's name in memchat's home."""
 BUSY_TIMEOUT_S = 10.0
 COMPACT_TIMEOUT_S = 30.0
-"""How long `compact` tries to find a moment without readers, in seconds."""
+"""How long `compact` waits for a moment without readers, in seconds."""
 RETRY_S = 0.05
 PAGES_AT_ONCE = 1_024
-"""How much a copy writes before its progress is told, in pages of the database."""
+"""Pages of the database that a copy writes between two reports of its progress."""
 
 
 class Database:

@@ -43,7 +43,7 @@ class SQLiteEngine:
 
     @property
     def location(self) -> str:
-        """Where the data is, for messages to people."""
+        """The place of the data, for messages to users."""
         return str(self._path)
 
     @property
@@ -52,7 +52,7 @@ class SQLiteEngine:
 
     @property
     def size_bytes(self) -> int:
-        """What the data takes on disk, without the index."""
+        """The size of the data on disk, in bytes, without the index."""
         return self._path.stat().st_size if self._path.is_file() else 0
 
     @property
@@ -74,7 +74,7 @@ class SQLiteEngine:
     # Vectors.
 
     def dimension_of(self, model: str) -> int | None:
-        """How many numbers the stored vectors of `model` have; None where there are none."""
+        """Return the dimension of the stored vectors of `model`, or None."""
         from memchat.storage.vectors.reembedding import dimension_in
 
         with Database(self._path) as database:
@@ -138,12 +138,12 @@ class SQLiteEngine:
         return self._indexer
 
     def held_index_state(self, fingerprint: str) -> "IndexState | None":
-        """How the index stands that this process holds; None where it may not."""
+        """Return the state of the index that this process holds; None if it may not hold one."""
         index = self._index(fingerprint)
         return None if index is None else index.state()
 
     def index_state(self, fingerprint: str) -> "IndexState":
-        """How the index stands, seen from a process that does not hold it."""
+        """Return the state of the index, for a process that does not hold it."""
         from memchat.storage.index.folder import inspect_index
 
         return inspect_index(self._config(fingerprint))

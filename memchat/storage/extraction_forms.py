@@ -1,4 +1,4 @@
-"""What is remembered of how a model's answers turn out when it extracts memories, by the model's name."""
+"""Record which models give unusable answers when they extract memories, by name."""
 
 from memchat.storage.database import Database
 
@@ -13,7 +13,7 @@ class ExtractionForms:
         self._db = database
 
     def unusable(self, model: str) -> int:
-        """How many answers of `model` in a row could not be used; it stays at MAX_UNUSABLE."""
+        """Count the unusable answers of `model` in a row, up to MAX_UNUSABLE."""
         return int(self._db.value("SELECT unusable FROM extraction_forms WHERE model = ?", (model,)) or 0)
 
     def prefers_compact(self, model: str) -> bool:

@@ -29,7 +29,7 @@ class DatabaseInspection:
 
     @property
     def version(self) -> int:
-        """How many migrations the database has seen."""
+        """The number of migrations applied to the database."""
         return int(self._db.value("PRAGMA user_version"))
 
     def complaints(self) -> list[str]:

@@ -10,7 +10,7 @@ from functools import cache
 from memchat.errors import StoreError
 
 CLAIM_S = 900
-"""How long a lease holds, in seconds, where the death of its process cannot be seen."""
+"""Duration of a lease, in seconds, where the death of its process cannot be detected."""
 
 
 @cache

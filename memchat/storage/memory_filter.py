@@ -21,7 +21,7 @@ Clause = tuple[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class FilterField:
-    """What one field of a `MemoryFilter`, or two that only mean something together, ask of a memory.
+    """One field of a `MemoryFilter`, or two that belong together, as a condition on memories.
 
     `clause` makes the condition for a view and the present moment; None where the view asks for nothing. With `narrows`
     a value other than the default needs the list of the memories that are shown. The others hide memories of other

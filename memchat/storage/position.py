@@ -1,4 +1,4 @@
-"""How far the database has come: what caches and the index compare with what they hold."""
+"""The position of the database, which caches and the index compare with their own."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Position:
 
 
 def position(database: Database, owner: int | None = None) -> Position:
-    """How far the database has come, for `owner` or for all together."""
+    """Return the position of the database, for `owner` or for all owners."""
     of_owner = "" if owner is None else " WHERE owner = ?"
     row = database.row(
         f"SELECT (SELECT max(seq) FROM changes{of_owner}), (SELECT number FROM epoch WHERE id = 1)",

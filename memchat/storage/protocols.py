@@ -1,4 +1,4 @@
-"""What memchat asks of its storage, and the values that come back. A second engine implements these protocols.
+"""The protocols of memchat's storage, and their values. A second engine implements them.
 
 An `Engine` holds the data of one home and opens a `Storage` for each thread: memories, conversations, jobs, erasure and
 vectors over one connection.
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What an erasure did. `left` lists what the search of the files still found; it must be empty."""
+    """The result of an erasure. `left` lists what the search of the files still found; it must be empty."""
 
     memories: int = 0
     versions: int = 0
@@ -61,7 +61,7 @@ class ErasureReport:
 
 
 class MemoryListItem(NamedTuple):
-    """What a list shows of a memory. `since` and `valid_to` are days; `since` is local where it is that of creation."""
+    """A memory in a list. `since` and `valid_to` are days; `since` is the local day if it is that of creation."""
 
     id: str
     since: str
@@ -76,7 +76,7 @@ class MemoryListItem(NamedTuple):
 
 
 class Sort(StrEnum):
-    """What a list is ordered by: times latest first, words by the alphabet, and the newest first among equals."""
+    """The order of a list: times latest first, words by the alphabet, and the newest first among equals."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -95,7 +95,7 @@ class VectorProblem(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to: the ids that are new, and how many memories were there already."""
+    """The result of an import: the new ids, and the number of memories that were known already."""
 
     ids: tuple[str, ...]
     known: int
@@ -127,7 +127,7 @@ class IndexState:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """How many rows there are, and the ids of those that cannot be read."""
+    """The number of rows, and the ids of those that cannot be read."""
 
     count: int
     lost: tuple[str, ...]
@@ -159,7 +159,7 @@ class IndexCheck:
 
 @dataclass(frozen=True, slots=True)
 class IndexComparison:
-    """What comparing the index with the database came to in a process of its own.
+    """The result of comparing the index with the database in a process of its own.
 
     `exit_code` is that of the process, None where it took too long. Without `check` or `failure` there was no index
     that could be opened, or another process has it.
@@ -219,7 +219,7 @@ class MemoryReading(RecallStore, Protocol):
         """The ids of all memories of `owners`, superseded and expired ones included."""
 
     def count_versions(self, ids: Sequence[str]) -> int:
-        """How many memories there are under `ids` together with the versions that they superseded."""
+        """Count the memories `ids` together with the versions that they superseded."""
 
     def history(self, memory: Memory) -> list[Change]:
         """Every change to `memory` and to the versions it superseded, oldest first."""
@@ -285,7 +285,7 @@ class Conversations(Protocol):
 
 
 class Jobs(Protocol):
-    """What waits to be learned from. A job is done by one process at a time, and in the order of what was said."""
+    """The queue of learning jobs. One process at a time does a job, in the order of the messages."""
 
     def claim(self, user: str | None, skip: Collection[int] = ()) -> LearningJob | None: ...
     def claim_of(self, session: Session) -> LearningJob | None: ...
@@ -334,7 +334,7 @@ class MessageIndexing(Protocol):
 
 
 class FormOutcomes(Protocol):
-    """How a model's answers turn out in the full form of extraction, by the model's name."""
+    """Record of unusable answers in the full form of extraction, by the model's name."""
 
     def prefers_compact(self, model: str) -> bool: ...
     def note(self, model: str, *, usable: bool) -> bool:
@@ -356,7 +356,7 @@ class Transfer(Protocol):
 
 
 class Storage(Erasure, Protocol):
-    """All that is kept, over one connection of one thread."""
+    """The repositories of a store, over one connection of one thread."""
 
     @property
     def read_only(self) -> bool: ...
@@ -440,7 +440,7 @@ class Engine(Protocol):
 
     @property
     def location(self) -> str:
-        """Where the data is, for messages to people."""
+        """The place of the data, for messages to users."""
 
     @property
     def exists(self) -> bool: ...
@@ -468,4 +468,4 @@ class Engine(Protocol):
 
 
 MAX_BLOCKING_ATTEMPTS = 3
-"""How many failures of an exchange hold back the later exchanges of the same person."""
+"""Number of failures until an exchange stops blocking later ones of the same user."""

@@ -227,7 +227,7 @@ _SAID_OF_PASSWORDS = re.compile(
     r"|segur[ao]|cert[ao]|nov[ao]|antig[ao]|velh[ao]|diferente|dif[ií]cil|f[aá]cil|vazi[ao]|simples|inv[aá]lid[ao]"
     r"|unic[ao]|pessoal|personale?|stom|kort|lang|zwak|sterk|fout|goed|juist|onjuist|nieuw|oud|leeg|hetzelfde|anders|kwijt|nodig|weg|uniek|verplicht"
 )
-"""How sentences about a password go on in French, Italian, Portuguese and Dutch: participle endings and short words."""
+"""Continuations of sentences about a password in French, Italian, Portuguese and Dutch: endings and short words."""
 PLACEHOLDER = re.compile(
     r"(?i)[*•x.…_-]{3,}|<[^>]*>?|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|\$\{\w+\}|\$\w*pass\w*|\{+[^}]*\}*"
     r"|%\(?\w+\)?s?%?|%s|\[[a-z _-]+\]?"
@@ -286,7 +286,7 @@ _PROSE = _FUNCTION_WORDS | frozenset(
     conocida algo nada mínimo máximo necesaria obligatoria olvidada
     """.split()
 )
-"""How a sentence about a password goes on in English, German and Spanish."""
+"""Continuations of sentences about a password in English, German and Spanish."""
 _ABOUT_PASSPHRASES = frozenset(
     """
     i you he she it we they me my your this that these those same too not never no very quite must should need needs

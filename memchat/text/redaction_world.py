@@ -24,11 +24,11 @@ _PART = re.compile(r"\S+")
 _ASCII = re.compile(r"[!-~]+")
 _DIGITS = {"pin": (4, 8), "card code": (3, 4), "login code": (4, 8)}
 _LEAST_ASSIGNED, _LEAST_LOOSE = 4, 6
-"""Of how many digits a password is, behind a colon or further on."""
+"""Minimum number of digits of a password, after a colon and elsewhere."""
 
 
 def labelled_spans(kind: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where the values behind labels of `kind` stand in `text`."""
+    """Yield the positions of values after labels of `kind` in `text`."""
     for label in _labels(kind).finditer(text):
         if (found := _value_behind(kind, text, label.end())) is not None:
             yield found
@@ -54,7 +54,7 @@ def _value_behind(kind: str, text: str, at: int) -> tuple[int, int] | None:
 
 
 def _length_of_value(kind: str, value: str, *, assigned: bool) -> int | None:
-    """How much of `value` is the secret; None where it is none. Letters of another script behind it are a particle."""
+    """Return the length of the secret in `value`, or None. Letters of another script after it are a particle."""
     run = _ASCII.match(value)
     plain = run[0].rstrip(CLOSERS) if run and not value[run.end() :].isdigit() else ""
     if kind in _DIGITS:

@@ -23,7 +23,7 @@ def title_of(text: str) -> str:
 
 
 def _end(line: str) -> int:
-    """Where the columns end, moved back to between two characters as people see them."""
+    """Return where the columns end, moved back to a boundary between two visible characters."""
     columns = 0
     for at, character in enumerate(line):
         if not _continues(line, at):

@@ -33,7 +33,7 @@ DETAILS = frozenset({"cue", "metadata"})
 
 @dataclass(slots=True)
 class ErasureTargets:
-    """What was deleted: `texts` to blank where they were said, and `needles` to search for, each with its kind.
+    """The deleted data: `texts` to blank where they were said, and `needles` to search for, each with its kind.
 
     `people` are the numbers of the owners it belonged to.
     """

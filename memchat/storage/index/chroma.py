@@ -22,7 +22,7 @@ HNSW = {"space": "cosine", "ef_search": 200, "ef_construction": 200, "max_neighb
 `ef_construction`, Chroma's default, whole clusters were unreachable: up to ten questions found none of the ten.
 These values are fixed when a collection is created."""
 NEVER_EVICT = 1_000_000
-"""How many collections Chroma may keep open. It must never evict one by itself: records that it has not persisted yet
+"""Number of collections Chroma may keep open. It must never evict one by itself: records that it has not persisted yet
 would be missing from queries until the folder is opened again."""
 PER_MEMORY = 4
 """Vectors requested at first per memory: one for the text and three for the cues."""

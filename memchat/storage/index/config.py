@@ -1,4 +1,4 @@
-"""Where the index of a database lies, and which owners it covers."""
+"""The location of a database's index, and the owners it covers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """Where the index lies, which database it is of, and what goes into it."""
+    """The location of the index, its database, and what it contains."""
 
     index: Path
     lock: Path

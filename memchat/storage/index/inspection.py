@@ -1,4 +1,4 @@
-"""How the index stands against the database."""
+"""Compare the index with the database."""
 
 from memchat.storage.database import Database
 from memchat.storage.index.config import IndexConfig

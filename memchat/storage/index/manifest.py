@@ -20,7 +20,7 @@ BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class IndexManifest:
-    """What an index holds: all changes up to `seq`, within one epoch of the database.
+    """The content of an index: all changes up to `seq`, within one epoch of the database.
 
     `memories` counts the indexed ones by owner. `filling` names the owners that are not complete yet with the last
     memory number done. `last` identifies the change at `seq`: a database put in the place of another has a different

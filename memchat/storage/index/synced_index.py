@@ -67,7 +67,7 @@ class SyncedIndex:
 
     @property
     def indexed(self) -> int:
-        """How many memories it holds."""
+        """The number of indexed memories."""
         return sum(self._memories.values())
 
     @property

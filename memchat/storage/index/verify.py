@@ -24,7 +24,7 @@ TIMEOUT_S = 120.0
 
 
 def compare_isolated(config: IndexConfig) -> IndexComparison:
-    """What `verify_index` finds in a process of its own."""
+    """Run `verify_index` in a process of its own."""
     given = {name: str(value) for name, value in asdict(config).items()}
     try:
         done = run_isolated_python(["-m", __name__], json.dumps(given).encode(), TIMEOUT_S)

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 MAX_BYTES = 4_000
-"""What the vectors of one message may take."""
+"""Maximum size of the vectors of one message, in bytes."""
 MOST_ROWS = 10
 _LARGEST = 127
 
 
 def most_rows(dim: int) -> int:
-    """How many vectors of `dim` numbers a message may have."""
+    """Return the maximum number of vectors of `dim` numbers of a message."""
     return max(1, min(MOST_ROWS, MAX_BYTES // max(dim, 1)))
 
 
@@ -43,7 +43,7 @@ def decode_rows(data: bytes, dim: int) -> "Vectors":
 
 
 def decode_each(encoded: "Sequence[bytes | None]", dim: int) -> "list[Vectors]":
-    """What `decode_rows` gives for each of `encoded`, worked out at once."""
+    """Apply `decode_rows` to each of `encoded`, in one step."""
     import numpy as np
 
     usable = [data if data and dim and len(data) % dim == 0 else b"" for data in encoded]

@@ -30,7 +30,7 @@ GROWTH_FACTOR = 1.25
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """What the matrix keeps of a message. The caller chooses the numbers `conversation` and `agent`."""
+    """A message in the matrix. The caller chooses the numbers `conversation` and `agent`."""
 
     number: int
     by_assistant: bool
