@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memchat.chat.conversation import Conversation, Turn, UsedMemory
+from memchat.chat.conversation import Conversation, UsedMemory
 from memchat.core.protocols import Clock, Usage
 from memchat.core.types import LearningOptions, Message, MessageStatus, Role, Session
 from memchat.recall.excerpts import Excerpt
@@ -51,10 +51,6 @@ def ask(conversation: Conversation, question: str) -> Answer:
     """The whole reply of a conversation that begins with `question`. Raises ModelError."""
     with conversation.turn(question) as turn:
         reply = "".join(turn)
-    usage = turn.usage or _counted(conversation, turn)
-    return Answer(reply, tuple(turn.used), usage, estimated=turn.usage is None, excerpts=turn.excerpts)
-
-
-def _counted(conversation: Conversation, turn: Turn) -> Usage:
     count = conversation.model.count_tokens
-    return Usage(sum(count(message.content) for message in turn.request.messages), count(turn.reply))
+    usage = turn.usage or Usage(sum(count(message.content) for message in turn.request.messages), count(turn.reply))
+    return Answer(reply, tuple(turn.used), usage, estimated=turn.usage is None, excerpts=turn.excerpts)

@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Ignore the steps of work that nobody watches."""
+    """Ignore the steps of unwatched work."""
 
 
 class Clock(Protocol):

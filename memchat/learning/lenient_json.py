@@ -126,12 +126,12 @@ def as_strict_json(reply: str) -> str:
 def _respelled(match: re.Match[str]) -> str:
     token = match[0]
     if token.startswith("'"):
+        # Within JSON's quotes an apostrophe needs no backslash, and a quotation mark does.
         inner = re.sub(
-            r'\\(.)|(")', lambda m: '\\"' if m[2] or m[1] == '"' else _escaped(m[1]), token[1:-1], flags=re.DOTALL
+            r"\\(.)|(\")",
+            lambda m: "'" if m[1] == "'" else f"\\{m[1] or m[2]}",
+            token[1:-1],
+            flags=re.DOTALL,
         )
         return f'"{inner}"'
     return "" if token == "," else _PYTHON.get(token, token)
-
-
-def _escaped(character: str) -> str:
-    return character if character == "'" else f"\\{character}"

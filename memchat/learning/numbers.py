@@ -67,7 +67,8 @@ def _derivable_years(exchange: Exchange) -> set[int]:
     A count may be of years, an age, or of months; "'98", "12.5.24" and "the 90s" name a year or a decade.
     """
     said, now = with_plain_numbers(exchange.user), exchange.today.year
-    found = {*map(int, _COUNT.findall(said)), *spelled_counts(said), *(_value_of(sign) for sign in _SIGN.findall(said))}
+    signs = (int(unicodedata.numeric(sign)) for sign in _SIGN.findall(said))
+    found = {*map(int, _COUNT.findall(said)), *spelled_counts(said), *signs}
     found |= {tens + ones for tens in found if tens % 10 == 0 for ones in found if ones < 10}
     years = {now - 1, now, now + 1, *years_named(said)}
     for count in found:
@@ -75,10 +76,6 @@ def _derivable_years(exchange: Exchange) -> set[int]:
         years.update(range(1900 + count, 1910 + count) if count % 10 == 0 and 30 <= count < 100 else ())
         years.update({1900 + count} if 30 <= count < 100 else ())
     return years | {century + int(year) for year in _SHORT_YEAR.findall(said) for century in (1900, 2000)}
-
-
-def _value_of(sign: str) -> int:
-    return int(unicodedata.numeric(sign))
 
 
 def has_number(text: str) -> bool:

@@ -27,7 +27,7 @@ LONG_NUMBER = 5
 
 FACT_SHARE = 0.5
 WISH_SHARE = 0.35
-"""The share of a sentence's words that the person said; "User wants to be answered" adds some that nobody says."""
+"""Minimum share of a sentence's words that the user said; "User wants to be answered" adds some that no user says."""
 
 _SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
 _FORM_WORDS = frozenset(

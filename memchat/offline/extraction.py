@@ -172,17 +172,13 @@ def _corrected(message: str, result: _Answer) -> str:
         new, old = _slip(sentence, result)
         wrong = [memory for memory in result.open() if _holds(memory.text, old)]
         for memory in wrong:
-            text = _with(new, old, memory.text)
+            text = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new, memory.text, flags=re.IGNORECASE)
             _add(Statement(text, sentence, category_of(text) or "other", corrects=True), [memory], result)
         right = [] if wrong else [memory for memory in result.open() if _holds(memory.text, new)]
         _confirm(right, sentence, result)
         if wrong or right:
             message = message.replace(sentence, "\n")
     return message
-
-
-def _with(new: str, old: str, text: str) -> str:
-    return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", lambda _: new, text, flags=re.IGNORECASE)
 
 
 def _slip(sentence: str, result: _Answer) -> tuple[str, str]:
