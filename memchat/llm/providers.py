@@ -1,4 +1,4 @@
-"""Which model to talk to where nobody has said. Looks at the environment and at a local Ollama; imports no vendor."""
+"""Choose a model where none is configured, from the environment and a local Ollama. Imports no vendor's library."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +155,7 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = PROBE_S) -> lis
 
 
 def _listens(host: str, port: int, timeout_s: float) -> bool:
-    """Whether anybody is there to be asked. Mostly nobody is, and httpx takes a tenth of a second to import."""
+    """Whether a server listens. Mostly none does, and importing httpx to ask takes a tenth of a second."""
     import socket
 
     try:
