@@ -70,8 +70,7 @@ def import_(
     memories. Conversations keep their dates, and memchat learns from them. Entries that cannot be read are skipped and
     listed; the exit code is then 1. You can repeat an interrupted import: entries that exist already are skipped.
 
-    Memories keep their agent, conversation and end date. If the file names another user, give --user to import
-    everything for one user, or --keep-users to import each memory for the user it names.
+    If the file names another user, give --user to import everything for one user, or --keep-users for each its own.
     """
     from memchat.importers.files import read_file
     from memchat.importers.found import Reading

@@ -52,8 +52,8 @@ def someone() -> Schema:
 
 def someone_or_filters() -> Schema:
     """Somebody is named, by an id or in the filters."""
-    nobody: Schema = {"propertyNames": {"not": {"enum": list(_IDS)}}}
-    by_id = [{**one, "properties": {**one["properties"], "filters": nobody}} for one in someone()["anyOf"]]
+    without_owner: Schema = {"propertyNames": {"not": {"enum": list(_IDS)}}}
+    by_id = [{**one, "properties": {**one["properties"], "filters": without_owner}} for one in someone()["anyOf"]]
     in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _ID) for name in _IDS]})
     in_filters["properties"] |= {name: {"type": "null"} for name in _IDS}
     return {"anyOf": [*by_id, in_filters]}
