@@ -119,9 +119,9 @@ class Rememberer:
 
     def _is_wish(self, text: str) -> bool:
         """Whether `text` is a wish about answers in another language than English, which the rules do not read."""
-        from memchat.llm.vocabulary import is_english_request
+        from memchat.llm.vocabulary import Language, language_of
 
-        if self._kinds is None or (text.isascii() and is_english_request(text)):
+        if self._kinds is None or language_of(text) is Language.ENGLISH:
             return False
         try:
             return self._kinds.is_wish(text)

@@ -201,6 +201,8 @@ FACTS = [
     "Мой врач — Иванова",
     "Çay severim",
     "אני מלמדת עברית",
+    "Orders ship within two days.",
+    "Wifi password is tulip",
 ]
 
 
@@ -210,7 +212,7 @@ def test_a_wish_told_in_another_language_stands_in_every_prompt(app: App) -> Non
     assert not app.rememberer.remember("Antworte niemals lang", AL, standing=False).memory.standing
 
 
-def test_a_fact_told_in_another_language_does_not_stand(app: App) -> None:
+def test_a_fact_told_in_few_words_or_another_language_does_not_stand(app: App) -> None:
     """It is recalled where it bears on a request."""
     assert [fact for fact in FACTS if app.rememberer.remember(fact, AL).memory.standing] == []
 
