@@ -121,7 +121,7 @@ class Rememberer:
         """Whether `text` is a wish about answers in another language than English, which the rules do not read."""
         from memchat.llm.vocabulary import Language, language_of
 
-        if self._kinds is None or language_of(text) is Language.ENGLISH:
+        if self._kinds is None or (text.isascii() and language_of(text) is Language.ENGLISH):
             return False
         try:
             return self._kinds.is_wish(text)
