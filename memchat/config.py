@@ -1,4 +1,4 @@
-"""Settings. Each source overrides the ones before it:
+"""The table of settings, and which source sets each. A source overrides the ones before it:
 
 defaults, `config.toml` in memchat's home, `.env` (home, then the current folder), the environment, the command line.
 """

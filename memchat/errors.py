@@ -1,4 +1,6 @@
-"""All errors. A user can act on a `MemchatError`; any other exception is a bug and keeps its traceback.
+"""All errors, each with its exit code.
+
+A user can act on a `MemchatError`; any other exception is a bug and keeps its traceback.
 
 MemchatError                 exit 1
 ├── UsageError               exit 2   an invalid command line, call or setting; also a ValueError

@@ -1,4 +1,7 @@
-"""Read files and archives: formats are recognised by content, sizes are limited, nothing is unpacked to disk."""
+"""Read files and archives: the list of formats, which are recognised by content.
+
+Sizes are limited, and nothing is unpacked to disk.
+"""
 
 import gzip
 import io

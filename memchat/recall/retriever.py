@@ -1,4 +1,4 @@
-"""Recall: which memories bear on a request. Candidates by meaning and by words, one score, a floor, and hard bounds."""
+"""Recall the memories that bear on a request. Candidates by meaning and words, one score, a floor, a token budget."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""One SQLite file: opened privately, migrated forward, its errors translated.
+"""One SQLite file, only its owner may read it (0600): opened, migrated forward, its errors translated.
 
 WAL with `synchronous=NORMAL`: an acknowledged write survives the death of the process at any moment. A power cut can
 lose the last moments but never the file's integrity.

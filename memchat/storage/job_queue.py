@@ -1,5 +1,4 @@
-"""The queue of learning jobs: exchanges waiting to be learned from. A job survives any kill and is applied exactly
-once."""
+"""The queue of learning jobs, one an exchange: a job survives any kill and is applied exactly once."""
 
 import json
 import sqlite3

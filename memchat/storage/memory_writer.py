@@ -1,4 +1,4 @@
-"""Memories in SQLite: every version, and the changes that learning and people make."""
+"""Write memories to SQLite: every version, no two that say the same, the changes that learning and people make."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Vector search without an index: compare the query with every vector of an owner.
+"""Vector search without an index, and the cache of vectors: compare the query with every vector of an owner.
 
 The vectors stay in memory once they have been used, and are updated from the table of changes.
 """
