@@ -21,9 +21,9 @@ from memchat.learning.clauses import (
     telling_clauses,
 )
 from memchat.learning.extraction import Exchange, Extraction, Fact
-from memchat.learning.support import ABOUT_THE_PERSON, DENIAL, SupportCheck, denies, mentions, reads_as_wish, units
+from memchat.learning.support import DENIAL, SupportCheck, denies, mentions, reads_as_wish, units
 from memchat.recall.default_cues import default_cues
-from memchat.text.normalize import is_unspaced, normalize, sentences, words
+from memchat.text.normalize import ABOUT_THE_PERSON, is_unspaced, normalize, sentences, words
 
 MAX_ANSWER_TOKENS = 200
 SHORT_MESSAGE = 240

@@ -23,8 +23,8 @@ from memchat.core.types import (
 from memchat.learning.evidence import QuotedMessage
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
 from memchat.learning.sentence_kinds import SentenceKind, SentenceKinds
-from memchat.learning.support import ABOUT_THE_PERSON, SupportCheck, mentions, reads_as_wish, units
-from memchat.text.normalize import sentences
+from memchat.learning.support import SupportCheck, mentions, reads_as_wish, units
+from memchat.text.normalize import ABOUT_THE_PERSON, sentences
 
 _ERASE = (
     r"forg[eo]t|delet|remov|eras|drop that|scrub|wipe|vergiss|vergess|lösch|streich|olvid|borr[ae]|elimin|oubli|efface"

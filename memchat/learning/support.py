@@ -10,16 +10,8 @@ from memchat.learning.extraction import SCHEMA, Exchange, Fact
 from memchat.learning.numbers import NumberCheck, has_number
 from memchat.learning.numerals import with_plain_numbers
 from memchat.learning.sentence_kinds import SentenceKinds
-from memchat.text.normalize import STOP_WORDS, is_unspaced, normalize, words
+from memchat.text.normalize import ABOUT_THE_PERSON, STOP_WORDS, is_unspaced, normalize, words
 
-ABOUT_THE_PERSON = re.compile(
-    r"(?:the )?user(?:['’]s)?\b|(?:der|die|des|dem) nutzer\w*|nutzer|(?:el|la|del|al) usuari[oa]|usuari[oa]"
-    r"|(?:de )?l['’]utilisat\w+|l['’]utente|(?:o|a|do|da) usuári[oa]|de gebruiker"
-    r"|пользовател\w*|користувач\w*|kullanıcı\w*|użytkowni\w*|uživatel\w*|användaren|brugeren|brukeren|käyttäjä\w*"
-    r"|felhasználó\w*|utilizator\w*|người dùng|pengguna|χρήστ\w*|المستخدم|המשתמש\w*|उपयोगकर्ता|ผู้ใช้"
-    r"|ユーザー?|用户|使用者|사용자",
-    re.IGNORECASE,
-)
 MAX_LINE_OF_REPLY = 4
 """A text of at least this many words that is part of the assistant's reply is a copy of it."""
 LONG_NUMBER = 5

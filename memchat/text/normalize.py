@@ -29,6 +29,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 
+ABOUT_THE_PERSON = re.compile(
+    r"(?:the )?user(?:['’]s)?\b|(?:der|die|des|dem) nutzer\w*|nutzer\w*|(?:el|la|del|al) usuari[oa]|usuari[oa]"
+    r"|(?:de )?l['’]utilisat\w+|l['’]utente|(?:o|a|do|da) usuári[oa]|de gebruiker"
+    r"|пользовател\w*|користувач\w*|kullanıcı\w*|użytkowni\w*|uživatel\w*|användaren|brugeren|brukeren|käyttäjä\w*"
+    r"|felhasználó\w*|utilizator\w*|người dùng|pengguna|χρήστ\w*|المستخدم|המשתמש\w*|उपयोगकर्ता|ผู้ใช้"
+    r"|ユーザー?|用户|使用者|사용자",
+    re.IGNORECASE,
+)
+"""How a fact names the person it is about."""
+ARTICLE_LETTERS = 3
+"""The most letters of an article or a preposition."""
+
 STOP_WORDS = frozenset(
     """
     a an and are as at be been but by can could did do does for from had has have he her his how i if in is it its me my
@@ -130,8 +142,15 @@ def without_speaker(text: str) -> str:
 
 
 def sentences_restating(fact: str, text: str) -> list[str]:
-    """Return the sentences and lines of `text` that contain every word of `fact`, inflected or not."""
-    wanted = [word for word in content_words(fact) if word not in {"user", "users"}]
+    """Return the sentences and lines of `text` that contain every word of `fact`, inflected or not.
+
+    The word for the person does not count, nor, in other languages than English, words as short as an article.
+    """
+    person = ABOUT_THE_PERSON.search(fact)
+    rest = ABOUT_THE_PERSON.sub(" ", fact)
+    wanted = [word for word in content_words(rest) if word not in {"user", "users"}]
+    if person is not None and "user" not in person[0].casefold():
+        wanted = [word for word in wanted if len(word) > ARTICLE_LETTERS or is_unspaced(word[0])] or wanted
     if not wanted:
         return []
 

@@ -386,7 +386,7 @@ def test_a_fact_that_cannot_be_read_is_no_secret(shell: Shell, server: ScriptedS
     server.enqueue(half, half)
     done = shell.run("ask", "I have a dog. I'm allergic to nuts.", env=env)
     assert "Remembered: User has a dog." in done.err
-    assert "may not be kept: in the extraction model's answer a fact has no quote." in done.err
+    assert "may not have been remembered: in the extraction model's answer a fact has no quote." in done.err
     wait_for(shell, "I have a dog. I'm allergic to nuts.", "alice")
     server.enqueue(half, half)
     assert "may not be kept" in shell.run("status", "--retry", env=env).err

@@ -29,7 +29,7 @@ def test_export_backup_and_forget_count_to_their_total(many: Shell, tmp_path: Pa
     copied = many.at_terminal("backup", str(tmp_path / "copy.db")).out
     assert "Copying" in copied
     forgotten = many.at_terminal("forget", "--all", "--yes").out
-    assert "Erasing" in forgotten
+    assert "Deleting" in forgotten
     assert "30/30" in forgotten
     assert "nothing of it is left" in " ".join(forgotten.split())
 

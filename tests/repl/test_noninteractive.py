@@ -74,8 +74,8 @@ def test_the_wait_at_the_end_is_told_and_has_a_bound(tmp_path: Path) -> None:
         assert run_piped(replace(chat, learning_worker=worker), app, [], StringIO(), err) == 0
     assert worker.waits == [5.0, 600.0]
     assert err.getvalue().splitlines() == [
-        "Learning from what was said… (Ctrl-C to quit now; it is taken up the next time)",
-        "Not everything is learned yet. It is kept, and taken up the next time.",
+        "Saving what I learned… (Ctrl-C to quit now and finish next time)",
+        "Learning is not finished. It will continue the next time you start memchat.",
     ]
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from memchat.app import App
 from memchat.config import Settings
 from memchat.core.types import MessageStatus, Owner
@@ -17,6 +19,22 @@ def test_sentences_that_say_it_again_are_found() -> None:
         "You live in Berlin."
     ]
     assert sentences_restating("User is vegetarian.", "Try the vegetable stall.") == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "said", "other"),
+    [
+        ("Die Nutzerin ist Laborantin.", "Sie sind Laborantin.", "Der Himmel ist blau."),
+        ("El usuario vive en Sevilla.", "Usted vive en Sevilla.", "Sevilla es bonita."),
+        ("L'utilisatrice est allergique aux noix.", "Vous êtes allergique aux noix.", "Les noix sont grasses."),
+        ("Пользователь работает в банке.", "Вы работаете в банке.", "Банки закрыты."),
+        ("用户住在柏林。", "你住在柏林。", "柏林很大。"),
+        ("ユーザーは猫を飼っている。", "あなたは猫を飼っている。", "犬もかわいい。"),
+    ],
+)
+def test_sentences_that_say_it_again_are_found_in_other_languages(fact: str, said: str, other: str) -> None:
+    """They say "you", not "the user", and conjugate another verb."""
+    assert sentences_restating(fact, f"{other}\n{said}") == [said]
 
 
 def test_an_answer_that_used_a_memory_no_longer_repeats_it(home: Path) -> None:
