@@ -389,7 +389,7 @@ def test_a_fact_that_cannot_be_read_is_no_secret(shell: Shell, server: ScriptedS
     assert "may not have been remembered: in the extraction model's answer a fact has no quote." in done.err
     wait_for(shell, "I have a dog. I'm allergic to nuts.", "alice")
     server.enqueue(half, half)
-    assert "may not be kept" in shell.run("status", "--retry", env=env).err
+    assert "may not have been remembered" in shell.run("status", "--retry", env=env).err
 
 
 def test_a_rejected_key_is_code_3(shell: Shell, server: ScriptedServer) -> None:
