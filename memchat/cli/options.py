@@ -75,7 +75,7 @@ def require_extra(name: str, *packages: str) -> Generator[None]:
         if (error.name or "").partition(".")[0] not in packages:
             raise
         missing = f"the package {packages[0]}, which is" if len(packages) == 1 else "packages that are"
-        hint = f"Install them with: pip install 'memchat[{name}]'"
+        hint = f"Install with: pip install 'memchat[{name}]'"
         raise UsageError(f"memchat {name} needs {missing} not installed.", hint=hint) from error
 
 

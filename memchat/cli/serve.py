@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,7 +66,7 @@ def serve(
     POST /chat takes {"user_id", "message"}. The other paths are those of mem0's server; /openapi.json lists them all.
     """
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
-        from memchat.servers import http_server
+        from memchat.servers import http, http_server
         from memchat.servers.keys import Keys
 
     settings = freeze_model(load_settings(model=model, log_format=log_format))
@@ -76,16 +77,16 @@ def serve(
         ShutdownRequests().handled() as ending,
         http_server.bind_socket(host, port, guarded=keys.guarded or without_key) as sock,
     ):
-        _serve_until_asked(settings, sock, ending, everybody=without_key)
+        _serve_until_asked(settings, sock, ending, partial(http.create_app, everybody=without_key))
     return 0 if ending.asked else 1
 
 
 def _serve_until_asked(
-    settings: "Settings", sock: "socket.socket", ending: "ShutdownRequests", *, everybody: bool
+    settings: "Settings", sock: "socket.socket", ending: "ShutdownRequests", create_app: Callable[..., Any]
 ) -> None:
     """Serve on `sock` until shutdown is requested, or until the server fails; then close it."""
     from memchat.api import Memory
-    from memchat.servers import http, http_server
+    from memchat.servers import http_server
     from memchat.servers.json_logs import log_as_json
 
     tell: Callable[[str], None] = _print_if_possible
@@ -96,7 +97,7 @@ def _serve_until_asked(
     try:
         memory.warm_up()
         with _mcp_app(settings) as mcp:
-            app = http.create_app(memory, settings.server_key, everybody=everybody, mcp=mcp)
+            app = create_app(memory, settings.server_key, mcp=mcp)
             listener = http_server.HTTPServerThread(app, sock, lifespan=mcp is not None)
             listener.start()
             tell(f"Listening on {http_server.url_of(sock)} with model {settings.model}. Ctrl-C stops it.")

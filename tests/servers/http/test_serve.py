@@ -99,7 +99,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(shell: Shell) -> No
     without = "import sys; sys.modules['fastapi'] = None; from memchat.cli.main import run; sys.exit(run(['serve']))"
     done = shell.program(code=without)
     assert (done.code, done.out) == (2, "")
-    assert done.err.splitlines()[1:] == ["pip install 'memchat[serve]'"]
+    assert done.err.splitlines()[1:] == ["Install with: pip install 'memchat[serve]'"]
     assert not shell.home.exists()
 
 

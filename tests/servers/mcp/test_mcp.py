@@ -407,5 +407,5 @@ def test_without_the_extra_it_says_what_to_install(shell: Shell, monkeypatch: py
     assert (missing.code, missing.out) == (2, "")
     assert missing.err.splitlines() == [
         "memchat: memchat mcp needs the package mcp, which is not installed.",
-        "pip install 'memchat[mcp]'",
+        "Install with: pip install 'memchat[mcp]'",
     ]
