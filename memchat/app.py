@@ -419,9 +419,12 @@ class App:
         from memchat.learning.forms import FormPolicy
         from memchat.llm.model_size import parameters_of
 
+        # Of its own, so that an application that is closed is freed at once, and its embedder with it.
+        access = self._access
+
         @cache
         def parameters(model: str) -> float | None:
-            return parameters_of(model, options=self._access.get(model))
+            return parameters_of(model, options=access.get(model))
 
         return FormPolicy(self.settings.extraction_form, parameters)
 

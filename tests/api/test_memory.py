@@ -1,10 +1,12 @@
 """The contract of `Memory`: every method, both spellings, isolation, and what a failing model leaves."""
 
+import gc
 import json
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -745,6 +747,19 @@ class TestChat:
 
 
 class TestLife:
+    def test_a_closed_one_is_freed_at_once(self, server: ScriptedServer) -> None:
+        """Not when Python next looks for cycles: a hundred megabytes of embedder go with it."""
+        memory = Memory()
+        memory.add("I live in Berlin", user_id="alice")
+        memory.close()
+        app = weakref.ref(memory._app)
+        gc.disable()
+        try:
+            del memory
+            assert app() is None
+        finally:
+            gc.enable()
+
     def test_memories_outlive_the_object(self, memory: Memory) -> None:
         """Another one on the same home finds them."""
         memory.add("I live in Berlin", user_id="alice")
