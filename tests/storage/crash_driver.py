@@ -4,12 +4,14 @@
 does it and is killed on the way or right afterwards, and says on standard output how far it came.
 """
 
+import faulthandler
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -41,6 +43,8 @@ EVERYBODY = (ALICE, BOB)
 DONE, REFUSED = "done", "refused"
 STEPS = frozenset({"execute", "unlink", "rmdir", "replace", "rename", "mkdir", "upsert", "delete", "fsync", "close"})
 """Calls after and before which a process may be killed: all that change something outside it."""
+PATIENCE_S = 60
+"""After so long a process that should have died by itself is killed from outside."""
 
 
 def utc_now() -> datetime:
@@ -237,6 +241,7 @@ class Mortals:
 
 
 def _live_and_die(job: dict[str, Any]) -> None:
+    faulthandler.dump_traceback_later(PATIENCE_S - 5)
     killer = Killer(job["last"])
     hands = Hands(Path(job["home"]), index=job["index"])
     hands.settle_index()
@@ -262,8 +267,19 @@ def main() -> None:
                 traceback.print_exc()
             finally:
                 os._exit(os.EX_SOFTWARE)
-        _, status = os.waitpid(child, 0)
-        print("ended", os.waitstatus_to_exitcode(status), flush=True)
+        print("ended", os.waitstatus_to_exitcode(_end_of(child)), flush=True)
+
+
+def _end_of(child: int) -> int:
+    """Wait for a child's status. A fork may find a lock held by a thread that it lacks: such a child is killed."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.002)
 
 
 if __name__ == "__main__":
