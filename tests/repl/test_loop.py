@@ -289,7 +289,6 @@ def test_the_line_below_the_prompt_says_when_nothing_waits_any_more(tmp_path: Pa
     person = Person(tmp_path, MEMCHAT_TOOLBAR="on")
     person.see("^al · scripted/model · memory on$")
     person.type("I like tea\r")
-    person.see("memory on · learning 1")
     person.see("Remembered: Likes tea")
     person.see("memory on\\Z")
     person.child.close(force=True)
