@@ -6,7 +6,6 @@ names and texts, so that deleted memories leave nothing behind in it.
 
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from memchat.config import Settings
 from memchat.errors import NotFound, UsageError
+from memchat.private_files import write_private
 
 MOST_ROWS = 1_000
 _ROW = re.compile(r"@(\d{1,4})")
@@ -31,11 +31,8 @@ class LastList:
     def save(self, ids: Sequence[str]) -> None:
         """Store the ids of the rows, numbered from 1. Failing to write the file is not an error."""
         lists = _read(self._file) | {self._key: [_digest(id_) for id_ in ids[:MOST_ROWS]]}
-        fresh = self._file.with_name(".last_list.new")
         with suppress(OSError):
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(lists, file)
-            fresh.replace(self._file)
+            write_private(self._file, json.dumps(lists))
 
     def id_of(self, given: str, known: Iterable[str]) -> str:
         """Resolve @N to one of the `known` ids; any other text is returned unchanged. Raises UsageError, NotFound."""

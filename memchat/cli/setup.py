@@ -19,6 +19,7 @@ from memchat.errors import ConfigError, MemchatError, UsageError
 from memchat.llm.endpoint import is_loopback
 from memchat.llm.providers import PROVIDERS, ollama_address, ollama_models
 from memchat.llm.server_models import server_models
+from memchat.private_files import write_private
 from memchat.text.encoding import decode_settings
 
 _TEST_TOKENS = 256
@@ -173,7 +174,7 @@ def _save_setting(path: Path, name: str, value: str) -> None:
     head, tail = (text[: tables.start()], text[tables.start() :]) if tables else (text, "")
     setting = re.compile(rf"^[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*=.*$", re.MULTILINE)
     head = setting.sub(lambda match: line, head, count=1) if setting.search(head) else f"{line}\n{head}"
-    _write_private(path, head + tail)
+    _save(path, head + tail)
 
 
 def _save_variable(path: Path, name: str, value: str) -> None:
@@ -181,15 +182,12 @@ def _save_variable(path: Path, name: str, value: str) -> None:
     quoted = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     lines = decode_settings(path.read_bytes()).splitlines() if path.exists() else []
     kept = [line for line in lines if not re.match(rf"\s*(?:export\s+)?{re.escape(name)}\s*=", line)]
-    _write_private(path, "\n".join([*kept, f"{name}={quoted}"]) + "\n")
+    _save(path, "\n".join([*kept, f"{name}={quoted}"]) + "\n")
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Replace the file atomically, readable only by its owner. Raises ConfigError."""
-    fresh = path.with_name(f".{path.name}.new")
+def _save(path: Path, text: str) -> None:
+    """Replace the file. Raises ConfigError."""
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        fresh.replace(path)
+        write_private(path, text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error

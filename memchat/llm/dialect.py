@@ -11,6 +11,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from memchat.private_files import write_private
+
 _KEPT_DAYS = 14
 """Days after which a refusal is forgotten, since the server may have been updated."""
 
@@ -118,11 +120,8 @@ class DialectMemory:
                 return
             entry = {**asdict(dialect), "day": date.today().isoformat()}
             text = json.dumps({**self._stored(), key: entry}, indent=1)
-            passing = self._file.with_suffix(".new")
             with suppress(OSError):
-                passing.write_text(text, encoding="utf-8")
-                passing.chmod(0o600)
-                passing.replace(self._file)
+                write_private(self._file, text)
 
     def _stored(self) -> dict[str, dict[str, Any]]:
         try:

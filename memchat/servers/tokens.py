@@ -7,7 +7,6 @@ text has too many random bits to be guessed from the hash, so no slow hash is ne
 import hashlib
 import json
 import logging
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from memchat.core.types import Owner, Scope
 from memchat.errors import ConfigError, NotFound, UsageError
+from memchat.private_files import write_private
 from memchat.temporary_files import load_filelock
 
 log = logging.getLogger(__name__)
@@ -103,11 +103,7 @@ class Tokens:
                     {"sha256": one.hash, one.owner.kind: one.owner.name, "created_at": one.created_at.isoformat()}
                     for one in change(self.all())
                 ]
-                text = json.dumps(entries, indent=1)
-                fresh = self._path.with_name(".tokens.json.new")
-                with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                    file.write(f"{text}\n")
-                fresh.replace(self._path)
+                write_private(self._path, f"{json.dumps(entries, indent=1)}\n")
         except OSError as error:
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}.") from error
 
