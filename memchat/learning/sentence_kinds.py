@@ -3,15 +3,17 @@
 import threading
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import words
+from memchat.text.sections import read_sections
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
+
+_EXAMPLES = Path(__file__).with_suffix(".txt")
 
 NEAREST = 2
 """Number of nearest examples of a kind whose cosines are averaged."""
@@ -67,26 +69,14 @@ class SentenceKinds:
         with self._embedding:
             for kind in kinds:
                 if kind not in self._rows:
-                    self._rows[kind] = self._embed(_sections()[kind])
+                    self._rows[kind] = self._embed(read_sections(_EXAMPLES)[kind])
         return [float(np.sort(self._rows[kind] @ asked)[-NEAREST:].mean()) for kind in kinds]
 
 
 def _is_negated(sentence: str) -> bool:
-    sections = _sections()
+    sections = read_sections(_EXAMPLES)
     (within,) = sections["negation within words"]
     (negations,) = sections["negation"]
     return not set(negations.split(", ")).isdisjoint(words(sentence)) or any(
         part in sentence for part in within.split(", ")
     )
-
-
-@cache
-def _sections() -> dict[str, list[str]]:
-    """Return the lines of each section of `sentence_kinds.txt`."""
-    found: dict[str, list[str]] = {}
-    for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            lines = found[line.strip("[]")] = []
-        elif line and not line.startswith("#"):
-            lines.append(line)
-    return found

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from memchat.text.redaction_labels import CLOSERS, PLACEHOLDER, is_mixed
+from memchat.text.sections import read_sections
 
+_LABELS = Path(__file__).with_name("redaction_labels.txt")
 _SPAN = 60
 _BETWEEN = 4
 """So many characters and words may stand between a label and its value."""
@@ -76,16 +78,5 @@ def _length_of_value(kind: str, value: str, *, assigned: bool) -> int | None:
 @cache
 def _labels(kind: str) -> re.Pattern[str]:
     """The labels of `kind`, each with the ending that a language may give it."""
-    labels = "|".join(_sections()[kind])
+    labels = "|".join(read_sections(_LABELS)[kind])
     return re.compile(rf"(?i)(?<![^\W_{_UNSPACED}])(?:ال|ב|ה|ל|ب|ل|و)?(?:{labels})[^\W\d_]{{0,8}}")
-
-
-@cache
-def _sections() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for line in Path(__file__).with_name("redaction_labels.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("["):
-            lines = found[line.strip("[]")] = []
-        elif line and not line.startswith("#"):
-            lines.append(line)
-    return found
