@@ -6,7 +6,7 @@ the related ones, come to lie where they lie there.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from memchat.core.types import CosineScale
 
@@ -40,6 +40,13 @@ _TAIL = 0.95
 """The line is drawn between this quantile of the unrelated and the average of the related."""
 _LEAST_SPAN = 0.02
 """A model in which these lie no farther apart cannot tell them from one another; its cosines are left alone."""
+
+
+class ScaleRecords(Protocol):
+    """Stores the measured scales of embedders, by fingerprint."""
+
+    def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
+    def keep_cosine_scale(self, fingerprint: str, scale: CosineScale) -> None: ...
 
 
 def measure(embed: "Callable[[Sequence[str]], Vectors]") -> CosineScale:

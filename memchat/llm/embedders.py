@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from memchat.config import Settings
 from memchat.core.protocols import Embedder, RequestEmbedder
-from memchat.core.types import CosineScale
 from memchat.errors import ModelError
 from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder, BuiltinRequestEmbedder
+from memchat.llm.calibration import ScaleRecords
 from memchat.llm.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from memchat.llm.retry import RetryNotice
 
 
-class EmbedderRecords(Protocol):
+class EmbedderRecords(ScaleRecords, Protocol):
     """The store's records of the embedders whose vectors it has."""
 
     def dimension_of(self, model: str) -> int | None: ...
-    def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
-    def keep_cosine_scale(self, fingerprint: str, scale: CosineScale) -> None: ...
 
 
 class EmbedderProvider:

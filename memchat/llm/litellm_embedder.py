@@ -4,11 +4,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from memchat.core.types import CosineScale
 from memchat.errors import BadReply, ModelError
-from memchat.llm.calibration import calibrated, measure
+from memchat.llm.calibration import ScaleRecords, calibrated, measure
 from memchat.llm.direct_servers import resolved
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 # The smallest limit among the providers (Cohere's).
 _BATCH_TEXTS = 96
-
-
-class ScaleRecords(Protocol):
-    """Stores the measured scales of embedders, by fingerprint."""
-
-    def cosine_scale(self, fingerprint: str) -> CosineScale | None: ...
-    def keep_cosine_scale(self, fingerprint: str, scale: CosineScale) -> None: ...
 
 
 COOLDOWN_S = 60.0

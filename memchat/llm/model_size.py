@@ -12,7 +12,7 @@ from memchat.llm.direct_servers import Server, is_direct, server_of
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.http_client import open_client
 from memchat.llm.options import ModelOptions
-from memchat.llm.server_window import entry_of, get_json, json_object
+from memchat.llm.server_window import entry_of, get_json, json_object, models_url
 
 if TYPE_CHECKING:
     import httpx
@@ -82,7 +82,7 @@ def _listed_sizes(client: "httpx.Client", server: Server) -> Iterator[float | No
     """
     parts = urlsplit(server.address)
     origin = f"{parts.scheme}://{parts.netloc}"
-    listed = entry_of(get_json(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
+    listed = entry_of(get_json(client, models_url(server.address)), server.model)
     yield _counted(listed.get("meta"), "n_params")
     yield _billions(str(listed.get("id") or ""))
     yield _expected(listed.get("meta"))

@@ -1,10 +1,9 @@
 """Which models a server has that speaks OpenAI's protocol."""
 
 import logging
-from urllib.parse import urlsplit
 
 from memchat.errors import ConfigError
-from memchat.llm.server_window import get_json
+from memchat.llm.server_window import get_json, models_url
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +16,8 @@ def server_models(address: str, key: str, timeout_s: float = 3.0) -> list[str]:
 
     base = address.rstrip("/")
     try:
-        url = f"{base if urlsplit(base).path else f'{base}/v1'}/models"
         with open_client(base, {"Authorization": f"Bearer {key}"}, timeout_s) as client:
-            entries = get_json(client, url).get("data")
+            entries = get_json(client, models_url(base)).get("data")
     except (httpx.HTTPError, httpx.InvalidURL, ConfigError, ValueError) as error:
         log.debug("the server's models are not known: %s", type(error).__name__)
         return []

@@ -50,7 +50,7 @@ def _openai_windows(client: "httpx.Client", server: Server) -> Iterator[int | No
     """Yield windows from the properties and the lists of models; llama.cpp's list may only have the trained window."""
     parts = urlsplit(server.address)
     origin = f"{parts.scheme}://{parts.netloc}"
-    listed = entry_of(get_json(client, f"{server.address if parts.path else f'{origin}/v1'}/models"), server.model)
+    listed = entry_of(get_json(client, models_url(server.address)), server.model)
     meta = listed.get("meta")
     yield _named(listed, _IN_FORCE) or _named(meta, _IN_FORCE)
     yield _named(get_json(client, f"{origin}/props").get("default_generation_settings"))
@@ -65,6 +65,11 @@ def _ollama_windows(client: "httpx.Client", server: Server) -> Iterator[int | No
     info = shown.get("model_info")
     lengths = [value for name, value in info.items() if name.endswith(".context_length")] if info else []
     yield next((length for length in lengths if isinstance(length, int) and length > 0), None)
+
+
+def models_url(address: str) -> str:
+    """Return where an OpenAI-compatible server lists its models; one without a path has them under /v1."""
+    return f"{address if urlsplit(address).path else f'{address}/v1'}/models"
 
 
 def get_json(client: "httpx.Client", url: str) -> Mapping[str, Any]:
