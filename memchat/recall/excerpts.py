@@ -217,9 +217,12 @@ class ExcerptFinder:
             excerpt = _excerpt(one, read, stale)
             if excerpt is None or says_nothing_new(excerpt.text, excerpt.day, known, said):
                 continue
+            used = query.tokens - left
+            if len(kept) >= query.most or (used >= ordinary and len(kept) >= LEAST_EXCERPTS):
+                left_out += 1
+                continue
             cost = self._cost(excerpt)
-            fits = query.tokens - left + cost <= ordinary or len(kept) < LEAST_EXCERPTS
-            if fits and cost <= left and len(kept) < query.most:
+            if cost <= left and (used + cost <= ordinary or len(kept) < LEAST_EXCERPTS):
                 kept.append(excerpt)
                 left -= cost
             else:
