@@ -13,7 +13,6 @@ from itertools import accumulate
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the histogram's buckets, in seconds, from a database read to the reply of a slow model."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
 class Metrics:
@@ -30,7 +29,7 @@ class Metrics:
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request to the path template `route`, with its duration in seconds."""
         with self._lock:
-            self._requests[method if method in METHODS else "other", route, status] += 1
+            self._requests[method, route, status] += 1
             buckets = self._durations.setdefault(route, [0] * (len(BUCKETS_S) + 1))
             buckets[bisect_left(BUCKETS_S, seconds)] += 1
             self._seconds[route] += seconds  # type: ignore[assignment]

@@ -11,10 +11,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memchat.servers.metrics import METHODS, Metrics
+from memchat.servers.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+"""Methods that are told apart: a client may send any other word."""
 UNKNOWN = "unknown"
 """Route label of a request that matches no route."""
 _ID = re.compile(r"[0-9A-Fa-f-]{16,64}")

@@ -28,8 +28,6 @@ POLICY = (
 # With no-referrer a browser would send forms with "Origin: null", which looks like another site.
 HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 
-TOO_OLD = "This form is too old. Go back and reload the page."
-
 DONE = {
     "added": "Added.",
     "saved": "Saved. The former words are in the history below, and can be brought back.",
