@@ -124,7 +124,7 @@ class MessageIndex:
         """Return the vectors of each message, from one call of the embedder."""
         if not waiting:
             return []
-        most = most_rows(embedder.dimension or ASSUMED_DIMENSION)
+        most = most_rows(dimension_of(embedder.fingerprint) or ASSUMED_DIMENSION)
         plans = [message_texts(one.text, one.previous, most) for one in waiting]
         rows = embedder.embed([text for plan in plans for text in plan])
         self._fingerprint = with_dimension(self._fingerprint, rows.shape[1])

@@ -12,6 +12,7 @@ import pytest
 from memchat.core.protocols import MessageFilter
 from memchat.core.types import Add, Draft, Evidence, Message, Owner, Role
 from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder
+from memchat.llm.litellm_embedder import LiteLLMEmbedder
 from memchat.storage.database import Database
 from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.migrations import MIGRATIONS
@@ -21,6 +22,7 @@ from memchat.storage.vectors import message_matrix
 from memchat.storage.vectors.message_codec import decode_rows, encode_rows
 from memchat.storage.vectors.message_matrix import MessageMatrix, MessageRow, Selection
 from memchat.text.embedding import embed, message_texts
+from tests.scripted_server import ScriptedServer
 
 USER = "alice"
 VIEW = MessageFilter(Owner.user(USER))
@@ -112,6 +114,15 @@ def test_deleting_a_conversation_takes_vectors_words_and_backlog_along(store: St
     store.message_index.index_next(USER, EMBEDDER, 1)
     store.database.execute("DELETE FROM sessions WHERE id = ?", (said[0].session_id,))
     assert counts(store) == (0, 0, 0)
+
+
+def test_the_first_message_asks_the_embedder_for_its_own_vectors_alone(tmp_path: Path) -> None:
+    """An embedder that learns its dimension from its first answer is not asked for the dimension by itself."""
+    with ScriptedServer() as server, Store(tmp_path / "memchat.db", lambda: NOW, "openai/text-embedding-3:?") as store:
+        say(store, "I live in Berlin.")
+        embedder = LiteLLMEmbedder("openai/text-embedding-3", api_key="sk-scripted", api_base=server.base_url)
+        store.message_index.index_next(None, embedder, 2)
+        assert [request["json"]["input"] for request in server.requests] == [["I live in Berlin."]]
 
 
 def test_a_message_changed_while_it_is_embedded_stays_in_the_backlog(store: Store) -> None:
