@@ -34,7 +34,7 @@ class Command(_Help, TyperCommand):
     """A command whose help shows metavars only, without Python types and number ranges."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [_skip_conversion_of_none(param) for param in super().get_params(ctx)]
+        return [_convert_only_what_needs_it(param) for param in super().get_params(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
@@ -48,25 +48,28 @@ class Command(_Help, TyperCommand):
                     formatter.write_dl(records)
 
 
-def _skip_conversion_of_none(param: Any) -> Any:
-    """Make `param` convert only values that were given: for the others Typer would load pydantic, too (0.1 s)."""
+def _convert_only_what_needs_it(param: Any) -> Any:
+    """Make `param` convert neither text nor absent values: Typer would load pydantic for them, too (0.1 s)."""
     if not isinstance(param.process_value, partial):
         param.process_value = partial(_process_value, param, param.process_value)
     return param
 
 
 def _process_value(param: Any, convert: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
-    if value is not None or param.required:
+    several = param.multiple or param.nargs == -1
+    is_text = param.type_descriptor.annotation in (str, list[str])
+    if (param.required and not value) or (value is not None and not is_text):
         return convert(ctx, value)
-    empty = () if param.multiple or param.nargs == -1 else None
-    return empty if param.callback is None else param.callback(ctx, param, empty)
+    if several:
+        value = list(value or ())
+    return value if param.callback is None else param.callback(ctx, param, value)
 
 
 class Group(_Help, TyperGroup):
     """A group of commands."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return [_skip_conversion_of_none(param) for param in super().get_params(ctx)]
+        return [_convert_only_what_needs_it(param) for param in super().get_params(ctx)]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]

@@ -186,6 +186,7 @@ def test_a_list_loads_nothing_heavy(shell: Shell) -> None:
     shell.add("Likes tea.")
     assert loaded(shell, "memories", "list") == set()
     assert loaded(shell, "memories", "list", "--json") == set()
+    assert loaded(shell, "memories", "list", "--user", "sam") == set()
     assert loaded(shell, "sessions", "list") == set()
     assert loaded(shell, "config") == set()
 
