@@ -226,11 +226,14 @@ class Retriever:
     def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> tuple[list[Hit], list[str]]:
         """Return the `limit` best memories above the floor without duplicates, and the ids of all such candidates."""
         load_numpy()
+        for request in requests_of(query):
+            if (found := self._ranked_by(request, query, limit, words_do=words_do))[0]:
+                return found
+        return [], []
+
+    def _ranked_by(self, request: str, query: Query, limit: int, *, words_do: bool) -> tuple[list[Hit], list[str]]:
         from memchat.recall.scoring import floor
 
-        request = whole_request(query)
-        if not request.strip():
-            return [], []
         found = self._candidates(query.view, request, max(CANDIDATES, limit), words_do=words_do)
         if not found:
             return [], []
@@ -323,6 +326,18 @@ def filter_of(session: Session) -> MemoryFilter:
     if session.agent:
         owners.append(Owner.agent(session.agent))
     return MemoryFilter(tuple(owners), session_id=session.id)
+
+
+def requests_of(query: Query) -> list[str]:
+    """Return what to search for: a short question after a statement alone, and only if that finds nothing with it.
+
+    What a statement says is still in view; with it "Where do I live?" would find the statement first.
+    """
+    from memchat.recall.scoring import asks
+
+    whole = whole_request(query)
+    requests = [query.text, whole] if asks(query.text) and not asks(query.previous) else [whole]
+    return [request for request in dict.fromkeys(requests) if request.strip()]
 
 
 def whole_request(query: Query) -> str:

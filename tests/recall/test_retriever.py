@@ -109,6 +109,14 @@ def test_an_unquestioning_follow_up_is_read_with_the_turn_before(home: Home) -> 
     assert found(home, other, previous=before) == []
 
 
+def test_a_short_question_after_a_statement_is_searched_alone_first(home: Home) -> None:
+    """What was just told does not come before the answer; where the question alone finds nothing, it helps."""
+    home.keep("User's sister Marta is getting married on 12 June.", "User lives in Lisbon.", "User is vegetarian.")
+    told = "My sister Marta is getting married on June 12."
+    assert found(home, "Where do I live?", previous=told) == ["User lives in Lisbon."]
+    assert found(home, "And when?", previous=told) == ["User's sister Marta is getting married on 12 June."]
+
+
 def test_the_person_who_is_named_counts(home: Home) -> None:
     """Of two like facts the one about the named person comes first."""
     home.keep("User's brother Leo plays the cello.", "User's brother Tom plays the piano.")
