@@ -732,7 +732,7 @@ class TestChat:
         with Store(home / "memchat.db", utc_now, FINGERPRINT) as store:
             say(store, "I live in Berlin", user="bob")
         memory.warm_up()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while texts(memory.get_all(user_id="bob")) != ["User lives in Berlin."]:
             assert time.monotonic() < until
             time.sleep(0.02)

@@ -87,7 +87,7 @@ class Shell:
             cwd=str(self.home.parent),
             dimensions=(lines, columns),
             encoding="utf-8",
-            timeout=60,
+            timeout=180,
         )
         shown = child.read().replace("\r\n", "\n")
         child.close()

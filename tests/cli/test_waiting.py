@@ -30,7 +30,7 @@ def asking(shell: Shell, server: ScriptedServer, *options: str, **environ: str) 
         cwd=str(shell.home.parent),
         dimensions=(24, 80),
         encoding="utf-8",
-        timeout=30,
+        timeout=90,
         preexec_fn=hear_ctrl_c,
     )
 
@@ -115,7 +115,7 @@ def test_ctrl_c_at_a_question_ends_the_line(shell: Shell) -> None:
         ["-m", "memchat", "forget", "--all"],
         env={**shell.environ, "TERM": "xterm-256color"},
         encoding="utf-8",
-        timeout=30,
+        timeout=90,
         preexec_fn=hear_ctrl_c,
     )
     child.expect_exact("[y/N] ")

@@ -14,7 +14,7 @@ from memchat.core.types import MessageStatus, Role
 from tests.repl.harness import ScriptedApp, settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def hear_ctrl_c() -> None:

@@ -17,7 +17,7 @@ from memchat.repl.notifications import NotificationQueue
 from tests.repl.harness import ScriptedApp, settings
 from tests.repl.test_commands import do
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

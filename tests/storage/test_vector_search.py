@@ -74,7 +74,7 @@ class Worker:
         return self.wait()
 
     def wait(self) -> int:
-        status = self._process.wait(timeout=30)
+        status = self._process.wait(timeout=90)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()

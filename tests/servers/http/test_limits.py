@@ -126,7 +126,7 @@ def test_reads_and_plain_adds_do_not_wait_for_turns_of_a_slow_model(
         answers.append(client.post("/chat", json=said, timeout=180).status_code)
 
     turns = [threading.Thread(target=chat, args=(number,)) for number in range(52)]
-    client_of_its_own = httpx.Client(base_url=client.base_url, trust_env=False, timeout=10)
+    client_of_its_own = httpx.Client(base_url=client.base_url, trust_env=False, timeout=60)
     with client_of_its_own as other:
         try:
             for turn in turns:

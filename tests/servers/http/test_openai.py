@@ -43,7 +43,7 @@ def said(text: str) -> list[Any]:
 
 def learned(client: httpx.Client, user: str, count: int) -> list[str]:
     """What is known of `user`, once it is as much as that."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while True:
         rows = client.get("/memories", params={"user_id": user}).json()["results"]
         if len(rows) >= count or time.monotonic() > until:

@@ -49,7 +49,7 @@ def started(shell: Shell) -> tuple[subprocess.Popen[str], tuple[str, int], str]:
 @contextmanager
 def half_sent(address: tuple[str, int]) -> Iterator[socket.socket]:
     """A request under way, whose body the server waits for."""
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(address, timeout=90) as connection:
         connection.sendall(HEAD)
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
         yield connection
@@ -70,7 +70,7 @@ def test_it_serves_until_it_is_told_to_end_and_lets_what_runs_end_first(shell: S
             while accepts(address):
                 time.sleep(0.02)
             finished(under_way)
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=120)
     finally:
         child.kill()
     assert (child.returncode, out) == (0, "")
@@ -89,7 +89,7 @@ def test_a_terminal_that_is_closed_does_not_cut_requests_off(shell: Shell) -> No
             child.send_signal(signal.SIGHUP)
             time.sleep(2 * LONG_S)
             finished(under_way)
-        child.communicate(timeout=30)
+        child.communicate(timeout=120)
     finally:
         child.kill()
 

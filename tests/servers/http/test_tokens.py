@@ -77,7 +77,7 @@ def add(client: httpx.Client, text: str, **ids: str) -> str:
 
 def wait_until_learned(memory: Memory, user: str) -> None:
     """Until nothing that the user said waits to be learned from."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     with memory.connection() as place:
         while place.store.work.pending(user):
             assert time.monotonic() < until
