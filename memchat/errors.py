@@ -5,7 +5,7 @@ A user can act on a `MemchatError`; any other exception is a bug and keeps its t
 MemchatError                 exit 1
 ├── UsageError               exit 2   an invalid command line, call or setting; also a ValueError
 │   ├── ConfigError
-│   └── Conflict                      contradicts what is stored already
+│   └── Conflict                      contradicts itself, or what is stored already
 ├── NotFound                 exit 1   no such memory, conversation or user; also a LookupError and a ValueError
 │   └── AmbiguousId
 ├── ModelError               exit 4   the model, or the connection to it, failed
@@ -47,7 +47,7 @@ class ConfigError(UsageError):
 
 
 class Conflict(UsageError):
-    """A call that contradicts what is stored, as a run that belongs to another agent."""
+    """A call that contradicts itself, or what is stored, as a run that belongs to another agent."""
 
 
 class NotFound(MemchatError, LookupError, ValueError):

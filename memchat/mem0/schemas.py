@@ -26,7 +26,7 @@ from memchat.core.types import (
     is_plain,
     run_session,
 )
-from memchat.errors import UsageError
+from memchat.errors import Conflict, UsageError
 from memchat.recall.excerpts import excerpt_json
 from memchat.recall.retriever import Hit
 from memchat.storage.protocols import ErasureReport
@@ -173,8 +173,7 @@ def parse_filters(
     found: dict[str, Any] = {}
     rest = _without_ids(filters or {}, found)
     for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
-        if value is not None:
-            _put(found, name, value)
+        _put(found, name, value)
     ids = entity_ids(*(found.get(name) for name in _IDS))
     condition = parse_condition(rest)
     return ids, Filters(None if condition == Junction(()) else condition)
@@ -189,7 +188,8 @@ def _without_ids(filters: Mapping[str, Any], found: dict[str, Any], depth: int =
     rest: dict[str, Any] = {}
     for name, value in filters.items():
         if name in _IDS:
-            _put(found, name, value["eq"] if isinstance(value, Mapping) and list(value) == ["eq"] else value)
+            equals = isinstance(value, Mapping) and list(value) == ["eq"] and value["eq"] is not None
+            _put(found, name, value["eq"] if equals else value)
         elif name == "AND" and isinstance(value, Sequence) and not isinstance(value, str):
             parts = [_without_ids(part, found, depth + 1) for part in value]
             kept = [part for part in parts if part]
@@ -212,10 +212,13 @@ def _refuse_ids(value: Any, depth: int) -> None:
 
 
 def _put(ids: dict[str, Any], name: str, value: Any) -> None:
+    """Add an id to `ids`; None is none. Raises UsageError, and Conflict if another one is there already."""
+    if value is None:
+        return
     if isinstance(value, Mapping | list | tuple) or value == ANY:
         raise UsageError(f"{name} must be one id without an operator.", hint=_ONE_OWNER)
     if name in ids and str(ids[name]) != str(value):
-        raise UsageError(f"{name} is given twice, as {ids[name]!r} and as {value!r}.")
+        raise Conflict(f"{name} is given twice, as {ids[name]!r} and as {value!r}.")
     ids[name] = value
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from memchat.core.conditions import ANY
+
 Schema = dict[str, Any]
 
 NOT_BLANK: Schema = {"pattern": r"\S"}
@@ -24,15 +26,26 @@ _OPERATORS: Schema = {
 }
 _CONDITIONS: Schema = {"type": "object", "additionalProperties": {"anyOf": [PLAIN, _OPERATORS]}}
 _PARTS: Schema = {"anyOf": [{"type": "array", "items": _CONDITIONS, "minItems": 1}, _CONDITIONS]}
-FILTERS: Schema = {
-    **_CONDITIONS,
-    "properties": dict.fromkeys(("AND", "OR", "NOT"), _PARTS),
-}
-"""Conditions by the name of a field, joined by AND, OR and NOT, which may stand within each other."""
 _QUERY_ID: Schema = {"type": ["string", "number", "boolean"], "minLength": 1, **NOT_BLANK}
 """In a query everything is text."""
-_ID: Schema = {"anyOf": [{"type": "string", "minLength": 1, **NOT_BLANK}, {"type": "integer"}]}
+_ONE: Schema = {"not": {"const": ANY}}
+"""A read is of one owner; mem0's "*" for all of them is refused."""
+_ID: Schema = {"anyOf": [{"type": "string", "minLength": 1, **NOT_BLANK, **_ONE}, {"type": "integer"}]}
+_EQUALS: Schema = {"type": "object", "properties": {"eq": _ID}, "required": ["eq"], "additionalProperties": False}
+_NAMED: Schema = {"anyOf": [*_ID["anyOf"], _EQUALS]}
+_NAMED_OR_NOT: Schema = {"anyOf": [*_NAMED["anyOf"], {"type": "null"}]}
 _IDS = ("user_id", "agent_id", "run_id")
+FILTERS: Schema = {
+    **_CONDITIONS,
+    "properties": {
+        **dict.fromkeys(("AND", "OR", "NOT"), _PARTS),
+        **dict.fromkeys(_IDS, _NAMED_OR_NOT),
+    },
+}
+"""Conditions by the name of a field, joined by AND, OR and NOT, which may stand within each other.
+
+An id names the owner; a null does not.
+"""
 
 
 def given_one_of(*names: str) -> Schema:
@@ -51,12 +64,11 @@ def someone() -> Schema:
 
 
 def someone_or_filters() -> Schema:
-    """Somebody is named, by an id or in the filters."""
-    without_owner: Schema = {"propertyNames": {"not": {"enum": list(_IDS)}}}
-    by_id = [{**one, "properties": {**one["properties"], "filters": without_owner}} for one in someone()["anyOf"]]
-    in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _ID) for name in _IDS]})
-    in_filters["properties"] |= {name: {"type": "null"} for name in _IDS}
-    return {"anyOf": [*by_id, in_filters]}
+    """Somebody is named, by an id, in the filters or in both; ids that contradict each other are a conflict."""
+    one_owner = dict.fromkeys(_IDS, _ONE)
+    by_id = [_given(name, {"not": {"enum": [None, ANY]}}) for name in _IDS]
+    in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _NAMED) for name in _IDS]})
+    return {"anyOf": [{**one, "properties": one_owner | one["properties"]} for one in (*by_id, in_filters)]}
 
 
 def _given(name: str, schema: Schema) -> Schema:

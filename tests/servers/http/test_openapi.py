@@ -3,6 +3,8 @@
 import warnings
 from pathlib import Path
 
+import pytest
+
 from memchat import Memory
 from memchat.config import Settings
 from memchat.servers.http import create_app
@@ -65,6 +67,39 @@ def test_the_document_says_what_a_request_must_have(opened: Open, tmp_path: Path
             {"user_id": True},
         ):
             assert client.post("/search", json={**searched, **wrong}).status_code == 422
+
+
+def test_the_document_and_the_server_agree_on_whose_memories_are_read(opened: Open, tmp_path: Path) -> None:
+    """By one id or several, as fields, in the filters or in both; a contradiction is a conflict."""
+    jsonschema = pytest.importorskip("jsonschema")
+    ids: list[dict[str, object]] = [
+        {},
+        {"user_id": "al"},
+        {"agent_id": 7},
+        {"user_id": None, "run_id": "r"},
+        {"user_id": "*"},
+        {"agent_id": ""},
+    ]
+    more: list[dict[str, object]] = [
+        {"user_id": {"eq": "al"}},
+        {"user_id": {"ne": "al"}},
+        {"run_id": {"eq": None}},
+        {"run_id": True},
+    ]
+    with Memory(Settings(tmp_path / "home", "alice", model="offline")) as memory:
+        client = opened(memory)
+        document = client.get("/openapi.json").json()
+        for name, path in (("HostedList", "/v3/memories/"), ("SearchRequest", "/search")):
+            schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+            validator = jsonschema.Draft202012Validator(schema)
+            for fields in ids:
+                for filters in [None, {"kind": "x"}, *ids[1:], *more]:
+                    body = {**fields, "filters": filters, **({"query": "x"} if path == "/search" else {})}
+                    allowed = {200, 409} if validator.is_valid(body) else {400, 409, 422}
+                    assert client.post(path, json=body).status_code in allowed, body
+        both = {"user_id": "al", "filters": {"user_id": "bo"}}
+        assert client.post("/v3/memories/", json=both).status_code == 409
+        assert client.post("/v3/memories/", json={"run_id": "AAA", "filters": {"agent_id": 0}}).status_code == 200
 
 
 def test_a_run_that_belongs_to_another_agent_is_a_conflict(opened: Open, tmp_path: Path) -> None:
