@@ -234,8 +234,8 @@ def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result
 def _waiting(opened: _OpenChat) -> "Waiting":
     """Start a spinner on stderr, if it is a terminal, which counts down between attempts."""
     from memchat.repl.reply_screen import Waiting
-    from memchat.repl.screen import is_dumb
     from memchat.repl.spinner import countdown_label, waiting_label
+    from memchat.terminal import is_dumb
 
     def write(text: str) -> None:
         sys.stderr.write(text)

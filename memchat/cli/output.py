@@ -15,6 +15,7 @@ from itertools import chain, zip_longest
 from typing import TextIO
 
 from memchat.errors import MemchatError
+from memchat.terminal import styled
 
 NARROWEST = 24
 """Minimum width of a last column, in cells; a narrower one moves to lines of its own."""
@@ -22,7 +23,6 @@ SIDE_BY_SIDE = 80
 """Minimum width of a terminal that shows two texts side by side, in cells."""
 GAP = "  "
 
-_CODES = {"bold": "1", "dim": "2"}
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _UNSAFE = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -169,11 +169,6 @@ def one_line(text: str) -> str:
 
 def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
-
-
-def styled(text: str, style: str, out: TextIO) -> str:
-    plain = not style or not out.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
-    return text if plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
 # JSON.

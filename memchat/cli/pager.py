@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import chain, islice
 
 from memchat.signals import signal_handlers
+from memchat.terminal import is_dumb
 
 PLAIN = "cat"
 """The pager that stands for none."""
@@ -38,7 +39,7 @@ def print_paged(lines: Iterable[str]) -> None:
 
 def _started() -> "subprocess.Popen[str] | None":
     """The pager of the environment, else less; None where there is to be none, or none that can be started."""
-    if os.environ.get("TERM", "dumb") == "dumb":
+    if is_dumb():
         return None
     command = os.environ.get("PAGER", "less")
     try:

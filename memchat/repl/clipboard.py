@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
+from memchat.terminal import is_dumb
+
 _TIMEOUT_S = 3.0
 
 
@@ -20,7 +22,7 @@ def copy_text(text: str, write: Callable[[str], None], environ: Mapping[str, str
             continue
         if done.returncode == 0:
             return f"Copied {size} ({command[0]})."
-    if environ.get("TERM", "dumb") == "dumb":
+    if is_dumb(environ):
         return "No clipboard is available: no clipboard program was found, and this terminal has no clipboard."
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode()
     write(f"\x1b]52;c;{encoded}\x07")

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TextIO
 
+from memchat.terminal import styled
 from memchat.text.sanitize import strip_control_chars
 
 NARROWEST = 24
 """Minimum width of a last column, in cells; a narrower one continues below the first column."""
-_CODES = {"dim": "2", "red": "31", "yellow": "33", "bold": "1"}
 
 
 def one_line(text: str) -> str:
@@ -90,12 +90,6 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
         text = head + row[-1]
         lines += wrapped(text, screen, indent) if screen else [text]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def styled(text: str, style: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:
-    """Style `text` ("dim", "red", "yellow" or "bold") if `stream` is a terminal that supports it."""
-    plain = not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb"
-    return text if plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
 def quiet(text: str, stream: TextIO, environ: Mapping[str, str] = os.environ) -> str:

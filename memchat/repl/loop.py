@@ -36,12 +36,13 @@ from memchat.repl.key_bindings import ExitGuard, PromptHistory, chat_key_binding
 from memchat.repl.notifications import NotificationQueue, Wait, used_line
 from memchat.repl.pastes import Pastes
 from memchat.repl.reply_screen import ReplyScreen
-from memchat.repl.screen import Screen, in_chat, is_dumb
+from memchat.repl.screen import Screen, in_chat
 from memchat.repl.spinner import countdown_label, waiting_label
 from memchat.repl.terminal_modes import no_echo, take_early_keys
 from memchat.repl.toolbar import Toolbar
 from memchat.repl.turn import notices, run_turn
 from memchat.signals import Signals
+from memchat.terminal import is_dumb
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,23 +1,18 @@
 """Terminal output of a chat besides replies: results, dim lines, warnings, errors, the spinner."""
 
-import os
 import re
 import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError
-from memchat.repl.layout import folded, one_line, quiet, styled
+from memchat.repl.layout import folded, one_line, quiet
 from memchat.repl.reply_screen import Waiting
+from memchat.terminal import is_dumb, styled
 from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-def is_dumb() -> bool:
-    """Return whether the terminal does not support escape sequences."""
-    return os.environ.get("TERM", "dumb").lower() in {"dumb", "unknown"}
 
 
 ROOM_BELOW = 4
