@@ -25,7 +25,7 @@ class Reply:
     `thinking` comes before the text. A streamed text is sent in `pieces`, any JSON, or word by word. `cut_after` n
     chunks the connection is dropped (half-way through a plain reply); `end_without_done` ends a stream tidily without a
     finish reason. With `hang` nothing follows the text, and nothing at all is sent where the text is empty. `body`
-    replaces everything with raw bytes.
+    replaces everything with raw bytes. Without `usage` a stream does not report its tokens.
     """
 
     text: str | None = "ok"
@@ -43,6 +43,7 @@ class Reply:
     finish_reason: str | None = "stop"
     choices: bool = True
     thinking: str = ""
+    usage: bool = True
 
 
 Respond = Callable[[dict[str, Any]], Reply]
@@ -352,7 +353,7 @@ def _chunks(payload: Mapping[str, Any], reply: Reply) -> Iterator[str]:
     if reply.end_without_done or reply.hang:
         return
     yield chunk({}, reply.finish_reason)
-    if (payload.get("stream_options") or {}).get("include_usage"):
+    if reply.usage and (payload.get("stream_options") or {}).get("include_usage"):
         yield json.dumps({**common, "choices": [], "usage": _usage(payload, reply)})
 
 

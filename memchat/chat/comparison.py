@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memchat.chat.conversation import Conversation, UsedMemory
-from memchat.core.protocols import Clock, Usage
+from memchat.core.protocols import Clock, Spent, Usage
 from memchat.core.types import LearningOptions, Message, MessageStatus, Role, Session
 from memchat.recall.excerpts import Excerpt
 
@@ -37,7 +37,16 @@ class NullTranscript:
     def begin_turn(self, session: Session, text: str, terms: LearningOptions | None) -> Message:
         return Message("", session.id, Role.USER, text, self._clock())
 
-    def end_turn(self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]) -> None:
+    def end_turn(
+        self,
+        asked: Message,
+        text: str,
+        status: MessageStatus,
+        model: str,
+        recalled: list[str],
+        *,
+        spent: Spent | None = None,
+    ) -> None:
         return None
 
     def earlier(self, message: Message) -> Iterator[Message]:

@@ -12,8 +12,10 @@ from typing import Any
 
 from memchat.chat import prompt
 from memchat.chat.conversation import ConversationOptions, Transcript
-from memchat.core.protocols import Clock, CompletionModel, CountTokens
+from memchat.core.protocols import Clock, CompletionModel, CountTokens, Spent, Usage
 from memchat.core.types import Message, MessageStatus, Session
+from memchat.llm.providers import OFFLINE
+from memchat.llm.usage import spent
 from memchat.recall.retriever import Query, Retriever
 from memchat.text.normalize import fix_surrogates
 
@@ -102,6 +104,7 @@ class CompletionTurn:
         self._message: Message | None = None
         self._recalled: list[str] = []
         self._reply: list[str] = []
+        self._usage: Usage | None = None
         self._finished = False
         self.request: dict[str, Any] = dict(request)
 
@@ -132,7 +135,8 @@ class CompletionTurn:
         return tuple(self._recalled)
 
     def note(self, response: Mapping[str, Any]) -> None:
-        """Collect the text of a completion or of one of its chunks, in OpenAI's format."""
+        """Collect the text and the usage of a completion or of one of its chunks, in OpenAI's format."""
+        self._usage = _usage_of(response) or self._usage
         for choice in response.get("choices", ()):
             part = choice.get("message") or choice.get("delta") or {}
             if choice.get("index", 0) == 0 and isinstance(part.get("content"), str):
@@ -172,7 +176,26 @@ class CompletionTurn:
         reply = self._masked("".join(self._reply)).strip()
         status = MessageStatus.COMPLETE if self._finished else MessageStatus.PARTIAL
         status = MessageStatus.FAILED if not self._finished and not reply else status
-        self._parts.transcript.end_turn(message, reply, status, self._parts.model.name, self._recalled)
+        name = self._parts.model.name
+        self._parts.transcript.end_turn(message, reply, status, name, self._recalled, spent=self._spent(reply))
+
+    def _spent(self, reply: str) -> Spent | None:
+        """Return the tokens of the call; None if the model did not answer, and for the offline model.
+
+        What memory saved is not reckoned: the model's window is not known here, and the client chooses what it sends.
+        """
+        if self._parts.model.name == OFFLINE or not (reply or self._usage):
+            return None
+        return spent(self._usage, map(text_of, self.request["messages"]), reply)
+
+
+def _usage_of(response: Mapping[str, Any]) -> Usage | None:
+    usage = response.get("usage")
+    if not isinstance(usage, Mapping):
+        return None
+    counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
+    return Usage(prompt_tokens, completion_tokens) if prompt_tokens or completion_tokens else None
 
 
 def _with_block(messages: list[dict[str, Any]], block: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from memchat.chat.prompt import CountTokens
 from memchat.core.protocols import PromptMessage
 from memchat.core.types import Message, MessageStatus, Role
 from memchat.errors import ContextOverflow
+from memchat.text.size import BYTES_A_TOKEN, size
 
 REPLY_TOKENS = 1_024
 """Tokens reserved for the reply."""
@@ -17,8 +18,6 @@ that is too long as a whole."""
 EARLIER_TOKENS = 32_000
 """Maximum tokens of earlier messages in any window, since every turn pays for them again."""
 MESSAGE_OVERHEAD_TOKENS = 6
-BYTES_A_TOKEN = 4
-"""Bytes per token of English text; about the same in other languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +109,4 @@ def _in_turns(earlier: Sequence[Message], last: PromptMessage) -> Iterator[Promp
 
 def _most(text: str) -> int:
     """Return an upper bound of the tokens of `text`: a token is at least a byte. Saves counting short conversations."""
-    return len(text.encode("utf-8", "surrogatepass")) + MESSAGE_OVERHEAD_TOKENS
+    return size(text) + MESSAGE_OVERHEAD_TOKENS

@@ -1,6 +1,6 @@
 """Hold a conversation turn by turn: record the message, recall memories, let the model answer, record the reply."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile, tee
@@ -10,13 +10,24 @@ from typing import Protocol
 from memchat.chat import prompt
 from memchat.chat.compaction import Summary
 from memchat.chat.context_window import ContextWindow
-from memchat.core.protocols import Clock, Cut, Delta, LanguageModel, ModelRequest, Usage
+from memchat.core.protocols import (
+    Clock,
+    Cut,
+    Delta,
+    LanguageModel,
+    ModelRequest,
+    PromptMessage,
+    PromptShare,
+    Spent,
+    Usage,
+)
 from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
 from memchat.llm.providers import OFFLINE
 from memchat.recall.excerpts import Excerpt
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
+from memchat.text.size import BYTES_A_TOKEN, size
 from memchat.text.thinking import Part, split_unopened
 
 HISTORY_TRUNCATED = (
@@ -30,7 +41,14 @@ class Transcript(Protocol):
     def begin_turn(self, session: Session, text: str, terms: LearningOptions | None) -> Message: ...
 
     def end_turn(
-        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]
+        self,
+        asked: Message,
+        text: str,
+        status: MessageStatus,
+        model: str,
+        recalled: list[str],
+        *,
+        spent: Spent | None = None,
     ) -> Message | None: ...
 
     def earlier(self, message: Message) -> Iterator[Message]:
@@ -173,6 +191,7 @@ class Conversation:
         if turn.excerpts:
             sent = self._window.fill(self._system(turn), again, text)
         turn.request = ModelRequest(sent.messages, temperature=self._style.temperature)
+        turn.share = self._share_of_memory(sent.messages)
         turn.fullness = 1.0 if sent.truncated else self._window.fullness(sent.messages)
         if sent.truncated and not self._outgrown:
             self._outgrown = True
@@ -188,6 +207,16 @@ class Conversation:
         turn.hits = tuple(hit for hit in recalled.hits if hit.memory.id not in shown)
         turn.left_out = LeftOut(len(set(recalled.left_out) - shown), len(standing) - len(turn.wishes))
 
+    def _share_of_memory(self, messages: Sequence[PromptMessage]) -> PromptShare | None:
+        """Measure what memory takes in the prompt `messages`, and what it takes the place of; None with memory off."""
+        if self._recall is None:
+            return None
+        persona = prompt.Persona(self._style.system, remembers=False)
+        without_memory = size(prompt.system_prompt(persona, self._clock().astimezone(), (), ()))
+        system, *said = (size(message.content) for message in messages)
+        room = self.model.context_tokens - (system + sum(said)) // BYTES_A_TOKEN
+        return PromptShare(max(system - without_memory, 0) // BYTES_A_TOKEN, sum(said), room)
+
     def _system(self, turn: "Turn") -> str:
         # The rules tell by the block that memory is on.
         offline = self.model.name == OFFLINE
@@ -201,7 +230,8 @@ class Turn:
     """One exchange in progress. Leaving its `with` block records the reply and queues the exchange for learning.
 
     `notice` is a message for the user, shown once per conversation. `thinking` is the model's reasoning, never part of
-    `reply`. `cut` says why the model did not finish; `fullness` is the share of the room that the prompt took.
+    `reply`. `cut` says why the model did not finish; `fullness` is the share of the room that the prompt took, and
+    `share` what memory took of the prompt.
     """
 
     def __init__(self, asked: Message, model: LanguageModel, transcript: Transcript, *, redacts: bool) -> None:
@@ -217,6 +247,7 @@ class Turn:
         self.cut: Cut | None = None
         self.fullness = 0.0
         self.usage: Usage | None = None
+        self.share: PromptShare | None = None
         self.status = MessageStatus.PARTIAL
         self._model = model
         self._transcript = transcript
@@ -228,6 +259,17 @@ class Turn:
     def used(self) -> list[UsedMemory]:
         """The memories in the prompt: the wishes, then what was recalled, best first."""
         return [*map(UsedMemory, self.wishes), *(UsedMemory(hit.memory, hit.score) for hit in self.hits)]
+
+    @property
+    def spent(self) -> Spent | None:
+        """The tokens of this turn; None if the model did not answer, and for the offline model, which needs none."""
+        answer = self.thinking + self.reply
+        if self._model.name == OFFLINE or not (answer or self.usage):
+            return None
+        from memchat.llm.usage import spent
+
+        prompt_texts = (message.content for message in self.request.messages)
+        return replace(spent(self.usage, prompt_texts, answer), share=self.share)
 
     def __iter__(self) -> Iterator[str]:
         """Yield the pieces of the reply as they arrive. Raises ModelError; earlier pieces stay in `reply`."""
@@ -281,7 +323,7 @@ class Turn:
         recalled = [used.memory.id for used in self.used]
         reply = fix_surrogates(self.reply) if self.reply.strip() else ""
         reply = _masked(reply) if self._redacts else reply
-        self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled)
+        self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled, spent=self.spent)
 
 
 def _status_without_reply(error: BaseException | None) -> MessageStatus:

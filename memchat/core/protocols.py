@@ -69,6 +69,40 @@ class Usage:
     cost_usd: float | None = None
 
 
+class Purpose(StrEnum):
+    """What tokens are spent on."""
+
+    CHAT = "chat"
+    LEARN = "learn"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptShare:
+    """What memory took in a prompt, and what it took the place of.
+
+    `memory_tokens` is the length of the memories, the excerpts and the summary with their instructions,
+    `sent_bytes` that of the conversation that was sent itself, and `room_tokens` what was left of the model's window.
+    """
+
+    memory_tokens: int
+    sent_bytes: int
+    room_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The tokens of `calls` calls; those of `estimated` calls were estimated, since the provider did not report them.
+
+    `share` is that of memory in the prompt of a turn; None with memory off.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    calls: int = 1
+    estimated: int = 0
+    share: PromptShare | None = None
+
+
 class Cut(StrEnum):
     """Why a model ended a reply before it was finished."""
 

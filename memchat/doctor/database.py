@@ -96,7 +96,7 @@ def references(inspection: Inspection) -> Iterator[Diagnosis]:
         yield ok("references", "Every row belongs to one that exists.")
         return
     named = ", ".join(f"{count} in {table}" for table, count in sorted(broken.items()))
-    mend = FIX if broken.keys() <= {"vectors", "work"} else restore(inspection.name)
+    mend = FIX if broken.keys() <= {"vectors", "work", "conversation_sizes"} else restore(inspection.name)
     yield problem("references", f"Rows belong to others that are missing: {named}.", mend)
 
 

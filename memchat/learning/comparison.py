@@ -9,7 +9,15 @@ from memchat.core.types import Add, Decision, Draft, End, Event, MarkOutdated, M
 from memchat.errors import MemchatError
 from memchat.learning import changes, reconcile
 from memchat.learning.extraction import Exchange, Extraction, Fact
-from memchat.learning.pipeline import KNOWN_MEMORIES, LearningContext, LearningResult, embed_added, extract
+from memchat.learning.pipeline import (
+    KNOWN_MEMORIES,
+    LearningContext,
+    LearningResult,
+    embed_added,
+    extract,
+    note_usage,
+)
+from memchat.llm.usage import MeteredModel
 from memchat.recall.retriever import Query
 
 
@@ -18,6 +26,15 @@ def compare_told(context: LearningContext, memory: Memory, today: date) -> Learn
 
     A failure of the model is in the result; only the comparison is lost by it.
     """
+    metered = MeteredModel(context.model)
+    try:
+        return _compare(replace(context, model=metered), memory, today)
+    finally:
+        usage = context.store.usage
+        note_usage(metered, lambda spent: usage.add_for(memory.owner, memory.agent, metered.name, spent))
+
+
+def _compare(context: LearningContext, memory: Memory, today: date) -> LearningResult:
     current = context.store.memories.get(memory.id)
     if current is None or current.superseded or current.text != memory.text:
         return LearningResult()

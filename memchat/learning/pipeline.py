@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memchat.config import ExtractionForm
-from memchat.core.protocols import Embedded, Embedder, LanguageModel, ModelRequest
+from memchat.core.protocols import Embedded, Embedder, LanguageModel, ModelRequest, Purpose, Spent
 from memchat.core.types import (
     CATEGORIES,
     Add,
@@ -30,6 +30,7 @@ from memchat.learning.extraction import Exchange, Extraction
 from memchat.learning.extraction_parser import parse
 from memchat.learning.forms import FormPolicy
 from memchat.learning.sentence_kinds import SentenceKinds
+from memchat.llm.usage import MeteredModel
 from memchat.recall.retriever import Retriever
 from memchat.text import embedding
 from memchat.text.own_words import own_words
@@ -95,8 +96,9 @@ def learn(context: LearningContext, work: LearningJob) -> LearningResult:
 
     So does a bug before it is raised, since a job that always fails must not be retried at once.
     """
+    metered = MeteredModel(context.model)
     try:
-        return _learn(context, work)
+        return _learn(replace(context, model=metered), work)
     except MemchatError as error:
         context.store.work.fail(work, error.message)
         return LearningResult(error=error.message, cause=error)
@@ -106,6 +108,18 @@ def learn(context: LearningContext, work: LearningJob) -> LearningResult:
     except BaseException:
         context.store.work.release(work)
         raise
+    finally:
+        note_usage(metered, lambda spent: context.store.usage.add(work.session_id, Purpose.LEARN, metered.name, spent))
+
+
+def note_usage(metered: MeteredModel, add: Callable[[Spent], None]) -> None:
+    """Pass what the calls of `metered` took to `add`. A failure to write statistics does not undo what was learned."""
+    if metered.spent is None:
+        return
+    try:
+        add(metered.spent)
+    except StoreError as error:
+        log.warning("the tokens that learning took could not be noted: %s", error.message)
 
 
 def bug_message(error: Exception) -> str:

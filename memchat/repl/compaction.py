@@ -1,12 +1,16 @@
 """Summarise a long conversation: on request, or in the background when the context window fills up."""
 
 import threading
+from collections.abc import Sequence
 
 from memchat.chat.compaction import FULL, Summary, older_messages, summarise
-from memchat.chat.conversation import Turn
+from memchat.chat.conversation import Conversation, Turn
+from memchat.core.protocols import Purpose
 from memchat.core.types import Message
 from memchat.errors import MemchatError
+from memchat.llm.usage import MeteredModel
 from memchat.repl.commands.registry import CommandContext
+from memchat.storage.protocols import Storage
 
 
 class Compaction:
@@ -23,7 +27,7 @@ class Compaction:
         older = older_messages(self._messages(), conversation.summary)
         if not older:
             return None
-        conversation.summary = summarise(conversation.model, older, conversation.summary)
+        conversation.summary = _summarise(conversation, older, conversation.summary, self._context.app.store)
         return conversation.summary
 
     def after(self, turn: Turn) -> str | None:
@@ -36,12 +40,14 @@ class Compaction:
         if not older or len(messages) < self._failed_at:
             return None
 
-        conversation, notes = self._context.chat.conversation, self._context.notes
+        app, conversation, notes = self._context.app, self._context.chat.conversation, self._context.notes
         epoch = conversation.forgotten
 
         def work() -> None:
             try:
-                summary = summarise(conversation.model, older, former)
+                # A connection of its own, since threads must not share one.
+                with app.open_store() as store:
+                    summary = _summarise(conversation, older, former, store)
             except MemchatError:
                 self._failed_at = len(messages) + 10
                 return
@@ -57,3 +63,12 @@ class Compaction:
 
     def _messages(self) -> list[Message]:
         return self._context.app.store.conversations.messages(self._context.chat.conversation.session.id)
+
+
+def _summarise(conversation: Conversation, older: Sequence[Message], former: Summary | None, store: Storage) -> Summary:
+    """Sum up `older` and what `former` says of the time before; note the tokens in `store`. Raises ModelError."""
+    metered = MeteredModel(conversation.model)
+    summary = summarise(metered, older, former)
+    if (spent := metered.spent) is not None:
+        store.usage.add(conversation.session.id, Purpose.CHAT, metered.name, spent)
+    return summary

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from memchat.core.ids import new_id
 from memchat.core.names import composed
-from memchat.core.protocols import Clock
+from memchat.core.protocols import Clock, Purpose, Spent
 from memchat.core.types import (
     DEFAULT_LEARNING_OPTIONS,
     JobState,
@@ -269,9 +269,16 @@ class ConversationRepository:
         )
 
     def end_turn(
-        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]
+        self,
+        asked: Message,
+        text: str,
+        status: MessageStatus,
+        model: str,
+        recalled: Sequence[str],
+        *,
+        spent: Spent | None = None,
     ) -> Message | None:
-        """Record the reply and hand the exchange to the learning worker, in one transaction.
+        """Record the reply and what it took, and hand the exchange to the learning worker, in one transaction.
 
         With the status `stopped` the worker gets it when the conversation goes on. An empty reply is not stored.
         Returns None then, and when the conversation was deleted meanwhile.
@@ -283,6 +290,10 @@ class ConversationRepository:
             private = self._db.value("SELECT private FROM messages WHERE id = ?", (asked.id,))
             if private is None:
                 return None
+            if spent is not None:
+                from memchat.storage.usage import TokenUsage
+
+                TokenUsage(self._db, self._clock).add(asked.session_id, Purpose.CHAT, model, spent)
             if text:
                 self._insert(reply, private=bool(private))
             asked_status = MessageStatus.COMPLETE if text else status

@@ -342,4 +342,54 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX IF NOT EXISTS edits_of_owner ON changes (owner, seq) WHERE old_text <> new_text;
         """,
     ),
+    (
+        "tokens spent, and how long conversations are",
+        """
+        CREATE TABLE IF NOT EXISTS usage (
+            id INTEGER PRIMARY KEY,
+            user TEXT NOT NULL,
+            agent TEXT NOT NULL,
+            day TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            model TEXT NOT NULL,
+            calls INTEGER NOT NULL,
+            estimated INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL,
+            completion_tokens INTEGER NOT NULL,
+            saved_tokens INTEGER NOT NULL,
+            UNIQUE (user, agent, day, purpose, model)
+        ) STRICT;
+
+        CREATE TABLE IF NOT EXISTS conversation_sizes (
+            session_id TEXT PRIMARY KEY REFERENCES sessions (id) ON DELETE CASCADE,
+            user TEXT NOT NULL,
+            agent TEXT NOT NULL,
+            bytes INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS conversation_sizes_of_user ON conversation_sizes (user, agent, bytes);
+        DELETE FROM conversation_sizes;
+        INSERT INTO conversation_sizes (session_id, user, agent, bytes)
+            SELECT s.id, s.user, coalesce(s.agent, ''), sum(length(CAST(m.text AS BLOB)))
+            FROM sessions AS s JOIN messages AS m ON m.session_id = s.id WHERE m.private = 0 GROUP BY s.id;
+
+        CREATE TRIGGER IF NOT EXISTS size_grows AFTER INSERT ON messages WHEN new.private = 0
+        BEGIN
+            INSERT INTO conversation_sizes (session_id, user, agent, bytes)
+                SELECT id, user, coalesce(agent, ''), length(CAST(new.text AS BLOB))
+                FROM sessions WHERE id = new.session_id
+                ON CONFLICT (session_id) DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+        CREATE TRIGGER IF NOT EXISTS size_changes AFTER UPDATE OF text ON messages WHEN new.private = 0
+        BEGIN
+            UPDATE conversation_sizes
+                SET bytes = bytes + length(CAST(new.text AS BLOB)) - length(CAST(old.text AS BLOB))
+                WHERE session_id = new.session_id;
+        END;
+        CREATE TRIGGER IF NOT EXISTS size_shrinks AFTER DELETE ON messages WHEN old.private = 0
+        BEGIN
+            UPDATE conversation_sizes SET bytes = bytes - length(CAST(old.text AS BLOB))
+                WHERE session_id = old.session_id;
+        END;
+        """,
+    ),
 )

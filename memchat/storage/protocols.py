@@ -12,7 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from memchat.core.protocols import Embedded, Embedder, MemoryFilter, MessageStore, Progress, RecallStore, no_progress
+from memchat.core.protocols import (
+    Embedded,
+    Embedder,
+    MemoryFilter,
+    MessageStore,
+    Progress,
+    Purpose,
+    RecallStore,
+    Spent,
+    no_progress,
+)
 from memchat.core.types import (
     DEFAULT_LEARNING_OPTIONS,
     Applied,
@@ -73,6 +83,20 @@ class MemoryListItem(NamedTuple):
     superseded: bool
     mistaken: bool
     doubtful: bool
+
+
+class TokenTotal(NamedTuple):
+    """Tokens of `calls` calls since the day `since`, of which `estimated` did not report theirs.
+
+    `saved_tokens` is below zero if memory took more than it saved.
+    """
+
+    since: str
+    calls: int
+    estimated: int
+    prompt_tokens: int
+    completion_tokens: int
+    saved_tokens: int
 
 
 class Sort(StrEnum):
@@ -276,7 +300,14 @@ class Conversations(Protocol):
         """Store what the user said and, with `terms`, the job that learns from it, in one transaction."""
 
     def end_turn(
-        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: list[str]
+        self,
+        asked: Message,
+        text: str,
+        status: MessageStatus,
+        model: str,
+        recalled: list[str],
+        *,
+        spent: Spent | None = None,
     ) -> Message | None: ...
     def record(self, session: Session, role: Role, text: str) -> Message: ...
     def restore(self, session: Session, messages: Sequence[Message], terms: LearningOptions | None) -> int: ...
@@ -341,6 +372,14 @@ class FormOutcomes(Protocol):
         """Count one answer; whether `model` has just changed over to the compact form by it."""
 
 
+class TokenUsage(Protocol):
+    """The tokens that people spend, summed by day and model."""
+
+    def add(self, session_id: str, purpose: Purpose, model: str, spent: Spent) -> None: ...
+    def add_for(self, owner: Owner, agent: str | None, model: str, spent: Spent) -> None: ...
+    def totals(self, user: str, agent: str | None = None) -> dict[Purpose, TokenTotal]: ...
+
+
 class Transfer(Protocol):
     """Memories out of a store with their whole history, and back into one without a difference."""
 
@@ -372,6 +411,8 @@ class Storage(Erasure, Protocol):
     def message_index(self) -> MessageIndexing: ...
     @property
     def extraction_forms(self) -> FormOutcomes: ...
+    @property
+    def usage(self) -> TokenUsage: ...
     @property
     def vectors(self) -> Vectors: ...
     @property

@@ -43,13 +43,14 @@ class DatabaseRepairs:
         return copy.name
 
     def remove_strays(self) -> int:
-        """Remove vectors and jobs of what is gone, and give vectors under another owner's name back; how many."""
+        """Remove vectors, jobs and sizes of what is gone; give vectors under another owner's name back; how many."""
         with self._db.transaction():
             gone = self._db.execute("DELETE FROM vectors WHERE number NOT IN (SELECT number FROM memories)")
             gone += self._db.execute(
                 "DELETE FROM work WHERE session_id NOT IN (SELECT id FROM sessions)"
                 " OR user_message_id NOT IN (SELECT id FROM messages)"
             )
+            gone += self._db.execute("DELETE FROM conversation_sizes WHERE session_id NOT IN (SELECT id FROM sessions)")
             moved = self._db.execute(
                 "UPDATE vectors SET owner = (SELECT owner FROM memories AS m WHERE m.number = vectors.number)"
                 " WHERE owner <> (SELECT owner FROM memories AS m WHERE m.number = vectors.number)"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from memchat.storage.erasure.targets import ErasureTargets
     from memchat.storage.protocols import ErasureReport
     from memchat.storage.transfer import Transfer
+    from memchat.storage.usage import TokenUsage
     from memchat.storage.vectors.reembedding import StoredVectors
     from memchat.storage.vectors.search import VectorSearch
 
@@ -75,6 +76,12 @@ class Store:
     def search_with(self, dense: "VectorSearch") -> None:
         """Use `dense` for vector search; before that it finds nothing."""
         self.memories.search_with(dense)
+
+    @cached_property
+    def usage(self) -> "TokenUsage":
+        from memchat.storage.usage import TokenUsage
+
+        return TokenUsage(self.database, self.clock)
 
     @cached_property
     def transfer(self) -> "Transfer":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.conversation import HISTORY_TRUNCATED, Conversation, ConversationOptions
+from memchat.core.protocols import Purpose, Spent
 from memchat.core.types import (
     DEFAULT_LEARNING_OPTIONS,
     Draft,
@@ -236,10 +237,17 @@ class CountingTranscript(ConversationRepository):
         return super().begin_turn(session, text, terms)
 
     def end_turn(
-        self, asked: Message, text: str, status: MessageStatus, model: str, recalled: Sequence[str]
+        self,
+        asked: Message,
+        text: str,
+        status: MessageStatus,
+        model: str,
+        recalled: Sequence[str],
+        *,
+        spent: Spent | None = None,
     ) -> Message | None:
         self.ended.append(status)
-        return super().end_turn(asked, text, status, model, recalled)
+        return super().end_turn(asked, text, status, model, recalled, spent=spent)
 
 
 def test_every_turn_ends_exactly_once(home: Home) -> None:
@@ -382,3 +390,45 @@ def test_the_agent_and_the_models_own_words_teach_nothing_about_the_person(home:
     assert learn(context, work).applied == ()
     context.store.close()
     assert home.texts() == ["User drinks green tea every morning."]
+
+
+# What it takes.
+
+
+def spent(home: Home) -> tuple[int, int, int, int]:
+    """Calls, those estimated, and the tokens of prompts and of answers."""
+    total = home.store.usage.totals("al")[Purpose.CHAT]
+    return total.calls, total.estimated, total.prompt_tokens, total.completion_tokens
+
+
+def test_a_turn_notes_its_tokens_as_the_provider_reports_them(home: Home) -> None:
+    """In a private conversation, too: they name nothing of it."""
+    say(home.conversation(ScriptedModel("Hello!")), "Hi")
+    say(home.conversation(ScriptedModel("Hello!"), home.session(private=True)), "Hi")
+    assert spent(home) == (2, 0, 20, 10)
+
+
+def test_a_reply_that_was_cut_off_is_estimated(home: Home) -> None:
+    """By the length of what was sent and of what arrived; what never began took nothing."""
+    conversation = home.conversation(ScriptedModel(UNREACHABLE, "Half of it|FAILS|cut"))
+    for _ in range(2):
+        with pytest.raises(ModelUnreachable), conversation.turn("Go on") as turn:
+            list(turn)
+    sent = sum(len(message.content.encode()) for message in turn.request.messages)
+    assert spent(home) == (1, 1, sent // 4, 3)
+
+
+def test_memory_saves_the_earlier_conversations_in_every_turn(home: Home) -> None:
+    """Less what it takes itself; with memory off nothing is saved by it."""
+    say(home.conversation(ScriptedModel("I see. " * 400)), "My dog is called Bodo. " * 100)
+    home.keep("User's dog is called Bodo.")
+    first = home.store.usage.totals("al")[Purpose.CHAT].saved_tokens
+    assert first == 0
+    with home.conversation(ScriptedModel("Bodo.")).turn("What is my dog called?") as turn:
+        list(turn)
+    system = turn.request.messages[0].content
+    earlier = len(b"I see. " * 400) + len(b"My dog is called Bodo. " * 100)
+    taken = len(system.encode()) - len(system.split("What you remember", 1)[0].rstrip().encode())
+    assert home.store.usage.totals("al")[Purpose.CHAT].saved_tokens == earlier // 4 - taken // 4
+    say(home.conversation(ScriptedModel("I don't know."), remembers=False), "What is my dog called?")
+    assert home.store.usage.totals("al")[Purpose.CHAT].saved_tokens == earlier // 4 - taken // 4

@@ -134,13 +134,14 @@ def test_what_is_made_of_the_memories_is_found_wrong_and_made_anew(kept: Store, 
 
 
 def test_rows_of_what_is_gone_are_found_and_removed(kept: Store) -> None:
-    """Vectors without a memory break a reference, and hold nothing that anybody could miss."""
+    """Vectors without a memory and sizes without a conversation break a reference; nobody could miss them."""
     kept.database.execute("PRAGMA foreign_keys = OFF")
     kept.database.execute(
         "INSERT INTO vectors SELECT 99, owner, fingerprint, kinds, rows FROM vectors WHERE number = 1"
     )
+    kept.database.execute("INSERT INTO conversation_sizes VALUES ('ghost', 'alice', '', 7)")
     assert found(kept.database)["references"].mend == FIX
-    assert mended(kept) == ["Rows that belonged to nothing, removed or given back: 1."]
+    assert mended(kept) == ["Rows that belonged to nothing, removed or given back: 2."]
     assert found(kept.database) == {}
 
 

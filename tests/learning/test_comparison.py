@@ -9,6 +9,7 @@ import pytest
 
 from memchat.app import App
 from memchat.config import Settings
+from memchat.core.protocols import Purpose
 from memchat.core.types import Event, Owner
 from memchat.errors import ModelError
 from memchat.learning.comparison import compare_told
@@ -38,6 +39,7 @@ def test_what_the_model_says_is_replaced_gives_way_to_the_told_words(home: Home)
     result = compare_told(home.context(ScriptedModel(MOVED)), told, TODAY)
     assert home.texts() == [TOLD]
     assert list(learning_lines(result)) == [f"Updated: {TOLD} (was: User lives in Berlin.)"]
+    assert home.store.usage.totals("al")[Purpose.LEARN].calls == 1
     former = home.store.memories.get(berlin.id)
     assert former is not None
     assert former.superseded_by == told.id

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.conversation import ConversationOptions
+from memchat.core.protocols import Purpose
 from memchat.core.types import Event, JobState, LearningJob, LearningOptions, Owner, Scope
 from memchat.errors import BadReply, ModelUnreachable, RateLimited, StoreBusy, StoreError
 from memchat.learning.extraction import Exchange
 from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult, extract, learn
 from memchat.learning.worker import LearningWorker
+from memchat.offline.model import OfflineModel
 from memchat.storage.job_queue import JobQueue
+from memchat.storage.usage import TokenUsage
 from tests.learning.harness import NOON, Home, ScriptedModel, facts
 
 GARBAGE = "I'd rather not say."
@@ -515,3 +518,47 @@ def test_a_model_on_this_machine_is_left_alone_after_a_turn_but_not_at_the_end(h
     assert learner.wait_until_idle(30)
     learner.close(30)
     assert home.texts() == ["User lives in Berlin."]
+
+
+# What it takes.
+
+
+def test_every_call_that_learns_is_counted(home: Home) -> None:
+    """A repair, too, and where nothing could be used in the end; estimated, since this model reports nothing."""
+    home.say("I live in Berlin.")
+    learn_next(home, ScriptedModel(GARBAGE, facts(BERLIN)))
+    home.say("I live in Lyon.")
+    model = ScriptedModel(GARBAGE, GARBAGE)
+    assert learn_next(home, model).error is not None
+    total = home.store.usage.totals("al")[Purpose.LEARN]
+    assert (total.calls, total.estimated) == (4, 4)
+    assert total.prompt_tokens > sum(len(one.content) for asked in model.asked for one in asked.messages) // 4
+    assert total.saved_tokens == 0
+
+
+def test_learning_with_the_offline_model_takes_no_tokens(home: Home) -> None:
+    """Rules are no language model."""
+    home.say("I live in Berlin.")
+    context = home.context(OfflineModel())
+    work = context.store.work.claim("al")
+    assert work is not None
+    learn(context, work)
+    context.store.close()
+    assert home.texts() == ["User lives in Berlin."]
+    assert Purpose.LEARN not in home.store.usage.totals("al")
+
+
+def test_what_was_learned_stays_where_its_tokens_cannot_be_noted(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Statistics are not worth a memory."""
+
+    def full(*_: object) -> None:
+        raise StoreError("No room left.")
+
+    monkeypatch.setattr(TokenUsage, "add", full)
+    home.store.conversations.begin_turn(home.session(), "I live in Berlin.")
+    home.store.database.execute("UPDATE work SET state = 'waiting', claim = NULL, claimed_until = NULL")
+    assert learn_next(home, ScriptedModel(facts(BERLIN))).error is None
+    assert home.texts() == ["User lives in Berlin."]
+    assert "could not be noted" in caplog.text

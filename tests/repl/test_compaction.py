@@ -9,6 +9,7 @@ import pytest
 from memchat.chat.compaction import KEPT_MESSAGES
 from memchat.chat.conversation import Turn
 from memchat.chat.sessions import ChatOptions
+from memchat.core.protocols import Purpose
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.compaction import Compaction
 from memchat.repl.notifications import NotificationQueue
@@ -51,7 +52,10 @@ def test_older_messages_are_sent_as_a_summary(context: CommandContext) -> None:
     assert len(sent) == 1 + KEPT_MESSAGES + 1
     session = context.chat.conversation.session
     assert len(context.app.store.conversations.messages(session.id)) == 12
+    before = context.app.store.usage.totals("al")[Purpose.CHAT]
     assert do(context, "/compact").text.startswith("From now on 8 messages")
+    after = context.app.store.usage.totals("al")[Purpose.CHAT]
+    assert (after.calls, after.saved_tokens) == (before.calls + 1, before.saved_tokens)
 
 
 def test_a_conversation_that_fills_its_window_is_summed_up_behind_the_prompt(context: CommandContext) -> None:
@@ -65,6 +69,7 @@ def test_a_conversation_that_fills_its_window_is_summed_up_behind_the_prompt(con
     assert "Summarising its older messages" in said
     settle()
     assert context.notes.take() == ["From now on 6 older messages are sent as a summary."]
+    assert context.app.store.usage.totals("al")[Purpose.CHAT].calls == 6
     assert compaction.after(say(context, "hello")) is None
 
 

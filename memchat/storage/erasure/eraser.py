@@ -71,6 +71,7 @@ class Eraser:
             sessions = [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE user = ?", (user,))]
             erased, traces = self._erase_whole([row["id"] for row in rows], sessions, on_progress)
             self._db.execute("DELETE FROM owners WHERE id = ?", (owner,))
+            self._db.execute("DELETE FROM usage WHERE user = ?", (user,))
         return _receipt(erased), traces
 
     def erase_everything(self) -> tuple[ErasureReport, ErasureTargets]:
@@ -81,7 +82,7 @@ class Eraser:
             self._add_message_vectors(traces, "1")
             tables = ("memories", "changes", "messages", "sessions", "work")
             erased = _Erased(*(int(self._db.value(f"SELECT count(*) FROM {table}")) for table in tables))
-            for table in ("changes", "words", "vectors", "memories", "sessions", "message_words", "owners"):
+            for table in ("changes", "words", "vectors", "memories", "sessions", "message_words", "owners", "usage"):
                 self._db.execute(f"DELETE FROM {table}")
             self._note_erasure()
         return _receipt(erased), traces

@@ -10,7 +10,7 @@ from memchat.storage.protocols import Finding
 
 ROWS = 500
 """Rows read at a time."""
-_TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "words", "message_words")
+_TABLES = ("owners", "sessions", "messages", "memories", "changes", "work", "words", "message_words", "usage")
 _VECTOR_TABLES = ("vectors", "message_vectors")
 
 

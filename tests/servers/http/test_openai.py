@@ -1,8 +1,11 @@
 """OpenAI's clients with a memory behind them: the real client over a real socket, a scripted provider behind."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -250,3 +253,18 @@ def test_without_a_model_the_offline_one_answers(offline: httpx.Client) -> None:
     assert plain["choices"][0]["message"]["content"]
     streamed = offline.post("/v1/chat/completions", json={**body, "stream": True}).text
     assert streamed.endswith("data: [DONE]\n\n")
+
+
+def test_the_tokens_of_a_completion_are_counted(connect: Connect, client: httpx.Client, home: Path) -> None:
+    """Plain and streamed, for the user it is for; a stream that was not asked for its usage is estimated."""
+    api = connect()
+    plain = api.chat.completions.create(model="gpt-4o", messages=said("Hello, I like tea"), user="al")
+    list(api.chat.completions.create(model="gpt-4o", messages=said("Hello"), user="al", stream=True))
+    with closing(sqlite3.connect(next(home.glob("*.db")))) as database:
+        rows = database.execute(
+            "SELECT calls, estimated, prompt_tokens, saved_tokens FROM usage WHERE user = 'al' AND purpose = 'chat'"
+        ).fetchall()
+    ((calls, estimated, prompt_tokens, saved_tokens),) = rows
+    assert plain.usage is not None
+    assert (calls, estimated, saved_tokens) == (2, 1, 0)
+    assert prompt_tokens > plain.usage.prompt_tokens
