@@ -55,7 +55,7 @@ def answer(message: str, system: str) -> str:
         return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
     opening = "From what you told me:"
     if pattern("job_for_a_model").search(said):
-        opening = "I cannot work that out without a language model, but this is what I know that bears on it:"
+        opening = "I cannot work that out without a language model, but here is what I know that may help:"
     lines = "\n".join(f"- {_second_person_line(memory)}" for memory in bearing)
     return f"{opening}\n{lines}\n\n{WHAT_THIS_IS}"
 
@@ -74,13 +74,13 @@ def _becomes_of(message: str) -> str:
 
     said = own_words(message)
     if any(to_forget(sentence) for sentence in sentences(said)):
-        return "What you ask to forget is forgotten if I know it, unless this conversation is private."
+        return "I forget what you asked me to, if I know it, unless this conversation is private."
     corrects = any(
         pattern("x_not_y").search(sentence) or pattern("slip").search(sentence) for sentence in sentences(said)
     )
     if corrects or any(True for _ in read_statements(said, date.today())):
-        return "What is worth remembering is kept, unless this conversation is private."
-    return "I find nothing in that to remember: I read plain English by rules, and keep what they understand."
+        return "I keep what is worth remembering, unless this conversation is private."
+    return "I found nothing to remember in that: in offline mode I read plain English by simple rules."
 
 
 def _relevant(message: str, remembered: Sequence[BlockLine]) -> list[BlockLine]:

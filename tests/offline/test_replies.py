@@ -86,8 +86,7 @@ def test_memories_are_told_in_the_second_person(text: str, told: str) -> None:
 def test_a_statement_is_acknowledged_without_claiming_what_was_kept() -> None:
     """Whether it is worth remembering is decided later; of a private conversation nothing is."""
     reply = asked("I like tea.", DIET)
-    assert "What is worth remembering is kept, unless this conversation is private." in reply
-    assert "I keep" not in reply
+    assert "I keep what is worth remembering, unless this conversation is private." in reply
 
 
 @pytest.mark.parametrize(
@@ -97,21 +96,21 @@ def test_a_statement_is_acknowledged_without_claiming_what_was_kept() -> None:
 def test_nothing_is_promised_where_the_rules_find_nothing(message: str) -> None:
     """What is no fact about the person, and a quotation."""
     reply = asked(message, DIET)
-    assert "I find nothing in that to remember" in reply
-    assert "is kept" not in reply
+    assert "I found nothing to remember in that" in reply
+    assert "I keep" not in reply
 
 
 def test_a_request_to_forget_is_answered_as_one() -> None:
     """Nothing is said to be kept."""
     reply = asked("Forget that I live in Berlin.", HOME)
-    assert "is forgotten if I know it" in reply
+    assert "I forget what you asked me to" in reply
     assert "kept" not in reply
 
 
 @pytest.mark.parametrize("message", ["It's Lyon, not Lille.", "I quit my job.", "Remember that the code is bluebird."])
 def test_what_may_change_a_memory_is_acknowledged_as_before(message: str) -> None:
     """A correction, an end, and what is to be remembered."""
-    assert "What is worth remembering is kept" in asked(message, HOME)
+    assert "I keep what is worth remembering" in asked(message, HOME)
 
 
 @pytest.mark.parametrize("memory", [MemoryMode.ON, MemoryMode.PRIVATE])
