@@ -17,7 +17,7 @@ from memchat.recall.excerpt_scoring import ExcerptRequest, ScoredMessage, score_
 from memchat.recall.periods import Period, period_of, with_days
 from memchat.recall.quotes import KnownFact, says_nothing_new, sentences_to_quote
 from memchat.recall.request_cues import asks_about_assistant, asks_for_several, is_small_talk
-from memchat.recall.requests import question_in, rarest_terms
+from memchat.recall.requests import questions_in, rarest_terms
 from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.recall.staleness import StaleIndex, Staleness
 from memchat.text.embedding import load_numpy
@@ -164,7 +164,9 @@ class ExcerptFinder:
         by_assistant = asks_about_assistant(query.text)
         return ExcerptRequest(
             asked=RequestWords(query.text, counts, messages),
-            vectors=self._vectors([as_first_person(query.text, names), *question_in(query.text)]) if messages else None,
+            vectors=self._vectors([as_first_person(query.text, names), *questions_in(query.text)])
+            if messages
+            else None,
             names=names,
             by_assistant=by_assistant,
             period=query.period or period_of(query.text, self._clock().astimezone().date()),

@@ -6,14 +6,18 @@ from functools import lru_cache
 
 from memchat.text.normalize import sentences
 
+MOST_QUESTIONS = 3
+_QUESTION_MARKS = ("?", "？", "؟", "՞", ";")
 
-def question_in(request: str) -> list[str]:
-    """The last question of a request of several sentences, or none: what leads up to it draws its meaning elsewhere.
 
-    Behind one or two sentences about something else 5 to 10 in a hundred of what matters get above the floor by it.
+def questions_in(request: str) -> list[str]:
+    """Return the last MOST_QUESTIONS questions of a request of several sentences, which are searched for one by one.
+
+    What stands beside a question draws its meaning elsewhere: behind one or two sentences about something else 5 to 10
+    in a hundred of what matters get above the floor by it.
     """
     parts = sentences(request)
-    return [part for part in parts if part.endswith("?")][-1:] if len(parts) > 1 else []
+    return [part for part in parts if part.endswith(_QUESTION_MARKS)][-MOST_QUESTIONS:] if len(parts) > 1 else []
 
 
 def rarest_terms(counts: Mapping[str, int], budget: int) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from memchat.core.protocols import Candidate, Clock, MemoryFilter, RecallStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
-from memchat.recall.requests import in_words, question_in, rarest_terms
+from memchat.recall.requests import in_words, questions_in, rarest_terms
 from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, speaker, words
@@ -86,7 +86,7 @@ class _ParsedQuery:
     """A parsed request: its words, and its vectors (None for words alone).
 
     The first of the `wordings` is compared with facts, the last with verbatim turns. Later vectors belong to the
-    question that the request ends with.
+    questions in a request of several sentences.
     """
 
     asked: RequestWords
@@ -268,8 +268,7 @@ class Retriever:
         texts = [without_names(request, usual) or request]
         if turns and names:
             texts.append(as_first_person(request, names))
-        question = question_in(request)
-        rows = self._vectors([*texts, *question], words_do=words_do)
+        rows = self._vectors([*texts, *questions_in(request)], words_do=words_do)
         ids = [
             *(() if rows is None else self._store.vector_search(view, rows, limit)),
             *self._store.keyword_search(view, rarest_terms(counts, WORD_BUDGET), limit),

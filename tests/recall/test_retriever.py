@@ -117,6 +117,23 @@ def test_a_short_question_after_a_statement_is_searched_alone_first(home: Home) 
     assert found(home, "And when?", previous=told) == ["User's sister Marta is getting married on 12 June."]
 
 
+@pytest.mark.parametrize(
+    ("fact", "request_"),
+    [
+        ("User lives in Berlin.", "Where do I live? What is the weather there?"),
+        ("User's sister Ana is a pilot.", "What does my sister do for a living? How long is training for that?"),
+        ("Der Nutzer wohnt in Berlin.", "Wo wohne ich? Wie wird dort morgen das Wetter?"),
+        ("El usuario vive en Berlín.", "¿Dónde vivo? ¿Qué tiempo hará mañana?"),
+        ("用户住在柏林。", "我住在哪里？明天的天气怎么样？"),
+    ],
+)
+def test_each_question_of_a_request_is_searched_for(home: Home, fact: str, request_: str) -> None:
+    """Not only the last one; a request of as many questions about other things finds nothing."""
+    home.keep(fact, *(f"User likes {one}." for one in PLAIN))
+    assert found(home, request_) == [fact]
+    assert found(home, "Who invented the telephone? When was that? Did it pay off?") == []
+
+
 def test_the_person_who_is_named_counts(home: Home) -> None:
     """Of two like facts the one about the named person comes first."""
     home.keep("User's brother Leo plays the cello.", "User's brother Tom plays the piano.")

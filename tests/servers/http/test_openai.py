@@ -152,6 +152,38 @@ def test_tools_and_formats_pass_through_and_their_results_are_not_learned_twice(
     assert len(extractions(server.requests)) == extracted
 
 
+TOOLS: list[Any] = [
+    {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+]
+CALLED: list[Any] = [
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "c1", "content": "12 degrees"},
+]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("given", [{"tools": TOOLS}, {"response_format": {"type": "json_object"}}])
+def test_a_request_with_tools_or_a_format_is_recalled_for(
+    connect: Connect, server: ScriptedServer, client: httpx.Client, given: dict[str, Any], streamed: bool
+) -> None:
+    """Also one with several questions, and the one that brings the results of tools."""
+    client.post("/memories", json={"user_id": "al", "messages": "I live in Berlin"}).raise_for_status()
+    api = connect()
+    for text in ("Where do I live?", "Where do I live? What is the weather there?"):
+        for results in ([], CALLED):
+            answer = api.chat.completions.create(
+                model="x", messages=said(text) + results, user="al", stream=streamed, **given
+            )
+            if streamed:
+                list(answer)
+            sent = chats(server)[-1]["messages"]
+            assert "User lives in Berlin." in sent[0]["content"]
+            assert sent[1:] == said(text) + results
+
+
 @pytest.mark.parametrize(
     ("headers", "user", "owner"),
     [
