@@ -151,6 +151,11 @@ class Memory:
         return self._connection()
 
     @property
+    def learner(self) -> "LearningWorker":
+        """The worker that learns in the background. For the servers of this package."""
+        return self._common_learner(self._app.choice().extraction)
+
+    @property
     def today(self) -> date:
         """The current day in local time."""
         return self._app.clock().astimezone().date()

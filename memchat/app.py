@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.models import Models
     from memchat.llm.retry import RetryNotice
-    from memchat.memories.remember import Rememberer, RememberResult
+    from memchat.memories.remember import Rememberer
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Query, Retriever
 
@@ -218,17 +218,19 @@ class App:
 
         by_rules = extraction_model == OFFLINE
         recall = partial(self.recall_over, self.store, tokens=UNBOUNDED)
-        return Rememberer(self.memory_service, recall, self.clock, self._sentence_kinds, by_rules=by_rules)
+        kinds, user = self._sentence_kinds, self.settings.user
+        return Rememberer(self.memory_service, recall, self.clock, kinds, by_rules=by_rules, user=user)
 
-    def compare_told(self, told: "Sequence[RememberResult]") -> "list[RememberResult]":
-        """Let the language model decide what each of `told` replaces, unless rules have decided it already."""
-        from memchat.memories.remember import MANY_MEMORIES, compare
+    def wait_for_decisions(self, memory_ids: Sequence[str], worker: "LearningWorker", timeout_s: float | None) -> None:
+        """Let `worker` decide now what these added memories replace, and wait until it has tried. From any thread."""
+        worker.notify()
+        with self.open_store() as store:
 
-        if self.extraction_model == OFFLINE or len(told) > MANY_MEMORIES:
-            return list(told)
-        context = self.learning_context_over(self.store, self.extraction_model)
-        today = self.clock().astimezone().date()
-        return [one if one.known else compare(context, one, today) for one in told]
+            def tried() -> bool:
+                jobs = map(store.work.of_memory, memory_ids)
+                return all(job is None or job.error is not None for job in jobs)
+
+            worker.wait_until(tried, timeout_s)
 
     def memory_service_over(self, store: Storage) -> "MemoryService":
         from memchat.memories.service import MemoryService

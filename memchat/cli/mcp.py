@@ -51,7 +51,7 @@ def _serve_http(settings: "Settings", port: int) -> int:
     with (
         ShutdownRequests().handled() as ending,
         http_server.bind_socket("127.0.0.1", port, guarded=keys.guarded) as sock,
-        MemoryTools(settings) as tools,
+        MemoryTools(settings, several=True) as tools,
     ):
         tools.warm_up()
         app = AccessMiddleware(http_app(tools), keys)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,6 +78,10 @@ Standing = Annotated[
     typer.Option("--standing/--no-standing", help="Apply to every answer, or not (default: detected for English)."),
 ]
 Replaces = Annotated[list[str] | None, completion.replaced_option(help="Memory that it replaces (repeatable).")]
+Wait = Annotated[
+    bool | None,
+    typer.Option("--wait/--no-wait", help="Wait until it is known what it replaces (default: a few seconds)."),
+]
 ForAgent = Annotated[str | None, completion.agent_option(help="Keep it for everyone who talks to this agent.")]
 
 
@@ -195,12 +200,13 @@ def add(
     standing: Standing = None,
     replaces: Replaces = None,
     agent: ForAgent = None,
+    wait: Wait = None,
     as_json: Json = False,
 ) -> Result:
     """Remember each TEXT word for word.
 
-    The language model decides which memories it replaces; without one, simple English rules do. Similar memories are
-    listed. With more than 20 texts, nothing is replaced.
+    The language model decides which memories it replaces, later if that takes more than a few seconds; without a model,
+    simple English rules do. Similar memories are listed. With more than 20 texts, nothing is replaced.
     """
     from memchat.memories.remember import RememberOptions
 
@@ -221,17 +227,32 @@ def add(
             source=Source.TOLD,
         )
         replaced = [_require_current(app.store.memories.find(one, [owner])) for one in replaces or ()]
-        results = app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None))
-        results = results if replaces else app.compare_told(results)
+        told = app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None))
+        results = _decided(app, told, wait)
         return _remember_report(results, {} if as_json else short_ids(app.store.memories.ids([owner])), as_json=as_json)
+
+
+def _decided(app: "App", told: "Sequence[RememberResult]", wait: bool | None) -> "Sequence[RememberResult]":
+    """Wait until the language model has decided what `told` replaces, or for a few seconds; Ctrl-C ends the wait."""
+    from memchat.memories.remember import COMPARED_WITHIN_S, with_decision
+
+    pending = [one.memory.id for one in told if one.pending]
+    if pending and wait is not False:
+        worker = app.learning_worker(app.settings.user, app.extraction_model)
+        with suppress(KeyboardInterrupt):
+            app.wait_for_decisions(pending, worker, None if wait else COMPARED_WITHIN_S)
+    return [with_decision(app.store, one) for one in told]
 
 
 def _remember_report(results: "Sequence[RememberResult]", short: Mapping[str, str], *, as_json: bool) -> Result:
     lines = [Line(line) for one in results for line in remember_lines(one, short, named=True)]
     notes = [_SIMILAR] if any(one.similar for one in results) else []
-    return Result([memory_json(one.memory) for one in results], lines, notes, as_json=as_json)
+    notes += [_PENDING] if any(one.pending for one in results) else []
+    data = [{**memory_json(one.memory), "pending": one.pending} for one in results]
+    return Result(data, lines, notes, as_json=as_json)
 
 
+_PENDING = "What this replaces is not decided yet. The next chat decides it; to do it now, run: memchat status --retry"
 _SIMILAR = "To delete a similar memory: memchat forget ID. To replace it: memchat memories add TEXT --replaces ID."
 
 

@@ -22,6 +22,7 @@ from memchat.signals import ENDING, signal_handlers
 if TYPE_CHECKING:
     import socket
 
+    from memchat.api import Memory
     from memchat.config import Settings
     from memchat.servers.http_server import HTTPServerThread
 
@@ -96,7 +97,7 @@ def _serve_until_asked(
     memory = Memory(settings, owns_index=True)
     try:
         memory.warm_up()
-        with _mcp_app(settings) as mcp:
+        with _mcp_app(settings, memory) as mcp:
             app = create_app(memory, settings.server_key, mcp=mcp)
             listener = http_server.HTTPServerThread(app, sock, lifespan=mcp is not None)
             listener.start()
@@ -109,7 +110,7 @@ def _serve_until_asked(
 
 
 @contextmanager
-def _mcp_app(settings: "Settings") -> Generator[Any]:
+def _mcp_app(settings: "Settings", memory: "Memory") -> Generator[Any]:
     """Yield the ASGI application for the Model Context Protocol, or None if the extra is not installed."""
     try:
         from memchat.servers.mcp import MemoryTools, http_app
@@ -118,7 +119,7 @@ def _mcp_app(settings: "Settings") -> Generator[Any]:
             raise
         yield None
         return
-    with MemoryTools(settings) as tools:
+    with MemoryTools(settings, learner=memory.learner) as tools:
         yield http_app(tools)
 
 

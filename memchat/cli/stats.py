@@ -59,8 +59,8 @@ def stats(*, user: User = None, agent: OfAgent = None, as_json: Json = False) ->
         *_chart("MONTH", latest),
         *_tokens_table(spent),
     ]
-    pending = pluralize(waiting, "exchange is", "exchanges are")
-    notes = [f"{pending} not yet learned from; see memchat status."] if waiting else []
+    pending = pluralize(waiting, "exchange or added memory is", "exchanges or added memories are")
+    notes = [f"{pending} pending; see memchat status."] if waiting else []
     if any(total.estimated for total in spent.values()):
         notes.append("Some answers came without the number of their tokens; those are estimated.")
     return Result(data, shown, notes, as_json)

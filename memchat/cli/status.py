@@ -17,9 +17,10 @@ from memchat.storage.serialization import moment_json
 if TYPE_CHECKING:
     from memchat.app import App
 
-Retry = Annotated[bool, typer.Option("--retry", help="Learn from the user's pending exchanges now.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Learn from what is pending now.")]
 Drop = Annotated[
-    list[int] | None, typer.Option("--drop", metavar="NUMBER", help="Discard a pending exchange (repeatable).")
+    list[int] | None,
+    typer.Option("--drop", metavar="NUMBER", help="Discard what is pending under NUMBER (repeatable)."),
 ]
 
 WithAgent = Annotated[str | None, completion.agent_option(help="Show this agent's model, memories and conversations.")]
@@ -33,7 +34,7 @@ def status(
     drop: Drop = None,
     as_json: Json = False,
 ) -> Result:
-    """Show the data folder, the model, the number of memories, and exchanges that are not learned from yet."""
+    """Show the data folder, the model, the number of memories, and what is not learned yet."""
     with open_app(user) as app:
         notes = [*_discard(app, drop or ()), *(_learn_pending(app) if retry else ())]
         data = _status(app, agent)
@@ -74,7 +75,8 @@ def _status(app: "App", agent: str | None) -> dict[str, Any]:
 def _job_json(job: LearningJob) -> dict[str, Any]:
     return {
         "number": job.id,
-        "session": job.session_id,
+        "session": job.session_id or None,
+        "memory": job.memory_id,
         "state": str(job.state),
         "attempts": job.attempts,
         "created_at": moment_json(job.created_at),
@@ -87,20 +89,21 @@ def _discard(app: "App", numbers: Sequence[int]) -> list[str]:
     pending = {job.id: job for job in app.store.work.pending(app.settings.user)}
     for number in numbers:
         if number not in pending:
-            raise NotFound(f"No pending exchange has the number {number}.", hint="memchat status lists them.")
+            raise NotFound(f"Nothing pending has the number {number}.", hint="memchat status lists them.")
     for number in numbers:
         app.store.work.discard(pending[number])
     return [f"Discarded {number}." for number in numbers]
 
 
 def _learn_pending(app: "App") -> list[str]:
-    """Learn from all pending exchanges of the user; returns a line for each result."""
+    """Do all pending jobs of the user; returns a line for each result."""
     from memchat.learning.pipeline import learn
     from memchat.repl.notifications import learning_lines
 
-    user = app.settings.user
-    if not app.store.work.retry_all(user):
-        return ["Nothing is pending."]
+    user, jobs = app.settings.user, app.store.work
+    jobs.retry_all(user)
+    if not jobs.due(user):
+        return ["Another process is learning from what is pending." if jobs.pending(user) else "Nothing is pending."]
     lines: list[str] = []
     context = app.learning_context()
     try:
@@ -110,6 +113,12 @@ def _learn_pending(app: "App") -> list[str]:
     finally:
         context.close()
     return lines
+
+
+def _pending_text(pending: Sequence[dict[str, Any]]) -> str:
+    added = sum(job["memory"] is not None for job in pending)
+    counts = ((len(pending) - added, "exchange", "exchanges"), (added, "added memory", "added memories"))
+    return ", ".join(pluralize(count, one, many) for count, one, many in counts if count) or "nothing"
 
 
 def _blocks(data: dict[str, Any]) -> Iterator[Block]:
@@ -126,7 +135,7 @@ def _blocks(data: dict[str, Any]) -> Iterator[Block]:
             ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
             ("conversations", str(data["sessions"])),
             ("messages", f"{messages['indexed']} searchable{unindexed}"),
-            ("pending", pluralize(len(pending), "exchange", "exchanges") if pending else "nothing"),
+            ("pending", _pending_text(pending)),
             ("index", f"{index['state']}, {pluralize(index['memories'], 'memory', 'memories')}"),
         ]
     )

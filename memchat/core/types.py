@@ -361,7 +361,11 @@ DEFAULT_LEARNING_OPTIONS = LearningOptions()
 
 @dataclass(frozen=True, slots=True)
 class LearningJob:
-    """One exchange waiting to be learned from. `due_at` is when it may be tried (again)."""
+    """One exchange waiting to be learned from. `due_at` is when it may be tried (again).
+
+    With a `memory_id` there is no exchange: the language model has to decide what that memory, which the user added,
+    replaces.
+    """
 
     id: int
     session_id: str
@@ -372,3 +376,4 @@ class LearningJob:
     due_at: datetime
     error: str | None = None
     terms: LearningOptions = field(default_factory=LearningOptions)
+    memory_id: str | None = None

@@ -185,7 +185,7 @@ def versions(inspection: Inspection) -> Iterator[Diagnosis]:
 
 
 def waiting(inspection: Inspection) -> Iterator[Diagnosis]:
-    """Report the exchanges that wait to be learned from, and those that keep failing."""
+    """Report the jobs of learning that wait, and those that keep failing."""
     states = inspection.unknown_job_states()
     if states:
         yield problem("waiting", f"Exchanges wait in an unknown state: {_first(states)}.", restore(inspection.name))
@@ -193,7 +193,7 @@ def waiting(inspection: Inspection) -> Iterator[Diagnosis]:
     if not jobs:
         yield ok("waiting", "Everything said has been learned from.")
         return
-    exchanges = pluralize(len(jobs), "exchange waits", "exchanges wait")
+    exchanges = pluralize(len(jobs), "exchange or added memory waits", "exchanges or added memories wait")
     since = f"{exchanges} to be learned from, the oldest since {jobs[0].created_at[:16]} UTC"
     stuck = [job for job in jobs if job.error and job.attempts >= STUCK]
     reasons = Counter(job.error for job in stuck)

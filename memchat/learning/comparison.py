@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Add, Decision, Draft, End, Event, MarkOutdated, Memory
-from memchat.errors import MemchatError
+from memchat.core.types import Add, Decision, Draft, End, Event, LearningJob, MarkOutdated, Memory
 from memchat.learning import changes, reconcile
 from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.learning.pipeline import (
@@ -21,38 +19,35 @@ from memchat.llm.usage import MeteredModel
 from memchat.recall.retriever import Query
 
 
-def compare_told(context: LearningContext, memory: Memory, today: date) -> LearningResult:
-    """Let the model decide what `memory` replaces, ends or makes doubtful, and apply that. Its own text stays.
+def compare_added(context: LearningContext, work: LearningJob) -> LearningResult:
+    """Let the model decide what the memory of `work` replaces, ends or makes doubtful, and apply that.
 
-    A failure of the model is in the result; only the comparison is lost by it.
+    The memory keeps its text. One that was replaced meanwhile is left alone.
     """
+    memory = context.store.memories.get(work.memory_id or "")
+    known = [] if memory is None or memory.superseded else _others_like(context, memory)
+    if memory is None or not known:
+        context.store.work.discard(work)
+        return LearningResult()
+    exchange = Exchange(work.created_at.astimezone().date(), memory.text, "", (), known)
     metered = MeteredModel(context.model)
     try:
-        return _compare(replace(context, model=metered), memory, today)
+        found = _compared(replace(context, model=metered), exchange)
     finally:
         usage = context.store.usage
         note_usage(metered, lambda spent: usage.add_for(memory.owner, memory.agent, metered.name, spent))
-
-
-def _compare(context: LearningContext, memory: Memory, today: date) -> LearningResult:
-    current = context.store.memories.get(memory.id)
-    if current is None or current.superseded or current.text != memory.text:
-        return LearningResult()
-    try:
-        view = MemoryFilter((memory.owner,), memory.session_id, scope=memory.scope)
-        hits = context.recall.search(Query(memory.text, view, top_k=KNOWN_MEMORIES, floor=False))
-        known = [hit.memory for hit in hits if hit.memory.id != memory.id and not hit.memory.verbatim]
-        if not known:
-            return LearningResult()
-        exchange = Exchange(today, memory.text, "", (), known)
-        found = _compared(context, exchange)
-        source = reconcile.LearningSource(memory.owner, "", "", context.model.name, memory.agent, kinds=context.kinds)
-        decisions = _about_others(memory, reconcile.decide(found, exchange, source))
-        applied = context.store.apply(decisions, embed_added(context.embedder, decisions))
-    except MemchatError as error:
-        return LearningResult(error=error.message, cause=error)
+    source = reconcile.LearningSource(memory.owner, "", "", context.model.name, memory.agent, kinds=context.kinds)
+    decisions = _about_others(memory, reconcile.decide(found, exchange, source))
+    applied = context.store.apply(decisions, embed_added(context.embedder, decisions), work)
     told = (replace(one, event=Event.ADD) if one.replaced else one for one in applied)
     return LearningResult(tuple(told), found.parse_errors)
+
+
+def _others_like(context: LearningContext, memory: Memory) -> list[Memory]:
+    """Find the memories nearest to `memory` that it may replace: of its owner and scope, and not verbatim."""
+    view = MemoryFilter((memory.owner,), memory.session_id, scope=memory.scope)
+    hits = context.recall.search(Query(memory.text, view, top_k=KNOWN_MEMORIES, floor=False))
+    return [hit.memory for hit in hits if hit.memory.id != memory.id and not hit.memory.verbatim]
 
 
 def _compared(context: LearningContext, exchange: Exchange) -> Extraction:

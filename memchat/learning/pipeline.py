@@ -1,4 +1,4 @@
-"""Learn from one exchange: extract, check, reconcile, store."""
+"""Do one learning job: extract from an exchange, check, reconcile, store."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -48,7 +48,8 @@ KNOWN_MEMORIES = 15
 class LearningResult:
     """The changes made by one exchange, or the error that keeps it pending.
 
-    `unparsed` lists the errors in the model's answer and in its repair: a statement may be missing.
+    `unparsed` lists the errors in the model's answer and in its repair: a statement may be missing. `message_id` is
+    that of the exchange; `memory_id` that of an added memory, where the job compared it with others.
     """
 
     applied: tuple[Applied, ...] = ()
@@ -56,6 +57,7 @@ class LearningResult:
     error: str | None = None
     cause: MemchatError | None = None
     message_id: str | None = None
+    memory_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,18 @@ class LearningContext:
 
 
 def learn(context: LearningContext, work: LearningJob) -> LearningResult:
-    """Learn from one exchange: extract, check, reconcile, store. A failure leaves the job pending with its reason.
+    """Learn from one exchange: extract, check, reconcile, store. Or compare an added memory with others.
 
-    So does a bug before it is raised, since a job that always fails must not be retried at once.
+    A failure leaves the job pending with its reason. So does a bug before it is raised, since a job that always fails
+    must not be retried at once.
     """
+    # That module compares by the functions of this one.
+    from memchat.learning.comparison import compare_added
+
     metered = MeteredModel(context.model)
+    metering = replace(context, model=metered)
     try:
-        return _learn(replace(context, model=metered), work)
+        return _learn(metering, work) if work.memory_id is None else compare_added(metering, work)
     except MemchatError as error:
         context.store.work.fail(work, error.message)
         return LearningResult(error=error.message, cause=error)

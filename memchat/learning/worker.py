@@ -1,15 +1,12 @@
-"""Learn in the background: a worker thread turns pending jobs into memories, one exchange at a time."""
+"""Learn in the background: a worker thread does the pending jobs, one exchange or added memory at a time."""
 
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from datetime import date
 from typing import TYPE_CHECKING
 
-from memchat.core.types import Memory
 from memchat.errors import MemchatError, ModelError, StoreBusy, traceback_without_message
 from memchat.library_warnings import ignore_library_warnings
 
@@ -50,9 +47,8 @@ class LearningWorker:
         self._on_result = on_result
         self._user = user
         self._may_start = not idle
-        self._told: deque[tuple[Memory, date]] = deque()
         self._news = threading.Condition(threading.RLock())
-        self._stopping = False
+        self._stopping = self._ended = False
         self._waited_s = 0.0
         self._awake = False
         self._settled = False
@@ -86,11 +82,6 @@ class LearningWorker:
                 self._may_start = False
                 self._thread.start()
 
-    def compare(self, memory: Memory, today: date) -> None:
-        """Have the language model decide what the hand-written `memory` replaces; report it to `on_result`."""
-        self._told.append((memory, today))
-        self.notify()
-
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until no job is left that this process could do now. Returns False after `timeout_s`.
 
@@ -102,6 +93,15 @@ class LearningWorker:
         self._wake()
         with self._news:
             return self._news.wait_for(lambda: self._settled or not self._thread.is_alive(), timeout_s)
+
+    def wait_until(self, done: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until `done`, which is asked again after each job. Returns its last answer after `timeout_s`.
+
+        Returns at once when the worker has stopped or is idle.
+        """
+        with self._news:
+            self._news.wait_for(lambda: done() or self._ended or not self._thread.is_alive(), timeout_s)
+        return done()
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Stop after the present step; wait for it at most `timeout_s` in all calls together.
@@ -135,17 +135,13 @@ class LearningWorker:
             if context is not None:
                 context.close()
             with self._news:
-                self._settled = True
+                self._settled = self._ended = True
                 self._news.notify_all()
 
     def _step(self, context: "LearningContext") -> None:
         """Learn from one exchange, or rest. A busy store or a bug in one exchange does not stop the others."""
         try:
-            if self._told:
-                from memchat.learning.comparison import compare_told
-
-                self._report(compare_told(context, *self._told.popleft()))
-            elif not self._process_next(context):
+            if not self._process_next(context):
                 if self._renewal is None:
                     self._renewal = context.store.vectors.renew_outdated(context.embedder)
                 busy = next(self._renewal, None) is not None or self._index_messages(context)
@@ -177,7 +173,7 @@ class LearningWorker:
         if result.error is not None:
             with self._news:
                 self._tried.add(work.id)
-        self._report(replace(result, message_id=work.user_message_id))
+        self._report(replace(result, message_id=work.user_message_id or None, memory_id=work.memory_id))
         return True
 
     def _skipped(self) -> frozenset[int]:
@@ -211,11 +207,13 @@ class LearningWorker:
             self._on_result(result)
         except Exception as error:
             _log_bug("what was learned could not be shown", error)
+        with self._news:
+            self._news.notify_all()
 
     def _rest(self, context: "LearningContext", seconds: float) -> None:
         with self._news:
             if not self._awake:
-                self._settled = context.store.work.due(self._user, self._skipped()) == 0 and not self._told
+                self._settled = context.store.work.due(self._user, self._skipped()) == 0
                 self._news.notify_all()
                 quiet_s = self._quiet_until - time.monotonic()
                 self._news.wait_for(

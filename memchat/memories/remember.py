@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import MemoryFilter
@@ -12,10 +11,10 @@ from memchat.text.normalize import normalize
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Clock
-    from memchat.learning.pipeline import LearningContext
     from memchat.learning.sentence_kinds import SentenceKinds
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Hit, Retriever
+    from memchat.storage.protocols import Storage
 
 NEAREST = 15
 """Number of nearest memories that a text is compared with."""
@@ -25,21 +24,25 @@ unrelated memories 0.2."""
 MAX_SIMILAR = 3
 MANY_MEMORIES = 20
 """More texts than this at once are a list: kept in one transaction, without comparison."""
+COMPARED_WITHIN_S = 5.0
+"""How long a command waits for the language model to decide what a text replaces, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RememberResult:
     """The outcome for one text: the memory that holds it, `known` before or new, and the memories that it replaced.
 
-    `similar` are others about the same thing, for the user to look at.
+    `similar` are others about the same thing, for the user to look at. While it is `pending`, a learning job waits for
+    the language model to decide what the memory replaces.
     """
 
     memory: Memory
     replaced: tuple[Memory, ...] = ()
     known: bool = False
     similar: tuple[Memory, ...] = ()
+    pending: bool = False
     undecided: str | None = None
-    """The error of the language model that should have decided what the memory replaces."""
+    """The error of the language model at its last attempt to decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Rememberer:
     """Keep texts in one store, through its service and its recall, which is opened when it is first needed.
 
     With `by_rules` the rules of the offline model decide what a text replaces. Otherwise a text is kept at once beside
-    all others, and a language model decides afterwards: see `compare`. `kinds` tells wishes that are not in English.
+    all others, and a learning job of `user` lets the language model decide. `kinds` tells wishes that are not in
+    English.
     """
 
     def __init__(
@@ -68,8 +72,10 @@ class Rememberer:
         kinds: "SentenceKinds | None" = None,
         *,
         by_rules: bool = True,
+        user: str = "",
     ) -> None:
-        self.by_rules = by_rules
+        self._by_rules = by_rules
+        self._user = user
         self._service = service
         self._recall = recall
         self._clock = clock
@@ -106,8 +112,9 @@ class Rememberer:
             draft = replace(draft, standing=manner.standing)
         if manner.replaces is not None:
             return self._kept(draft, manner.replaces, (), ())
-        if not self.by_rules:
-            return self._kept(draft, (), (), hits)
+        if not self._by_rules:
+            user = draft.owner.name if draft.owner.kind is Scope.USER else self._user
+            return self._kept(draft, (), (), hits, compared_for=user)
         same = None if ruled.says is None else held[ruled.says]
         if same is not None and _adds_nothing(draft, same):
             self._service.confirm(same)
@@ -129,23 +136,33 @@ class Rememberer:
             return False
 
     def _kept(
-        self, draft: Draft, former: Sequence[Memory], outdated: Sequence[Memory], near: "Sequence[Hit]"
+        self,
+        draft: Draft,
+        former: Sequence[Memory],
+        outdated: Sequence[Memory],
+        near: "Sequence[Hit]",
+        *,
+        compared_for: str | None = None,
     ) -> RememberResult:
-        kept = self._service.store_draft(draft, [memory.id for memory in former], [memory.id for memory in outdated])
-        settled = {kept.memory.id, *(memory.id for memory in former)}
+        replaced, doubtful = [memory.id for memory in former], [memory.id for memory in outdated]
+        kept = self._service.store_draft(draft, replaced, doubtful, compared_for=compared_for)
+        settled, known = {kept.memory.id, *replaced}, kept.event is Event.CONFIRM
         close = [hit.memory for hit in near if hit.score >= SIMILAR_COSINE and hit.memory.id not in settled]
-        return RememberResult(kept.memory, kept.replaced, kept.event is Event.CONFIRM, tuple(close[:MAX_SIMILAR]))
+        pending = compared_for is not None and not known
+        return RememberResult(kept.memory, kept.replaced, known, tuple(close[:MAX_SIMILAR]), pending)
 
 
-def compare(context: "LearningContext", told: RememberResult, today: date) -> RememberResult:
-    """Let the language model decide what the memory of `told` replaces; return the completed result."""
-    from memchat.learning.comparison import compare_told
-
-    found = compare_told(context, told.memory, today)
-    replaced = (*told.replaced, *(former for one in found.applied for former in one.replaced))
-    gone = {memory.id for memory in replaced}
-    similar = tuple(memory for memory in told.similar if memory.id not in gone)
-    return replace(told, replaced=replaced, similar=similar, undecided=found.error)
+def with_decision(store: "Storage", told: RememberResult) -> RememberResult:
+    """Add to a pending result what has been decided by now."""
+    if not told.pending:
+        return told
+    job = store.work.of_memory(told.memory.id)
+    memory = store.memories.get(told.memory.id) or told.memory
+    replaced = tuple(store.memories.by_ids(memory.supersedes).values())
+    gone = {former.id for former in replaced}
+    similar = tuple(one for one in told.similar if one.id not in gone)
+    undecided = None if job is None else job.error
+    return RememberResult(memory, replaced, told.known, similar, job is not None, undecided)
 
 
 def _near(draft: Draft, recall: "Retriever") -> "list[Hit]":

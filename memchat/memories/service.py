@@ -73,13 +73,24 @@ class MemoryService:
         draft = draft or Draft(text, owner, scope=owner.kind, agent=agent)
         return self.store_draft(replace(draft, text=self.clean(text))).memory
 
-    def store_draft(self, draft: Draft, replaces: Sequence[str] = (), outdates: Sequence[str] = ()) -> Applied:
-        """Keep `draft` in place of the memories `replaces`, and mark the memories `outdates` doubtful; both by id."""
+    def store_draft(
+        self,
+        draft: Draft,
+        replaces: Sequence[str] = (),
+        outdates: Sequence[str] = (),
+        *,
+        compared_for: str | None = None,
+    ) -> Applied:
+        """Keep `draft` in place of the memories `replaces`, and mark the memories `outdates` doubtful; both by id.
+
+        With `compared_for` a learning job of that user lets the language model decide what else it replaces.
+        """
         cued = self._with_cues(draft)
         embedded = embedding.embed(self._embedder(), [cued])
         decisions: list[Decision] = [Add(cued, tuple(replaces), reason="told")]
         decisions += [MarkOutdated(memory_id, "a fact it depended on has changed") for memory_id in outdates]
-        return self._store.apply(decisions, [*embedded, *(None for _ in outdates)])[0]
+        rows = [*embedded, *(None for _ in outdates)]
+        return self._store.apply(decisions, rows, compared_for=compared_for)[0]
 
     def confirm(self, memory: Memory) -> None:
         """Record that `memory` was told again."""

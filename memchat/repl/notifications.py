@@ -59,7 +59,7 @@ class NotificationQueue:
         if line := unparsed_line(result.unparsed):
             self.add(line)
         if result.error is not None and result.error != self._last_error:
-            self.add(f"Could not learn from your last message yet: {result.error} Will retry; see memchat status.")
+            self.add(f"{_failed(result)} yet: {result.error} Will retry; see memchat status.")
         self._last_error = result.error
 
     def retrying(self, notice: Wait) -> None:
@@ -99,6 +99,12 @@ class NotificationQueue:
             kept = [(line, of) for line, of in self._lines if of != message_id]
             waited, self._lines = len(kept) < len(self._lines), kept
         return self.learned[message_id] if waited else ()
+
+
+def _failed(result: "LearningResult") -> str:
+    if result.memory_id is not None:
+        return "Could not decide what an added memory replaces"
+    return "Could not learn from your last message"
 
 
 def learning_lines(result: "LearningResult") -> Iterator[str]:
@@ -159,7 +165,7 @@ def remember_lines(result: "RememberResult", short: Mapping[str, str], *, named:
     was = "; ".join(one_line(memory.text) for memory in result.replaced)
     lines = [f"{label}{id_}: {one_line(result.memory.text)}{always}{was and f' (was: {was})'}"]
     if result.undecided is not None:
-        lines.append(f"  Could not decide what it replaces: {result.undecided}")
+        lines.append(f"  Could not decide yet what it replaces: {result.undecided}")
     return [*lines, *(f"  Similar: {short.get(m.id, m.id)}  {one_line(m.text)}" for m in result.similar)]
 
 

@@ -38,6 +38,7 @@ from memchat.core.types import Memory, Owner, Scope
 from memchat.errors import MemchatError, NotFound, UsageError, traceback_without_message
 from memchat.llm.preload import ignore_failures
 from memchat.llm.providers import OFFLINE
+from memchat.memories.remember import COMPARED_WITHIN_S
 from memchat.memories.service import MAX_MEMORY_CHARACTERS
 from memchat.recall.memory_block import caveats
 from memchat.recall.retriever import Query
@@ -48,6 +49,8 @@ from memchat.text.sanitize import strip_control_chars
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from memchat.learning.worker import LearningWorker
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +124,7 @@ class AddResult(MemoryItem):
     close: list[MemoryItem] = Field(
         description="Others about the same thing, still in force. Is one of them wrong now?"
     )
+    undecided: bool = Field(description="Whether it is still being decided what it replaces.")
 
 
 class Updated(MemoryItem):
@@ -140,13 +144,16 @@ class Forgotten(BaseModel):
 class MemoryTools:
     """The memories of one user, and the tools with which a model reads and changes them: its public methods.
 
-    Calls run one at a time on a single thread, which owns the store's connection.
+    Calls run one at a time on a single thread, which owns the store's connection. What an added memory replaces is
+    decided by `learner`, or else by a worker that learns for all users if there are `several`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, learner: "LearningWorker | None" = None, several: bool = False) -> None:
         self._memory = settings.memory
         self._app = App(settings)
         self._user = settings.user
+        self._learner = learner
+        self._several = several
         self._shared = None if settings.agent is None else Owner.agent(settings.agent)
         self._thread = ThreadPoolExecutor(1, "memories")
 
@@ -182,6 +189,25 @@ class MemoryTools:
             except Exception as error:
                 log.error("%s", traceback_without_message(error))
                 raise ToolError("This is a bug in memchat; its log has the traceback.") from None
+
+        return call
+
+    def decided(
+        self, add: Callable[Given, Coroutine[Any, Any, AddResult]]
+    ) -> Callable[Given, Coroutine[Any, Any, AddResult]]:
+        """Wrap `add`, as `called` returned it, to wait a few seconds until it is decided what the memory replaces.
+
+        Other calls go on meanwhile.
+        """
+
+        @wraps(add)
+        async def call(*args: Given.args, **kwargs: Given.kwargs) -> AddResult:
+            added = await add(*args, **kwargs)
+            if not added.undecided:
+                return added
+            worker = await self.called(self._worker)()
+            await asyncio.to_thread(self._app.wait_for_decisions, [added.id], worker, COMPARED_WITHIN_S)
+            return await self.called(self._with_decision)(added)
 
         return call
 
@@ -227,12 +253,13 @@ class MemoryTools:
         """
         self._require_writable()
         # Only the user makes standing instructions: a model may have this text from a page it has read.
-        (result,) = self._app.compare_told([self._app.rememberer.remember(text, self._person, standing=False)])
+        result = self._app.rememberer.remember(text, self._person, standing=False)
         return AddResult(
             **self._shown(result.memory),
             known_before=result.known,
             replaced=self._all_shown(result.replaced),
             close=self._all_shown(result.similar),
+            undecided=result.pending,
         )
 
     def update_memory(self, id: Id, text: Text) -> Updated:
@@ -315,6 +342,25 @@ class MemoryTools:
             raise NotFound(f"There is no memory {id_!r}.", hint="search_memories and list_memories return the ids.")
         return memory
 
+    def _worker(self) -> "LearningWorker":
+        if self._learner is None:
+            user = None if self._several else self._user
+            self._learner = self._app.learning_worker(user, self._app.extraction_model)
+        return self._learner
+
+    def _with_decision(self, added: AddResult) -> AddResult:
+        """Add to `added` what has been decided by now."""
+        memories = self._app.store.memories
+        memory = memories.get(added.id)
+        replaced = memories.by_ids(memory.supersedes) if memory is not None else {}
+        return added.model_copy(
+            update={
+                "replaced": self._all_shown(replaced.values()),
+                "close": [one for one in added.close if one.id not in replaced],
+                "undecided": self._app.store.work.of_memory(added.id) is not None,
+            }
+        )
+
     def _all_shown(self, memories: Iterable[Memory]) -> list[MemoryItem]:
         return [MemoryItem(**self._shown(memory)) for memory in memories]
 
@@ -354,7 +400,8 @@ def create_server(tools: MemoryTools) -> MCPServer[None]:
         (tools.forget_memory, "Forget a memory", changes),
     ):
         about = " ".join((inspect.getdoc(tool) or "").split())
-        server.add_tool(tools.called(tool), title=title, description=about, annotations=hints)
+        call = tools.called(tool) if tool != tools.add_memory else tools.decided(tools.called(tools.add_memory))
+        server.add_tool(call, title=title, description=about, annotations=hints)
         _reject_unknown_arguments(server, tool.__name__)
     _add_resource_and_prompt(server, tools)
     return server

@@ -1,4 +1,4 @@
-"""The queue of learning jobs, one an exchange: a job survives any kill and is applied exactly once."""
+"""The queue of learning jobs, one an exchange or added memory: a job survives any kill and is applied exactly once."""
 
 import json
 import sqlite3
@@ -6,6 +6,7 @@ from collections.abc import Collection, Generator
 from dataclasses import replace
 from datetime import timedelta
 
+from memchat.core.names import composed
 from memchat.core.protocols import Clock
 from memchat.core.types import JobState, LearningJob, LearningOptions, Scope, Session
 from memchat.storage.database import Database
@@ -78,6 +79,17 @@ class JobQueue:
         """Return the jobs on that message."""
         row = self._db.row("SELECT * FROM work WHERE user_message_id = ?", (message_id,))
         return None if row is None else _work(row)
+
+    def of_memory(self, memory_id: str) -> LearningJob | None:
+        """Return the job that compares that memory with others."""
+        row = self._db.row("SELECT * FROM work WHERE memory_id = ?", (memory_id,))
+        return None if row is None else _work(row)
+
+    def add_comparison(self, user: str, memory_id: str) -> None:
+        """Enqueue the comparison of a memory that `user` added, in the caller's transaction."""
+        now = format_time(self._clock())
+        sql = "INSERT INTO work (user, memory_id, created_at, due_at) VALUES (?, ?, ?, ?)"
+        self._db.execute(sql, (composed(user), memory_id, now, now))
 
     def _free(self, row: sqlite3.Row) -> bool:
         now = format_time(self._clock())
@@ -152,7 +164,7 @@ class JobQueue:
 
 def _ordering_key(row: sqlite3.Row) -> str:
     """Return the key within which jobs keep their order: the person, or the session where there is none."""
-    return str(row["user"] or row["session_id"])
+    return str(row["user"] or row["session_id"] or "")
 
 
 def _wait_s(failures: int) -> int:
@@ -171,8 +183,8 @@ _OF_SESSIONS_PERSON = """
 def _work(row: sqlite3.Row) -> LearningJob:
     return LearningJob(
         row["id"],
-        row["session_id"],
-        row["user_message_id"],
+        row["session_id"] or "",
+        row["user_message_id"] or "",
         JobState(row["state"]),
         row["attempts"],
         parse_time(row["created_at"]),
@@ -185,4 +197,5 @@ def _work(row: sqlite3.Row) -> LearningJob:
             bool(row["infer"]),
             None if row["expires_at"] is None else parse_time(row["expires_at"]),
         ),
+        row["memory_id"],
     )

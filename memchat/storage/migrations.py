@@ -392,4 +392,39 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         END;
         """,
     ),
+    (
+        "jobs that compare added memories with others",
+        """
+        CREATE TABLE work_of_two_kinds (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            user TEXT NOT NULL DEFAULT '',
+            session_id TEXT REFERENCES sessions (id) ON DELETE CASCADE,
+            user_message_id TEXT UNIQUE REFERENCES messages (id) ON DELETE CASCADE,
+            memory_id TEXT UNIQUE REFERENCES memories (id) ON DELETE CASCADE,
+            state TEXT NOT NULL DEFAULT 'waiting',
+            attempts INTEGER NOT NULL DEFAULT 0,
+            created_at TEXT NOT NULL,
+            due_at TEXT NOT NULL,
+            claim TEXT,
+            claimed_until TEXT,
+            error TEXT,
+            instructions TEXT,
+            metadata TEXT NOT NULL DEFAULT '{}',
+            scope TEXT,
+            infer INTEGER NOT NULL DEFAULT 1,
+            expires_at TEXT,
+            CHECK ((memory_id IS NULL) = (session_id IS NOT NULL AND user_message_id IS NOT NULL))
+        ) STRICT;
+        INSERT INTO work_of_two_kinds (id, user, session_id, user_message_id, state, attempts, created_at, due_at,
+            claim, claimed_until, error, instructions, metadata, scope, infer, expires_at)
+            SELECT id, user, session_id, user_message_id, state, attempts, created_at, due_at,
+                claim, claimed_until, error, instructions, metadata, scope, infer, expires_at FROM work
+            WHERE session_id IN (SELECT id FROM sessions) AND user_message_id IN (SELECT id FROM messages);
+        DROP TABLE work;
+        ALTER TABLE work_of_two_kinds RENAME TO work;
+        CREATE INDEX work_due ON work (due_at);
+        CREATE INDEX work_of_user ON work (user);
+        CREATE INDEX work_of_session ON work (session_id) WHERE session_id IS NOT NULL;
+        """,
+    ),
 )

@@ -316,11 +316,14 @@ class Conversations(Protocol):
 
 
 class Jobs(Protocol):
-    """The queue of learning jobs. One process at a time does a job, in the order of the messages."""
+    """The queue of learning jobs. One process at a time does a job; those of a person are done in order."""
 
     def claim(self, user: str | None, skip: Collection[int] = ()) -> LearningJob | None: ...
     def claim_of(self, session: Session) -> LearningJob | None: ...
     def of(self, message_id: str) -> LearningJob | None: ...
+    def of_memory(self, memory_id: str) -> LearningJob | None:
+        """The job that decides what that memory replaces, as long as it waits."""
+
     def fail(self, work: LearningJob, reason: str) -> None: ...
     def release(self, work: LearningJob) -> None: ...
     def discard(self, work: LearningJob) -> None: ...
@@ -418,9 +421,17 @@ class Storage(Erasure, Protocol):
     @property
     def transfer(self) -> Transfer: ...
     def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob | None = None
+        self,
+        decisions: Sequence[Decision],
+        embedded: Sequence[Embedded | None],
+        work: LearningJob | None = None,
+        *,
+        compared_for: str | None = None,
     ) -> list[Applied]:
-        """Carry out `decisions` and end `work` in one transaction; nothing when the work is no longer ours to do."""
+        """Carry out `decisions` and end `work` in one transaction; nothing when the work is no longer ours to do.
+
+        With `compared_for` each memory that is added waits in the queue of that user to be compared with others.
+        """
 
     def connect_search(self, fingerprint: str, *, indexed: bool = True) -> None: ...
     def close(self) -> None: ...

@@ -48,7 +48,7 @@ class DatabaseRepairs:
             gone = self._db.execute("DELETE FROM vectors WHERE number NOT IN (SELECT number FROM memories)")
             gone += self._db.execute(
                 "DELETE FROM work WHERE session_id NOT IN (SELECT id FROM sessions)"
-                " OR user_message_id NOT IN (SELECT id FROM messages)"
+                " OR user_message_id NOT IN (SELECT id FROM messages) OR memory_id NOT IN (SELECT id FROM memories)"
             )
             gone += self._db.execute("DELETE FROM conversation_sizes WHERE session_id NOT IN (SELECT id FROM sessions)")
             moved = self._db.execute(

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, Embedded, Progress, no_progress
-from memchat.core.types import Applied, Decision, Forget, LearningJob
+from memchat.core.types import Applied, Decision, Event, Forget, LearningJob
 from memchat.errors import StoreBusy
 from memchat.storage.conversations import ConversationRepository
 from memchat.storage.database import Database
@@ -105,9 +105,17 @@ class Store:
         self.close()
 
     def apply(
-        self, decisions: Sequence[Decision], embedded: Sequence[Embedded | None], work: LearningJob | None = None
+        self,
+        decisions: Sequence[Decision],
+        embedded: Sequence[Embedded | None],
+        work: LearningJob | None = None,
+        *,
+        compared_for: str | None = None,
     ) -> list[Applied]:
-        """Carry out `decisions` and end the job `work` in one transaction; do nothing if this process lost the job."""
+        """Carry out `decisions` and end the job `work` in one transaction; do nothing if this process lost the job.
+
+        With `compared_for` each memory that is added waits in the queue of that user to be compared with others.
+        """
         with self.database.transaction():
             if work is not None and not self.work.is_ours(work):
                 return []
@@ -115,6 +123,10 @@ class Store:
             forgotten = [decision.memory_id for decision in decisions if isinstance(decision, Forget)]
             if forgotten:
                 applied += self.eraser.erase_rows(self.memories, forgotten)
+            if compared_for is not None:
+                for one in applied:
+                    if one.event is Event.ADD:
+                        self.work.add_comparison(compared_for, one.memory.id)
             if work is not None:
                 self.work.done(work)
         return applied

@@ -365,6 +365,14 @@ def test_one_persons_work_can_be_done_by_name(shell: Shell) -> None:
     assert "Remembered: User lives in Berlin." in shell.run("status", "--retry", "--user", "bob").err
 
 
+def test_what_another_process_is_learning_from_is_left_to_it(shell: Shell) -> None:
+    """And said to be pending."""
+    wait_for(shell, "I live in Berlin.", "alice", ended=False)
+    done = shell.program("status", "--retry")
+    assert "Another process is learning from what is pending." in done.err
+    assert "Nothing is pending." in shell.program("status", "--retry", "--user", "bob").err
+
+
 @pytest.mark.parametrize(("command", "stdin"), TALKS)
 @pytest.mark.parametrize("user", ["alice", "bob"])
 def test_a_turn_under_way_elsewhere_is_not_waited_for(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memchat.chat.sessions import ChatOptions
+from memchat.config import MemoryMode
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner, Role, Scope
 from memchat.errors import AmbiguousId, NotFound, UsageError
@@ -144,6 +145,16 @@ def test_with_a_language_model_what_is_told_replaces_nothing_at_once(context: Co
     """The model decides it behind the chat."""
     do(context, "/remember I live in Oslo.")
     assert do(context, "/remember I live in Bergen now.").text.startswith("Remembered: I live in Bergen now.")
+
+
+def test_what_is_told_waits_on_disk_for_the_language_model(tmp_path: Path) -> None:
+    """So that the next process decides it, where this one does not learn."""
+    with ScriptedApp(replace(settings(tmp_path), memory=MemoryMode.OFF)) as app, app.chat(ChatOptions("al")) as chat:
+        context = CommandContext(chat, app)
+        do(context, "/remember I live in Oslo.")
+        (job,) = app.store.work.pending("al")
+        assert job.memory_id == context.memories()[0].id
+        assert "1 pending" in do(context, "/status").text
 
 
 def test_what_is_told_says_what_it_replaces_and_what_is_close(tmp_path: Path) -> None:

@@ -69,8 +69,7 @@ def _thinking(context: CommandContext, argument: str) -> CommandResult:
 @command(Group.CONTROL, "status", "show the user, model, number of memories and pending messages", words=0)
 def _status(context: CommandContext, argument: str) -> CommandResult:
     conversation = context.chat.conversation
-    count = context.waiting()
-    pending = f"{count} message{'' if count == 1 else 's'}" if count else "nothing"
+    pending = context.waiting() or "nothing"
     rows = [
         ("user", one_line(context.user)),
         ("model", one_line(conversation.model.name)),

@@ -89,10 +89,9 @@ def _remember(context: CommandContext, argument: str) -> CommandResult:
     agent = agent if "--agent" in flags else None
     owner = Owner.agent(agent) if agent else Owner.user(context.user)
     model = context.app.settings.extraction_model or context.chat.extraction
-    rememberer = context.app.rememberer_with(model)
-    result = rememberer.remember(text, owner, True if "--standing" in flags else None)
-    if not (rememberer.by_rules or result.known):
-        context.chat.learning_worker.compare(result.memory, context.app.clock().astimezone().date())
+    result = context.app.rememberer_with(model).remember(text, owner, True if "--standing" in flags else None)
+    if result.pending:
+        context.chat.learning_worker.notify()
     lines = remember_lines(result, short_ids(context.app.store.memories.ids([result.memory.owner])))
     if result.similar:
         lines.append("/forget ID deletes one." if agent is None else f"memchat forget ID --agent {agent} deletes one.")

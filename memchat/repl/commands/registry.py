@@ -118,7 +118,7 @@ class CommandContext:
         return turn.left_out if turn is not None and turn.reply else LeftOut()
 
     def waiting(self) -> int:
-        """Return the number of the user's exchanges that are not learned from yet, with failed ones."""
+        """Return the number of the user's exchanges and added memories that wait to be learned, with failed ones."""
         return len(self.app.store.work.pending(self.user))
 
 

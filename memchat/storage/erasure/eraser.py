@@ -69,7 +69,9 @@ class Eraser:
             owner = owner_number(self._db, Owner.user(user))
             rows = self._db.rows("SELECT id FROM memories WHERE owner = ?", (owner,))
             sessions = [row["id"] for row in self._db.rows("SELECT id FROM sessions WHERE user = ?", (user,))]
+            compared = self._db.execute("DELETE FROM work WHERE user = ? AND memory_id IS NOT NULL", (user,))
             erased, traces = self._erase_whole([row["id"] for row in rows], sessions, on_progress)
+            erased.work += compared
             self._db.execute("DELETE FROM owners WHERE id = ?", (owner,))
             self._db.execute("DELETE FROM usage WHERE user = ?", (user,))
         return _receipt(erased), traces

@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -18,7 +20,9 @@ from memchat.app import App
 from memchat.config import MemoryMode, Settings
 from memchat.core.types import Owner
 from memchat.servers.mcp import Listing, MemoryTools, create_server
+from tests.api.scripted_memory import Script
 from tests.cli.conftest import Shell, shell
+from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.mcp.conftest import Opened, call, done, refused, run, words
 
 __all__ = ["shell"]
@@ -409,3 +413,38 @@ def test_without_the_extra_it_says_what_to_install(shell: Shell, monkeypatch: py
         "memchat: memchat mcp needs the package mcp, which is not installed.",
         "Install with: pip install 'memchat[mcp]'",
     ]
+
+
+# What a language model decides.
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A language model that knows of a move."""
+    script = Script({"flat in Lisbon": "User lives in Lisbon."}, {"flat in Lisbon": "Berlin"})
+    with ScriptedServer(script) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_the_language_model_decides_what_is_replaced(opened: Opened, provider: ScriptedServer) -> None:
+    """While the call waits, or behind it; then only what holds is listed."""
+    with_model = opened(model="openai/gpt-4o-mini")
+    done(with_model, "add_memory", text="User lives in Berlin.")
+    moved = done(with_model, "add_memory", text="The flat in Lisbon is home these days.")
+    until = time.monotonic() + 120
+    while len(every_text(with_model)) > 1 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert every_text(with_model) == ["The flat in Lisbon is home these days."]
+    assert moved["undecided"] or texts(moved["replaced"]) == ["User lives in Berlin."]
+
+
+def test_a_slow_language_model_is_not_waited_for(opened: Opened, provider: ScriptedServer) -> None:
+    """The memory is kept, and the answer says that it is not known yet what it replaces."""
+    provider.respond = lambda _: Reply(text="", hang=True)
+    with_model = opened(model="openai/gpt-4o-mini")
+    done(with_model, "add_memory", text="User lives in Berlin.")
+    moved = done(with_model, "add_memory", text="The flat in Lisbon is home these days.")
+    assert (moved["undecided"], moved["replaced"]) == (True, [])
+    assert len(every_text(with_model)) == 2
