@@ -198,7 +198,7 @@ def _open_chat(settings: "Settings", wanted: "ChatOptions", *, owns_index: bool 
 
 def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result:
     """Print the reply to `text` as it arrives, with a spinner on stderr until its first word."""
-    from memchat.repl.turn import AnswerWriter, notices, run_turn
+    from memchat.repl.turn import AnswerWriter, notices, run_turn, wait_for_learning
 
     chat_, notes, signals = opened.chat, opened.notes, opened.signals
     _note_offline_mode(opened.app, chat_)
@@ -218,7 +218,10 @@ def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result
     with signals.interruptible():
         for notice in notices(turn):
             notes.add(notice)
-        _wait_for_learning(chat_, notes)
+        if chat_.conversation.remembers and not chat_.conversation.private:
+            wait_for_learning(chat_.learning_worker, print_note, _QUIET_WAIT_S)
+        for line in notes.take():
+            print_note(line)
     data = {
         "reply": turn.reply,
         "model": chat_.conversation.model.name,
@@ -289,19 +292,6 @@ def _question_text(words: list[str] | None, files: Sequence[str]) -> str:
     if question and piped:
         attached.append(Attachment(piped))
     return with_attachments(question or piped, attached) if attached else question or piped
-
-
-def _wait_for_learning(chat_: "Chat", notes: "NotificationQueue") -> None:
-    """Wait until the exchange has been learned from; Ctrl-C leaves it for next time."""
-    from memchat.learning.worker import END_WAIT_S
-
-    learns = chat_.conversation.remembers and not chat_.conversation.private
-    if learns and not chat_.learning_worker.wait_until_idle(_QUIET_WAIT_S):
-        print_note("Saving what I learned… (Ctrl-C to quit now and finish next time)")
-        if not chat_.learning_worker.wait_until_idle(END_WAIT_S):
-            print_note("Learning is not finished. It will continue the next time you start memchat.")
-    for line in notes.take():
-        print_note(line)
 
 
 def _reply_writer(*, raw: bool) -> "ReplyWriter":

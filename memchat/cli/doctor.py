@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +16,6 @@ from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, plurali
 from memchat.errors import ConfigError, MemchatError, StoreError
 from memchat.llm.providers import choose_model
 from memchat.storage.protocols import Engine
-
-if TYPE_CHECKING:
-    from memchat.app import App
 
 Fix = Annotated[
     bool,
@@ -69,10 +66,13 @@ def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Dia
 
 def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     from memchat.doctor.index import examine_index
+    from memchat.llm.builtin_embedder import FINGERPRINT
 
     try:
         if engine.exists:
-            fingerprint = _fingerprint(settings, engine)
+            # The embedder is not called for its fingerprint: that could cost money.
+            model = settings.embedding_model
+            fingerprint = (engine.fingerprint_of(model) or model) if model else FINGERPRINT
             with engine.inspect(fingerprint) as (database, index):
                 yield from examine(database, fingerprint)
                 yield from examine_index(index)
@@ -88,14 +88,6 @@ def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
         yield problem("database", f"{engine.location} cannot be read: {error.strerror}.", "check MEMCHAT_HOME")
 
 
-def _fingerprint(settings: Settings, engine: Engine) -> str:
-    """Return the fingerprint of the embedder in use without calling it, which could cost money."""
-    from memchat.llm.builtin_embedder import FINGERPRINT
-
-    model = settings.embedding_model
-    return (engine.fingerprint_of(model) or model) if model else FINGERPRINT
-
-
 # Repairs.
 
 
@@ -108,6 +100,7 @@ def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
     if not failed:
         return
     from memchat.app import App
+    from memchat.doctor.repairs import repair
 
     # In a damaged file every repair may fail; the checks that follow report that better.
     with suppress(StoreError), App(replace(settings, agents={}), on_retry=announce) as app:
@@ -117,19 +110,13 @@ def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
         if "index" in failed and app.engine.drop_index():
             yield "Deleted the search index. The next chat rebuilds it; memchat reindex does it now."
         if failed - {"erasures", "index"}:
-            yield from _repair_rows(app)
-
-
-def _repair_rows(app: "App") -> Iterator[str]:
-    from memchat.doctor.repairs import repair
-
-    with app.engine.repairs(app.fingerprint) as repairs:
-        try:
-            yield from repair(repairs, lambda: app.embedder)
-        except MemchatError as error:
-            if isinstance(error, StoreError):
-                raise
-            yield f"The embeddings could not be computed: {error.message}"
+            with app.engine.repairs(app.fingerprint) as repairs:
+                try:
+                    yield from repair(repairs, lambda: app.embedder)
+                except StoreError:
+                    raise
+                except MemchatError as error:
+                    yield f"The embeddings could not be computed: {error.message}"
 
 
 def _report(found: Sequence[Diagnosis], repairs: Sequence[str]) -> Iterator[Block]:

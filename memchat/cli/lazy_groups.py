@@ -74,7 +74,16 @@ class Group(_Help, TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
-            raise UsageError(f"There is no command {ctx.command_path} {name}.", hint=self._suggestion(ctx, name))
+            from memchat.config import closest_match
+
+            known = self.list_commands(ctx)
+            if (guess := closest_match(name, known)) is not None:
+                hint = f"Did you mean {guess}?"
+            elif groups := [one for one in known if name in getattr(self.get_command(ctx, one), "commands", {})]:
+                hint = f"Did you mean {' or '.join(f'{ctx.command_path} {group} {name}' for group in groups)}?"
+            else:
+                hint = f"{ctx.command_path} --help lists the commands."
+            raise UsageError(f"There is no command {ctx.command_path} {name}.", hint=hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -84,17 +93,6 @@ class Group(_Help, TyperGroup):
     def _about(self, ctx: Any) -> list[tuple[str, str]]:
         """Return the name of each command and the first sentence of its help."""
         return [(name, command.get_short_help_str(limit=_MAX_ABOUT)) for name, command in self.commands.items()]
-
-    def _suggestion(self, ctx: Any, name: str) -> str:
-        from memchat.config import closest_match
-
-        known = self.list_commands(ctx)
-        if (guess := closest_match(name, known)) is not None:
-            return f"Did you mean {guess}?"
-        groups = [group for group in known if name in getattr(self.get_command(ctx, group), "commands", {})]
-        if groups:
-            return f"Did you mean {' or '.join(f'{ctx.command_path} {group} {name}' for group in groups)}?"
-        return f"{ctx.command_path} --help lists the commands."
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _invoke(arguments: list[str]) -> object:
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
-        raise UsageError(_usage_message(error), hint=_usage_hint(error)) from error
+        raise _usage_error(error) from error
 
 
 def _with_command(command: Any, arguments: list[str]) -> list[str]:
@@ -119,27 +119,25 @@ def _with_command(command: Any, arguments: list[str]) -> list[str]:
     return ["chat", *arguments] if first in known else arguments
 
 
-def _usage_message(error: Any) -> str:
-    """Rephrase Typer's error, naming the option it is about."""
-    parameter = getattr(error, "param", None)
+def _usage_error(error: Any) -> UsageError:
+    """Rephrase Typer's error, naming the option it is about, with the nearest option or the help page as a hint."""
+    context, option, parameter = (getattr(error, name, None) for name in ("ctx", "option_name", "param"))
+    guesses = getattr(error, "possibilities", None)
     least = getattr(parameter, "min", None)
     if parameter is not None and (least is not None or "integer" in str(error)):
         bound = "" if least is None else f", at least {least}"
-        return f"{' / '.join(parameter.opts)} must be a whole number{bound}."
-    if (extra := _EXTRA.match(str(error.format_message()))) is not None:
-        return f"Unexpected argument: {extra[1]}."
-    text = str(error.message if getattr(error, "possibilities", None) else error.format_message())
-    return text if text.endswith((".", "?")) else f"{text}."
-
-
-def _usage_hint(error: Any) -> str | None:
-    context = getattr(error, "ctx", None)
-    option = getattr(error, "option_name", None)
-    if option is not None and getattr(error, "possibilities", None):
-        return f"Did you mean {error.possibilities[0]}?"
-    if option is not None and context is not None and (hint := option_hint(context, option)):
-        return hint
-    return f"See {context.command_path} --help." if context is not None else None
+        message = f"{' / '.join(parameter.opts)} must be a whole number{bound}."
+    elif (extra := _EXTRA.match(str(error.format_message()))) is not None:
+        message = f"Unexpected argument: {extra[1]}."
+    else:
+        text = str(error.message if guesses else error.format_message())
+        message = text if text.endswith((".", "?")) else f"{text}."
+    if option is not None and guesses:
+        return UsageError(message, hint=f"Did you mean {guesses[0]}?")
+    if context is None:
+        return UsageError(message)
+    hint = None if option is None else option_hint(context, option)
+    return UsageError(message, hint=hint or f"See {context.command_path} --help.")
 
 
 def _exit_code(returned: object) -> int:

@@ -45,6 +45,7 @@ from memchat.cli.output import Line, RawJson, Result, Table, one_line, print_not
 from memchat.cli.progress import progress_bar
 from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import UsageError
+from memchat.memories.origin import origin_of
 from memchat.repl.notifications import remember_lines
 from memchat.storage.protocols import Sort
 from memchat.storage.serialization import memory_json, moment_json, record_json
@@ -178,7 +179,11 @@ def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = F
         memory = find(app, id_, agent)
         versions = _versions(app, memory)
         history = app.store.memories.history(memory)
-        origin = _origin(app, memory)
+        origin = None
+        if (found := origin_of(memory, app.store.conversations, app.settings.user)) is not None:
+            session, message = found
+            said = {"said_at": moment_json(message.created_at), "message": message.text} if message else {}
+            origin = {"session": session.id, "title": session.title, "said_at": None, "message": None, **said}
         data = {
             **memory_json(memory),
             "versions": [memory_json(version) for version in versions],
@@ -375,22 +380,6 @@ def _versions(app: "App", memory: Memory) -> list[Memory]:
         later[by] = successor
         by = successor.superseded_by
     return [*sorted(earlier.values(), key=lambda m: m.created_at), *later.values()]
-
-
-def _origin(app: "App", memory: Memory) -> dict[str, str | None] | None:
-    """Return the conversation and the message that a memory comes from, as JSON; None if they are gone."""
-    if memory.evidence is None:
-        return None
-    session = app.store.conversations.session(memory.evidence.session_id)
-    message = app.store.conversations.message(memory.evidence.message_id)
-    if session is None or session.user != app.settings.user:
-        return None
-    return {
-        "session": session.id,
-        "title": session.title,
-        "said_at": moment_json(message.created_at) if message else None,
-        "message": message.text if message else None,
-    }
 
 
 def _short(app: "App", agent: str | None) -> dict[str, str] | None:

@@ -244,7 +244,12 @@ class TerminalLayout:
                 for line in printable(block.text).split("\n"):
                     yield self._styled(line, block.style)
             case KeyValues():
-                yield from self._facts(block)
+                margin = max((len(name) for name, _ in block.pairs), default=0)
+                for name, value in block.pairs:
+                    label = name
+                    for line in fold(printable(value), self.width - margin - len(GAP)):
+                        yield f"{self._styled(label.ljust(margin), 'dim')}{GAP}{line}"
+                        label = ""
             case Table():
                 yield from self._table(block)
             case SideBySide():
@@ -252,14 +257,6 @@ class TerminalLayout:
 
     def _styled(self, text: str, style: str) -> str:
         return styled(text, style, self._out)
-
-    def _facts(self, block: KeyValues) -> Iterator[str]:
-        margin = max((len(name) for name, _ in block.pairs), default=0)
-        for name, value in block.pairs:
-            label = name
-            for line in fold(printable(value), self.width - margin - len(GAP)):
-                yield f"{self._styled(label.ljust(margin), 'dim')}{GAP}{line}"
-                label = ""
 
     def _table(self, block: Table) -> Iterator[str]:
         rows = [[one_line(cell) for cell in row] for row in block.rows]

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,7 +72,13 @@ def _choose() -> Setup:
     show([Line("Which provider do you want to use?", "bold"), KeyValues(rows)], sys.stderr)
     number = _ask_number("Number", len(options))
     if number == len(PROVIDERS) + 1:
-        return _choose_ollama(pulled)
+        if not pulled:
+            raise UsageError(
+                "No Ollama chat model was found.",
+                hint="Install Ollama from ollama.com, run `ollama pull llama3.2`, then run memchat setup again.",
+            )
+        show([KeyValues([(f"{number:>2}", name) for number, name in enumerate(pulled, 1)])], sys.stderr)
+        return Setup(f"ollama_chat/{pulled[_ask_number('Number', len(pulled)) - 1]}")
     if number == len(options):
         return _choose_server()
     provider = PROVIDERS[number - 1]
@@ -83,18 +88,16 @@ def _choose() -> Setup:
     return Setup(_ask("Model", provider.chat), variables)
 
 
-def _choose_ollama(pulled: Sequence[str]) -> Setup:
-    if not pulled:
-        raise UsageError(
-            "No Ollama chat model was found.",
-            hint="Install Ollama from ollama.com, run `ollama pull llama3.2`, then run memchat setup again.",
-        )
-    show([KeyValues([(f"{number:>2}", name) for number, name in enumerate(pulled, 1)])], sys.stderr)
-    return Setup(f"ollama_chat/{pulled[_ask_number('Number', len(pulled)) - 1]}")
-
-
 def _choose_server() -> Setup:
-    address = _server_url(_ask("Address (for example http://127.0.0.1:8080/v1)", ""))
+    address = _ask("Address (for example http://127.0.0.1:8080/v1)", "")
+    if address and "://" not in address:
+        host = urlsplit(f"//{address}").hostname or ""
+        address = f"{'http' if is_loopback(host) else 'https'}://{address}"
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(
+            "That is not the address of a server. Nothing was saved.", hint="Example: http://127.0.0.1:8080/v1"
+        )
     key = _ask_secret("Key (not shown; leave empty if the server needs none)", required=False) or "none"
     listed = server_models(address, key)[:_MOST_MODELS]
     if listed:
@@ -105,19 +108,6 @@ def _choose_server() -> Setup:
     if not name:
         raise UsageError("No model was given. Nothing was saved.")
     return Setup(f"openai/{name.removeprefix('openai/')}", (("OPENAI_API_BASE", address), ("OPENAI_API_KEY", key)))
-
-
-def _server_url(typed: str) -> str:
-    """Add http:// or https:// to an address without it. Raises UsageError if it has no host."""
-    if typed and "://" not in typed:
-        host = urlsplit(f"//{typed}").hostname or ""
-        typed = f"{'http' if is_loopback(host) else 'https'}://{typed}"
-    parts = urlsplit(typed)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(
-            "That is not the address of a server. Nothing was saved.", hint="Example: http://127.0.0.1:8080/v1"
-        )
-    return typed
 
 
 def _ask_number(question: str, highest: int) -> int:

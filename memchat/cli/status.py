@@ -1,6 +1,6 @@
 """`memchat status`: show the model, memory counts and pending work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,7 +36,13 @@ def status(
 ) -> Result:
     """Show the data folder, the model, the number of memories, and what is not learned yet."""
     with open_app(user) as app:
-        notes = [*_discard(app, drop or ()), *(_learn_pending(app) if retry else ())]
+        pending = {job.id: job for job in app.store.work.pending(app.settings.user)}
+        for number in drop or ():
+            if number not in pending:
+                raise NotFound(f"Nothing pending has the number {number}.", hint="memchat status lists them.")
+        for number in drop or ():
+            app.store.work.discard(pending[number])
+        notes = [f"Discarded {number}." for number in drop or ()] + (_learn_pending(app) if retry else [])
         data = _status(app, agent)
         failed = retry and any(job["error"] for job in data["pending"])
         return Result(data, _blocks(data), notes, as_json, exit_code=1 if failed else 0)
@@ -83,16 +89,6 @@ def _job_json(job: LearningJob) -> dict[str, Any]:
         "due_at": moment_json(job.due_at),
         "error": job.error,
     }
-
-
-def _discard(app: "App", numbers: Sequence[int]) -> list[str]:
-    pending = {job.id: job for job in app.store.work.pending(app.settings.user)}
-    for number in numbers:
-        if number not in pending:
-            raise NotFound(f"Nothing pending has the number {number}.", hint="memchat status lists them.")
-    for number in numbers:
-        app.store.work.discard(pending[number])
-    return [f"Discarded {number}." for number in numbers]
 
 
 def _learn_pending(app: "App") -> list[str]:

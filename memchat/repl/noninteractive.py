@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from memchat.errors import MemchatError, UsageError
-from memchat.learning.worker import END_WAIT_S
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
-from memchat.repl.turn import AnswerWriter, notices, run_turn
+from memchat.repl.turn import AnswerWriter, notices, run_turn, wait_for_learning
 from memchat.signals import INTERRUPTED, Signals
 from memchat.text.decoding import decode_text, whole_lines
 from memchat.text.sanitize import strip_control_chars
@@ -60,19 +59,11 @@ class _PipedChat:
                     if line is None or not self._handle(line, signals):
                         break
                 with signals.interruptible():
-                    self._wait_for_learning()
+                    wait_for_learning(self._context.chat.learning_worker, self._say, _QUIET_WAIT_S)
                     self._show_notes()
             except KeyboardInterrupt:
                 return INTERRUPTED
         return self._failed
-
-    def _wait_for_learning(self) -> None:
-        worker = self._context.chat.learning_worker
-        if worker.wait_until_idle(_QUIET_WAIT_S):
-            return
-        self._say("Saving what I learned… (Ctrl-C to quit now and finish next time)")
-        if not worker.wait_until_idle(END_WAIT_S):
-            self._say("Learning is not finished. It will continue the next time you start memchat.")
 
     def _handle(self, line: bytes, signals: Signals) -> bool:
         """Answer one line; returns False to quit. Failures are printed."""

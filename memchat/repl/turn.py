@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from memchat.core.protocols import Cut
+from memchat.learning.worker import END_WAIT_S
 from memchat.signals import Signals
 
 if TYPE_CHECKING:
     from memchat.app import Chat
     from memchat.chat.conversation import Turn
+    from memchat.learning.worker import LearningWorker
     from memchat.repl.markdown.renderer import ReplyWriter
     from memchat.repl.reply_screen import Waiting
 
@@ -75,6 +77,15 @@ def run_turn(chat: "Chat", begin: "Callable[[], Turn]", writer: TurnWriter, sign
     finally:
         chat.learning_worker.notify()
     return turn
+
+
+def wait_for_learning(worker: "LearningWorker", say: Callable[[str], None], quiet_s: float) -> None:
+    """Wait until every exchange has been learned from; a wait of more than `quiet_s` seconds is announced."""
+    if worker.wait_until_idle(quiet_s):
+        return
+    say("Saving what I learned… (Ctrl-C to quit now and finish next time)")
+    if not worker.wait_until_idle(END_WAIT_S):
+        say("Learning is not finished. It will continue the next time you start memchat.")
 
 
 def notices(turn: "Turn") -> list[str]:

@@ -12,6 +12,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import CATEGORIES, Owner, Session
 from memchat.core.types import Memory as Kept
 from memchat.errors import NotFound
+from memchat.memories.origin import origin_of
 from memchat.recall.memory_block import caveats
 from memchat.recall.retriever import Query
 from memchat.storage.serialization import record_json
@@ -57,15 +58,15 @@ class Views:
             former = [connection.store.memories.get(one) for one in memory.supersedes]
             successor = connection.store.memories.get(memory.superseded_by) if memory.superseded_by else None
             changes = connection.store.memories.history(memory)
-            session, message = _origin(connection.store, memory, self.user)
+            origin = origin_of(memory, connection.store.conversations, self.user)
             versions = connection.store.memories.count_versions([memory.id])
         return {
             "row": self.row(memory),
             "former": [self.row(one) for one in former if one is not None],
             "successor": None if successor is None else self.row(successor),
             "changes": changes,
-            "session": session,
-            "message": message,
+            "session": origin and origin[0],
+            "message": origin and origin[1],
             "quote": memory.evidence.quote if memory.evidence else "",
             "versions": versions,
         }
@@ -160,13 +161,3 @@ def _summed(counts: list[tuple[str, str, int]], column: int) -> Counter[str]:
     for row in counts:
         found[str(row[column])] += row[2]
     return found
-
-
-def _origin(store: "Storage", memory: Kept, user: str) -> tuple[Session | None, Any]:
-    """Return the conversation and the message that a memory comes from, if they exist and belong to `user`."""
-    if memory.evidence is None:
-        return None, None
-    session = store.conversations.session(memory.evidence.session_id)
-    if session is None or session.user != user:
-        return None, None
-    return session, store.conversations.message(memory.evidence.message_id)
