@@ -54,7 +54,14 @@ def suggestions(before: str, sources: CompletionSources) -> list[Suggestion]:
     if (kind := sources.takes.get(name)) is not None:
         if kind == FILES:
             return _paths(word)
-        return _values(word, sources.values[kind]()) if kind in sources.values else []
+        if kind not in sources.values:
+            return []
+        # The values that begin with the word, or else those whose description contains it.
+        known = [(id_, " ".join(text.split())) for id_, text in sources.values[kind]()]
+        found = [pair for pair in known if pair[0].startswith(word.lower())]
+        if not found:
+            found = [pair for pair in known if word.casefold() in pair[1].casefold()]
+        return [Suggestion(id_, len(word), text[:_LONGEST_META]) for id_, text in found]
     return [Suggestion(choice, len(word)) for choice in sources.choices.get(name, ()) if choice.startswith(word)]
 
 
@@ -69,15 +76,6 @@ def _paths(word: str) -> list[Suggestion]:
         return []
     found = [one for one in entries if one.name.startswith(name) and (name.startswith(".") or one.name[0] != ".")]
     return [Suggestion(f"{shown}{one.name}{'/' if one.is_dir() else ''}", len(word)) for one in found[:_MOST_FILES]]
-
-
-def _values(word: str, values: Iterable[tuple[str, str]]) -> list[Suggestion]:
-    """Return the values that begin with `word`, or else those whose description contains it, ignoring case."""
-    known = [(id_, " ".join(text.split())) for id_, text in values]
-    found = [pair for pair in known if pair[0].startswith(word.lower())]
-    if not found:
-        found = [pair for pair in known if word.casefold() in pair[1].casefold()]
-    return [Suggestion(id_, len(word), text[:_LONGEST_META]) for id_, text in found]
 
 
 class SlashCompleter(Completer):

@@ -36,7 +36,12 @@ def greeting(context: CommandContext) -> str:
     if conversation.model.name == OFFLINE:
         lines += [_NO_MODEL, columns(_ways())] if context.lacks_model else [_OFFLINE]
     elif conversation.model.name.startswith(OLLAMA) and not count and not session.messages:
-        lines += _local_models(conversation.model.name)
+        others = [name for name in local_ollama(os.environ) or () if f"{OLLAMA}{name}" != conversation.model.name]
+        if others:
+            named = ", ".join(map(one_line, others[:MOST_NAMED]))
+            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            has = f"Ollama is running on this machine. It also has: {named}{more}."
+            lines.append(f"{has} /model NAME switches; Tab lists them.")
     if session.messages:
         lines.append(last_words(context, session))
     elif started := new_conversation(session):
@@ -50,13 +55,3 @@ def _ways() -> tuple[tuple[str, str], ...]:
         return _WAYS
     lacking = (_PULL, "Ollama is running on this machine, and has no chat model yet")
     return (lacking, *(way for way in _WAYS if way[0] != _PULL))
-
-
-def _local_models(used: str) -> list[str]:
-    """For a first chat with an Ollama: what else it has."""
-    others = [name for name in local_ollama(os.environ) or () if f"{OLLAMA}{name}" != used]
-    if not others:
-        return []
-    named = ", ".join(map(one_line, others[:MOST_NAMED]))
-    more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-    return [f"Ollama is running on this machine. It also has: {named}{more}. /model NAME switches; Tab lists them."]

@@ -110,7 +110,13 @@ class ChatLoop:
     def run(self) -> int:
         self._screen.say(greeting(self._context))
         with no_echo():
-            self._replay_early_keys()
+            # The first prompt gets the keys that were typed before it was shown.
+            keys: list[KeyPress] = []
+            parser = Vt100Parser(keys.append)
+            parser.feed(take_early_keys())
+            parser.flush()
+            if keys:
+                store_typeahead(self._session.app.input, keys)
             self._notes.arrived = self._show_notes_above_prompt
             self._notes.at_once = self._screen.say_quietly
             self._notes.on_wait = self._wait_for_retry
@@ -144,15 +150,6 @@ class ChatLoop:
             mouse_support=False,
             style=STYLE,
         )
-
-    def _replay_early_keys(self) -> None:
-        """Give the first prompt the keys typed before it was shown."""
-        keys: list[KeyPress] = []
-        parser = Vt100Parser(keys.append)
-        parser.feed(take_early_keys())
-        parser.flush()
-        if keys:
-            store_typeahead(self._session.app.input, keys)
 
     def _read_line(self) -> str | None:
         """Show the prompt and return the typed text, or None if the user wants to quit."""

@@ -72,7 +72,8 @@ def _undo(context: CommandContext, argument: str) -> CommandResult:
     context.app.store.conversations.take_back(asked)
     context.chat.conversation.last_turn = None
     context.chat.conversation.drop_summary()
-    lines = [f"Taken back: {_shortened(asked.text)}"]
+    text = one_line(without_attachments(asked.text))
+    lines = [f"Taken back: {text if len(text) <= 60 else text[:60] + '…'}"]
     lines += _unlearn(context, asked, context.notes.learned.pop(asked.id, ()))
     return CommandResult("\n".join(lines), draft=without_attachments(asked.text))
 
@@ -82,11 +83,6 @@ def _last_question(context: CommandContext) -> Message:
     if asked is None:
         raise UsageError("This conversation has no messages yet.")
     return asked
-
-
-def _shortened(text: str) -> str:
-    line = one_line(without_attachments(text))
-    return line if len(line) <= 60 else f"{line[:60]}…"
 
 
 def _unlearn(context: CommandContext, asked: Message, applied: Sequence[Applied]) -> list[str]:

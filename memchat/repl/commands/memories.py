@@ -47,7 +47,10 @@ def _forget(context: CommandContext, argument: str) -> CommandResult:
     if (named := memories_named(context, argument)) is not None:
         _refuse_shared(named)
         return CommandResult(_erase(context, named))
-    _refuse_shared_id(context, argument.lower())
+    agent = context.chat.conversation.agent
+    if agent is not None and " " not in argument:
+        with suppress(NotFound):
+            _refuse_shared([context.app.store.memories.find(argument.lower(), [Owner.agent(agent)])])
     found = _matching(context, argument)
     if not found:
         return CommandResult("No memory of yours matches that. /memories lists them.")
@@ -189,13 +192,6 @@ def _refuse_shared(memories: Sequence[Memory]) -> None:
                 f"That is a memory of {name}, shared by all its users.",
                 hint=f"To delete it, run outside the chat: memchat forget {memory.id} --agent {name}",
             )
-
-
-def _refuse_shared_id(context: CommandContext, id_: str) -> None:
-    agent = context.chat.conversation.agent
-    if agent is not None and " " not in id_:
-        with suppress(NotFound):
-            _refuse_shared([context.app.store.memories.find(id_, [Owner.agent(agent)])])
 
 
 def _erase(context: CommandContext, memories: Sequence[Memory]) -> str:

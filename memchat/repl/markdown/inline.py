@@ -103,14 +103,11 @@ def _styled(tokens: "Sequence[Token]", base: str) -> "Iterator[Span]":
             if token.type == "link_close" and href.removeprefix("mailto:") != link_text:
                 yield Span(f" ({href})", base)
         else:
-            text = _text_of(token)
+            if token.type in {"softbreak", "hardbreak"}:
+                text = "\n"
+            elif token.type == "image":
+                text = f"{token.content} ({token.attrGet('src')})"
+            else:
+                text = token.content
             link_text += text
             yield Span(text, " ".join([*styles, _CODE] if token.type == "code_inline" else styles))
-
-
-def _text_of(token: "Token") -> str:
-    if token.type in {"softbreak", "hardbreak"}:
-        return "\n"
-    if token.type == "image":
-        return f"{token.content} ({token.attrGet('src')})"
-    return token.content

@@ -83,7 +83,11 @@ class StreamingMarkdown:
         first, *later = self._filter.feed(piece).split("\n")
         self._part(first)
         for part in later:
-            self._newline()
+            if not self._flowing:
+                self._whole_line()
+            self._flowing = False
+            if self._heading:
+                self._end_text()
             self._part(part)
 
     def close(self) -> None:
@@ -102,7 +106,11 @@ class StreamingMarkdown:
         self._start += body
         if self._code:
             if len(self._start) > _LONGEST_CODE_WAIT:
-                self._code_part(self._start, self._code[1])
+                # Part of a long code line is printed as it comes, without highlighting.
+                start, fence = self._start, self._code[1]
+                if self._flow.at_line_start:
+                    start = self._code_margin(fence) + _code_of(start, fence)
+                self._flow.verbatim([Span(start)])
                 self._start = ""
         elif self._start and not self._read_whole() and is_decided(self._start):
             line = parse_line(self._start)
@@ -114,13 +122,6 @@ class StreamingMarkdown:
         indented = self._start[:4].expandtabs(4).startswith("    ") and not self._in_list
         maybe_table = self._held and self._held.kind is Kind.TABLE
         return bool(self._table or maybe_table or (indented and (self._gap or not self._text)))
-
-    def _newline(self) -> None:
-        if not self._flowing:
-            self._whole_line()
-        self._flowing = False
-        if self._heading:
-            self._end_text()
 
     def _whole_line(self) -> None:
         """Process the end of a line of which nothing, or only part of a code line, was printed."""
@@ -165,7 +166,14 @@ class StreamingMarkdown:
             self._end_text()
             self._gap = self._printed
         elif line.kind is Kind.FENCE:
-            self._begin_code(line)
+            self._gap = self._printed
+            self._space()
+            if line.is_item and not line.quoted:
+                self._line([Span(line.lead.rstrip())])
+                self._flow.blank()
+                self._in_list = True
+            self._in_list = self._in_list and bool(line.margin)
+            self._code = (LineHighlighter(line.text), line)
         elif line.kind is Kind.RULE:
             self._space()
             self._line([Span("─" * min(_RULE_WIDTH, self._flow.width))])
@@ -194,16 +202,6 @@ class StreamingMarkdown:
         self._flow.words(self._text.feed(line.text))
         self._flowing = True
 
-    def _begin_code(self, line: Line) -> None:
-        self._gap = self._printed
-        self._space()
-        if line.is_item and not line.quoted:
-            self._line([Span(line.lead.rstrip())])
-            self._flow.blank()
-            self._in_list = True
-        self._in_list = self._in_list and bool(line.margin)
-        self._code = (LineHighlighter(line.text), line)
-
     def _code_line(self, line: str, code: LineHighlighter, fence: Line) -> None:
         """Print a complete code line, whose start may be on the screen already."""
         if not self._flow.at_line_start:
@@ -216,12 +214,6 @@ class StreamingMarkdown:
             return
         margin = self._code_margin(fence) if line.strip() else ""
         self._line([Span(margin), *code.colour(line)])
-
-    def _code_part(self, start: str, fence: Line) -> None:
-        """Print part of a long code line, without highlighting."""
-        if self._flow.at_line_start:
-            start = self._code_margin(fence) + _code_of(start, fence)
-        self._flow.verbatim([Span(start)])
 
     def _code_margin(self, fence: Line) -> str:
         """Return the indentation of the list that the code belongs to, unless it takes half of the screen."""
@@ -237,22 +229,19 @@ class StreamingMarkdown:
         self._space()
         lines = table.columns(self._flow.width)
         if lines is None:
-            self._records(table.records())
+            # Each row becomes lines of text, with a blank line between rows.
+            for number, record in enumerate(table.records()):
+                if number:
+                    self._flow.blank()
+                for line in record:
+                    self._flow.begin("", "  ")
+                    self._flow.words(line)
+                    self._flow.end()
+            self._flow.flush()
         else:
             for line in lines:
                 self._line(line)
         self._gap = True
-
-    def _records(self, records: list[list[list[Span]]]) -> None:
-        """Print the rows of a table as lines of text, with a blank line between them."""
-        for number, record in enumerate(records):
-            if number:
-                self._flow.blank()
-            for line in record:
-                self._flow.begin("", "  ")
-                self._flow.words(line)
-                self._flow.end()
-        self._flow.flush()
 
     def _end_text(self) -> None:
         """Print the rest of the open paragraph, or a line held back as a possible table or heading."""

@@ -9,7 +9,6 @@ from memchat.repl.markdown.wrap import BREAKABLE, Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
 
 _GAP = 2
 _NARROWEST = 8
@@ -76,7 +75,7 @@ def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int] | None:
 
     The widest columns are narrowed first.
     """
-    columns = [[_plain(cell) for cell in column] for column in zip(*rows, strict=True)]
+    columns = [["".join(span.text for span in spans_of(cell)) for cell in column] for column in zip(*rows, strict=True)]
     needs = [max(1, *(_cells(cell) for cell in column)) for column in columns]
     available = width - _GAP * (len(needs) - 1)
     floors = [
@@ -107,26 +106,17 @@ def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", available: int) ->
 def _laid_out(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> list[list[Span]]:
     """Return the lines of one row."""
     from rich.console import Console
-
-    total = sum(widths) + _GAP * len(widths)
-    console = Console(width=total, color_system=None, no_color=True, force_terminal=False)
-    lines = console.render_lines(_grid(cells, widths, style), pad=False)
-    return [_trimmed([Span(s.text, str(s.style or "")) for s in line]) for line in lines]
-
-
-def _grid(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    total = sum(widths) + _GAP * len(widths)
+    console = Console(width=total, color_system=None, no_color=True, force_terminal=False)
     grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
     for width in widths:
         grid.add_column(width=width, overflow="fold")
     grid.add_row(*(Text.assemble(*((s.text, s.style) for s in spans_of(cell, style))) for cell in cells))
-    return grid
-
-
-def _plain(cell: str) -> str:
-    return "".join(span.text for span in spans_of(cell))
+    lines = console.render_lines(grid, pad=False)
+    return [_trimmed([Span(s.text, str(s.style or "")) for s in line]) for line in lines]
 
 
 def _cells(text: str) -> int:

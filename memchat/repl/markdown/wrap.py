@@ -1,7 +1,7 @@
 """Wrap words on the screen as they arrive; written text never changes."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,8 @@ class WordWrapper:
         """Write `spans`, wrapped at words. A word may continue across spans and calls."""
         self._width = self.width
         word: list[Span] = []
-        for kind, span in _tokens(spans):
+        for style, match in ((span.style, match) for span in spans for match in _ATOM.finditer(span.text)):
+            kind, span = match.lastgroup, Span(match.group(), style)
             if kind == "word":
                 word.append(span)
                 continue
@@ -151,9 +152,3 @@ class WordWrapper:
         from rich.cells import cell_len
 
         return len(text) if text.isascii() else cell_len(text)
-
-
-def _tokens(spans: Iterable[Span]) -> Iterator[tuple[str, Span]]:
-    for span in spans:
-        for match in _ATOM.finditer(span.text):
-            yield match.lastgroup or "word", Span(match.group(), span.style)
