@@ -102,15 +102,7 @@ class ConversationRepository:
             session = self.session(known)
             if session is not None and session.user == user:
                 return session
-        found = self._with_part(given.lower(), user, shortest)
-        if len(found) > 1:
-            raise AmbiguousId(
-                f"{given!r} matches several conversations:\n{_candidates(found[:5])}", hint="Type more of the id."
-            )
-        return found[0] if found else None
-
-    def _with_part(self, part: str, user: str, shortest: int) -> list[Session]:
-        """List the unnamed sessions of `user` whose ids begin or end with a long enough `part`."""
+        part = given.lower()
         rows = self._db.rows(
             f"""{_SESSIONS} WHERE s.user = ? AND ((? AND substr(s.id, 1, ?) = ?) OR (? AND substr(s.id, -?) = ?))
                 ORDER BY s.last_at DESC""",
@@ -124,7 +116,12 @@ class ConversationRepository:
                 part,
             ),
         )
-        return [_session(row) for row in rows if is_generated(row["id"])]
+        found = [_session(row) for row in rows if is_generated(row["id"])]
+        if len(found) > 1:
+            raise AmbiguousId(
+                f"{given!r} matches several conversations:\n{_candidates(found[:5])}", hint="Type more of the id."
+            )
+        return found[0] if found else None
 
     def name_for(self, name: str, user: str) -> str:
         """Return the id under which the session that `user` calls `name` is stored: the name, unless another person has

@@ -38,6 +38,14 @@ def owner_number(database: Database, owner: Owner) -> int | None:
     return None if found is None else int(found)
 
 
+def ensure_owner(database: Database, owner: Owner) -> int:
+    """Return the number of `owner` in this database, which is stored if it is new."""
+    number = owner_number(database, owner)
+    if number is None:
+        number = database.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
+    return number
+
+
 def with_versions(database: Database, ids: Sequence[str]) -> list[str]:
     """Return `ids` with every version that they superseded."""
     return [row[0] for row in database.rows(_WITH_VERSIONS, (json.dumps(list(ids)),))]

@@ -20,12 +20,11 @@ from memchat.core.types import (
     MarkOutdated,
     Memory,
     Metadata,
-    Owner,
 )
 from memchat.errors import NotFound, UsageError
 from memchat.storage.fulltext import terms
 from memchat.storage.memory_reader import MemoryReader
-from memchat.storage.memory_rows import format_time, owner_number
+from memchat.storage.memory_rows import ensure_owner, format_time
 from memchat.text.embedding import with_dimension
 from memchat.text.normalize import fix_surrogates, normalize
 
@@ -167,7 +166,7 @@ class MemoryRepository(MemoryReader):
             said = self.database.value("SELECT text FROM messages WHERE id = ?", (draft.evidence.message_id,))
             if said is None or draft.evidence.quote not in said:
                 return []
-        owner = self._owner(draft.owner)
+        owner = ensure_owner(self.database, draft.owner)
         duplicate = None if draft.verbatim else self.duplicate_of(owner, draft)
         replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != duplicate)
         former = [memory for memory in replaced if memory is not None]
@@ -201,7 +200,7 @@ class MemoryRepository(MemoryReader):
         days = ("valid_from", "valid_to")
         return {
             "id": memory.id,
-            "owner": self._owner(memory.owner),
+            "owner": ensure_owner(self.database, memory.owner),
             "scope": memory.scope,
             "session_id": memory.session_id or "",
             "agent": memory.agent,
@@ -244,22 +243,19 @@ class MemoryRepository(MemoryReader):
         now = self.clock()
         standing = memory.standing or (again is not None and again.standing)
         valid_to = (again and again.valid_to) or (None if memory.ended(now.date()) else memory.valid_to)
-        self.database.execute(
-            """UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ?, standing = ?
-                WHERE id = ?""",
-            (format_time(now), _iso(valid_to), self._expiry(memory, again), standing, memory_id),
-        )
-        self._record_change(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
-        return [Applied(Event.CONFIRM, self._known(memory_id))]
-
-    def _expiry(self, memory: Memory, again: Draft | None) -> str | None:
         expires_at = memory.expires_at
         if again is not None and expires_at is not None:
-            if memory.expired(self.clock()):
+            if memory.expired(now):
                 expires_at = again.expires_at
             elif again.expires_at is not None:
                 expires_at = max(expires_at, again.expires_at)
-        return None if expires_at is None else format_time(expires_at)
+        self.database.execute(
+            """UPDATE memories SET confirmed_at = ?, doubtful = 0, valid_to = ?, expires_at = ?, standing = ?
+                WHERE id = ?""",
+            (format_time(now), _iso(valid_to), expires_at and format_time(expires_at), standing, memory_id),
+        )
+        self._record_change(memory_id, Event.CONFIRM, memory.text, memory.text, reason)
+        return [Applied(Event.CONFIRM, self._known(memory_id))]
 
     def _end(self, decision: End) -> list[Applied]:
         memory = self.get(decision.memory_id)
@@ -286,12 +282,6 @@ class MemoryRepository(MemoryReader):
         return [Applied(Event.DOUBT, self._known(memory.id))]
 
     # Rows.
-
-    def _owner(self, owner: Owner) -> int:
-        number = owner_number(self.database, owner)
-        if number is None:
-            number = self.database.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
-        return number
 
     def _number(self, memory_id: str) -> int:
         number = self.database.value("SELECT number FROM memories WHERE id = ?", (memory_id,))
@@ -322,7 +312,9 @@ class MemoryRepository(MemoryReader):
 
     def _refuse_duplicate(self, memory: Memory, text: str) -> None:
         """Raise UsageError when another current memory says `text`."""
-        duplicate = self.duplicate_of(self._owner(memory.owner), replace(memory, text=text), but=memory.id)
+        duplicate = self.duplicate_of(
+            ensure_owner(self.database, memory.owner), replace(memory, text=text), but=memory.id
+        )
         if duplicate is not None and not memory.verbatim:
             raise UsageError(f"The memory {duplicate} says that already.", hint="Forget one of the two instead.")
 

@@ -9,7 +9,7 @@ from memchat.core.protocols import Embedder
 from memchat.core.types import MessageStatus, Owner, Scope
 from memchat.storage.database import Database
 from memchat.storage.fulltext import index_words, owner_term
-from memchat.storage.memory_rows import owner_number
+from memchat.storage.memory_rows import ensure_owner, owner_number
 from memchat.storage.vectors.codec import dimension_of
 from memchat.storage.vectors.message_codec import encode_rows, most_rows
 from memchat.text.embedding import message_texts, with_dimension
@@ -135,7 +135,7 @@ class MessageIndex:
         return found
 
     def _write(self, message: _Waiting, vectors: "Vectors") -> None:
-        owner = self._owner(message.owner)
+        owner = ensure_owner(self._db, message.owner)
         terms = [owner_term(owner, word) for word in islice(index_words(message.text), TERMS_PER_MESSAGE)]
         self._db.execute("DELETE FROM message_words WHERE rowid = ?", (message.number,))
         self._db.execute("DELETE FROM message_vectors WHERE number = ?", (message.number,))
@@ -147,12 +147,6 @@ class MessageIndex:
 
     def _remove(self, number: int) -> None:
         self._db.execute("DELETE FROM message_backlog WHERE number = ?", (number,))
-
-    def _owner(self, owner: Owner) -> int:
-        number = owner_number(self._db, owner)
-        if number is None:
-            number = self._db.insert("INSERT INTO owners (kind, name) VALUES (?, ?)", (owner.kind, owner.name))
-        return number
 
 
 def unsearchable(database: Database) -> list[int]:

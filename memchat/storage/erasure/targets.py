@@ -153,24 +153,21 @@ def search_files() -> None:
     """
     with suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
         needles = ByteSearcher(pickle.load(sys.stdin.buffer))
-        sys.stdout.buffer.write(pickle.dumps(_search_files(Path(sys.argv[1]), needles)))
+        folder = Path(sys.argv[1])
+        findings: list[tuple[str, bytes]] = []
+        files = size = 0
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+            files += 1
+            try:
+                size += path.stat().st_size
+                with path.open("rb") as file:
+                    found = search(_chunks(file, needles.longest), needles)
+            except FileNotFoundError:
+                continue
+            name = str(path.relative_to(folder))
+            findings += [(name, needle) for needle in sorted(found)]
+        sys.stdout.buffer.write(pickle.dumps((findings, files, size)))
         sys.stdout.buffer.flush()
-
-
-def _search_files(folder: Path, needles: ByteSearcher) -> tuple[list[tuple[str, bytes]], int, int]:
-    findings: list[tuple[str, bytes]] = []
-    files = size = 0
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
-        files += 1
-        try:
-            size += path.stat().st_size
-            with path.open("rb") as file:
-                found = search(_chunks(file, needles.longest), needles)
-        except FileNotFoundError:
-            continue
-        name = str(path.relative_to(folder))
-        findings += [(name, needle) for needle in sorted(found)]
-    return findings, files, size
 
 
 def search(chunks: Iterable[bytes], needles: ByteSearcher) -> set[bytes]:

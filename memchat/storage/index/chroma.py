@@ -114,7 +114,12 @@ class ChromaIndex:
                 found = collection.query(query_embeddings=query, n_results=wanted, include=["distances"])
                 # Fewer records than asked for: there are no more.
                 if all(len(ids) < wanted or len(set(map(_memory_of, ids))) >= limit for ids in found["ids"]):
-                    return _best(found["ids"], found["distances"], limit)
+                    best: dict[str, float] = {}
+                    for row_ids, row_distances in zip(found["ids"], found["distances"], strict=True):
+                        for record, distance in zip(row_ids, row_distances, strict=True):
+                            memory_id, score = _memory_of(record), 1.0 - distance
+                            best[memory_id] = max(score, best.get(memory_id, score))
+                    return sorted(best.items(), key=lambda hit: (-hit[1], hit[0]))[:limit]
                 wanted *= PER_MEMORY
 
     def all_records(self, owner: int) -> dict[str, "Vectors"]:
@@ -171,15 +176,6 @@ def _nothing(entry: Entry) -> list[None]:
 
 def _memory_of(record: str) -> str:
     return record.rpartition(":")[0]
-
-
-def _best(ids: Sequence[Sequence[str]], distances: Sequence[Sequence[float]], limit: int) -> list[tuple[str, float]]:
-    best: dict[str, float] = {}
-    for row_ids, row_distances in zip(ids, distances, strict=True):
-        for record, distance in zip(row_ids, row_distances, strict=True):
-            memory_id, score = _memory_of(record), 1.0 - distance
-            best[memory_id] = max(score, best.get(memory_id, score))
-    return sorted(best.items(), key=lambda hit: (-hit[1], hit[0]))[:limit]
 
 
 @contextmanager

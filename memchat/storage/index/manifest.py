@@ -71,7 +71,15 @@ def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
     """Return the manifest if the index is byte for byte what it was, else None: it must not be opened."""
     try:
         content = json.loads((index / MANIFEST_FILE).read_text(encoding="ascii"))
-        coverage, stamps = _parsed(content)
+        if content["format"] != FORMAT or content["chromadb"] != version("chromadb"):
+            return None
+        found = content["coverage"]
+        if Path(found["folder"]).name != found["folder"]:
+            return None
+        for part in ("memories", "filling"):
+            found[part] = {int(owner): int(number) for owner, number in found[part].items()}
+        coverage = IndexManifest(**_renamed(found, "erasure", "epoch"))
+        stamps = {name: FileChecksum(*stamp) for name, stamp in content["files"].items()}
         files = _files(index / coverage.folder)
         sound = files.keys() == stamps.keys() and all(
             path.is_file() and path.stat().st_size == stamps[name].size and _checksum(path) == stamps[name].crc
@@ -91,21 +99,6 @@ def remove_manifest(index: Path) -> None:
     """Remove the manifest durably."""
     (index / MANIFEST_FILE).unlink(missing_ok=True)
     _sync_folder(index)
-
-
-def _parsed(content: dict[str, object]) -> tuple[IndexManifest, Stamps]:
-    if content["format"] != FORMAT or content["chromadb"] != version("chromadb"):
-        raise ValueError("written by another version")
-    coverage, files = content["coverage"], content["files"]
-    if not isinstance(coverage, dict) or not isinstance(files, dict):
-        raise TypeError("not a marker")
-    if Path(coverage["folder"]).name != coverage["folder"]:
-        raise ValueError("not a folder of the index")
-    for part in ("memories", "filling"):
-        coverage[part] = {int(owner): int(number) for owner, number in coverage[part].items()}
-    return IndexManifest(**_renamed(coverage, "erasure", "epoch")), {
-        name: FileChecksum(*stamp) for name, stamp in files.items()
-    }
 
 
 def _renamed(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:

@@ -94,7 +94,18 @@ class SyncedIndex:
         if self._filling:
             self._fill()
             return True
-        return self._catch_up()
+        changes = self._db.rows(
+            "SELECT seq, memory_id, owner FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", (self.seq, CHANGES)
+        )
+        if not changes:
+            return False
+        for owner in dict.fromkeys(row["owner"] for row in changes):
+            if owner in self._memories:
+                self._renew(owner, list({row["memory_id"] for row in changes if row["owner"] == owner}))
+            elif _worth_indexing(self._place, self._db, owner):
+                self._filling[owner] = 0
+        self.seq = int(changes[-1]["seq"])
+        return True
 
     def warm(self) -> None:
         """Load the collection of the most recently active owner ahead of the first query."""
@@ -162,20 +173,6 @@ class SyncedIndex:
         self._chroma.upsert(owner, entries)
         self._memories[owner] = self._memories.get(owner, 0) + len(entries)
         self._filling[owner] = entries[-1].number if entries else int(rows[-1]["number"])
-
-    def _catch_up(self) -> bool:
-        changes = self._db.rows(
-            "SELECT seq, memory_id, owner FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", (self.seq, CHANGES)
-        )
-        if not changes:
-            return False
-        for owner in dict.fromkeys(row["owner"] for row in changes):
-            if owner in self._memories:
-                self._renew(owner, list({row["memory_id"] for row in changes if row["owner"] == owner}))
-            elif _worth_indexing(self._place, self._db, owner):
-                self._filling[owner] = 0
-        self.seq = int(changes[-1]["seq"])
-        return True
 
     def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
         """Bring these memories to their present state after any change."""

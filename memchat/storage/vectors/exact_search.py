@@ -84,6 +84,8 @@ class ExactSearch:
         `query` has shape `(q, dim)`, unit rows of the part that is searched. Best first, at most `limit`. Only current
         memories, unless `allowed` lists the numbers that may be returned; those may be superseded.
         """
+        from memchat.storage.vectors.matrix import VectorMatrix
+
         if limit <= 0 or len(query) == 0 or (allowed is not None and not allowed):
             return []
         self.fingerprint = with_dimension(self.fingerprint, query.shape[1])
@@ -91,7 +93,14 @@ class ExactSearch:
             entry = self._up_to_date(owner, query.shape[1])
             if entry is not None:
                 return entry.vectors.nearest(query, limit, allowed)
-        return self._nearest_in_chunks(owner, query, limit, allowed)
+        # Too many to keep: they are read and compared in chunks.
+        best: list[tuple[int, float]] = []
+        for rows in self._chunks(owner):
+            vectors = VectorMatrix(query.shape[1])
+            vectors.extend(rows)
+            best += vectors.nearest(query, limit, allowed)
+            best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
+        return best
 
     def position(self, owner: int) -> Position:
         """Return how far the database has come for `owner`."""
@@ -162,16 +171,3 @@ class ExactSearch:
                 return
             last = rows[-1][0]
             yield [(row[0], bool(row[1]), searched_bytes(row[2], self.fingerprint) or b"") for row in rows]
-
-    def _nearest_in_chunks(
-        self, owner: int, query: "Vectors", limit: int, allowed: Collection[int] | None
-    ) -> list[tuple[int, float]]:
-        from memchat.storage.vectors.matrix import VectorMatrix
-
-        best: list[tuple[int, float]] = []
-        for rows in self._chunks(owner):
-            vectors = VectorMatrix(query.shape[1])
-            vectors.extend(rows)
-            best += vectors.nearest(query, limit, allowed)
-            best = sorted(best, key=lambda hit: (-hit[1], hit[0]))[:limit]
-        return best

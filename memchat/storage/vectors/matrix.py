@@ -1,7 +1,7 @@
 """The vectors of one owner's memories in one block of memory, and the nearest of them."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,24 @@ DELETED = -1
 """Replaces a memory's number when its rows are no longer valid."""
 GROWTH_FACTOR = 1.25
 """Factor by which the block exceeds the need when it grows."""
+
+
+def best_cosines(rows: "Vectors", query: "Vectors") -> "NDArray[np.float32]":
+    """Return the highest cosine of each of `rows` to any row of `query`; all are unit rows."""
+    best: NDArray[np.float32] = rows @ query[0]
+    for further in query[1:]:
+        # Row by row took two thirds of the time of one product with all rows.
+        np.maximum(best, rows @ further, out=best)
+    return best
+
+
+def with_room(array: "NDArray[Any]", used: int, more: int) -> "NDArray[Any]":
+    """Return `array`, or a larger copy of its first `used` entries, with room for `more` after them."""
+    if used + more <= len(array):
+        return array
+    larger = np.empty((int((used + more) * GROWTH_FACTOR) + 16, *array.shape[1:]), array.dtype)
+    larger[:used] = array[:used]
+    return larger
 
 
 class VectorMatrix:
@@ -47,7 +65,10 @@ class VectorMatrix:
         """
         width = 4 * self.dim
         whole = [memory for memory in memories if memory[2] and len(memory[2]) % width == 0]
-        self._make_room(len(whole), sum(len(blob) // width for _, _, blob in whole))
+        self._matrix = with_room(self._matrix, self._rows, sum(len(blob) // width for _, _, blob in whole))
+        self._numbers = with_room(self._numbers, self._used, len(whole))
+        self._current = with_room(self._current, self._used, len(whole))
+        self._starts = with_room(self._starts, self._used + 1, len(whole))
         for number, current, blob in whole:
             self._append(number, current, np.frombuffer(blob, np.float32).reshape(-1, self.dim))
 
@@ -72,7 +93,9 @@ class VectorMatrix:
         """
         if not self._slots:
             return []
-        scores = self._scores(query)
+        scores = best_cosines(self._matrix[: self._rows], query)
+        if self._rows > self._used:
+            scores = np.maximum.reduceat(scores, self._starts[: self._used])
         if allowed is None:
             slots = np.flatnonzero(self._current[: self._used])
         else:
@@ -83,17 +106,6 @@ class VectorMatrix:
         order = np.lexsort((numbers, -scores[slots]))
         return [(int(numbers[i]), float(scores[slots[i]])) for i in order]
 
-    def _scores(self, query: "Vectors") -> "NDArray[np.float32]":
-        """Best cosine of each slot."""
-        rows = self._matrix[: self._rows]
-        best: NDArray[np.float32] = rows @ query[0]
-        for further in query[1:]:
-            # Row by row took two thirds of the time of one product with all rows.
-            np.maximum(best, rows @ further, out=best)
-        if self._rows == self._used:
-            return best
-        return np.maximum.reduceat(best, self._starts[: self._used])
-
     def _append(self, number: int, current: bool, rows: "Vectors") -> None:
         end = self._rows + len(rows)
         self._matrix[self._rows : end] = rows
@@ -101,14 +113,3 @@ class VectorMatrix:
         self._slots[number] = self._used
         self._used, self._rows = self._used + 1, end
         self._starts[self._used] = end
-
-    def _make_room(self, memories: int, rows: int) -> None:
-        if self._rows + rows > len(self._matrix):
-            larger = np.empty((int((self._rows + rows) * GROWTH_FACTOR), self.dim), np.float32)
-            larger[: self._rows] = self._matrix[: self._rows]
-            self._matrix = larger
-        if self._used + memories > len(self._numbers):
-            more = int((self._used + memories) * GROWTH_FACTOR) + 16
-            self._numbers = np.resize(self._numbers, more)
-            self._current = np.resize(self._current, more)
-            self._starts = np.resize(self._starts, more + 1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from memchat.storage.vectors.matrix import best_cosines, with_room
 from memchat.storage.vectors.message_codec import decode_rows
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ SAMPLE = 8_192
 """Number of rows from which the principal components are computed."""
 CHUNK = 2_000
 """Messages decoded at a time: some ten megabytes."""
-GROWTH_FACTOR = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +126,8 @@ class MessageMatrix:
         """Return the numbers of the `limit` selected messages with the highest cosine of any row to any of `query`."""
         if not self._used or limit <= 0:
             return []
-        rows = self._matrix[: self._rows]
         projected = query if self._basis is None else query @ self._basis
-        best: NDArray[np.float32] = rows @ projected[0]
-        for further in projected[1:]:
-            np.maximum(best, rows @ further, out=best)
+        best = best_cosines(self._matrix[: self._rows], projected)
         slots = np.flatnonzero(self._selected(selection))
         scores = np.maximum.reduceat(best, self._starts[: self._used])[slots]
         if len(slots) > limit:
@@ -155,13 +152,6 @@ class MessageMatrix:
         return usable
 
     def _reserve(self, messages: int, rows: int) -> None:
-        if self._rows + rows > len(self._matrix):
-            larger = np.empty((int((self._rows + rows) * GROWTH_FACTOR), self._matrix.shape[1]), np.float32)
-            larger[: self._rows] = self._matrix[: self._rows]
-            self._matrix = larger
-        if self._used + messages > len(self._facts):
-            more = int((self._used + messages) * GROWTH_FACTOR) + 16
-            facts, starts = np.empty((more, 5), np.int64), np.zeros(more + 1, np.int64)
-            facts[: self._used] = self._facts[: self._used]
-            starts[: self._used + 1] = self._starts[: self._used + 1]
-            self._facts, self._starts = facts, starts
+        self._matrix = with_room(self._matrix, self._rows, rows)
+        self._facts = with_room(self._facts, self._used, messages)
+        self._starts = with_room(self._starts, self._used + 1, messages)

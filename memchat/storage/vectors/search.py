@@ -1,6 +1,6 @@
 """Vector search: through the index where it can answer, by exact scan everywhere else."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from memchat.storage.vectors.exact_search import ExactSearch
@@ -39,7 +39,11 @@ class VectorSearch:
         found = self._keeper.nearest(owner, query, limit, self._scan.position(owner))
         if found is None:
             return None
-        numbers = self._numbers(owner, [memory_id for memory_id, _ in found])
+        memory_ids = [memory_id for memory_id, _ in found]
+        marks = ",".join("?" * len(memory_ids))
+        # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
+        sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
+        numbers = {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}
         if len(numbers) < len(found):
             # A memory was deleted or replaced at this moment.
             return None
@@ -47,10 +51,3 @@ class VectorSearch:
             self._indexed.add(owner)
             self._scan.release(owner)
         return [(numbers[memory_id], score) for memory_id, score in found]
-
-    def _numbers(self, owner: int, memory_ids: Sequence[str]) -> dict[str, int]:
-        """Return the numbers of the ids that are current memories of the owner."""
-        marks = ",".join("?" * len(memory_ids))
-        # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
-        sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
-        return {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}
