@@ -1,9 +1,21 @@
 """ChatGPT's data export: conversations.json, with a tree of messages per conversation; the last branch is imported."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, in_order, moment, role_of, words
+from memchat.importers.found import (
+    Dialogue,
+    Found,
+    Reading,
+    Said,
+    SourceText,
+    branch_to,
+    in_order,
+    moment,
+    role_of,
+    words,
+)
 
 NAME = "ChatGPT"
 _SPEECH = "audio_transcription"
@@ -18,36 +30,30 @@ def read(source: SourceText, reading: Reading) -> Found:
     for place, entry in source.objects(found):
         if isinstance(entry, Mapping) and isinstance(entry.get("mapping"), Mapping):
             name = words(entry.get("conversation_id")) or words(entry.get("id")) or place
-            messages = _branch(entry, moment(entry.get("create_time")) or reading.now)
+            nodes, shown, began = entry["mapping"], entry.get("current_node"), moment(entry.get("create_time"))
+            if not isinstance(shown, str) or shown not in nodes:
+                shown = max(nodes, key=lambda node: _time_of(nodes[node]), default=None)
+            # An edit begins a new branch; only the one that was shown last is read.
+            branch = branch_to(shown, nodes, "parent").items()
+            messages = [said for node, one in branch if (said := _said(node, one, began or reading.now)) is not None]
             found.dialogues.append(Dialogue(name, words(entry.get("title")), in_order(messages)))
         else:
             found.skip(place, "is not a conversation")
     return found
 
 
-def _branch(entry: Mapping[str, Any], began: Any) -> list[Said]:
-    """Return the messages from the root to the current node, without those that an edit replaced."""
-    nodes, at = entry["mapping"], entry.get("current_node")
-    if not isinstance(at, str) or at not in nodes:
-        at = max(nodes, key=lambda name: _time_of(nodes[name]), default=None)
-    messages: list[Said] = []
-    seen = set()
-    while isinstance(at, str) and at in nodes and at not in seen:
-        seen.add(at)
-        node = nodes[at] if isinstance(nodes[at], Mapping) else {}
-        if (said := _said(at, node.get("message"), began)) is not None:
-            messages.append(said)
-        at = node.get("parent")
-    return messages[::-1]
+def _message(node: Any) -> Any:
+    return node.get("message") if isinstance(node, Mapping) else None
 
 
 def _time_of(node: Any) -> float:
-    message = node.get("message") if isinstance(node, Mapping) else None
+    message = _message(node)
     at = message.get("create_time") if isinstance(message, Mapping) else None
     return float(at) if isinstance(at, int | float) else 0.0
 
 
-def _said(name: str, message: Any, began: Any) -> Said | None:
+def _said(name: str, node: Any, began: datetime) -> Said | None:
+    message = _message(node)
     if not isinstance(message, Mapping):
         return None
     author, content, about = (message.get(part) or {} for part in ("author", "content", "metadata"))

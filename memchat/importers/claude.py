@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, in_order, moment, role_of, words
+from memchat.importers.found import Dialogue, Found, Reading, SourceText, in_order, messages_of, moment, words
 from memchat.importers.lines import add_lines
 
 NAME = "Claude"
@@ -21,21 +21,16 @@ def read(source: SourceText, reading: Reading) -> Found:
             for note in [entry["conversations_memory"], *(projects.values() if isinstance(projects, Mapping) else ())]:
                 add_lines(found, words(note).splitlines(), place, reading)
         elif isinstance(entry, Mapping) and isinstance(entry.get("chat_messages"), list):
-            found.dialogues.append(_dialogue(entry, place, reading))
+            listed = [
+                {**one, "text": _text(one)} if isinstance(one, Mapping) else one for one in entry["chat_messages"]
+            ]
+            began = moment(entry.get("created_at")) or reading.now
+            messages = messages_of(listed, began, role="sender", name="uuid", at="created_at")
+            name = words(entry.get("uuid")) or place
+            found.dialogues.append(Dialogue(name, words(entry.get("name")), in_order(messages)))
         else:
             found.skip(place, "is not a conversation")
     return found
-
-
-def _dialogue(entry: Mapping[str, Any], place: str, reading: Reading) -> Dialogue:
-    began = moment(entry.get("created_at")) or reading.now
-    messages = []
-    for number, message in enumerate(entry["chat_messages"]):
-        role = role_of(message.get("sender")) if isinstance(message, Mapping) else None
-        if role is not None and (text := _text(message)):
-            at = moment(message.get("created_at")) or began
-            messages.append(Said(words(message.get("uuid")) or str(number), role, text, at))
-    return Dialogue(words(entry.get("uuid")) or place, words(entry.get("name")), in_order(messages))
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -183,6 +183,27 @@ _ROLES = {
 }
 
 
+def messages_of(
+    entries: Sequence[Any], began: datetime, *, role: str = "role", name: str = "id", text: str = "text", at: str
+) -> list[Said]:
+    """Read a list of messages, each an object with these keys; `began` is the time of those without one."""
+    messages = []
+    for number, entry in enumerate(entries):
+        speaker = role_of(entry.get(role)) if isinstance(entry, Mapping) else None
+        if speaker is not None and (said := words(entry.get(text))):
+            messages.append(Said(words(entry.get(name)) or str(number), speaker, said, moment(entry.get(at)) or began))
+    return messages
+
+
+def branch_to(node: object, nodes: Mapping[str, Any], parent: str) -> dict[str, Any]:
+    """Return the nodes of a tree from its root to the one named `node`, by their names."""
+    branch: dict[str, Any] = {}
+    while isinstance(node, str) and node in nodes and node not in branch:
+        branch[node] = nodes[node]
+        node = nodes[node].get(parent) if isinstance(nodes[node], Mapping) else None
+    return dict(reversed(branch.items()))
+
+
 def in_order(messages: Sequence[Said]) -> tuple[Said, ...]:
     """Return `messages` with times that never decrease; an earlier time becomes that of the message before."""
     ordered: list[Said] = []

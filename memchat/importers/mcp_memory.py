@@ -18,11 +18,12 @@ def read(source: SourceText, reading: Reading) -> Found:
         if not isinstance(entry, Mapping) or words(entry.get("type")) not in {"entity", "relation"}:
             found.skip(place, "is neither an entity nor a relation")
             continue
-        texts = _observations(entry)
         if entry["type"] == "relation":
             source_name, relation, target = (words(entry.get(name)) for name in ("from", "relationType", "to"))
             complete = source_name and relation and target
             texts = [f"{source_name} {relation.replace('_', ' ')} {target}"] if complete else []
+        else:
+            texts = _observations(entry)
         for text in texts:
             add_fact(found, {"text": text}, place, reading)
     return found
