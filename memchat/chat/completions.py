@@ -52,22 +52,16 @@ def asked_in(messages: Sequence[Mapping[str, Any]]) -> Asked:
     said = [text for message in messages if message.get("role") == "user" and (text := text_of(message))]
     last = said[-1] if said else ""
     instructions = next((text_of(message) for message in messages if message.get("role") in _SYSTEM), "")
+    # Programs ask for a title, tags or the like in a request of one message.
+    quotes_dialogue = len(last) > _LOOKED_AT or _SPEAKER.search(last) is not None
+    titled = _TITLE.search(instructions[:_LOOKED_AT]) or (quotes_dialogue and _TITLE.search(last[:_LOOKED_AT]))
+    housekeeping = _TASK.match(last) or _TASK.match(instructions) or (len(said) == 1 and titled)
     return Asked(
         last,
         said[-2] if len(said) > 1 else None,
         new=bool(last) and messages[-1].get("role") == "user",
-        housekeeping=_is_housekeeping(last, instructions, len(said)),
+        housekeeping=bool(housekeeping),
     )
-
-
-def _is_housekeeping(last: str, instructions: str, said: int) -> bool:
-    """Whether a program asks for a title, tags or the like, in a request of one message."""
-    if _TASK.match(last) or _TASK.match(instructions):
-        return True
-    if said != 1:
-        return False
-    quotes_dialogue = len(last) > _LOOKED_AT or _SPEAKER.search(last) is not None
-    return bool(_TITLE.search(instructions[:_LOOKED_AT]) or (quotes_dialogue and _TITLE.search(last[:_LOOKED_AT])))
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -167,7 +161,17 @@ class CompletionTurn:
         self._recalled = [*wishes, *(memory.id for memory in hits)]
         excerpts = recall.excerpts_for_turn(query, parts.session, [*standing, *hits]).excerpts
         block = prompt.memory_part(parts.clock().astimezone().date(), hits, standing, excerpts)
-        return _with_block(messages, block) if block else messages
+        if not block:
+            return messages
+        # The block goes to the end of the client's instructions, or before all messages if there are none.
+        if not messages or messages[0].get("role") not in _SYSTEM:
+            return [{"role": "system", "content": block}, *messages]
+        first = messages[0]
+        if isinstance(first.get("content"), list):
+            first["content"] = [*first["content"], {"type": "text", "text": block}]
+        else:
+            first["content"] = f"{first.get('content') or ''}\n\n{block}".strip()
+        return messages
 
     def _record(self) -> None:
         if self._message is None:
@@ -196,15 +200,3 @@ def _usage_of(response: Mapping[str, Any]) -> Usage | None:
     counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
     prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
     return Usage(prompt_tokens, completion_tokens) if prompt_tokens or completion_tokens else None
-
-
-def _with_block(messages: list[dict[str, Any]], block: str) -> list[dict[str, Any]]:
-    """`messages` with `block` at the end of their instructions, or before all else where there are none."""
-    if not messages or messages[0].get("role") not in _SYSTEM:
-        return [{"role": "system", "content": block}, *messages]
-    first = dict(messages[0])
-    if isinstance(first.get("content"), list):
-        first["content"] = [*first["content"], {"type": "text", "text": block}]
-    else:
-        first["content"] = f"{first.get('content') or ''}\n\n{block}".strip()
-    return [first, *messages[1:]]

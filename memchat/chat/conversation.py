@@ -289,7 +289,13 @@ class Turn:
         if not self.thinking:
             self.reply, self.thinking = split_unopened(self.reply)
         if not self.reply.strip():
-            raise _no_reply(self)
+            again = "/retry asks again; or pick another model (/model in a chat, else --model)."
+            if self.cut is Cut.FILTER:
+                other = "Say it in other words, or pick another model (/model in a chat, else --model)."
+                raise BadReply("The provider's content filter held the reply back.", hint=other)
+            if self.thinking and self.cut is Cut.LENGTH:
+                raise BadReply("The model used up its length limit by thinking, and gave no answer.", hint=again)
+            raise BadReply("The model returned an empty reply.", hint=again)
         self.status = MessageStatus.COMPLETE if self.cut is None else MessageStatus.PARTIAL
 
     def _taken(self, part: Part) -> Part:
@@ -329,17 +335,6 @@ class Turn:
 def _status_without_reply(error: BaseException | None) -> MessageStatus:
     """Return the status of a turn without a reply: stopped by the user, or failed."""
     return MessageStatus.STOPPED if isinstance(error, KeyboardInterrupt) else MessageStatus.FAILED
-
-
-def _no_reply(turn: Turn) -> BadReply:
-    again = "/retry asks again; or pick another model (/model in a chat, else --model)."
-    if turn.cut is Cut.FILTER:
-        return BadReply(
-            "The provider's content filter held the reply back.", hint="Say it in other words, or " + again[17:]
-        )
-    if turn.thinking and turn.cut is Cut.LENGTH:
-        return BadReply("The model used up its length limit by thinking, and gave no answer.", hint=again)
-    return BadReply("The model returned an empty reply.", hint=again)
 
 
 def _masked(text: str) -> str:

@@ -60,24 +60,20 @@ def open_session(options: ChatOptions, conversations: "Conversations", settings:
 
 def _new_session(options: ChatOptions, name: str | None, conversations: "Conversations", settings: Settings) -> Session:
     if name and settings.redact:
-        _refuse_secret(name)
+        from memchat.text.redaction import redact
+
+        # Masked, two names could become the same.
+        if kinds := redact(name).kinds:
+            raise UsageError(
+                f"A conversation's name is stored as it is, and this one looks like a secret ({kinds[0]}).",
+                hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
+            )
     return conversations.new_session(
         options.user,
         options.agent or settings.agent,
         private=settings.memory is MemoryMode.PRIVATE,
         name=conversations.name_for(name, options.user) if name else None,
     )
-
-
-def _refuse_secret(name: str) -> None:
-    """Raise UsageError for a name that contains a secret. Masked, two names could become the same."""
-    from memchat.text.redaction import redact
-
-    if kinds := redact(name).kinds:
-        raise UsageError(
-            f"A conversation's name is stored as it is, and this one looks like a secret ({kinds[0]}).",
-            hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
-        )
 
 
 def conversation_options(options: ChatOptions, settings: Settings, agent: str | None) -> "ConversationOptions":

@@ -56,30 +56,23 @@ def parse_condition(filters: Mapping[str, Any], depth: int = 0) -> Junction:
     parts: list[Condition] = []
     for name, value in filters.items():
         if name in {"AND", "OR", "NOT"}:
-            parts.append(_junction(name, value, depth))
+            listed = [value] if isinstance(value, Mapping) else value
+            if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
+                example = f'As in: {{"{name}": [{{"order_id": 4821}}]}}'
+                raise UsageError(f"{name} must be a list of conditions.", hint=example)
+            joined = tuple(parse_condition(part, depth + 1) for part in listed)
+            parts.append(Junction(joined, any=name != "AND", negated=name == "NOT"))
         elif name == "metadata" and isinstance(value, Mapping):
             parts.append(parse_condition(value, depth + 1))
+        elif isinstance(value, Mapping):
+            if not value:
+                raise UsageError(f"{name} is compared with nothing.", hint=f"Operators are {', '.join(OPERATORS)}.")
+            parts += [comparison(str(name), str(operator), operand) for operator, operand in value.items()]
+        elif value == ANY:
+            parts.append(comparison(str(name), ANY, True))
         else:
-            parts += _comparisons(str(name), value)
+            parts.append(comparison(str(name), "in" if isinstance(value, list | tuple | set) else "eq", value))
     return Junction(tuple(parts))
-
-
-def _junction(name: str, value: Any, depth: int) -> Junction:
-    listed = [value] if isinstance(value, Mapping) else value
-    if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
-        raise UsageError(f"{name} must be a list of conditions.", hint=f'As in: {{"{name}": [{{"order_id": 4821}}]}}')
-    parts = tuple(parse_condition(part, depth + 1) for part in listed)
-    return Junction(parts, any=name != "AND", negated=name == "NOT")
-
-
-def _comparisons(name: str, value: Any) -> list[Condition]:
-    if isinstance(value, Mapping):
-        if not value:
-            raise UsageError(f"{name} is compared with nothing.", hint=f"Operators are {', '.join(OPERATORS)}.")
-        return [comparison(name, str(operator), operand) for operator, operand in value.items()]
-    if value == ANY:
-        return [comparison(name, ANY, True)]
-    return [comparison(name, "in" if isinstance(value, list | tuple | set) else "eq", value)]
 
 
 def comparison(name: str, operator: str, operand: Any) -> Condition:

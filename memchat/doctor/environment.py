@@ -76,32 +76,24 @@ def _model(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
     if name == OFFLINE:
         return ok("model", "The built-in offline model answers: no language model, it needs nothing.")
     if name.startswith(("ollama/", "ollama_chat/")):
-        return _ollama(what, name, environ)
+        address = ollama_address(environ)
+        if not _answers(address):
+            return problem("model", f"The {what} is {name}, and Ollama does not answer at {address}.", "ollama serve")
+        model = name.partition("/")[2]
+        there = ollama_models(address, timeout_s=CONNECT_S)
+        if what != "embedding model" and not {model, f"{model}:latest"} & set(there):
+            return problem("model", f"The {what} is {name}, which Ollama does not have.", f"ollama pull {model}")
+        return ok("model", f"The {what} is {name}, and Ollama answers at {address}.")
     provider = next((one for one in PROVIDERS if name.startswith(one.prefix)), None)
     if provider is None:
         return ok("model", f"The {what} is {name}. Whether it answers is not tried: that could cost money.")
     if address := provider.server(environ):
-        return _server(what, name, address)
+        if _answers(address):
+            return ok("model", f"The {what} is {name}, and something answers at {address}.")
+        return problem("model", f"The {what} is {name}, and nothing answers at {address}.", "start the server there")
     if not provider.has_key(environ):
         return problem("model", f"The {what} is {name}, and {provider.key} is not set.", f"export {provider.key}=…")
     return ok("model", f"The {what} is {name}, and {provider.key} is set. It is not asked: that could cost money.")
-
-
-def _ollama(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
-    address = ollama_address(environ)
-    if not _answers(address):
-        return problem("model", f"The {what} is {name}, and Ollama does not answer at {address}.", "ollama serve")
-    model = name.partition("/")[2]
-    there = ollama_models(address, timeout_s=CONNECT_S)
-    if what != "embedding model" and not {model, f"{model}:latest"} & set(there):
-        return problem("model", f"The {what} is {name}, which Ollama does not have.", f"ollama pull {model}")
-    return ok("model", f"The {what} is {name}, and Ollama answers at {address}.")
-
-
-def _server(what: str, name: str, address: str) -> Diagnosis:
-    if _answers(address):
-        return ok("model", f"The {what} is {name}, and something answers at {address}.")
-    return problem("model", f"The {what} is {name}, and nothing answers at {address}.", "start the server there")
 
 
 def _answers(address: str) -> bool:

@@ -116,7 +116,16 @@ class Mem0Config:
 
 def from_mem0(config: Mapping[str, Any], settings: Settings) -> Mem0Config:
     """Apply `config` to `settings`. Raises ConfigError for entries that are unknown or cannot be honoured."""
-    _check_keys(config)
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"The configuration must be a dictionary, not {type(config).__name__}.")
+    if config.get("graph_store") or config.get("enable_graph"):
+        raise ConfigError(
+            "memchat has no graph store.", hint="Leave graph_store out; memchat tracks which memory replaces which."
+        )
+    for key in config:
+        if key not in {*_KEYS, "graph_store", "enable_graph"}:
+            hint = "Put memchat's own settings into the environment or config.toml; `memchat config` lists them."
+            _unknown(f"The configuration has no key {key!r}.", key, _KEYS, hint)
     changes: dict[str, Any] = {}
     models: dict[str, ModelOptions] = {}
     if (llm := _section(config, "llm")) is not None:
@@ -144,19 +153,6 @@ class _Section:
     name: str
     provider: str
     config: Mapping[str, Any]
-
-
-def _check_keys(config: Mapping[str, Any]) -> None:
-    if not isinstance(config, Mapping):
-        raise ConfigError(f"The configuration must be a dictionary, not {type(config).__name__}.")
-    if config.get("graph_store") or config.get("enable_graph"):
-        raise ConfigError(
-            "memchat has no graph store.", hint="Leave graph_store out; memchat tracks which memory replaces which."
-        )
-    for key in config:
-        if key not in {*_KEYS, "graph_store", "enable_graph"}:
-            hint = "Put memchat's own settings into the environment or config.toml; `memchat config` lists them."
-            _unknown(f"The configuration has no key {key!r}.", key, _KEYS, hint)
 
 
 def _section(config: Mapping[str, Any], name: str) -> _Section | None:

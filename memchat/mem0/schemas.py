@@ -326,25 +326,20 @@ def memory_row(memory: Memory, score: float | None = None) -> Row:
     }
     if memory.expires_at is not None:
         row["expiration_date"] = (memory.expires_at - timedelta(microseconds=1)).date().isoformat()
-    return row | _ids_of(memory) | {name: memory.metadata[name] for name in SPEAKER if name in memory.metadata}
+    if memory.owner.kind is Scope.USER:
+        row["user_id"] = memory.owner.name
+    agent = memory.owner.name if memory.owner.kind is Scope.AGENT else memory.agent
+    if agent is not None:
+        row["agent_id"] = agent
+    if memory.scope is Scope.SESSION and memory.session_id:
+        row["run_id"] = unquote(memory.session_id.rpartition("@")[0]) or memory.session_id
+    return row | {name: memory.metadata[name] for name in SPEAKER if name in memory.metadata}
 
 
 def hit_row(hit: Hit, *, explain: bool = False) -> Row:
     """Build a search result; `explain` adds the parts of its score by name."""
     details = {name: float(part) for name, part in hit.parts.items()}
     return memory_row(hit.memory, hit.score) | ({"score_details": details} if explain else {})
-
-
-def _ids_of(memory: Memory) -> Row:
-    ids: Row = {}
-    if memory.owner.kind is Scope.USER:
-        ids["user_id"] = memory.owner.name
-    agent = memory.owner.name if memory.owner.kind is Scope.AGENT else memory.agent
-    if agent is not None:
-        ids["agent_id"] = agent
-    if memory.scope is Scope.SESSION and memory.session_id:
-        ids["run_id"] = unquote(memory.session_id.rpartition("@")[0]) or memory.session_id
-    return ids
 
 
 def kept_row(memory: Memory, said: InputMessage) -> Row:

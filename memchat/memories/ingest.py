@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from memchat.core.types import (
     Applied,
-    LearningJob,
     LearningOptions,
     Memory,
     Message,
@@ -53,7 +52,13 @@ class Ingest:
 
         Raises the error of the first one that could not be learned; that one and those after it stay pending.
         """
-        held = deque(self._record_and_claim(spoken))
+        asked = []
+        for role, text in spoken:
+            if role is Role.USER:
+                asked.append(self._store.conversations.begin_turn(self._session, self._clean(text), self._terms))
+            else:
+                self._record(role, text)
+        held = deque([work for message in asked if (work := self._store.work.of(message.id)) is not None])
         applied: list[Applied] = []
         try:
             # Earlier exchanges of the same person come first, since newer ones may replace what they say.
@@ -78,16 +83,6 @@ class Ingest:
             speaker = {"role": str(role)} | ({"actor_id": self._clean(name)} if name else {})
             drafts.append(replace(draft, metadata={**draft.metadata, **speaker}))
         return service.add_all(drafts, previous)
-
-    def _record_and_claim(self, spoken: Iterable[tuple[Role, str]]) -> list[LearningJob]:
-        """Record the messages; return the jobs on them, oldest first, leased to this process."""
-        asked = []
-        for role, text in spoken:
-            if role is Role.USER:
-                asked.append(self._store.conversations.begin_turn(self._session, self._clean(text), self._terms))
-            else:
-                self._record(role, text)
-        return [work for message in asked if (work := self._store.work.of(message.id)) is not None]
 
     def _record(self, role: Role, text: str) -> Message:
         return self._store.conversations.record(self._session, role, self._clean(text))

@@ -102,8 +102,11 @@ class Rememberer:
 
     def _tell(self, draft: Draft, manner: RememberOptions, recall: "Retriever") -> RememberResult:
         from memchat.offline.extraction import compare_with_known
+        from memchat.recall.retriever import Query
 
-        hits = _near(draft, recall)
+        view = MemoryFilter((draft.owner,), scope=draft.scope)
+        near = recall.search(Query(draft.text, view, top_k=NEAREST, floor=False))
+        hits = [hit for hit in near if not hit.memory.verbatim]
         held = [hit.memory for hit in hits]
         ruled = compare_with_known(draft.text, [memory.text for memory in held], self._clock().astimezone().date())
         if manner.standing is None:
@@ -163,14 +166,6 @@ def with_decision(store: "Storage", told: RememberResult) -> RememberResult:
     similar = tuple(one for one in told.similar if one.id not in gone)
     undecided = None if job is None else job.error
     return RememberResult(memory, replaced, told.known, similar, job is not None, undecided)
-
-
-def _near(draft: Draft, recall: "Retriever") -> "list[Hit]":
-    """Find the nearest memories that `draft` may replace: of its owner and scope, and not verbatim."""
-    from memchat.recall.retriever import Query
-
-    hits = recall.search(Query(draft.text, MemoryFilter((draft.owner,), scope=draft.scope), top_k=NEAREST, floor=False))
-    return [hit for hit in hits if not hit.memory.verbatim]
 
 
 def _adds_nothing(draft: Draft, same: Memory) -> bool:

@@ -63,16 +63,12 @@ def _parts(sentence: str) -> Iterator[tuple[str, str]]:
             return
         quotes = quotes if re.match(r"(?i)(?:can|could|would|will) you\b", last) else quotes[:-1]
     for quote in quotes:
-        first, *more = _shared_subject(quote)
+        # 'I love tea, hate olives' is split, but not 'I want to live and work there'.
+        pieces = pattern("unsaid_i").split(quote)
+        shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not pattern("open_ended").search(pieces[0])
+        first, *more = pieces if len(pieces) > 1 and shared else [quote]
         yield first.strip(), _cleaned(first)
         yield from ((fragment.strip(), _cleaned(f"I {fragment}")) for fragment in more)
-
-
-def _shared_subject(quote: str) -> list[str]:
-    """Split 'I love tea, hate olives', but not 'I want to live and work there'."""
-    pieces = pattern("unsaid_i").split(quote)
-    shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not pattern("open_ended").search(pieces[0])
-    return pieces if len(pieces) > 1 and shared else [quote]
 
 
 def _cleaned(quote: str) -> str:

@@ -1,5 +1,6 @@
 """Which language a message seems to be in, and what the offline model says of itself in it."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,23 +23,16 @@ class _Language:
 def honest_sentence(message: str) -> str | None:
     """That offline mode reads English alone, in the language of `message`; None for English and what is not known."""
     plain = without_points(message.casefold())
-    said = _words(plain)
+    said = "".join(character if character.isalpha() else " " for character in plain).split()
     letters = [one for one in _languages() if one.letters]
     foreign = sum(not word.isascii() for word in said) * 2 > len(said)
-    if foreign and (written := next((one for one in letters if _is_written_in(plain, one)), None)):
-        return written.honest
+    for one in letters if foreign else ():
+        if any(first <= character <= last for character in plain for first, last in one.letters):
+            return one.honest
     english = sum(word in STOP_WORDS for word in said)
     shares = {one.honest: sum(word in one.words for word in said) for one in _languages() if one.words}
     sentence, most = max(shares.items(), key=lambda share: share[1])
     return sentence if most > english and most >= LEAST_SHARE * len(said) else None
-
-
-def _is_written_in(text: str, language: _Language) -> bool:
-    return any(first <= character <= last for character in text for first, last in language.letters)
-
-
-def _words(text: str) -> list[str]:
-    return "".join(character if character.isalpha() else " " for character in text).split()
 
 
 @cache
@@ -49,16 +43,8 @@ def _languages() -> tuple[_Language, ...]:
         if not line or line.startswith("#"):
             continue
         _, told_by, honest = line.split(" | ")
-        letters = () if " " in told_by else tuple(_ranges(told_by))
+        # а-яё is а to я and ё.
+        ranges = re.findall("(.)(?:-(.))?", "" if " " in told_by else told_by)
+        letters = tuple((first, last or first) for first, last in ranges)
         found.append(_Language(letters, frozenset() if letters else frozenset(told_by.split()), honest))
     return tuple(found)
-
-
-def _ranges(letters: str) -> list[tuple[str, str]]:
-    """а-яё is а to я and ё."""
-    ranges, at = [], 0
-    while at < len(letters):
-        last = letters[at + 2] if letters[at + 1 : at + 2] == "-" else letters[at]
-        ranges.append((letters[at], last))
-        at += 3 if letters[at + 1 : at + 2] == "-" else 1
-    return ranges

@@ -49,7 +49,10 @@ def answer(message: str, system: str) -> str:
         shown = remembered if _ASKS.search(said) else []
         return "\n".join((honest, *(f"- {memory.text}" for memory in shown)))
     if not pattern("request").search(said):
-        return _acknowledged(said, OPEN in system)
+        if OPEN not in system:
+            return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
+        # True of private conversations, too: a prompt does not tell which they are.
+        return f"Thanks. {_becomes_of(said)} (Offline mode: no language model.)"
     bearing = _relevant(said, remembered)
     if not bearing:
         return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
@@ -58,13 +61,6 @@ def answer(message: str, system: str) -> str:
         opening = "I cannot work that out without a language model, but here is what I know that may help:"
     lines = "\n".join(f"- {_second_person_line(memory)}" for memory in bearing)
     return f"{opening}\n{lines}\n\n{WHAT_THIS_IS}"
-
-
-def _acknowledged(message: str, remembers: bool) -> str:
-    """Acknowledge a statement in words that are true of private conversations too, since a prompt does not tell."""
-    if not remembers:
-        return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
-    return f"Thanks. {_becomes_of(message)} (Offline mode: no language model.)"
 
 
 def _becomes_of(message: str) -> str:

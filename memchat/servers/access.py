@@ -82,8 +82,10 @@ class AccessMiddleware:
 
     def _reach(self, scope: Scope, headers: Headers) -> Reach | Response:
         """Return whose memories the client may reach, or the response to a client without a key."""
-        given = self._keys.reach(_given_key(headers))
-        if given is not None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = token.strip(" ") if scheme.lower() in {"bearer", "token"} else headers.get("x-api-key", "")
+        # Header values are decoded as Latin-1; strip() without an argument would remove the last byte of some letters.
+        if (given := self._keys.reach(key.encode("latin-1"))) is not None:
             return given
         if not self._keys.guarded or scope["path"] in HEALTH:
             return EVERYBODY
@@ -93,14 +95,6 @@ class AccessMiddleware:
             return by_cookie or RedirectResponse(LOGIN, 303)
         hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
         return failure(scope, 401, "This server requires a key.", hint, {"WWW-Authenticate": "Bearer"})
-
-
-def _given_key(headers: Headers) -> bytes:
-    """Return the key or token of a request; empty if it has none."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    given = token.strip(" ") if scheme.lower() in {"bearer", "token"} else headers.get("x-api-key", "")
-    # Header values are decoded as Latin-1; strip() without an argument would remove the last byte of some letters.
-    return given.encode("latin-1")
 
 
 def _limit_body(receive: Receive, limit: int) -> Receive:

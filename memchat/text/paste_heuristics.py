@@ -116,19 +116,15 @@ def find_emails(message: str) -> Iterator[Span]:
         closing = _CLOSING.search(message, greeting.end())
         if closing is None:
             return
-        at = _end_of_signature(message, closing.end())
+        # The signature: up to three short lines, of which the first may follow a blank line.
+        at = closing.end()
+        for breaks in (2, 1, 1):
+            line = _SIGNED.match(message, at)
+            if line is None or line["gap"].count("\n") > breaks or _first_person_count(line["words"]):
+                break
+            at = line.end()
         if message[: greeting.start()].strip() or message[at:].strip():
             yield greeting.start(), at
-
-
-def _end_of_signature(message: str, at: int) -> int:
-    """Return the end of up to three short lines after a mail's closing; the first may follow a blank line."""
-    for breaks in (2, 1, 1):
-        line = _SIGNED.match(message, at)
-        if line is None or line["gap"].count("\n") > breaks or _first_person_count(line["words"]):
-            break
-        at = line.end()
-    return at
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,9 @@ def _continues(line: str, at: int) -> bool:
         unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"}
         or character in _SKIN_TONES
         or line[at - 1] == _JOINER
-        or _is_virama(line[at - 1])
+        # A virama joins the consonants beside it, in the scripts of India.
+        or unicodedata.combining(line[at - 1]) == 9
     )
-
-
-def _is_virama(character: str) -> bool:
-    """Whether `character` joins the consonants beside it, in the scripts of India."""
-    return unicodedata.combining(character) == 9
 
 
 def _parts(line: str, at: int) -> bool:
