@@ -34,7 +34,7 @@ from memchat.mem0.schemas import Day, EntityIds, Filters, Id, Messages, Row
 from memchat.memories.ingest import Ingest, IngestSource, warn_of
 from memchat.recall.excerpts import ExcerptQuery, excerpt_json
 from memchat.recall.retriever import Query
-from memchat.storage.protocols import ErasureReport
+from memchat.storage.results import ErasureReport
 
 if TYPE_CHECKING:
     from memchat.chat.completions import CompletionTurn

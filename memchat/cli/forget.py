@@ -21,7 +21,7 @@ from memchat.errors import UsageError
 
 if TYPE_CHECKING:
     from memchat.app import App
-    from memchat.storage.protocols import ErasureReport
+    from memchat.storage.results import ErasureReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from memchat.cli.output import Block, KeyValues, Line, Table
 from memchat.core.types import Change, Memory, Scope
-from memchat.storage.protocols import MemoryListItem
+from memchat.storage.results import MemoryListItem
 from memchat.storage.serialization import moment_json
 
 

@@ -14,7 +14,7 @@ from memchat.cli.output import Line, Result, print_note
 from memchat.cli.progress import progress_bar
 from memchat.core.types import LearningOptions, Owner, Scope
 from memchat.errors import MemchatError, UsageError
-from memchat.storage.protocols import Imported
+from memchat.storage.results import Imported
 from memchat.storage.serialization import with_owner
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ from memchat.core.types import Draft, Memory, Owner, Scope, Source
 from memchat.errors import UsageError
 from memchat.memories.origin import origin_of
 from memchat.repl.notifications import remember_lines
-from memchat.storage.protocols import Sort
+from memchat.storage.results import Sort
 from memchat.storage.serialization import memory_json, moment_json, record_json
 from memchat.storage.short_ids import short_ids
 from memchat.text.decoding import decode_text

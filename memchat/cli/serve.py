@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from memchat.api import Memory
     from memchat.config import Settings
+    from memchat.servers.http_server import HTTPServerThread
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +104,7 @@ def _serve_until_asked(
             tell(f"Listening on {http_server.url_of(sock)} with model {settings.model}. Ctrl-C stops it.")
             while not ending.asked and listener.serves(http_server.TICK_S):
                 pass
-            if not listener.stop(LONG_S, ending.hurried):
-                tell("Waiting for running requests to end. Press Ctrl-C again to cut them off.")
-                if not listener.stop(GRACE_S, ending.hurried):
-                    tell("Cut off the requests that were still running. Their messages are saved.")
+            _stop(listener, ending, tell)
     finally:
         memory.close(0.0 if ending.hurried() else SETTLE_S)
 
@@ -150,6 +148,14 @@ def freeze_model(settings: "Settings") -> "Settings":
 
     index_from = settings.index_from if "index_from" in settings.origins else INDEX_FROM
     return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)
+
+
+def _stop(listener: "HTTPServerThread", ending: ShutdownRequests, tell: Callable[[str], None]) -> None:
+    if listener.stop(LONG_S, ending.hurried):
+        return
+    tell("Waiting for running requests to end. Press Ctrl-C again to cut them off.")
+    if not listener.stop(GRACE_S, ending.hurried):
+        tell("Cut off the requests that were still running. Their messages are saved.")
 
 
 def _print_if_possible(text: str) -> None:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from shlex import quote
 
 from memchat.errors import StoreBusy, StoreError
-from memchat.storage.protocols import Inspection, VectorProblem
+from memchat.storage.protocols import Inspection
+from memchat.storage.results import VectorProblem
 
 FIX = "memchat doctor --fix"
 REINDEX = "memchat reindex"

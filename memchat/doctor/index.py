@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, restore, warning
 from memchat.errors import StoreError
-from memchat.storage.protocols import IndexFault, IndexInspection, Phase
+from memchat.storage.protocols import IndexInspection
+from memchat.storage.results import IndexFault, Phase
 
 BY_ITSELF = "The next chat rebuilds it"
 NONE_YET = "There is none yet: the next chat builds it."

@@ -29,7 +29,7 @@ from memchat.core.types import (
 from memchat.errors import Conflict, UsageError
 from memchat.recall.excerpts import excerpt_json
 from memchat.recall.retriever import Hit
-from memchat.storage.protocols import ErasureReport
+from memchat.storage.results import ErasureReport
 from memchat.text.normalize import fix_surrogates
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from memchat.core.types import (
 )
 from memchat.errors import UsageError
 from memchat.recall.default_cues import default_cues
-from memchat.storage.protocols import ErasureReport, Storage
+from memchat.storage.protocols import Storage
+from memchat.storage.results import ErasureReport
 from memchat.storage.serialization import Record
 from memchat.text import embedding
 from memchat.text.normalize import fix_surrogates, words

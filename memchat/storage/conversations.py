@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,13 +18,13 @@ from memchat.core.types import (
     Role,
     Session,
 )
-from memchat.errors import AmbiguousId, NotFound, UsageError
+from memchat.errors import AmbiguousId, NotFound
+from memchat.storage.conversation_rows import SESSIONS, insert_message, insert_session, to_message, to_session
 from memchat.storage.database import Database
 from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
-from memchat.storage.memory_rows import format_time, parse_time, raises_on_corruption, to_items
+from memchat.storage.memory_rows import format_time
 from memchat.storage.short_ids import MEANS_ID, SHORTEST_TAIL, is_generated
 from memchat.text.normalize import fix_surrogates
-from memchat.text.titles import title_of
 
 _PART_OF_ID = re.compile(r"01[0-9a-f]{2,6}(-[0-9a-f-]*)?|(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,12}")
 """The beginning of an id, which is 01 until 2039, or its end."""
@@ -51,23 +50,23 @@ class ConversationRepository:
         """Return the unnamed session that `user` last used with `agent`, held by `origin`, unless it has been idle
         since before."""
         rows = self._db.rows(
-            f"""{_SESSIONS} WHERE s.user = ? AND s.agent IS ? AND s.origin = ? AND s.last_at >= ?
+            f"""{SESSIONS} WHERE s.user = ? AND s.agent IS ? AND s.origin = ? AND s.last_at >= ?
                 ORDER BY s.last_at DESC LIMIT 1""",
             (composed(user), composed(agent), origin, format_time(since)),
         )
-        return _session(rows[0]) if rows else None
+        return to_session(rows[0]) if rows else None
 
     def latest_session(self, user: str, agent: str | None = None) -> Session | None:
         """Return the session that `user` last used, with `agent` where one is given."""
         row = self._db.row(
-            f"{_SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
+            f"{SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
             (composed(user), composed(agent), composed(agent)),
         )
-        return None if row is None else _session(row)
+        return None if row is None else to_session(row)
 
     def session(self, session_id: str) -> Session | None:
-        row = self._db.row(f"{_SESSIONS} WHERE s.id = ?", (composed(session_id),))
-        return None if row is None else _session(row)
+        row = self._db.row(f"{SESSIONS} WHERE s.id = ?", (composed(session_id),))
+        return None if row is None else to_session(row)
 
     def find_session(self, given: str, user: str, *, shortest: int = 1) -> Session:
         """Find the session that `user` means by `given`: its whole id or name, or the beginning or end of a generated
@@ -104,7 +103,7 @@ class ConversationRepository:
                 return session
         part = given.lower()
         rows = self._db.rows(
-            f"""{_SESSIONS} WHERE s.user = ? AND ((? AND substr(s.id, 1, ?) = ?) OR (? AND substr(s.id, -?) = ?))
+            f"""{SESSIONS} WHERE s.user = ? AND ((? AND substr(s.id, 1, ?) = ?) OR (? AND substr(s.id, -?) = ?))
                 ORDER BY s.last_at DESC""",
             (
                 user,
@@ -116,7 +115,7 @@ class ConversationRepository:
                 part,
             ),
         )
-        found = [_session(row) for row in rows if is_generated(row["id"])]
+        found = [to_session(row) for row in rows if is_generated(row["id"])]
         if len(found) > 1:
             raise AmbiguousId(
                 f"{given!r} matches several conversations:\n{_candidates(found[:5])}", hint="Type more of the id."
@@ -130,12 +129,12 @@ class ConversationRepository:
 
     def sessions(self, user: str, limit: int | None = None) -> list[Session]:
         """List the sessions of `user`, the one last used first."""
-        sql = f"{_SESSIONS} WHERE s.user = ? ORDER BY s.last_at DESC LIMIT ?"
-        return [_session(row) for row in self._db.rows(sql, (composed(user), -1 if limit is None else limit))]
+        sql = f"{SESSIONS} WHERE s.user = ? ORDER BY s.last_at DESC LIMIT ?"
+        return [to_session(row) for row in self._db.rows(sql, (composed(user), -1 if limit is None else limit))]
 
     def message(self, message_id: str) -> Message | None:
         row = self._db.row("SELECT * FROM messages WHERE id = ?", (message_id,))
-        return None if row is None else _message(row)
+        return None if row is None else to_message(row)
 
     def messages(self, session_id: str, limit: int | None = None) -> list[Message]:
         """List the last `limit` messages of a session, oldest first."""
@@ -143,7 +142,7 @@ class ConversationRepository:
             "SELECT * FROM messages WHERE session_id = ? ORDER BY number DESC LIMIT ?",
             (session_id, -1 if limit is None else limit),
         )
-        return [_message(row) for row in reversed(rows)]
+        return [to_message(row) for row in reversed(rows)]
 
     def before(self, message: Message, limit: int) -> list[Message]:
         """List the last `limit` messages before `message` that were not said in private, oldest first."""
@@ -152,7 +151,7 @@ class ConversationRepository:
                 AND number < (SELECT number FROM messages WHERE id = ?) ORDER BY number DESC LIMIT ?""",
             (message.session_id, message.id, limit),
         )
-        return [_message(row) for row in reversed(rows)]
+        return [to_message(row) for row in reversed(rows)]
 
     def earlier(self, message: Message) -> Iterator[Message]:
         """Yield the messages of the session before `message`, newest first, reading only as far as needed."""
@@ -163,7 +162,7 @@ class ConversationRepository:
                 "SELECT * FROM messages WHERE session_id = ? AND number < ? ORDER BY number DESC LIMIT ?",
                 (message.session_id, last, limit),
             )
-            yield from map(_message, rows)
+            yield from map(to_message, rows)
             last = rows[-1]["number"] if len(rows) == limit else None
             limit = min(2 * limit, MOST_READ)
 
@@ -174,7 +173,7 @@ class ConversationRepository:
                 ORDER BY number LIMIT 1""",
             (message.session_id, message.id),
         )
-        return None if row is None or row["role"] != Role.ASSISTANT else _message(row)
+        return None if row is None or row["role"] != Role.ASSISTANT else to_message(row)
 
     def last_reply(self, session: Session) -> Message | None:
         """Return the assistant's last message in `session`."""
@@ -182,7 +181,7 @@ class ConversationRepository:
             "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
             (session.id, Role.ASSISTANT),
         )
-        return None if row is None else _message(row)
+        return None if row is None else to_message(row)
 
     def last_question(self, session: Session) -> Message | None:
         """Return the user's last message in `session`."""
@@ -190,7 +189,7 @@ class ConversationRepository:
             "SELECT * FROM messages WHERE session_id = ? AND role = ? ORDER BY number DESC LIMIT 1",
             (session.id, Role.USER),
         )
-        return None if row is None else _message(row)
+        return None if row is None else to_message(row)
 
     def drop_replies(self, asked: Message) -> None:
         """Delete the replies to `asked`, the last question of its session."""
@@ -233,7 +232,7 @@ class ConversationRepository:
         message = Message(new_id(), session.id, Role.USER, fix_surrogates(text), now)
         with self._db.transaction():
             self._keep_session(session, message.text)
-            self._insert(message, private=terms is None)
+            insert_message(self._db, message, private=terms is None)
             if terms is not None:
                 # The conversation goes on, so a stopped message may now be learned from.
                 self._db.execute(
@@ -292,7 +291,7 @@ class ConversationRepository:
 
                 TokenUsage(self._db, self._clock).add(asked.session_id, Purpose.CHAT, model, spent)
             if text:
-                self._insert(reply, private=bool(private))
+                insert_message(self._db, reply, private=bool(private))
             asked_status = MessageStatus.COMPLETE if text else status
             self._db.execute("UPDATE messages SET status = ? WHERE id = ?", (asked_status, asked.id))
             self._db.execute("UPDATE sessions SET last_at = ? WHERE id = ?", (now, asked.session_id))
@@ -310,7 +309,7 @@ class ConversationRepository:
         message = Message(new_id(), session.id, role, fix_surrogates(text), self._clock())
         with self._db.transaction():
             self._keep_session(session, message.text)
-            self._insert(message, private=session.private)
+            insert_message(self._db, message, private=session.private)
         return message
 
     def restore(self, session: Session, messages: Sequence[Message], terms: LearningOptions | None) -> int:
@@ -323,9 +322,9 @@ class ConversationRepository:
             known = {row["id"] for row in self._db.rows("SELECT id FROM messages WHERE session_id = ?", (session.id,))}
             fresh = [message for message in messages if message.id not in known]
             if fresh:
-                self._insert_session(session)
+                insert_session(self._db, session)
             for message in fresh:
-                self._insert(message, private=session.private)
+                insert_message(self._db, message, private=session.private)
                 if terms is not None and message.role is Role.USER and not session.private:
                     self._enqueue(session.user, message, terms)
                     self._db.execute(
@@ -344,44 +343,7 @@ class ConversationRepository:
 
     def _keep_session(self, session: Session, first_words: str) -> None:
         now = self._clock()
-        self._insert_session(replace(session, title=first_words, started_at=now, last_at=now))
-
-    def _insert_session(self, session: Session) -> None:
-        """Store `session`, or update the time of its last use."""
-        kept = self._db.execute(
-            """INSERT INTO sessions (id, user, agent, title, private, started_at, last_at, origin)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET last_at = max(last_at, excluded.last_at) WHERE user = excluded.user""",
-            (
-                session.id,
-                session.user,
-                session.agent,
-                title_of(session.title),
-                session.private,
-                format_time(session.started_at),
-                format_time(session.last_at),
-                session.origin,
-            ),
-        )
-        if not kept:
-            raise UsageError(f"The session {session.id} belongs to another user.", hint="Choose another --session.")
-
-    def _insert(self, message: Message, *, private: bool) -> None:
-        self._db.execute(
-            """INSERT INTO messages (id, session_id, role, text, created_at, status, model, recalled, private)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                message.id,
-                message.session_id,
-                message.role,
-                message.text,
-                format_time(message.created_at),
-                message.status,
-                message.model,
-                json.dumps(message.recalled),
-                private,
-            ),
-        )
+        insert_session(self._db, replace(session, title=first_words, started_at=now, last_at=now))
 
 
 def _candidates(sessions: Sequence[Session]) -> str:
@@ -391,35 +353,3 @@ def _candidates(sessions: Sequence[Session]) -> str:
 def _own_name(name: str, user: str) -> str:
     """Return a name derived from `name` for a person, where another person's session already has it."""
     return f"{name}@{user}"
-
-
-_SESSIONS = "SELECT s.*, (SELECT count(*) FROM messages AS m WHERE m.session_id = s.id) AS messages FROM sessions AS s"
-
-
-@raises_on_corruption
-def _session(row: sqlite3.Row) -> Session:
-    return Session(
-        row["id"],
-        row["user"],
-        row["agent"],
-        row["title"],
-        parse_time(row["started_at"]),
-        parse_time(row["last_at"]),
-        bool(row["private"]),
-        row["messages"],
-        row["origin"],
-    )
-
-
-@raises_on_corruption
-def _message(row: sqlite3.Row) -> Message:
-    return Message(
-        row["id"],
-        row["session_id"],
-        Role(row["role"]),
-        row["text"],
-        parse_time(row["created_at"]),
-        MessageStatus(row["status"]),
-        row["model"],
-        to_items(row["recalled"]),
-    )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from memchat.storage.index.inspection import ChromaInspection
     from memchat.storage.inspection import DatabaseInspection
     from memchat.storage.message_reader import MessageCache
-    from memchat.storage.protocols import IndexState
     from memchat.storage.repairs import DatabaseRepairs
+    from memchat.storage.results import IndexState
     from memchat.storage.vectors.exact_search import VectorCache
     from memchat.storage.vectors.search import VectorSearch
 

@@ -13,7 +13,7 @@ from memchat.storage.database import Database
 from memchat.storage.fulltext import terms
 from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.message_index import unsearchable
-from memchat.storage.protocols import JobSummary, Unreadable, VectorProblem
+from memchat.storage.results import JobSummary, Unreadable, VectorProblem
 from memchat.storage.vectors.reembedding import vector_problems
 
 ROWS = 500

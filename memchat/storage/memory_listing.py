@@ -9,7 +9,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.storage.database import Database
 from memchat.storage.memory_filter import SINCE, where_clause
 from memchat.storage.memory_rows import TABLES, owner_number
-from memchat.storage.protocols import MemoryListItem, Sort
+from memchat.storage.results import MemoryListItem, Sort
 
 _ORDER = {
     Sort.CREATED: "",

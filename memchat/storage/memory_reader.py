@@ -20,7 +20,7 @@ from memchat.storage.memory_rows import (
     with_versions,
 )
 from memchat.storage.position import Position, position
-from memchat.storage.protocols import MemoryListItem, Sort
+from memchat.storage.results import MemoryListItem, Sort
 from memchat.storage.short_ids import SHORTEST_TAIL
 from memchat.storage.vectors.codec import searched
 from memchat.text.embedding import with_dimension

@@ -11,7 +11,7 @@ from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.message_index import unsearchable
 from memchat.storage.migrations import MIGRATIONS
-from memchat.storage.protocols import VectorProblem
+from memchat.storage.results import VectorProblem
 from memchat.storage.vectors.reembedding import Reembedding, vector_problems
 
 _FULLTEXT_TABLE = re.compile(r"CREATE VIRTUAL TABLE words [^;]+")

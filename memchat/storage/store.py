@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from memchat.storage.erasure.eraser import Eraser
     from memchat.storage.erasure.targets import ErasureTargets
-    from memchat.storage.protocols import ErasureReport
+    from memchat.storage.results import ErasureReport
     from memchat.storage.transfer import Transfer
     from memchat.storage.usage import TokenUsage
     from memchat.storage.vectors.reembedding import StoredVectors

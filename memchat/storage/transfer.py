@@ -13,7 +13,7 @@ from memchat.errors import StoreError
 from memchat.storage.memory_filter import where_clause
 from memchat.storage.memory_rows import COLUMNS, TABLES, owner_number, to_change, to_memory
 from memchat.storage.memory_writer import MemoryRepository
-from memchat.storage.protocols import Imported
+from memchat.storage.results import Imported
 from memchat.storage.serialization import Record
 from memchat.text import embedding
 from memchat.text.normalize import normalize

@@ -5,7 +5,7 @@ from memchat.core.protocols import Clock, Purpose, Spent
 from memchat.core.types import Owner, Scope
 from memchat.storage.database import Database
 from memchat.storage.memory_rows import format_time
-from memchat.storage.protocols import TokenTotal
+from memchat.storage.results import TokenTotal
 from memchat.text.size import BYTES_A_TOKEN
 
 

@@ -22,7 +22,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Owner
 from memchat.llm.providers import OFFLINE
 from memchat.recall.retriever import Query, Retriever
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.search import VectorSearch

@@ -34,7 +34,7 @@ from memchat.core.types import Add, Draft, LearningJob, Owner
 from memchat.learning.pipeline import LearningContext, learn
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.options import ModelOptions
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.text.embedding import embed
 from tests.api.scripted_memory import is_extraction
 from tests.benchmarks.loopback import PromptServer

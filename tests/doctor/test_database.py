@@ -13,8 +13,8 @@ from memchat.doctor.repairs import repair
 from memchat.storage.database import Database
 from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.memory_writer import MemoryRepository
-from memchat.storage.protocols import VectorProblem
 from memchat.storage.repairs import DatabaseRepairs
+from memchat.storage.results import VectorProblem
 from memchat.storage.store import Store
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.reembedding import Reembedding, dimension_in, others_notice, vector_problems

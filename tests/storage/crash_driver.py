@@ -28,7 +28,7 @@ from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.memories.service import MemoryService
 from memchat.storage.index.folder import rebuild_now
 from memchat.storage.index.indexer import Indexer
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.storage.serialization import parse_record, record_json
 from memchat.storage.store import Store
 from memchat.storage.transfer import Transfer

@@ -12,7 +12,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Add, Draft, Evidence, MarkOutdated, Memory, MessageStatus, Owner, Role, Scope
 from memchat.storage.erasure.eraser import BLANK
 from memchat.storage.erasure.targets import ErasureTargets
-from memchat.storage.protocols import ErasureReport
+from memchat.storage.results import ErasureReport
 from memchat.storage.store import Store
 from tests.conftest import FINGERPRINT
 from tests.storage.memory_factories import (

@@ -14,7 +14,7 @@ from memchat.storage.database import Database
 from memchat.storage.index.chroma import ChromaIndex, IndexBroken
 from memchat.storage.index.folder import inspect_index, rebuild_now
 from memchat.storage.index.manifest import MANIFEST_FILE
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.storage.vectors.exact_search import ExactSearch
 from tests.storage.vector_factories import (
     DIM,

@@ -13,7 +13,7 @@ from memchat.storage.index.folder import drop_index_now, inspect_index, rebuild_
 from memchat.storage.index.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from memchat.storage.index.synced_index import SyncedIndex
 from memchat.storage.index.verify import verify_index
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.storage.vectors.exact_search import ExactSearch
 from tests.storage.vector_factories import (
     DIM,

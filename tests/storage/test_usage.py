@@ -8,7 +8,7 @@ from memchat.core.protocols import PromptShare, Purpose, Spent
 from memchat.core.types import MessageStatus, Owner, Session
 from memchat.storage.database import Database
 from memchat.storage.migrations import MIGRATIONS
-from memchat.storage.protocols import TokenTotal
+from memchat.storage.results import TokenTotal
 from memchat.storage.store import Store
 from tests.conftest import FINGERPRINT, SettableClock
 from tests.storage.memory_factories import ALICE, add, holding, say

@@ -12,7 +12,7 @@ from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.storage.database import Database
 from memchat.storage.index.folder import rebuild_now
 from memchat.storage.index.indexer import Indexer
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.storage.vectors.codec import searched
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.search import VectorSearch

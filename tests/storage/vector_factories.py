@@ -14,7 +14,7 @@ from memchat.storage.database import Database
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.indexer import Indexer
 from memchat.storage.position import begin_epoch
-from memchat.storage.protocols import Phase
+from memchat.storage.results import Phase
 from memchat.storage.vectors.exact_search import ExactSearch
 from memchat.storage.vectors.search import VectorSearch
 

@@ -14,7 +14,7 @@ from memchat.storage.erasure.verification import exclude_legitimate
 from memchat.storage.memory_rows import format_time, owner_number, with_versions
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
-from memchat.storage.protocols import ErasureReport
+from memchat.storage.results import ErasureReport
 from memchat.storage.vectors.codec import dimension_of
 from memchat.text.normalize import sentences_restating
 

@@ -15,7 +15,7 @@ from memchat.core.types import MetadataValue
 from memchat.errors import StoreError
 from memchat.storage.erasure.byte_search import ByteSearcher
 from memchat.storage.isolated import run_isolated_python
-from memchat.storage.protocols import Finding
+from memchat.storage.results import Finding
 
 CHUNK_BYTES = 8 << 20
 SHORTEST_TEXT = 4

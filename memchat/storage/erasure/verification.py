@@ -6,7 +6,7 @@ from pathlib import Path
 from memchat.storage.database import Database
 from memchat.storage.erasure.byte_search import ByteSearcher
 from memchat.storage.erasure.targets import DETAILS, ErasureTargets, search
-from memchat.storage.protocols import Finding
+from memchat.storage.results import Finding
 
 ROWS = 500
 """Rows read at a time."""

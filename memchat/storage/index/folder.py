@@ -11,7 +11,7 @@ from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.manifest import marked
 from memchat.storage.index.synced_index import SyncedIndex, owners_to_index, usable
-from memchat.storage.protocols import IndexState, Phase
+from memchat.storage.results import IndexState, Phase
 from memchat.temporary_files import load_filelock
 
 if TYPE_CHECKING:

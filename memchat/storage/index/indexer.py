@@ -17,7 +17,7 @@ from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import index_lock, mark_index_dropped, remove_index, try_acquire
 from memchat.storage.index.synced_index import SyncedIndex, owners_to_index
 from memchat.storage.position import Position, position
-from memchat.storage.protocols import IndexState, Phase
+from memchat.storage.results import IndexState, Phase
 from memchat.text.embedding import load_numpy
 
 if TYPE_CHECKING:

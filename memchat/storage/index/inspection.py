@@ -6,7 +6,7 @@ from memchat.storage.index.folder import inspect_index
 from memchat.storage.index.manifest import read_manifest
 from memchat.storage.index.verify import compare_isolated
 from memchat.storage.position import position
-from memchat.storage.protocols import IndexComparison, IndexFault, IndexState, UnusableIndex
+from memchat.storage.results import IndexComparison, IndexFault, IndexState, UnusableIndex
 
 
 class ChromaInspection:

@@ -18,7 +18,7 @@ from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import index_lock, remove_index, try_acquire
 from memchat.storage.index.synced_index import SyncedIndex, usable
 from memchat.storage.isolated import run_isolated_python
-from memchat.storage.protocols import IndexCheck, IndexComparison
+from memchat.storage.results import IndexCheck, IndexComparison
 
 TIMEOUT_S = 120.0
 

@@ -11,7 +11,7 @@ from memchat.storage.database import Database
 from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
-from memchat.storage.protocols import VectorProblem
+from memchat.storage.results import VectorProblem
 from memchat.storage.vectors.codec import decode_vectors, dimension_of
 from memchat.text import embedding
 

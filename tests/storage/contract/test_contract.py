@@ -27,7 +27,8 @@ from memchat.core.types import (
     Scope,
 )
 from memchat.errors import AmbiguousId, NotFound, UsageError
-from memchat.storage.protocols import Engine, Sort, Storage
+from memchat.storage.protocols import Engine, Storage
+from memchat.storage.results import Sort
 from tests.conftest import FINGERPRINT, SettableClock
 from tests.storage.memory_factories import ALICE, BOB, HashedEmbedder, embedded
 
