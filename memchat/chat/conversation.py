@@ -130,7 +130,7 @@ class Conversation:
 
     @property
     def remembers(self) -> bool:
-        """Whether memories are recalled and learned."""
+        """Return whether memories are recalled and learned."""
         return self._recall is not None
 
     def drop_summary(self) -> None:

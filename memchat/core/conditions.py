@@ -118,7 +118,7 @@ def from_json(value: Any) -> Condition:
 
 
 def holds(condition: Condition, fields: Fields) -> bool:
-    """Whether `condition` is true of a memory with these fields."""
+    """Return whether `condition` is true of a memory with these fields."""
     if isinstance(condition, Junction):
         test = any if condition.any else all
         return test(holds(part, fields) for part in condition.parts) is not condition.negated
@@ -132,7 +132,7 @@ def holds(condition: Condition, fields: Fields) -> bool:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are equal numbers, the same moment, or read the same, since a command line has only text."""
+    """Return whether two values are equal numbers, the same moment, or read the same, since a command line has only text."""
     if _is_number(one) and _is_number(other):
         return one == other
     if _as_text(one) == _as_text(other):

@@ -379,7 +379,7 @@ class RecallStore(Protocol):
     def count(self, view: MemoryFilter) -> int: ...
 
     def has_verbatim_turns(self, view: MemoryFilter) -> bool:
-        """Whether any memory of the owners is a turn kept verbatim."""
+        """Return whether any memory of the owners is a turn kept verbatim."""
 
     def vector_search(self, view: MemoryFilter, query: "Vectors", limit: int) -> list[str]:
         """Return ids of the memories with a vector nearest to any row of `query`, nearest first; exact."""

@@ -15,7 +15,7 @@ Metadata = Mapping[str, MetadataValue]
 
 
 def is_plain(value: object) -> TypeGuard[MetadataValue]:
-    """Whether metadata can hold `value`. JSON has no NaN and no infinity: SQLite refuses to read them back."""
+    """Return whether metadata can hold `value`. JSON has no NaN and no infinity: SQLite refuses to read them back."""
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
@@ -181,7 +181,7 @@ class Memory:
 
 
 def has_ended(valid_to: date | None, today: date) -> bool:
-    """Whether a fact with this `valid_to` no longer holds; that day is the first on which it does not."""
+    """Return whether a fact with this `valid_to` no longer holds; that day is the first on which it does not."""
     return valid_to is not None and valid_to <= today
 
 

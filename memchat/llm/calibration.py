@@ -50,7 +50,7 @@ class ScaleRecords(Protocol):
 
 
 def measure(embed: "Callable[[Sequence[str]], Vectors]") -> CosineScale:
-    """The scale of the model behind `embed`, in one call."""
+    """Measure the scale of the model behind `embed`, in one call."""
     rows = embed([text for pair in zip(*PAIRS, strict=True) for text in pair])
     return scale_of(rows[: len(PAIRS)] @ rows[len(PAIRS) :].T)
 

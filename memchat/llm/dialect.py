@@ -18,7 +18,7 @@ _KEPT_DAYS = 14
 
 
 class Structure(IntEnum):
-    """How strictly a server enforces a schema."""
+    """Degrees to which a server enforces a schema."""
 
     NONE = 0
     OBJECT = 1

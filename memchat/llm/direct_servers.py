@@ -51,13 +51,13 @@ APIS = {
 
 
 def is_direct(model: str) -> bool:
-    """Whether the provider in `model`'s name is one of these."""
+    """Return whether `model` belongs to one of these providers."""
     provider, slash, rest = model.partition("/")
     return provider in APIS and bool(slash and rest) and not rest.startswith("responses/")
 
 
 def own_address(api: Api, env: Mapping[str, str]) -> str | None:
-    """The address of the person's own, from the variables that LiteLLM and OpenAI's client know, in their order."""
+    """Return the user's own address, from the variables that LiteLLM and OpenAI's client read, in their order."""
     names = [f"{api.stem}_BASE_URL", f"{api.stem}_API_BASE"]
     if api is _OLLAMA:
         names = ["OLLAMA_API_BASE", "OLLAMA_BASE_URL", "OLLAMA_HOST"]
@@ -65,14 +65,14 @@ def own_address(api: Api, env: Mapping[str, str]) -> str | None:
 
 
 def ollama_base(given: str) -> str:
-    """The address of Ollama's own API. A host alone, as in OLLAMA_HOST, is one at Ollama's port."""
+    """Return the address of Ollama's own API. A host alone, as in OLLAMA_HOST, gets Ollama's port."""
     address = clean_address(given).removesuffix("/v1").removesuffix("/api")
     without_port = "://" not in given and urlsplit(address).port is None
     return f"{address}:11434" if without_port and address.count("/") == 2 else address
 
 
 def has_own_address(model: str, env: Mapping[str, str]) -> bool:
-    """Whether the environment has a server of the person's own that stands in for the provider."""
+    """Return whether the environment names a server of the user's own in place of the provider's."""
     return own_address(APIS[model.partition("/")[0]], env) is not None
 
 

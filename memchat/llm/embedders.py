@@ -1,4 +1,4 @@
-"""The embedder of the settings: one for what is kept, and the same more impatient for requests."""
+"""The embedder of the settings, for stored texts and, with shorter timeouts, for requests."""
 
 from collections.abc import Callable
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""A model and the way to it, with keys and addresses put right that people paste as they come."""
+"""A model with its key and address; pasted keys and addresses are cleaned."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _DOUBLED_VERSION = re.compile(r"(/v\d+)(?:\1)+$")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model and the way to it. `api_key` and `api_base` are None where the environment has them.
+    """A model with its key and address; `api_key` and `api_base` are None if the environment has them.
 
     `timeout_s` bounds the wait for the first byte and between two pieces of a reply, not the whole.
     """
@@ -49,7 +49,7 @@ def strip_pasted(text: str) -> str:
 
 
 def clean_key(text: str, source: str) -> str:
-    """A key as it goes into a header. Raises CredentialsError that names `source` where no header can hold it."""
+    """Clean a key for use in a header. Raises CredentialsError, naming `source`, if no header can hold it."""
     key = strip_pasted(text)
     if key[:7].lower() == "bearer ":
         key = strip_pasted(key[7:])
@@ -62,7 +62,7 @@ def clean_key(text: str, source: str) -> str:
 
 
 def clean_address(text: str) -> str:
-    """A server's address with its scheme, and without the route of a single request or a slash at its end.
+    """Clean a server's address: add the scheme, and remove the route of a single request and slashes at the end.
 
     Raises ConfigError for what is no HTTP address.
     """
@@ -82,7 +82,7 @@ def clean_address(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address without brackets, is this machine."""
+    """Return whether `host`, a name or an address without brackets, is this machine."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -93,7 +93,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _scheme(address: str) -> str:
-    """The scheme that is meant where none is given: plain HTTP for a machine nearby or a port of its own."""
+    """Return the scheme of an address without one: plain HTTP for a nearby machine or an address with a port."""
     host, _, port = address.lstrip("/").partition("/")[0].rpartition(":")
     if host and port.isdigit():
         return "https" if port == "443" else "http"

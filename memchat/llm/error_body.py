@@ -11,7 +11,7 @@ _MARKUP = re.compile(r"<[^>]*>")
 
 
 def error_text(body: object) -> str:
-    """The reason in an error's body, JSON or not: one line, empty where there is none."""
+    """Return the reason in an error's body, JSON or not: one line, empty if there is none."""
     if isinstance(body, bytes):
         body = body.decode("utf-8", "replace")
     if isinstance(body, str):

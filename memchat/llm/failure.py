@@ -55,7 +55,7 @@ class Failure:
 
     @property
     def of_a_provider(self) -> bool:
-        """Whether a provider failed, rather than memchat."""
+        """Return whether a provider failed, rather than memchat."""
         return any(
             isinstance(link, ServerError) or type(link).__module__.partition(".")[0] in _VENDORS for link in self.links
         )

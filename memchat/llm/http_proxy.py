@@ -1,4 +1,4 @@
-"""Which proxy leads to a server. HTTP libraries refuse settings that other programs accept, so they are read here."""
+"""Find the proxy for a server. HTTP libraries refuse settings that other programs accept, so they are read here."""
 
 import os
 import re
@@ -16,7 +16,7 @@ _ALIASES = {"socks": "socks5", "socks4a": "socks5h", "socks4": "socks5"}
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment, or the system, has for `url`; None where it is to be reached directly.
+    """Return the proxy that the environment or the system sets for `url`; None if it is reached directly.
 
     This machine always is. Raises ConfigError for a proxy that cannot be used.
     """
@@ -71,7 +71,7 @@ def _exceptions() -> Iterator[str]:
 
 
 def _excepted(host: str, port: int | None) -> bool:
-    """Whether NO_PROXY names `host`: by itself, by a domain above it, by its port or by a range of addresses."""
+    """Return whether NO_PROXY names `host`: by itself, by a domain above it, by its port or by a range of addresses."""
     name = host.lower().rstrip(".")
     return any(_matches(entry, name, port) for entry in _exceptions())
 

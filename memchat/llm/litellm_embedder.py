@@ -25,7 +25,7 @@ _BATCH_TEXTS = 96
 
 
 COOLDOWN_S = 60.0
-"""How long requests fail at once after the embedder has failed, in seconds."""
+"""Time for which requests fail at once after the embedder has failed, in seconds."""
 
 
 class LiteLLMEmbedder:

@@ -24,7 +24,7 @@ _LOGGERS = ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "openai")
 @functools.cache
 @ignore_library_warnings()
 def litellm() -> Any:
-    """The module, set up. The first call takes 2 to 4 s, needs no network, and may be made from any thread."""
+    """Return the module, set up. The first call takes 2 to 4 s, needs no network, and may be made from any thread."""
     os.environ.update(_ENVIRONMENT)
     _clean_environment()
     make_environment_readable()

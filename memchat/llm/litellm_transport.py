@@ -64,7 +64,7 @@ class LiteLLMTransport:
         return litellm().completion(**{name: value for name, value in given.items() if value is not None})
 
     def _takes_schema(self) -> bool:
-        """Whether the model or its provider's API supports structured output. A model may still refuse it."""
+        """Return whether the model or its provider's API supports structured output. A model may still refuse it."""
         module = litellm()
         if module.supports_response_schema(model=self._endpoint.model):
             return True

@@ -31,7 +31,7 @@ class MiniLM:
         self._model = OnnxModel(MODEL_FILE)
 
     def vector(self, text: str) -> "Vectors":
-        """The unit vector of `text`, shape `(1, 384)`.
+        """Return the unit vector of `text`, shape `(1, 384)`.
 
         Texts are not run together: an int8 model rounds by the largest numbers in a batch, so that a text's vector
         would depend on its neighbours, and to run them alone takes no longer.

@@ -15,7 +15,7 @@ class OnnxModel:
         self._session: Any = None
 
     def run(self, **inputs: Any) -> Any:
-        """The output `emb` for `inputs`, by their names in the model."""
+        """Return the output `emb` for `inputs`, which have the model's names."""
         (output,) = self._loaded().run(["emb"], inputs)
         return output
 

@@ -109,5 +109,5 @@ class OpenAITransport:
 
 
 def _is_wrong_route(error: ServerError) -> bool:
-    """Whether a server knows no such route, rather than no such model."""
+    """Return whether a server knows no such route, rather than no such model."""
     return error.status_code in {404, 405} and "model" not in error_text(error.body).lower()

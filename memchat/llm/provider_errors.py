@@ -64,7 +64,7 @@ class RequestRefused(ModelError):
 
     @property
     def named(self) -> bool:
-        """Whether it names a parameter that can be left out."""
+        """Return whether the complaint names a parameter that can be left out."""
         return refused_parameter(self.complaint) is not None
 
 

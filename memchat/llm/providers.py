@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 OFFLINE = "offline"
 OLLAMA_URL = "http://127.0.0.1:11434"
 PROBE_S = 0.3
-"""How long to wait for an Ollama to answer, in seconds."""
+"""Time to wait for an Ollama to answer, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def ollama_address(env: Mapping[str, str]) -> str:
 
 
 def local_ollama(env: Mapping[str, str]) -> list[str] | None:
-    """The chat models of an Ollama on this machine; None where there is none. No other machine is asked."""
+    """Return the chat models of an Ollama on this machine, or None if there is none. No other machine is asked."""
     address = ollama_address(env)
     place = _place(address)
     if place is None or not is_loopback(place[0]) or not _listens(*place, PROBE_S):
@@ -127,7 +127,7 @@ def local_ollama(env: Mapping[str, str]) -> list[str] | None:
 
 
 def _place(base_url: str) -> tuple[str, int] | None:
-    """The host and port of an address; None for one that makes no sense."""
+    """Return the host and port of an address; None if it is not valid."""
     try:
         address = urlsplit(base_url)
         return address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
@@ -136,7 +136,7 @@ def _place(base_url: str) -> tuple[str, int] | None:
 
 
 def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = PROBE_S) -> list[str]:
-    """The chat models an Ollama server has, in its own order; none where it does not answer in time."""
+    """Return the chat models of an Ollama server, in its own order; none if it does not answer in time."""
     place = _place(base_url)
     if place is None or (is_loopback(place[0]) and not _listens(*place, timeout_s)):
         return []
@@ -155,7 +155,7 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = PROBE_S) -> lis
 
 
 def _listens(host: str, port: int, timeout_s: float) -> bool:
-    """Whether a server listens. Mostly none does, and importing httpx to ask takes a tenth of a second."""
+    """Return whether a server listens. Mostly none does, and importing httpx to ask takes a tenth of a second."""
     import socket
 
     try:

@@ -1,4 +1,4 @@
-"""The pieces of a reply as providers send them, made into the text and the thinking of a reply."""
+"""Turn the pieces of a reply, as providers send them, into its text and its thinking."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Piece:
 
 
 def message_piece(message: Mapping[str, object], finish: object = None, usage: Usage | None = None) -> Piece:
-    """The piece in a message, or the delta of one, of an OpenAI-compatible API. A refusal in words is the reply."""
+    """Return the piece in a message, or in its delta, of an OpenAI-compatible API. A refusal in words is the reply."""
     content = message.get("content") or message.get("refusal")
     thinking = message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")
     return Piece(content, thinking, str(finish) if finish else None, usage)
@@ -54,7 +54,7 @@ class ReplyReader:
         self._thought = False
 
     def read(self, pieces: Iterable[Piece]) -> Generator[Delta, None, None]:
-        """The deltas of the reply; the last one says why it was cut, if it was."""
+        """Yield the deltas of the reply; the last one says whether and why the reply was cut off."""
         for piece in pieces:
             if piece.finish:
                 self.finished = True
@@ -82,7 +82,7 @@ class ReplyReader:
 
 
 def content_text(content: object) -> tuple[str, str]:
-    """The text and the thinking in a message's content, which is text, a list of parts, a part, or nothing."""
+    """Return the text and the thinking in a message's content, which is text, a list of parts, a part, or nothing."""
     if isinstance(content, str):
         return content, ""
     if isinstance(content, Mapping):

@@ -1,4 +1,4 @@
-"""Which models a server has that speaks OpenAI's protocol."""
+"""List the models of a server that speaks OpenAI's protocol."""
 
 import logging
 
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 def server_models(address: str, key: str, timeout_s: float = 3.0) -> list[str]:
-    """The models that the server lists, in its own order; none where it does not answer in time, or lists none."""
+    """Return the models that the server lists, in its own order; none if it does not answer in time, or lists none."""
     import httpx
 
     from memchat.llm.http_client import open_client

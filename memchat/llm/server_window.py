@@ -1,4 +1,4 @@
-"""A model's window, asked of the server that runs it: Ollama, llama.cpp, LM Studio, vLLM and servers like them."""
+"""Ask a server for the context window of its model: Ollama, llama.cpp, LM Studio, vLLM and similar servers."""
 
 import logging
 import re
@@ -27,12 +27,12 @@ _NAMES = (*_IN_FORCE, "n_ctx_train")
 
 
 def server_window(client: "httpx.Client", server: Server) -> int | None:
-    """The window in tokens; None where the server does not say, or does not answer."""
+    """Return the window in tokens; None if the server does not say, or does not answer."""
     return next(filter(None, _read(_openai_windows(client, server))), None)
 
 
 def ollama_window(client: "httpx.Client", server: Server) -> int | None:
-    """The window that the model's file asks for, else the largest it can have."""
+    """Return the window that the model's file asks for, else the largest possible."""
     return next(filter(None, _read(_ollama_windows(client, server))), None)
 
 

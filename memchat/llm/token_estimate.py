@@ -15,7 +15,7 @@ _RUN = re.compile(
 
 
 def estimate_tokens(text: str) -> int:
-    """An estimate that is seldom below what OpenAI's tokenizers count."""
+    """Estimate the tokens of `text`, seldom below what OpenAI's tokenizers count."""
     return round(sum(_tokens(found) for found in _RUN.finditer(text)))
 
 

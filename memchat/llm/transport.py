@@ -1,4 +1,4 @@
-"""The port of transports: how to send one call, and what is known of the model beforehand."""
+"""The protocol of transports, which send one call and know some of the model's properties beforehand."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Call:
         }
 
     def sent(self) -> set[str]:
-        """Which of the parameters that servers refuse are sent."""
+        """Return the parameters sent, of those that some servers refuse."""
         names = set(self.parameters())
         return names | {"max_tokens"} if self.dialect.length in names else names
 
@@ -77,7 +77,7 @@ class Transport(Protocol):
 
 
 def _is_strict(schema: Mapping[str, Any]) -> bool:
-    """Whether every object in `schema` is closed and requires all it names, as OpenAI's strict mode demands."""
+    """Return whether every object in `schema` is closed and requires all it names, as OpenAI's strict mode demands."""
     if "properties" in schema:
         closed = schema.get("additionalProperties") is False
         if not closed or set(schema.get("required", ())) != set(schema["properties"]):

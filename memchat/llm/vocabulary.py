@@ -1,4 +1,4 @@
-"""Which texts are English enough for all-MiniLM-L6-v2, a model of English.
+"""Tell which texts are English enough for all-MiniLM-L6-v2, a model of English.
 
 Two signs are read off a text: how many pieces of its vocabulary a word takes, and how many of its words are common
 English ones. Measured on requests and facts in English, German, Spanish, and Japanese.
@@ -65,7 +65,7 @@ class BuiltinVocabulary:
 
 
 def is_english_request(text: str) -> bool:
-    """Whether a request is written in English."""
+    """Return whether a request is written in English."""
     pieces, common = _signs(text)
     return (common >= COMMON_SHARE_OF_REQUEST and pieces <= REQUEST_PIECES) or (
         common >= CLEAR_SHARE and pieces <= CLEAR_PIECES
@@ -73,12 +73,12 @@ def is_english_request(text: str) -> bool:
 
 
 def is_readable(text: str) -> bool:
-    """Whether a model of English can make sense of a memory."""
+    """Return whether a model of English can make sense of a memory."""
     return _signs(text)[0] <= READABLE_PIECES
 
 
 def language_of(text: str) -> Language:
-    """Whether a memory is written in English."""
+    """Return the language of a memory, as far as its words tell."""
     pieces, common = _signs(text)
     if pieces > READABLE_PIECES:
         return Language.CHINESE if _HAN.search(text) and not _KANA_OR_HANGUL.search(text) else Language.OTHER
@@ -88,14 +88,14 @@ def language_of(text: str) -> Language:
 
 @lru_cache(maxsize=50_000)
 def _cost(word: str) -> int:
-    """The pieces that `word` takes; words recur."""
+    """Count the pieces of `word`, an unknown one several times; cached, since words recur."""
     (ids,) = EnglishWordPieces().pieces([word])
     return len(ids) + (_COST_OF_UNKNOWN - 1) * int((ids == UNKNOWN).sum())
 
 
 @lru_cache(maxsize=5_000)
 def _signs(text: str) -> tuple[float, float]:
-    """The pieces a word of `text` takes, and the share of its words that are common English ones."""
+    """Return the mean number of pieces of a word of `text`, and the share of its words that are common in English."""
     said = [word for word in _BETWEEN_WORDS.split(text[:_MAX_CHARACTERS].casefold()) if word]
     if not said:
         return 0.0, 0.0

@@ -133,7 +133,7 @@ def _pieces_of(text: str) -> "NDArray[np.int64]":
 
 
 class _Words(dict[str, list[int]]):
-    """The pieces of every word met so far."""
+    """Cache of the pieces of every word met so far."""
 
     def __missing__(self, word: str) -> list[int]:
         if len(self) >= _MOST_WORDS:

@@ -128,7 +128,7 @@ class Rememberer:
         return self._kept(draft, former, [held[number] for number in ruled.outdates], hits)
 
     def _is_wish(self, text: str) -> bool:
-        """Whether `text` is a wish about answers in another language than English, which the rules do not read."""
+        """Return whether `text` is a wish about answers in another language than English, which the rules do not read."""
         from memchat.llm.vocabulary import Language, language_of
 
         if self._kinds is None or (text.isascii() and language_of(text) is Language.ENGLISH):
@@ -169,6 +169,6 @@ def with_decision(store: "Storage", told: RememberResult) -> RememberResult:
 
 
 def _adds_nothing(draft: Draft, same: Memory) -> bool:
-    """Whether `draft` adds only words to what `same` says already."""
+    """Return whether `draft` adds only words to what `same` says already."""
     more = (draft.metadata, draft.valid_from, draft.expires_at, draft.standing and not same.standing)
     return not any(more) and draft.category in {"other", same.category}

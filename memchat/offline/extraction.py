@@ -277,7 +277,7 @@ def _negated(text: str) -> bool:
 
 
 def _says(known: str, new: str) -> bool:
-    """Whether `known` contains the words of `new` in their order, as in who owes whom."""
+    """Return whether `known` contains the words of `new` in their order, as in who owes whom."""
     if normalize(known) == normalize(new):
         return True
     of_same = _head(known) == _head(new) or (
@@ -289,7 +289,7 @@ def _says(known: str, new: str) -> bool:
 
 
 def _is_replaced_by(memory: Known, statement: Statement) -> bool:
-    """Whether `statement` changes, corrects or completes a known memory."""
+    """Return whether `statement` changes, corrects or completes a known memory."""
     if statement.needs:
         return bool(statement.needs & memory.stems)
     if _ANOTHER.search(statement.quote):

@@ -219,7 +219,7 @@ def _settled(sentence: str) -> str:
 
 
 def _reads_well(sentence: str) -> bool:
-    """Whether the sentence is short enough and refers to nothing outside of it."""
+    """Return whether the sentence is short enough and refers to nothing outside of it."""
     return len(sentence) <= MAX_SENTENCE_CHARACTERS and not pattern("unclear").search(sentence)
 
 

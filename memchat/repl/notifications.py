@@ -83,7 +83,7 @@ class NotificationQueue:
 
     @property
     def waiting(self) -> bool:
-        """Whether there are lines to take."""
+        """Return whether there are lines to take."""
         return bool(self._lines)
 
     def take(self) -> list[str]:

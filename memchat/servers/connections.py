@@ -68,7 +68,7 @@ class BoundedConnection(H11Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the server cannot continue until more bytes arrive."""
+        """Return whether the server cannot continue until more bytes arrive."""
         idle = self.cycle is None or self.cycle.response_complete
         return idle or self.conn.their_state is h11.SEND_BODY
 

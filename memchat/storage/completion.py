@@ -62,7 +62,7 @@ class CompletionReader:
 
 
 def _by_id(rows: Sequence[tuple[str, ...]], typed: str) -> list[Named]:
-    """The short ids that begin with `typed`, else the whole ones. Names that people gave are never shortened."""
+    """Return the short ids that begin with `typed`, else the whole ones. Names given by people are never shortened."""
     short = short_ids([id_ for id_, _ in rows if is_generated(id_)])
     shown = [(short.get(id_, id_), words) for id_, words in rows]
     found = [pair for pair in shown if pair[0].startswith(typed)]

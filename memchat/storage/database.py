@@ -28,7 +28,7 @@ DATABASE = "memchat.db"
 """The file's name in memchat's home."""
 BUSY_TIMEOUT_S = 10.0
 COMPACT_TIMEOUT_S = 30.0
-"""How long `compact` waits for a moment without readers, in seconds."""
+"""Time that `compact` waits for a moment without readers, in seconds."""
 RETRY_S = 0.05
 PAGES_AT_ONCE = 1_024
 """Pages of the database that a copy writes between two reports of its progress."""

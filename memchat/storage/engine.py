@@ -127,7 +127,7 @@ class SQLiteEngine:
             index.start()
 
     def _index(self, fingerprint: str) -> "Indexer | None":
-        """None where this process may not hold it, and while it is not known what vectors would go into it."""
+        """The index; None if this process may not hold it, or if the vectors to index are not known yet."""
         from memchat.storage.index.indexer import Indexer
         from memchat.storage.vectors.codec import dimension_of
 
@@ -183,7 +183,7 @@ class SQLiteEngine:
             database.backup(target, on_progress)
 
     def is_data(self, path: Path) -> bool:
-        """Whether `path` is the file in which the data is."""
+        """Return whether `path` is the file that contains the data."""
         return path.exists() and self.exists and path.samefile(self._path)
 
     @contextmanager

@@ -121,14 +121,14 @@ class DatabaseInspection:
 
     @staticmethod
     def is_external(error: Exception) -> bool:
-        """Whether the cause is the disk or another program rather than the content of the file."""
+        """Return whether the cause is the disk or another program rather than the content of the file."""
         text = str(error.__cause__)
         reasons = ("readonly", "unable to open", "full", "disk I/O", "locked", "busy")
         return isinstance(error.__cause__, sqlite3.OperationalError) and any(reason in text for reason in reasons)
 
     @staticmethod
     def only_indexes(found: Iterable[str]) -> bool:
-        """Whether SQLite can repair by itself what its check found: its indexes, not the rows they point to."""
+        """Return whether SQLite can repair all that its check found: indexes, not the rows they point to."""
         return all("index" in line and "malformed" not in line and "Page" not in line for line in found)
 
 

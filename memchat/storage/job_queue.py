@@ -110,7 +110,7 @@ class JobQueue:
         return replace(_work(row), state=JobState.CLAIMED)
 
     def is_ours(self, work: LearningJob) -> bool:
-        """Whether `work` still exists and is leased to this process."""
+        """Return whether `work` still exists and is leased to this process."""
         claim = self._db.value("SELECT claim FROM work WHERE id = ?", (work.id,))
         return bool(claim == process_lease_id())
 

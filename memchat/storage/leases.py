@@ -31,7 +31,7 @@ def releasing() -> Generator[None]:
 
 
 def holder_is_dead(claim: str) -> bool:
-    """Whether the process behind `claim` has certainly ended. False if that cannot be known."""
+    """Return whether the process behind `claim` has certainly ended. False if that cannot be known."""
     if claim == process_lease_id() or sys.platform == "win32":
         return False
     try:

@@ -109,7 +109,7 @@ def where_clause(view: MemoryFilter, owners: Sequence[int], now: datetime) -> Cl
 
 
 def narrows(view: MemoryFilter) -> bool:
-    """Whether `view` selects among an owner's current memories by more than session and expiry, or includes others."""
+    """Return whether `view` excludes current memories by more than session and expiry, or includes other memories."""
     everything = MemoryFilter(view.owners)
     names = (name for field in FIELDS if field.narrows for name in field.names)
     return any(getattr(view, name) != getattr(everything, name) for name in names)

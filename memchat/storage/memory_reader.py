@@ -130,7 +130,7 @@ class MemoryReader:
         return known[1]
 
     def has_verbatim_turns(self, view: MemoryFilter) -> bool:
-        """Whether any memory of the owners is a turn kept verbatim."""
+        """Return whether any memory of the owners is a turn kept verbatim."""
         sql = "SELECT 1 FROM memories WHERE verbatim = 1 AND owner = ? LIMIT 1"
         return any(self.database.value(sql, (number,)) for number in self.owner_numbers(view.owners))
 

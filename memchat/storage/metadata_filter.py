@@ -11,7 +11,7 @@ FIELDS = ("created_at", "updated_at", "expires_at", "valid_from", "valid_to")
 
 
 def metadata_contains(metadata: str, wanted: str) -> bool:
-    """Whether the JSON object `metadata` has every pair of the JSON object `wanted`.
+    """Return whether the JSON object `metadata` has every pair of the JSON object `wanted`.
 
     Values are the same when they are equal numbers or read the same as text, since a command line has only text.
     """
@@ -25,7 +25,7 @@ def _pairs(wanted: str) -> tuple[tuple[str, Any], ...]:
 
 
 def satisfies(condition: str, metadata: str, category: str, *times: str | None) -> bool:
-    """Whether `condition`, as JSON, is true of a memory with these columns."""
+    """Return whether `condition`, as JSON, is true of a memory with these columns."""
     held = json.loads(metadata)
     fields: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in held.items()}
     others = [name.strip() for name in str(held.get("categories", "")).split(",") if name.strip()]

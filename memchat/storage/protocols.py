@@ -91,10 +91,10 @@ class MemoryReading(RecallStore, Protocol):
         """The memories that were learned from that message and not replaced since, oldest first."""
 
     def turn_before(self, memory: Memory) -> str | None:
-        """The turn before one that was kept word for word."""
+        """Return the turn before one that was kept verbatim."""
 
     def last_verbatim(self, session_id: str) -> str | None:
-        """The text of the newest message kept as it was said in that conversation."""
+        """Return the text of the newest message of a conversation that was kept verbatim."""
 
 
 class Memories(MemoryReading, Protocol):
@@ -172,7 +172,7 @@ class Jobs(Protocol):
 
 
 class Erasure(Protocol):
-    """Deleting for good: afterwards no byte of what was erased is left in any file. The report says what was found."""
+    """Permanent deletion: afterwards no byte of the erased data is left in any file. The report says what was found."""
 
     def erase(
         self, ids: Sequence[str], *, keep_source: bool = False, on_progress: Progress = no_progress
@@ -185,7 +185,7 @@ class Erasure(Protocol):
 
 
 class Vectors(Protocol):
-    """The stored vectors, held against the embedder in use."""
+    """The stored vectors, compared with the embedder in use."""
 
     def others_notice(self, fingerprint: str) -> str | None: ...
     def renew_outdated(self, embedder: Embedder) -> Generator[int]:
@@ -197,7 +197,7 @@ class Vectors(Protocol):
 
 
 class MessageIndexing(Protocol):
-    """The vectors and the words by which messages are found, made behind the conversation."""
+    """The vectors and words by which messages are found, made in the background."""
 
     def backlog(self, user: str | None = None) -> int: ...
     def indexed(self, user: str | None = None) -> int: ...
@@ -223,7 +223,7 @@ class TokenUsage(Protocol):
 
 
 class Transfer(Protocol):
-    """Memories out of a store with their whole history, and back into one without a difference."""
+    """Export of memories with their whole history, and an import that restores them exactly."""
 
     def export(
         self,
@@ -279,7 +279,7 @@ class Storage(Erasure, Protocol):
 
 
 class Inspection(Protocol):
-    """Looking for damage in what is kept."""
+    """Examination of the stored data for damage."""
 
     name: str
 
@@ -306,7 +306,7 @@ class Inspection(Protocol):
 
 
 class IndexInspection(Protocol):
-    """Holding the index against the database."""
+    """Comparison of the index with the database."""
 
     database_name: str
 
@@ -316,7 +316,7 @@ class IndexInspection(Protocol):
 
 
 class Repairs(Protocol):
-    """Making again what can be made from the memories themselves."""
+    """Reconstruction of data that can be derived from the memories."""
 
     def rebuild_indexes(self) -> str | None: ...
     def remove_strays(self) -> int: ...

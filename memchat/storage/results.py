@@ -70,7 +70,7 @@ class Sort(StrEnum):
 
 
 class VectorProblem(StrEnum):
-    """Why a memory cannot be found by its meaning."""
+    """Reasons why a memory cannot be found by its meaning."""
 
     MISSING = "no vectors"
     FOREIGN = "vectors of another embedder"
@@ -119,7 +119,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """A job that waits, as it is stored: also one that no reader of jobs can read."""
+    """A pending job as it is stored, even if it is damaged."""
 
     user: str
     attempts: int
@@ -155,7 +155,7 @@ class IndexComparison:
 
 
 class IndexFault(StrEnum):
-    """Why the index cannot be used; it is rebuilt by itself."""
+    """Reasons why the index cannot be used; it is rebuilt automatically."""
 
     EMPTY = "empty"
     UNCLEAN = "not closed cleanly, or damaged"
@@ -166,7 +166,7 @@ class IndexFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnusableIndex:
-    """Why the index cannot be used, whose vectors it holds, and how many changes it and the database know of."""
+    """The reason why an index cannot be used, its embedder, and the number of changes in it and in the database."""
 
     fault: IndexFault
     fingerprint: str = ""

@@ -40,7 +40,7 @@ from memchat.text.normalize import fix_surrogates
 Read = TypeVar("Read")
 
 _PLANNED_END_IN_REASON = re.compile(r"(?:^|; )it was to end on (\d{4}-\d\d-\d\d)$")
-"""How exports of the first versions state the planned end, which has a key of its own since."""
+"""The planned end in exports of the first versions; later ones have a key for it."""
 
 
 @dataclass(frozen=True, slots=True)

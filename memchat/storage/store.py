@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from memchat.storage.vectors.search import VectorSearch
 
 DROP_TIMEOUT_S = 30.0
-"""How long an erasure waits for the process that holds the index, in seconds."""
+"""Time that an erasure waits for the process that holds the index, in seconds."""
 
 
 class Store:
@@ -59,7 +59,7 @@ class Store:
 
     @property
     def read_only(self) -> bool:
-        """Whether the database may not be written: a read-only disk, or another user's file."""
+        """Return whether the database may not be written: a read-only disk, or another user's file."""
         return self.database.read_only
 
     @cached_property

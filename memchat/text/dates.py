@@ -86,7 +86,7 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
 
 
 def _looks_back(sentence: str, at: int) -> bool:
-    """Whether the last verb before the date at `at`, or else the first one after it, is in the past tense."""
+    """Return whether the last verb before the date at `at`, or else the first one after it, is in the past tense."""
     verbs = [(pattern is _PAST, match.start()) for pattern in (_PAST, _FUTURE) for match in pattern.finditer(sentence)]
     ordered = sorted(verbs, key=lambda verb: verb[1])
     before = [is_past for is_past, start in ordered if start < at]

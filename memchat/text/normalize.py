@@ -122,7 +122,7 @@ def content_words(text: str) -> list[str]:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether `character` belongs to a script without spaces between words."""
+    """Return whether `character` belongs to a script without spaces between words."""
     return character >= _UNSPACED[0][0] and any(first <= character <= last for first, last in _UNSPACED)
 
 
@@ -155,7 +155,7 @@ def sentences_restating(fact: str, text: str) -> list[str]:
         return []
 
     def is_form_of(word: str, other: str) -> bool:
-        """Whether the words differ in their last letters at most."""
+        """Return whether the words differ in their last letters at most."""
         shorter = min(len(word), len(other))
         common = next((at for at in range(shorter) if word[at] != other[at]), shorter)
         return word == other or common >= max(3, shorter - 2)

@@ -295,7 +295,7 @@ def _signs(message: str, paragraphs: Sequence[Span]) -> int:
 
 
 def _is_wrapped(text: str) -> bool:
-    """Whether most lines break in the middle of a sentence, as people do not type."""
+    """Return whether most lines break in the middle of a sentence, as people do not type."""
     lines = [line.strip() for line in text.splitlines()]
     broken = sum(
         45 <= len(line) <= 100 and line[-1] not in ".!?:;" and following[:1].islower()

@@ -242,7 +242,7 @@ def _is_card(match: re.Match[str]) -> bool:
 
 
 def _luhn(digits: str) -> bool:
-    """Whether the check digit is right (ISO/IEC 7812-1)."""
+    """Return whether the check digit is right (ISO/IEC 7812-1)."""
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(int(digit) for digit in digits[::-2])) % 10 == 0
 
@@ -272,7 +272,7 @@ def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
 
 
 def _mod_97(iban: str) -> bool:
-    """Whether the check digits are right (ISO 13616)."""
+    """Return whether the check digits are right (ISO 13616)."""
     return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
 
 

@@ -131,7 +131,7 @@ def looks_random(match: re.Match[str]) -> bool:
 
 
 def is_mixed(value: str, least: int) -> bool:
-    """Whether `value` has at least `least` characters, letters and digits or signs, and is no measure or address."""
+    """Return whether `value` has at least `least` characters, letters and digits or signs, and is no measure or address."""
     if any(shape.fullmatch(value) for shape in (_MEASURE, _ADDRESS, _KNOWN_NAME)) or _PATH.match(value):
         return False
     return len(value) >= least and any(map(str.isalpha, value)) and re.search(r"[0-9!#$%&*+?@^~]", value) is not None
@@ -249,7 +249,7 @@ def _is_word(value: str) -> bool:
 
 
 def _is_prose(value: str) -> bool:
-    """Whether `value` continues a sentence about the password ('too short') instead of being it."""
+    """Return whether `value` continues a sentence about the password ('too short') instead of being it."""
     if not _is_word(value):
         return re.match(r"[0-9]+-(?:char|digit|letter)", value) is not None
     first = re.split(r"[-'’ ]", value.lower())[0]

@@ -38,7 +38,7 @@ def _end(line: str) -> int:
 
 
 def _continues(line: str, at: int) -> bool:
-    """Whether the character at `at` belongs to the one before it."""
+    """Return whether the character at `at` belongs to the one before it."""
     character = line[at]
     return at > 0 and (
         unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"}
@@ -50,5 +50,5 @@ def _continues(line: str, at: int) -> bool:
 
 
 def _parts(line: str, at: int) -> bool:
-    """Whether a word or a sentence ends before `at`."""
+    """Return whether a word or a sentence ends before `at`."""
     return line[at].isspace() or (line[at - 1] in "。、，！？；：」』）・।॥၊။។" and not _continues(line, at))

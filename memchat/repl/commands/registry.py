@@ -60,7 +60,7 @@ class CommandContext:
 
     @property
     def lacks_model(self) -> bool:
-        """Whether the offline model is in use only because no other was found."""
+        """Return whether the offline model is in use only because no other was found."""
         return self.app.choice(self.chat.options.model, self.chat.conversation.agent).lacks_model
 
     @property

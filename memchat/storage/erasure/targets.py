@@ -1,4 +1,4 @@
-"""The bytes that an erasure must not leave in any file, and where in the files they are found."""
+"""The bytes that an erasure must not leave in any file, and the search for them."""
 
 import json
 import pickle

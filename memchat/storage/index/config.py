@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """The location of the index, its database, and what it contains."""
+    """The location of the index and its database, and the contents of the index."""
 
     index: Path
     lock: Path

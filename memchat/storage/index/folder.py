@@ -1,4 +1,4 @@
-"""The folder of the index and its lock: what any process may do with it, with or without an indexer of its own."""
+"""The index's folder and its lock: operations for any process, with or without an indexer of its own."""
 
 import time
 from collections.abc import Callable

@@ -30,7 +30,7 @@ LOOK_EVERY_S = 0.2
 PACE_S = 0.01
 """Pause between two writes, in seconds, so that the main thread gets its turn."""
 WAIT_S = 0.1
-"""How long a query may wait for the last few changes to be indexed, in seconds."""
+"""Time that a query may wait for the last few changes to be indexed, in seconds."""
 FEW_CHANGES = 16
 MAX_FAILURES = 3
 REOPEN_EVERY_S = 60.0

@@ -21,7 +21,7 @@ class ChromaInspection:
         return inspect_index(self._config)
 
     def explain_unusable(self) -> UnusableIndex:
-        """Why an index that is there cannot be used."""
+        """Return the reason why an index that exists cannot be used."""
         index = self._config.index
         found = read_manifest(index)
         if found is None:

@@ -91,7 +91,7 @@ def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
 
 
 def marked(index: Path) -> bool:
-    """Whether there is a manifest, without checking it."""
+    """Return whether there is a manifest, without checking it."""
     return (index / MANIFEST_FILE).is_file()
 
 

@@ -72,15 +72,15 @@ class SyncedIndex:
 
     @property
     def filling(self) -> bool:
-        """Whether some owner is not complete yet."""
+        """Return whether some owner is not complete yet."""
         return bool(self._filling)
 
     def holds(self, owner: int) -> bool:
-        """Whether it holds all of the owner's memories as they were at `seq`."""
+        """Return whether the index holds all of the owner's memories as of `seq`."""
         return owner in self._memories and owner not in self._filling
 
     def has_room_for(self, owner: int) -> bool:
-        """Whether a query for the owner would load no more collections than allowed."""
+        """Return whether a query for the owner would load no more collections than allowed."""
         return owner in self._chroma.opened or len(self._chroma.opened) < MAX_OPEN
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]] | None:

@@ -1,4 +1,4 @@
-"""Whether the index says what the database says.
+"""Compare the index with the database.
 
 Chroma is opened in a process of its own: damage that no checksum shows ends that process alone.
 

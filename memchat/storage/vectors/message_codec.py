@@ -1,4 +1,4 @@
-"""A message's vectors as they lie in the database: one signed byte a number, the window's row first.
+"""Encode a message's vectors for the database: one signed byte per number, the window's row first.
 
 Unit vectors lose nothing that ranking sees by it: the scale of a row drops out when it is made a unit vector again.
 """
@@ -52,7 +52,7 @@ def decode_each(encoded: "Sequence[bytes | None]", dim: int) -> "list[Vectors]":
 
 
 def first_columns(data: bytes, dim: int, first: int) -> bytes:
-    """The bytes of the `first` columns of encoded rows of `dim` numbers; none where the bytes cannot be that."""
+    """Return the bytes of the `first` columns of encoded rows of `dim` numbers; none if they are not whole rows."""
     import numpy as np
 
     if first == dim:

@@ -42,7 +42,7 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages may be found; None sets no bound.
+    """Conditions on the messages to find; None sets no bound.
 
     `own` is the present conversation: of its messages, only those numbered below `own_before`. `first_day` and
     `last_day` are ordinals, both inclusive.
@@ -94,7 +94,7 @@ class MessageMatrix:
 
     @property
     def overgrown(self) -> bool:
-        """Whether the rows are kept whole and have become too many for that."""
+        """Return whether the rows are kept whole and have become too many for that."""
         return self._basis is None and self._dim > SKETCH and self._rows > 2 * WHOLE_ROWS
 
     def extend(self, messages: Sequence[MessageRow]) -> None:

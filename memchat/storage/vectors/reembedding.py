@@ -22,7 +22,7 @@ SMALL_BATCH = 16
 BATCH = 64
 """Memories embedded and written at a time; an interruption loses at most one batch."""
 BUILTIN = "builtin/"
-"""How the fingerprints of the embedders inside the package begin."""
+"""Prefix of the fingerprints of the embedders inside the package."""
 SLACK = 0.01
 """Tolerated difference of a vector's length from 1."""
 
@@ -83,7 +83,7 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
 
 
 def moves_by_itself(fingerprint: str, others: Iterable[str]) -> bool:
-    """Whether the embedder in use is built in, and all `others` are earlier versions of it."""
+    """Return whether the embedder in use is built in, and all `others` are earlier versions of it."""
     return all(name.startswith(BUILTIN) for name in (fingerprint, *others))
 
 
