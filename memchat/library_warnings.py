@@ -39,7 +39,7 @@ def ignore_library_warnings() -> Generator[None]:
 
 
 class _WhileIgnoring:
-    """The message pattern of a filter, which matches everything while its thread or task ignores warnings."""
+    """A filter's message pattern that matches everything while the current thread or task ignores warnings."""
 
     def match(self, text: str) -> bool:
         return _ignoring.get()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from memchat.api import Memory
     from memchat.config import Settings
-    from memchat.servers.http_server import HTTPServerThread
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +103,10 @@ def _serve_until_asked(
             tell(f"Listening on {http_server.url_of(sock)} with model {settings.model}. Ctrl-C stops it.")
             while not ending.asked and listener.serves(http_server.TICK_S):
                 pass
-            _stop(listener, ending, tell)
+            if not listener.stop(LONG_S, ending.hurried):
+                tell("Waiting for running requests to end. Press Ctrl-C again to cut them off.")
+                if not listener.stop(GRACE_S, ending.hurried):
+                    tell("Cut off the requests that were still running. Their messages are saved.")
     finally:
         memory.close(0.0 if ending.hurried() else SETTLE_S)
 
@@ -148,14 +150,6 @@ def freeze_model(settings: "Settings") -> "Settings":
 
     index_from = settings.index_from if "index_from" in settings.origins else INDEX_FROM
     return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)
-
-
-def _stop(listener: "HTTPServerThread", ending: ShutdownRequests, tell: Callable[[str], None]) -> None:
-    if listener.stop(LONG_S, ending.hurried):
-        return
-    tell("Waiting for running requests to end. Press Ctrl-C again to cut them off.")
-    if not listener.stop(GRACE_S, ending.hurried):
-        tell("Cut off the requests that were still running. Their messages are saved.")
 
 
 def _print_if_possible(text: str) -> None:

@@ -174,9 +174,9 @@ class CompletionModel(Protocol):
 
 
 class Embedder(Protocol):
-    """Texts to vectors. `fingerprint` names model and dimension: vectors of another fingerprint do not compare.
+    """Turns texts into vectors. Only vectors with the same `fingerprint`, of model and dimension, can be compared.
 
-    Where the dimension is learned with the first vectors, `fingerprint` ends with `:?` until then.
+    If the dimension becomes known with the first vectors only, `fingerprint` ends with `:?` until then.
     """
 
     @property
@@ -196,7 +196,7 @@ class RequestEmbedder(Protocol):
         """Unit vectors, one row a text, in the order given."""
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
-        """How near the requests are to the vectors of each memory, whose text goes with them; the unrelated near 0.
+        """Return the nearness of the requests to the vectors of each memory in `texts`; unrelated ones are near 0.
 
         One array of shape `(requests, vectors of the memory)` for each.
         """
@@ -230,12 +230,11 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MemoryFilter:
-    """Which memories to read. Memories of owners outside `owners` are never returned.
+    """Conditions on the memories to read. Memories of other owners than `owners` are never returned.
 
     Session memories are included only with `session_id` (that session's) or `all_sessions`. `agent` keeps those learned
-    with that agent, `where` those whose metadata has all its pairs, `condition` those it is true of. `since` and
-    `until` are the first and the last day on which a memory may have become true or, where it does not say, have been
-    created.
+    with that agent, `where` those whose metadata has all its pairs, `condition` those that fulfil it. `since` and
+    `until` bound the day since which a memory is true or, if that is unknown, the day of its creation.
     """
 
     owners: tuple[Owner, ...]

@@ -64,7 +64,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CosineScale:
-    """Where an embedder's cosines of unrelated texts lie on average, and the line between them and the related."""
+    """Cosines of an embedder: the mean of unrelated texts, and the threshold above which texts are related."""
 
     unrelated: float
     dividing: float

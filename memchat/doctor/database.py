@@ -83,7 +83,7 @@ def file(inspection: Inspection) -> Iterator[Diagnosis]:
     """Report what SQLite's own check finds."""
     found = inspection.complaints()
     if not found:
-        yield ok("database", f"{inspection.name} is whole (version {inspection.version}).")
+        yield ok("database", f"{inspection.name} is undamaged (version {inspection.version}).")
     elif inspection.only_indexes(found):
         yield problem("database", f"SQLite's indexes disagree with their tables: {_first(found)}.", FIX)
     else:
@@ -94,11 +94,11 @@ def references(inspection: Inspection) -> Iterator[Diagnosis]:
     """Report rows that refer to missing ones."""
     broken = inspection.broken_references()
     if not broken:
-        yield ok("references", "Every row belongs to one that exists.")
+        yield ok("references", "All references are intact.")
         return
     named = ", ".join(f"{count} in {table}" for table, count in sorted(broken.items()))
     mend = FIX if broken.keys() <= {"vectors", "work", "conversation_sizes"} else restore(inspection.name)
-    yield problem("references", f"Rows belong to others that are missing: {named}.", mend)
+    yield problem("references", f"Rows refer to missing rows: {named}.", mend)
 
 
 def memories(inspection: Inspection) -> Iterator[Diagnosis]:
@@ -130,10 +130,10 @@ def fulltext(inspection: Inspection) -> Iterator[Diagnosis]:
     except StoreError as error:
         if inspection.is_external(error):
             raise
-        yield problem("words", "The index of words is damaged: recall may miss memories.", FIX)
+        yield problem("words", "The full-text index is damaged: recall may miss memories.", FIX)
         return
     if missing or extra:
-        yield problem("words", f"The index of words lacks {pluralize(missing)} and has {extra} too many.", FIX)
+        yield problem("words", f"The full-text index lacks {pluralize(missing)} and has {extra} surplus entries.", FIX)
     else:
         yield ok("words", "Every memory is found by its words.")
 
@@ -145,13 +145,13 @@ def messages(inspection: Inspection) -> Iterator[Diagnosis]:
     except StoreError as error:
         if inspection.is_external(error):
             raise
-        yield problem("messages", "The index of messages is damaged: recall may miss what was said.", FIX)
+        yield problem("messages", "The index of messages is damaged: recall may miss earlier messages.", FIX)
         return
     if missing or extra:
         lost = pluralize(missing, "message", "messages")
-        yield problem("messages", f"{lost} cannot be found by search, and {extra} entries are of none.", FIX)
+        yield problem("messages", f"{lost} cannot be found by search, and {extra} entries belong to no message.", FIX)
     else:
-        yield ok("messages", "Every message is searchable, or waits to be indexed in a chat.")
+        yield ok("messages", "Every message is searchable, or will be indexed during the next chat.")
 
 
 def vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
@@ -161,10 +161,10 @@ def vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
     if strangers:
         yield problem("vectors", f"The vectors of {pluralize(strangers)} are stored under another owner.", FIX)
     if found[VectorProblem.MISSING] or found[VectorProblem.UNUSABLE]:
-        without = f"{found[VectorProblem.MISSING]} without vectors, {found[VectorProblem.UNUSABLE]} with useless ones"
+        without = f"{found[VectorProblem.MISSING]} without vectors, {found[VectorProblem.UNUSABLE]} with unusable ones"
         yield problem("vectors", f"Memories found by their words alone: {without}.", FIX)
     if found[VectorProblem.FOREIGN]:
-        foreign = f"{found[VectorProblem.FOREIGN]} with vectors of another embedder than {fingerprint}"
+        foreign = f"{found[VectorProblem.FOREIGN]} with vectors of an embedder other than {fingerprint}"
         yield warning("vectors", f"Memories found by their words alone: {foreign}.", REINDEX)
     if not found.total() and not strangers:
         yield ok("vectors", f"Every memory has its vectors ({fingerprint}).")
@@ -180,19 +180,19 @@ def versions(inspection: Inspection) -> Iterator[Diagnosis]:
         show = f"memchat memories show {loose[0]}"
         yield warning("versions", f"Replaced by a memory that is missing: {_first(loose)}.", show)
     if orphans:
-        yield warning("versions", f"The history tells of {pluralize(orphans)} missing here.", restore(inspection.name))
+        yield warning("versions", f"Memories that are missing but have a history: {orphans}.", restore(inspection.name))
     if not (loose or orphans or events):
-        yield ok("versions", "Every version leads to the next.")
+        yield ok("versions", "Every replaced memory leads to its successor.")
 
 
 def waiting(inspection: Inspection) -> Iterator[Diagnosis]:
     """Report the jobs of learning that wait, and those that keep failing."""
     states = inspection.unknown_job_states()
     if states:
-        yield problem("waiting", f"Exchanges wait in an unknown state: {_first(states)}.", restore(inspection.name))
+        yield problem("waiting", f"Pending exchanges in an unknown state: {_first(states)}.", restore(inspection.name))
     jobs = inspection.jobs()
     if not jobs:
-        yield ok("waiting", "Everything said has been learned from.")
+        yield ok("waiting", "All exchanges have been learned from.")
         return
     exchanges = pluralize(len(jobs), "exchange or added memory waits", "exchanges or added memories wait")
     since = f"{exchanges} to be learned from, the oldest since {jobs[0].created_at[:16]} UTC"
@@ -211,9 +211,9 @@ def waiting(inspection: Inspection) -> Iterator[Diagnosis]:
 def erasures(inspection: Inspection) -> Iterator[Diagnosis]:
     """Report erasures that did not finish."""
     if inspection.unfinished_erasures():
-        yield warning("erasures", "What was forgotten has not left all files yet: an erasure was interrupted.", FIX)
+        yield warning("erasures", "A deletion was interrupted: forgotten data is still in some files.", FIX)
     else:
-        yield ok("erasures", "Nothing that was forgotten waits to leave the files.")
+        yield ok("erasures", "No deletion is pending.")
 
 
 def _first(found: Iterable[str]) -> str:

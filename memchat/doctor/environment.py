@@ -42,7 +42,7 @@ def program() -> Iterator[Diagnosis]:
             message = f"litellm {found[package]} was reported to steal credentials: change the keys it has seen."
             yield problem("program", message, "pip install --upgrade litellm")
         elif not least <= tuple(map(int, re.findall(r"\d+", found[package])))[:3] < below:
-            yield warning("program", f"memchat was not made for {package} {found[package]}.", _UPGRADE)
+            yield warning("program", f"memchat does not support {package} {found[package]}.", _UPGRADE)
     packages = ", ".join(f"{package} {number}" for package, number in found.items())
     yield ok("program", f"memchat {__version__}, Python {python}, {packages}.")
 
@@ -63,7 +63,7 @@ def settings_file(settings: Settings, problems: list[ConfigError]) -> Iterator[D
 def models(settings: Settings, name: str, environ: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Report keys by name, and whether a local server answers. Nothing is asked that could cost money."""
     keys = [provider.key for provider in PROVIDERS if provider.has_key(environ)]
-    yield ok("keys", f"Set: {', '.join(keys)}." if keys else "No key of a provider is set.")
+    yield ok("keys", f"Set: {', '.join(keys)}." if keys else "No provider's key is set.")
     wanted = {"model": name, "extraction_model": settings.extraction_model, "embedding_model": settings.embedding_model}
     looked_at = set()
     for setting, model in wanted.items():
@@ -74,7 +74,7 @@ def models(settings: Settings, name: str, environ: Mapping[str, str]) -> Iterato
 
 def _model(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
     if name == OFFLINE:
-        return ok("model", "The built-in offline model answers: no language model, it needs nothing.")
+        return ok("model", "The built-in offline model is in use; it needs no setup.")
     if name.startswith(("ollama/", "ollama_chat/")):
         address = ollama_address(environ)
         if not _answers(address):
@@ -86,14 +86,16 @@ def _model(what: str, name: str, environ: Mapping[str, str]) -> Diagnosis:
         return ok("model", f"The {what} is {name}, and Ollama answers at {address}.")
     provider = next((one for one in PROVIDERS if name.startswith(one.prefix)), None)
     if provider is None:
-        return ok("model", f"The {what} is {name}. Whether it answers is not tried: that could cost money.")
-    if address := provider.server(environ):
-        if _answers(address):
-            return ok("model", f"The {what} is {name}, and something answers at {address}.")
-        return problem("model", f"The {what} is {name}, and nothing answers at {address}.", "start the server there")
+        return ok("model", f"The {what} is {name}. It was not tested, since that could cost money.")
+    if server := provider.server(environ):
+        if _answers(server):
+            return ok("model", f"The {what} is {name}, and something answers at {server}.")
+        return problem("model", f"The {what} is {name}, and nothing answers at {server}.", "start the server there")
     if not provider.has_key(environ):
         return problem("model", f"The {what} is {name}, and {provider.key} is not set.", f"export {provider.key}=…")
-    return ok("model", f"The {what} is {name}, and {provider.key} is set. It is not asked: that could cost money.")
+    return ok(
+        "model", f"The {what} is {name}, and {provider.key} is set. It was not tested, since that could cost money."
+    )
 
 
 def _answers(address: str) -> bool:
@@ -115,9 +117,9 @@ def disk(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     free = shutil.disk_usage(folder).free
     left = f"{free >> 20:,} MB are free where {settings.home} is"
     if free < LEAST_FREE:
-        yield problem("disk", f"{left}: soon nothing can be kept any more.", "free some disk space")
+        yield problem("disk", f"{left}: soon nothing more can be saved.", "free some disk space")
     elif free < max(LITTLE_FREE, 2 * engine.size_bytes):
-        yield warning("disk", f"{left}. Forgetting rewrites the database, and needs as much as that takes.", None)
+        yield warning("disk", f"{left}. Forgetting rewrites the database and needs as much space again.", None)
     else:
         yield ok("disk", f"{left}.")
 
@@ -126,21 +128,21 @@ def permissions(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     """Report whether memchat can write where it must, and whether other users are kept out."""
     home = settings.home
     if not home.exists():
-        yield ok("permissions", f"{home} does not exist yet: nothing has been kept so far.")
+        yield ok("permissions", f"{home} does not exist yet: nothing has been saved so far.")
         return
     if not home.is_dir():
         yield problem("permissions", f"{home} is not a folder.", "set MEMCHAT_HOME to another place")
         return
     barred = [path for path in (home, Path(engine.location)) if path.exists() and not os.access(path, os.W_OK)]
     for path in barred:
-        yield problem("permissions", f"{path} may not be written: nothing new is kept.", f"chmod u+w {path}")
+        yield problem("permissions", f"{path} is not writable: nothing new is saved.", f"chmod u+w {path}")
     open_ones = world_readable(settings)
     if open_ones:
         named = ", ".join(str(path.relative_to(home.parent)) for path in open_ones[:3])
         more = f" and {len(open_ones) - 3} more" if len(open_ones) > 3 else ""
-        yield warning("permissions", f"Others on this machine may get at {named}{more}.", FIX)
+        yield warning("permissions", f"Other users of this machine can access {named}{more}.", FIX)
     elif not barred:
-        yield ok("permissions", f"Only you may enter {home}.")
+        yield ok("permissions", f"Only you can access {home}.")
 
 
 def world_readable(settings: Settings) -> list[Path]:
@@ -163,4 +165,4 @@ def restrict_permissions(settings: Settings) -> str | None:
     found = world_readable(settings)
     for path in found:
         path.chmod(0o700 if path.is_dir() else 0o600)
-    return f"Yours alone now: {pluralize(len(found), 'file or folder', 'files and folders')}." if found else None
+    return f"Made private: {pluralize(len(found), 'file or folder', 'files and folders')}." if found else None

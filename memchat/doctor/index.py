@@ -8,7 +8,7 @@ from memchat.storage.protocols import IndexInspection
 from memchat.storage.results import IndexFault, Phase
 
 BY_ITSELF = "The next chat rebuilds it"
-NONE_YET = "There is none yet: the next chat builds it."
+NONE_YET = "There is no index yet; the next chat builds it."
 
 
 def examine_index(inspection: IndexInspection) -> Iterator[Diagnosis]:
@@ -16,12 +16,12 @@ def examine_index(inspection: IndexInspection) -> Iterator[Diagnosis]:
     try:
         state = inspection.state()
     except StoreError as error:
-        yield warning("index", f"{error.message} Recall does without the index.", error.hint)
+        yield warning("index", f"{error.message} Recall works without the index.", error.hint)
         return
     if state.phase is Phase.ABSENT:
         yield ok("index", NONE_YET)
     elif state.phase is Phase.ELSEWHERE:
-        yield ok("index", "Another memchat has it, and keeps it up to date.")
+        yield ok("index", "Another memchat is using it and keeps it up to date.")
     elif state.phase is Phase.READY:
         yield _compared(inspection)
     else:
@@ -35,12 +35,12 @@ def _explain_unusable(inspection: IndexInspection) -> Diagnosis:
     if found.fault is IndexFault.UNCLEAN:
         return warning("index", f"It was not closed cleanly, or is damaged. {BY_ITSELF}; nothing is lost.", FIX)
     if found.fault is IndexFault.OTHER_EMBEDDER:
-        return warning("index", f"It is of another embedder ({found.fingerprint}). {BY_ITSELF}.", FIX)
+        return warning("index", f"It was built with another embedder ({found.fingerprint}). {BY_ITSELF}.", FIX)
     if found.fault is IndexFault.NEWER:
-        changes = f"It knows of {found.indexed_changes} changes, the database of {found.stored_changes}"
+        changes = f"It contains {found.indexed_changes} changes, the database {found.stored_changes}"
         backup = f"if you have just restored a backup: {FIX}; otherwise {restore(inspection.database_name)}"
         return warning("index", f"{changes}: the database is older, or lost some.", backup)
-    return warning("index", f"It is of another state of the database. {BY_ITSELF}; nothing is lost.", FIX)
+    return warning("index", f"It belongs to another state of the database. {BY_ITSELF}; nothing is lost.", FIX)
 
 
 def _compared(inspection: IndexInspection) -> Diagnosis:
@@ -51,9 +51,9 @@ def _compared(inspection: IndexInspection) -> Diagnosis:
     if done.failure is not None:
         return warning("index", done.failure, None)
     if done.check is None:
-        return ok("index", "Another memchat has just taken it.")
+        return ok("index", "Another memchat has just opened it.")
     surplus = {name: len(getattr(done.check, name)) for name in ("missing", "extra", "wrong")}
     if any(surplus.values()):
         counts = ", ".join(f"{count} {name}" for name, count in surplus.items())
-        return warning("index", f"Its entries are not those of the database: {counts}.", FIX)
-    return ok("index", f"It holds {pluralize(done.check.memories)}, as the database does.")
+        return warning("index", f"It differs from the database: {counts}.", FIX)
+    return ok("index", f"It contains {pluralize(done.check.memories)}, like the database.")

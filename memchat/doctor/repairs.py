@@ -28,10 +28,10 @@ def repair(repairs: Repairs, embedder: Callable[[], Embedder]) -> Iterator[str]:
     if copy := attempt(repairs.rebuild_indexes):
         yield f"SQLite's indexes were rebuilt; the database before that is kept as {copy}."
     if strays := attempt(repairs.remove_strays):
-        yield f"Rows that belonged to nothing, removed or given back: {strays}."
+        yield f"Rows without an owner, removed or reassigned: {strays}."
     if (memories := attempt(repairs.rebuild_fulltext)) is not None:
         yield f"The full-text index was repaired, for {pluralize(memories)}."
     if vectors := attempt(lambda: repairs.renew_vectors(embedder)):
         yield f"New vectors for {pluralize(vectors)}."
     if messages := attempt(repairs.requeue_messages):
-        yield f"Messages to be indexed again, in the next chat: {messages}."
+        yield f"Messages to index again during the next chat: {messages}."

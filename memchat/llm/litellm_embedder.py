@@ -82,7 +82,7 @@ class LiteLLMEmbedder:
         return rows
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
-        """Cosines on the scale of the built-in embedder, shape `(requests, vectors of the memory)` for each memory."""
+        """Return cosines on the built-in scale, shape `(requests, vectors of the memory)` for each memory."""
         scale = self.scale(self._retry)
         return [calibrated(requests @ rows.T, scale) for rows in memories]
 
@@ -166,7 +166,7 @@ class QueryEmbedder:
             raise
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
-        """Cosines, shape `(requests, vectors of the memory)` for each memory."""
+        """Return the cosines, shape `(requests, vectors of the memory)` for each memory."""
         return self._embedder.similarities(requests, memories, texts)
 
 

@@ -28,7 +28,7 @@ class Models:
         return ChatModel(endpoint, self._transport(endpoint, options), options, self._policy, self._dialects)
 
     def needs_litellm(self, name: str, options: ModelOptions | None = None) -> bool:
-        """Return whether the first call imports LiteLLM: some models of OpenAI are reached by another API than chats."""
+        """Return whether the first call imports LiteLLM: some of OpenAI's models use another API than chats."""
         if not is_direct(name):
             return True
         own = bool(options and options.api_base) or has_own_address(name, os.environ)

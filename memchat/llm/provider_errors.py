@@ -86,7 +86,7 @@ def translate_errors(endpoint: Endpoint) -> Iterator[None]:
 def not_a_reply(endpoint: Endpoint) -> BadReply:
     """Return the error for an answer that is not a model's, such as a page of HTML."""
     return BadReply(
-        f"What came back from {endpoint.model} is not a model's reply.",
+        f"{endpoint.model} sent something that is not a model's reply.",
         hint=f"Check the address (API base), or {endpoint.another}.",
     )
 
@@ -95,7 +95,7 @@ def _refused(failure: Failure) -> RequestRefused:
     detail = failure.detail or f"it answered with status {failure.status}"
     return RequestRefused(
         f"{failure.endpoint.model} refused the request: {detail}.",
-        hint=f"Change what it complains about, or {failure.endpoint.another}.",
+        hint=f"Change the rejected setting, or {failure.endpoint.another}.",
         complaint=failure.messages,
         status=failure.status,
     )
@@ -111,7 +111,7 @@ def _no_key(failure: Failure) -> ModelError | None:
 def _timeout(failure: Failure) -> ModelError | None:
     if not failure.class_names & {"TimeoutException", "APITimeoutError"}:
         return None
-    message = f"Nothing came from {failure.endpoint.model} for {failure.endpoint.timeout_s:g} s."
+    message = f"{failure.endpoint.model} sent nothing for {failure.endpoint.timeout_s:g} s."
     return ModelTimeout(message, hint="Try again, or allow it more time (MEMCHAT_TIMEOUT_S).")
 
 
@@ -169,7 +169,7 @@ def _too_long(endpoint: Endpoint) -> ContextOverflow:
         return ContextOverflow(message, hint=f"Shorten it, or {endpoint.another}.")
     return ContextOverflow(
         f"The prompt is too long for {endpoint.model}.",
-        hint=f"Say how many tokens it takes with MEMCHAT_CONTEXT_TOKENS, start a new session, or {endpoint.another}.",
+        hint=f"Set MEMCHAT_CONTEXT_TOKENS to its limit, start a new session, or {endpoint.another}.",
     )
 
 
@@ -190,13 +190,13 @@ def _by_status(failure: Failure) -> ModelError | None:
         return _rejected_key(endpoint)
     if status == 403:
         return CredentialsError(
-            f"The API key does not allow {endpoint.model}.", hint=f"Check what it may use, or {endpoint.another}."
+            f"The API key does not allow {endpoint.model}.", hint=f"Check the key's permissions, or {endpoint.another}."
         )
     if status == 429:
         wait_s = failure.retry_after_s
         asked = "" if wait_s is None else f" and asks to wait {duration(wait_s)}"
         return RateLimited(
-            f"{endpoint.model} takes no more requests for now{asked}.",
+            f"{endpoint.model} accepts no more requests for now{asked}.",
             hint=f"Try again later, or {endpoint.another}.",
             retry_after_s=wait_s,
         )

@@ -61,16 +61,16 @@ class EnglishWordPieces:
         return _unit(rows)
 
     def expected_shares(self, words: "Sequence[NDArray[np.int64]]") -> list[float]:
-        """In what share of English texts to expect each word, given by its pieces: after the rarest of them."""
+        """Estimate the share of English texts that contain each word, from the rarest of its pieces."""
         ranks = [max(int(ids.max(initial=0)) - _FIRST_WORD + 1, 1) for ids in words]
         return [min(_MOST_COMMON, _RARITY / rank) for rank in ranks]
 
 
 class MultilingualWordPieces:
-    """Implements `core.protocols.WordPieces` with those of multilingual-e5-small; ignores case and accents.
+    """Implements `core.protocols.WordPieces` with the pieces of multilingual-e5-small; ignores case and accents.
 
-    A run of characters that no piece spells gets an id of its own and a vector that is like no other: it matches
-    itself alone.
+    A run of characters that no piece spells gets an id of its own and a vector unlike all others: it matches only
+    itself.
     """
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
@@ -90,7 +90,7 @@ class MultilingualWordPieces:
         return _unit(rows)
 
     def expected_shares(self, words: "Sequence[NDArray[np.int64]]") -> list[float]:
-        """In what share of texts to expect each word, given by its pieces: after the rarest of them."""
+        """Estimate the share of texts that contain each word, from the rarest of its pieces."""
         from memchat.llm import e5
 
         rarest = [min((e5.log_probability(int(number)) for number in ids), default=0.0) for ids in words]

@@ -95,7 +95,7 @@ class Ingest:
         warn_of(result)
         if result.cause is not None:
             retry = f", or by `memchat status --retry --user {quote(self._session.user)}`" if self._session.user else ""
-            kept = f"What was said is kept; it is learned with the next add{retry}."
+            kept = f"The messages are saved; they are learned with the next add{retry}."
             result.cause.hint = " ".join(filter(None, (result.cause.hint, kept)))
             raise result.cause
         return result

@@ -128,7 +128,7 @@ class Rememberer:
         return self._kept(draft, former, [held[number] for number in ruled.outdates], hits)
 
     def _is_wish(self, text: str) -> bool:
-        """Return whether `text` is a wish about answers in another language than English, which the rules do not read."""
+        """Return whether `text` is a wish about answers in another language than English, which no rule reads."""
         from memchat.llm.vocabulary import Language, language_of
 
         if self._kinds is None or (text.isascii() and language_of(text) is Language.ENGLISH):

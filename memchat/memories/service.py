@@ -143,7 +143,7 @@ class MemoryService:
                 return store.undo(successor, memory, None)
         if memory.supersedes and (former := store.get(memory.supersedes[-1])) is not None:
             return store.undo(memory, former, None)
-        raise UsageError("There is nothing to undo: this is the first version.", hint="memchat forget erases it.")
+        raise UsageError("There is nothing to undo: this is the first version.", hint="memchat forget deletes it.")
 
     def forget(
         self, ids: Sequence[str], *, keep_source: bool = False, on_progress: Progress = no_progress
@@ -168,7 +168,7 @@ class MemoryService:
         if not text:
             raise UsageError("There is nothing to remember in an empty text.")
         if len(text) > MAX_MEMORY_CHARACTERS:
-            raise UsageError(f"A memory may hold {MAX_MEMORY_CHARACTERS} characters; this one has {len(text)}.")
+            raise UsageError(f"A memory can have up to {MAX_MEMORY_CHARACTERS} characters; this one has {len(text)}.")
         return self.masked(text)
 
     def masked(self, text: str) -> str:

@@ -115,9 +115,7 @@ class Database:
         if self._version() == len(self._migrations):
             return
         if self.read_only:
-            message = (
-                f"{self.path} is from an older memchat and may not be written, so it cannot be brought up to date."
-            )
+            message = f"{self.path} was written by an older memchat and is not writable, so it cannot be upgraded."
             raise StoreError(message, hint="Copy it to a folder of your own, and set MEMCHAT_HOME to that.")
         # Only one process gets into the transaction; the others then find the work done.
         with self.transaction():
@@ -175,8 +173,8 @@ class Database:
             # A checkpoint that was blocked succeeds, and says so in its first column.
             if self.value(statement):
                 raise StoreBusy(
-                    f"Another memchat is using {self.path}, so the erased data is not off the disk yet.",
-                    hint="It is finished at the next start.",
+                    f"Another memchat is using {self.path}, so the deleted data is still on the disk.",
+                    hint="The deletion is completed at the next start.",
                 )
         except StoreBusy:
             if time.monotonic() >= deadline:
@@ -217,7 +215,7 @@ def _unchanging(source: sqlite3.Connection) -> Generator[None]:
 def _emptied(path: Path) -> StoreError:
     """Refuse a file without content: SQLite would take it for a new database."""
     return StoreError(
-        f"{path} is empty, and once held memories: it is damaged.",
+        f"{path} is empty although it contained memories: it is damaged.",
         hint=f"Replace it with a backup, or start over without it: rm {path}",
     )
 
@@ -308,11 +306,11 @@ def translate_errors(path: Path) -> Generator[None]:
         raise _damaged(path, str(error)) from error
     except UnicodeDecodeError as error:
         # What SQLite complains of is itself no text any more.
-        raise _damaged(path, "it holds text that is none") from error
+        raise _damaged(path, "it contains invalid text") from error
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is not valid Unicode, so it cannot be used as a name.") from error
     except OverflowError as error:
-        raise UsageError("A number is larger than any that can be stored or looked up.") from error
+        raise UsageError("A number is too large to be stored or looked up.") from error
     except PermissionError as error:
         raise StoreError(f"{path} may not be written: {error.strerror}.", hint="Check MEMCHAT_HOME.") from error
     except OSError as error:
@@ -329,12 +327,12 @@ def _damaged(path: Path, how: str) -> StoreError:
 def _operational(error: sqlite3.OperationalError, path: Path) -> StoreError:
     text = str(error)
     if "locked" in text or "busy" in text:
-        return StoreBusy(f"{path} is held by another program.", hint="Try again in a moment.")
+        return StoreBusy(f"{path} is in use by another program.", hint="Try again in a moment.")
     if "readonly" in text or "unable to open" in text:
         return StoreError(f"{path} cannot be written: {text}.", hint="Check its permissions, or set MEMCHAT_HOME.")
     if "full" in text or "disk I/O" in text:
         return StoreError(f"No room left for {path}: {text}.", hint="Free some disk space; nothing saved is lost.")
     if "decode" in text:
         # SQLite would quote what was stored.
-        return _damaged(path, "it holds text that is none")
+        return _damaged(path, "it contains invalid text")
     return StoreError(f"{path} cannot be used: {text}.", hint="memchat doctor looks for the cause.")

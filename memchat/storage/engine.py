@@ -177,7 +177,7 @@ class SQLiteEngine:
             complaint = database.value("PRAGMA quick_check(1)")
             if complaint != "ok":
                 raise StoreError(
-                    f"{self._path} is damaged, and so would be its copy: {complaint}.",
+                    f"{self._path} is damaged, and a copy would be, too: {complaint}.",
                     hint="memchat doctor says what can be done.",
                 )
             database.backup(target, on_progress)

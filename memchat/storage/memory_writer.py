@@ -96,7 +96,7 @@ class MemoryRepository(MemoryReader):
         with self.database.transaction():
             successor = self._known(memory.id)
             if former.id not in successor.supersedes:
-                raise UsageError("It has changed meanwhile.", hint="memchat memories history shows how.")
+                raise UsageError("The memory has changed meanwhile.", hint="memchat memories history shows how.")
             back = [self._known(memory_id) for memory_id in successor.supersedes]
             again = self._last_event(former.id) is Event.UNDO
             periods = [self._period_before(one, successor) for one in back]

@@ -166,8 +166,8 @@ class Store:
 
         if not wait_until_dropped(self.index, self.database, waiting[-1], timeout_s):
             raise StoreBusy(
-                "What was erased may still be in the index, which another memchat has and does not let go of.",
-                hint="Close it; the next memchat clears the index away.",
+                "Deleted data may still be in the index, which another memchat keeps open.",
+                hint="Close that memchat; the next one deletes the index.",
             )
         for copy in self.database.former_versions():
             copy.unlink(missing_ok=True)

@@ -131,7 +131,7 @@ def looks_random(match: re.Match[str]) -> bool:
 
 
 def is_mixed(value: str, least: int) -> bool:
-    """Return whether `value` has at least `least` characters, letters and digits or signs, and is no measure or address."""
+    """Return whether `value` has `least` characters or more, both letters and others, and is no measure or address."""
     if any(shape.fullmatch(value) for shape in (_MEASURE, _ADDRESS, _KNOWN_NAME)) or _PATH.match(value):
         return False
     return len(value) >= least and any(map(str.isalpha, value)) and re.search(r"[0-9!#$%&*+?@^~]", value) is not None

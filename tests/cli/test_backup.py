@@ -117,7 +117,7 @@ def test_reindex_builds_an_index_that_the_doctor_finds_sound(shell: Shell) -> No
     assert (made.code, made.err) == (0, "")
     assert made.json == {"embedded": 0, "messages": 0, "indexed": 3, "elsewhere": False}
     (finding,) = [one for one in shell.run("doctor", "--json").json["findings"] if one["check"] == "index"]
-    assert finding["message"] == "It holds 3 memories, as the database does."
+    assert finding["message"] == "It contains 3 memories, like the database."
 
 
 def test_reindex_embeds_what_another_embedder_did(shell: Shell) -> None:

@@ -141,7 +141,7 @@ def test_rows_of_what_is_gone_are_found_and_removed(kept: Store) -> None:
     )
     kept.database.execute("INSERT INTO conversation_sizes VALUES ('ghost', 'alice', '', 7)")
     assert found(kept.database)["references"].mend == FIX
-    assert mended(kept) == ["Rows that belonged to nothing, removed or given back: 2."]
+    assert mended(kept) == ["Rows without an owner, removed or reassigned: 2."]
     assert found(kept.database) == {}
 
 

@@ -99,7 +99,7 @@ CASES: Mapping[str, Case] = {
     "page of HTML": Case(Reply(body=b"<html>hi</html>", content_type="text/html"), BadReply, "not a model's reply"),
     "broken JSON": Case(Reply(body=b"{oops"), BadReply, "not a model's reply"),
     "cut off": Case(Reply(cut_after=0), ModelUnreachable, "connection to openai/scripted broke"),
-    "silence": Case(Reply(text="", hang=True), ModelTimeout, "Nothing came"),
+    "silence": Case(Reply(text="", hang=True), ModelTimeout, "sent nothing"),
     "refused": Case(None, ModelUnreachable, "nothing is listening", api_base=NOTHING_LISTENS),
     "no such host": Case(None, ModelUnreachable, "cannot be resolved", api_base=NO_SUCH_HOST),
 }

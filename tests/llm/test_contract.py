@@ -181,7 +181,7 @@ def test_a_busy_provider_is_asked_again_after_the_wait_it_asked_for(
     model = adapter.on(server, waits)
     assert (said(model) if streamed else model.complete(HELLO).text) == "at last"
     assert [(notice.attempt, notice.wait_s) for notice in waits.notices] == [(1, 7.0), (2, 2.0)]
-    assert "takes no more requests" in waits.notices[0].reason
+    assert "accepts no more requests" in waits.notices[0].reason
     assert waits.slept == [7.0, 2.0]
     assert len(server.requests) == 3
 

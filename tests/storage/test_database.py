@@ -489,7 +489,7 @@ def test_compacting_gives_up_on_a_reader_that_never_leaves(home: Path) -> None:
         store.database.execute("PRAGMA busy_timeout = 20")
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM memories").fetchone()
-        with pytest.raises(StoreBusy, match="erased"):
+        with pytest.raises(StoreBusy, match="deleted data"):
             store.database.compact(patience_s=0.2)
         reader.execute("ROLLBACK")
         store.database.compact()

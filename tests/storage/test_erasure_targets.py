@@ -55,7 +55,7 @@ def test_a_search_that_fails_is_an_error_of_the_store(tmp_path: Path, monkeypatc
     """It says that the erasure itself is done."""
     (tmp_path / "bisect.py").write_text("raise RuntimeError")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(StoreError, match="It is erased"):
+    with pytest.raises(StoreError, match="The data is deleted"):
         search_files_isolated(tmp_path, ErasureTargets())
 
 

@@ -138,7 +138,7 @@ def search_files_isolated(folder: Path, traces: ErasureTargets) -> Searched:
     ran = run_isolated_python(command, pickle.dumps(list(traces.needles)))
     if ran.returncode:
         raise StoreError(
-            f"It is erased, but {folder} could not be searched for what might be left of it.",
+            f"The data is deleted, but {folder} could not be searched for remaining traces.",
             hint="Check who may read the files there.",
         )
     found, files, size = pickle.loads(ran.stdout)

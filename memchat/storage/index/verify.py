@@ -55,7 +55,7 @@ def verify_index(place: IndexConfig) -> IndexCheck | None:
             return _compared(place, database) if usable(place, database) else None
     except (IndexBroken, OSError) as error:
         remove_index(place)
-        raise StoreError(f"The index failed and was removed: {error}.", hint="It is rebuilt by itself.") from error
+        raise StoreError(f"The index failed and was removed: {error}.", hint="It is rebuilt automatically.") from error
     finally:
         lock.release()
 

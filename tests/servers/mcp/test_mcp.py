@@ -232,7 +232,7 @@ def test_nothing_hidden_comes_back(keeper: MemoryTools) -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [
-        ("add_memory", {"text": "x" * 100_000}, "A memory may hold 8000 characters; this one has 100000."),
+        ("add_memory", {"text": "x" * 100_000}, "A memory can have up to 8000 characters; this one has 100000."),
         ("add_memory", {"text": " "}, "There is nothing to remember in an empty text."),
         ("add_memory", {}, "Field required"),
         ("search_memories", {"query": "tea", "limit": 0}, "greater than or equal to 1"),
