@@ -216,7 +216,7 @@ def _outdated(
 
 
 def _is_said_again(memory: Memory, fact: Fact) -> bool:
-    """Whether `fact` adds nothing to `memory`; of a wish, whether it names the same thing and no change."""
+    """Return whether `fact` adds nothing to `memory`; of a wish, whether it names the same thing and no change."""
     known, said = units(memory.text), units(fact.text)
     agrees = denies(memory.text) == denies(fact.text)
     if agrees and said and all(map(mentions(memory.text), said)) and len(known) <= len(said) + 1:

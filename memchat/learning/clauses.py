@@ -186,13 +186,13 @@ _REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|w
 
 
 def is_question(sentence: str) -> bool:
-    """Whether `sentence` ends in a question mark, or is worded as a question."""
+    """Return whether `sentence` ends in a question mark, or is worded as a question."""
     asks = _QUESTION.search(sentence) or _ASKS.match(sentence) or _ENDS_AS_QUESTION.search(sentence.strip())
     return asks is not None
 
 
 def is_wish(clause: str) -> bool:
-    """Whether `clause` asks, in the user's own words, for a way of answering from now on."""
+    """Return whether `clause` asks, in the user's own words, for a way of answering from now on."""
     if _THIS_ONCE.search(clause) and not _FOR_GOOD.search(clause):
         return False
     if _WISH_BY_ITSELF.search(clause):
@@ -204,7 +204,7 @@ def is_wish(clause: str) -> bool:
 
 
 def is_fiction(message: str, earlier: Sequence[str] = ()) -> bool:
-    """Whether `message` tells a dream or plays a part, or goes on with what the messages before it began."""
+    """Return whether `message` tells a dream or plays a part, or goes on with what the messages before it began."""
     if _REAL_AGAIN.search(message):
         return False
     return bool(_DREAM.search(message)) or any(_ROLE_PLAY.search(text) for text in (message, *earlier))
@@ -232,41 +232,30 @@ def _declared(message: str) -> Iterator[str]:
 def _is_beside_the_point(clause: str) -> bool:
     if is_wish(clause):
         return False
-    return (
-        bool(_SUPPOSED.search(clause) or _TASK.search(clause))
-        or _is_for_the_assistant(clause)
-        or _holds_only_passing(clause)
-    )
+    about_the_assistant = _SECOND_PERSON.search(clause) and not speaks_of_oneself(clause)
+    if _SUPPOSED.search(clause) or _TASK.search(clause) or about_the_assistant:
+        return True
+    parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
+    return bool(parts) and all(map(is_passing, parts))
 
 
 def is_passing(text: str) -> bool:
-    """Whether `text` states a mood, thanks, or a present activity."""
+    """Return whether `text` states a mood, thanks, or a present activity."""
     return _PASSING.search(text) is not None or _MOMENTARY.search(text) is not None
 
 
 def is_foreign(text: str) -> bool:
-    """Whether `text` seems to be in another language than English: by its letters and its small words."""
+    """Return whether `text` seems to be in another language than English: by its letters and its small words."""
     said = words(text)
     foreign = sum(word in _OTHER_LANGUAGES or not word.isascii() for word in said)
     return foreign > sum(word in STOP_WORDS and word not in _OTHER_LANGUAGES for word in said)
 
 
 def speaks_of_oneself(text: str) -> bool:
-    """Whether `text` says I, my, we or our."""
+    """Return whether `text` says I, my, we or our."""
     return _FIRST_PERSON.search(text) is not None
 
 
 def split_clauses(sentence: str) -> list[str]:
     """Return the clauses of `sentence`."""
     return [part for part in _CLAUSE.split(sentence) if part]
-
-
-def _is_for_the_assistant(clause: str) -> bool:
-    """Whether `clause` is about the assistant and not about the user."""
-    return _SECOND_PERSON.search(clause) is not None and not speaks_of_oneself(clause)
-
-
-def _holds_only_passing(clause: str) -> bool:
-    """Whether `clause` consists only of moods and circumstances."""
-    parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
-    return bool(parts) and all(map(is_passing, parts))

@@ -31,14 +31,14 @@ def combined(ruled: Extraction, noted: Extraction) -> Extraction:
 
 
 def _says_no_more(noted: Fact, ruled: Fact) -> bool:
-    """Whether `ruled` contains nearly all words of `noted`, or both are wishes from the same words."""
+    """Return whether `ruled` contains nearly all words of `noted`, or both are wishes from the same words."""
     if noted.standing and ruled.standing and _overlap(noted, ruled):
         return True
     return _overlap(noted, ruled) and denies(noted.text) == denies(ruled.text) and _share(noted, ruled) >= MOST
 
 
 def _adds_to(noted: Fact, ruled: Fact) -> bool:
-    """Whether `noted` contains most words of `ruled`, and more."""
+    """Return whether `noted` contains most words of `ruled`, and more."""
     return (
         _overlap(noted, ruled)
         and not noted.standing

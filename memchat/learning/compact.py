@@ -170,7 +170,7 @@ def _pieces(exchange: Exchange) -> list[str]:
 
 
 def is_worth_asking(message: str) -> bool:
-    """Whether `message` holds more than questions, tasks and thanks."""
+    """Return whether `message` holds more than questions, tasks and thanks."""
     return any(units(clause) or is_wish(clause) for clause in telling_clauses(message))
 
 
@@ -200,7 +200,7 @@ def read(answer: str, exchange: Exchange) -> Extraction:
 
 
 def plays_a_part(exchange: Exchange) -> bool:
-    """Whether the message is a part of a game, or a dream."""
+    """Return whether the message is a part of a game, or a dream."""
     return is_fiction(exchange.user, [text for role, text in exchange.earlier if role is Role.USER])
 
 
@@ -228,13 +228,13 @@ def _whole_clauses(sentence: str) -> list[str]:
 
 
 def _differs(line: str, clause: str) -> bool:
-    """Whether the two are in different languages, as far as their scripts and small words tell."""
+    """Return whether the two are in different languages, as far as their scripts and small words tell."""
     spaced, unspaced = (sum(map(is_unspaced, text)) for text in (line, clause))
     return not is_foreign(line) or (spaced == 0 < unspaced) or not units(line) & units(clause)
 
 
 def _turns_round(line: str, quote: str) -> bool:
-    """Whether `line` affirms what `quote` denies, or the other way round."""
+    """Return whether `line` affirms what `quote` denies, or the other way round."""
     if denies(line):
         return not (denies(quote) or _LEAVES.search(quote))
     if _LACKS.search(line):
@@ -327,7 +327,7 @@ def _bearing(line: str, said: list[str], message: str) -> str | None:
 
 
 def _gives_away(line: str, quote: str) -> bool:
-    """Whether `line` makes what Priya did in `quote` something of Priya's colleague."""
+    """Return whether `line` makes what Priya did in `quote` something of Priya's colleague."""
     owner = re.match(r"(\w+)['’]s\b", line)
     if owner is None or re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
         return False
@@ -335,7 +335,7 @@ def _gives_away(line: str, quote: str) -> bool:
 
 
 def _claims_for_the_person(line: str, quote: str) -> bool:
-    """Whether `line` makes "the canteen" of `quote` a possession of the user."""
+    """Return whether `line` makes "the canteen" of `quote` a possession of the user."""
     owned = _OWNED.match(line)
     return owned is not None and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote) is not None
 

@@ -79,7 +79,7 @@ class QuotedMessage:
         return None if at < 0 else (at, at + len(wanted))
 
     def _parts(self, at: int) -> bool:
-        """Whether it may be cut where the plain character `at` begins: not within a word, where words are parted."""
+        """Return whether a cut before the plain character `at` is allowed: not within a word of separated words."""
         places = self._places
         if at == 0 or at == len(places):
             return True
@@ -88,11 +88,8 @@ class QuotedMessage:
             return False
         if not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after):
             return True
-        return self._follows_a_particle(places[at])
-
-    def _follows_a_particle(self, place: int) -> bool:
-        """Whether only small words of Hebrew or Arabic stand before `place` in its word, which these write joined."""
-        start = place
+        # Hebrew and Arabic write small words joined to the next one.
+        start = place = places[at]
         while start and self._said[start - 1].isalnum() and place - start <= _LONGEST_PARTICLE:
             start -= 1
         return _PARTICLES.fullmatch(self._said, start, place) is not None

@@ -33,8 +33,16 @@ def parse(reply: str) -> Extraction:
         if value:
             raise BadReply("The extraction model answered with other keys than were asked for.")
         return Extraction(parse_errors=tuple(faults))
+    facts: dict[Fact, None] = {}
+    for item in _items(value):
+        try:
+            facts[_fact(item, faults)] = None
+        except ValueError as error:
+            faults.append(str(error))
+    if len(facts) > MAX_FACTS:
+        faults.append(f"there are more than {MAX_FACTS} facts")
     return Extraction(
-        _facts(value, faults),
+        tuple(facts)[:MAX_FACTS],
         _confirmed(value.get("confirmed")),
         _mentions(value.get("ended"), faults),
         _numbers(value.get("outdated")),
@@ -110,18 +118,6 @@ def _items(value: Mapping[str, Any]) -> list[Any]:
         if isinstance(found, list) and found:
             return found
     return []
-
-
-def _facts(value: Mapping[str, Any], faults: list[str]) -> tuple[Fact, ...]:
-    facts: dict[Fact, None] = {}
-    for item in _items(value):
-        try:
-            facts[_fact(item, faults)] = None
-        except ValueError as error:
-            faults.append(str(error))
-    if len(facts) > MAX_FACTS:
-        faults.append(f"there are more than {MAX_FACTS} facts")
-    return tuple(facts)[:MAX_FACTS]
 
 
 def _fact(item: object, faults: list[str]) -> Fact:

@@ -39,7 +39,7 @@ class NumberCheck:
         self._in_words = _MAGNITUDE.search(self._said) is not None
 
     def supports(self, fact: Fact) -> bool:
-        """Whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
+        """Return whether the long numbers in a fact were said, so that no order or phone number is made up or misheard.
 
         The number of a case may come from the assistant ("that ticket"), a year may not. Times and dates may have been
         reckoned, but for a year to which nothing leads; round numbers written out.
@@ -79,6 +79,6 @@ def _derivable_years(exchange: Exchange) -> set[int]:
 
 
 def has_number(text: str) -> bool:
-    """Whether `text` says a number, in digits, signs or words."""
+    """Return whether `text` says a number, in digits, signs or words."""
     plain = with_plain_numbers(text)
     return re.search(r"\d", plain) is not None or _SIGN.search(plain) is not None or any(spelled_counts(plain))

@@ -67,18 +67,14 @@ def spelled_counts(text: str) -> Iterator[int]:
         for phrase in (word, " ".join(said[at : at + 2])):
             if found := numerals.get(phrase):
                 yield found
-        yield from _inflected(word, numerals)
+        # A form of a numeral: with another ending, or with a letter of Hebrew or Arabic before it.
+        for end in range(max(_STEM, len(word) - _ENDING), len(word)):
+            if found := numerals.get(f"{word[:end]}-"):
+                yield found
+        if len(word) > 2 and "\u0590" <= word[0] <= "\u06ff" and (found := numerals.get(word[1:])):
+            yield found
     yield from (number for numeral, number in unspaced.items() if numeral in text)
     yield from (_HANGUL_COUNTS[count] for count in _HANGUL_COUNT.findall(text))
-
-
-def _inflected(word: str, numerals: dict[str, int]) -> Iterator[int]:
-    """The numeral that `word` is a form of: with another ending, or with a letter of Hebrew or Arabic before it."""
-    for end in range(max(_STEM, len(word) - _ENDING), len(word)):
-        if found := numerals.get(f"{word[:end]}-"):
-            yield found
-    if len(word) > 2 and "\u0590" <= word[0] <= "\u06ff" and (found := numerals.get(word[1:])):
-        yield found
 
 
 @cache

@@ -71,11 +71,11 @@ class EvidenceGate:
         return quote if quote is not None and self._support.bears(fact, quote) else None
 
     def mentions(self, reference: MemoryReference) -> bool:
-        """Whether the user said the quote of `reference`."""
+        """Return whether the user said the quote of `reference`."""
         return self._message.find(reference.quote) is not None
 
     def confirms(self, reference: MemoryReference, memory: Memory | None) -> bool:
-        """Whether the user said `memory` again: in the quoted words, or in all of its own."""
+        """Return whether the user said `memory` again: in the quoted words, or in all of its own."""
         return self.mentions(reference) or (memory is not None and self._support.restates(memory.text))
 
     def lost(self, extraction: Extraction) -> list[Fact]:

@@ -57,7 +57,7 @@ class SentenceKinds:
         return SentenceKind.KEEP if nearest is SentenceKind.FORGET and _is_negated(sentence) else nearest
 
     def is_wish(self, sentence: str) -> bool:
-        """Whether `sentence` says how the user wants to be answered or addressed."""
+        """Return whether `sentence` says how the user wants to be answered or addressed."""
         wish, fact = self._nearness(sentence, SentenceKind.WISH, SentenceKind.FACT)
         return wish > fact + WISH_MARGIN
 

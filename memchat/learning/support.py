@@ -82,7 +82,7 @@ class SupportCheck:
         self._counts = has_number(exchange.user)
 
     def bears(self, fact: Fact, quote: str) -> bool:
-        """Whether `fact` may be kept: its `quote` is informative, and the user's words support its text."""
+        """Return whether `fact` may be kept: its `quote` is informative, and the user's words support its text."""
         said = words(quote)
         informative = any(word not in _SAYS_NOTHING for word in said) or said in ([], words(self._said))
         return (
@@ -94,7 +94,7 @@ class SupportCheck:
         )
 
     def bears_words(self, text: str, share: float = FACT_SHARE) -> bool:
-        """Whether the user said at least `share` of the words of `text`, and no name in it is invented.
+        """Return whether the user said at least `share` of the words of `text`, and no name in it is invented.
 
         A name may come from the assistant if the rest is the user's: "the second one" was "the Ritz".
         """
@@ -104,22 +104,19 @@ class SupportCheck:
         own |= {unit for unit in said if unit.isdecimal() and len(unit) >= LONG_NUMBER}
         said -= {unit for unit in said - own if unit.isdecimal()}
         if not said:
-            return self._bears_little(text)
+            # Without long words, its short names must have been said ("Al"), or its numbers are enough.
+            short = {word for name in _capitalized(text) for word in words(_folded(name))}
+            if short:
+                return all(_is_in(word, self._own) for word in short)
+            return any(word.isdecimal() for word in words(text)) and self._counts
         if not own or len(own) < share * len(said):
             return False
         unsaid = said - own
         strange = {unit for unit in unsaid if not _is_in(unit, self._replies)}
         return len(unsaid - strange) <= len(own) and not strange & _names(text)
 
-    def _bears_little(self, text: str) -> bool:
-        """Whether a text without long words is supported: its short names were said ("Al"), or its numbers may be."""
-        short = {word for name in _capitalized(text) for word in words(_folded(name))}
-        if short:
-            return all(_is_in(word, self._own) for word in short)
-        return any(word.isdecimal() for word in words(text)) and self._counts
-
     def restates(self, text: str) -> bool:
-        """Whether the message itself says all that `text` does."""
+        """Return whether the message itself says all that `text` does."""
         said = units(text)
         same = denies(text) == denies(self._said)
         return same and bool(said) and all(_is_in(unit, self._message) for unit in said)
@@ -134,7 +131,7 @@ class SupportCheck:
 
 
 def reads_as_wish(fact: Fact, quote: str, kinds: SentenceKinds | None = None) -> bool:
-    """Whether a fact is worded as a wish, so that it may be a standing wish about answers.
+    """Return whether a fact is worded as a wish, so that it may be a standing wish about answers.
 
     `kinds` recognises wishes in languages whose words for "always" and "please" are not listed here.
     """
@@ -157,7 +154,7 @@ DENIAL = re.compile(
 
 
 def denies(text: str) -> bool:
-    """Whether `text` says that something is not so."""
+    """Return whether `text` says that something is not so."""
     return DENIAL.search(text) is not None
 
 
@@ -195,14 +192,14 @@ def _is_in(unit: str, vocabulary: dict[str, set[str]]) -> bool:
         return any(_is_inflected(unit, other) for other in vocabulary.get(unit[0], ()))
 
     def shares_stem(other: str) -> bool:
-        """Whether the words differ at their beginning, as Arabic and Hebrew inflect."""
+        """Return whether the words differ at their beginning, as Arabic and Hebrew inflect."""
         return len(other) >= 3 and (unit[1:] in other or other[1:] in unit) and abs(len(unit) - len(other)) <= 2
 
     return any(_is_inflected(unit, other) or shares_stem(other) for same in vocabulary.values() for other in same)
 
 
 def _is_inflected(word: str, other: str) -> bool:
-    """Whether two words begin alike and differ in an ending."""
+    """Return whether two words begin alike and differ in an ending."""
     shorter, longer = sorted((word, other), key=len)
     same = next((at for at, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
     return same >= 3 and same >= 0.55 * len(longer) and len(shorter) - same <= 2

@@ -73,7 +73,9 @@ def without_refused(dialect: Dialect, complaint: str, sent: Collection[str]) -> 
         case "response_format":
             return replace(dialect, structure=_lesser(dialect.structure, complaint))
         case "max_tokens":
-            return replace(dialect, length=_other_length(dialect.length, complaint))
+            other = "max_completion_tokens" if dialect.length == "max_tokens" else "max_tokens"
+            suggested = re.search(rf"(?:use|try|instead|did you mean)\W.{{0,20}}\b{other}\b", complaint)
+            return replace(dialect, length=other if suggested else None)
         case "temperature":
             return replace(dialect, temperature=False)
         case "stream_options":
@@ -88,11 +90,6 @@ def _lesser(structure: Structure, complaint: str) -> Structure:
     # A server that refuses one type of format may know the other; one that refuses the parameter knows neither.
     about_type = re.search(r"json_?\s?schema|format\W{0,3}\s*(?:of )?type|\btype\b", complaint)
     return Structure.OBJECT if structure > Structure.OBJECT and about_type else Structure.NONE
-
-
-def _other_length(length: str | None, complaint: str) -> str | None:
-    other = "max_completion_tokens" if length == "max_tokens" else "max_tokens"
-    return other if re.search(rf"(?:use|try|instead|did you mean)\W.{{0,20}}\b{other}\b", complaint) else None
 
 
 class DialectMemory:

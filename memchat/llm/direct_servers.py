@@ -89,7 +89,10 @@ def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
         raise ConfigError(f"{endpoint.model}: {error.message}", hint=error.hint) from error
     if api is _OLLAMA:
         address = ollama_base(given or api.address)
-    key = _key(endpoint, api, env)
+    if endpoint.api_key is not None:
+        key = clean_key(endpoint.api_key, f"the options of {endpoint.model}") or None
+    else:
+        key = clean_key(env.get(api.key_variable, ""), api.key_variable) or None
     if key is None and not given and not api.local:
         raise missing_key(endpoint, api.key_variable)
     model = endpoint.model.partition("/")[2]
@@ -112,9 +115,3 @@ def missing_key(endpoint: Endpoint, variable: str) -> CredentialsError:
     return CredentialsError(
         f"There is no API key for {endpoint.model}.", hint=f"`export {variable}=…`, or {endpoint.another}."
     )
-
-
-def _key(endpoint: Endpoint, api: Api, env: Mapping[str, str]) -> str | None:
-    if endpoint.api_key is not None:
-        return clean_key(endpoint.api_key, f"the options of {endpoint.model}") or None
-    return clean_key(env.get(api.key_variable, ""), api.key_variable) or None

@@ -54,8 +54,10 @@ def clean_key(text: str, source: str) -> str:
     if key[:7].lower() == "bearer ":
         key = strip_pasted(key[7:])
     if wrong := next((char for char in key if not "!" <= char <= "~"), None):
+        printable = f"{wrong!r}" if wrong.isprintable() else f"the character U+{ord(wrong):04X}"
+        shown = "white space" if wrong.isspace() else printable
         raise CredentialsError(
-            f"The API key in {source} contains {_shown(wrong)}, which no key does.",
+            f"The API key in {source} contains {shown}, which no key does.",
             hint="Copy the key again, without anything around it.",
         )
     return key
@@ -107,9 +109,3 @@ def _scheme(address: str) -> str:
 def _reachable(netloc: str) -> str:
     """`netloc` with the address that servers listen at for all interfaces replaced by this machine's."""
     return re.sub(r"^0\.0\.0\.0(?=:|$)", "127.0.0.1", netloc).replace("[::]", "[::1]")
-
-
-def _shown(char: str) -> str:
-    if char.isspace():
-        return "white space"
-    return f"{char!r}" if char.isprintable() else f"the character U+{ord(char):04X}"

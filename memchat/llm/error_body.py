@@ -37,20 +37,16 @@ def _of_value(value: object) -> str:
         # Gateways pass on another server's error as JSON within a string.
         return _of_text(value) if value.lstrip()[:1] in {"{", "["} else value
     if isinstance(value, Mapping):
-        return _of_mapping(value)
+        # OpenRouter keeps what the provider behind it said here.
+        metadata = value.get("metadata")
+        if isinstance(metadata, Mapping) and (raw := _of_value(metadata.get("raw"))):
+            return raw
+        said = next((text for name in _SAID_UNDER if (text := _of_value(value.get(name)))), "")
+        place = value.get("loc") or value.get("param")
+        if not isinstance(place, str | Sequence) or not said:
+            return said or str(value.get("title") or value.get("code") or value.get("type") or "")
+        named = place if isinstance(place, str) else ".".join(str(part) for part in place if part != "body")
+        return said if named.lower() in said.lower() else f"{named}: {said}"
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return "; ".join(filter(None, map(_of_value, value)))
     return ""
-
-
-def _of_mapping(value: Mapping[str, object]) -> str:
-    # OpenRouter keeps what the provider behind it said here.
-    metadata = value.get("metadata")
-    if isinstance(metadata, Mapping) and (raw := _of_value(metadata.get("raw"))):
-        return raw
-    said = next((text for name in _SAID_UNDER if (text := _of_value(value.get(name)))), "")
-    place = value.get("loc") or value.get("param")
-    if not isinstance(place, str | Sequence) or not said:
-        return said or str(value.get("title") or value.get("code") or value.get("type") or "")
-    named = place if isinstance(place, str) else ".".join(str(part) for part in place if part != "body")
-    return said if named.lower() in said.lower() else f"{named}: {said}"

@@ -22,12 +22,13 @@ def proxy_for(url: str) -> str | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if is_loopback(host) or _excepted(host, parts.port) or proxy_bypass(host):
+    name = host.lower().rstrip(".")
+    if is_loopback(host) or any(_matches(entry, name, parts.port) for entry in _exceptions()) or proxy_bypass(host):
         return None
     proxies = getproxies()
-    name = parts.scheme if proxies.get(parts.scheme) else "all"
-    given = strip_pasted(proxies.get(name, ""))
-    return _usable(given, name) if given else None
+    kind = parts.scheme if proxies.get(parts.scheme) else "all"
+    given = strip_pasted(proxies.get(kind, ""))
+    return _usable(given, kind) if given else None
 
 
 def make_environment_readable() -> None:
@@ -68,12 +69,6 @@ def _exceptions() -> Iterator[str]:
         bare = strip_pasted(entry).lower().partition("://")[2] or strip_pasted(entry).lower()
         if bare:
             yield re.sub(r"^\[(.*)\]$", r"\1", bare)
-
-
-def _excepted(host: str, port: int | None) -> bool:
-    """Return whether NO_PROXY names `host`: by itself, by a domain above it, by its port or by a range of addresses."""
-    name = host.lower().rstrip(".")
-    return any(_matches(entry, name, port) for entry in _exceptions())
 
 
 def _matches(entry: str, name: str, port: int | None) -> bool:

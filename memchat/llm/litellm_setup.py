@@ -26,7 +26,10 @@ _LOGGERS = ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "httpx", "openai")
 def litellm() -> Any:
     """Return the module, set up. The first call takes 2 to 4 s, needs no network, and may be made from any thread."""
     os.environ.update(_ENVIRONMENT)
-    _clean_environment()
+    # LiteLLM takes keys and addresses from the environment as they are, even with blanks around them.
+    for name, value in list(os.environ.items()):
+        if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL")) and value != (stripped := strip_pasted(value)):
+            os.environ[name] = stripped
     make_environment_readable()
     module: Any = importlib.import_module("litellm")
     module.suppress_debug_info = True
@@ -39,13 +42,6 @@ def litellm() -> Any:
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return module
-
-
-def _clean_environment() -> None:
-    """Put keys and addresses right that LiteLLM takes from the environment as they are."""
-    for name, value in list(os.environ.items()):
-        if name.endswith(("_API_KEY", "_API_BASE", "_BASE_URL")) and value != (stripped := strip_pasted(value)):
-            os.environ[name] = stripped
 
 
 def preload() -> None:

@@ -16,14 +16,11 @@ class OnnxModel:
 
     def run(self, **inputs: Any) -> Any:
         """Return the output `emb` for `inputs`, which have the model's names."""
-        (output,) = self._loaded().run(["emb"], inputs)
-        return output
-
-    def _loaded(self) -> Any:
         with self._lock:
             if self._session is None:
                 self._session = _open_session(self._path)
-            return self._session
+        (output,) = self._session.run(["emb"], inputs)
+        return output
 
 
 def _open_session(path: Path) -> Any:

@@ -86,19 +86,15 @@ def content_text(content: object) -> tuple[str, str]:
     if isinstance(content, str):
         return content, ""
     if isinstance(content, Mapping):
-        return _part_text(content)
+        kind = content.get("type")
+        for name in ("text", "content", "value", "refusal", "thinking", "reasoning", "summary"):
+            if isinstance(content.get(name), str | list | Mapping):
+                text, thinking = content_text(content[name])
+                return ("", text + thinking) if kind in _THINKING_PARTS else (text, thinking)
+        return "", ""
     if isinstance(content, Sequence):
         found = [content_text(part) for part in content]
         return "".join(text for text, _ in found), "".join(thinking for _, thinking in found)
-    return "", ""
-
-
-def _part_text(part: Mapping[str, object]) -> tuple[str, str]:
-    kind = part.get("type")
-    for name in ("text", "content", "value", "refusal", "thinking", "reasoning", "summary"):
-        if isinstance(part.get(name), str | list | Mapping):
-            text, thinking = content_text(part[name])
-            return ("", text + thinking) if kind in _THINKING_PARTS else (text, thinking)
     return "", ""
 
 
