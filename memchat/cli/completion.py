@@ -90,7 +90,7 @@ def agents(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 @_offered
 def categories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """The categories of memories, those of the agent where it has its own."""
+    """Offer the categories of memories, or the agent's own."""
     from memchat.core.types import CATEGORIES
 
     profile = _opened(ctx)[0].profile(ctx.params.get("agent"))

@@ -16,11 +16,11 @@ from memchat.terminal import is_dumb
 PLAIN = "cat"
 """The pager that stands for none."""
 LESS = {"LESS": "FRX", "LV": "-c"}
-"""How the usual pagers are to behave where the person has not said: keep colours, leave what was shown."""
+"""Default options of the usual pagers: keep colours, and leave the text on the screen."""
 
 
 def print_paged(lines: Iterable[str]) -> None:
-    """Print `lines` on the terminal of standard output, through a pager where they are more than it shows."""
+    """Print `lines` on the terminal of standard output, through a pager if they do not fit its screen."""
     remaining = iter(lines)
     first = list(islice(remaining, shutil.get_terminal_size().lines - 1))
     beyond = list(islice(remaining, 1))
@@ -38,7 +38,7 @@ def print_paged(lines: Iterable[str]) -> None:
 
 
 def _started() -> "subprocess.Popen[str] | None":
-    """The pager of the environment, else less; None where there is to be none, or none that can be started."""
+    """Start the pager that the environment names, else less; return None if there is none, or it cannot be started."""
     if is_dumb():
         return None
     command = os.environ.get("PAGER", "less")

@@ -62,7 +62,7 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call. `cost_usd` is None where the price is unknown (which is not the same as free)."""
+    """Tokens of one call. `cost_usd` is None if the price is unknown (which is not the same as free)."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -141,7 +141,7 @@ class LanguageModel(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """The window that prompt and reply share, in tokens; a cautious guess where the model does not say."""
+        """The window that prompt and reply share, in tokens; a cautious guess if it is unknown."""
 
     def count_tokens(self, text: str) -> int: ...
 

@@ -221,7 +221,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Store `draft`; the memories in `replaces` are superseded by it (and were never true where `mistaken`)."""
+    """Store `draft`; the memories in `replaces` are superseded by it (and were never true, if `mistaken`)."""
 
     draft: Draft
     replaces: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ def problem(check: str, message: str, mend: str | None = None) -> Diagnosis:
 
 
 def restore(name: str) -> str:
-    """Say how to restore a backup, where nothing else helps."""
+    """Return the advice to restore a backup, for damage that cannot be repaired."""
     return f"replace {name} with a backup; memchat memories export may save undamaged memories"
 
 

@@ -125,7 +125,7 @@ def disk(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
 
 
 def permissions(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
-    """Report whether memchat can write where it must, and whether other users are kept out."""
+    """Report whether memchat's files are writable, and inaccessible to other users."""
     home = settings.home
     if not home.exists():
         yield ok("permissions", f"{home} does not exist yet: nothing has been saved so far.")

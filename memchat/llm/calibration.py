@@ -56,7 +56,7 @@ def measure(embed: "Callable[[Sequence[str]], Vectors]") -> CosineScale:
 
 
 def scale_of(similarities: "Vectors") -> CosineScale:
-    """From the similarities of each request in `PAIRS` (rows) and each fact; `BUILTIN` where they say nothing."""
+    """Return the scale by the similarities of each request in `PAIRS` (rows) and each fact, else `BUILTIN`."""
     import numpy as np
 
     unrelated = similarities[~np.eye(len(PAIRS), dtype=bool)]

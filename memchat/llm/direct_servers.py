@@ -79,7 +79,7 @@ def has_own_address(model: str, env: Mapping[str, str]) -> bool:
 def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
     """Return the server of `endpoint`: by its own address, else the environment's, else the provider's.
 
-    Raises CredentialsError where a provider that needs a key has none, ConfigError for a bad address.
+    Raises CredentialsError if a provider needs a key and there is none, ConfigError for a bad address.
     """
     api = APIS[endpoint.provider]
     given = endpoint.api_base or own_address(api, env)

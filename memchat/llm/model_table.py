@@ -14,7 +14,7 @@ _FILE = "model_prices_and_context_window_backup.json"
 
 
 class ModelTable:
-    """Windows and prices by model name, as `openai/gpt-5.4-mini`; nothing where the file cannot be read."""
+    """Windows and prices by model name, as `openai/gpt-5.4-mini`; empty if the file cannot be read."""
 
     def window(self, model: str) -> int | None:
         found = self._entry(model).get("max_input_tokens")
@@ -25,7 +25,7 @@ class ModelTable:
         return str(self._entry(model).get("mode", "chat")) == "chat"
 
     def cost_usd(self, model: str, prompt: int, completion: int, cached: int = 0) -> float | None:
-        """The price of a call; None where it is unknown, or depends on more than the number of tokens."""
+        """Return the price of a call; None if it is unknown, or depends on more than the number of tokens."""
         entry = self._entry(model)
         per_prompt, per_completion = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
         tiered = any("_above_" in name for name in entry) and prompt > 100_000

@@ -19,7 +19,7 @@ def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
 
 @ignore_library_warnings()
 def ignore_failures(name: str, load: Callable[[], object]) -> None:
-    """Do `load`. What fails here fails again, and is told, where it is needed."""
+    """Call `load` and ignore its failure, which is reported when the loaded part is first used."""
     try:
         load()
     except Exception:

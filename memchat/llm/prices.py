@@ -4,7 +4,7 @@ from memchat.llm.providers import OFFLINE
 
 
 def cost_usd(model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
-    """US dollars; None where the price is not known, which is not the same as free."""
+    """Return the price in US dollars; None if it is unknown, which is not the same as free."""
     if model == OFFLINE:
         return 0.0
     from memchat.llm.litellm_setup import litellm

@@ -68,7 +68,7 @@ def _ollama_windows(client: "httpx.Client", server: Server) -> Iterator[int | No
 
 
 def models_url(address: str) -> str:
-    """Return where an OpenAI-compatible server lists its models; one without a path has them under /v1."""
+    """Return the URL of an OpenAI-compatible server's list of models; a server without a path has it under /v1."""
     return f"{address if urlsplit(address).path else f'{address}/v1'}/models"
 
 

@@ -22,7 +22,7 @@ class Call:
 
     @classmethod
     def of(cls, request: ModelRequest, temperature: float | None, max_tokens: int | None, dialect: Dialect) -> "Call":
-        """`temperature` holds where the request leaves it open; of two `max_tokens` the smaller one does."""
+        """Use `temperature` if the request has none, and the smaller of two `max_tokens`."""
         messages = [{"role": one.role.value, "content": fix_surrogates(one.content)} for one in request.messages]
         wanted = temperature if request.temperature is None else request.temperature
         limit = min((one for one in (request.max_tokens, max_tokens) if one is not None), default=None)
@@ -73,7 +73,7 @@ class Transport(Protocol):
         """The chunks of the reply. Closing the generator ends the connection."""
 
     def window(self) -> int | None:
-        """The window of the model in tokens, None where it is not known. No failure of the server is raised."""
+        """The context window of the model in tokens, or None if unknown. Failures of the server are not raised."""
 
 
 def _is_strict(schema: Mapping[str, Any]) -> bool:

@@ -50,7 +50,7 @@ def greeting(context: CommandContext) -> str:
 
 
 def _ways() -> tuple[tuple[str, str], ...]:
-    """The ways to a model, where an Ollama runs that has none with a word on what it lacks."""
+    """List the ways to a model; if an Ollama is running without a chat model, say so."""
     if local_ollama(os.environ) is None:
         return _WAYS
     lacking = (_PULL, "Ollama is running on this machine, and has no chat model yet")

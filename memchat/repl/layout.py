@@ -46,7 +46,7 @@ def folded(text: str) -> str:
 def wrapped(line: str, width: int, indent: str) -> list[str]:
     """Wrap `line` at `width` cells, with `indent` before all lines but the first; blanks at a break are dropped.
 
-    A word wider than a line is broken where the line ends.
+    A word wider than a line is broken at the end of the line.
     """
     if cells(line) <= width:
         return [line]

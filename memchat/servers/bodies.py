@@ -24,7 +24,7 @@ Whole = Annotated[int, BeforeValidator(_number)]
 Id = Annotated[str, Field(min_length=1, json_schema_extra=NOT_BLANK)] | Whole
 """An id; numbers are accepted, since many databases use them."""
 QueryId = Annotated[Id | None, BeforeValidator(lambda value: None if value == "" else value)]
-"""An id in a query, where an empty form field means none."""
+"""An id in a query; an empty form field means none."""
 Pairs = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema(METADATA)]
 Conditions = Annotated[dict[str, Any], BeforeValidator(_mapping), WithJsonSchema(FILTERS)]
 Day = Annotated[str, WithJsonSchema(DAY)]

@@ -57,7 +57,7 @@ class ConversationRepository:
         return to_session(rows[0]) if rows else None
 
     def latest_session(self, user: str, agent: str | None = None) -> Session | None:
-        """Return the session that `user` last used, with `agent` where one is given."""
+        """Return the session that `user` last used, with `agent` if one is given."""
         row = self._db.row(
             f"{SESSIONS} WHERE s.user = ? AND (? IS NULL OR s.agent = ?) ORDER BY s.last_at DESC LIMIT 1",
             (composed(user), composed(agent), composed(agent)),
@@ -81,9 +81,9 @@ class ConversationRepository:
         return session
 
     def named_session(self, name: str, user: str) -> Session | None:
-        """Return the session to resume under `name`; None where it is the name of a new one.
+        """Return the session to resume under `name`; None if that is the name of a new one.
 
-        Raises NotFound for what looks like an id and matches none of the person's, AmbiguousId where several match.
+        Raises NotFound if `name` looks like an id and matches none of the user's, AmbiguousId if it matches several.
         """
         looks_like_id = _PART_OF_ID.fullmatch(name.lower()) is not None
         session = self._resolve(name, user, shortest=MEANS_ID if looks_like_id else len(name) + 1)

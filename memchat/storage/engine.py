@@ -81,14 +81,14 @@ class SQLiteEngine:
             return dimension_in(database, model)
 
     def fingerprint_of(self, model: str) -> str | None:
-        """The fingerprint that most stored vectors of `model` have; None where there are none."""
+        """Return the fingerprint of most stored vectors of `model`; None if there are none."""
         from memchat.storage.vectors.reembedding import fingerprint_of
 
         with Database(self._path) as database:
             return fingerprint_of(database, model)
 
     def cosine_scale(self, fingerprint: str) -> "CosineScale | None":
-        """The measured scale of the vectors of `fingerprint`; None where it was not measured yet."""
+        """Return the measured scale of the vectors of `fingerprint`; None if it was not measured yet."""
         from memchat.storage.cosine_scales import cosine_scale
 
         with Database(self._path) as database:
@@ -102,7 +102,7 @@ class SQLiteEngine:
             keep_cosine_scale(database, fingerprint, scale)
 
     def _search(self, database: Database, fingerprint: str, indexed: bool) -> "VectorSearch":
-        """Through the index where this process may hold it, else exactly."""
+        """Create a vector search: through the index if this process may hold it, else exact."""
         from memchat.storage.vectors.exact_search import ExactSearch
         from memchat.storage.vectors.search import VectorSearch
 
@@ -122,7 +122,7 @@ class SQLiteEngine:
         return VectorCache()
 
     def start_index(self, fingerprint: str) -> None:
-        """Begin to fill the index in the background, where this process may hold it."""
+        """Begin to fill the index in the background, if this process may hold it."""
         if (index := self._index(fingerprint)) is not None:
             index.start()
 
@@ -158,7 +158,7 @@ class SQLiteEngine:
         return rebuild_now(self._config(fingerprint), progress)
 
     def drop_index(self) -> bool:
-        """Remove the index, which is rebuilt by itself; False where another process has it."""
+        """Remove the index, which is rebuilt automatically; return False if another process has it."""
         from memchat.storage.index.folder import drop_index_now
 
         return drop_index_now(self._config(""))
@@ -169,7 +169,7 @@ class SQLiteEngine:
     # Upkeep.
 
     def backup(self, target: Path, on_progress: Progress = no_progress) -> None:
-        """Copy everything into `target`, while others may read and write. Raises StoreError where it is damaged.
+        """Copy everything into `target`, while others may read and write. Raises StoreError if it is damaged.
 
         `on_progress` counts pages of the database.
         """

@@ -21,7 +21,7 @@ ROWS = 500
 
 
 class DatabaseInspection:
-    """Reads one database for damage. Raises StoreError where it cannot even be read so far."""
+    """Reads one database for damage. Raises StoreError if it cannot be read at all."""
 
     def __init__(self, database: Database) -> None:
         self._db = database

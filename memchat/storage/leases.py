@@ -10,7 +10,7 @@ from functools import cache
 from memchat.errors import StoreError
 
 CLAIM_S = 900
-"""Duration of a lease, in seconds, where the death of its process cannot be detected."""
+"""Duration of a lease, in seconds, if the death of its process cannot be detected."""
 
 
 @cache

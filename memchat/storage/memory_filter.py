@@ -34,7 +34,7 @@ class FilterField:
 
 
 def _compared(name: str, sql: str) -> FilterField:
-    """The field `name`: where it is set, its value is the parameter of `sql`."""
+    """Return the field `name`, whose value, if set, is the parameter of `sql`."""
 
     def clause(view: MemoryFilter, now: datetime) -> Clause | None:
         value = getattr(view, name)

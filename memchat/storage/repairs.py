@@ -32,7 +32,7 @@ class DatabaseRepairs:
         return self._inspection.damage_as_store_error()
 
     def rebuild_indexes(self) -> str | None:
-        """Rebuild SQLite's indexes where they alone are damaged; the name of the copy made before."""
+        """Rebuild SQLite's indexes if nothing else is damaged; return the name of the copy made before."""
         found = self._inspection.complaints()
         if not found or not self._inspection.only_indexes(found):
             return None
@@ -60,7 +60,7 @@ class DatabaseRepairs:
         return gone + moved
 
     def rebuild_fulltext(self) -> int | None:
-        """Put the full-text index right; for how many memories, or None where nothing was wrong."""
+        """Repair the full-text index; return the number of memories repaired, or None if nothing was wrong."""
         with self._db.transaction():
             try:
                 self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")

@@ -145,7 +145,7 @@ class IndexCheck:
 class IndexComparison:
     """The result of comparing the index with the database in a process of its own.
 
-    `exit_code` is that of the process, None where it took too long. Without `check` or `failure` there was no index
+    `exit_code` is that of the process, None if it took too long. Without `check` or `failure` there was no index
     that could be opened, or another process has it.
     """
 

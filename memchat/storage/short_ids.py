@@ -41,4 +41,4 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
 
 
 MEANS_ID = 4
-"""From how many characters on the beginning of an id is taken for one, where it could be a new name."""
+"""Minimum length of the beginning of an id, if the text could be a new name as well."""

@@ -29,7 +29,7 @@ def fingerprint(model: str, dimension: int | None) -> str:
 
 
 def with_dimension(fingerprint: str, dimension: int) -> str:
-    """Add the `dimension` of arrived vectors to `fingerprint`, where it was unknown."""
+    """Add the `dimension` of arrived vectors to `fingerprint`, if it was unknown."""
     return f"{fingerprint[:-1]}{dimension}" if fingerprint.endswith(":?") else fingerprint
 
 
@@ -56,7 +56,7 @@ def message_texts(text: str, previous: str | None, most: int) -> list[str]:
 
 
 def segments(text: str, most: int) -> list[str]:
-    """Split `text` into sentences, joined with neighbours where they are more than `most`, in about equal sizes."""
+    """Split `text` into sentences; more than `most` are joined with neighbours, in about equal sizes."""
     parts = sentences(text)
     if len(parts) <= most:
         return parts

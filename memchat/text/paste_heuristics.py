@@ -167,7 +167,7 @@ _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def _language(text: str) -> str:
-    """Guess the language of `text` by its commonest words; empty where none of ours occurs."""
+    """Guess the language of `text` by its commonest words; empty if none of the listed words occurs."""
     if _KANA.search(text):
         return "ja"
     words = re.findall(r"[^\W\d_]+", text.lower())

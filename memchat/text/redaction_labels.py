@@ -109,7 +109,7 @@ def is_password(match: re.Match[str]) -> bool:
 
 
 def is_password_romance_dutch(match: re.Match[str]) -> bool:
-    """A plain word counts only where the sentence ends after it and it is not a word used to describe passwords."""
+    """Return a plain word only if the sentence ends after it and it is not a word that describes passwords."""
     value = match["s"].rstrip(CLOSERS)
     if not _may_be_secret(match, value):
         return False
@@ -161,7 +161,7 @@ def is_cjk_password(match: re.Match[str]) -> bool:
 
 
 def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
-    """Count how many of `words` are the secret; 0 where they talk about it ('too long to remember')."""
+    """Count how many of `words` are the secret; 0 if they talk about it ('too long to remember')."""
     plain = [word.lower() for word in words]
     if "phrase" in match["name"].lower():
         whole = len(_GOES_ON.sub("", " ".join(plain)).split(" "))

@@ -1,4 +1,4 @@
-"""Find secrets by what they are called in other languages, where a value behind the label looks like one.
+"""Find secrets by their labels in other languages, if the value after the label looks like a secret.
 
 Grammars differ in what stands between the two ("hasło do wifi to …", "الرقم السري للبطاقة …"), so a few words may. In
 return nothing is taken for a secret that could be a word: a password mixes letters with digits or signs.

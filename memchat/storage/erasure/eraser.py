@@ -273,7 +273,7 @@ _LISTED = "(SELECT value FROM json_each(?))"
 
 
 def _read(text: str | None, empty: Json) -> Json:
-    """Parse the JSON in `text`; return `empty` where it is damaged, since unreadable rows must still be deleted."""
+    """Parse the JSON in `text`; return `empty` if it is damaged, since unreadable rows must still be deleted."""
     try:
         found = json.loads(text or "null")
     except ValueError:

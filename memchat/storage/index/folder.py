@@ -27,7 +27,7 @@ def index_lock(place: IndexConfig) -> "BaseFileLock":
 
 
 def try_acquire(lock: "BaseFileLock") -> bool:
-    """Take the lock if it is free, without waiting. Raises StoreError where no lock file can be made."""
+    """Take the lock if it is free, without waiting. Raises StoreError if no lock file can be created."""
     from filelock import Timeout
 
     with translate_errors(Path(lock.lock_file)):

@@ -29,12 +29,12 @@ def decode_vectors(kinds: str | None, rows: bytes | None, fingerprint: str) -> E
 
 
 def dimension_of(fingerprint: str) -> int | None:
-    """Return how many numbers a vector of `fingerprint` has, where the fingerprint says so."""
+    """Return how many numbers a vector of `fingerprint` has; None if the fingerprint does not say."""
     return sum(_parts(fingerprint)) or None
 
 
 def searched_dimension(fingerprint: str) -> int | None:
-    """Return how many numbers of a vector of `fingerprint` find candidates, where the fingerprint says so."""
+    """Return how many numbers of a vector of `fingerprint` find candidates; None if the fingerprint does not say."""
     return next(iter(_parts(fingerprint)), None)
 
 
@@ -64,7 +64,7 @@ def searched_bytes(rows: bytes | None, fingerprint: str) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _parts(fingerprint: str) -> tuple[int, ...]:
-    """Return the dimension in its parts; empty where it is not known."""
+    """Return the dimension in its parts; empty if it is unknown."""
     numbers = fingerprint.rpartition(":")[2].split("+")
     return tuple(map(int, numbers)) if all(number.isdecimal() for number in numbers) else ()
 

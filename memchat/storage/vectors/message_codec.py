@@ -31,7 +31,7 @@ def encode_rows(rows: "Vectors") -> bytes:
 
 
 def decode_rows(data: bytes, dim: int) -> "Vectors":
-    """Unit vectors, shape `(n, dim)`; none where the bytes cannot be that."""
+    """Return unit vectors, shape `(n, dim)`; none if the bytes are not whole rows."""
     import numpy as np
 
     if not data or not dim or len(data) % dim:
