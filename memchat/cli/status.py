@@ -1,6 +1,6 @@
 """`memchat status`: show the model, memory counts and pending work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
