@@ -41,7 +41,8 @@ def mcp(*, user: User = None, agent: Agent = None, http: Http = None) -> int:
 
 def _serve_http(settings: "Settings", port: int) -> int:
     from memchat.cli.serve import GRACE_S, ShutdownRequests
-    from memchat.servers.mcp import MemoryTools, http_app
+    from memchat.servers.mcp import http_app
+    from memchat.servers.mcp_tools import MemoryTools
 
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
         from memchat.servers import http_server

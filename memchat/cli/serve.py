@@ -115,7 +115,8 @@ def _serve_until_asked(
 def _mcp_app(settings: "Settings", memory: "Memory") -> Generator[Any]:
     """Yield the ASGI application for the Model Context Protocol, or None if the extra is not installed."""
     try:
-        from memchat.servers.mcp import MemoryTools, http_app
+        from memchat.servers.mcp import http_app
+        from memchat.servers.mcp_tools import MemoryTools
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "mcp":
             raise

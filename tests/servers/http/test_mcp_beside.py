@@ -11,7 +11,8 @@ from memchat import Memory
 from memchat.app import utc_now
 from memchat.config import Settings
 from memchat.core.types import Owner
-from memchat.servers.mcp import MemoryTools, http_app
+from memchat.servers.mcp import http_app
+from memchat.servers.mcp_tools import MemoryTools
 from memchat.servers.tokens import Tokens
 from tests.servers.http.conftest import Open
 from tests.servers.mcp.conftest import run

@@ -12,7 +12,8 @@ from mcp import Client
 from mcp.types import CallToolResult, TextContent
 
 from memchat.config import Settings, load_settings
-from memchat.servers.mcp import MemoryTools, create_server
+from memchat.servers.mcp import create_server
+from memchat.servers.mcp_tools import MemoryTools
 
 Opened = Callable[..., MemoryTools]
 Answer = TypeVar("Answer")

@@ -19,7 +19,8 @@ from mcp.types import CallToolResult, ListToolsResult
 from memchat.app import App
 from memchat.config import MemoryMode, Settings
 from memchat.core.types import Owner
-from memchat.servers.mcp import Listing, MemoryTools, create_server
+from memchat.servers.mcp import create_server
+from memchat.servers.mcp_tools import Listing, MemoryTools
 from tests.api.scripted_memory import Script
 from tests.cli.conftest import Shell, shell
 from tests.scripted_server import Reply, ScriptedServer
@@ -404,7 +405,9 @@ def test_a_signal_ends_it_after_the_call_under_way(shell: Shell) -> None:
 
 def test_without_the_extra_it_says_what_to_install(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two lines and exit code 2."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mcp" or name == "memchat.servers.mcp"]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] == "mcp" or name.startswith("memchat.servers.mcp")
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "mcp", None)
     missing = shell.run("mcp")

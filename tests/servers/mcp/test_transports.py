@@ -17,8 +17,9 @@ from memchat.core.types import Owner
 from memchat.servers.access import AccessMiddleware
 from memchat.servers.http_server import HTTPServerThread, bind_socket, url_of
 from memchat.servers.keys import Keys
-from memchat.servers.mcp import MemoryTools, create_server, http_app
+from memchat.servers.mcp import create_server, http_app
 from memchat.servers.mcp_stdio import INVALID_REQUEST, PARSE_ERROR
+from memchat.servers.mcp_tools import MemoryTools
 from memchat.servers.tokens import Tokens
 from tests.cli.conftest import Shell, shell
 from tests.servers.mcp.conftest import done, refused, run
