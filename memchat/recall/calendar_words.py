@@ -23,6 +23,8 @@ WEEKDAYS = (
     "saturday|samstag|sábado|samedi|sabato",
     "sunday|sonntag|domingo|dimanche|domenica",
 )
+SHORT_WEEKDAYS = "mon|tues?|wed|thu|thurs?|fri|sat|sun"
+"""Read after "last" and "next" only: "mon" and "sat" are words of their own."""
 LAST = r"last|past|previous|letzte[rnms]?|vorige[rnms]?|vergangene[rnms]?"
 AFTERWARDS = r"pasad[oa]|derni(?:er|ère)|pass[ée]e?|scors[oa]|passad[oa]"
 NEXT = r"next|coming|nächste[rnms]?|kommende[rnms]?"

@@ -18,6 +18,7 @@ from memchat.recall.calendar_words import (
     MONTHS,
     NEXT,
     NUMBERS,
+    SHORT_WEEKDAYS,
     UNIT_DAYS,
     UNITS,
     WEEK,
@@ -37,6 +38,11 @@ class Period:
 
     def holds(self, day: date) -> bool:
         return (self.since is None or day >= self.since) and (self.until is None or day <= self.until)
+
+    def overlaps(self, other: "Period") -> bool:
+        return (self.since is None or other.until is None or other.until >= self.since) and (
+            self.until is None or other.since is None or other.since <= self.until
+        )
 
 
 def period_of(text: str, today: date) -> Period | None:
@@ -132,7 +138,7 @@ def _opened(period: Period, before: str) -> Period:
 
 
 _MAYBE = re.compile(
-    "day|night|ago|last|past|previous|next|coming|this week|tomorrow|now|been|morgen|gestern|vor |letzte|vergangen"
+    "day|night|ago|back|last|past|previous|next|coming|this week|tomorrow|now|been|morgen|gestern|vor |letzte|vergangen"
     "|kommend|dieses|seit|ayer|anoche|hace|pasad|hier|ieri|demain|domani|ontem|dernier|passe|scors|proxim|prochain"
     "|prossim|depuis|manana|passad|gisteren|wczoraj|il y a|vorige|week"
 )
@@ -200,6 +206,7 @@ def _relative() -> _Rows:
                 lambda m, t: _days(t, 1, 1),
             ),
             (rf"\b(?:{count} (?:{_UNIT}) ago|(?:vor|hace|il y a|há) {again} (?:{_again(_UNIT)}))\b", _ago),
+            (rf"\b{count} (?:{_UNIT}) back\b(?! (?:at|in|to|from|home|on|with)\b)", _ago),
             (
                 rf"\b{last} (?:{WEEK})\b|\b(?:{WEEK}) (?:{AFTERWARDS})\b"
                 r"|\bна прошлой неделе\b|上个?周|先週|지난\s?주",
@@ -215,7 +222,7 @@ def _relative() -> _Rows:
                 rf"\b{last} (?:{YEAR})\b|\b(?:{YEAR}) (?:{AFTERWARDS})\b|\bв прошлом году\b|去年|작년",
                 lambda m, t: _year_of(t.year - 1),
             ),
-            (rf"\b(?:{LAST}) (?P<weekday>{weekdays})\b", _weekday),
+            (rf"\b(?:{LAST}) (?P<weekday>{weekdays}|{SHORT_WEEKDAYS})\b", _weekday),
             (rf"\b(?P<weekday>{weekdays}) (?:{AFTERWARDS})\b", _weekday),
         ]
     )
@@ -269,7 +276,7 @@ def _ahead() -> _Rows:
                 rf"\b(?:{NEXT}|{COMING}) (?:{YEAR})\b|\b(?:{YEAR}) (?:{COMING})\b|明年|来年",
                 lambda m, t: _year_of(t.year + 1),
             ),
-            (rf"\b(?:{NEXT}) (?P<weekday>{weekdays})\b", _next_weekday),
+            (rf"\b(?:{NEXT}) (?P<weekday>{weekdays}|{SHORT_WEEKDAYS})\b", _next_weekday),
         ]
     )
 
@@ -362,7 +369,8 @@ def _next_weekday(match: re.Match[str], today: date) -> Period | None:
 
 
 def _named_weekday(match: re.Match[str]) -> int:
-    return next(at for at, names in enumerate(WEEKDAYS) if match["weekday"].lower() in names.split("|"))
+    said = match["weekday"].lower()
+    return next(at for at, names in enumerate(WEEKDAYS) if said in names.split("|") or names.startswith(said))
 
 
 def _ago(match: re.Match[str], today: date) -> Period | None:
