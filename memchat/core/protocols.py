@@ -362,6 +362,9 @@ class MessageStore(Protocol):
     def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
         """Return the messages under `numbers` that `view` includes, in no order."""
 
+    def messages_beside(self, numbers: Sequence[int]) -> dict[int, list[int]]:
+        """Return for each message what its role said before and after it in its conversation, by number."""
+
     def stale_memories(self, owner: Owner) -> Sequence[StaleMemory]:
         """Return the owner's memories that were superseded, have ended, or were never true."""
 

@@ -13,7 +13,7 @@ def line(excerpt: Excerpt) -> str:
     """One excerpt as the model sees it: its day, who said it, the words with the days they meant, whether they hold."""
     who = "you" if excerpt.role is Role.ASSISTANT else "the person"
     note = caveat(excerpt)
-    said = escape_fence(with_days(excerpt.text, excerpt.day))
+    said = escape_fence(with_days(excerpt.with_question(), excerpt.day))
     return f"- [{excerpt.day}, {who}] {said}" + (f" ({note})" if note else "")
 
 
@@ -27,5 +27,6 @@ def caveat(excerpt: Excerpt) -> str:
 
 
 def render(excerpts: Sequence[Excerpt]) -> str:
-    """The fenced block."""
-    return "\n".join((EXCERPTS_OPEN, *map(line, excerpts), EXCERPTS_CLOSE))
+    """The fenced block, in the order in which things were said."""
+    in_order = sorted(excerpts, key=lambda excerpt: excerpt.said_at)
+    return "\n".join((EXCERPTS_OPEN, *map(line, in_order), EXCERPTS_CLOSE))

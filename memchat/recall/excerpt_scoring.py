@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from memchat.core.protocols import MessageCandidate
 from memchat.core.types import Role
-from memchat.recall.periods import Period
+from memchat.recall.periods import Period, periods_in
 from memchat.recall.requests import in_words
+from memchat.recall.sentence_kinds import only_asks
 from memchat.recall.soft_words import RequestWords
 from memchat.text.embedding import segments
 from memchat.text.normalize import speaker, without_speaker
@@ -15,7 +16,10 @@ from memchat.text.normalize import speaker, without_speaker
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
-PERIOD_BONUS = 0.1
+PERIOD_BONUS = 0.15
+"""Added to messages that were said in the period that the request names, or name a time in it."""
+ONLY_ASKS_PENALTY = 0.15
+"""Taken from a message of nothing but questions and greetings, since it states nothing."""
 ROLE_BONUS = 0.25
 """Added to the assistant's messages, and taken from the user's, when the request asks for the assistant's words."""
 RECENCY_BONUS = 0.05
@@ -36,6 +40,7 @@ class ExcerptRequest:
     asked: RequestWords
     vectors: "Vectors | None"
     names: frozenset[str]
+    subjects: frozenset[str]
     by_assistant: bool
     period: Period | None
     vague: bool
@@ -49,6 +54,10 @@ class ScoredMessage:
     candidate: MessageCandidate
     score: float
     parts: Mapping[str, float]
+
+    def plus(self, name: str, value: float) -> "ScoredMessage":
+        """Add a summand to the score."""
+        return ScoredMessage(self.candidate, self.score + value, {**self.parts, name: value}) if value else self
 
 
 def texts_of(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[str, str | None, str | None]:
@@ -89,18 +98,30 @@ def score_message(
         "meaning": _meaning(candidate, read),
         "words": scoring.WORD_WEIGHT * own,
         "beside": scoring.WORD_WEIGHT * beside,
-        "asks": -scoring.QUESTION_PENALTY * scoring.asks(candidate.text),
+        "asks": -_asking_penalty(candidate.text),
     }
     said_by = speaker(candidate.text) if read.names else None
-    if read.names and read.names & (frozenset({said_by}) if said_by else scoring.names_in(candidate.text)):
+    if said_by in read.subjects if said_by else read.names & scoring.names_in(candidate.text):
         parts["named"] = scoring.NAMED_WEIGHT
-    if read.period and read.period.holds(candidate.said_at.astimezone().date()):
+    if read.period and _is_about(read.period, candidate):
         parts["when"] = PERIOD_BONUS
     if read.by_assistant:
         parts["who"] = ROLE_BONUS if candidate.role is Role.ASSISTANT else -ROLE_BONUS
     if read.vague and newest:
         parts["recent"] = RECENCY_BONUS * candidate.number / newest
     return ScoredMessage(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
+
+
+def _asking_penalty(text: str) -> float:
+    from memchat.recall import scoring
+
+    return ONLY_ASKS_PENALTY if only_asks(text) else scoring.QUESTION_PENALTY * scoring.asks(text)
+
+
+def _is_about(period: Period, candidate: MessageCandidate) -> bool:
+    """Whether a message was said in `period`, or names a time in it ("last month")."""
+    said_on = candidate.said_at.astimezone().date()
+    return period.holds(said_on) or any(period.overlaps(one.period) for one in periods_in(candidate.text, said_on))
 
 
 def _meaning(candidate: MessageCandidate, read: ExcerptRequest) -> float:

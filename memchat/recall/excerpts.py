@@ -15,22 +15,22 @@ from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import ModelError
 from memchat.recall.excerpt_scoring import ExcerptRequest, ScoredMessage, score_message, texts_of
 from memchat.recall.periods import Period, period_of, with_days
-from memchat.recall.quotes import KnownFact, says_nothing_new, sentences_to_quote
+from memchat.recall.quotes import KnownFact, question_before, says_nothing_new, sentences_to_quote
 from memchat.recall.request_cues import asks_about_assistant, asks_for_several, is_small_talk
 from memchat.recall.requests import questions_in, rarest_terms
 from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.recall.staleness import StaleIndex, Staleness
 from memchat.text.embedding import load_numpy
-from memchat.text.normalize import content_words
+from memchat.text.normalize import content_words, words
 
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 MOST_EXCERPTS = 12
-ORDINARY_TOKENS = 340
+ORDINARY_TOKENS = 312
 """Maximum tokens of the excerpts for a request about one thing; a request for several may use the whole limit.
 
-On LoCoMo a question about one thing gains nothing beyond it, and a question for a list gains up to 700.
+On LoCoMo a question about one thing gains little beyond it, and a question for a list gains up to 700.
 """
 LEAST_EXCERPTS = 3
 """Number of excerpts given up to the whole limit, even if they exceed ORDINARY_TOKENS."""
@@ -45,6 +45,10 @@ FLOOR = 0.378
 """Minimum score of an excerpt in a history of one message; see `floor`."""
 FLOOR_GROWTH = 0.022
 """Rise of the floor per tenfold number of messages, since the best of more messages scores higher by chance."""
+CONTINUED = 3
+"""Number of best messages whose neighbours are looked at, whether found or not."""
+CONTINUATION_WEIGHT = 0.3
+"""Share of a message's score above the floor that is added to what was said right before and after it."""
 WORDS_FLOOR = 0.3
 """Minimum score where the embedder has failed and only words are compared."""
 LINE_TOKENS = 14
@@ -59,7 +63,8 @@ BLANK = "[forgotten]"
 class Excerpt:
     """A passage of an earlier conversation. `parts` are the summands of its score by name.
 
-    `stale` says what replaced or ended its statement, if a memory tells.
+    `stale` says what replaced or ended its statement, if a memory tells. `answers` is the question before it, without
+    which it says little.
     """
 
     message_id: str
@@ -70,6 +75,11 @@ class Excerpt:
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
     stale: Staleness | None = None
+    answers: str | None = None
+
+    def with_question(self) -> str:
+        """The text, after the question that it answers where it says little alone."""
+        return f"(asked: {self.answers}) {self.text}" if self.answers else self.text
 
     @property
     def day(self) -> date:
@@ -139,15 +149,12 @@ class ExcerptFinder:
         read = self._read(query)
         if not read.asked.total:
             return Quoted()
+        least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
         candidates = self._candidates(query.view, read)
-        compared = [candidate for candidate in candidates if len(candidate.vectors)]
-        if read.vectors is not None and compared:
-            rows, texts = [one.vectors for one in compared], [one.text for one in compared]
-            similarities = self._embedder.similarities(read.vectors, rows, texts)
-            read = replace(read, near=dict(zip((one.number for one in compared), similarities, strict=True)))
+        read = self._compared(candidates, read)
         scored = self._scored(candidates, read)
+        read, scored = self._continued(scored, read, query.view, least)
         if query.floor:
-            least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
             scored = [one for one in scored if one.score >= least]
         scored.sort(key=lambda one: (-one.score, -one.candidate.number))
         return self._quoted(scored, read, query)
@@ -155,9 +162,10 @@ class ExcerptFinder:
     # Steps.
 
     def _read(self, query: ExcerptQuery) -> ExcerptRequest:
-        from memchat.recall.scoring import as_first_person, names_in
+        from memchat.recall.scoring import as_first_person, names_in, subjects_in
 
         names = names_in(query.text)
+        subjects = subjects_in(query.text, names)
         terms = content_words(query.text)[:MAX_QUERY_WORDS]
         counts = self._store.message_frequencies(query.view, terms)
         messages = self._store.message_count(query.view)
@@ -168,6 +176,7 @@ class ExcerptFinder:
             if messages
             else None,
             names=names,
+            subjects=subjects,
             by_assistant=by_assistant,
             period=query.period or period_of(query.text, self._clock().astimezone().date()),
             vague=by_assistant and len(terms) <= VAGUE_WORDS,
@@ -207,6 +216,35 @@ class ExcerptFinder:
             for candidate, three in zip(candidates, texts, strict=True)
         ]
 
+    def _compared(self, candidates: Sequence[MessageCandidate], read: ExcerptRequest) -> ExcerptRequest:
+        """Return `read` with the cosines of `candidates` added."""
+        compared = [candidate for candidate in candidates if len(candidate.vectors)]
+        if read.vectors is None or not compared:
+            return read
+        rows, texts = [one.vectors for one in compared], [one.text for one in compared]
+        similarities = self._embedder.similarities(read.vectors, rows, texts)
+        return replace(read, near={**read.near, **{c.number: n for c, n in zip(compared, similarities, strict=True)}})
+
+    def _continued(
+        self, scored: Sequence[ScoredMessage], read: ExcerptRequest, view: MessageFilter, least: float
+    ) -> tuple[ExcerptRequest, list[ScoredMessage]]:
+        """Add what the same person said right before and after the best messages, and raise its score.
+
+        Of two things said in a row one often tells what happened and the other when or where.
+        """
+        best = sorted((one for one in scored if one.score >= least), key=lambda one: -one.score)[:CONTINUED]
+        if not best:
+            return read, list(scored)
+        raised: dict[int, float] = {}
+        beside = self._store.messages_beside([one.candidate.number for one in best])
+        for one in reversed(best):
+            raised |= dict.fromkeys(beside.get(one.candidate.number, ()), CONTINUATION_WEIGHT * (one.score - least))
+        known = {one.candidate.number for one in scored}
+        found = self._store.message_candidates(view, [number for number in raised if number not in known])
+        read = self._compared(found, read)
+        every = [*scored, *self._scored(found, read)]
+        return read, [one.plus("continues", raised.get(one.candidate.number, 0.0)) for one in every]
+
     def _quoted(self, scored: Sequence[ScoredMessage], read: ExcerptRequest, query: ExcerptQuery) -> Quoted:
         """Cut excerpts from the best of `scored` that say something new, within the budget."""
         stale = StaleIndex(self._store.stale_memories(query.view.owner))
@@ -227,13 +265,15 @@ class ExcerptFinder:
             if cost <= left and (used + cost <= ordinary or len(kept) < LEAST_EXCERPTS):
                 kept.append(excerpt)
                 left -= cost
+                if excerpt.answers:
+                    said.add(tuple(words(excerpt.answers)))
             else:
                 left_out += 1
         return Quoted(tuple(kept), left_out)
 
     def _cost(self, excerpt: Excerpt) -> int:
         now = excerpt.stale.now if excerpt.stale and excerpt.stale.now else ""
-        said = with_days(excerpt.text, excerpt.day)
+        said = with_days(excerpt.with_question(), excerpt.day)
         return self._vocabulary.tokens(said) + self._vocabulary.tokens(now) + LINE_TOKENS
 
 
@@ -259,13 +299,16 @@ def _excerpt(scored: ScoredMessage, read: ExcerptRequest, stale: StaleIndex) -> 
     kept = [(part, what) for part, what in found if what is None or not what.mistaken]
     if not kept or is_small_talk(" ".join(part for part, _ in kept)):
         return None
+    text = " ".join(part for part, _ in kept)
+    asked = question_before(candidate, text)
     return Excerpt(
         candidate.id,
         candidate.session_id,
         candidate.role,
         candidate.said_at,
-        " ".join(part for part, _ in kept),
+        text,
         scored.score,
         scored.parts,
         next((what for _, what in kept if what), None),
+        asked if asked and BLANK not in asked and stale.of(asked, candidate.id) is None else None,
     )

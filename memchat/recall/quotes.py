@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from memchat.core.protocols import MessageCandidate
 from memchat.core.types import Memory
 from memchat.recall.excerpt_scoring import WHOLE_CHARACTERS, ExcerptRequest, nearness
 from memchat.recall.periods import periods_in
+from memchat.recall.sentence_kinds import is_greeting, is_question
 from memchat.recall.staleness import stems
 from memchat.text.embedding import segments
-from memchat.text.normalize import content_words, sentences, without_speaker, words
+from memchat.text.normalize import content_words, sentences, speaker, without_speaker, words
 
 QUOTED_CHARACTERS = 320
 """Length to which a message longer than WHOLE_CHARACTERS is cut, in characters: about eighty tokens."""
+ANSWER_CHARACTERS = 40
+"""Maximum length of an answer that is quoted with its question, in characters."""
 SAME_SHARE = 0.8
 """Share of an excerpt's words in a fact of the prompt from which the excerpt says nothing new."""
 _SAYS_NOTHING = frozenset({"am", "too", "also", "really", "just", "there", "by", "way", "oh", "well", "yes", "no"})
@@ -21,19 +25,46 @@ _SAYS_NOTHING = frozenset({"am", "too", "also", "really", "just", "there", "by",
 
 
 def sentences_to_quote(candidate: MessageCandidate, read: ExcerptRequest) -> list[str]:
-    """Return the sentences of a message; of a long one, those nearest to the request in order, with `…` for gaps."""
-    parts = sentences(candidate.text)
-    if len(candidate.text) <= WHOLE_CHARACTERS or len(parts) < 2:
-        return [_shortened(part) for part in parts]
+    """Return what a message states; of a long one, the sentences nearest to the request in order, with `…` for gaps.
+
+    Greetings are left out, and questions too, unless one is nearest to the request or there is nothing else.
+    """
+    parts = sentences(without_speaker(candidate.text))
     near = _sentence_scores(parts, candidate, read)
+    told = _told(parts, near)
+    whole = sum(len(parts[at]) for at in told) <= WHOLE_CHARACTERS
+    chosen = set(told) if whole else _nearest(told, parts, near)
+    gaps = {at for before, at in pairwise(told) if before not in chosen}
+    quoted = [("… " if at in gaps else "") + _shortened(parts[at]) for at in told if at in chosen]
+    said_by = speaker(candidate.text)
+    return [f"{said_by}: {quoted[0]}", *quoted[1:]] if said_by and quoted else quoted
+
+
+def _told(parts: Sequence[str], near: Sequence[float]) -> list[int]:
+    """Return the places of the sentences that are worth quoting."""
+    said = [at for at, part in enumerate(parts) if not is_greeting(part)]
+    nearest = max(said, key=lambda at: near[at], default=None)
+    stated = [at for at in said if at == nearest or not is_question(parts[at])]
+    return stated if any(not is_question(parts[at]) for at in stated) else said
+
+
+def _nearest(told: Sequence[int], parts: Sequence[str], near: Sequence[float]) -> set[int]:
+    """Return the places of the nearest sentences that fit into an excerpt."""
     chosen: set[int] = set()
     room = QUOTED_CHARACTERS
-    for at in sorted(range(len(parts)), key=lambda at: (-near[at], at)):
+    for at in sorted(told, key=lambda at: (-near[at], at)):
         if len(parts[at]) <= room or not chosen:
             chosen.add(at)
             room -= len(parts[at])
-    gaps = {at for at in chosen if at and at - 1 not in chosen}
-    return [("… " if at in gaps else "") + _shortened(parts[at]) for at in sorted(chosen)]
+    return chosen
+
+
+def question_before(candidate: MessageCandidate, quoted: str) -> str | None:
+    """Return the question that a short answer answers; None where `quoted` is long enough to speak for itself."""
+    if len(without_speaker(quoted)) > ANSWER_CHARACTERS or not candidate.previous:
+        return None
+    asked = [part for part in sentences(without_speaker(candidate.previous)) if is_question(part)]
+    return _shortened(asked[-1]) if asked and not is_question(quoted) else None
 
 
 def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:

@@ -116,6 +116,11 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(_NAME.findall(text)) - _NO_NAMES
 
 
+def subjects_in(text: str, names: frozenset[str]) -> frozenset[str]:
+    """Return those of `names` that are not only possessive ("What does Ann think of Ben's plan?"); else all."""
+    return frozenset(name for name in names if re.search(rf"\b{name}\b(?!['’]s\b)", text)) or names
+
+
 def as_first_person(request: str, names: frozenset[str]) -> str:
     """Rewrite `request` as the named person would say it, since turns are in the first person."""
     for name in names:

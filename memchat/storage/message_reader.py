@@ -133,6 +133,16 @@ class MessageReader:
         vectors = decode_each([row["vectors"] for row in rows], dimension_of(self._fingerprint) or 0)
         return [_candidate(*one) for one in zip(rows, vectors, strict=True)]
 
+    def messages_beside(self, numbers: Sequence[int]) -> dict[int, list[int]]:
+        beside = """(SELECT o.number FROM messages AS o WHERE o.session_id = m.session_id AND o.role = m.role
+            AND o.private = 0 AND o.number {0} m.number ORDER BY o.number {1} LIMIT 1)"""
+        rows = self._db.rows(
+            f"""SELECT m.number, {beside.format("<", "DESC")} AS previous, {beside.format(">", "")} AS following
+                FROM messages AS m WHERE m.number IN ({",".join("?" * len(numbers))})""",
+            tuple(numbers),
+        )
+        return {row["number"]: [n for n in (row["previous"], row["following"]) if n is not None] for row in rows}
+
     def stale_memories(self, owner: Owner) -> Sequence[StaleMemory]:
         number = owner_number(self._db, owner)
         if number is None:

@@ -261,7 +261,7 @@ def contexts(past: History, count: int, seed: int) -> Iterator[dict[str, Any]]:
             "category": question.category,
             "conditions": {
                 "facts": own,
-                "facts-excerpts": [*own, *map(_quoted, excerpts)],
+                "facts-excerpts": [*own, *map(_quoted, sorted(excerpts, key=lambda one: one.said_at))],
                 "ten-facts": [_line(hit.memory) for hit in past.hits(question.text, 10)],
                 "dense-facts": [[str(facts[at].day), facts[at].text] for at in nearest],
             },
@@ -276,7 +276,7 @@ def _quoted(excerpt: Excerpt) -> list[str]:
     from memchat.recall.excerpt_block import caveat
 
     note = caveat(excerpt)
-    return [str(excerpt.day), with_days(excerpt.text, excerpt.day) + (f" ({note})" if note else "")]
+    return [str(excerpt.day), with_days(excerpt.with_question(), excerpt.day) + (f" ({note})" if note else "")]
 
 
 def _with_gold(path: Path, items: list[dict[str, Any]]) -> list[dict[str, Any]]:

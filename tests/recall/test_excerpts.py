@@ -248,3 +248,65 @@ def test_before_and_after_an_event_are_read_off_the_memory_that_tells_of_it(talk
     talk.now += timedelta(days=30)
     assert "Riga" in talk.excerpts("What was my favourite café before I moved to Leipzig?")[0].text
     assert "Milchbar" in talk.excerpts("What was my favourite café after the move to Leipzig?")[0].text
+
+
+def test_greetings_and_questions_beside_a_statement_are_not_quoted(talk: Talk) -> None:
+    """They take the tokens of what was stated."""
+    talk.said("Hey Anna! I adopted a beagle called Rufus. How are you?", "Lovely.")
+    assert talk.excerpts("What is my beagle called?")[0].text == "I adopted a beagle called Rufus."
+
+
+def test_a_question_is_quoted_where_it_is_what_is_asked_for(talk: Talk) -> None:
+    """Nothing else in the message is as near."""
+    talk.said("I am packing. Which adapter do I need for sockets in Japan?", "Type A.")
+    assert "Which adapter do I need" in talk.shown("Which adapter do I need in Japan?")
+
+
+def test_a_message_that_only_asks_loses_more_than_one_that_also_states_something(talk: Talk) -> None:
+    """A question is alike to the request and answers nothing."""
+    talk.said("Hi! Any hobbies that I should try?", "It depends.")
+    talk.said("I tried archery and baking as hobbies. Any more?", "Nice.")
+    asks, states = talk.excerpts("Which hobbies did I try?")[:2]
+    assert asks.parts["asks"] < states.parts["asks"] < 0
+
+
+def test_what_was_said_right_after_a_good_match_is_found_with_it(talk: Talk) -> None:
+    """One message tells what happened, the next of the same person who was there; they share no word."""
+    talk.said(
+        "Our old piano fell down the stairs of the tower.",
+        "What did you do then?",
+        "Bogdan and Ilse came at four with a rope.",
+        "And now?",
+    )
+    for number in range(12):
+        talk.said(f"Note {number}: the train was late and the coffee was cold.", "Sorry to hear that.")
+    assert "Bogdan and Ilse" in talk.shown("Our old piano fell down the stairs of the tower, who helped?")
+
+
+def test_a_period_prefers_what_tells_of_it_later(talk: Talk) -> None:
+    """ "Last month" in a message of April is March."""
+    talk.said("Last year I hiked in the Harz mountains.", "Nice.", days=35)
+    talk.said("Last month I hiked in the Tatra mountains.", "Nice.", days=1)
+    talk.now += timedelta(days=20)
+    assert "Tatra" in talk.excerpts("Where did I hike in March?")[0].text
+    assert "Harz" in talk.excerpts("Where did I hike in 2025?")[0].text
+
+
+def test_a_short_answer_is_quoted_with_its_question(talk: Talk) -> None:
+    """ "Five years." alone says nothing."""
+    talk.said("I went surfing.", "How long have you been surfing?", "Five years.", "Impressive.")
+    assert "(asked: How long have you been surfing?) Five years." in talk.shown("How long have I been surfing?")
+
+
+def test_a_forgotten_question_is_not_quoted_with_its_answer(talk: Talk) -> None:
+    """Whose words were deleted from the conversation."""
+    talk.said("I went surfing.", "How long have you been [forgotten]?", "Five years of surfing.", "Impressive.")
+    assert "asked:" not in talk.shown("How long have I been surfing?")
+
+
+def test_excerpts_stand_in_the_order_in_which_things_were_said(talk: Talk) -> None:
+    """A prompt that tells a story out of order is misread."""
+    for place in ("Oslo", "Bergen", "Narvik"):
+        talk.said(f"We cycled to {place} on our tour of Norway.", "Great.")
+    shown = talk.shown("Where did we cycle on our tour of Norway?")
+    assert shown.index("Oslo") < shown.index("Bergen") < shown.index("Narvik")

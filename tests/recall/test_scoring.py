@@ -19,6 +19,7 @@ from memchat.recall.scoring import (
     names_in,
     neighbours,
     soft_match,
+    subjects_in,
     without_names,
     word_score,
     word_weights,
@@ -142,3 +143,11 @@ def test_the_floor_rises_slowly_with_the_number_of_memories() -> None:
     assert floors[0] == floors[1]
     assert floors[1:] == sorted(set(floors[1:]))
     assert 0 < floors[0] < floors[-1] < 0.6
+
+
+def test_a_request_is_about_those_whom_it_names_without_a_possessive() -> None:
+    """Unless all names are possessive."""
+    both = frozenset({"Ann", "Ben"})
+    assert subjects_in("What does Ann think of Ben's plan?", both) == {"Ann"}
+    assert subjects_in("What have Ann and Ben done?", both) == both
+    assert subjects_in("What is Ann's view of Ben's plan?", both) == both

@@ -1,0 +1,32 @@
+"""Tell the statements of a message from its greetings and its questions."""
+
+import re
+
+from memchat.recall.request_cues import is_small_talk
+from memchat.text.normalize import sentences, without_speaker, words
+
+_ASSENT = frozenset(
+    "yes yeah yep no nope sure right ok okay ja nein doch sí si oui non sì sim não nee tak nie да нет 好的".split()
+)
+"""Words before which a name is an answer ("Yes, Stockholm."), not the person spoken to."""
+_ADDRESSED = re.compile(r",? [A-ZÀ-Þ][\w'’-]+(?=[!.,]|$)")
+
+
+def is_greeting(sentence: str) -> bool:
+    """Whether `sentence` is small talk, with or without the name of the person spoken to ("Thanks, Anna!")."""
+    if is_small_talk(sentence):
+        return True
+    rest = _ADDRESSED.sub("", sentence, count=1)
+    found = words(rest)
+    return rest != sentence and bool(found) and not _ASSENT.intersection(found) and is_small_talk(rest)
+
+
+def is_question(sentence: str) -> bool:
+    """Whether `sentence` ends with a question mark of any script."""
+    return sentence.rstrip(" \"'”’)").endswith(("?", "？", "؟"))
+
+
+def only_asks(text: str) -> bool:
+    """Whether a message states nothing: without greetings it consists of questions."""
+    said = [part for part in sentences(without_speaker(text)) if not is_greeting(part)]
+    return bool(said) and all(is_question(part) for part in said)
