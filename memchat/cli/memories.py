@@ -232,8 +232,7 @@ def add(
             source=Source.TOLD,
         )
         replaced = [_require_current(app.store.memories.find(one, [owner])) for one in replaces or ()]
-        told = app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None))
-        results = _decided(app, told, wait)
+        results = _decided(app, app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None)), wait)
         return _remember_report(results, {} if as_json else short_ids(app.store.memories.ids([owner])), as_json=as_json)
 
 
