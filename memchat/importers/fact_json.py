@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from memchat.importers.facts import TEXT, add_fact
-from memchat.importers.found import Found, Reading, SourceText
+from memchat.importers.found import Found, Reading, SourceText, parsed
+from memchat.importers.lines import add_lines
 
 NAME = "memories"
 
@@ -17,7 +18,17 @@ def recognises(source: SourceText) -> bool:
 def read(source: SourceText, reading: Reading) -> Found:
     found = Found(formats=[NAME])
     if source.value is None:
-        _read_mixed(found, source, reading)
+        # Lines that are JSON objects or plain text.
+        for number, line in enumerate(source.lines, 1):
+            place = source.place("line", number)
+            if not line.strip():
+                continue
+            if not line.lstrip().startswith("{"):
+                add_lines(found, [line], place, reading)
+            elif (entry := parsed(line)) is None:
+                found.skip(place, "is not valid JSON")
+            else:
+                _add(found, entry, place, reading)
         return found
     for place, entry in source.objects(found):
         _add(found, entry, place, reading)
@@ -35,20 +46,3 @@ def _add(found: Found, entry: object, place: str, reading: Reading) -> None:
         add_fact(found, {**entry, **entry["data"]}, place, reading)
     else:
         add_fact(found, entry, place, reading)
-
-
-def _read_mixed(found: Found, source: SourceText, reading: Reading) -> None:
-    """Read lines that are JSON objects or plain text."""
-    from memchat.importers.found import parsed
-    from memchat.importers.lines import add_lines
-
-    for number, line in enumerate(source.lines, 1):
-        place = source.place("line", number)
-        if not line.strip():
-            continue
-        if not line.lstrip().startswith("{"):
-            add_lines(found, [line], place, reading)
-        elif (entry := parsed(line)) is None:
-            found.skip(place, "is not valid JSON")
-        else:
-            _add(found, entry, place, reading)

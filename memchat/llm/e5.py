@@ -99,11 +99,7 @@ def _best_split(word: str) -> tuple[str, ...]:
             score = best[start] + (unknown if known is None else scores[known])
             if score > best[end]:
                 best[end], begins[end] = score, start
-    return _joined_unknown(word, begins)
-
-
-def _joined_unknown(word: str, begins: list[int]) -> tuple[str, ...]:
-    """Follow `begins` back from the end of `word`; return the pieces, with adjacent unknown ones joined."""
+    # Back from the end of the word; adjacent unknown pieces are joined.
     found: list[str] = []
     end = len(word)
     while end:

@@ -36,18 +36,6 @@ class LiteLLMTransport:
         return int(window) if window else None
 
     def pieces(self, call: Call) -> Generator[Piece, None, None]:
-        response = self._call(call)
-        if not call.dialect.stream:
-            yield self._piece(response, "message")
-            return
-        with closing(OpenStream(response)):
-            for chunk in response:
-                yield self._piece(chunk, "delta")
-        # LiteLLM makes up a "stop" for a stream that just ends; only these two say what the provider sent.
-        yield Piece(finish=response.received_finish_reason or response.intermittent_finish_reason)
-
-    def _call(self, call: Call) -> Any:
-        """Call without retries of LiteLLM and OpenAI's client, which would multiply memchat's own."""
         endpoint = self._endpoint
         if not self._takes_schema():
             call = replace(call, dialect=replace(call.dialect, structure=Structure.NONE))
@@ -57,11 +45,20 @@ class LiteLLMTransport:
             "api_key": endpoint.api_key,
             "api_base": endpoint.api_base,
             "timeout": endpoint.timeout_s,
+            # Retries of LiteLLM and of OpenAI's client would multiply memchat's own.
             "max_retries": 0,
             "drop_params": True,
             **call.parameters(),
         }
-        return litellm().completion(**{name: value for name, value in given.items() if value is not None})
+        response = litellm().completion(**{name: value for name, value in given.items() if value is not None})
+        if not call.dialect.stream:
+            yield self._piece(response, "message")
+            return
+        with closing(OpenStream(response)):
+            for chunk in response:
+                yield self._piece(chunk, "delta")
+        # LiteLLM makes up a "stop" for a stream that just ends; only these two say what the provider sent.
+        yield Piece(finish=response.received_finish_reason or response.intermittent_finish_reason)
 
     def _takes_schema(self) -> bool:
         """Return whether the model or its provider's API supports structured output. A model may still refuse it."""

@@ -101,26 +101,24 @@ class MessageMatrix:
         """Add messages; replaces known ones, and skips those whose bytes are not a whole number of rows."""
         whole = [message for message in messages if message.rows and len(message.rows) % self._dim == 0]
         for start in range(0, len(whole), CHUNK):
-            self._append(whole[start : start + CHUNK])
-
-    def _append(self, messages: Sequence[MessageRow]) -> None:
-        rows = decode_rows(b"".join(message.rows for message in messages), self._dim)
-        self._reserve(len(messages), len(rows))
-        self._matrix[self._rows : self._rows + len(rows)] = rows if self._basis is None else rows @ self._basis
-        for message in messages:
-            former = self._slots.get(message.number)
-            if former is not None:
-                self._facts[former, 0] = -1
-            self._facts[self._used] = (
-                message.number,
-                message.by_assistant,
-                message.conversation,
-                message.agent,
-                message.day,
-            )
-            self._slots[message.number] = self._used
-            self._used, self._rows = self._used + 1, self._rows + len(message.rows) // self._dim
-            self._starts[self._used] = self._rows
+            chunk = whole[start : start + CHUNK]
+            rows = decode_rows(b"".join(message.rows for message in chunk), self._dim)
+            self._reserve(len(chunk), len(rows))
+            self._matrix[self._rows : self._rows + len(rows)] = rows if self._basis is None else rows @ self._basis
+            for message in chunk:
+                former = self._slots.get(message.number)
+                if former is not None:
+                    self._facts[former, 0] = -1
+                self._facts[self._used] = (
+                    message.number,
+                    message.by_assistant,
+                    message.conversation,
+                    message.agent,
+                    message.day,
+                )
+                self._slots[message.number] = self._used
+                self._used, self._rows = self._used + 1, self._rows + len(message.rows) // self._dim
+                self._starts[self._used] = self._rows
 
     def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
         """Return the numbers of the `limit` selected messages with the highest cosine of any row to any of `query`."""
