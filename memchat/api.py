@@ -12,7 +12,7 @@ It uses the same store as the terminal: each recalls what the other has learned.
 import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -55,6 +55,11 @@ MOST_INDEXED = 40
 IDLE = timedelta(hours=1)
 """Time without a message after which a conversation without a run_id ends."""
 ORIGIN = "library"
+PREPARING = 2
+"""Maximum number of turns that recall at a time with the built-in embedder, which takes some 25 ms of CPU each: many at
+once would hold up searches for seconds."""
+PREPARING_REMOTELY = 40
+"""The same with an embedding model that is waited for."""
 
 
 class _Connection:
@@ -114,6 +119,7 @@ class Memory:
         self._idle: list[_Connection] = []
         self._connections: list[_Connection] = []
         self._sessions: dict[EntityIds, Session] = {}
+        self._preparing = threading.BoundedSemaphore(PREPARING_REMOTELY if self.settings.embedding_model else PREPARING)
         self._learner: LearningWorker | None = None
         self._closed = False
         self.on_recall: Callable[[str, int], None] = lambda by, memories: None
@@ -281,14 +287,17 @@ class Memory:
             instructions=schemas.text_or_none("prompt", prompt),
             metadata=schemas.plain_metadata(metadata),
         )
-        with self._connection() as connection:
-            session = self._session(connection, entity)
-            choice = self._app.choice(agent=entity.agent)
-            conversation = self._app.conversation(
-                replace(options, session=session), choice.name, connection.store, self._recall(connection, entity)
-            )
-            with self._learning_after(choice.extraction), conversation.turn(message) as turn:
-                yield from turn
+        with ExitStack() as stack:
+            with self._preparing:
+                connection = stack.enter_context(self._connection())
+                session = self._session(connection, entity)
+                choice = self._app.choice(agent=entity.agent)
+                conversation = self._app.conversation(
+                    replace(options, session=session), choice.name, connection.store, self._recall(connection, entity)
+                )
+                stack.enter_context(self._learning_after(choice.extraction))
+                turn = stack.enter_context(conversation.turn(message))
+            yield from turn
         row = schemas.chat_row(turn, session)
         self.on_recall("turn", len(row["memories_used"]))
         return row
@@ -320,13 +329,16 @@ class Memory:
         self, request: Mapping[str, Any], user_id: Id, run_id: Id | None
     ) -> "Generator[tuple[CompletionModel, CompletionTurn]]":
         entity = schemas.entity_ids(user_id, None, run_id)
-        with self._connection() as connection:
-            choice = self._app.choice()
-            options = ChatOptions(entity.user or "", session=self._session(connection, entity))
-            recall = self._recall(connection, entity)
-            model, turn = self._app.completion(options, choice.name, recall, request, connection.store)
-            with self._learning_after(choice.extraction), turn:
-                yield model, turn
+        with ExitStack() as stack:
+            with self._preparing:
+                connection = stack.enter_context(self._connection())
+                choice = self._app.choice()
+                options = ChatOptions(entity.user or "", session=self._session(connection, entity))
+                recall = self._recall(connection, entity)
+                model, turn = self._app.completion(options, choice.name, recall, request, connection.store)
+                stack.enter_context(self._learning_after(choice.extraction))
+                stack.enter_context(turn)
+            yield model, turn
         self.on_recall("turn", len(turn.recalled))
 
     @contextmanager

@@ -16,6 +16,9 @@ _FILE = "model_prices_and_context_window_backup.json"
 class ModelTable:
     """Windows and prices by model name, as `openai/gpt-5.4-mini`; empty if the file cannot be read."""
 
+    def __init__(self) -> None:
+        self._found: dict[str, Mapping[str, Any]] = {}
+
     def window(self, model: str) -> int | None:
         found = self._entry(model).get("max_input_tokens")
         return found if isinstance(found, int) and found > 0 else None
@@ -35,6 +38,12 @@ class ModelTable:
         return float((prompt - cached) * per_prompt + cached * per_cached + completion * per_completion)
 
     def _entry(self, model: str) -> Mapping[str, Any]:
+        """Return the entry of `model`. A search through the file takes milliseconds, so it is made once."""
+        if model not in self._found:
+            self._found[model] = self._look_up(model)
+        return self._found[model]
+
+    def _look_up(self, model: str) -> Mapping[str, Any]:
         provider, _, bare = model.partition("/")
         # A name that does not occur needs no reading of it all.
         if not any(f'"{name}":'.encode() in self._raw for name in (model, bare)):

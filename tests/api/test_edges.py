@@ -1,6 +1,8 @@
 """What the library takes at its edge, and what it says of what it does not take."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from memchat import Memory
-from memchat.api import IDLE
+from memchat.api import IDLE, PREPARING
 from memchat.core.types import Role
 from memchat.errors import MemchatError, NotFound, UsageError
-from memchat.storage.database import Database
+from memchat.storage.database import DATABASE, Database
 from memchat.storage.memory_rows import format_time
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
@@ -111,3 +113,18 @@ def test_names_in_either_unicode_form_are_one(memory: Memory) -> None:
     assert memory.get_all(user_id="Jose\u0301", run_id="Café")["results"]
     memory.delete_all(**apart)
     assert memory.get_all(**composed)["results"] == []
+
+
+def test_few_turns_of_a_burst_recall_at_a_time(memory: Memory, home: Path) -> None:
+    """The others wait before they take a connection, so that searches come between; all are answered in the end."""
+    memory.add("User likes tea.", user_id="al", infer=False)
+    with ThreadPoolExecutor(10) as threads, Database(home / DATABASE) as other:
+        with other.transaction():
+            turns = [threads.submit(memory.chat, "Hello", f"user {number}") for number in range(10)]
+            until = time.monotonic() + 60
+            while len(memory._connections) < PREPARING and time.monotonic() < until:
+                time.sleep(0.05)
+            time.sleep(0.5)
+            assert len(memory._connections) == PREPARING
+            assert memory.search("tea", user_id="al")["results"]
+        assert all(turn.result(120)["reply"] for turn in turns)
