@@ -34,7 +34,9 @@ from memchat.core.types import CATEGORIES, Scope
 KIT = Path(__file__).with_name("conversations")
 HELD_OUT = Path(__file__).with_name("held_out")
 """Conversations written before any model was asked about them, to see what a change is worth elsewhere."""
-LANGUAGES = ("en", "de", "es", "ja")
+LANGUAGES = ("en", "de", "es", "fr", "pt", "ja")
+KIT_LANGUAGES = ("en", "de", "es", "ja")
+"""Those in which the kit itself, not only what is held out, has conversations."""
 TAGS = frozenset(
     """junk facts echo invention duplicate contradiction correction negation hypothetical other_people question date
     list long pasted injection secret support session standing forget dependent""".split()
@@ -203,7 +205,7 @@ def coverage(conversations: Sequence[Conversation]) -> list[str]:
     """What a whole kit still lacks."""
     have = counts(conversations)
     least = LEAST | {f"conversations tagged {tag}": LEAST_PER_TAG for tag in sorted(TAGS)}
-    least |= {f"conversations in {language}": LEAST_PER_LANGUAGE for language in LANGUAGES}
+    least |= {f"conversations in {language}": LEAST_PER_LANGUAGE for language in KIT_LANGUAGES}
     return [f"{have[what]} {what}, at least {n} are wanted" for what, n in least.items() if have[what] < n]
 
 
