@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from memchat.chat.completions import CompletionTurn
     from memchat.chat.conversation import Conversation
     from memchat.learning.forms import FormPolicy
+    from memchat.learning.lasting import LastingSentences
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
     from memchat.learning.sentence_kinds import SentenceKinds
     from memchat.learning.worker import LearningWorker
@@ -390,13 +391,22 @@ class App:
         model = self.model(extraction_model)
         indexes = self.settings.any_excerpts
         rules, kinds = self.model(OFFLINE), self._sentence_kinds
-        return LearningContext(store, model, self.embedder, recall, self._agent, indexes, forms, kinds, rules)
+        return LearningContext(
+            store, model, self.embedder, recall, self._agent, indexes, forms, kinds, rules, self._lasting_sentences
+        )
 
     @cached_property
     def _sentence_kinds(self) -> "SentenceKinds":
         from memchat.learning.sentence_kinds import SentenceKinds
 
         return SentenceKinds(self.embedder_provider.patient_query_embedder.embed)
+
+    @cached_property
+    def _lasting_sentences(self) -> "LastingSentences":
+        """The classifier, over the built-in embedder whatever the settings say, since its weights were fitted to it."""
+        from memchat.learning.lasting import LastingSentences
+
+        return LastingSentences(self.embedder_provider.builtin.embed)
 
     def _is_on_this_machine(self, model: str) -> bool:
         """Return whether `model` runs on a server on this machine, which usually handles one request at a time."""

@@ -12,7 +12,7 @@ from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryRefere
 from memchat.learning.support import denies, mentions, units
 from memchat.recall.default_cues import default_cues
 from memchat.text.dates import resolve_dates
-from memchat.text.normalize import sentences
+from memchat.text.normalize import sentences, words
 
 CATEGORY_SENTENCES = {
     "identity": "User's name, age, birthday, nationality and the languages they speak",
@@ -37,10 +37,26 @@ NEAR_OF_OTHER_WORDS = 0.36
 """Minimum nearness of facts about one thing that share no word."""
 
 _SLIP = re.compile(
-    r"(?:no|nope|sorry|oops|wait|actually|correction|my mistake|i meant|nein|doch|perdón|no,|pardon|non)\b(?![^.!?]*\?)"
-    r"(?=.{1,80}$)",
-    re.IGNORECASE | re.DOTALL,
+    r"^\W*(?:(?:ah?|oh|ach|ay|well|so|and|but|hmm?)\W+)?"
+    r"(?:no|nope|sorry|oops|wait|actually|correction|my mistake|i meant|nee?|nein|doch|perd[oó]n\w*"
+    r"|pardon|non|não|scusa|desculp\w*|entschuldig\w*|i said"
+    r"|na verdade|en realidad|en fait|in realtà|stimmt nicht)\b(?![^.!?]*\?)"
+    r"|\b(?:i (?:misread|mistyped|misremembered|mixed|meant)|got (?:it|that|the \w+) wrong|my (?:mistake|bad)"
+    r"|(?:vertan|verlesen|vertippt|geirrt)|me (?:equivoqué|confundí)|trompé|errei|enganei|sbagliato)\b",
+    re.IGNORECASE,
 )
+_LONGEST_SLIP = 90
+"""Maximum length of a message that corrects something, in characters."""
+_MOST_NEW_WORDS = 2
+"""A correction that does not name the wrong number says little else: "oh no, 30 people fell ill" is none."""
+_DENIED = re.compile(
+    r"\b(?:not|nicht|kein\w*|no|non|pas|não)\b "
+    r"(?:(?:the|on|in|at|am|der|die|das|dem|den|el|la|los|las|le|les|os?|as?)\b )*"
+    r"(?P<wrong>\w{3,})",
+    re.IGNORECASE,
+)
+_ARTICLE_LETTERS = 3
+_BESIDE_A_CORRECTION = frozenset("sondern sino mais quatsch mist mince oops vaya said meant".split())
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<=[\w,] )[A-ZÀ-Þ][\w-]+")
 _ALWAYS_SAID = frozenset("work job live home time day week month year now today".split())
@@ -82,7 +98,12 @@ def with_changes(found: Extraction, exchange: Exchange, embedder: Embedder) -> E
     """Add categories and cues to `found`, and what happens to the known memories: by rules and by meaning."""
     known = exchange.known
     nearness = _Nearness(embedder, [memory.text for memory in known])
-    found = replace(found, facts=(*found.facts, *_corrections(found, exchange)))
+    corrected = _corrections(found, exchange)
+    # What else a model makes of a correction ("User misread the letter") is of no use.
+    others = [
+        fact for fact in found.facts if not any(fact.quote in one.quote or one.quote in fact.quote for one in corrected)
+    ]
+    found = replace(found, facts=(*others, *corrected))
     found = replace(found, facts=_without_repeats(found.facts, nearness))
     facts: list[Fact] = []
     confirmed = list(found.confirmed)
@@ -129,22 +150,40 @@ def _without_repeats(facts: Sequence[Fact], nearness: _Nearness) -> tuple[Fact, 
 
 
 def _corrections(found: Extraction, exchange: Exchange) -> list[Fact]:
-    """Return the latest memory with the number that the user corrects ("no wait, it's from 2016"), corrected."""
-    slip = _SLIP.match(exchange.user)
-    numbers = _NUMBER.findall(exchange.user)
-    if slip is None or len(set(numbers)) != 1 or found.facts or found.ended:
+    """Return the latest memory with the number or the word that the user corrects, corrected.
+
+    As in "no wait, it's from 2016", "I said the 19th, it's the 26th" and "sorry, Tuesday, not Monday".
+    """
+    message = exchange.user
+    if not _SLIP.search(message) or len(message) > _LONGEST_SLIP or found.ended:
         return []
-    like = []
-    for number, memory in enumerate(exchange.known, 1):
-        known = _NUMBER.findall(memory.text)
-        if memory.scope is not Scope.AGENT and len(known) == 1 and len(known[0]) == len(numbers[0]):
-            like += [(memory, number)] if known[0] != numbers[0] else []
-    if not like:
-        return []
-    memory, number = max(like, key=lambda one: one[0].created_at)
-    text = _NUMBER.sub(numbers[0], memory.text)
-    quote = next(part for part in sentences(exchange.user) if numbers[0] in part)
-    return [Fact(text, quote, memory.category, valid_from=memory.valid_from, replaces=(number,), mistaken=True)]
+    restated = [fact for fact in found.facts if fact.text not in message]
+    for number, memory in sorted(enumerate(exchange.known, 1), key=lambda one: one[1].created_at, reverse=True):
+        changed = None if memory.scope is Scope.AGENT else _changed_word(message, memory.text)
+        if changed is not None and not any(changed[1] in fact.text for fact in restated):
+            text = re.sub(rf"(?<!\w){re.escape(changed[0])}", changed[1], memory.text, flags=re.IGNORECASE)
+            quote = next(part for part in sentences(message) if changed[1] in part)
+            return [Fact(text, quote, memory.category, valid_from=memory.valid_from, replaces=(number,), mistaken=True)]
+    return []
+
+
+def _changed_word(message: str, known: str) -> tuple[str, str] | None:
+    """Return the word or number of `known` that `message` puts right, and the right one."""
+    said, numbers = dict.fromkeys(_NUMBER.findall(message)), _NUMBER.findall(known)
+    right = [one for one in said if one not in numbers]
+    new = [unit for unit in units(_SLIP.sub(" ", message)) if not unit.isdecimal() and not mentions(known)(unit)]
+    if len(right) == 1:
+        wrong = [one for one in said if one in numbers]
+        if not wrong and len(new) <= _MOST_NEW_WORDS:
+            wrong = [one for one in numbers if len(one) == len(right[0])]
+        return (wrong[0], right[0]) if len(wrong) == 1 else None
+    denied = _DENIED.search(message)
+    if right or denied is None or not re.search(rf"(?i)(?<!\w){re.escape(denied['wrong'])}(?!\w)", known):
+        return None
+    rest = _SLIP.sub(" ", message[: denied.start()] + " " + message[denied.end() :])
+    others = [word for word in words(rest) if len(word) > _ARTICLE_LETTERS and word not in _BESIDE_A_CORRECTION]
+    kept = re.search(rf"(?i)\b{re.escape(others[0])}\b", message) if len(others) == 1 else None
+    return (denied["wrong"], kept[0]) if kept else None
 
 
 def _categorized(facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness) -> list[Fact]:

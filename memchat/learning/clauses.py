@@ -32,7 +32,8 @@ _ASKS = re.compile(
 _ENDS_AS_QUESTION = re.compile(r"(?:です|ます|ません|でしょう)か。?$|かな。?$|[吗呢]。?$|까\.?$")
 _SUPPOSED = re.compile(
     r"\b(?:what if|if (?:i|we|you)\b(?! (?:don|do not|am|have|remember))|suppose|imagine|hypothetically"
-    r"|let['’]?s say|pretend|(?:^|[,;.?!]\s*)(?:so )?say (?:i|we|you|someone|a person)\b|for example i\b"
+    r"|let['’]?s say|pretend|(?:^|[,;.?!]\s*)(?:so |and )?say (?:i|we|you|some(?:one|body)|an?|they)\b"
+    r"|for example i\b"
     r"|just kidding|kidding(?! aside)|joking(?! aside)|jk|would i|should i"
     r"|i (?:might|may|could|would)\b(?! (?:like|love|rather|prefer))|maybe|perhaps|can(?:['’]?t|not) decide"
     r"|torn between|undecided|not sure (?:if|whether|what|which)"
@@ -42,13 +43,13 @@ _SUPPOSED = re.compile(
     re.IGNORECASE,
 )
 _PASSING = re.compile(
-    r"\b(?:right now|at the moment|just (?:checking|wondering|asking|saying)|while (?:i|we)\b|brb|on (?:the"
+    r"\b(?:right now|just (?:checking|wondering|asking|saying)|while (?:i|we)\b|brb|on (?:the"
     r"|my) (?:bus|train|phone"
     r"|way)|(?:i['’]?m|i am|feeling|feel) (?:so |really |very |just |a bit |bit |super |kinda "
     r"|pretty )*(?:tired|bored|hungry|sleepy"
     r"|exhausted|happy|sad|angry|annoyed|excited|confused|curious|sorry|glad|done|back|here|busy|knackered"
     r"|off|thinking|trying"
-    r"|looking|wondering)|gerade|müde|kaputt|schöne[sn]? (?:abend|tag|wochenende|feierabend)|gute nacht"
+    r"|looking|wondering)|müde|kaputt|schöne[sn]? (?:abend|tag|wochenende|feierabend)|gute nacht"
     r"|guten (?:morgen|tag|abend)"
     r"|bis (?:morgen|bald|dann|später)|buen(?:as|os) (?:noches|días|tardes)|hasta (?:luego|mañana|pronto)"
     r"|bonne (?:nuit|soirée)|estoy (?:cansad|aburrid)\w+|fatigué\w*|thanks|thank you|danke"
@@ -92,10 +93,31 @@ _MOMENTARY = re.compile(
 _ROLE_PLAY = re.compile(
     r"\b(?:role-?play\w*|let['’]?s (?:play|pretend|act|imagine)|stay in character|act as|dungeon master"
     r"|you (?:are|play|be) (?:my|the|a) [\w ]{2,30}(?:and|,) i(?:['’]m| am| play)|i(?:['’]ll| will) (?:be|play) the)\b"
-    r"|\barr+[,!]",
+    r"|\barr+[,!]"
+    r"|^\W*(?:(?:ok(?:ay)?|now|please|so)\W+)*be (?:a|an|my|the) (?!bit|little|dear|darling|love|star|legend)"
+    r"[\w -]{3,40}[,.;:!]"
+    r"|^\W*(?:sei|spiele?|sé|haz de|sois|joue|seja|faz de conta|finge) (?:mal )?"
+    r"(?:ein\w*|der|den|die|una?|el|la|le|um|uma) (?!poco|bisschen|peu|pouco)[\w -]{3,40}[,.;:!]",
     re.IGNORECASE,
 )
 """A role play, which is also in the first person and goes on in later messages."""
+_KNOWS = (
+    r"doctor|dr|gp|dentist|nurse|physio\w*|vet|midwife|surgeon|optician|therapist|specialist|consultant|hospital|clinic"
+    r"|lawyer|accountant|ärzt\w*|arzt|zahnarzt|médic[oa]|m[ée]decin|dentista?"
+)
+_OPINION = re.compile(
+    r"\b(?:he|she|they|everyone|everybody|people|someone|somebody"
+    rf"|my (?!(?:\w+ )?(?:{_KNOWS})\b)(?:\w+ ){{1,2}}?)\W*(?:always |just |still )?"
+    r"(?:says?|thinks?|reckons?|claims?|keeps? saying) (?:that )?(?:i\b|i['’]\w+|you\b|you['’]\w+)"
+    r"|\b(?:thinks?|thought|reckons?|reckoned|claims?|claimed|believes?|meint|meinte|findet|glaubt),? (?:that |dass )?"
+    r"(?!(?:i|we|he|she|they|it|you|my|our|his|her|their|about|of|in|ich|wir|er|sie|es|du|mein\w*|sein\w*|ihr\w*)\b)\w+"
+    rf"|\b(?:mein\w*) (?!(?:{_KNOWS})\b)\w+ (?:meint|sagt|findet|glaubt|behauptet),? (?:dass )?ich\b"
+    rf"|\bmi (?!(?:{_KNOWS})\b)\w+ (?:dice|cree|piensa) que (?:yo |soy|estoy|debo|debería|tengo que)"
+    rf"|\b(?:mon|ma) (?!(?:{_KNOWS})\b)\w+ (?:dit|pense|trouve) que j"
+    rf"|\b(?:o meu|a minha|meu|minha) (?!(?:{_KNOWS})\b)\w+ (?:diz|acha|pensa) que (?:eu|sou|estou|devo)\b",
+    re.IGNORECASE,
+)
+"""What others think of the person, for a doctor knows, and of the world."""
 _DREAM = re.compile(
     r"\b(?:dreamt|dreamed|(?:had|have) (?:a|an|such a|the) (?:[\w-]+ ){0,2}(?:dream|nightmare)|in (?:my|the) dream)\b",
     re.IGNORECASE,
@@ -121,13 +143,22 @@ _WISH_BY_ITSELF = re.compile(
     r"|\bmy pronouns are\b|\brefer to me\b",
     re.IGNORECASE,
 )
+_ASKED_POLITELY = re.compile(
+    r"^\W*(?:(?:hey|hi|ok(?:ay)?|and|also|please|btw|so)\W+)*"
+    r"(?:(?:can|could|would|will) you|(?:kannst|könntest|würdest) du|könnten sie|puedes|podrías"
+    r"|(?:tu )?(?:peux|pourrais)(?:[- ]tu)?|(?:vous )?(?:pouvez|pourriez)(?:[- ]vous)?"
+    r"|(?:você )?(?:pode|poderia)|podes|puoi|potresti)\b",
+    re.IGNORECASE,
+)
+"""The beginning of a wish that is worded as a question."""
 _THIS_ONCE = re.compile(
     r"\b(?:this (?:one|once|time|answer|message|question|chat)|just (?:now|once|here)|for (?:now|this)|here)\b"
     r"|\bdiesmal\b|\besta vez\b|\bcette fois\b",
     re.IGNORECASE,
 )
 _FOR_GOOD = re.compile(
-    r"\b(?:always|never(?! mind)|from now on|going forward|whenever|in (?:the )?future|every time|don['’]?t ever"
+    r"\b(?:always|never(?! mind)|from (?:now|here) on|every \w+ you (?:make|give|write)"
+    r"|going forward|whenever|in (?:the )?future|every time|don['’]?t ever"
     r"|no more|stop|immer|nie"
     r"|niemals|ab jetzt|ab sofort|künftig|siempre|nunca|a partir de ahora|toujours|jamais|désormais|sempre"
     r"|mai|d['’]ora in poi"
@@ -135,7 +166,7 @@ _FOR_GOOD = re.compile(
     re.IGNORECASE,
 )
 _OF_ANSWERS = re.compile(
-    r"\b(?:answer|repl[yi]|respon|writ|us(?:e|ing)\b|giv|speak|talk|say|tell|explain|format|emoji|unit|metric"
+    r"\b(?:answer|repl[yi]|respon|writ|us(?:e|ing)\b|giv|speak|talk|say|tell|explain|format|source|link|emoji|unit|metric"
     r"|short|brief|detail|number|bullet|paragraph|list|sentence|tone|markdown"
     r"|spelling|wording|style|language|h[áa]bl|tr[áa]t|resp[oó]nd|cont[eé]st|escr[ií]b"
     r"|antwort|schreib|sprich|benutz|verwend|contest|escrib|usa\b|usar|habla|répon|écri|utilis|parle|rispond"
@@ -219,7 +250,7 @@ def telling_clauses(message: str) -> Iterator[str]:
 
 def _declared(message: str) -> Iterator[str]:
     for sentence in sentences(message):
-        if not is_question(sentence):
+        if not is_question(sentence) or (_ASKED_POLITELY.match(sentence) and is_wish(sentence)):
             yield sentence
             continue
         before = sentence
@@ -233,7 +264,7 @@ def _is_beside_the_point(clause: str) -> bool:
     if is_wish(clause):
         return False
     about_the_assistant = _SECOND_PERSON.search(clause) and not speaks_of_oneself(clause)
-    if _SUPPOSED.search(clause) or _TASK.search(clause) or about_the_assistant:
+    if any(form.search(clause) for form in (_SUPPOSED, _TASK, _OPINION)) or about_the_assistant:
         return True
     parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
     return bool(parts) and all(map(is_passing, parts))

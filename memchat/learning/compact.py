@@ -34,6 +34,8 @@ MAX_ASKED_AGAIN = 2
 """So many sentences of a message are asked about again, one call each."""
 LEAST_UNITS = 2
 """A part of a sentence with fewer words that say something does not stand alone."""
+MANY_UNITS = 3
+"""A line about somebody else that says this much, out of a sentence about the user's own life, stands alone."""
 SHARE = 0.65
 """Minimum share of a small model's sentence that must be the user's own words, since it was asked for these."""
 
@@ -92,7 +94,11 @@ _REPORTED = re.compile(
 _DECIDES = re.compile(r"(?:the )?user (?:wants|needs|plans|would like|is going|prefers|will)\b", re.IGNORECASE)
 """Sentences that a small model makes of a word like "spreadsheet then"."""
 _DOING = re.compile(r"[A-Z][a-z]{2,}ing (?!is\b|was\b|are\b)")
-_POINTS_AWAY = re.compile(r"^\W*(?:\S+ ){1,3}(?:one|it|them|this|that|there|so|too)\W*$", re.IGNORECASE)
+_POINTS_AWAY = re.compile(
+    r"^\W*(?:\S+ ){1,4}(?:one|it|them|this|that|there|so|too|eine?[rns]?|keine?[rns]?|es|das"
+    r"|una|uno|eso|lo|ça|cela|uma|um|isso|também|también|aussi|auch)\W*$",
+    re.IGNORECASE,
+)
 """A sentence like "Kiran wants one", which says nothing by itself."""
 _THING = re.compile(r"(?:the|his|her|their|this) (?P<thing>[\w-]+)", re.IGNORECASE)
 _OF_LANGUAGE = {
@@ -114,6 +120,12 @@ _LACKS = re.compile(rf"\b(?:{_LEFT}|vegan|vegetarian|\w*intoleran\w*|allerg\w*)\
 """The same, and what a person who is so does not eat."""
 _BARE = frozenset("stop stopped start started begin began finish finished back ready fine".split())
 """Verbs that say nothing without an object."""
+_YEAR = re.compile(r"(?<=\w)(?:,| de| del)? ((?:19|20)\d\d)\b")
+_OTHER_SUBJECT = re.compile(
+    r"^\W*(?:(?:and|but|so|well|then|say)\W+)*(?:he|she|they|some(?:one|body)|every(?:one|body)|no(?:body| one)|people"
+    r"|an? (?:man|woman|guy|girl|boy|couple|person|friend|colleague|customer|client))\b",
+    re.IGNORECASE,
+)
 _NAMED_FIRST = re.compile(r"(?!The |A |An |His |Her |Their )[A-ZÀ-Þ][\w-]+(?= \w+s\b)")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
@@ -179,9 +191,11 @@ def read(answer: str, exchange: Exchange) -> Extraction:
     support, context = SupportCheck(exchange), _Told(exchange)
     said = [] if plays_a_part(exchange) else list(telling_clauses(exchange.user))
     facts: dict[str, Fact] = {}
-    for line in _lines(answer):
+    for written in _lines(answer):
+        line = _YEAR.sub(lambda year: year[0] if year[1] in exchange.user else "", written)
         quote = _bearing(line, said, exchange.user)
-        if foreign := _own_words(line, said if quote is None else [quote]):
+        strays = not support.bears_words(line, SHARE)
+        if foreign := _own_words(line, said if quote is None else [quote], strays=strays):
             for part, clause in foreign:
                 facts.setdefault(normalize(part), _fact(part, clause))
             continue
@@ -204,11 +218,12 @@ def plays_a_part(exchange: Exchange) -> bool:
     return is_fiction(exchange.user, [text for role, text in exchange.earlier if role is Role.USER])
 
 
-def _own_words(line: str, said: Sequence[str]) -> list[tuple[str, str]]:
-    """The clauses of the person's own sentence, where the model put what it says of them into another language."""
+def _own_words(line: str, said: Sequence[str], *, strays: bool) -> list[tuple[str, str]]:
+    """Return the clauses of the user's sentence, where the model says it in another language or `strays` from it."""
     if not ABOUT_THE_PERSON.search(line) or not line.strip():
         return []
-    foreign = [one for one in said if is_foreign(one) and len(one) <= SHORT_MESSAGE and _differs(line, one)]
+    short = [one for one in said if is_foreign(one) and len(one) <= SHORT_MESSAGE]
+    foreign = [one for one in short if _differs(line, one) or (strays and any(map(mentions(one), units(line))))]
     return [(part, sentence) for sentence in foreign[:1] for part in _whole_clauses(sentence)]
 
 
@@ -224,7 +239,7 @@ def _whole_clauses(sentence: str) -> list[str]:
         else:
             parts.append(part)
     whole = (re.sub(r"^(?:und|y|e|et|and|aber|pero|mais)\s+", "", part.strip()) for part in parts)
-    return [part for part in whole if units(part) and not is_passing(part)]
+    return [part for part in whole if units(part) and not is_passing(part) and not _POINTS_AWAY.search(part)]
 
 
 def _differs(line: str, clause: str) -> bool:
@@ -270,7 +285,8 @@ class _Told:
         line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)
         line = _REPORTED.sub("", line)
         if ABOUT_THE_PERSON.search(line):
-            unsaid = _DECIDES.match(line) and not (is_foreign(quote) or speaks_of_oneself(quote))
+            of_oneself = is_foreign(quote) or speaks_of_oneself(quote)
+            unsaid = not of_oneself and (_DECIDES.match(line) or _gives_to_the_person(line, quote))
             return None if unsaid or _claims_for_the_person(line, quote) else line
         if _DOING.match(line) and normalize(line.split(" ", 1)[0]) in words(quote):
             return f"User is {line[0].lower()}{line[1:]}"
@@ -291,6 +307,8 @@ class _Told:
             rest = line[subject.end() :] if subject else line[len(thing) :]
             return f"User's {owned[0].split(' ', 1)[1]}{rest}"
         if any(name in self._known_names for name in re.findall(r"[A-ZÀ-Þ]\w+", line)):
+            return line
+        if speaks_of_oneself(quote) and len(units(line)) >= MANY_UNITS:
             return line
         if subject is None and not (thing[0].isupper() and thing.lower() in self._names):
             return line if _CASE.search(line) else None
@@ -332,6 +350,11 @@ def _gives_away(line: str, quote: str) -> bool:
     if owner is None or re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
         return False
     return re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote) is not None
+
+
+def _gives_to_the_person(line: str, quote: str) -> bool:
+    """Whether `line` says of the user what `quote` says of somebody else."""
+    return line.lower().startswith(("user ", "the user ")) and _OTHER_SUBJECT.match(quote) is not None
 
 
 def _claims_for_the_person(line: str, quote: str) -> bool:

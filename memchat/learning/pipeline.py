@@ -24,11 +24,12 @@ from memchat.core.types import (
     Source,
 )
 from memchat.errors import BadReply, MemchatError, StoreError
-from memchat.learning import changes, compact, extraction, periods, reconcile
-from memchat.learning.combination import combined
+from memchat.learning import extraction, reconcile
+from memchat.learning.compact_extraction import extract_compactly
 from memchat.learning.extraction import Exchange, Extraction
 from memchat.learning.extraction_parser import parse
 from memchat.learning.forms import FormPolicy
+from memchat.learning.lasting import LastingSentences
 from memchat.learning.sentence_kinds import SentenceKinds
 from memchat.llm.usage import MeteredModel
 from memchat.recall.retriever import Retriever
@@ -88,6 +89,8 @@ class LearningContext:
     kinds: SentenceKinds | None = None
     rules: LanguageModel | None = None
     """The built-in rules, which complement a small model."""
+    lasting: LastingSentences | None = None
+    """Tells the lasting facts of a small model from passing remarks."""
 
     def close(self) -> None:
         self.store.close()
@@ -205,40 +208,15 @@ def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
     """
     model, outcomes = context.model, context.store.extraction_forms
     if context.forms.choose(model.name, outcomes).compact:
-        return extract_compactly(model, exchange, context.embedder, context.rules)
+        return extract_compactly(model, exchange, context.embedder, context.rules, context.lasting)
     try:
         found = extract(model, exchange)
     except BadReply:
         if not outcomes.note(model.name, usable=False) or context.forms.setting is not ExtractionForm.AUTO:
             raise
-        return extract_compactly(model, exchange, context.embedder, context.rules)
+        return extract_compactly(model, exchange, context.embedder, context.rules, context.lasting)
     outcomes.note(model.name, usable=bool(_size(found)) or not found.parse_errors)
     return found
-
-
-def extract_compactly(
-    model: LanguageModel, exchange: Exchange, embedder: Embedder, rules: LanguageModel | None = None
-) -> Extraction:
-    """Extract with a short call for every few sentences, answered in lines; with none if the message has no statement.
-
-    Facts that `rules` read take precedence over the model's.
-    """
-    ruled = parse(rules.complete(extraction.request(exchange)).text) if rules is not None else Extraction()
-    if compact.plays_a_part(exchange):
-        ruled = replace(ruled, facts=())
-    answers = [model.complete(request).text for request in compact.requests(exchange)]
-    noted = compact.read("\n".join(answers), exchange)
-    if left := compact.passed_over(exchange, combined(ruled, noted)):
-        answers += [model.complete(request).text for request in compact.requests(exchange, left)]
-        noted = compact.read("\n".join(answers), exchange)
-    forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
-    quotes = {reference.quote for reference in forget}
-    noted = replace(
-        noted, facts=periods.dated([fact for fact in noted.facts if fact.quote not in quotes], exchange.today)
-    )
-    both = combined(ruled, noted)
-    both = replace(both, facts=periods.since_said_beside(both.facts, exchange.user), forget=forget)
-    return changes.with_changes(both, exchange, embedder)
 
 
 def extract(model: LanguageModel, exchange: Exchange) -> Extraction:

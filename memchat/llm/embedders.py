@@ -53,7 +53,7 @@ class EmbedderProvider:
         """For what is kept."""
         if self._settings.embedding_model:
             return self._litellm
-        return self._builtin
+        return self.builtin
 
     @cached_property
     def query_embedder(self) -> RequestEmbedder:
@@ -67,7 +67,7 @@ class EmbedderProvider:
     @cached_property
     def patient_query_embedder(self) -> RequestEmbedder:
         """For requests that wait until a model of LiteLLM's answers."""
-        return self._litellm if self._settings.embedding_model else BuiltinRequestEmbedder(self._builtin)
+        return self._litellm if self._settings.embedding_model else BuiltinRequestEmbedder(self.builtin)
 
     def load(self) -> None:
         """Load all that a request needs, by comparing one with itself."""
@@ -85,7 +85,8 @@ class EmbedderProvider:
             self._new_litellm(None).measure_scale()
 
     @cached_property
-    def _builtin(self) -> BuiltinEmbedder:
+    def builtin(self) -> BuiltinEmbedder:
+        """The one inside the package, which loads when it first embeds."""
         return BuiltinEmbedder()
 
     @cached_property

@@ -27,7 +27,12 @@ _ACCENTS = 200
 _CONTRACTED = re.compile(r"(?:n['’]t|['’](?:s|d|m|ll|re|ve))\b", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
+_ORDINAL = (
+    r"(?:januar|jänner|februar|märz|marts|mars|april|mai|maj|juni|juli|august|september|oktober|november|de[sz]ember"
+    r"|december|stock|etage|klasse|geburtstag|semester|jahrhundert|kapitel|mal)\b"
+)
+"""What follows the point of an ordinal number: "am 3. Juli"."""
+_SENTENCE_END = re.compile(rf"(?<=[.!?…])(?!(?<=\d\.)\s+(?i:{_ORDINAL}))\s+|(?<=[。！？])|\n+")
 
 ABOUT_THE_PERSON = re.compile(
     r"(?:the )?user(?:['’]s)?\b|(?:der|die|des|dem) nutzer\w*|nutzer\w*|(?:el|la|del|al) usuari[oa]|usuari[oa]"

@@ -15,9 +15,10 @@ from memchat.errors import BadReply
 from memchat.learning import compact
 from memchat.learning.changes import with_changes
 from memchat.learning.clauses import is_wish, telling_clauses
+from memchat.learning.compact_extraction import extract_compactly
 from memchat.learning.extraction import Exchange
 from memchat.learning.forms import FormPolicy
-from memchat.learning.pipeline import LearningResult, extract_compactly, learn
+from memchat.learning.pipeline import LearningResult, learn
 from memchat.learning.reconcile import EvidenceGate
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.llm.model_size import parameters_of
@@ -105,6 +106,13 @@ NOT_NOTED = [
     ("User is so nervous.", "I'm so nervous"),
     ("User started.", "I started"),
     ("Priya's colleague had twins.", "My colleague Priya had twins"),
+    ("User owes 30 pounds.", "be a stern clerk, I'm a man who owes 30 pounds"),
+    ("User's boss says they are too quiet.", "my boss says I'm too quiet"),
+    ("User's uncle thinks chess is dead.", "My uncle thinks chess is dead"),
+    ("Der Vater des Nutzers findet, Tee macht krank.", "Mein Vater findet, Tee macht krank."),
+    ("User puts 80 a week aside.", "say somebody puts 80 a week aside"),
+    ("User paints boats.", "she paints boats"),
+    ("User grew up with it.", "I grew up with it"),
     ("", "I live in Graz."),
 ]
 
@@ -127,6 +135,21 @@ NOTED = [
     ("The user works at night.", "Trabajo de noche en Vigo.", "", "Trabajo de noche en Vigo."),
     ("Der Nutzer hat am 22 Brot.", "22日に札幌でパンを焼きます。", "", "22日に札幌でパンを焼きます。"),
     ("Der Nutzer macht Brot.", "私は札幌でパン屋をしています。", "", "私は札幌でパン屋をしています。"),
+    ("User is starting on 1 May, 2023.", "I'm starting on 1 May", "", "User is starting on 1 May."),
+    (
+        "Der Nutzer hat am 3. Juli einen Termin.",
+        "Am 3. Juli habe ich einen Termin.",
+        "",
+        "Der Nutzer hat am 3. Juli einen Termin.",
+    ),
+    ("The doctor says the user is anaemic.", "the doctor says I'm anaemic", "", "The doctor says the user is anaemic."),
+    ("The vet put Tom on a diet.", "The vet put our cat Tom on a diet", "", "The vet put Tom on a diet."),
+    (
+        "Die Familie des Nutzers hat ein Haus in Roubaix.",
+        "On a acheté une maison à Roubaix hier",
+        "",
+        "On a acheté une maison à Roubaix hier",
+    ),
     ("El Nutzer es panadero.", "Soy panadero y me gusta.", "", "El usuario es panadero."),
 ]
 
@@ -219,6 +242,7 @@ WISHES = [
     ("My boss always answers late", False),
     ("keep it short", False),
     ("I always use the tram", False),
+    ("From here on I'd like sources with every claim you make", True),
 ]
 
 
@@ -233,6 +257,20 @@ def test_a_wish_is_kept_also_where_the_model_takes_it_for_a_task() -> None:
     (fact,) = compact.read("none", heard("Hi! Please keep your answers short from now on.")).facts
     assert fact.standing
     assert fact.text == fact.quote == "Please keep your answers short from now on."
+
+
+@pytest.mark.parametrize(
+    ("said", "wish"),
+    [
+        ("could you always give weights in grams?", True),
+        ("Tu peux toujours me répondre en vouvoyant ?", True),
+        ("do you always answer so slowly?", False),
+        ("could you give me the weight in grams?", False),
+    ],
+)
+def test_a_wish_may_be_asked_politely(said: str, wish: bool) -> None:
+    """As a question; one about the assistant's habits is none."""
+    assert list(telling_clauses(said)) == ([said] if wish else [])
 
 
 def test_of_a_question_only_what_precedes_it_tells_something() -> None:
@@ -301,6 +339,26 @@ def test_a_number_that_is_put_right_takes_the_place_of_the_wrong_one() -> None:
     exchange = heard("no wait, it's from 2017", "User's van is from 2015.", "User lives in Graz.")
     (fact,) = with_changes(compact.read("none", exchange), exchange, EMBEDDER).facts
     assert (fact.text, fact.replaces, fact.mistaken) == ("User's van is from 2017.", (1,), True)
+
+
+CORRECTED = [
+    ("sorry, I said the 19th, it's the 26th", "User's fair is on 19 May 2026.", "User's fair is on 26 May 2026."),
+    ("oh it's the 15th, I misread the letter", "User's exam is on 14 May 2026.", "User's exam is on 15 May 2026."),
+    ("Ach nee, am 4. Juli", "Der Nutzer hat am 3. Juli einen Termin.", "Der Nutzer hat am 4. Juli einen Termin."),
+    ("perdona, los martes, no los lunes", "El usuario nada los lunes.", "El usuario nada los martes."),
+    ("no, nicht Montag sondern Dienstag", "Der Nutzer tanzt am Montag.", "Der Nutzer tanzt am Dienstag."),
+    ("oh no, 30 people fell ill at the party", "User swims 40 lengths.", None),
+    ("no, not today", "User likes today's news.", None),
+]
+
+
+@pytest.mark.parametrize(("said", "known", "text"), CORRECTED)
+def test_a_correction_names_the_right_word_or_both(said: str, known: str, text: str | None) -> None:
+    """In a few words; a message about something else is none."""
+    exchange = heard(said, known)
+    found = with_changes(compact.read("User misread the letter.", exchange), exchange, EMBEDDER)
+    assert [fact.text for fact in found.facts if fact.replaces == (1,)] == ([text] if text else [])
+    assert len(found.facts) <= 1
 
 
 def test_the_rules_read_what_the_model_passes_over(home: Home) -> None:

@@ -107,6 +107,20 @@ def test_sentences_end_at_marks_and_lines() -> None:
     assert sentences(" \n ") == []
 
 
+def test_the_point_of_an_ordinal_number_ends_no_sentence() -> None:
+    """As German writes dates; an age ends one."""
+    assert sentences("Am 3. Juli ziehe ich um. Ich bin 34. Und du?") == [
+        "Am 3. Juli ziehe ich um.",
+        "Ich bin 34.",
+        "Und du?",
+    ]
+    assert sentences("Wir wohnen im 2. Stock.\nI'm 34. Maria is 30.") == [
+        "Wir wohnen im 2. Stock.",
+        "I'm 34.",
+        "Maria is 30.",
+    ]
+
+
 def test_a_speaker_is_a_name_before_a_colon() -> None:
     """A sentence with a colon is not."""
     assert speaker("Ana: I like tea") == "Ana"

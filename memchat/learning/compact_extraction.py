@@ -1,0 +1,58 @@
+"""Extract in the compact form: the lines of a small model, the facts of the rules, and what both change."""
+
+from dataclasses import replace
+
+from memchat.core.protocols import Embedder, LanguageModel
+from memchat.learning import changes, compact, extraction, periods, reconcile
+from memchat.learning.clauses import is_wish, telling_clauses
+from memchat.learning.combination import combined
+from memchat.learning.extraction import Exchange, Extraction, Fact
+from memchat.learning.extraction_parser import parse
+from memchat.learning.lasting import LastingSentences
+
+
+def extract_compactly(
+    model: LanguageModel,
+    exchange: Exchange,
+    embedder: Embedder,
+    rules: LanguageModel | None = None,
+    lasting: LastingSentences | None = None,
+) -> Extraction:
+    """Extract with a short call for every few sentences, answered in lines; with none if the message has no statement.
+
+    Facts that `rules` read take precedence over the model's.
+    """
+    told = list(telling_clauses(exchange.user))
+    ruled = Extraction() if rules is None else _ruled(rules, exchange, told)
+    if lasting is not None and not any(is_wish(clause) or not lasting.is_passing(clause) for clause in told):
+        told = []
+    answers = [model.complete(request).text for request in compact.requests(exchange)] if told else []
+    noted = compact.read("\n".join(answers), exchange)
+    left = compact.passed_over(exchange, combined(ruled, noted)) if told else []
+    if left := [clause for clause in left if lasting is None or not lasting.is_passing(clause)]:
+        answers += [model.complete(request).text for request in compact.requests(exchange, left)]
+        noted = compact.read("\n".join(answers), exchange)
+    forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
+    quotes = {reference.quote for reference in forget}
+    noted = replace(
+        noted, facts=periods.dated([fact for fact in noted.facts if fact.quote not in quotes], exchange.today)
+    )
+    both = combined(ruled, noted)
+    facts = periods.since_said_beside([fact for fact in both.facts if _is_lasting(fact, lasting)], exchange.user)
+    return changes.with_changes(replace(both, facts=facts, forget=forget), exchange, embedder)
+
+
+def _ruled(rules: LanguageModel, exchange: Exchange, told: list[str]) -> Extraction:
+    """Return what `rules` read in the clauses that tell something; they do not see what is quoted or played."""
+    found = parse(rules.complete(extraction.request(exchange)).text)
+    own = [] if compact.plays_a_part(exchange) else told
+    facts = (fact for fact in found.facts if any(fact.quote in clause or clause in fact.quote for clause in own))
+    return replace(found, facts=tuple(facts))
+
+
+def _is_lasting(fact: Fact, lasting: LastingSentences | None) -> bool:
+    """Whether the user's sentence says something lasting, and so does the clause of it that is kept word for word."""
+    if lasting is None or fact.standing:
+        return True
+    is_clause = fact.text != fact.quote and fact.text in fact.quote
+    return not any(map(lasting.is_passing, [fact.quote, fact.text] if is_clause else [fact.quote]))
