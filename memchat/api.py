@@ -28,9 +28,10 @@ from memchat.core.types import Memory as Kept
 from memchat.errors import Conflict, NotFound, UsageError
 from memchat.library_warnings import ignore_library_warnings
 from memchat.llm.options import ModelOptions
-from memchat.mem0 import schemas
+from memchat.mem0 import arguments, rows
+from memchat.mem0.arguments import Day, EntityIds, Filters, Id, Messages
 from memchat.mem0.config import from_mem0
-from memchat.mem0.schemas import Day, EntityIds, Filters, Id, Messages, Row
+from memchat.mem0.rows import Row
 from memchat.memories.ingest import Ingest, IngestSource, warn_of
 from memchat.recall.excerpts import ExcerptQuery, excerpt_json
 from memchat.recall.retriever import Query
@@ -84,7 +85,7 @@ class _Connection:
 
     def known(self, memory_id: Id, owner: Owner | None = None) -> Kept:
         """Return the memory with that id, if it belongs to `owner` (if given). Raises NotFound."""
-        memory = self.store.memories.get(schemas.memory_key(memory_id))
+        memory = self.store.memories.get(arguments.memory_key(memory_id))
         if memory is None or (owner is not None and memory.owner != owner):
             raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all returns the ids.")
         return memory
@@ -208,23 +209,22 @@ class Memory:
         of the call; `expiration_date` is the last day (UTC) on which they are returned. mem0's `timestamp` and
         `memory_type` raise UsageError.
 
-        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.schemas.event_row`. Raises ModelError if the
+        Returns `{"results": [{"id", "memory", "event"}, …]}`; see `mem0.rows.event_row`. Raises ModelError if the
         model fails; the messages are then stored and learned from with the next call.
         """
-        entity = schemas.entity_ids(user_id, agent_id, run_id)
-        spoken = schemas.parse_messages(messages)
-        schemas.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
-        prompt = schemas.text_or_none("prompt", prompt)
-        speaker = self._speaker(entity, schemas.plain_metadata(metadata), prompt, schemas.end_of(expiration_date))
+        entity = arguments.entity_ids(user_id, agent_id, run_id)
+        spoken = arguments.parse_messages(messages)
+        arguments.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
+        prompt = arguments.text_or_none("prompt", prompt)
+        speaker = self._speaker(entity, arguments.plain_metadata(metadata), prompt, arguments.end_of(expiration_date))
         with self._connection() as connection:
             ingest = Ingest(connection.store, self._session(connection, entity), speaker)
             if infer:
                 said = [(one.role, one.text) for one in spoken]
                 applied = ingest.learn(said, connection.learning_context(self._extraction_model))
-                return {"results": [schemas.event_row(one) for one in applied]}
+                return {"results": [rows.event_row(one) for one in applied]}
             kept = ingest.keep([(one.role, one.text, one.name) for one in spoken], connection.service)
-        rows = zip(kept, spoken, strict=True)
-        return {"results": [schemas.kept_row(memory, said) for memory, said in rows]}
+        return {"results": [rows.kept_row(*pair) for pair in zip(kept, spoken, strict=True)]}
 
     def chat(
         self,
@@ -278,14 +278,14 @@ class Memory:
         """
         if user_id is None:
             raise UsageError("user_id is required.")
-        entity = schemas.entity_ids(user_id, agent_id, run_id)
-        message = schemas.text("message", message)
+        entity = arguments.entity_ids(user_id, agent_id, run_id)
+        message = arguments.text("message", message)
         options = ChatOptions(
             entity.user or "",
             entity.agent,
-            system=schemas.text_or_none("system", system),
-            instructions=schemas.text_or_none("prompt", prompt),
-            metadata=schemas.plain_metadata(metadata),
+            system=arguments.text_or_none("system", system),
+            instructions=arguments.text_or_none("prompt", prompt),
+            metadata=arguments.plain_metadata(metadata),
         )
         with ExitStack() as stack:
             with self._preparing:
@@ -298,7 +298,7 @@ class Memory:
                 stack.enter_context(self._learning_after(choice.extraction))
                 turn = stack.enter_context(conversation.turn(message))
             yield from turn
-        row = schemas.chat_row(turn, session)
+        row = rows.chat_row(turn, session)
         self.on_recall("turn", len(row["memories_used"]))
         return row
 
@@ -328,7 +328,7 @@ class Memory:
     def _completion(
         self, request: Mapping[str, Any], user_id: Id, run_id: Id | None
     ) -> "Generator[tuple[CompletionModel, CompletionTurn]]":
-        entity = schemas.entity_ids(user_id, None, run_id)
+        entity = arguments.entity_ids(user_id, None, run_id)
         with ExitStack() as stack:
             with self._preparing:
                 connection = stack.enter_context(self._connection())
@@ -401,10 +401,10 @@ class Memory:
         With `excerpts`, the result has "excerpts" as well: relevant messages of the user and the assistant (with
         `agent_id`, in conversations with that agent; with `run_id`, in that run).
         """
-        schemas.reject_unsupported(reference_date=reference_date)
-        entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
-        wanted, least = schemas.parse_limit(top_k, limit), schemas.least_score(threshold)
-        query = schemas.text("query", query)
+        arguments.reject_unsupported(reference_date=reference_date)
+        entity, narrowing = arguments.parse_filters(filters, user_id, agent_id, run_id)
+        wanted, least = arguments.parse_limit(top_k, limit), arguments.least_score(threshold)
+        query = arguments.text("query", query)
         view = entity.filter(narrowing, expired=show_expired)
         request = Query(query, view, top_k=wanted, floor=least is None)
         with self._connection() as connection:
@@ -412,7 +412,7 @@ class Memory:
             said = self._excerpts(connection, query, entity) if excerpts else ()
         near = [hit for hit in hits if least is None or hit.score >= least]
         self.on_recall("search", len(near))
-        found: Row = {"results": [schemas.hit_row(hit, explain=explain) for hit in near]}
+        found: Row = {"results": [rows.hit_row(hit, explain=explain) for hit in near]}
         return {**found, "excerpts": list(map(excerpt_json, said))} if excerpts else found
 
     def get_all(
@@ -431,12 +431,12 @@ class Memory:
 
         `limit` (or `top_k`) is the maximum number; `offset` skips that many of the newest, for paging.
         """
-        entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
-        wanted = schemas.parse_limit(top_k, limit)
+        entity, narrowing = arguments.parse_filters(filters, user_id, agent_id, run_id)
+        wanted = arguments.parse_limit(top_k, limit)
         with self._connection() as connection:
             view = entity.filter(narrowing, all_sessions=True, expired=show_expired)
-            kept = connection.store.memories.memories(view, wanted, schemas.parse_offset(offset))
-        return {"results": [schemas.memory_row(memory) for memory in kept]}
+            kept = connection.store.memories.memories(view, wanted, arguments.parse_offset(offset))
+        return {"results": [rows.memory_row(memory) for memory in kept]}
 
     def count(
         self,
@@ -448,26 +448,26 @@ class Memory:
         show_expired: bool = False,
     ) -> int:
         """Return the number of memories that `get_all` returns for the same arguments."""
-        entity, narrowing = schemas.parse_filters(filters, user_id, agent_id, run_id)
+        entity, narrowing = arguments.parse_filters(filters, user_id, agent_id, run_id)
         with self._connection() as connection:
             return connection.store.memories.count(entity.filter(narrowing, all_sessions=True, expired=show_expired))
 
     def entities(self) -> list[Row]:
         """List the users and agents with memories, by name, as `{"type", "name", "total_memories"}`."""
         with self._connection() as connection:
-            return [schemas.entity_row(owner, count) for owner, count in connection.store.memories.owner_counts()]
+            return [rows.entity_row(owner, count) for owner, count in connection.store.memories.owner_counts()]
 
     def get(self, memory_id: Id) -> Row:
         """Return one memory, superseded or not. Raises NotFound."""
         with self._connection() as connection:
-            return schemas.memory_row(connection.known(memory_id))
+            return rows.memory_row(connection.known(memory_id))
 
     def history(self, memory_id: Id) -> list[Row]:
         """List the changes to a memory and to the versions it superseded, oldest first. Raises NotFound."""
         with self._connection() as connection:
             memory = connection.known(memory_id)
             changes = connection.store.memories.history(memory)
-        return [schemas.change_row(one, memory) for one in changes]
+        return [rows.change_row(one, memory) for one in changes]
 
     # Changing.
 
@@ -484,11 +484,11 @@ class Memory:
         `metadata` is added to the existing pairs. `expiration_date` is the last day (UTC) on which the memory is
         returned; None removes it.
         """
-        words = schemas.text_or_none("text", data if text is None else text)
+        words = arguments.text_or_none("text", data if text is None else text)
         if words is None and metadata is None and expiration_date is ...:
             raise UsageError("There is nothing to change: give text, metadata or expiration_date.")
-        pairs = schemas.plain_metadata(metadata)
-        end = None if expiration_date is ... else schemas.end_of(expiration_date)
+        pairs = arguments.plain_metadata(metadata)
+        end = None if expiration_date is ... else arguments.end_of(expiration_date)
         with self._connection() as connection:
             memory = connection.known(memory_id)
             if words is not None:
@@ -509,7 +509,7 @@ class Memory:
         Returns `{"message", "erased"}` with the number of memories, without earlier versions. For the run or agent of
         a user, also give the `user_id`; a "hint" says so if nothing was found.
         """
-        entity = schemas.entity_ids(user_id, agent_id, run_id)
+        entity = arguments.entity_ids(user_id, agent_id, run_id)
         with self._connection() as connection:
             if entity.user is not None and entity == EntityIds(entity.user):
                 reports = [connection.service.forget_person(entity.user)]
@@ -519,7 +519,7 @@ class Memory:
             self._sessions.clear()
         for report in reports:
             _warn_of(report)
-        return schemas.deleted(reports)
+        return rows.deleted(reports)
 
     def reset(self) -> None:
         """Permanently delete everything of all users in this store."""

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from memchat.api import Memory
 from memchat.config import Settings
 from memchat.llm.options import ModelOptions
-from memchat.mem0.schemas import Row
+from memchat.mem0.rows import Row
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from memchat import __version__
 from memchat.api import Memory
 from memchat.errors import MemchatError
-from memchat.mem0.schemas import Row
+from memchat.mem0.rows import Row
 from memchat.servers.access import HEALTH, AccessMiddleware
 from memchat.servers.answers import Json
 from memchat.servers.bodies import (

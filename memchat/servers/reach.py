@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 
 from memchat.api import Memory
 from memchat.core.types import Owner, Scope
-from memchat.mem0.schemas import Id, Row, parse_filters
+from memchat.mem0.arguments import Id, parse_filters
+from memchat.mem0.rows import Row
 
 _REACH: ContextVar[Owner | None] = ContextVar("reach")
 _IDS = ("user_id", "agent_id", "run_id")

@@ -24,7 +24,7 @@ from memchat.errors import (
     StoreError,
     UsageError,
 )
-from memchat.mem0.schemas import Id
+from memchat.mem0.arguments import Id
 from memchat.servers.access import MAX_BODY
 from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.http.conftest import Open
