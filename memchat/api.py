@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
@@ -23,14 +23,13 @@ from memchat.app import UNBOUNDED, App
 from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings, load_settings
 from memchat.core.protocols import MessageFilter
-from memchat.core.types import LearningOptions, Owner, Scope, Session
-from memchat.core.types import Memory as Kept
-from memchat.errors import Conflict, NotFound, UsageError
-from memchat.library_warnings import ignore_library_warnings
+from memchat.core.types import LearningOptions, Owner, Scope
+from memchat.errors import UsageError
 from memchat.llm.options import ModelOptions
 from memchat.mem0 import arguments, rows
 from memchat.mem0.arguments import Day, EntityIds, Filters, Id, Messages
 from memchat.mem0.config import from_mem0
+from memchat.mem0.connections import CallSessions, Connection, ConnectionPool
 from memchat.mem0.rows import Row
 from memchat.memories.ingest import Ingest, IngestSource, warn_of
 from memchat.recall.excerpts import ExcerptQuery, excerpt_json
@@ -40,12 +39,9 @@ from memchat.storage.results import ErasureReport
 if TYPE_CHECKING:
     from memchat.chat.completions import CompletionTurn
     from memchat.core.protocols import CompletionModel
-    from memchat.learning.pipeline import LearningContext
     from memchat.learning.worker import LearningWorker
-    from memchat.memories.service import MemoryService
     from memchat.recall.excerpts import Excerpt
     from memchat.recall.retriever import Retriever
-    from memchat.storage.protocols import Conversations, Storage
 
 
 log = logging.getLogger(__name__)
@@ -53,42 +49,11 @@ log = logging.getLogger(__name__)
 MOST_INDEXED = 40
 """Maximum number of batches of messages that a search for excerpts indexes first."""
 
-IDLE = timedelta(hours=1)
-"""Time without a message after which a conversation without a run_id ends."""
-ORIGIN = "library"
 PREPARING = 2
 """Maximum number of turns that recall at a time with the built-in embedder, which takes some 25 ms of CPU each: many at
 once would hold up searches for seconds."""
 PREPARING_REMOTELY = 40
 """The same with an embedding model that is waited for."""
-
-
-class _Connection:
-    """A connection to the store with its services, used by one thread at a time."""
-
-    def __init__(self, app: App, store: "Storage") -> None:
-        self._app = app
-        self.store = store
-
-    def recall(
-        self, top_k: int | None = None, tokens: int | None = None, *, excerpts: bool | None = None
-    ) -> "Retriever":
-        """Create a retriever with the configured limits or these."""
-        return self._app.recall_over(self.store, top_k, tokens, excerpts=excerpts)
-
-    @cached_property
-    def service(self) -> "MemoryService":
-        return self._app.memory_service_over(self.store)
-
-    def learning_context(self, extraction_model: str) -> "LearningContext":
-        return self._app.learning_context_over(self.store, extraction_model)
-
-    def known(self, memory_id: Id, owner: Owner | None = None) -> Kept:
-        """Return the memory with that id, if it belongs to `owner` (if given). Raises NotFound."""
-        memory = self.store.memories.get(arguments.memory_key(memory_id))
-        if memory is None or (owner is not None and memory.owner != owner):
-            raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all returns the ids.")
-        return memory
 
 
 class Memory:
@@ -116,13 +81,10 @@ class Memory:
         """
         self.settings = settings or load_settings()
         self._app = App(self.settings, models=models, owns_index=owns_index)
-        self._lock = threading.RLock()
-        self._idle: list[_Connection] = []
-        self._connections: list[_Connection] = []
-        self._sessions: dict[EntityIds, Session] = {}
+        self._connections = ConnectionPool(self._app)
+        self._sessions = CallSessions(self._app, self._connections.lock)
         self._preparing = threading.BoundedSemaphore(PREPARING_REMOTELY if self.settings.embedding_model else PREPARING)
         self._learner: LearningWorker | None = None
-        self._closed = False
         self.on_recall: Callable[[str, int], None] = lambda by, memories: None
         """Called with "turn" or "search" and the number of recalled memories."""
 
@@ -144,7 +106,7 @@ class Memory:
         Raises StoreError.
         """
         choice = self._app.choice()
-        with self._connection():
+        with self._connections.lend():
             self._app.warm_up(choice.name)
             self._common_learner(choice.extraction).notify()
 
@@ -153,9 +115,9 @@ class Memory:
         """Whether everything that `warm_up` started to load is loaded."""
         return self._app.warm
 
-    def connection(self) -> AbstractContextManager[_Connection]:
+    def connection(self) -> AbstractContextManager[Connection]:
         """Open a connection for the calling thread, within a `with` block. For the servers of this package."""
-        return self._connection()
+        return self._connections.lend()
 
     @property
     def learner(self) -> "LearningWorker":
@@ -174,17 +136,11 @@ class Memory:
 
     def close(self, timeout_s: float | None = None) -> None:
         """Wait up to `timeout_s` (None: without limit) for learning, and close. The rest stays pending on disk."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            learner, connections = self._learner, self._connections
-        if learner is not None:
-            learner.wait_until_idle(timeout_s)
-        with ignore_library_warnings():
-            self._app.close()
-            for connection in connections:
-                connection.store.close()
+        if not self._connections.end():
+            return
+        if self._learner is not None:
+            self._learner.wait_until_idle(timeout_s)
+        self._connections.close()
 
     # Adding.
 
@@ -217,8 +173,8 @@ class Memory:
         arguments.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
         prompt = arguments.text_or_none("prompt", prompt)
         speaker = self._speaker(entity, arguments.plain_metadata(metadata), prompt, arguments.end_of(expiration_date))
-        with self._connection() as connection:
-            ingest = Ingest(connection.store, self._session(connection, entity), speaker)
+        with self._connections.lend() as connection:
+            ingest = Ingest(connection.store, self._sessions.session(connection, entity), speaker)
             if infer:
                 said = [(one.role, one.text) for one in spoken]
                 applied = ingest.learn(said, connection.learning_context(self._extraction_model))
@@ -289,8 +245,8 @@ class Memory:
         )
         with ExitStack() as stack:
             with self._preparing:
-                connection = stack.enter_context(self._connection())
-                session = self._session(connection, entity)
+                connection = stack.enter_context(self._connections.lend())
+                session = self._sessions.session(connection, entity)
                 choice = self._app.choice(agent=entity.agent)
                 conversation = self._app.conversation(
                     replace(options, session=session), choice.name, connection.store, self._recall(connection, entity)
@@ -331,9 +287,9 @@ class Memory:
         entity = arguments.entity_ids(user_id, None, run_id)
         with ExitStack() as stack:
             with self._preparing:
-                connection = stack.enter_context(self._connection())
+                connection = stack.enter_context(self._connections.lend())
                 choice = self._app.choice()
-                options = ChatOptions(entity.user or "", session=self._session(connection, entity))
+                options = ChatOptions(entity.user or "", session=self._sessions.session(connection, entity))
                 recall = self._recall(connection, entity)
                 model, turn = self._app.completion(options, choice.name, recall, request, connection.store)
                 stack.enter_context(self._learning_after(choice.extraction))
@@ -353,12 +309,12 @@ class Memory:
             raise
         self._common_learner(extraction_model).notify()
 
-    def _recall(self, connection: _Connection, entity: EntityIds) -> "Retriever":
+    def _recall(self, connection: Connection, entity: EntityIds) -> "Retriever":
         profile = self.settings.profile(entity.agent)
         excerpts = self.settings.excerpts_with(entity.agent)
         return connection.recall(profile.top_k if profile else None, excerpts=excerpts)
 
-    def _excerpts(self, connection: _Connection, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
+    def _excerpts(self, connection: Connection, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
         """Find what the user of `entity`, or the assistant talking to them, said."""
         finder, session = (
             connection.recall(excerpts=True).excerpts,
@@ -407,7 +363,7 @@ class Memory:
         query = arguments.text("query", query)
         view = entity.filter(narrowing, expired=show_expired)
         request = Query(query, view, top_k=wanted, floor=least is None)
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             hits = connection.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
             said = self._excerpts(connection, query, entity) if excerpts else ()
         near = [hit for hit in hits if least is None or hit.score >= least]
@@ -433,7 +389,7 @@ class Memory:
         """
         entity, narrowing = arguments.parse_filters(filters, user_id, agent_id, run_id)
         wanted = arguments.parse_limit(top_k, limit)
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             view = entity.filter(narrowing, all_sessions=True, expired=show_expired)
             kept = connection.store.memories.memories(view, wanted, arguments.parse_offset(offset))
         return {"results": [rows.memory_row(memory) for memory in kept]}
@@ -449,22 +405,22 @@ class Memory:
     ) -> int:
         """Return the number of memories that `get_all` returns for the same arguments."""
         entity, narrowing = arguments.parse_filters(filters, user_id, agent_id, run_id)
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             return connection.store.memories.count(entity.filter(narrowing, all_sessions=True, expired=show_expired))
 
     def entities(self) -> list[Row]:
         """List the users and agents with memories, by name, as `{"type", "name", "total_memories"}`."""
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             return [rows.entity_row(owner, count) for owner, count in connection.store.memories.owner_counts()]
 
     def get(self, memory_id: Id) -> Row:
         """Return one memory, superseded or not. Raises NotFound."""
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             return rows.memory_row(connection.known(memory_id))
 
     def history(self, memory_id: Id) -> list[Row]:
         """List the changes to a memory and to the versions it superseded, oldest first. Raises NotFound."""
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             memory = connection.known(memory_id)
             changes = connection.store.memories.history(memory)
         return [rows.change_row(one, memory) for one in changes]
@@ -489,7 +445,7 @@ class Memory:
             raise UsageError("There is nothing to change: give text, metadata or expiration_date.")
         pairs = arguments.plain_metadata(metadata)
         end = None if expiration_date is ... else arguments.end_of(expiration_date)
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             memory = connection.known(memory_id)
             if words is not None:
                 memory = connection.service.edit(memory, words)
@@ -499,7 +455,7 @@ class Memory:
 
     def delete(self, memory_id: Id) -> Row:
         """Permanently delete a memory with all its versions, and verify that no bytes are left. Raises NotFound."""
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             _warn_of(connection.service.forget([connection.known(memory_id).id]))
         return {"message": "Memory deleted successfully!"}
 
@@ -510,48 +466,23 @@ class Memory:
         a user, also give the `user_id`; a "hint" says so if nothing was found.
         """
         entity = arguments.entity_ids(user_id, agent_id, run_id)
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             if entity.user is not None and entity == EntityIds(entity.user):
                 reports = [connection.service.forget_person(entity.user)]
             else:
                 reports = self._forget_part(connection, entity)
-        with self._lock:
-            self._sessions.clear()
+        self._sessions.forget()
         for report in reports:
             _warn_of(report)
         return rows.deleted(reports)
 
     def reset(self) -> None:
         """Permanently delete everything of all users in this store."""
-        with self._connection() as connection:
+        with self._connections.lend() as connection:
             _warn_of(connection.service.forget_everything())
-        with self._lock:
-            self._sessions.clear()
+        self._sessions.forget()
 
     # Steps.
-
-    @contextmanager
-    def _connection(self) -> Generator[_Connection]:
-        """Lend a connection to the calling thread within the block. Parts of the app are created under the lock."""
-        with ignore_library_warnings():
-            with self._lock:
-                if self._closed:
-                    raise UsageError("This Memory is closed.")
-                connection = self._idle.pop() if self._idle else self._new_connection()
-            try:
-                yield connection
-            finally:
-                with self._lock:
-                    self._idle.append(connection)
-
-    def _new_connection(self) -> _Connection:
-        first = not self._connections
-        connection = _Connection(self._app, self._app.store if first else self._app.open_store())
-        self._connections.append(connection)
-        if first:
-            # Under the lock: since Python 3.12 cached properties do not prevent two threads from creating a part twice.
-            connection.recall()
-        return connection
 
     @cached_property
     def _extraction_model(self) -> str:
@@ -559,7 +490,7 @@ class Memory:
 
     def _common_learner(self, extraction_model: str) -> "LearningWorker":
         """Return the worker of this object, which learns for all users of the store."""
-        with self._lock:
+        with self._connections.lock:
             if self._learner is None:
                 self._learner = self._app.learning_worker(None, extraction_model, warn_of)
             return self._learner
@@ -577,36 +508,7 @@ class Memory:
         )
         return IngestSource(entity.owner, entity.agent, terms, redacts=self.settings.redact)
 
-    def _session(self, connection: _Connection, entity: EntityIds) -> Session:
-        """Return the conversation of a call: that of its run, or else the owner's last one, unless idle for IDLE."""
-        conversations = connection.store.conversations
-        if entity.run is None:
-            return self._unnamed_session(conversations, entity)
-        session = conversations.session(entity.session_name)
-        if session is None:
-            return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
-        if session.user != (entity.user or ""):
-            raise Conflict(f"The run {entity.run!r} belongs to another user.", hint="Give it another run_id.")
-        if session.agent != entity.agent:
-            raise Conflict(
-                f"The run {entity.run!r} belongs to the agent {session.agent!r}.",
-                hint="Give that agent_id, or another run_id.",
-            )
-        return session
-
-    def _unnamed_session(self, conversations: "Conversations", entity: EntityIds) -> Session:
-        since = self._app.clock() - IDLE
-        with self._lock:
-            session = conversations.open_session(entity.user or "", entity.agent, ORIGIN, since)
-            if session is None:
-                # A new conversation is stored with its first message only.
-                session = self._sessions.get(entity)
-            if session is None or session.last_at < since:
-                session = conversations.new_session(entity.user or "", entity.agent, origin=ORIGIN)
-            self._sessions[entity] = session
-            return session
-
-    def _forget_part(self, connection: _Connection, entity: EntityIds) -> list[ErasureReport]:
+    def _forget_part(self, connection: Connection, entity: EntityIds) -> list[ErasureReport]:
         """Delete the memories of `entity`, which is not a whole user, and its conversations."""
         reports = []
         view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)

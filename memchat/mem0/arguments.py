@@ -94,9 +94,6 @@ class InputMessage:
     name: str | None = None
 
 
-# Arguments.
-
-
 def entity_ids(user_id: Id | None, agent_id: Id | None, run_id: Id | None) -> EntityIds:
     """Build the owner from the keywords. Raises UsageError if none is given, or one is not an id."""
     ids = [_id(name, value) for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True)]

@@ -1,0 +1,142 @@
+"""The connections to the store that the threads of a program share, and the conversations of their calls."""
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from memchat.app import App
+from memchat.core.types import Memory, Owner, Session
+from memchat.errors import Conflict, NotFound, UsageError
+from memchat.library_warnings import ignore_library_warnings
+from memchat.mem0.arguments import EntityIds, Id, memory_key
+
+if TYPE_CHECKING:
+    from memchat.learning.pipeline import LearningContext
+    from memchat.memories.service import MemoryService
+    from memchat.recall.retriever import Retriever
+    from memchat.storage.protocols import Storage
+
+IDLE = timedelta(hours=1)
+"""Time without a message after which a conversation without a run_id ends."""
+ORIGIN = "library"
+
+
+class Connection:
+    """A connection to the store with its services, used by one thread at a time."""
+
+    def __init__(self, app: App, store: "Storage") -> None:
+        self._app = app
+        self.store = store
+
+    def recall(
+        self, top_k: int | None = None, tokens: int | None = None, *, excerpts: bool | None = None
+    ) -> "Retriever":
+        """Create a retriever with the configured limits or these."""
+        return self._app.recall_over(self.store, top_k, tokens, excerpts=excerpts)
+
+    @cached_property
+    def service(self) -> "MemoryService":
+        return self._app.memory_service_over(self.store)
+
+    def learning_context(self, extraction_model: str) -> "LearningContext":
+        return self._app.learning_context_over(self.store, extraction_model)
+
+    def known(self, memory_id: Id, owner: Owner | None = None) -> Memory:
+        """Return the memory with that id, if it belongs to `owner` (if given). Raises NotFound."""
+        memory = self.store.memories.get(memory_key(memory_id))
+        if memory is None or (owner is not None and memory.owner != owner):
+            raise NotFound(f"There is no memory {str(memory_id)!r}.", hint="get_all returns the ids.")
+        return memory
+
+
+class ConnectionPool:
+    """Lends the connections of one app to threads. Parts of the app are created under `lock`."""
+
+    def __init__(self, app: App) -> None:
+        self.lock = threading.RLock()
+        self._app = app
+        self._idle: list[Connection] = []
+        self._all: list[Connection] = []
+        self._ended = False
+
+    @contextmanager
+    def lend(self) -> Generator[Connection]:
+        """Lend a connection to the calling thread within the block. Raises UsageError after `end`."""
+        with ignore_library_warnings():
+            with self.lock:
+                if self._ended:
+                    raise UsageError("This Memory is closed.")
+                connection = self._idle.pop() if self._idle else self._open()
+            try:
+                yield connection
+            finally:
+                with self.lock:
+                    self._idle.append(connection)
+
+    def end(self) -> bool:
+        """Lend no more connections; returns False if that was so already."""
+        with self.lock:
+            ended, self._ended = self._ended, True
+        return not ended
+
+    def close(self) -> None:
+        """Close the app and all connections."""
+        with ignore_library_warnings():
+            self._app.close()
+            for connection in self._all:
+                connection.store.close()
+
+    def _open(self) -> Connection:
+        first = not self._all
+        connection = Connection(self._app, self._app.store if first else self._app.open_store())
+        self._all.append(connection)
+        if first:
+            # Under the lock: since Python 3.12 cached properties do not prevent two threads from creating a part twice.
+            connection.recall()
+        return connection
+
+
+class CallSessions:
+    """The conversations to which calls belong."""
+
+    def __init__(self, app: App, lock: threading.RLock) -> None:
+        self._app = app
+        self._lock = lock
+        self._unstored: dict[EntityIds, Session] = {}
+
+    def session(self, connection: Connection, entity: EntityIds) -> Session:
+        """Return the conversation of a call: that of its run, or else the owner's last one, unless idle for IDLE."""
+        conversations = connection.store.conversations
+        if entity.run is None:
+            return self._unnamed(connection, entity)
+        session = conversations.session(entity.session_name)
+        if session is None:
+            return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
+        if session.user != (entity.user or ""):
+            raise Conflict(f"The run {entity.run!r} belongs to another user.", hint="Give it another run_id.")
+        if session.agent != entity.agent:
+            raise Conflict(
+                f"The run {entity.run!r} belongs to the agent {session.agent!r}.",
+                hint="Give that agent_id, or another run_id.",
+            )
+        return session
+
+    def forget(self) -> None:
+        """Forget the conversations that are not stored yet."""
+        with self._lock:
+            self._unstored.clear()
+
+    def _unnamed(self, connection: Connection, entity: EntityIds) -> Session:
+        conversations, since = connection.store.conversations, self._app.clock() - IDLE
+        with self._lock:
+            session = conversations.open_session(entity.user or "", entity.agent, ORIGIN, since)
+            if session is None:
+                # A new conversation is stored with its first message only.
+                session = self._unstored.get(entity)
+            if session is None or session.last_at < since:
+                session = conversations.new_session(entity.user or "", entity.agent, origin=ORIGIN)
+            self._unstored[entity] = session
+            return session
