@@ -517,4 +517,4 @@ def test_a_reply_can_be_printed_as_it_was_written(shell: Shell, options: tuple[s
     with ScriptedServer(lambda asked: Reply("It is **here**.")) as server:
         env = {**server.environment(), "MEMCHAT_MODEL": "openai/scripted", "NO_COLOR": "1"}
         done = shell.at_terminal("ask", *options, "--no-memory", "Where?", env=env)
-    assert re.sub(r"\x1b\[[0-9;]*m", "", done.out).startswith(shown)
+    assert shown in re.sub(r"\x1b\[[0-9;]*m", "", done.out)
