@@ -16,7 +16,7 @@ from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageMod
 from memchat.core.types import Memory, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
-from memchat.llm.providers import OFFLINE, ModelChoice, choose_model
+from memchat.llm.providers import OFFLINE, ModelChoice, choose_model, is_on_this_machine
 from memchat.storage.engine import SQLiteEngine
 from memchat.storage.protocols import Engine, Storage
 
@@ -371,8 +371,9 @@ class App:
         from memchat.learning.worker import QUIET_S, LearningWorker
 
         name = self.settings.extraction_model or extraction_model
-        idle = self.settings.memory is MemoryMode.OFF
-        quiet_s = QUIET_S if self._is_on_this_machine(name) else 0.0
+        idle, given = self.settings.memory is MemoryMode.OFF, self._access.get(name, ModelOptions())
+        # A server on this machine usually handles one request at a time.
+        quiet_s = QUIET_S if is_on_this_machine(name, given.api_base, os.environ) else 0.0
         worker = LearningWorker(lambda: self.learning_context(name), on_learned, user=user, idle=idle, quiet_s=quiet_s)
         self._opened.append(worker.close)
         return worker
@@ -408,23 +409,6 @@ class App:
 
         return LastingSentences(self.embedder_provider.builtin.embed)
 
-    def _is_on_this_machine(self, model: str) -> bool:
-        """Return whether `model` runs on a server on this machine, which usually handles one request at a time."""
-        from urllib.parse import urlsplit
-
-        from memchat.llm.endpoint import is_loopback
-        from memchat.llm.providers import ollama_address
-
-        address = self._access.get(model, ModelOptions()).api_base
-        if model.startswith(("ollama/", "ollama_chat/")):
-            address = address or ollama_address(os.environ)
-        elif model.startswith("openai/"):
-            address = address or os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL")
-        try:
-            return is_loopback(urlsplit(address or "").hostname or "")
-        except ValueError:
-            return False
-
     @cached_property
     def form_policy(self) -> "FormPolicy":
         """Chooses the form of the extraction prompt. A server is asked for the size of its model once."""
@@ -451,7 +435,8 @@ class App:
             # ONNX Runtime aborts the process if the interpreter exits while it is loading.
             self._opened.append(embedding.join)
             loading.append(embedding)
-        if self.settings.embedding_model or self._needs_litellm(model):
+        needs_litellm = model != OFFLINE and self._models.needs_litellm(model, self._access.get(model))
+        if self.settings.embedding_model or needs_litellm:
             loading.append(in_background("import-litellm", load_litellm))
         elif model != OFFLINE:
             loading.append(in_background("import-httpx", load_httpx))
@@ -461,9 +446,6 @@ class App:
     def warm(self) -> bool:
         """Whether everything that `warm_up` started to load is loaded."""
         return not any(thread.is_alive() for thread in self._loading)
-
-    def _needs_litellm(self, model: str) -> bool:
-        return model != OFFLINE and self._models.needs_litellm(model, self._access.get(model))
 
     def _agent(self, name: str | None) -> "AgentPolicy":
         from memchat.learning.pipeline import AgentPolicy

@@ -1,7 +1,7 @@
 """Reach providers with APIs of their own through LiteLLM."""
 
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -85,15 +85,11 @@ class LiteLLMTransport:
         usage = getattr(response, "usage", None)
         if usage is None:
             return None
-        return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, self._cost_usd(usage))
-
-    def _cost_usd(self, usage: Any) -> float | None:
         module = litellm()
-        try:
-            prompt, completion = module.cost_per_token(model=self._endpoint.model, usage_object=usage)
-        except (module.exceptions.ModelNotMappedError, module.BadRequestError):
-            return None
-        return float(prompt + completion)
+        cost: float | None = None
+        with suppress(module.exceptions.ModelNotMappedError, module.BadRequestError):
+            cost = float(sum(module.cost_per_token(model=self._endpoint.model, usage_object=usage)))
+        return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cost)
 
 
 class OpenStream:

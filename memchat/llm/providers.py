@@ -117,6 +117,19 @@ def ollama_address(env: Mapping[str, str]) -> str:
         return given
 
 
+def is_on_this_machine(model: str, api_base: str | None, env: Mapping[str, str]) -> bool:
+    """Return whether `model` runs on a server on this machine: at `api_base`, or else at the environment's address."""
+    address = api_base
+    if model.startswith(("ollama/", "ollama_chat/")):
+        address = address or ollama_address(env)
+    elif model.startswith("openai/"):
+        address = address or env.get("OPENAI_API_BASE") or env.get("OPENAI_BASE_URL")
+    try:
+        return is_loopback(urlsplit(address or "").hostname or "")
+    except ValueError:
+        return False
+
+
 def local_ollama(env: Mapping[str, str]) -> list[str] | None:
     """Return the chat models of an Ollama on this machine, or None if there is none. No other machine is asked."""
     address = ollama_address(env)

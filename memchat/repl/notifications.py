@@ -59,7 +59,9 @@ class NotificationQueue:
         if line := unparsed_line(result.unparsed):
             self.add(line)
         if result.error is not None and result.error != self._last_error:
-            self.add(f"{_failed(result)} yet: {result.error} Will retry; see memchat status.")
+            added = result.memory_id is not None
+            failed = "decide what an added memory replaces" if added else "learn from your last message"
+            self.add(f"Could not {failed} yet: {result.error} Will retry; see memchat status.")
         self._last_error = result.error
 
     def retrying(self, notice: Wait) -> None:
@@ -99,12 +101,6 @@ class NotificationQueue:
             kept = [(line, of) for line, of in self._lines if of != message_id]
             waited, self._lines = len(kept) < len(self._lines), kept
         return self.learned[message_id] if waited else ()
-
-
-def _failed(result: "LearningResult") -> str:
-    if result.memory_id is not None:
-        return "Could not decide what an added memory replaces"
-    return "Could not learn from your last message"
 
 
 def learning_lines(result: "LearningResult") -> Iterator[str]:
