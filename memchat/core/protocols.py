@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Ignore the steps of unwatched work."""
+    """Ignore progress."""
 
 
 class Clock(Protocol):
@@ -193,7 +193,7 @@ class RequestEmbedder(Protocol):
     """Requests to vectors that compare with those an `Embedder` of the same model made of memories."""
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors, one row a text, in the order given."""
+        """Return unit vectors, one row per text, in the order given."""
 
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
         """Return the nearness of the requests to the vectors of each memory in `texts`; unrelated ones are near 0.
@@ -376,7 +376,7 @@ class RecallStore(Protocol):
         """Return ids of memories that contain any of the stemmed `terms`, best BM25 first."""
 
     def frequencies(self, view: MemoryFilter, terms: Sequence[str]) -> dict[str, int]:
-        """Count the owners' memories that contain each term, in the order given, up to some thousands."""
+        """Count, for each of `terms`, the owners' memories that contain it; counts stop at some thousands."""
 
     def count(self, view: MemoryFilter) -> int: ...
 

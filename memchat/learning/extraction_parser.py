@@ -23,7 +23,7 @@ MAX_FACTS = 200
 
 
 def parse(reply: str) -> Extraction:
-    """Parse a model's answer: fenced, wrapped, in prose, a single object, a list, one object a line, or cut off.
+    """Parse a model's answer: fenced, wrapped, in prose, a single object, a list, one object per line, or cut off.
 
     Keeps its complete parts, and names the rest in `parse_errors`. Raises BadReply when it contains no answer.
     """

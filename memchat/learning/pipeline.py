@@ -175,7 +175,7 @@ def _learn(context: LearningContext, work: LearningJob) -> LearningResult:
 
 
 def _keep(context: LearningContext, work: LearningJob, asked: Message, session: Session) -> list[Applied]:
-    """Keep the exchange verbatim: one memory a message."""
+    """Keep the exchange verbatim: one memory per message."""
     before = context.store.conversations.before(asked, 1)
     said = [message for message in (asked, context.store.conversations.reply_to(asked)) if message is not None]
     drafts = [verbatim(message, session, work.terms) for message in said]

@@ -121,7 +121,7 @@ class BuiltinRequestEmbedder:
         self._embedder = embedder
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors, one row a text, in the order given."""
+        """Return unit vectors, one row per text, in the order given."""
         return self._embedder.embed_requests(texts)
 
     @cached_property

@@ -67,7 +67,7 @@ class LiteLLMEmbedder:
         return self._dimension
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors, one row a text, in the order given."""
+        """Return unit vectors, one row per text, in the order given."""
         import numpy as np
 
         if not texts:
@@ -131,7 +131,9 @@ class LiteLLMEmbedder:
             )
             rows = _rows(answer.data)
         if rows is None or len(rows) != len(texts):
-            raise BadReply(f"{endpoint.model} did not give one vector a text.", hint="Check MEMCHAT_EMBEDDING_MODEL.")
+            raise BadReply(
+                f"{endpoint.model} did not return one vector per text.", hint="Check MEMCHAT_EMBEDDING_MODEL."
+            )
         return rows
 
 
@@ -154,7 +156,7 @@ class QueryEmbedder:
         self._failed_at = 0.0
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors, one row a text, in the order given."""
+        """Return unit vectors, one row per text, in the order given."""
         if self._failure is not None and self._clock() - self._failed_at < COOLDOWN_S:
             raise ModelError(self._failure.message, hint=self._failure.hint)
         try:

@@ -74,7 +74,7 @@ class Ingest:
         return applied
 
     def keep(self, spoken: Sequence[tuple[Role, str, str | None]], service: "MemoryService") -> list[Memory]:
-        """Keep each message verbatim: one memory a message, in order, with its role and its speaker's name."""
+        """Keep each message verbatim: one memory per message, in order, with its role and its speaker's name."""
         previous = self._store.memories.last_verbatim(self._session.id)
         drafts = []
         for role, text, name in spoken:

@@ -66,7 +66,7 @@ class JobQueue:
         """Claim the oldest free job of the session's person for this process, due or not.
 
         A job that failed MAX_BLOCKING_ATTEMPTS times waits for its time and blocks no other. Sessions without a user
-        belong together where they have the same agent; otherwise each stands for itself.
+        belong together only if they have the same agent.
         """
         with self._db.transaction():
             for row in self._db.rows(_OF_SESSIONS_PERSON, (session.user, session.id, session.agent)):

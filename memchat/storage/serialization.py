@@ -8,7 +8,7 @@
     supersedes, superseded_by, mistaken, doubtful
     evidence        {"message", "session", "quote", "model"}
 
-An export has one such object a line, superseded memories included, the oldest first, each with its history in
+An export has one such object per line, superseded memories included, the oldest first, each with its history in
 `changes`: {"order", "event", "at", "old_text", "new_text", "reason", "planned_end"}, where `order` counts through the
 whole export.
 Reading it back restores every field. Vectors are not in it: they are made again.

@@ -5,5 +5,5 @@ BYTES_A_TOKEN = 4
 
 
 def size(text: str) -> int:
-    """Return the length of `text` in UTF-8."""
+    """Return the length of `text` in bytes of UTF-8."""
     return len(text.encode("utf-8", "surrogatepass"))

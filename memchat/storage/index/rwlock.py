@@ -35,7 +35,7 @@ class ReadWriteLock:
             self._open = True
 
     def close(self) -> None:
-        """Close it for good."""
+        """Close the lock permanently."""
         with self._changed:
             self._open = False
             self._changed.wait_for(lambda: self._inside == 0)
