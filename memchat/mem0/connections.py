@@ -62,6 +62,10 @@ class ConnectionPool:
         self._all: list[Connection] = []
         self._ended = False
 
+    def __len__(self) -> int:
+        """Number of open connections."""
+        return len(self._all)
+
     @contextmanager
     def lend(self) -> Generator[Connection]:
         """Lend a connection to the calling thread within the block. Raises UsageError after `end`."""
