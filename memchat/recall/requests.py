@@ -1,8 +1,9 @@
 """Parse requests of recall, for facts and for excerpts."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from memchat.text.normalize import sentences
 
@@ -18,6 +19,29 @@ def questions_in(request: str) -> list[str]:
     """
     parts = sentences(request)
     return [part for part in parts if part.endswith(_QUESTION_MARKS)][-MOST_QUESTIONS:] if len(parts) > 1 else []
+
+
+LONGEST_WITH_CLAUSE = 300
+"""Maximum length of a request in which a clause about the user is looked for, in characters; longer ones are pasted."""
+_CLAUSES = (
+    r"(?:where|what|who|whom|which \w+) (?:i|i['’]m|my|we|our)|when (?:my|our)",
+    r"(?:wo|wohin|was|wer|wem|wen|wie) (?:ich|mein\w*|wir|unser\w*)|wann (?:mein\w*|unser\w*)",
+    r"(?:où|qui|(?<!est-)ce que) (?:je|j['’]|nous|mon|ma|mes|notre|nos)|où j['’]",
+    r"(?:waar|wat|wie|hoe) (?:ik|mijn|we|wij|ons|onze)",
+)
+
+
+def clause_about_user(request: str) -> str | None:
+    """Return what a request asks or presumes of the user in its midst: "where I live" of "the weather where I live"."""
+    if len(request) > LONGEST_WITH_CLAUSE:
+        return None
+    found = _clause().search(request)
+    return found["clause"].strip() if found else None
+
+
+@cache
+def _clause() -> re.Pattern[str]:
+    return re.compile(rf"\w\W+(?P<clause>\b(?:{'|'.join(_CLAUSES)})\b[^,.;:?!\n]+)", re.IGNORECASE)
 
 
 def rarest_terms(counts: Mapping[str, int], budget: int) -> list[str]:

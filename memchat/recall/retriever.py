@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from memchat.core.protocols import Candidate, Clock, MemoryFilter, RecallStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
-from memchat.recall.requests import in_words, questions_in, rarest_terms
+from memchat.recall.requests import clause_about_user, in_words, questions_in, rarest_terms
 from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, speaker, words
@@ -328,14 +328,17 @@ def filter_of(session: Session) -> MemoryFilter:
 
 
 def requests_of(query: Query) -> list[str]:
-    """Return what to search for: a short question after a statement alone, and only if that finds nothing with it.
+    """Return what to search for; each only if those before find nothing.
 
-    What a statement says is still in view; with it "Where do I live?" would find the statement first.
+    A short question after a statement is searched for alone first: what the statement says is still in view, and with
+    it "Where do I live?" would find the statement first. Last comes what the request says of the user by the way.
     """
     from memchat.recall.scoring import asks
 
     whole = whole_request(query)
     requests = [query.text, whole] if asks(query.text) and not asks(query.previous) else [whole]
+    if query.floor and (clause := clause_about_user(query.text)):
+        requests.append(clause)
     return [request for request in dict.fromkeys(requests) if request.strip()]
 
 

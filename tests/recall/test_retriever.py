@@ -134,6 +134,25 @@ def test_each_question_of_a_request_is_searched_for(home: Home, fact: str, reque
     assert found(home, "Who invented the telephone? When was that? Did it pay off?") == []
 
 
+@pytest.mark.parametrize(
+    ("fact", "request_"),
+    [
+        ("User lives in Berlin.", "What is the weather like where I live?"),
+        ("User lives in Berlin.", "Can you find a doctor close to where I live, please?"),
+        ("User works at Siemens.", "Book a table near where I work"),
+        ("Der Nutzer wohnt in Berlin.", "Gibt es gute Bäckereien dort, wo ich wohne?"),
+        ("L'utilisateur habite à Berlin.", "Quel temps fait-il là où j'habite ?"),
+        ("Gebruiker woont in Berlijn.", "Wat voor weer is het waar ik woon?"),
+    ],
+)
+def test_what_a_request_says_of_the_user_by_the_way_is_searched_for(home: Home, fact: str, request_: str) -> None:
+    """Where the request as a whole finds nothing; what it says of others finds nothing."""
+    home.keep(fact, *(f"User likes {one}." for one in PLAIN))
+    assert found(home, request_)[:1] == [fact]
+    for other in ("What is the weather like where penguins live?", "Do you know what I should cook tonight?"):
+        assert found(home, other) == []
+
+
 def test_the_person_who_is_named_counts(home: Home) -> None:
     """Of two like facts the one about the named person comes first."""
     home.keep("User's brother Leo plays the cello.", "User's brother Tom plays the piano.")
