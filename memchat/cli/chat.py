@@ -204,7 +204,6 @@ def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result
     _note_offline_mode(opened.app, chat_)
     if started := new_conversation(chat_.conversation.session):
         print_note(started)
-    chat_.learning_worker.notify()
     waiting = _waiting(opened)
     try:
         writer = AnswerWriter(None if as_json else _reply_writer(raw=raw), waiting)
@@ -295,11 +294,13 @@ def _question_text(words: list[str] | None, files: Sequence[str]) -> str:
 
 
 def _reply_writer(*, raw: bool) -> "ReplyWriter":
-    from memchat.repl.markdown.renderer import PlainWriter, StreamingMarkdown
-
     if raw or not sys.stdout.isatty():
+        from memchat.repl.plain_writer import PlainWriter
+
         return PlainWriter(sys.stdout)
     from rich.console import Console
+
+    from memchat.repl.markdown.renderer import StreamingMarkdown
 
     return StreamingMarkdown(Console(highlight=False))
 

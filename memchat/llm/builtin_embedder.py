@@ -135,9 +135,10 @@ class BuiltinRequestEmbedder:
         counts = [len(rows) for rows in memories]
         asked, kept = _Parts(requests), _Parts(np.concatenate(memories))
         languages = np.repeat([language_of(text) for text in texts], counts)
-        empty = (asked.multilingual @ self._background.T).mean(axis=1, keepdims=True) - UNRELATED_ENGLISH
-        excess = np.where(asked.in_english[:, np.newaxis], 0, np.maximum(empty - EMPTY * SPREAD, 0))
-        cosines = asked.multilingual @ kept.multilingual.T - excess
+        cosines = asked.multilingual @ kept.multilingual.T
+        if not asked.in_english.all():
+            empty = (asked.multilingual @ self._background.T).mean(axis=1, keepdims=True) - UNRELATED_ENGLISH
+            cosines -= np.where(asked.in_english[:, np.newaxis], 0, np.maximum(empty - EMPTY * SPREAD, 0))
         meaning = np.maximum((cosines - _unrelated(asked.in_english, languages)) / SPREAD, FARTHEST)
         english = ENGLISH_SHARE * (asked.english @ kept.english.T) + (1 - ENGLISH_SHARE) * meaning
         both = asked.in_english[:, np.newaxis] & kept.in_english

@@ -225,6 +225,9 @@ class Retriever:
 
     def _ranked(self, query: Query, limit: int, *, words_do: bool = False) -> tuple[list[Hit], list[str]]:
         """Return the `limit` best memories above the floor without duplicates, and the ids of all such candidates."""
+        if not self._store.count(query.view):
+            # Loading the embedder takes longer than anything else before a first answer.
+            return [], []
         load_numpy()
         for request in requests_of(query):
             if (found := self._ranked_by(request, query, limit, words_do=words_do))[0]:

@@ -7,8 +7,8 @@ from memchat.errors import MemchatError, UsageError
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.markdown.renderer import PlainWriter
 from memchat.repl.notifications import NotificationQueue, error_lines
+from memchat.repl.plain_writer import PlainWriter
 from memchat.repl.turn import AnswerWriter, notices, run_turn, wait_for_learning
 from memchat.signals import INTERRUPTED, Signals
 from memchat.text.decoding import decode_text, whole_lines

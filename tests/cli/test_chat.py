@@ -4,8 +4,10 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -109,6 +111,21 @@ def test_what_is_asked_is_remembered_in_the_next_process(shell: Shell) -> None:
     assert list(answer) == ["reply", "model", "session", "memories", "excerpts", "usage", "cut"]
     other = shell.run("ask", "Can you suggest a restaurant near me for tonight?", "--user", "bob", "--json").json
     assert other["memories"] == []
+
+
+def test_learning_does_not_compete_with_the_answer(shell: Shell) -> None:
+    """Its thread starts once the answer is there; until then its imports would take the time of the first word."""
+    alive: list[set[str]] = []
+
+    def respond(payload: dict[str, Any]) -> Reply:
+        alive.append({thread.name for thread in threading.enumerate()})
+        return Reply("ok")
+
+    with ScriptedServer(respond) as server:
+        done = shell.run("ask", "Hello?", env={**behind(server), "MEMCHAT_EXTRACTION_MODEL": "offline"})
+    assert (done.code, done.out) == (0, "ok\n")
+    assert len(alive) == 1
+    assert "learner" not in alive[0]
 
 
 def test_piped_input_goes_with_the_question_as_an_attachment(shell: Shell, server: ScriptedServer) -> None:

@@ -403,6 +403,8 @@ def test_operators_around_a_word_do_not_hide_it(home: Home) -> None:
 
 
 def test_an_empty_store_recalls_nothing(home: Home) -> None:
-    """Before anything was said."""
+    """Before anything was said. The embedder, which takes long to load, is not asked."""
     assert found(home, "Where do I live?") == []
+    unasked = Retriever(home.store.memories, Unreachable(), VOCABULARY, Limits(), home.clock)
+    assert unasked.nearest("I live in Berlin", home.session(), 15) == []
     assert home.recall.nearest("I live in Berlin", home.session(), 15) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from memchat.repl.markdown.renderer import PlainWriter
+from memchat.repl.plain_writer import PlainWriter
 from tests.repl.reply_on_screen import Screen
 
 REPLY = """# Title here

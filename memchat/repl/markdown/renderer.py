@@ -7,7 +7,7 @@ Code has no background colour, so that it can be copied unchanged.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 from memchat.repl.markdown.highlight import LineHighlighter
 from memchat.repl.markdown.inline import InlineParser
@@ -41,25 +41,6 @@ class ReplyWriter(Protocol):
 
     def close(self) -> None:
         """Write the rest and end the last line. Also called for a reply that was cut off."""
-
-
-class PlainWriter:
-    """Writes the reply unchanged, without control characters, for files, pipes and programs."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._filter = StreamFilter()
-
-    def feed(self, piece: str) -> None:
-        self._write(self._filter.feed(piece))
-
-    def close(self) -> None:
-        self._write("\n")
-
-    def _write(self, text: str) -> None:
-        if text:
-            self._stream.write(text)
-            self._stream.flush()
 
 
 class StreamingMarkdown:
