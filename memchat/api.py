@@ -470,7 +470,19 @@ class Memory:
             if entity.user is not None and entity == EntityIds(entity.user):
                 reports = [connection.service.forget_person(entity.user)]
             else:
-                reports = self._forget_part(connection, entity)
+                # What belongs to an agent, a run, or a user with an agent, and their conversations.
+                reports = []
+                view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)
+                ids = [memory.id for memory in connection.store.memories.memories(view)]
+                if ids:
+                    reports.append(connection.service.forget(ids))
+                if entity.run is not None:
+                    sessions = [entity.session_name]
+                else:
+                    of_person = connection.store.conversations.sessions(entity.user or "")
+                    sessions = [session.id for session in of_person if session.agent == entity.agent]
+                if sessions:
+                    reports.append(connection.service.forget_sessions(sessions))
         self._sessions.forget()
         for report in reports:
             _warn_of(report)
@@ -507,22 +519,6 @@ class Memory:
             expires_at=end,
         )
         return IngestSource(entity.owner, entity.agent, terms, redacts=self.settings.redact)
-
-    def _forget_part(self, connection: Connection, entity: EntityIds) -> list[ErasureReport]:
-        """Delete the memories of `entity`, which is not a whole user, and its conversations."""
-        reports = []
-        view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)
-        ids = [memory.id for memory in connection.store.memories.memories(view)]
-        if ids:
-            reports.append(connection.service.forget(ids))
-        if entity.run is not None:
-            sessions = [entity.session_name]
-        else:
-            of_person = connection.store.conversations.sessions(entity.user or "")
-            sessions = [session.id for session in of_person if session.agent == entity.agent]
-        if sessions:
-            reports.append(connection.service.forget_sessions(sessions))
-        return reports
 
 
 def _warn_of(report: ErasureReport) -> None:

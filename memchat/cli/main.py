@@ -101,22 +101,19 @@ def _invoke(arguments: list[str]) -> object:
     """Call the command and return its result. Typer's errors about the command line become UsageError."""
     command: Any = get_command(app)
     try:
-        return command.main(_with_command(command, arguments), prog_name="memchat", standalone_mode=False)
+        first = arguments[0].partition("=")[0] if arguments else ""
+        own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        named = first in own | {"-h", "--help"} or any(name in COMMANDS for name in arguments)
+        if first.startswith("-") and not named:
+            # The options of a chat start one, as `memchat` alone does.
+            chat = command.get_command(None, "chat")
+            known = {name for parameter in chat.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            arguments = ["chat", *arguments] if first in known else arguments
+        return command.main(arguments, prog_name="memchat", standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except typer.TyperException as error:
         raise _usage_error(error) from error
-
-
-def _with_command(command: Any, arguments: list[str]) -> list[str]:
-    """Insert the command `chat` if the arguments begin with one of its options, as `memchat` alone starts a chat."""
-    first = arguments[0].partition("=")[0] if arguments else ""
-    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    if not first.startswith("-") or first in own | {"-h", "--help"} or any(name in COMMANDS for name in arguments):
-        return arguments
-    chat = command.get_command(None, "chat")
-    known = {name for parameter in chat.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    return ["chat", *arguments] if first in known else arguments
 
 
 def _usage_error(error: Any) -> UsageError:

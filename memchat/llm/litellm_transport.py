@@ -79,17 +79,13 @@ class LiteLLMTransport:
         content = getattr(message, "content", None) or getattr(message, "refusal", None)
         # The finish reason of a chunk may be made up; that of a whole reply is the provider's.
         finish = getattr(choice, "finish_reason", None) if part == "message" else None
-        return Piece(content, thinking, finish, self._usage(response))
-
-    def _usage(self, response: Any) -> Usage | None:
-        usage = getattr(response, "usage", None)
-        if usage is None:
-            return None
+        if (usage := getattr(response, "usage", None)) is None:
+            return Piece(content, thinking, finish)
         module = litellm()
         cost: float | None = None
         with suppress(module.exceptions.ModelNotMappedError, module.BadRequestError):
             cost = float(sum(module.cost_per_token(model=self._endpoint.model, usage_object=usage)))
-        return Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cost)
+        return Piece(content, thinking, finish, Usage(usage.prompt_tokens or 0, usage.completion_tokens or 0, cost))
 
 
 class OpenStream:

@@ -25,7 +25,15 @@ class Models:
         """Make a model; it loads and asks nothing before its first use."""
         options = options or ModelOptions()
         endpoint = Endpoint(name, options.api_key, options.api_base, self._policy.timeout_s)
-        return ChatModel(endpoint, self._transport(endpoint, options), options, self._policy, self._dialects)
+        if self.needs_litellm(endpoint.model, options):
+            from memchat.llm.litellm_transport import LiteLLMTransport
+
+            transport: Transport = LiteLLMTransport(endpoint)
+        elif endpoint.is_ollama:
+            transport = OllamaTransport(endpoint, self._policy.context_tokens)
+        else:
+            transport = OpenAITransport(endpoint, self._table)
+        return ChatModel(endpoint, transport, options, self._policy, self._dialects)
 
     def needs_litellm(self, name: str, options: ModelOptions | None = None) -> bool:
         """Return whether the first call imports LiteLLM: some of OpenAI's models use another API than chats."""
@@ -33,12 +41,3 @@ class Models:
             return True
         own = bool(options and options.api_base) or has_own_address(name, os.environ)
         return not own and not self._table.speaks_chat(name)
-
-    def _transport(self, endpoint: Endpoint, options: ModelOptions) -> Transport:
-        if self.needs_litellm(endpoint.model, options):
-            from memchat.llm.litellm_transport import LiteLLMTransport
-
-            return LiteLLMTransport(endpoint)
-        if endpoint.is_ollama:
-            return OllamaTransport(endpoint, self._policy.context_tokens)
-        return OpenAITransport(endpoint, self._table)

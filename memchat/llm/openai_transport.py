@@ -96,16 +96,15 @@ class OpenAITransport:
             choice = next(iter(chunk.get("choices") or ()), None) or {}
             message = choice.get("delta") or choice.get("message") or {}
             finish = choice.get("finish_reason") or ("stop" if choice.get("message") else None)
-            return message_piece(message, finish, self._usage(chunk.get("usage")))
+            usage = chunk.get("usage")
+            if not usage:
+                return message_piece(message, finish, None)
+            prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+            cost = self._table.cost_usd(self._endpoint.model, prompt, completion, cached)
+            return message_piece(message, finish, Usage(prompt, completion, cost))
         except (AttributeError, TypeError) as error:
             raise not_a_reply(self._endpoint) from error
-
-    def _usage(self, usage: Mapping[str, Any] | None) -> Usage | None:
-        if not usage:
-            return None
-        prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-        return Usage(prompt, completion, self._table.cost_usd(self._endpoint.model, prompt, completion, cached))
 
 
 def _is_wrong_route(error: ServerError) -> bool:

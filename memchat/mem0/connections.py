@@ -115,7 +115,16 @@ class CallSessions:
         """Return the conversation of a call: that of its run, or else the owner's last one, unless idle for IDLE."""
         conversations = connection.store.conversations
         if entity.run is None:
-            return self._unnamed(connection, entity)
+            since = self._app.clock() - IDLE
+            with self._lock:
+                session = conversations.open_session(entity.user or "", entity.agent, ORIGIN, since)
+                if session is None:
+                    # A new conversation is stored with its first message only.
+                    session = self._unstored.get(entity)
+                if session is None or session.last_at < since:
+                    session = conversations.new_session(entity.user or "", entity.agent, origin=ORIGIN)
+                self._unstored[entity] = session
+                return session
         session = conversations.session(entity.session_name)
         if session is None:
             return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
@@ -132,15 +141,3 @@ class CallSessions:
         """Forget the conversations that are not stored yet."""
         with self._lock:
             self._unstored.clear()
-
-    def _unnamed(self, connection: Connection, entity: EntityIds) -> Session:
-        conversations, since = connection.store.conversations, self._app.clock() - IDLE
-        with self._lock:
-            session = conversations.open_session(entity.user or "", entity.agent, ORIGIN, since)
-            if session is None:
-                # A new conversation is stored with its first message only.
-                session = self._unstored.get(entity)
-            if session is None or session.last_at < since:
-                session = conversations.new_session(entity.user or "", entity.agent, origin=ORIGIN)
-            self._unstored[entity] = session
-            return session
