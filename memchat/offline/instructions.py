@@ -27,8 +27,6 @@ def parse_instruction(words: str) -> Instruction | None:
         return Instruction(f"User wants to be contacted {only.lower()}{contact['how']}.", "support", standing=False)
     if taste := pattern("taste").match(words):
         return Instruction(f"User {taste['verb'].lower()}s {to_third(taste['what'])}.")
-    if none := pattern("none_of").match(words):
-        return Instruction(f"User wants no {none['what'].lower()} in answers.")
     if conditional := pattern("whenever").match(words):
         return _commanded(conditional["rest"], f", {conditional['when']}")
     return _commanded(words)

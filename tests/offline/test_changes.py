@@ -29,6 +29,7 @@ from tests.offline.cases import learned, texts
         ("User likes coffee.", "I don't like coffee", "User does not like coffee."),
         ("User has a dog.", "I have a dog called Rex", "User has a dog called Rex."),
         ("User wants to be called Al.", "Call me Alex", "User wants to be called Alex."),
+        ("User switched from Vim to Helix.", "I'm back on Vim.", "User is back on Vim."),
         (
             "User wants the assistant to answer in German.",
             "Always answer in French",
@@ -133,6 +134,12 @@ def test_a_move_makes_what_hung_on_the_old_home_doubtful() -> None:
         "User's landlord is Petersen.",
     ]
     assert learned("I've moved to Leipzig!", known).outdated == (2, 4)
+
+
+def test_a_new_job_makes_what_hung_on_the_old_one_doubtful() -> None:
+    """The boss may be another; tastes are not."""
+    known = ["User works at Siemens.", "User's boss is Karin.", "User likes tea."]
+    assert learned("I work at Bosch now.", known).outdated == (2,)
 
 
 @pytest.mark.parametrize(

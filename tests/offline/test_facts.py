@@ -96,6 +96,57 @@ def test_an_order_and_a_contact_are_kept_without_the_coffee() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("My order number is A-4471.", "User's order number is A-4471."),
+        ("I returned order 5521 last week.", "User returned order 5521 in the week of 9 March 2026."),
+        ("I'd like a refund for the lamp.", "User would like a refund for the lamp."),
+        ("I restarted the router twice.", "User restarted the router twice."),
+        ("I wear size 42 shoes.", "User wears size 42 shoes."),
+        ("My feet are wide.", "User's feet are wide."),
+        ("I was diagnosed with asthma in 2019.", "User was diagnosed with asthma in 2019."),
+        ("I have a bad back.", "User has a bad back."),
+        ("I had knee surgery in 2019.", "User had knee surgery in 2019."),
+        ("I started eating fish again.", "User started eating fish again."),
+        ("I have porridge for breakfast.", "User has porridge for breakfast."),
+        ("I'm a big fan of jazz.", "User is a big fan of jazz."),
+        ("I'd rather take the train.", "User would rather take the train."),
+        ("I run every morning.", "User runs every morning."),
+        ("I adopted two cats.", "User adopted two cats."),
+        ("My wife's name is Mia.", "User's wife's name is Mia."),
+        ("My landlord Tove collects the rent on Fridays.", "User's landlord Tove collects the rent on Fridays."),
+        ("I'm teaching at Kiel University.", "User is teaching at Kiel University."),
+        ("I'm the treasurer of our chess club.", "User is the treasurer of their chess club."),
+        ("I study physics in Kiel.", "User studies physics in Kiel."),
+        ("I'm back on Vim.", "User is back on Vim."),
+        ("My address is 5 High Street.", "User's address is 5 High Street."),
+        ("My flat is on the third floor.", "User's flat is on the third floor."),
+        ("My commute takes an hour.", "User's commute takes an hour."),
+        ("I take the 7:40 train to work.", "User takes the 7:40 train to work."),
+        ("I rent a flat in Kiel.", "User rents a flat in Kiel."),
+        ("I'm staying with Ana in Oslo.", "User is staying with Ana in Oslo."),
+        ("I bank with Barclays.", "User banks with Barclays."),
+        ("My membership number is 99412.", "User's membership number is 99412."),
+        ("I have plot 12 by the river.", "User has plot 12 by the river."),
+        ("My rent is now 900 euros.", "User's rent is 900 euros."),
+        ("Hate olives.", "User hates olives."),
+        ("Allergic to nuts.", "User is allergic to nuts."),
+        ("Moving to Oslo in May.", "User is moving to Oslo in May 2026."),
+        ("Friday was my last day at Bosch.", "User left Bosch on 13 March 2026."),
+        ("I got a puppy yesterday, she's called Miso.", "User got a puppy called Miso on 17 March 2026."),
+        ("I emailed you about order 4471.", "User emailed support about order 4471."),
+        ("I live in Oslo, nobody else does.", "User lives in Oslo and nobody else does."),
+        ("The lamp from order 4471 came broken.", "The lamp from User's order 4471 came broken."),
+        ("Only contact me by email.", "User wants to be contacted only by email."),
+        ("I'm living in Oslo now.", "User is living in Oslo."),
+    ],
+)
+def test_each_kind_of_statement_is_read(message: str, text: str) -> None:
+    """One sentence for each rule that no other test needs."""
+    assert texts(learned(message)) == [text]
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "What's the capital of Peru?",
@@ -128,6 +179,8 @@ def test_an_order_and_a_contact_are_kept_without_the_coffee() -> None:
         "I don't have a car.",
         "Answer briefly this time.",
         "I was born on 17 May.",
+        "I'm Tired.",
+        "I use the editor my boss told me about.",
         "Ich wohne in Berlin.",
         "",
     ],
@@ -170,6 +223,7 @@ def test_dates_are_written_out(message: str, text: str, valid_from: date | None)
         ("keep your answers short", "User wants the assistant to keep its answers short."),
         ("Don't use emojis.", "User wants the assistant not to use emojis."),
         ("I prefer short answers", "User prefers short answers."),
+        ("Always be brief when you explain code.", "User wants the assistant to be brief."),
         (
             "And whenever I ask for code, use tabs.",
             "User wants the assistant to use tabs, whenever they ask for code.",
