@@ -112,7 +112,7 @@ class Memory:
 
     @property
     def ready(self) -> bool:
-        """Whether everything that `warm_up` started to load is loaded."""
+        """Return whether everything that `warm_up` started to load is loaded."""
         return self._app.warm
 
     def connection(self) -> AbstractContextManager[Connection]:

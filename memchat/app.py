@@ -444,7 +444,7 @@ class App:
 
     @property
     def warm(self) -> bool:
-        """Whether everything that `warm_up` started to load is loaded."""
+        """Return whether everything that `warm_up` started to load is loaded."""
         return not any(thread.is_alive() for thread in self._loading)
 
     def _agent(self, name: str | None) -> "AgentPolicy":

@@ -27,7 +27,7 @@ ENV_PREFIX = "MEMCHAT_"
 
 
 class MemoryMode(StrEnum):
-    """Whether conversations use memory: `private` recalls without learning, `off` does neither."""
+    """Modes of memory: `private` recalls without learning, `off` does neither."""
 
     ON = "on"
     PRIVATE = "private"
@@ -35,7 +35,7 @@ class MemoryMode(StrEnum):
 
 
 class Thinking(StrEnum):
-    """How a chat shows the model's thinking: in full, as one line with its duration, or not at all."""
+    """Ways to show the model's thinking in a chat: in full, as one line with its duration, or not at all."""
 
     SHOWN = "shown"
     FOLDED = "folded"
@@ -141,7 +141,7 @@ class Settings:
 
     @property
     def any_excerpts(self) -> bool:
-        """Whether any conversation recalls excerpts of earlier ones."""
+        """Return whether any conversation recalls excerpts of earlier ones."""
         return self.excerpts or any(profile.excerpts for profile in self.agents.values())
 
     def excerpts_with(self, agent: str | None) -> bool:

@@ -31,7 +31,7 @@ CountTokens = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Who answers, and whether memory is in play."""
+    """The assistant that answers, and its memory state."""
 
     system: str | None = None
     remembers: bool = True

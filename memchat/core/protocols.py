@@ -70,7 +70,7 @@ class Usage:
 
 
 class Purpose(StrEnum):
-    """What tokens are spent on."""
+    """Purposes for which tokens are spent."""
 
     CHAT = "chat"
     LEARN = "learn"
@@ -78,7 +78,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptShare:
-    """What memory took in a prompt, and what it took the place of.
+    """The tokens that memory took in a prompt, and those that it replaced.
 
     `memory_tokens` is the length of the memories, the excerpts and the summary with their instructions,
     `sent_bytes` that of the conversation that was sent itself, and `room_tokens` what was left of the model's window.
@@ -104,7 +104,7 @@ class Spent:
 
 
 class Cut(StrEnum):
-    """Why a model ended a reply before it was finished."""
+    """Reasons why a reply ended before it was finished."""
 
     LENGTH = "length"
     FILTER = "filter"
@@ -216,7 +216,7 @@ class WordPieces(Protocol):
 
 
 class Vocabulary(Protocol):
-    """Which word pieces a request and a memory are compared by."""
+    """Chooses the word pieces by which a request and a memory are compared."""
 
     def between(self, request: str, memory: str) -> WordPieces:
         """The word pieces that suit the languages of both texts."""
@@ -253,7 +253,7 @@ class MemoryFilter:
 
 
 class VectorKind:
-    """What a row of a memory's vectors stands for. JOINED is the text followed by its cues."""
+    """Kinds of the rows of a memory's vectors. JOINED is the text followed by its cues."""
 
     TEXT = "text"
     JOINED = "joined"
@@ -293,7 +293,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages to read: those of `owner`'s conversations with `agent`, none from private ones.
+    """Conditions on the messages to read: of `owner`'s conversations with `agent`, none from private ones.
 
     With `every_agent` the agent does not matter. Of the conversation `session_id` only messages before `window_start`
     are included, since the later ones are in the prompt anyway; without `window_start` none of it is. With

@@ -41,7 +41,7 @@ MAX_TEXT = 1_000
 
 
 class Scope(StrEnum):
-    """How far a memory reaches. Set when it is created and never changed."""
+    """The reach of a memory. Set when it is created and never changed."""
 
     USER = "user"
     AGENT = "agent"
@@ -49,7 +49,7 @@ class Scope(StrEnum):
 
 
 class Source(StrEnum):
-    """How a memory came to be: said in a conversation, told by command, or imported."""
+    """Origins of a memory: said in a conversation, told by command, or imported."""
 
     SAID = "said"
     TOLD = "told"
@@ -103,7 +103,7 @@ def run_session(user: str | None, agent: str | None, run: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a memory comes from: the message, the exact words in it, and the model that read them."""
+    """The source of a memory: the message, the exact words in it, and the model that read them."""
 
     message_id: str
     session_id: str
@@ -186,7 +186,7 @@ def has_ended(valid_to: date | None, today: date) -> bool:
 
 
 class Event(StrEnum):
-    """What happened to a memory, in the words of `memories history`."""
+    """Changes to a memory, in the words of `memories history`."""
 
     ADD = "ADD"
     UPDATE = "UPDATE"
@@ -278,7 +278,7 @@ class Applied:
 
 
 class MessageStatus(StrEnum):
-    """How a message ended. A message of the user is `stopped` when they stopped the turn before a word was answered."""
+    """Ways in which a message ended. The user's is `stopped` if they stopped the turn before a word was answered."""
 
     COMPLETE = "complete"
     PARTIAL = "partial"

@@ -67,7 +67,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read a file: `owner` and `now` are for records without their own; `clean` cleans every text.
+    """Options for reading a file: `owner` and `now` are for records without their own; `clean` cleans every text.
 
     With `keep_users`, records keep the users they name.
     """

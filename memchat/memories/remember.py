@@ -47,7 +47,7 @@ class RememberResult:
 
 @dataclass(frozen=True, slots=True)
 class RememberOptions:
-    """How to keep a text. None leaves it to the language model or, without one, to the rules, which read English.
+    """Options for keeping a text. None leaves it to the language model or, without one, to rules, which read English.
 
     `standing` says whether it is a wish for every answer; `replaces` are the memories that it replaces.
     """

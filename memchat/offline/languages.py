@@ -1,4 +1,4 @@
-"""Which language a message seems to be in, and what the offline model says of itself in it."""
+"""Guess the language of a message, and say in it what the offline model can do."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class _Language:
 
 
 def honest_sentence(message: str) -> str | None:
-    """That offline mode reads English alone, in the language of `message`; None for English and what is not known."""
+    """Return the sentence that offline mode reads English only, in the language of `message`; None for English."""
     plain = without_points(message.casefold())
     said = "".join(character if character.isalpha() else " " for character in plain).split()
     letters = [one for one in _languages() if one.letters]

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of requests beyond their types, so that clients know before they ask."""
+"""Describe in the OpenAPI document what requests must meet beyond their types, so that clients know before they ask."""
 
 from typing import Any
 

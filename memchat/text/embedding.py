@@ -1,4 +1,4 @@
-"""Which vectors a memory has: its text, its cues, and both joined; a turn kept verbatim its window and its sentences.
+"""Choose what is embedded of a memory: its text, its cues, both joined; of a verbatim turn, its window and sentences.
 
 A cue closes the gap between "Can you suggest a restaurant near me?" and "User is vegetarian", which share no word and
 little meaning. A window is the turn before in the same conversation and the turn itself: on LoCoMo a turn is found by
