@@ -88,9 +88,14 @@ def language_of(text: str) -> Language:
 
 @lru_cache(maxsize=50_000)
 def _cost(word: str) -> int:
-    """Count the pieces of `word`, an unknown one several times; cached, since words recur."""
+    """Count the pieces of `word`, an unknown one several times; cached, since words recur.
+
+    The pieces of an accented word are those of the plain one, so it counts as an unknown one at least: a text with many
+    is not English, though Vietnamese consists of short pieces.
+    """
     (ids,) = EnglishWordPieces().pieces([word])
-    return len(ids) + (_COST_OF_UNKNOWN - 1) * int((ids == UNKNOWN).sum())
+    pieces = len(ids) + (_COST_OF_UNKNOWN - 1) * int((ids == UNKNOWN).sum())
+    return pieces if word.isascii() else max(pieces, _COST_OF_UNKNOWN)
 
 
 @lru_cache(maxsize=5_000)

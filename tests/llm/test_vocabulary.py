@@ -2,7 +2,7 @@
 
 import pytest
 
-from memchat.llm.vocabulary import BuiltinVocabulary, Language, is_english_request, language_of
+from memchat.llm.vocabulary import BuiltinVocabulary, Language, is_english_request, is_readable, language_of
 from memchat.llm.wordpieces import EnglishWordPieces, MultilingualWordPieces
 
 ENGLISH = [
@@ -67,3 +67,16 @@ def test_english_pieces_compare_english_with_english_alone() -> None:
         ("Wo wohne ich?", "User lives in Graz."),
     ):
         assert isinstance(vocabulary.between(request, memory), MultilingualWordPieces)
+
+
+@pytest.mark.parametrize("text", ["Người dùng bị dị ứng hạt phỉ.", "Người dùng là y tá ở Đà Nẵng."])
+def test_short_pieces_with_accents_are_not_english(text: str) -> None:
+    """The pieces leave accents out, and what is left of Vietnamese looks like English ones."""
+    assert not is_readable(text)
+    assert language_of(text) is Language.OTHER
+
+
+def test_a_few_accents_leave_a_text_english() -> None:
+    """Names and loan words have them."""
+    assert language_of("User's favourite café is Chez André in Montréal.") is not Language.OTHER
+    assert is_english_request("Where did I eat that crème brûlée?")

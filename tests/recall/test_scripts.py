@@ -69,3 +69,47 @@ def test_a_request_in_chinese_recalls_what_it_needs(tmp_path: Path, request_: st
     with Home(tmp_path) as home:
         home.keep(*CHINESE)
         assert CHINESE[needed] in [hit.memory.text for hit in home.recall.search(Query(request_, MemoryFilter((AL,))))]
+
+
+TOLD_IN = {
+    "German": ["Der Nutzer züchtet Bienen auf dem Dach.", "Die Tochter des Nutzers studiert Medizin in Wien."],
+    "English": ["User keeps bees on the roof.", "User's daughter studies medicine in Vienna."],
+    "Russian": ["Пользователь разводит пчёл на крыше.", "Дочь пользователя изучает медицину в Вене."],
+    "Japanese": ["ユーザーは屋上でミツバチを飼っている。", "ユーザーの娘はウィーンで医学を学んでいる。"],
+    "Spanish": ["El usuario cría abejas en la azotea.", "La hija del usuario estudia medicina en Viena."],
+}
+ASKED_IN = {
+    "German": "Was studiert meine Tochter?",
+    "Spanish": "¿Qué estudia mi hija?",
+    "French": "Qu'étudie ma fille ?",
+    "Chinese": "我女儿学什么专业？",
+    "Arabic": "ماذا تدرس ابنتي؟",
+    "English": "What does my daughter study?",
+}
+
+
+@pytest.mark.parametrize("asked", ASKED_IN)
+@pytest.mark.parametrize("told", TOLD_IN)
+def test_what_was_told_in_one_language_is_recalled_in_another(tmp_path: Path, told: str, asked: str) -> None:
+    """Above the floor, and first, though the two texts share no word and no script."""
+    with Home(tmp_path) as home:
+        home.keep(*TOLD_IN[told])
+        hits = home.recall.search(Query(ASKED_IN[asked], MemoryFilter((AL,))))
+        assert [hit.memory.text for hit in hits][:1] == [TOLD_IN[told][1]]
+
+
+ENGINES = [
+    "Wie funktioniert ein Dieselmotor?",
+    "How does a diesel engine work?",
+    "柴油机是怎么工作的？",
+    "Comment marche un moteur diesel ?",
+]
+
+
+@pytest.mark.parametrize("request_", ENGINES)
+@pytest.mark.parametrize("told", TOLD_IN)
+def test_an_unrelated_request_in_another_language_recalls_nothing(tmp_path: Path, told: str, request_: str) -> None:
+    """The floor is the same across languages."""
+    with Home(tmp_path) as home:
+        home.keep(*TOLD_IN[told])
+        assert home.recall.search(Query(request_, MemoryFilter((AL,)))) == []
