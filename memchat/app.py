@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from memchat.chat.sessions import ChatOptions, conversation_options, open_session
 from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageModel, MemoryFilter, RequestEmbedder
-from memchat.core.types import Memory, Session
+from memchat.core.types import OFFLINE, Memory, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
-from memchat.llm.providers import OFFLINE, ModelChoice, choose_model, is_on_this_machine
+from memchat.llm.providers import ModelChoice, choose_model, is_on_this_machine
 from memchat.storage.engine import SQLiteEngine
 from memchat.storage.protocols import Engine, Storage
 

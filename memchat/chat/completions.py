@@ -13,8 +13,7 @@ from typing import Any
 from memchat.chat import prompt
 from memchat.chat.conversation import ConversationOptions, Transcript
 from memchat.core.protocols import Clock, CompletionModel, CountTokens, Spent, Usage
-from memchat.core.types import Message, MessageStatus, Session
-from memchat.llm.providers import OFFLINE
+from memchat.core.types import OFFLINE, Message, MessageStatus, Session
 from memchat.llm.usage import spent
 from memchat.recall.retriever import Query, Retriever
 from memchat.text.normalize import fix_surrogates

@@ -21,9 +21,8 @@ from memchat.core.protocols import (
     Spent,
     Usage,
 )
-from memchat.core.types import LearningOptions, Memory, Message, MessageStatus, Role, Session
+from memchat.core.types import OFFLINE, LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
-from memchat.llm.providers import OFFLINE
 from memchat.recall.excerpts import Excerpt
 from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates

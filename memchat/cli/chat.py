@@ -259,7 +259,7 @@ def _waiting(opened: _OpenChat) -> "Waiting":
 
 
 def _note_offline_mode(app: "App", chat_: "Chat") -> None:
-    from memchat.llm.providers import OFFLINE
+    from memchat.core.types import OFFLINE
 
     conversation = chat_.conversation
     if conversation.model.name == OFFLINE and app.choice(chat_.options.model, conversation.agent).lacks_model:

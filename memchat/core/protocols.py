@@ -360,7 +360,7 @@ class MessageStore(Protocol):
         """Return numbers of messages that contain any of the `terms`, best BM25 first."""
 
     def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
-        """Return the messages under `numbers` that `view` includes, in no order."""
+        """Return the messages under `numbers` that `view` includes, in no order; no replies of the offline model."""
 
     def messages_beside(self, numbers: Sequence[int]) -> dict[int, list[int]]:
         """Return for each message what its role said before and after it in its conversation, by number."""

@@ -34,6 +34,8 @@ CATEGORIES = (
 )
 """The default short list; an agent profile may set its own."""
 
+OFFLINE = "offline"
+"""Name of the built-in model, which answers by rules."""
 MAX_CUES = 3
 
 MAX_TEXT = 1_000

@@ -1,6 +1,6 @@
 """Price a model's tokens, from LiteLLM's table."""
 
-from memchat.llm.providers import OFFLINE
+from memchat.core.types import OFFLINE
 
 
 def cost_usd(model: str, prompt_tokens: int, completion_tokens: int) -> float | None:

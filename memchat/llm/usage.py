@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 
 from memchat.core.protocols import Completion, Delta, LanguageModel, ModelRequest, Spent, Usage
-from memchat.llm.providers import OFFLINE
+from memchat.core.types import OFFLINE
 from memchat.text.size import BYTES_A_TOKEN, size
 
 

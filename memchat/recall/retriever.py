@@ -9,6 +9,7 @@ from memchat.core.protocols import Candidate, Clock, MemoryFilter, RecallStore, 
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
 from memchat.recall.requests import clause_about_user, in_words, questions_in, rarest_terms
+from memchat.recall.sentence_kinds import asks_nothing
 from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, speaker, words
@@ -348,6 +349,7 @@ def requests_of(query: Query) -> list[str]:
 def whole_request(query: Query) -> str:
     """Return the request, with the one before it if it is too short alone ("and the other one?")."""
     short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= SHORT_MESSAGE_WORDS
+    short = short and not asks_nothing(query.text)
     return f"{query.previous}\n{query.text}" if query.previous and short else query.text
 
 

@@ -8,7 +8,7 @@ from memchat.text.normalize import sentences, without_speaker, words
 _ASSENT = frozenset(
     "yes yeah yep no nope sure right ok okay ja nein doch sí si oui non sì sim não nee tak nie да нет 好的".split()
 )
-"""Words before which a name is an answer ("Yes, Stockholm."), not the person spoken to."""
+"""Words that answer an offer, and before which a name is an answer ("Yes, Stockholm."), not the person spoken to."""
 _ADDRESSED = re.compile(r",? [A-ZÀ-Þ][\w'’-]+(?=[!.,]|$)")
 
 
@@ -19,6 +19,11 @@ def is_greeting(sentence: str) -> bool:
     rest = _ADDRESSED.sub("", sentence, count=1)
     found = words(rest)
     return rest != sentence and bool(found) and not _ASSENT.intersection(found) and is_small_talk(rest)
+
+
+def asks_nothing(text: str) -> bool:
+    """Whether `text` is only a greeting, thanks or a good-bye, and no answer to an offer either ("Yes please")."""
+    return is_small_talk(text) and not _ASSENT.intersection(words(text))
 
 
 def is_question(sentence: str) -> bool:

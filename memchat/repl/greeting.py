@@ -2,7 +2,8 @@
 
 import os
 
-from memchat.llm.providers import OFFLINE, local_ollama
+from memchat.core.types import OFFLINE
+from memchat.llm.providers import local_ollama
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.last_words import last_words
 from memchat.repl.layout import columns, one_line

@@ -20,9 +20,9 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import confirm
 from prompt_toolkit.styles import Style
 
+from memchat.core.types import OFFLINE
 from memchat.errors import MemchatError, ModelError
 from memchat.llm.preload import in_background
-from memchat.llm.providers import OFFLINE
 from memchat.repl.clipboard import copy_text
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed

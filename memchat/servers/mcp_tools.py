@@ -23,10 +23,9 @@ from memchat.app import UNBOUNDED, App
 from memchat.chat.prompt import instructions_within_budget
 from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Memory, Owner, Scope
+from memchat.core.types import OFFLINE, Memory, Owner, Scope
 from memchat.errors import MemchatError, NotFound, UsageError, traceback_without_message
 from memchat.llm.preload import ignore_failures
-from memchat.llm.providers import OFFLINE
 from memchat.memories.remember import COMPARED_WITHIN_S
 from memchat.memories.service import MAX_MEMORY_CHARACTERS
 from memchat.recall.memory_block import caveats

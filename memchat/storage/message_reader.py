@@ -9,7 +9,7 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, StaleMemory
-from memchat.core.types import Owner, Role
+from memchat.core.types import OFFLINE, Owner, Role
 from memchat.storage.database import Database
 from memchat.storage.fulltext import match_query
 from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
@@ -121,6 +121,8 @@ class MessageReader:
     def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
         wanted = list(dict.fromkeys(numbers))
         where, values = self._where(view)
+        # The offline model only repeats memories, between sentences that are always the same.
+        where += " AND NOT (m.role = ? AND m.model IS ?)"
         beside = """(SELECT o.text FROM messages AS o WHERE o.session_id = m.session_id AND o.private = 0
             AND o.number {0} m.number ORDER BY o.number {1} LIMIT 1)"""
         rows = self._db.rows(
@@ -128,7 +130,7 @@ class MessageReader:
                 {beside.format("<", "DESC")} AS previous, {beside.format(">", "")} AS following
                 FROM {_TALK} LEFT JOIN message_vectors AS v ON v.number = m.number AND v.fingerprint = ?
                 WHERE m.number IN ({",".join("?" * len(wanted))}) AND {where}""",
-            (self._fingerprint, *wanted, *values),
+            (self._fingerprint, *wanted, *values, Role.ASSISTANT, OFFLINE),
         )
         vectors = decode_each([row["vectors"] for row in rows], dimension_of(self._fingerprint) or 0)
         return [_candidate(*one) for one in zip(rows, vectors, strict=True)]

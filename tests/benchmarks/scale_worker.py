@@ -19,8 +19,7 @@ from memchat.app import App, Chat
 from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Add, Draft, Owner
-from memchat.llm.providers import OFFLINE
+from memchat.core.types import OFFLINE, Add, Draft, Owner
 from memchat.recall.retriever import Query, Retriever
 from memchat.storage.results import Phase
 from memchat.storage.store import Store

@@ -14,10 +14,9 @@ from memchat.chat.conversation import Conversation as Talk
 from memchat.chat.conversation import ConversationOptions
 from memchat.config import Settings
 from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest
-from memchat.core.types import LearningOptions, Memory, Message, Owner, Role, Session
+from memchat.core.types import OFFLINE, LearningOptions, Memory, Message, Owner, Role, Session
 from memchat.errors import BadReply, ModelError, ModelTimeout, RateLimited
 from memchat.learning.pipeline import LearningContext, learn
-from memchat.llm.providers import OFFLINE
 from memchat.storage.protocols import MAX_BLOCKING_ATTEMPTS
 from memchat.text.redaction import redact
 from tests.evals.dataset import Conversation, Keep, Turn

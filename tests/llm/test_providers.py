@@ -6,16 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from memchat.core.types import OFFLINE
 from memchat.llm.litellm_setup import litellm
-from memchat.llm.providers import (
-    OFFLINE,
-    PROVIDERS,
-    ModelChoice,
-    Provider,
-    choose_model,
-    extraction_model,
-    ollama_models,
-)
+from memchat.llm.providers import PROVIDERS, ModelChoice, Provider, choose_model, extraction_model, ollama_models
 from tests.scripted_server import ScriptedServer
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from memchat.app import App
+from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
-from memchat.core.types import Add, Draft, End, Evidence, Memory, Message, Owner, Role, Session
+from memchat.core.types import OFFLINE, Add, Draft, End, Evidence, Memory, Message, Owner, Role, Session
 from memchat.recall.excerpt_block import render
 from memchat.recall.excerpts import Excerpt
 from memchat.recall.retriever import Query
@@ -93,6 +94,16 @@ def test_small_talk_recalls_nothing(talk: Talk, text: str) -> None:
     """Although greetings were exchanged before."""
     talk.said("Good morning! How are you?", "Good morning! I am fine, thanks. How are you?")
     assert not talk.excerpts(text)
+
+
+def test_replies_of_the_offline_model_are_not_quoted(talk: Talk) -> None:
+    """They repeat memories; the person's own words are quoted."""
+    chat = talk.app.conversation(ChatOptions(USER), OFFLINE, talk.app.store, talk.app.recall)
+    with chat.turn("My sister Marta is getting married in Porto.") as reply:
+        assert "remember" in "".join(reply)
+    talk.index()
+    found = talk.excerpts("What is worth remembering about Marta, unless this conversation is private?")
+    assert {excerpt.role for excerpt in found} == {Role.USER}
 
 
 def test_an_unrelated_request_recalls_nothing(talk: Talk) -> None:

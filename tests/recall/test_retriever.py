@@ -153,6 +153,15 @@ def test_what_a_request_says_of_the_user_by_the_way_is_searched_for(home: Home, 
         assert found(home, other) == []
 
 
+@pytest.mark.parametrize("thanks", ["Thanks!", "Thank you so much", "Good night", "Vielen Dank!", "¡Gracias!"])
+def test_thanks_are_not_read_with_the_turn_before(home: Home, thanks: str) -> None:
+    """They ask for nothing; a yes to an offer does."""
+    home.keep("User's sister Ana has her birthday on 4 May.")
+    before = "When is the birthday of my sister Ana?"
+    assert found(home, thanks, previous=before) == []
+    assert found(home, "Yes please", previous=before) == ["User's sister Ana has her birthday on 4 May."]
+
+
 def test_the_person_who_is_named_counts(home: Home) -> None:
     """Of two like facts the one about the named person comes first."""
     home.keep("User's brother Leo plays the cello.", "User's brother Tom plays the piano.")

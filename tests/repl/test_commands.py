@@ -11,9 +11,8 @@ import pytest
 from memchat.chat.sessions import ChatOptions
 from memchat.config import MemoryMode
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Add, Draft, Owner, Role, Scope
+from memchat.core.types import OFFLINE, Add, Draft, Owner, Role, Scope
 from memchat.errors import AmbiguousId, NotFound, UsageError
-from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.dispatch import COMMANDS, dispatch, literal, parse
 from memchat.repl.commands.registry import CommandContext, CommandResult, Invocation
 from memchat.repl.commands.sources import sources

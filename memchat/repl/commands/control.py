@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import replace
 
 from memchat.config import Thinking
+from memchat.core.types import OFFLINE
 from memchat.errors import UsageError
-from memchat.llm.providers import OFFLINE
 from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.layout import columns, one_line
 
