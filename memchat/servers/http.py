@@ -4,6 +4,7 @@ The fields of a body are the keyword arguments of the call. Unknown fields are r
 would widen the request.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
@@ -40,7 +41,7 @@ from memchat.servers.failures import BUG, add_handlers
 from memchat.servers.json_schemas import merge_ids
 from memchat.servers.keys import Keys
 from memchat.servers.metrics import CONTENT_TYPE, Metrics
-from memchat.servers.model_calls import ModelCalls
+from memchat.servers.model_calls import LEARNING, ModelCalls
 from memchat.servers.observation import Observed, TemplateRoute
 from memchat.servers.openai import add_openai_routes
 from memchat.servers.page.routes import Page
@@ -113,15 +114,16 @@ def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: 
         telemetry=SILENT,
         responses={"default": {"model": Failure}},
     )
-    reached, calls = ReachedMemory(memory), ModelCalls()
+    reached, calls, learning = ReachedMemory(memory), ModelCalls(), ModelCalls(LEARNING)
     # No separate routers: the Allow header is computed from the application's own routes.
     api.router.route_class = StrictRoute
     _add_health(api, reached)
-    _add_metrics(api, memory, metrics, calls)
+    _add_metrics(api, memory, metrics, (calls, learning))
     _add_turns(api, reached, calls)
+    _add_learning(api, reached, learning)
     _add_memories(api, reached)
     add_openai_routes(api, reached, calls)
-    add_platform_routes(api, reached, calls)
+    add_platform_routes(api, reached, learning)
     merge_ids(api.openapi())
     if guarded:
         _document_key(api)
@@ -159,7 +161,7 @@ def _add_health(api: FastAPI, memory: ReachedMemory) -> None:
         return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})
 
 
-def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: ModelCalls) -> None:
+def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: Sequence[ModelCalls]) -> None:
     """Count recalls and serve the counters to clients with access to all memories."""
     memory.on_recall = metrics.recall
 
@@ -171,7 +173,7 @@ def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: ModelCal
             waiting = len(connection.store.work.pending())
         gauges = {
             "memchat_learning_queue": ("Messages that are not learned from yet.", waiting),
-            "memchat_model_requests": ("Requests that are waiting for a model.", calls.pending),
+            "memchat_model_requests": ("Requests that are waiting for a model.", sum(one.pending for one in calls)),
         }
         return PlainTextResponse(metrics.text(gauges), media_type=CONTENT_TYPE)
 
@@ -190,6 +192,10 @@ def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
             relay = Relay(lambda: memory.chat_stream(**body.keywords()), calls)
             return await event_stream(relay, CHAT_EVENTS)
         return Json(await calls.run(memory.chat, **body.keywords()))
+
+
+def _add_learning(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
+    """Serve adds, on threads of their own if they learn."""
 
     @api.post("/memories", responses={**document(AddResults)})
     async def add(body: AddRequest) -> Json:

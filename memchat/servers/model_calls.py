@@ -11,6 +11,9 @@ RUNNING = 200
 """Maximum number of running model calls; each holds a thread and a database connection."""
 WAITING = 400
 """Maximum number of calls that wait for one of these threads."""
+LEARNING = 20
+"""Maximum number of adds that learn at a time. Each embeds, searches and writes; many at once would hold up every other
+request."""
 RETRY_AFTER_S = 10
 
 Given = ParamSpec("Given")

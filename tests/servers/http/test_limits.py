@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +17,8 @@ from memchat import Memory
 from memchat.servers.answers import Json
 from memchat.servers.connections import BoundedConnection
 from memchat.servers.http_server import bind_socket
-from memchat.servers.model_calls import ModelCalls
+from memchat.servers.model_calls import LEARNING, ModelCalls
+from tests.api.scripted_memory import Script, extractions, inputs, is_extraction
 from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.http.conftest import Open
 
@@ -145,6 +148,37 @@ def test_reads_and_plain_adds_do_not_wait_for_turns_of_a_slow_model(
                 turn.join(60)
     # The provider of these tests may refuse some connections when the machine is busy.
     assert answers.count(200) >= 42
+
+
+def test_adds_that_learn_leave_room_for_turns(opened: Open, memory: Memory, server: ScriptedServer) -> None:
+    """So many learn at a time; the others wait without keeping a turn from its model, and learn in the end."""
+    client, release = opened(memory), threading.Event()
+
+    def slow_to_learn(payload: dict[str, Any]) -> Reply:
+        if is_extraction(payload):
+            release.wait(300)
+            return Reply(Script({}).extracted(inputs(payload)))
+        return Reply("Hello.")
+
+    server.respond = slow_to_learn
+
+    def add(number: int) -> int:
+        body = {"user_id": f"u{number}", "messages": "I like tea"}
+        return client.post("/memories", json=body, timeout=600).status_code
+
+    with ThreadPoolExecutor(LEARNING + 5) as threads:
+        try:
+            adds = [threads.submit(add, number) for number in range(LEARNING + 5)]
+            until = time.monotonic() + 300
+            while len(extractions(server.requests)) < LEARNING and time.monotonic() < until:
+                time.sleep(0.05)
+            time.sleep(0.5)
+            assert len(extractions(server.requests)) == LEARNING
+            answered = client.post("/chat", json={"user_id": "al", "message": "Hi"}, timeout=300)
+            assert answered.json()["reply"] == "Hello."
+        finally:
+            release.set()
+        assert {one.result(600) for one in adds} == {200}
 
 
 @pytest.mark.anyio
