@@ -167,6 +167,10 @@ def _corrections(found: Extraction, exchange: Exchange) -> list[Fact]:
     return []
 
 
+def _digits(number: str) -> int:
+    return sum(map(str.isdigit, number))
+
+
 def _changed_word(message: str, known: str) -> tuple[str, str] | None:
     """Return the word or number of `known` that `message` puts right, and the right one."""
     said, numbers = dict.fromkeys(_NUMBER.findall(message)), _NUMBER.findall(known)
@@ -175,7 +179,7 @@ def _changed_word(message: str, known: str) -> tuple[str, str] | None:
     if len(right) == 1:
         wrong = [one for one in said if one in numbers]
         if not wrong and len(new) <= _MOST_NEW_WORDS:
-            wrong = [one for one in numbers if len(one) == len(right[0])]
+            wrong = [one for one in numbers if _digits(one) == _digits(right[0])]
         return (wrong[0], right[0]) if len(wrong) == 1 else None
     denied = _DENIED.search(message)
     if right or denied is None or not re.search(rf"(?i)(?<!\w){re.escape(denied['wrong'])}(?!\w)", known):

@@ -5,6 +5,7 @@ Small models need this; large ones are told to leave such clauses out, and do.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from memchat.learning.support import units
 from memchat.text.normalize import STOP_WORDS, sentences, words
@@ -24,7 +25,8 @@ _ASKS = re.compile(
     r"|(?:wie|was|wer|wo|wann|warum|welche[rsn]?|wieso)\s+(?!ich\b|wir\b|mein)\w+"
     r"|(?:kann|kannst|könntest|soll|sollte|ist|gibt|hast|weißt) (?:ich|du|man|es|das|der|die)\b"
     r"|¿|(?:qué|cómo|cuándo|dónde|cuál(?:es)?|quién|cuánt[oa]s?|por qué)\b"
-    r"|(?:comment|pourquoi|combien|est-ce|qu['’]est-ce|quel(?:le)?s?)\b|(?:come|perché|quanto|quale)\s+(?!io\b)\w+"
+    r"|(?:comment|pourquoi|combien|est-ce|c['’]est (?:quoi|qui|où|quand)"
+    r"|qu['’]est-ce|quel(?:le)?s?)\b|(?:come|perché|quanto|quale)\s+(?!io\b)\w+"
     r"|(?:como|por que|quanto|qual)\s+(?!eu\b)\w+)",
     re.IGNORECASE,
 )
@@ -35,6 +37,7 @@ _SUPPOSED = re.compile(
     r"|let['’]?s say|pretend|(?:^|[,;.?!]\s*)(?:so |and )?say (?:i|we|you|some(?:one|body)|an?|they)\b"
     r"|for example i\b"
     r"|just kidding|kidding(?! aside)|joking(?! aside)|jk|would i|should i"
+    r"|i['’]d (?:be|buy|call|choose|do|eat|get|give|go|have|live|marry|move|pick|quit|say|sell|take|try|want)\b"
     r"|i (?:might|may|could|would)\b(?! (?:like|love|rather|prefer))|maybe|perhaps|can(?:['’]?t|not) decide"
     r"|torn between|undecided|not sure (?:if|whether|what|which)"
     r"|i wonder|wondering|thinking (?:of|about)|wenn ich|angenommen|vielleicht|würde ich|si (?:yo|me|tuviera"
@@ -253,11 +256,8 @@ def _declared(message: str) -> Iterator[str]:
         if not is_question(sentence) or (_ASKED_POLITELY.match(sentence) and is_wish(sentence)):
             yield sentence
             continue
-        before = sentence
-        for mark in _CLAUSE.finditer(sentence):
-            before = sentence[: mark.start()]
-        if before != sentence:
-            yield before
+        before = (sentence[: mark.start()] for mark in reversed(list(_CLAUSE.finditer(sentence))))
+        yield from islice((part for part in before if not is_question(part)), 1)
 
 
 def _is_beside_the_point(clause: str) -> bool:

@@ -113,6 +113,8 @@ NOT_NOTED = [
     ("User puts 80 a week aside.", "say somebody puts 80 a week aside"),
     ("User paints boats.", "she paints boats"),
     ("User grew up with it.", "I grew up with it"),
+    ("User needs to undo a merge.", "how do I undo a merge but keep the files"),
+    ("User would take the red one for fun.", "I'd take the red one for fun"),
     ("", "I live in Graz."),
 ]
 
@@ -347,6 +349,7 @@ CORRECTED = [
     ("Ach nee, am 4. Juli", "Der Nutzer hat am 3. Juli einen Termin.", "Der Nutzer hat am 4. Juli einen Termin."),
     ("perdona, los martes, no los lunes", "El usuario nada los lunes.", "El usuario nada los martes."),
     ("no, nicht Montag sondern Dienstag", "Der Nutzer tanzt am Montag.", "Der Nutzer tanzt am Dienstag."),
+    ("oops, 1,250, they raised it", "User pays 1150 in rent.", "User pays 1,250 in rent."),
     ("oh no, 30 people fell ill at the party", "User swims 40 lengths.", None),
     ("no, not today", "User likes today's news.", None),
 ]
