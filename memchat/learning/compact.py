@@ -194,14 +194,14 @@ def read(answer: str, exchange: Exchange) -> Extraction:
     for written in _lines(answer):
         line = _YEAR.sub(lambda year: year[0] if year[1] in exchange.user else "", written)
         quote = _bearing(line, said, exchange.user)
-        strays = not support.bears_words(line, SHARE)
+        strays = not support.bears_words(line, SHARE, nouns_too=True)
         if foreign := _own_words(line, said if quote is None else [quote], strays=strays):
             for part, clause in foreign:
                 facts.setdefault(normalize(part), _fact(part, clause))
             continue
         if quote is None or _SECRET.search(line) or not units(line) - _BARE:
             continue
-        if is_passing(line) or not support.bears_words(line, SHARE) or _turns_round(line, quote):
+        if is_passing(line) or strays or _turns_round(line, quote):
             continue
         text = context.about_the_person(line, quote)
         if text is None or (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):

@@ -93,10 +93,12 @@ class SupportCheck:
             and self.bears_words(fact.text, WISH_SHARE if fact.standing else FACT_SHARE)
         )
 
-    def bears_words(self, text: str, share: float = FACT_SHARE) -> bool:
+    def bears_words(self, text: str, share: float = FACT_SHARE, *, nouns_too: bool = False) -> bool:
         """Return whether the user said at least `share` of the words of `text`, and no name in it is invented.
 
         A name may come from the assistant if the rest is the user's: "the second one" was "the Ritz".
+
+        In German a name is written like any noun; with `nouns_too` no noun may be invented either.
         """
         said = units(text)
         own = {unit for unit in said if _is_in(unit, self._own)}
@@ -113,7 +115,7 @@ class SupportCheck:
             return False
         unsaid = said - own
         strange = {unit for unit in unsaid if not _is_in(unit, self._replies)}
-        return len(unsaid - strange) <= len(own) and not strange & _names(text)
+        return len(unsaid - strange) <= len(own) and not strange & _names(text, nouns_too=nouns_too)
 
     def restates(self, text: str) -> bool:
         """Return whether the message itself says all that `text` does."""
@@ -205,9 +207,9 @@ def _is_inflected(word: str, other: str) -> bool:
     return same >= 3 and same >= 0.55 * len(longer) and len(shorter) - same <= 2
 
 
-def _names(text: str) -> set[str]:
-    """Return the units written with a capital; none in German, where every noun is."""
-    if _GERMAN.search(text):
+def _names(text: str, *, nouns_too: bool) -> set[str]:
+    """Return the units written with a capital; none in German, where every noun is, unless `nouns_too`."""
+    if _GERMAN.search(text) and not nouns_too:
         return set()
     return {unit for word in _capitalized(text) for unit in units(word)}
 

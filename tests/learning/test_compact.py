@@ -113,6 +113,7 @@ NOT_NOTED = [
     ("User puts 80 a week aside.", "say somebody puts 80 a week aside"),
     ("User paints boats.", "she paints boats"),
     ("User grew up with it.", "I grew up with it"),
+    ("Der Nutzer bäckt gern Brot mit Zoltan.", "I like baking bread"),
     ("User needs to undo a merge.", "how do I undo a merge but keep the files"),
     ("User would take the red one for fun.", "I'd take the red one for fun"),
     ("", "I live in Graz."),
@@ -400,6 +401,39 @@ def test_no_line_gets_in_that_the_message_does_not_bear(said: list[str], answer:
         assert fact.quote in exchange.user
         assert EvidenceGate(exchange).quote_of(fact) is not None
         assert not {"Berlin", "Zoltan"} & set(fact.text.replace(".", "").split())
+
+
+SAID_ELSEWHERE = (
+    "ich wohne in Köln, mein Bruder Jan ist Koch, am 3. Mai, vivo en Vigo, soy camarera, mi hijo tiene 7 años, "
+    "j'habite à Lille, ma fille chante, moro em Braga, tenho dois gatos, 犬を飼っています, я живу в Перми"
+).split(", ")
+NOT_SAID = [
+    "Berlin",
+    "Zoltan",
+    "Napoli",
+    "1984",
+    "9913",
+    "Nutzer",
+    "usuario",
+    "utilisateur",
+    "User",
+    "Eva",
+    "yacht",
+    ".",
+]
+
+
+@given(
+    st.lists(st.sampled_from(SAID_ELSEWHERE), min_size=1, max_size=4),
+    st.lists(st.sampled_from([*" ".join(SAID_ELSEWHERE).split(), *NOT_SAID]), max_size=12),
+)
+def test_no_line_gets_in_that_a_message_in_another_language_does_not_bear(said: list[str], answer: list[str]) -> None:
+    """Neither an invented name nor an invented number; the quote is the person's."""
+    exchange = heard(", ".join(said))
+    gate = EvidenceGate(exchange)
+    for fact in filter(gate.quote_of, compact.read(" ".join(answer), exchange).facts):
+        assert fact.quote in exchange.user
+        assert not any(word in fact.text for word in ("Berlin", "Zoltan", "Napoli", "1984", "9913", "Eva"))
 
 
 # Which form.
