@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Memory, Owner, Scope
@@ -14,9 +13,6 @@ from memchat.repl.commands.rows import excerpt_lines, memories_named, numbered_m
 from memchat.repl.layout import age, one_line
 from memchat.repl.notifications import remember_lines
 from memchat.storage.short_ids import short_ids
-
-if TYPE_CHECKING:
-    from memchat.chat.conversation import LeftOut
 
 _FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
 _WIDE = 72
@@ -119,21 +115,15 @@ def _why(context: CommandContext, argument: str) -> CommandResult:
     lines += excerpt_lines(context.last_excerpts(), now)
     if not used:
         lines.insert(0, "The last answer used no memories.")
-    return CommandResult("\n".join([*lines, *_left_out_lines(context.left_out())]))
-
-
-def _left_out_lines(left_out: "LeftOut") -> list[str]:
-    """Say how much matched but did not fit, and which settings limit it."""
+    left_out = context.left_out()
     counts = ((left_out.memories, "memory", "memories"), (left_out.excerpts, "excerpt", "excerpts"))
-    parts = [f"{count} more {one if count == 1 else many}" for count, one, many in counts if count]
-    lines = []
-    if parts:
-        what = " and ".join(parts)
-        lines.append(f"{what} matched but did not fit. MEMCHAT_TOP_K and MEMCHAT_MEMORY_TOKENS set the limits.")
+    if parts := [f"{count} more {one if count == 1 else many}" for count, one, many in counts if count]:
+        limits = "MEMCHAT_TOP_K and MEMCHAT_MEMORY_TOKENS set the limits."
+        lines.append(f"{' and '.join(parts)} matched but did not fit. {limits}")
     if left_out.wishes:
         instructions = "1 standing instruction" if left_out.wishes == 1 else f"{left_out.wishes} standing instructions"
         lines.append(f"{instructions} did not fit. Use /forget on those that no longer matter.")
-    return lines
+    return CommandResult("\n".join(lines))
 
 
 @command(
