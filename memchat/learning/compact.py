@@ -54,7 +54,7 @@ EXAMPLES = (
 )
 """A model may repeat them, but the message does not support that, so it is never kept."""
 
-_PRONOUN = re.compile(r"(?:she|he|they|i) (?P<verb>\w+(?:['’]t)?)", re.IGNORECASE)
+_PRONOUN = re.compile(r"(?:she|he|they|i|we) (?P<verb>\w+(?:['’]t)?)", re.IGNORECASE)
 _SINGULAR = {
     "are": "is",
     "am": "is",
@@ -64,9 +64,11 @@ _SINGULAR = {
     "don't": "doesn't",
     "haven't": "hasn't",
 }
-_SINGULAR |= {
-    verb: f"{verb}s" for verb in "need prefer want like live work love hate use own play eat drink plan".split()
-}
+_REGULAR = """
+    need prefer want like live work love hate use own play eat drink plan pay run sell keep grow rent drive speak cook
+    make take write read build learn
+"""
+_SINGULAR |= {verb: f"{verb}s" for verb in _REGULAR.split()}
 _OWNED = re.compile(r"(?:the )?user['’]s (?P<thing>\w+)", re.IGNORECASE)
 _EPISODE = re.compile(
     r"(?:the )?user (?!moved|started|married|adopted|changed|switched|joined|retired|graduated|worked|lived"
@@ -283,7 +285,7 @@ class _Told:
         if _POINTS_AWAY.search(line):
             return None
         line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)
-        line = _REPORTED.sub("", line)
+        line = _in_full(_REPORTED.sub("", line))
         if ABOUT_THE_PERSON.search(line):
             of_oneself = is_foreign(quote) or speaks_of_oneself(quote)
             unsaid = not of_oneself and (_DECIDES.match(line) or _gives_to_the_person(line, quote))
@@ -308,12 +310,19 @@ class _Told:
             return f"User's {owned[0].split(' ', 1)[1]}{rest}"
         if any(name in self._known_names for name in re.findall(r"[A-ZÀ-Þ]\w+", line)):
             return line
-        if speaks_of_oneself(quote) and len(units(line)) >= MANY_UNITS:
+        if speaks_of_oneself(quote) and not speaks_of_oneself(line) and len(units(line)) >= MANY_UNITS:
             return line
         if subject is None and not (thing[0].isupper() and thing.lower() in self._names):
             return line if _CASE.search(line) else None
         known = any(map(self._mentions, units(thing)))
         return line if known or _CASE.search(line) else None
+
+
+def _in_full(line: str) -> str:
+    """Return `line` with "I've" at its beginning written out, and with "My" as the user's."""
+    line = re.sub(r"^(?i:(i|we)['’]ve(?: got)?)\b", r"\1 have", line)
+    line = re.sub(r"^(?i:(i|we)['’](?:m|re))\b", r"\1 are", line)
+    return re.sub(r"^(?i:my|our) (?=\w)", "User's ", line)
 
 
 def _lines(answer: str) -> Iterator[str]:

@@ -146,6 +146,9 @@ NOTED = [
         "Der Nutzer hat am 3. Juli einen Termin.",
     ),
     ("The doctor says the user is anaemic.", "the doctor says I'm anaemic", "", "The doctor says the user is anaemic."),
+    ("I've got a van from 2011.", "I've got a van from 2011", "", "User has a van from 2011."),
+    ("We pay 700 for the flat.", "We pay 700 for the flat", "", "User pays 700 for the flat."),
+    ("My landlord sells the house.", "My landlord sells the house", "", "User's landlord sells the house."),
     ("The vet put Tom on a diet.", "The vet put our cat Tom on a diet", "", "The vet put Tom on a diet."),
     (
         "Die Familie des Nutzers hat ein Haus in Roubaix.",
