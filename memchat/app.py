@@ -427,11 +427,13 @@ class App:
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. No request is sent to an embedding server."""
         from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction
+        from memchat.memory_use import limit_arenas
 
+        limit_arenas()
         loading = [in_background("redaction", load_redaction)]
         self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
-            embedding = in_background("warm-up", self.embedder_provider.load)
+            embedding = in_background("warm-up", self._load_embedder)
             # ONNX Runtime aborts the process if the interpreter exits while it is loading.
             self._opened.append(embedding.join)
             loading.append(embedding)
@@ -441,6 +443,12 @@ class App:
         elif model != OFFLINE:
             loading.append(in_background("import-httpx", load_httpx))
         self._loading = tuple(loading)
+
+    def _load_embedder(self) -> None:
+        from memchat.memory_use import return_freed_memory
+
+        self.embedder_provider.load()
+        return_freed_memory()
 
     @property
     def warm(self) -> bool:
