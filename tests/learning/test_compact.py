@@ -152,6 +152,8 @@ NOTED = [
         "",
         "User works in the claims department.",
     ),
+    ("User has no mixer.", "I have no mixer, otherwise I'd have used it", "", "User has no mixer."),
+    ("User got the post.", "I got the post that I never thought I'd get", "", "User got the post."),
     ("User thinks the flat is too small.", "I think the flat is too small", "", "User thinks the flat is too small."),
     (
         "Der Nutzer heiratet am 12. Mai.",
