@@ -8,12 +8,16 @@ from contextlib import AbstractContextManager, nullcontext
 
 
 def _buffer_early_keys(arguments: list[str]) -> AbstractContextManager[None]:
-    """Keep the keys typed while a chat loads for its first prompt, with Enter as Enter."""
+    """Keep the keys typed while a chat loads for its first prompt, with Enter as Enter.
+
+    Until then nothing is searched for reference cycles, which modules that stay do not form; the chat begins with it.
+    """
     starts_chat = not arguments or (arguments[0] == "chat" and not {"-h", "--help"} & set(arguments))
     if not (starts_chat and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
         return nullcontext()
     from memchat.repl.terminal_modes import no_echo
 
+    gc.disable()
     return no_echo()
 
 

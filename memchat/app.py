@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
+from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,14 @@ from memchat.core.types import OFFLINE, Memory, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
 from memchat.llm.providers import ModelChoice, choose_model, is_on_this_machine
+from memchat.recall.deferred import DeferredRetriever
 from memchat.storage.engine import SQLiteEngine
 from memchat.storage.protocols import Engine, Storage
 
 if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
     from memchat.chat.completions import CompletionTurn
-    from memchat.chat.conversation import Conversation
+    from memchat.chat.conversation import Conversation, TurnRecall
     from memchat.learning.forms import FormPolicy
     from memchat.learning.lasting import LastingSentences
     from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
@@ -38,6 +40,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MODULES_OF_A_TURN = (
+    "memchat.chat.prompt",
+    "memchat.llm.vocabulary",
+    "memchat.recall.excerpts",
+    "memchat.recall.recent_embeddings",
+    "memchat.recall.request_cues",
+    "memchat.recall.scoring",
+)
 UNBOUNDED = 10_000_000
 """Token limit for recall whose results do not go into a prompt."""
 
@@ -322,7 +332,7 @@ class App:
             choice.extraction,
         )
 
-    def conversation(self, options: ChatOptions, model: str, store: Storage, recall: "Retriever") -> "Conversation":
+    def conversation(self, options: ChatOptions, model: str, store: Storage, recall: "TurnRecall") -> "Conversation":
         """Create a conversation with `model` over `store`, without a learning worker."""
         from memchat.chat.conversation import Conversation
 
@@ -351,12 +361,14 @@ class App:
         )
         return Comparison(question, model.name, stateless, remembering)
 
-    def _model_and_recall(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, Retriever]":
+    def _model_and_recall(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, TurnRecall]":
         """Return the model and the retriever of a conversation, as its options, agent and settings say."""
         profile = self.settings.profile(session.agent)
         top_k = options.top_k or (profile.top_k if profile else None)
         excerpts = self.settings.excerpts_with(session.agent)
-        return self.choice(options.model, session.agent), self.recall_over(self.store, top_k, excerpts=excerpts)
+        self._tell_of_other_vectors(self.store)
+        recall = DeferredRetriever(lambda: self.recall_over(self.store, top_k, excerpts=excerpts))
+        return self.choice(options.model, session.agent), recall
 
     def learning_worker(
         self,
@@ -430,7 +442,7 @@ class App:
         from memchat.memory_use import limit_arenas
 
         limit_arenas()
-        loading = [in_background("redaction", load_redaction)]
+        loading = [in_background("redaction", load_redaction), in_background("recall", _load_recall)]
         self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
             embedding = in_background("warm-up", self._load_embedder)
@@ -471,3 +483,9 @@ class App:
 
         with self.open_store() as store:
             return find_all(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)
+
+
+def _load_recall() -> None:
+    """Import what recall and the prompt of a turn need."""
+    for name in _MODULES_OF_A_TURN:
+        import_module(name)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from memchat.chat.prompt import CountTokens
-from memchat.core.protocols import PromptMessage
+from memchat.core.protocols import CountTokens, PromptMessage
 from memchat.core.types import Message, MessageStatus, Role
 from memchat.errors import ContextOverflow
 from memchat.text.size import BYTES_A_TOKEN, size

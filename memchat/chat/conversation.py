@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile, tee
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from memchat.chat import prompt
 from memchat.chat.compaction import Summary
 from memchat.chat.context_window import ContextWindow
 from memchat.core.protocols import (
@@ -23,11 +22,13 @@ from memchat.core.protocols import (
 )
 from memchat.core.types import OFFLINE, LearningOptions, Memory, Message, MessageStatus, Role, Session
 from memchat.errors import BadReply, UsageError
-from memchat.recall.excerpts import Excerpt
-from memchat.recall.retriever import Hit, Query, Retriever
 from memchat.text.normalize import fix_surrogates
 from memchat.text.size import BYTES_A_TOKEN, size
 from memchat.text.thinking import Part, split_unopened
+
+if TYPE_CHECKING:
+    from memchat.recall.excerpts import Excerpt, Quoted
+    from memchat.recall.retriever import Hit, Query, Recalled
 
 HISTORY_TRUNCATED = (
     "This conversation has grown too long to be sent whole: its oldest messages are left out from now on."
@@ -54,6 +55,18 @@ class Transcript(Protocol):
         """Yield the messages before `message`, newest first."""
 
     def set_private(self, session: Session, private: bool) -> None: ...
+
+
+class TurnRecall(Protocol):
+    """The part of a retriever that a conversation uses."""
+
+    def recall_for_turn(self, query: "Query", session: Session) -> "Recalled": ...
+
+    def excerpts_for_turn(
+        self, query: "Query", session: Session, facts: Sequence[Memory], window_start: str | None = None
+    ) -> "Quoted": ...
+
+    def standing(self, session: Session) -> list[Memory]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ class Conversation:
         session: Session,
         model: LanguageModel,
         transcript: Transcript,
-        recall: Retriever | None,
+        recall: TurnRecall | None,
         style: ConversationOptions,
         clock: Clock,
     ) -> None:
@@ -112,7 +125,7 @@ class Conversation:
         self._outgrown = False
         self._transcript = transcript
         self._recall = recall
-        self._pausing: Retriever | None = None
+        self._pausing: TurnRecall | None = None
         self._style = style
         self._clock = clock
 
@@ -173,6 +186,8 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
+        from memchat.recall.retriever import Query
+
         last_summarised = self.summary.last_id if self.summary is not None else None
         unsummarised = takewhile(lambda one: one.id != last_summarised, self._transcript.earlier(turn.asked))
         said, earlier, again = tee(unsummarised, 3)
@@ -196,9 +211,11 @@ class Conversation:
             self._outgrown = True
             turn.notice = HISTORY_TRUNCATED
 
-    def _recall_facts(self, turn: "Turn", query: Query) -> None:
+    def _recall_facts(self, turn: "Turn", query: "Query") -> None:
         if self._recall is None:
             return
+        from memchat.chat import prompt
+
         recalled = self._recall.recall_for_turn(query, self.session)
         standing = self._recall.standing(self.session)
         turn.wishes = tuple(prompt.instructions_within_budget(standing, self.model.count_tokens))
@@ -210,6 +227,8 @@ class Conversation:
         """Measure what memory takes in the prompt `messages`, and what it takes the place of; None with memory off."""
         if self._recall is None:
             return None
+        from memchat.chat import prompt
+
         persona = prompt.Persona(self._style.system, remembers=False)
         without_memory = size(prompt.system_prompt(persona, self._clock().astimezone(), (), ()))
         system, *said = (size(message.content) for message in messages)
@@ -217,6 +236,8 @@ class Conversation:
         return PromptShare(max(system - without_memory, 0) // BYTES_A_TOKEN, sum(said), room)
 
     def _system(self, turn: "Turn") -> str:
+        from memchat.chat import prompt
+
         # The rules tell by the block that memory is on.
         offline = self.model.name == OFFLINE
         persona = prompt.Persona(self._style.system, self.remembers, shows_empty_block=offline)

@@ -13,8 +13,6 @@ from memchat.cli.options import Json, Meta, Model, User, announce
 from memchat.cli.output import Block, Line, Result, SideBySide, Table, one_line, print_note
 from memchat.config import MemoryMode, load_settings
 from memchat.errors import UsageError
-from memchat.recall.excerpt_block import caveat
-from memchat.recall.excerpts import excerpt_json
 from memchat.signals import INTERRUPTED, Signals
 from memchat.storage.short_ids import new_conversation
 from memchat.text.attachments import Attachment, with_attachments
@@ -198,6 +196,7 @@ def _open_chat(settings: "Settings", wanted: "ChatOptions", *, owns_index: bool 
 
 def _answer(opened: _OpenChat, text: str, *, raw: bool, as_json: bool) -> Result:
     """Print the reply to `text` as it arrives, with a spinner on stderr until its first word."""
+    from memchat.recall.excerpts import excerpt_json
     from memchat.repl.turn import AnswerWriter, notices, run_turn, wait_for_learning
 
     chat_, notes, signals = opened.chat, opened.notes, opened.signals
@@ -322,6 +321,8 @@ def _usage_json(usage: "Usage") -> dict[str, Any]:
 
 
 def _answer_json(answer: "Answer") -> dict[str, Any]:
+    from memchat.recall.excerpts import excerpt_json
+
     return {
         "reply": answer.reply,
         **_usage_json(answer.usage),
@@ -332,6 +333,8 @@ def _answer_json(answer: "Answer") -> dict[str, Any]:
 
 
 def _comparison_blocks(found: "Comparison") -> list[Block]:
+    from memchat.recall.excerpt_block import caveat
+
     memories = [
         ("always" if used.score is None else f"{used.score:.2f}", one_line(used.memory.text))
         for used in found.remembering.used

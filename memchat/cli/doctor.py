@@ -66,7 +66,7 @@ def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Dia
 
 def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
     from memchat.doctor.index import examine_index
-    from memchat.llm.builtin_embedder import FINGERPRINT
+    from memchat.llm.builtin_fingerprint import FINGERPRINT
 
     try:
         if engine.exists:

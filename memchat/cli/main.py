@@ -24,7 +24,7 @@ COMMANDS = {
     "memories": LazyCommand("memchat.cli.memories", "List, search, add, edit, export and import memories."),
     "forget": LazyCommand("memchat.cli.forget", "Permanently delete memories."),
     "sessions": LazyCommand("memchat.cli.sessions", "List, read, search, export and delete conversations."),
-    "stats": LazyCommand("memchat.cli.stats", "Count memories by category and by month."),
+    "stats": LazyCommand("memchat.cli.stats", "Count memories, and the tokens spent and saved."),
     "status": LazyCommand("memchat.cli.status", "Show the model, memory counts and pending work."),
     "doctor": LazyCommand("memchat.cli.doctor", "Check the installation and data; --fix repairs them."),
     "reindex": LazyCommand("memchat.cli.reindex", "Rebuild the search index, and embeddings if the model changed."),

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.llm import e5, minilm
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.llm.language_neutral import neutral_cosines
 from memchat.llm.vocabulary import Language, is_english_request, is_readable, language_of
 from memchat.text.embedding import load_numpy
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
 
 DIMENSION = e5.DIMENSION + minilm.DIMENSION
-FINGERPRINT = f"builtin/multilingual-e5-small+all-MiniLM-L6-v2:{e5.DIMENSION}+{minilm.DIMENSION}"
 
 HALF = 0.5**0.5
 """The length of each part of a unit vector that has both."""

@@ -11,6 +11,7 @@ from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memchat.llm.builtin_fingerprint import MULTILINGUAL_DIMENSION
 from memchat.llm.onnx import OnnxModel
 from memchat.text.normalize import fix_surrogates
 
@@ -36,7 +37,7 @@ SHA256 = {
     DIRECTIONS_FILE: "c25b0667a03e24f216c83d4c2ac19046aa76fae80c79861cd6f5b4d8cc9f965f",
 }
 
-DIMENSION = 384
+DIMENSION = MULTILINGUAL_DIMENSION
 START, END, UNKNOWN, SPACE = 0, 2, 3, 6
 """The ids of special pieces; SPACE is a lone word boundary."""
 

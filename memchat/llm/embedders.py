@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 from memchat.config import Settings
 from memchat.core.protocols import Embedder, RequestEmbedder
 from memchat.errors import ModelError
-from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder, BuiltinRequestEmbedder
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.llm.calibration import ScaleRecords
 from memchat.llm.options import ModelOptions
 
 if TYPE_CHECKING:
+    from memchat.llm.builtin_embedder import BuiltinEmbedder
     from memchat.llm.litellm_embedder import LiteLLMEmbedder
     from memchat.llm.retry import RetryNotice
 
@@ -67,7 +68,11 @@ class EmbedderProvider:
     @cached_property
     def patient_query_embedder(self) -> RequestEmbedder:
         """For requests that wait until a model of LiteLLM's answers."""
-        return self._litellm if self._settings.embedding_model else BuiltinRequestEmbedder(self.builtin)
+        if self._settings.embedding_model:
+            return self._litellm
+        from memchat.llm.builtin_embedder import BuiltinRequestEmbedder
+
+        return BuiltinRequestEmbedder(self.builtin)
 
     def load(self) -> None:
         """Load all that a request needs, by comparing one with itself."""
@@ -85,8 +90,10 @@ class EmbedderProvider:
             self._new_litellm(None).measure_scale()
 
     @cached_property
-    def builtin(self) -> BuiltinEmbedder:
+    def builtin(self) -> "BuiltinEmbedder":
         """The one inside the package, which loads when it first embeds."""
+        from memchat.llm.builtin_embedder import BuiltinEmbedder
+
         return BuiltinEmbedder()
 
     @cached_property

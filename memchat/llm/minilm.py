@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memchat.llm.builtin_fingerprint import ENGLISH_DIMENSION
 from memchat.llm.onnx import OnnxModel
 from memchat.text.normalize import fix_surrogates
 
@@ -17,7 +18,7 @@ TOKENIZER_FILE = FOLDER / "tokenizer.json"
 MODEL_SHA256 = "1f491e22521bca9d66e05a6ebc7be96f7819a1098c7a9bc397d40861b44ee4bd"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
-DIMENSION = 384
+DIMENSION = ENGLISH_DIMENSION
 UNKNOWN = 100
 """The id of the piece that stands for every word the vocabulary cannot spell."""
 

@@ -1,7 +1,9 @@
 """The interactive chat: a prompt at the bottom and replies above it; printed text never moves."""
 
+import gc
 import re
 import sys
+from asyncio import get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from memchat.app import App, Chat
     from memchat.chat.conversation import Turn
 
+WARM_UP_AFTER_S = 0.05
+"""Time from the first prompt until loading begins behind it, in seconds, so that the prompt is shown and takes keys."""
 LEARNED_WITHIN_S = 0.3
 """Time that the prompt waits for learning, in seconds, so that one line shows what was used and what was learned."""
 _MOST_FORMER = 1_000
@@ -160,15 +164,22 @@ class ChatLoop:
         if self._context.chat.conversation.private:
             prompt.insert(0, ("class:private", "(private) "))
         try:
-            return self._session.prompt(prompt, default=draft, pre_run=self._warm_up)
+            text = self._session.prompt(prompt, default=draft, pre_run=self._before_prompt)
         except (EOFError, KeyboardInterrupt):
             return None
         except _Terminated:
             raise SystemExit(self._signals.ended) from None
+        self._warm_up()
+        return text
+
+    def _before_prompt(self) -> None:
+        gc.enable()
+        self._exit_guard.disarm()
+        if not self._warm:
+            get_running_loop().call_later(WARM_UP_AFTER_S, self._warm_up)
 
     def _warm_up(self) -> None:
-        """Load what the first reply needs while the user types at the first prompt."""
-        self._exit_guard.disarm()
+        """Load what the first reply needs, once, while the user types at the first prompt."""
         if not self._warm:
             self._warm = True
             self._context.chat.learning_worker.notify()

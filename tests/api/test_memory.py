@@ -16,7 +16,7 @@ import memchat
 from memchat import Memory
 from memchat.app import utc_now
 from memchat.errors import CredentialsError, ModelError, ModelUnreachable, NotFound, UsageError
-from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.store import Store
 from tests.api.scripted_memory import extractions, inputs, is_extraction
 from tests.scripted_server import Reply, ScriptedServer

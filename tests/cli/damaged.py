@@ -13,7 +13,8 @@ import numpy as np
 
 from memchat.core.protocols import Embedded, VectorKind
 from memchat.core.types import Add, Draft, Owner, Role
-from memchat.llm.builtin_embedder import DIMENSION, FINGERPRINT
+from memchat.llm.builtin_embedder import DIMENSION
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import rebuild_now
 from memchat.storage.store import Store

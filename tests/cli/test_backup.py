@@ -9,7 +9,7 @@ import pexpect
 import pytest
 from filelock import FileLock
 
-from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.database import Database
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.folder import rebuild_now

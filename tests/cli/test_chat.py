@@ -16,7 +16,7 @@ from memchat.app import App, utc_now
 from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings
 from memchat.core.types import MessageStatus
-from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.store import Store
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import Reply, ScriptedServer

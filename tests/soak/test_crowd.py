@@ -7,7 +7,7 @@ import pytest
 from memchat.app import utc_now
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Event, Owner
-from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.store import Store
 from tests.soak.load_generator import fact, message
 

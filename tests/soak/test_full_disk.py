@@ -16,7 +16,7 @@ import pytest
 from memchat.app import utc_now
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
-from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.store import Store
 from tests.cli.conftest import Outcome, Shell, shell
 from tests.cli.damaged import SEVERAL, sound

@@ -20,7 +20,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Event, Owner
 from memchat.doctor.database import Health
 from memchat.doctor.index import BY_ITSELF
-from memchat.llm.builtin_embedder import FINGERPRINT
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.storage.store import Store
 from tests.api.scripted_memory import is_extraction
 from tests.scripted_server import Reply, ScriptedServer

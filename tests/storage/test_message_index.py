@@ -11,7 +11,8 @@ import pytest
 
 from memchat.core.protocols import MessageFilter
 from memchat.core.types import Add, Draft, Evidence, Message, Owner, Role
-from memchat.llm.builtin_embedder import FINGERPRINT, BuiltinEmbedder
+from memchat.llm.builtin_embedder import BuiltinEmbedder
+from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.llm.litellm_embedder import LiteLLMEmbedder
 from memchat.storage.database import Database
 from memchat.storage.inspection import DatabaseInspection

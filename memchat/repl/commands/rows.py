@@ -3,14 +3,16 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
-from memchat.recall.excerpt_block import caveat
-from memchat.recall.excerpts import Excerpt
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import age, columns, one_line
 from memchat.storage.short_ids import MEANS_ID, is_generated, short_ids
+
+if TYPE_CHECKING:
+    from memchat.recall.excerpts import Excerpt
 
 _NUMBERS = re.compile(r"\d{1,3}(?:-\d{1,3})?(?:[,\s]+\d{1,3}(?:-\d{1,3})?)*")
 _ID = re.compile(r"[0-9a-f]{4,8}(?:-[0-9a-f-]*)?|[0-9a-f]{4,}")
@@ -27,10 +29,12 @@ def numbered_memories(context: CommandContext, memories: Sequence[Memory], marks
     return columns(table)
 
 
-def excerpt_lines(excerpts: Sequence[Excerpt], now: datetime) -> list[str]:
+def excerpt_lines(excerpts: "Sequence[Excerpt]", now: datetime) -> list[str]:
     """List the excerpts with score, age, author and text, and a note if they may no longer be true."""
     if not excerpts:
         return []
+    from memchat.recall.excerpt_block import caveat
+
     rows = [
         (
             f"{excerpt.score:.2f}",
