@@ -445,10 +445,7 @@ class App:
         loading = [in_background("redaction", load_redaction), in_background("recall", _load_recall)]
         self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
-            embedding = in_background("warm-up", self._load_embedder)
-            # ONNX Runtime aborts the process if the interpreter exits while it is loading.
-            self._opened.append(embedding.join)
-            loading.append(embedding)
+            loading.append(in_background("warm-up", self._load_embedder))
         needs_litellm = model != OFFLINE and self._models.needs_litellm(model, self._access.get(model))
         if self.settings.embedding_model or needs_litellm:
             loading.append(in_background("import-litellm", load_litellm))

@@ -1,9 +1,47 @@
 """Opening the ONNX models inside the package."""
 
+import atexit
 import os
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+class _Calls:
+    """Counts the calls of ONNX Runtime under way, in which the process must not end.
+
+    Python stops daemon threads at its end. One that is stopped within ONNX Runtime aborts the process.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._ending = False
+
+    @contextmanager
+    def counted(self) -> Generator[None]:
+        with self._changed:
+            # Once the process ends, its daemon threads stay here until they are stopped.
+            self._changed.wait_for(lambda: not (self._ending and threading.current_thread().daemon))
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Begin no further call on a daemon thread, and wait until those under way have ended."""
+        with self._changed:
+            self._ending = True
+            self._changed.wait_for(lambda: self._under_way == 0)
+
+
+_calls = _Calls()
+atexit.register(_calls.finish)
 
 
 class OnnxModel:
@@ -16,11 +54,12 @@ class OnnxModel:
 
     def run(self, **inputs: Any) -> Any:
         """Return the output `emb` for `inputs`, which have the model's names."""
-        with self._lock:
-            if self._session is None:
-                self._session = _open_session(self._path)
-        (output,) = self._session.run(["emb"], inputs)
-        return output
+        with _calls.counted():
+            with self._lock:
+                if self._session is None:
+                    self._session = _open_session(self._path)
+            (output,) = self._session.run(["emb"], inputs)
+            return output
 
 
 def _open_session(path: Path) -> Any:
