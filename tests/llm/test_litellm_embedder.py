@@ -91,7 +91,7 @@ def _zero(texts: Sequence[str]) -> list[list[float]]:
 def test_an_answer_that_is_not_one_vector_a_text_is_refused(server: ScriptedServer, embed: EmbedTexts) -> None:
     """Missing rows, rows of different lengths, and rows without a direction."""
     server.embed = embed
-    with pytest.raises(BadReply, match="one vector a text"):
+    with pytest.raises(BadReply, match="one vector per text"):
         embedder_on(server).embed(["tea", "coffee"])
 
 

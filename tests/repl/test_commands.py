@@ -174,7 +174,7 @@ def test_what_is_told_says_what_it_replaces_and_what_is_close(tmp_path: Path) ->
 def test_a_wish_that_is_told_is_for_every_answer(context: CommandContext) -> None:
     """By its words, or by the flag."""
     assert do(context, "/remember Always answer me in German.").text.endswith("(for every answer)")
-    assert do(context, "/remember --standing Réponds-moi brièvement.").text.endswith("brièvement. (for every answer)")
+    assert "brièvement. (for every answer)" in do(context, "/remember --standing Réponds-moi brièvement.").text
     with context.chat.conversation.turn("What is the capital of France?") as turn:
         assert "Always answer me in German." in turn.request.messages[0].content
         assert "Réponds-moi brièvement." in turn.request.messages[0].content
