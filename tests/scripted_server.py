@@ -155,6 +155,8 @@ class ScriptedServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # With the usual five, some of fifty connections at once are lost on a busy machine.
+    request_queue_size = 512
 
     def __init__(self, script: ScriptedServer) -> None:
         self.script = script

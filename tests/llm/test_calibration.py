@@ -87,15 +87,15 @@ def keep(app: App) -> None:
 
 
 def test_the_built_in_embedder_is_the_scale() -> None:
-    """Measured as others are, it comes out as the constants, which change nothing."""
+    """Measured as others are, it comes out as the constants, as nearly as versions of onnxruntime agree."""
     embedder = BuiltinEmbedder()
     requests = BuiltinRequestEmbedder(embedder)
     asked, kept = (list(texts) for texts in zip(*PAIRS, strict=True))
     rows = [embedder.embed([text]) for text in kept]
     near = np.concatenate(requests.similarities(requests.embed(asked), rows, kept), axis=1)
     scale = scale_of(near)
-    assert scale.unrelated == pytest.approx(BUILTIN.unrelated, abs=0.002)
-    assert scale.dividing == pytest.approx(BUILTIN.dividing, abs=0.002)
+    assert scale.unrelated == pytest.approx(BUILTIN.unrelated, abs=0.006)
+    assert scale.dividing == pytest.approx(BUILTIN.dividing, abs=0.006)
     assert calibrated(near, BUILTIN) is near
 
 

@@ -123,7 +123,7 @@ def test_a_short_question_after_a_statement_is_searched_alone_first(home: Home) 
         ("User lives in Berlin.", "Where do I live? What is the weather there?"),
         ("User's sister Ana is a pilot.", "What does my sister do for a living? How long is training for that?"),
         ("Der Nutzer wohnt in Berlin.", "Wo wohne ich? Wie wird dort morgen das Wetter?"),
-        ("El usuario vive en Berlín.", "¿Dónde vivo? ¿Qué tiempo hará mañana?"),
+        ("La hermana del usuario es piloto.", "¿En qué trabaja mi hermana? ¿Cuánto dura la formación?"),
         ("用户住在柏林。", "我住在哪里？明天的天气怎么样？"),
     ],
 )

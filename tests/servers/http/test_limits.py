@@ -118,7 +118,7 @@ def test_reads_and_plain_adds_do_not_wait_for_turns_of_a_slow_model(
     release = threading.Event()
 
     def slow(payload: object) -> Reply:
-        release.wait(120)
+        release.wait(600)
         return Reply("Noted.")
 
     server.respond = slow
@@ -146,8 +146,7 @@ def test_reads_and_plain_adds_do_not_wait_for_turns_of_a_slow_model(
             release.set()
             for turn in turns:
                 turn.join(60)
-    # The provider of these tests may refuse some connections when the machine is busy.
-    assert answers.count(200) >= 42
+    assert answers == [200] * 52
 
 
 def test_adds_that_learn_leave_room_for_turns(opened: Open, memory: Memory, server: ScriptedServer) -> None:
