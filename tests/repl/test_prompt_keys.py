@@ -66,9 +66,9 @@ def test_former_messages_are_suggested(person: Person, tmp_path: Path) -> None:
     person.see("You said")
     person.prompt()
     person.type("some")
-    person.see("^❯ something memorable")
+    person.see(r"^❯ something memorable\Z")
     person.type("\x1b[C\r")
-    person.see("You said 'something memorable'")
+    person.prompt()
     leave(person)
     assert [text for _, text, _ in said(tmp_path)][::2] == ["something memorable"] * 2
 
