@@ -4,8 +4,14 @@ import ctypes
 import sys
 
 _M_ARENA_MAX = -8
-"""glibc's `mallopt` option: the number of arenas that threads allocate from."""
+"""Option of `mallopt`: the number of arenas that threads allocate from."""
 _ARENAS = 2
+
+
+def set_malloc_option(option: int, value: int) -> None:
+    """Set an option of glibc's `mallopt`; do nothing with another C library."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(option, value)
 
 
 def limit_arenas() -> None:
@@ -13,8 +19,7 @@ def limit_arenas() -> None:
 
     A chat with 10,000 memories has a dozen threads and holds some 15 to 30 MB less by it.
     """
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
-        mallopt(_M_ARENA_MAX, _ARENAS)
+    set_malloc_option(_M_ARENA_MAX, _ARENAS)
 
 
 def return_freed_memory() -> None:

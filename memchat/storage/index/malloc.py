@@ -4,9 +4,9 @@ Its HNSW files reserve room for later vectors, in memory as `malloc` returned it
 memories that were forgotten in a running chat lay in `data_level0.bin` of the index that was built afterwards.
 """
 
-import ctypes
-import sys
 from functools import cache
+
+from memchat.memory_use import set_malloc_option
 
 _M_PERTURB = -6
 """glibc's `mallopt` option: fill memory with this byte when it is freed, and with its complement when it is allocated.
@@ -17,7 +17,4 @@ _FREED = 0xFF
 @cache
 def overwrite_freed_memory() -> None:
     """Turn it on for all threads, as far as the C library can. No cost could be measured."""
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_M_PERTURB, _FREED)
+    set_malloc_option(_M_PERTURB, _FREED)
