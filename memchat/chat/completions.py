@@ -13,8 +13,8 @@ from typing import Any
 from memchat.chat import prompt
 from memchat.chat.conversation import ConversationOptions, Transcript
 from memchat.core.protocols import Clock, CompletionModel, CountTokens, Spent, Usage
-from memchat.core.types import OFFLINE, Message, MessageStatus, Session
-from memchat.llm.usage import spent
+from memchat.core.types import Message, MessageStatus, Session
+from memchat.llm.usage import spent_on_reply
 from memchat.recall.retriever import Query, Retriever
 from memchat.text.normalize import fix_surrogates
 
@@ -183,13 +183,11 @@ class CompletionTurn:
         self._parts.transcript.end_turn(message, reply, status, name, self._recalled, spent=self._spent(reply))
 
     def _spent(self, reply: str) -> Spent | None:
-        """Return the tokens of the call; None if the model did not answer, and for the offline model.
+        """Return the tokens of the call, without what memory saved.
 
-        What memory saved is not reckoned: the model's window is not known here, and the client chooses what it sends.
+        That is not reckoned: the model's window is not known here, and the client chooses what it sends.
         """
-        if self._parts.model.name == OFFLINE or not (reply or self._usage):
-            return None
-        return spent(self._usage, map(text_of, self.request["messages"]), reply)
+        return spent_on_reply(self._parts.model.name, self._usage, map(text_of, self.request["messages"]), reply)
 
 
 def _usage_of(response: Mapping[str, Any]) -> Usage | None:

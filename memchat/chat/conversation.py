@@ -283,13 +283,11 @@ class Turn:
     @property
     def spent(self) -> Spent | None:
         """The tokens of this turn; None if the model did not answer, and for the offline model, which needs none."""
-        answer = self.thinking + self.reply
-        if self._model.name == OFFLINE or not (answer or self.usage):
-            return None
-        from memchat.llm.usage import spent
+        from memchat.llm.usage import spent_on_reply
 
         prompt_texts = (message.content for message in self.request.messages)
-        return replace(spent(self.usage, prompt_texts, answer), share=self.share)
+        spent = spent_on_reply(self._model.name, self.usage, prompt_texts, self.thinking + self.reply)
+        return None if spent is None else replace(spent, share=self.share)
 
     def __iter__(self) -> Iterator[str]:
         """Yield the pieces of the reply as they arrive. Raises ModelError; earlier pieces stay in `reply`."""

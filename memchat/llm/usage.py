@@ -15,6 +15,11 @@ def spent(usage: Usage | None, prompt: Iterable[str], completion: str) -> Spent:
     return Spent(sum(map(size, prompt)) // BYTES_A_TOKEN, -(-size(completion) // BYTES_A_TOKEN), estimated=1)
 
 
+def spent_on_reply(model: str, usage: Usage | None, prompt: Iterable[str], reply: str) -> Spent | None:
+    """Return the tokens of a call; None if the model did not answer, and for the offline one, which needs none."""
+    return None if model == OFFLINE or not (reply or usage) else spent(usage, prompt, reply)
+
+
 class MeteredModel:
     """Implements `core.protocols.LanguageModel` by another one, and adds up the tokens of the calls that succeed."""
 
