@@ -348,9 +348,10 @@ def requests_of(query: Query) -> list[str]:
 
 def whole_request(query: Query) -> str:
     """Return the request, with the one before it if it is too short alone ("and the other one?")."""
-    short = len(query.text) < SHORT_REQUEST and len(content_words(query.text)) <= SHORT_MESSAGE_WORDS
-    short = short and not asks_nothing(query.text)
-    return f"{query.previous}\n{query.text}" if query.previous and short else query.text
+    if not query.previous or len(query.text) >= SHORT_REQUEST or asks_nothing(query.text):
+        return query.text
+    short = len(content_words(query.text)) <= SHORT_MESSAGE_WORDS
+    return f"{query.previous}\n{query.text}" if short else query.text
 
 
 def _scorable(candidate: Candidate, names: frozenset[str]) -> _Scorable:

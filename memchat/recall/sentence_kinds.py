@@ -33,5 +33,8 @@ def is_question(sentence: str) -> bool:
 
 def only_asks(text: str) -> bool:
     """Whether a message states nothing: without greetings it consists of questions."""
-    said = [part for part in sentences(without_speaker(text)) if not is_greeting(part)]
-    return bool(said) and all(is_question(part) for part in said)
+    parts = sentences(without_speaker(text))
+    # Mostly the first sentence is a statement, which decides it.
+    if not all(is_question(part) or is_greeting(part) for part in parts):
+        return False
+    return not all(map(is_greeting, parts))
