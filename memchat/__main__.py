@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from typing import NoReturn
 
 
 def _buffer_early_keys(arguments: list[str]) -> AbstractContextManager[None]:
@@ -21,8 +22,8 @@ def _buffer_early_keys(arguments: list[str]) -> AbstractContextManager[None]:
     return no_echo()
 
 
-def main() -> None:
-    """Run the command line and exit with its code."""
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -36,10 +37,19 @@ def main() -> None:
     try:
         with _buffer_early_keys(sys.argv[1:]):
             code = run(sys.argv[1:])
-    finally:
-        # At exit Python would search everything LiteLLM has loaded for reference cycles, which takes a second.
-        gc.freeze()
-    sys.exit(code)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            code = code or 1
+    # All that memchat opened is closed. Python would now look through everything LiteLLM has loaded for reference
+    # cycles, which takes a second, and stop daemon threads where they stand: an object of a library that imports a
+    # module when it is deleted then waits forever for a thread that was importing.
+    os._exit(code)
 
 
 if __name__ == "__main__":

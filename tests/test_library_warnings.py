@@ -167,7 +167,10 @@ def served(shell: Shell, flags: tuple[str, ...]) -> Generator[tuple[str, list[st
             yield address[0], said
         finally:
             child.terminate()
-            said.append(child.communicate(timeout=90)[1])
+            try:
+                said.append(child.communicate(timeout=90)[1])
+            finally:
+                child.kill()
 
 
 def test_a_library_call_in_a_program_that_makes_errors_of_warnings(noisy: Shell) -> None:

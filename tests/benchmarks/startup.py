@@ -33,12 +33,14 @@ USER = "sam"
 HEAVY = ("chromadb", "litellm", "onnxruntime", "numpy", "tokenizers", "rich", "prompt_toolkit")
 
 _COUNTING = """
-import atexit, sys
+import atexit, os, sys
 def report():
     heavy = [name for name in {heavy!r} if name in sys.modules]
     with open({report!r}, "w") as file:
         file.write(f"{{len(sys.modules)}} {{' '.join(heavy)}}")
 atexit.register(report)
+end = os._exit
+os._exit = lambda code: (report(), end(code))
 sys.argv[0] = {program!r}
 from {module} import {function}
 {function}()

@@ -257,11 +257,48 @@ def test_a_home_that_cannot_be_made_is_one_line(shell: Shell) -> None:
     assert "MEMCHAT_HOME" in done.err
 
 
-def test_a_program_ends_without_looking_for_cycles(shell: Shell) -> None:
-    """Among what LiteLLM has loaded that would take a second, in which the person waits."""
+IMPORTING_AT_THE_END = """
+import _imp, atexit, sys, threading, time
+import memchat.cli.main
+from memchat.__main__ import main
+
+done, locked, run = threading.Event(), threading.Event(), memchat.cli.main.run
+
+def keep_importing():
+    done.wait()
+    _imp.acquire_lock()
+    locked.set()
+    time.sleep(600)
+
+def ran(arguments):
+    code = run(arguments)
+    done.set()
+    locked.wait()
+    return code
+
+threading.Thread(target=keep_importing, daemon=True).start()
+atexit.register(lambda: __import__("this"))
+memchat.cli.main.run = ran
+main()
+"""
+
+
+def test_a_program_ends_while_a_library_is_being_imported(shell: Shell) -> None:
+    """A library that imports something at the end would wait forever for the thread that Python has stopped."""
+    done = shell.program("--version", code=IMPORTING_AT_THE_END)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("memchat ")
+
+
+def test_a_program_that_fails_unexpectedly_shows_where(shell: Shell) -> None:
+    """Its exit code is Python's own."""
     code = (
-        "import gc, sys; sys.argv = ['memchat', '--version']; from memchat.__main__ import main\n"
-        "try: main()\n"
-        "except SystemExit as ended: print(ended.code, gc.get_freeze_count() > 0)"
+        "import memchat.cli.main\n"
+        "from memchat.__main__ import main\n"
+        "memchat.cli.main.run = lambda arguments: 1 / 0\n"
+        "main()"
     )
-    assert shell.program(code=code).out.splitlines()[-1] == "0 True"
+    done = shell.program(code=code)
+    assert done.code == 1
+    assert done.err.startswith("Traceback")
+    assert done.err.endswith("ZeroDivisionError: division by zero\n")

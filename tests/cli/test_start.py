@@ -17,7 +17,11 @@ def prompt(self, *_, **__):
 
 PromptSession.prompt = prompt
 """
-AT_EXIT = "import atexit, gc; atexit.register(lambda: print('SEARCHED', gc.isenabled()))"
+AT_EXIT = """
+import gc, os
+end = os._exit
+os._exit = lambda code: (print("SEARCHED", gc.isenabled(), flush=True), end(code))
+"""
 START = "\nfrom memchat.__main__ import main\nmain()"
 
 
