@@ -1,6 +1,6 @@
 """Score messages for a request: as verbatim turns are, and by the period and role that the request names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -59,26 +59,34 @@ class ScoredMessage:
         """Add a summand to the score."""
         return ScoredMessage(self.candidate, self.score + value, {**self.parts, name: value}) if value else self
 
+    def in_context(self, before: float, after: float) -> "ScoredMessage":
+        """Add what the soft words of the messages beside it tell, and subtract for a message that asks."""
+        from memchat.recall import scoring
 
-def texts_of(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[str, str | None, str | None]:
-    """Return the texts to compare the request's words with: the message with its day, and its neighbours' ends."""
+        text, answered = self.candidate.text, scoring.asks(self.candidate.previous)
+        asking = ONLY_ASKS_PENALTY if only_asks(text) else scoring.QUESTION_PENALTY * scoring.asks(text)
+        beside = scoring.WORD_WEIGHT * scoring.neighbours(before, after, answered)
+        return self.plus("beside", beside).plus("asks", -asking)
+
+
+def dated_text(candidate: MessageCandidate, read: ExcerptRequest) -> str:
+    """Return the text to compare the request's words with, the message's day before it.
+
+    Of a long message it is the nearest segments, since the whole would share words with any request.
+    """
+    passage = candidate.text[: 4 * WHOLE_CHARACTERS]
+    if len(candidate.text) > WHOLE_CHARACTERS and read.vectors is not None and len(candidate.vectors) > 2:
+        parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
+        near = nearness(candidate, read)
+        best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
+        passage = " ".join(parts[at] for at in sorted(best))
+    return f"{in_words(candidate.said_at.astimezone().date())} {passage}"
+
+
+def texts_beside(candidate: MessageCandidate) -> tuple[str | None, str | None]:
+    """Return the end of the message before `candidate` and the beginning of the one after it."""
     before, after = candidate.previous, candidate.following
-    day = in_words(candidate.said_at.astimezone().date())
-    return (
-        f"{day} {_passage(candidate, read)}",
-        before and before[-NEIGHBOUR_CHARACTERS:],
-        after and after[:NEIGHBOUR_CHARACTERS],
-    )
-
-
-def _passage(candidate: MessageCandidate, read: ExcerptRequest) -> str:
-    """Return a long message's nearest segments, since the whole would share words with any request."""
-    if len(candidate.text) <= WHOLE_CHARACTERS or read.vectors is None or len(candidate.vectors) < 3:
-        return candidate.text[: 4 * WHOLE_CHARACTERS]
-    parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
-    near = nearness(candidate, read)
-    best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
-    return " ".join(parts[at] for at in sorted(best))
+    return before and before[-NEIGHBOUR_CHARACTERS:], after and after[:NEIGHBOUR_CHARACTERS]
 
 
 def nearness(candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:
@@ -87,41 +95,24 @@ def nearness(candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:
     return nearest
 
 
-def score_message(
-    candidate: MessageCandidate, soft: Sequence[float], read: ExcerptRequest, newest: int
-) -> ScoredMessage:
+def score_message(candidate: MessageCandidate, soft: float, read: ExcerptRequest, newest: int) -> ScoredMessage:
+    """Score a message by what it says itself; `soft` is its score of soft words."""
     from memchat.recall import scoring
 
-    own, before, after = soft
-    beside = scoring.neighbours(before, after, scoring.asks(candidate.previous))
-    parts = {
-        "meaning": _meaning(candidate, read),
-        "words": scoring.WORD_WEIGHT * own,
-        "beside": scoring.WORD_WEIGHT * beside,
-        "asks": -_asking_penalty(candidate.text),
-    }
+    parts = {"meaning": _meaning(candidate, read), "words": scoring.WORD_WEIGHT * soft}
     said_by = speaker(candidate.text) if read.names else None
     if said_by in read.subjects if said_by else read.names & scoring.names_in(candidate.text):
         parts["named"] = scoring.NAMED_WEIGHT
-    if read.period and _is_about(read.period, candidate):
-        parts["when"] = PERIOD_BONUS
+    if read.period:
+        said_on = candidate.said_at.astimezone().date()
+        named = (one.period for one in periods_in(candidate.text, said_on))
+        if read.period.holds(said_on) or any(map(read.period.overlaps, named)):
+            parts["when"] = PERIOD_BONUS
     if read.by_assistant:
         parts["who"] = ROLE_BONUS if candidate.role is Role.ASSISTANT else -ROLE_BONUS
     if read.vague and newest:
         parts["recent"] = RECENCY_BONUS * candidate.number / newest
     return ScoredMessage(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
-
-
-def _asking_penalty(text: str) -> float:
-    from memchat.recall import scoring
-
-    return ONLY_ASKS_PENALTY if only_asks(text) else scoring.QUESTION_PENALTY * scoring.asks(text)
-
-
-def _is_about(period: Period, candidate: MessageCandidate) -> bool:
-    """Whether a message was said in `period`, or names a time in it ("last month")."""
-    said_on = candidate.said_at.astimezone().date()
-    return period.holds(said_on) or any(period.overlaps(one.period) for one in periods_in(candidate.text, said_on))
 
 
 def _meaning(candidate: MessageCandidate, read: ExcerptRequest) -> float:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, MessageStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import ModelError
-from memchat.recall.excerpt_scoring import ExcerptRequest, ScoredMessage, score_message, texts_of
+from memchat.recall.excerpt_scoring import (
+    ExcerptRequest,
+    ScoredMessage,
+    dated_text,
+    score_message,
+    texts_beside,
+)
 from memchat.recall.periods import Period, period_of, with_days
 from memchat.recall.quotes import KnownFact, question_before, says_nothing_new, sentences_to_quote
 from memchat.recall.request_cues import asks_about_assistant, asks_for_several, is_small_talk
@@ -34,9 +40,9 @@ On LoCoMo a question about one thing gains little beyond it, and a question for 
 """
 LEAST_EXCERPTS = 3
 """Number of excerpts given up to the whole limit, even if they exceed ORDINARY_TOKENS."""
-NEAREST = 30
+NEAREST = 20
 """Maximum number of candidates from vector search."""
-WITH_WORDS = 20
+WITH_WORDS = 12
 """Maximum number of candidates from word search."""
 WORD_BUDGET = 1_000
 """Maximum number of messages in which the words of one request are looked up, the rarest words first."""
@@ -49,6 +55,8 @@ CONTINUED = 3
 """Number of best messages whose neighbours are looked at, whether found or not."""
 CONTINUATION_WEIGHT = 0.3
 """Share of a message's score above the floor that is added to what was said right before and after it."""
+MOST_BESIDE = 0.2
+"""What the messages beside a message add to its score at most, as far as they are looked at."""
 WORDS_FLOOR = 0.3
 """Minimum score where the embedder has failed and only words are compared."""
 LINE_TOKENS = 14
@@ -152,7 +160,7 @@ class ExcerptFinder:
         least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
         candidates = self._candidates(query.view, read)
         read = self._compared(candidates, read)
-        scored = self._scored(candidates, read)
+        scored = self._scored(candidates, read, least - MOST_BESIDE if query.floor else -math.inf)
         read, scored = self._continued(scored, read, query.view, least)
         if query.floor:
             scored = [one for one in scored if one.score >= least]
@@ -201,20 +209,24 @@ class ExcerptFinder:
             numbers += self._store.messages_with(where, terms, WITH_WORDS)
         return self._store.message_candidates(view, numbers)
 
-    def _scored(self, candidates: Sequence[MessageCandidate], read: ExcerptRequest) -> list[ScoredMessage]:
-        texts = [texts_of(candidate, read) for candidate in candidates]
-        undated = {
-            text: whole
-            for one, three in zip(candidates, texts, strict=True)
-            for text, whole in zip(three, (one.text, three[1], three[2]), strict=True)
-            if text and whole
-        }
+    def _scored(
+        self, candidates: Sequence[MessageCandidate], read: ExcerptRequest, promising: float
+    ) -> list[ScoredMessage]:
+        """Score `candidates`; the messages beside them are read only where their own words score `promising`."""
+        texts = [dated_text(candidate, read) for candidate in candidates]
+        undated = {text: one.text for text, one in zip(texts, candidates, strict=True)}
         soft = soft_words(read.asked, undated, self._vocabulary)
         newest = max((candidate.number for candidate in candidates), default=0)
-        return [
-            score_message(candidate, [soft[text] if text else 0.0 for text in three], read, newest)
-            for candidate, three in zip(candidates, texts, strict=True)
-        ]
+        scored = [score_message(one, soft[text], read, newest) for one, text in zip(candidates, texts, strict=True)]
+        beside = {one.candidate.number: texts_beside(one.candidate) for one in scored if one.score >= promising}
+        soft = soft_words(
+            read.asked, {text: text for pair in beside.values() for text in pair if text}, self._vocabulary
+        )
+        for at, one in enumerate(scored):
+            if (pair := beside.get(one.candidate.number)) is not None:
+                before, after = (soft[text] if text else 0.0 for text in pair)
+                scored[at] = one.in_context(before, after)
+        return scored
 
     def _compared(self, candidates: Sequence[MessageCandidate], read: ExcerptRequest) -> ExcerptRequest:
         """Return `read` with the cosines of `candidates` added."""
@@ -242,7 +254,7 @@ class ExcerptFinder:
         known = {one.candidate.number for one in scored}
         found = self._store.message_candidates(view, [number for number in raised if number not in known])
         read = self._compared(found, read)
-        every = [*scored, *self._scored(found, read)]
+        every = [*scored, *self._scored(found, read, -math.inf)]
         return read, [one.plus("continues", raised.get(one.candidate.number, 0.0)) for one in every]
 
     def _quoted(self, scored: Sequence[ScoredMessage], read: ExcerptRequest, query: ExcerptQuery) -> Quoted:
@@ -254,14 +266,16 @@ class ExcerptFinder:
         left, left_out = query.tokens, 0
         ordinary = query.tokens if asks_for_several(query.text) else query.ordinary_tokens
         for one in scored:
-            excerpt = _excerpt(one, read, stale)
-            if excerpt is None or says_nothing_new(excerpt.text, excerpt.day, known, said):
-                continue
             used = query.tokens - left
             if len(kept) >= query.most or (used >= ordinary and len(kept) >= LEAST_EXCERPTS):
                 left_out += 1
                 continue
-            cost = self._cost(excerpt)
+            excerpt = _excerpt(one, read, stale)
+            if excerpt is None or says_nothing_new(excerpt.text, excerpt.day, known, said):
+                continue
+            now = excerpt.stale.now if excerpt.stale and excerpt.stale.now else ""
+            shown = (with_days(excerpt.with_question(), excerpt.day), now)
+            cost = sum(map(self._vocabulary.tokens, shown)) + LINE_TOKENS
             if cost <= left and (used + cost <= ordinary or len(kept) < LEAST_EXCERPTS):
                 kept.append(excerpt)
                 left -= cost
@@ -270,11 +284,6 @@ class ExcerptFinder:
             else:
                 left_out += 1
         return Quoted(tuple(kept), left_out)
-
-    def _cost(self, excerpt: Excerpt) -> int:
-        now = excerpt.stale.now if excerpt.stale and excerpt.stale.now else ""
-        said = with_days(excerpt.with_question(), excerpt.day)
-        return self._vocabulary.tokens(said) + self._vocabulary.tokens(now) + LINE_TOKENS
 
 
 def floor(messages: int) -> float:

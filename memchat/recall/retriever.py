@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memchat.recall.excerpts import ExcerptFinder, Quoted
     from memchat.recall.periods import Period
 
-CANDIDATES = 60
+CANDIDATES = 40
 """Maximum number of candidates from vector search, and from word search. On LoCoMo, and for memories with cues, 40 find
 what 80 find, except for four answers in a thousand among the first ten of raw turns."""
 WORD_BUDGET = 2_500
@@ -108,6 +108,16 @@ class _Scorable:
     day: str
     texts: tuple[str | None, ...]
     named: frozenset[str]
+
+    @classmethod
+    def of(cls, candidate: Candidate, names: frozenset[str]) -> "_Scorable":
+        """Prepare `candidate` for a request with these names."""
+        from memchat.recall.scoring import names_in
+
+        texts = ("; ".join((candidate.text, *candidate.cues)), candidate.previous, candidate.following)
+        said_by = speaker(candidate.text) if names and candidate.verbatim else None
+        subjects = frozenset({said_by}) if said_by else names_in(candidate.text) if names else names
+        return cls(candidate, in_words(candidate.day), texts, names & subjects)
 
     def dated(self, text: str) -> str:
         """Return `text` with the memory's day before it."""
@@ -242,7 +252,11 @@ class Retriever:
         if not found:
             return [], []
         candidates, read = found
-        scored = self._scored(candidates, read, query.view)
+        # Each text is compared once, with its memory's day.
+        texts = {item.dated(text): text for item in candidates for text in item.texts if text}
+        context = _Context(query.view, self._clock().date(), soft_words(read.asked, texts, self._vocabulary))
+        meanings = self._meanings(candidates, read)
+        scored = [_score(*one, context) for one in zip(candidates, meanings, strict=True)]
         if query.floor:
             least = WORDS_FLOOR if read.vectors is None else floor(read.asked.total)
             scored = [item for item in scored if item.score >= least]
@@ -277,7 +291,7 @@ class Retriever:
             *(() if rows is None else self._store.vector_search(view, rows, limit)),
             *self._store.keyword_search(view, rarest_terms(counts, WORD_BUDGET), limit),
         ]
-        candidates = [_scorable(candidate, names) for candidate in self._store.candidates(ids)]
+        candidates = [_Scorable.of(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
             return None
         return candidates, _ParsedQuery(RequestWords(request, counts, memories), rows, len(texts))
@@ -290,13 +304,6 @@ class Retriever:
             if not words_do:
                 raise
             return None
-
-    def _scored(self, candidates: Sequence[_Scorable], read: _ParsedQuery, view: MemoryFilter) -> list[_Scored]:
-        # Each text is compared once, with its memory's day.
-        texts = {item.dated(text): text for item in candidates for text in item.texts if text}
-        context = _Context(view, self._clock().date(), soft_words(read.asked, texts, self._vocabulary))
-        meanings = self._meanings(candidates, read)
-        return [_score(*one, context) for one in zip(candidates, meanings, strict=True)]
 
     def _meanings(self, candidates: Sequence[_Scorable], read: _ParsedQuery) -> list[float]:
         """Return each candidate's similarity in meaning; 0 for those without vectors."""
@@ -354,11 +361,6 @@ def whole_request(query: Query) -> str:
     return f"{query.previous}\n{query.text}" if short else query.text
 
 
-def _scorable(candidate: Candidate, names: frozenset[str]) -> _Scorable:
-    texts = ("; ".join((candidate.text, *candidate.cues)), candidate.previous, candidate.following)
-    return _Scorable(candidate, in_words(candidate.day), texts, names & _subjects(candidate) if names else names)
-
-
 def _score(considered: _Scorable, meaning: float, context: _Context) -> _Scored:
     from memchat.recall import scoring
 
@@ -378,10 +380,3 @@ def _score(considered: _Scorable, meaning: float, context: _Context) -> _Scored:
     if candidate.session_id is not None and candidate.session_id == context.view.session_id:
         parts["here"] = SAME_SESSION_BONUS
     return _Scored(candidate, sum(parts.values()), {name: part for name, part in parts.items() if part})
-
-
-def _subjects(candidate: Candidate) -> frozenset[str]:
-    from memchat.recall.scoring import names_in
-
-    said_by = speaker(candidate.text) if candidate.verbatim else None
-    return frozenset({said_by}) if said_by else names_in(candidate.text)

@@ -15,7 +15,7 @@ from memchat.storage.fulltext import match_query
 from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
 from memchat.storage.position import Position, position
 from memchat.storage.vectors.codec import dimension_of, searched, searched_dimension
-from memchat.storage.vectors.message_codec import decode_each, first_columns
+from memchat.storage.vectors.message_codec import decode_each, decode_rows, first_columns
 from memchat.text.embedding import with_dimension
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COUNTED = 2_000
 """Beyond this many messages a word is simply common."""
 CACHED_OWNERS = 32
+SHORTLIST = 5
+"""Number of messages compared by their stored vectors for each one to find, where the cache holds sketches."""
 MOST_STALE = 2_000
 """Maximum number of memories that no longer hold, latest first, that messages are compared with."""
 
@@ -116,7 +118,28 @@ class MessageReader:
                 conversation=None if view.only_session is None else entry.code(view.only_session),
                 last_day=None if view.until is None else view.until.toordinal(),
             )
-            return entry.matrix.nearest(query, limit, selection)
+            if not entry.matrix.sketched:
+                return entry.matrix.nearest(query, limit, selection)
+            shortlist = entry.matrix.nearest(query, SHORTLIST * limit, selection)
+        return self._nearest_of(shortlist, query)[:limit]
+
+    def _nearest_of(self, numbers: Sequence[int], query: "Vectors") -> list[int]:
+        """Return `numbers` in the order of their messages' highest cosine with any row of `query`."""
+        import numpy as np
+
+        from memchat.storage.vectors.matrix import best_cosines
+
+        dim, searched_dim = dimension_of(self._fingerprint) or query.shape[1], query.shape[1]
+        sql = f"SELECT number, rows FROM message_vectors WHERE number IN ({','.join('?' * len(numbers))})"
+        found = {row["number"]: row["rows"] for row in self._db.rows(sql, tuple(numbers)) if not len(row["rows"]) % dim}
+        if not found:
+            return []
+        counts = np.array([len(rows) // dim for rows in found.values()])
+        cosines = best_cosines(
+            decode_rows(first_columns(b"".join(found.values()), dim, searched_dim), searched_dim), query
+        )
+        nearness = np.maximum.reduceat(cosines, np.cumsum(counts) - counts)
+        return [number for _, number in sorted(zip((-nearness).tolist(), found, strict=True))]
 
     def message_candidates(self, view: MessageFilter, numbers: Iterable[int]) -> list[MessageCandidate]:
         wanted = list(dict.fromkeys(numbers))

@@ -25,6 +25,7 @@ _PLAIN_LETTERS = str.maketrans({"ı": "i", "đ": "d", "ð": "d", "ł": "l", "ø"
 _ACCENTS = 200
 """The canonical combining classes from here on are of marks above and below letters, not of vowels."""
 _CONTRACTED = re.compile(r"(?:n['’]t|['’](?:s|d|m|ll|re|ve))\b", re.IGNORECASE)
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPEAKER = re.compile(r"^(?P<name>[A-Z][\w'-]{0,30}): ")
 _ORDINAL = (
@@ -97,9 +98,11 @@ def words(text: str) -> list[str]:
 
     An emoji is a word. The points of Hebrew and Arabic and the width of letters are ignored.
     """
+    if text.isascii():
+        # Recall takes the words of hundreds of texts.
+        return _ASCII_WORD.findall(text.lower())
     found: list[str] = []
-    folded = text.casefold() if text.isascii() else without_points(unicodedata.normalize("NFKC", text)).casefold()
-    for match in _word().findall(folded):
+    for match in _word().findall(without_points(unicodedata.normalize("NFKC", text)).casefold()):
         if len(match) > 1 and is_unspaced(match[0]):
             found.extend(match[i : i + 2] for i in range(len(match) - 1))
         else:

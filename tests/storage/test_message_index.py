@@ -16,6 +16,7 @@ from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.llm.litellm_embedder import LiteLLMEmbedder
 from memchat.storage.database import Database
 from memchat.storage.inspection import DatabaseInspection
+from memchat.storage.message_reader import MessageCache
 from memchat.storage.migrations import MIGRATIONS
 from memchat.storage.repairs import DatabaseRepairs
 from memchat.storage.store import Store
@@ -23,6 +24,7 @@ from memchat.storage.vectors import message_matrix
 from memchat.storage.vectors.message_codec import decode_rows, encode_rows
 from memchat.storage.vectors.message_matrix import MessageMatrix, MessageRow, Selection
 from memchat.text.embedding import embed, message_texts
+from tests.benchmarks.synthetic import facts
 from tests.scripted_server import ScriptedServer
 
 USER = "alice"
@@ -210,7 +212,7 @@ def test_an_erasure_empties_the_matrix_of_other_readers(store: Store, tmp_path: 
 
 
 def test_a_large_history_is_sketched_and_finds_what_comparing_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Among the best few hundred by sketch are the best by cosine."""
+    """Among the best by sketch are the best by cosine."""
     monkeypatch.setattr(message_matrix, "WHOLE_ROWS", 500)
     chance = np.random.default_rng(7)
     centres = chance.standard_normal((40, 384))
@@ -220,6 +222,19 @@ def test_a_large_history_is_sketched_and_finds_what_comparing_all_finds(monkeypa
     query = rows[:1]
     nearest = MessageMatrix.of(messages, 384).nearest(query, 60, Selection(agent=0, own=-1))
     assert set(np.argsort(-(rows @ query[0]))[:10].tolist()) <= set(nearest)
+
+
+def test_messages_found_by_sketches_are_ordered_by_their_stored_vectors(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large history answers what a small one does, whose vectors are compared whole."""
+    say(store, *(fact.text for fact in facts(80)))
+    index(store)
+    asked = ("What should I cook?", "Where does my sister live?", "What helps against hay fever?")
+    whole = [found(store, text) for text in asked]
+    monkeypatch.setattr(message_matrix, "WHOLE_ROWS", 40)
+    store.messages.share(MessageCache())
+    assert [found(store, text) for text in asked] == whole
 
 
 def test_message_texts_are_the_window_and_no_more_segments_than_asked_for() -> None:

@@ -1,8 +1,8 @@
 """Hold the vectors of one owner's messages in memory, short enough to compare with all of them at every turn.
 
 Up to some thousand rows are kept whole. A larger history keeps, of each row, its SKETCH coordinates along the
-directions in which that history varies most (its principal components). The best few hundred by sketch contain the
-best by cosine, which is computed from the stored rows afterwards.
+directions in which that history varies most (its principal components). Of the best by sketch, the caller computes the
+cosines from the stored rows.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WHOLE_ROWS = 8_000
 """Maximum number of rows kept whole."""
-SKETCH = 96
+SKETCH = 48
 SAMPLE = 8_192
 """Number of rows from which the principal components are computed."""
 CHUNK = 2_000
@@ -93,6 +93,11 @@ class MessageMatrix:
         return self._matrix.nbytes + self._facts.nbytes + self._starts.nbytes + 100 * len(self._slots)
 
     @property
+    def sketched(self) -> bool:
+        """Return whether `nearest` compares by sketches only."""
+        return self._basis is not None
+
+    @property
     def overgrown(self) -> bool:
         """Return whether the rows are kept whole and have become too many for that."""
         return self._basis is None and self._dim > SKETCH and self._rows > 2 * WHOLE_ROWS
@@ -121,7 +126,7 @@ class MessageMatrix:
                 self._starts[self._used] = self._rows
 
     def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
-        """Return the numbers of the `limit` selected messages with the highest cosine of any row to any of `query`."""
+        """Return the numbers of the `limit` selected messages nearest to any row of `query`, by sketch or by cosine."""
         if not self._used or limit <= 0:
             return []
         projected = query if self._basis is None else query @ self._basis
