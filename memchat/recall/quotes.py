@@ -1,5 +1,6 @@
 """Choose the sentences of a message to quote: those relevant to the request that say something new."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,7 @@ from memchat.core.protocols import MessageCandidate
 from memchat.core.types import Memory
 from memchat.recall.excerpt_scoring import WHOLE_CHARACTERS, ExcerptRequest, nearness
 from memchat.recall.periods import periods_in
+from memchat.recall.request_cues import place_asked
 from memchat.recall.sentence_kinds import is_greeting, is_question
 from memchat.recall.staleness import stems
 from memchat.text.embedding import segments
@@ -20,6 +22,9 @@ ANSWER_CHARACTERS = 40
 """Maximum length of an answer that is quoted with its question, in characters."""
 SAME_SHARE = 0.8
 """Share of an excerpt's words in a fact of the prompt from which the excerpt says nothing new."""
+_MARKER = re.compile(r"\W{0,3}\d{1,2}[.):]\W{0,3}")
+"""The number of an item in a list. A sentence seems to end behind it."""
+_BULLET = re.compile(r"[-*•–] ")
 _SAYS_NOTHING = frozenset({"am", "too", "also", "really", "just", "there", "by", "way", "oh", "well", "yes", "no"})
 """Words of a statement that the fact learned from it leaves out."""
 
@@ -29,8 +34,7 @@ def sentences_to_quote(candidate: MessageCandidate, read: ExcerptRequest) -> lis
 
     Greetings are left out, and questions too, unless one is nearest to the request or there is nothing else.
     """
-    parts = sentences(without_speaker(candidate.text))
-    near = _sentence_scores(parts, candidate, read)
+    parts, near = _scored_parts(candidate, read)
     told = _told(parts, near)
     whole = sum(len(parts[at]) for at in told) <= WHOLE_CHARACTERS
     chosen = set(told) if whole else _nearest(told, parts, near)
@@ -67,6 +71,29 @@ def question_before(candidate: MessageCandidate, quoted: str) -> str | None:
     return _shortened(asked[-1]) if asked and not is_question(quoted) else None
 
 
+def _scored_parts(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[list[str], list[float]]:
+    """Return the sentences of a message, the number of a list's item with its words, and the score of each.
+
+    The item at the place in a list that the request asks for comes before all others.
+    """
+    whole = sentences(without_speaker(candidate.text))
+    parts: list[str] = []
+    scores: list[float] = []
+    for part, score in zip(whole, _sentence_scores(whole, candidate, read), strict=True):
+        if parts and _MARKER.fullmatch(parts[-1]):
+            parts[-1], scores[-1] = f"{parts[-1]} {part}", max(scores[-1], score)
+        else:
+            parts.append(part)
+            scores.append(score)
+    place = place_asked(read.asked.text)
+    items = [at for at, part in enumerate(parts) if _MARKER.match(part)] or [
+        at for at, part in enumerate(parts) if _BULLET.match(part)
+    ]
+    if place is not None and max(place, 1) <= len(items):
+        scores[items[place - 1 if place > 0 else -1]] += max(scores) + 1
+    return parts, scores
+
+
 def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: ExcerptRequest) -> list[float]:
     """Score each sentence: the cosine of its segment plus its share of the request's words."""
     terms = set(read.asked.counts)
@@ -75,9 +102,16 @@ def _sentence_scores(parts: Sequence[str], candidate: MessageCandidate, read: Ex
         return shares
     grouped = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
     near = nearness(candidate, read)
-    cosines = [cosine for group, cosine in zip(grouped, near, strict=False) for _ in sentences(group)]
+    cosines: list[float] = []
+    at = 0
+    for group, cosine in zip(grouped, near, strict=False):
+        length = -1
+        while at < len(parts) and length < len(group):
+            length += 1 + len(parts[at])
+            cosines.append(cosine)
+            at += 1
     cosines += [0.0] * (len(parts) - len(cosines))
-    return [cosine + share for cosine, share in zip(cosines, shares, strict=False)]
+    return [cosine + share for cosine, share in zip(cosines, shares, strict=True)]
 
 
 def _shortened(part: str) -> str:

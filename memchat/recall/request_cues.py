@@ -1,4 +1,4 @@
-"""Recognise small talk, requests for the assistant's earlier words, and requests for several things."""
+"""Recognise small talk, requests for the assistant's earlier words, for several things, and for an item of a list."""
 
 import re
 from dataclasses import dataclass
@@ -33,30 +33,51 @@ SMALL_TALK = frozenset(
 
 _ASKED_ABOUT = (
     "said|say|told|tell|recommended|recommend|suggested|suggest|mentioned|mention|explained|explain|advised|advise|"
-    "proposed|propose|gave|give|listed|list|named|name|described|describe|wrote|write|called|call|answered|answer|"
-    "come up with|came up with|think of|thought of|promised|promise|warned|warn|quoted|quote|pointed out"
+    "proposed|propose|gave|give|given|listed|list|named|name|described|describe|wrote|write|written|called|call|"
+    "answered|answer|come up with|came up with|think of|thought of|promised|promise|warned|warn|quoted|quote|"
+    "pointed out|point out|point me|pointed me|prefer|preferred|pick|picked|chose|choose|chosen|favou?r|favou?red|"
+    "offer|offered|want me|wanted me|estimate|estimated|calculate|calculated|translate|translated|refer|referred|"
+    "bring up|brought up|go for|gone for|have me|like (?:better|best|more|most)"
 )
 _PAST = (
-    "said|told|recommended|suggested|mentioned|explained|advised|proposed|gave|listed|named|described|wrote|called|"
-    "answered|came up with|thought of|promised|warned|quoted|pointed out"
+    "said|told|recommended|suggested|mentioned|explained|advised|proposed|gave|given|listed|named|described|wrote|"
+    "written|called|answered|came up with|come up with|thought of|promised|warned|quoted|pointed out|pointed me|"
+    "preferred|picked|chose|chosen|favou?red|offered|wanted me|estimated|calculated|translated|referred|brought up"
 )
+_GERMAN = (
+    "gesagt|empfohlen|vorgeschlagen|geraten|erwähnt|genannt|erklärt|gemeint|gegeben|geschrieben|beschrieben|aufgezählt|"
+    "gewarnt|erzählt|verraten|angegeben"
+)
+_FRENCH = "dit|recommand|conseill|suggér|propos|mentionn|expliqu|donn|cit|indiqu"
 _BY_ASSISTANT = (
     rf"\b(?:did|had|have) you (?:\w+ ){{0,3}}?(?:{_ASKED_ABOUT})\b",
-    rf"\byou(?:['’](?:d|ve))? (?:had |have |just |once |already |also |last |recently |previously )*(?:{_PAST})\b",
-    r"\byour (?:\w+ )?(?:recommendation|suggestion|advice|tip|answer|explanation|list|idea|proposal|reply|warning)s?\b",
-    r"\b(?:hast|hattest|habt) du\b.*\b(?:gesagt|empfohlen|vorgeschlagen|geraten|erwähnt|genannt|erklärt|gemeint)\b",
-    r"\bdu\b.*\b(?:gesagt|empfohlen|vorgeschlagen|geraten|erwähnt|genannt|erklärt) (?:hast|hattest)\b",
-    r"\b(?:sagtest|empfahlst|nanntest|erwähntest|rietst) du\b|\bhaben sie\b.*\b(?:gesagt|empfohlen|vorgeschlagen)\b",
-    r"\bdeine?[rnms]? (?:empfehlung|vorschl[aä]g|rat\b|tipp|antwort|idee|liste)",
-    r"\b(?:recomendaste|dijiste|sugeriste|aconsejaste|mencionaste|explicaste|propusiste|nombraste)\b",
-    r"\b(?:has|habías) (?:recomendado|dicho|sugerido|aconsejado|mencionado|propuesto)\b",
-    r"\btus? (?:recomendaci|consejo|sugerencia|respuesta|propuesta)",
-    r"\b(?:as[- ]tu|tu as|tu avais|t['’]as|avez[- ]vous|vous avez|vous aviez) (?:\w+ )?"
-    r"(?:dit|recommandé|conseillé|suggéré|proposé|mentionné|expliqué)",
-    r"\b(?:ta|tes|ton|vos|votre) (?:recommandation|conseil|suggestion|réponse|proposition)",
-    r"\b(?:hai|avevi) (?:\w+ )?(?:detto|consigliato|raccomandato|suggerito|proposto|menzionato|spiegato)\b",
-    r"\b(?:você|vc|tu) (?:\w+ )?(?:disse|recomendou|sugeriu|aconselhou|mencionou|indicou|disseste|recomendaste)\b",
-    r"\b(?:heb|had|hebt) je\b.*\b(?:gezegd|aangeraden|aanbevolen|voorgesteld|genoemd)\b|\b(?:raadde|zei|stelde) je\b",
+    rf"\byou(?:['’](?:d|ve))? (?:had |have |just |once |already |also |last |recently |previously |then |"
+    rf"yesterday )*(?:{_PAST})\b",
+    r"\byour (?:\w+ ){0,2}?(?:recommendation|suggestion|advice|tip|answer|explanation|list|idea|proposal|reply|warning|"
+    r"recipe|instruction|pick|draft|poem|translation)s?\b",
+    r"\baccording to you\b|\b(?:ideas|options|names|tips|suggestions) you had\b",
+    rf"\b(?:(?:hast|hattest) du|habt ihr|ha(?:b|tt)en (?-i:Sie))\b.*\b(?:{_GERMAN})\b",
+    rf"\b(?:du|ihr|(?-i:Sie))\b.*\b(?:{_GERMAN}) (?:hast|hattest|habt|haben|hatten)\b",
+    r"\b(?:sagtest|empfahlst|nanntest|erwähntest|rietst|meintest|schlugst|gabst|hattest) du\b",
+    r"\bdu (?:mir |uns |damals |gestern |letztens )*"
+    r"(?:sagtest|empfahlst|nanntest|erwähntest|rietst|meintest|vorschlugst|gabst|schriebst)\b",
+    r"\b(?:laut dir|deiner meinung nach|von dir (?:empfohlen|vorgeschlagen|genannt|erwähnt|gesagt)\w*)\b",
+    r"\bdeine?[rnms]? (?:\w+ )?(?:empfehlung|vorschl[aä]g|rat\b|tipp|antwort|idee|liste|rezept|erklärung|anleitung)",
+    r"\b(?:recomendaste|dijiste|sugeriste|aconsejaste|mencionaste|explicaste|propusiste|nombraste|diste|contaste|"
+    r"comentaste|indicaste|hablaste|escribiste|preferiste|elegiste|advertiste)\b|\bsegún tú\b",
+    r"\b(?:has|habías|usted (?:me )?ha(?:bía)?) (?:recomendado|dicho|sugerido|aconsejado|mencionado|propuesto|dado|"
+    r"explicado|comentado|nombrado|indicado|escrito)\b",
+    r"\busted (?:me )?(?:recomendó|dijo|sugirió|aconsejó|mencionó|dio|propuso)\b",
+    r"\btus? (?:\w+ )?(?:recomendaci|consejo|sugerencia|respuesta|propuesta|receta|lista|explicaci)",
+    r"\b(?:as[- ]tu|tu (?:m['’]|nous )?(?:as|avais)|t['’]as|avez[- ]vous|vous (?:m['’]|nous )?(?:avez|aviez)) (?:\w+ )?"
+    rf"(?:{_FRENCH})",
+    r"\b(?:ta|tes|ton|vos|votre) (?:\w+ )?(?:recommandation|conseil|suggestion|réponse|proposition|recette|idée|liste)",
+    r"\b(?:hai|avevi) (?:\w+ )?(?:detto|"
+    r"(?:consigliat|raccomandat|suggerit|propost|menzionat|spiegat|dat|nominat|indicat)[oaie])\b",
+    r"\b(?:você|vc|tu) (?:\w+ )?(?:disse|recomendou|sugeriu|aconselhou|mencionou|indicou|deu|disseste|recomendaste)\b",
+    r"\b(?:heb|had|hebt) je\b.*\b(?:gezegd|aangeraden|aanbevolen|voorgesteld|genoemd|gegeven)\b"
+    r"|\b(?:raadde|zei|stelde|noemde|gaf) je\b"
+    r"|\bje\b.*\b(?:gezegd|aangeraden|aanbevolen|voorgesteld|genoemd|gegeven) (?:hebt|had)\b",
     r"\b(?:poleciłeś|poleciłaś|radziłeś|mówiłeś|sugerowałeś|zaproponowałeś)\b",
     r"\b(?:ты|вы) (?:\w+ )?(?:говорил|сказал|советовал|посоветовал|рекомендовал|порекомендовал|предлагал|предложил)",
     r"你.{0,6}(?:说|推荐|建议|提到|告诉)|(?:勧め|薦め|すすめ|推薦し|提案し|言っ|教え)(?:てくれ|てい|て|た)|추천했|말했|추천해",
@@ -77,6 +98,50 @@ def asks_about_assistant(text: str) -> bool:
 @cache
 def _by_assistant() -> re.Pattern[str]:
     return re.compile("|".join(_BY_ASSISTANT), re.IGNORECASE)
+
+
+_THINGS = (
+    "options?|ideas?|suggestions?|recommendations?|choices?|alternatives?|possibilit(?:y|ies)|tips?|items?|points?|steps?|"
+    "reasons?|names?|titles?|places?|things?|ones?|of (?:your|the|those)"
+    "|möglichkeit|idee|vorschl[aä]g|empfehlung|alternative|tipp|punkt|schritt|grund|gründe|titel|ort|von (?:deinen|den)"
+    "|opci(?:ón|ones)|sugerencia|recomendaci(?:ón|ones)|consejo|alternativa|paso|punto|raz(?:ón|ones)|nombre|título|lugar"
+    "|de (?:tus|los|las|tes|vos|les)|idées?|conseil|recommandation|possibilité|étape|raison|nom|titre"
+    "|opzione|suggerimento|consiglio|passo|nome|titolo|opção|sugestão|recomendação|conselho|dica|ponto|razão|título|ideia"
+)
+_PLACES = (
+    r"first|1st|erste|primer[oa]?|premi(?:er|ère)|prim[oa]|primeir[oa]",
+    r"second|2nd|zweite|segund[oa]|deuxième|seconde?|second[oa]",
+    r"third|3rd|dritte|tercer[oa]?|troisième|terz[oa]|terceir[oa]",
+    r"fourth|4th|vierte|cuart[oa]|quatrième|quart[oa]",
+    r"fifth|5th|fünfte|quint[oa]|cinquième",
+    r"sixth|6th|sechste|sext[oa]|sixième|sest[oa]",
+    r"seventh|7th|siebte|séptim[oa]|septième|settim[oa]|sétim[oa]",
+    r"eighth|8th|achte|octav[oa]|huitième|ottav[oa]|oitav[oa]",
+    r"ninth|9th|neunte|noven[oa]|neuvième|non[oa]",
+    r"tenth|10th|zehnte|décim[oa]|dixième|decim[oa]",
+)
+_NUMBERED = "number|option|idea|point|step|tip|item|nummer|punkt|schritt|opción|punto|paso|étape"
+_LAST_PLACE = r"last|final|letzte|últim[oa]|derni(?:er|ère)|ultim[oa]"
+
+
+def place_asked(text: str) -> int | None:
+    """Return the place in a list that `text` asks for ("the second option you gave me"), from 1; -1 for the last."""
+    match = _place().search(text)
+    if match is None:
+        return None
+    if match["number"]:
+        return int(match["number"])
+    return next((at for at in range(1, len(_PLACES) + 1) if match[f"place{at}"]), -1)
+
+
+@cache
+def _place() -> re.Pattern[str]:
+    places = "|".join(f"(?P<place{at}>{forms})" for at, forms in enumerate(_PLACES, 1))
+    return re.compile(
+        rf"\b(?:(?:{places}|(?:{_LAST_PLACE}))(?:[rnms])? (?:{_THINGS})\b"
+        rf"|(?:{_NUMBERED}) (?P<number>\d{{1,2}})\b)",
+        re.IGNORECASE,
+    )
 
 
 _VERB = "has|have|had|did|do|does|is|are|was|were|can|could|will|would|shall|should|might|may|must"

@@ -321,3 +321,22 @@ def test_excerpts_stand_in_the_order_in_which_things_were_said(talk: Talk) -> No
         talk.said(f"We cycled to {place} on our tour of Norway.", "Great.")
     shown = talk.shown("Where did we cycle on our tour of Norway?")
     assert shown.index("Oslo") < shown.index("Bergen") < shown.index("Narvik")
+
+
+def test_the_item_of_a_list_that_is_asked_for_is_quoted_with_its_number(talk: Talk) -> None:
+    """Although the request shares no word with it, and the others are nearer to it."""
+    ideas = [
+        "A picnic by the lake, with your own option of bread, cheese and fruit in a basket",
+        "A class for fresh pasta with a cook from Bologna, who explains everything twice",
+        "An evening at the opera for your anniversary, and the best option of all for the two of you",
+        "A night in a tree house, the cheapest option for an anniversary, if the weather allows it",
+        "A balloon ride over the valley, an option that costs more than the others do together",
+    ]
+    talk.said(
+        "Give me ideas for our anniversary.",
+        "\n".join(("Here are some options:", *(f"{number}. {idea}" for number, idea in enumerate(ideas, 1)))),
+    )
+    (found, *_) = talk.excerpts("What was the second option you gave me for our anniversary?")
+    assert f"2. {ideas[1]}" in found.text
+    assert len(found.text) < 400
+    assert f"5. {ideas[4]}" in talk.excerpts("What was the last option you gave me for our anniversary?")[0].text

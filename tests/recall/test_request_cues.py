@@ -2,7 +2,7 @@
 
 import pytest
 
-from memchat.recall.request_cues import Event, asks_for_several, event_in
+from memchat.recall.request_cues import Event, asks_about_assistant, asks_for_several, event_in, place_asked
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,69 @@ def test_a_request_for_a_list_is_told_from_one_for_a_single_thing(text: str, sev
 def test_what_a_request_dates_its_answer_by_is_read(text: str, event: Event | None) -> None:
     """Something that happened to somebody, not an hour of the day."""
     assert event_in(text) == event
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What did you recommend last week?",
+        "Which of the two did you prefer?",
+        "What was the second option you gave me?",
+        "Which stretch did you want me to do?",
+        "What were the ideas you had for our anniversary?",
+        "How much salt does your bread recipe need?",
+        "How many spoons was it, according to you?",
+        "Which option have you given me first?",
+        "Welche Namen hattest du für die Katze?",
+        "Wie hieß das Buch, das du mir genannt hast?",
+        "Die Etappe, die du meintest, wie hieß sie?",
+        "Was haben Sie mir zum Wandern empfohlen?",
+        "¿Cuál era la segunda opción que me diste?",
+        "¿Qué restaurante me recomendaste?",
+        "¿Qué me había recomendado usted, o qué me comentaste?",
+        "Quel livre tu m'as recommandé ?",
+        "Quelle idée m'as-tu donnée ?",
+        "Che libri mi hai consigliato?",
+        "Welk boek heb je mij aangeraden?",
+    ],
+)
+def test_a_question_for_the_assistants_words_is_recognised(text: str) -> None:
+    """By what the assistant did: it said, gave, preferred or wrote."""
+    assert asks_about_assistant(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Would you recommend a restaurant?",
+        "Can you give me three ideas?",
+        "What did my doctor recommend?",
+        "Was haben sie über mich gesagt?",
+        "¿Qué ha dicho mi médico?",
+        "Do you prefer tea?",
+        "What did I tell you about my sister?",
+    ],
+)
+def test_a_new_request_and_a_question_for_others_words_are_not(text: str) -> None:
+    """Although they use the same verbs."""
+    assert not asks_about_assistant(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("What was the second option you gave me?", 2),
+        ("And the third of your ideas?", 3),
+        ("What was the last tip?", -1),
+        ("Tell me more about option 3.", 3),
+        ("Was war der zweite Name?", 2),
+        ("¿Cuál era la primera opción?", 1),
+        ("Quelle était la troisième idée ?", 3),
+        ("What did you say last week?", None),
+        ("I want a second opinion.", None),
+        ("Which options did you give me?", None),
+    ],
+)
+def test_the_place_in_a_list_that_is_asked_for_is_read(text: str, place: int | None) -> None:
+    """By an ordinal before what lists are made of, or by a number behind it."""
+    assert place_asked(text) == place
