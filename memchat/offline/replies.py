@@ -1,4 +1,7 @@
-"""Reply in a chat without a language model: show the memories relevant to a message, in the second person."""
+"""Reply in a chat without a language model: show the memories relevant to a message, in the second person.
+
+Where no memory answers, what was said in an earlier conversation is quoted with its day.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,13 +13,19 @@ from memchat.offline.languages import honest_sentence
 from memchat.offline.patterns import about, category_of, pattern
 from memchat.offline.statements import read as read_statements
 from memchat.offline.statements import stems
+from memchat.recall import excerpt_block
 from memchat.recall.default_cues import default_cues
+from memchat.recall.excerpt_block import QuotedLine
 from memchat.recall.memory_block import OPEN, BlockLine, parse
+from memchat.recall.periods import period_of
+from memchat.recall.request_cues import asks_about_assistant
+from memchat.recall.sentence_kinds import only_asks
 from memchat.text.dates import in_words
 from memchat.text.normalize import sentences
 
 WHAT_THIS_IS = "This is memchat's built-in offline mode: no language model, only your memories."
 NOTHING_KNOWN = "I have nothing about that in my memory."
+MOST_QUOTES = 3
 
 _WISH = re.compile(
     r"(?:The )?[Uu]ser (?:wants (?:the assistant|to be called|no )|prefers .*(?:answers|replies|responses))"
@@ -46,21 +55,25 @@ def answer(message: str, system: str) -> str:
     if pattern("thanks").match(said):
         return "You're welcome."
     if honest := honest_sentence(said):
-        shown = remembered if _ASKS.search(said) else []
-        return "\n".join((honest, *(f"- {memory.text}" for memory in shown)))
+        shown = [memory.text for memory in remembered] if _ASKS.search(said) else []
+        if not shown and _ASKS.search(said):
+            shown = [f"{quote.day}: “{quote.text}”" for quote in _quotes(said, system)]
+        return "\n".join((honest, *(f"- {text}" for text in shown)))
     if not pattern("request").search(said):
         if OPEN not in system:
             return f"Thanks. Memory is off in this conversation. {WHAT_THIS_IS}"
         # True of private conversations, too: a prompt does not tell which they are.
         return f"Thanks. {_becomes_of(said)} (Offline mode: no language model.)"
     bearing = _relevant(said, remembered)
-    if not bearing:
+    quotes = _quotes(said, system) if not bearing or asks_about_assistant(said) else []
+    lines = [*map(_quote_line, quotes)] or [_second_person_line(memory) for memory in bearing or remembered]
+    if not lines:
         return f"{NOTHING_KNOWN}\n\n{WHAT_THIS_IS}"
-    opening = "From what you told me:"
-    if pattern("job_for_a_model").search(said):
+    opening = "From earlier conversations:" if quotes else "From what you told me:"
+    if pattern("job_for_a_model").search(said) and not asks_about_assistant(said):
         opening = "I cannot work that out without a language model, but here is what I know that may help:"
-    lines = "\n".join(f"- {_second_person_line(memory)}" for memory in bearing)
-    return f"{opening}\n{lines}\n\n{WHAT_THIS_IS}"
+    shown = "\n".join(f"- {line}" for line in lines)
+    return f"{opening}\n{shown}\n\n{WHAT_THIS_IS}"
 
 
 def _becomes_of(message: str) -> str:
@@ -80,9 +93,9 @@ def _becomes_of(message: str) -> str:
 
 
 def _relevant(message: str, remembered: Sequence[BlockLine]) -> list[BlockLine]:
-    """Return the memories that answer a plain question; else those that share a word with it or its cues; else all.
+    """Return the memories that answer a plain question; else those that share a word with it, or with their cues.
 
-    Recalled memories are relevant even if they share no word with the message.
+    Recalled memories may be relevant even if they share no word with the message.
     """
     if pattern("about_me").search(message):
         return list(remembered)
@@ -97,7 +110,36 @@ def _relevant(message: str, remembered: Sequence[BlockLine]) -> list[BlockLine]:
         cues = default_cues(category_of(memory.text) or "other", memory.text)
         if memory in answering or asked & stems(" ".join((memory.text, *cues))):
             sharing.append(memory)
-    return sharing or list(remembered)
+    return sharing
+
+
+def _quotes(message: str, system: str) -> list[QuotedLine]:
+    """Return the excerpts in the prompt that answer `message`: those that share the most words with it.
+
+    At least one word is shared, as with memories; what the assistant said answers a question for just that.
+    """
+    of_assistant, period, asked = asks_about_assistant(message), period_of(message, date.today()), stems(message)
+    found = [
+        quote
+        for quote in excerpt_block.parse(system)
+        if not only_asks(quote.text) and (quote.by_assistant or not of_assistant)
+    ]
+    if period is not None:
+        found = [quote for quote in found if period.holds(quote.day)] or found
+    shared = [len(asked & stems(quote.text)) for quote in found]
+    most = max(shared, default=0)
+    if not most and not of_assistant:
+        return []
+    return [quote for quote, count in zip(found, shared, strict=True) if count == most][-MOST_QUOTES:]
+
+
+def _quote_line(quote: QuotedLine) -> str:
+    """Return the words of an excerpt after who said them on which day, with a note where they no longer hold."""
+    who = "I" if quote.by_assistant else "you"
+    line = f"On {in_words(quote.day)} {who} said: “{quote.text.replace('[= ', '[')}”"
+    no_longer, _, now = quote.note.partition("; now: ")
+    note = f"{no_longer}; now: {second_person(now).rstrip('.')}" if now else _note(quote.note) or quote.note
+    return f"{line} ({note})" if note else line
 
 
 def _second_person_line(memory: BlockLine) -> str:

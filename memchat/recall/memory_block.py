@@ -48,8 +48,11 @@ def render(memories: Sequence[Memory], today: date) -> str:
 
 def parse(prompt: str) -> list[BlockLine]:
     """The memories in the (last) block of `prompt`, in order; none when there is no block."""
-    start, end = prompt.rfind(f"{OPEN}\n"), prompt.rfind(f"\n{CLOSE}")
-    if start < 0 or end < start:
-        return []
-    matches = (_LINE.match(row) for row in prompt[start + len(OPEN) + 1 : end].splitlines())
+    matches = (_LINE.match(row) for row in fenced_lines(prompt, OPEN, CLOSE))
     return [BlockLine(match["text"], match["notes"] or "") for match in matches if match]
+
+
+def fenced_lines(prompt: str, opening: str, closing: str) -> list[str]:
+    """Return the lines of the last block of `prompt` between these fences; none when there is no block."""
+    start, end = prompt.rfind(f"{opening}\n"), prompt.rfind(f"\n{closing}")
+    return prompt[start + len(opening) + 1 : end].splitlines() if 0 <= start < end else []

@@ -9,6 +9,7 @@ import pytest
 from memchat.app import App
 from memchat.config import Settings
 from memchat.core.types import Add, Draft, Evidence, Owner, Role
+from memchat.text.dates import in_words
 from memchat.text.embedding import embed
 from tests.cli.conftest import Shell
 from tests.scripted_server import ScriptedServer
@@ -146,3 +147,18 @@ def test_compare_and_ask_show_what_was_quoted(shell: Shell) -> None:
     assert (first["role"], first["outdated"]) == ("assistant", None)
     assert "Seven Sisters" in first["text"]
     assert shell.run("ask", question, "--json").json["excerpts"][0]["message_id"] == first["message_id"]
+
+
+def test_offline_mode_quotes_what_was_said_where_no_memory_answers(shell: Shell) -> None:
+    """In a new process, with the day: the person's words, or the assistant's where they are asked for."""
+    with last_week(shell) as app:
+        hold(app, *TALKS[0])
+        hold(app, "My locker at the pool opens with the red key of Ms Okafor.", "Good to know.")
+        draft = Draft("User plays the tuba.", Owner.user("alice"))
+        app.store.apply([Add(draft)], embed(app.embedder, [draft]))
+    day = in_words(LAST_WEEK.astimezone().date())
+    recommended = shell.program("ask", "What did you recommend last week?").out
+    assert f"On {day} I said: “I recommend the Seven Sisters trail, about four hours.”" in recommended
+    told = shell.program("ask", "Which key opens my locker?").out
+    assert f"On {day} you said: “My locker at the pool opens with the red key of Ms Okafor.”" in told
+    assert "said:" not in shell.program("ask", "Do I play the tuba?").out

@@ -1,5 +1,6 @@
 """What the offline model says in a chat."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,17 @@ from memchat.offline.replies import NOTHING_KNOWN
 from tests.storage.memory_factories import memories_of
 
 
-def asked(question: str, *lines: str) -> str:
-    """The reply to `question` with these lines in the memory block."""
+def asked(question: str, *lines: str, after: str = "") -> str:
+    """The reply to `question` with these lines in the memory block, and `after` behind it."""
     block = "\n".join(("<memories>", *(lines or ["No relevant memories found."]), "</memories>"))
-    messages = [PromptMessage(Role.SYSTEM, f"Be kind.\n\n{block}"), PromptMessage(Role.USER, question)]
+    messages = [PromptMessage(Role.SYSTEM, f"Be kind.\n\n{block}{after}"), PromptMessage(Role.USER, question)]
     return OfflineModel().complete(ModelRequest(messages)).text
+
+
+def asked_with_excerpts(question: str, *excerpts: str, memories: tuple[str, ...] = ()) -> str:
+    """The reply to `question` with these excerpts in the prompt, beside these memories."""
+    block = "\n".join(("<excerpts>", *excerpts, "</excerpts>"))
+    return asked(question, *(memories or ("No relevant memories found.",)), after=f"\n\n{block}")
 
 
 DIET = "- User is vegetarian. (noted 2026-03-01)"
@@ -165,3 +172,65 @@ def test_a_question_about_oneself_gets_every_memory() -> None:
     answered = asked("Tell me everything you know about me", "- User knows Bob. (noted 2026-03-01)", HOME)
     assert "You know Bob" in answered
     assert "Berlin" in answered
+
+
+TENT = "- [2026-03-03, the person] I lent my tent to Yusuf until Easter."
+TRAIL = "- [2026-03-04, you] I would take the Seven Sisters trail near Eastbourne."
+
+
+def test_what_was_said_is_quoted_with_its_day_where_no_memory_answers() -> None:
+    """As the person's words or as the assistant's own, and as no fact."""
+    reply = asked_with_excerpts("Who has my tent?", TENT, TRAIL, memories=(DIET,))
+    assert "On 3 March 2026 you said: “I lent my tent to Yusuf until Easter.”" in reply
+    assert "trail" not in reply
+    assert "vegetarian" not in reply
+    reply = asked_with_excerpts("Which trail did you recommend?", TENT, TRAIL, memories=(DIET,))
+    assert "On 4 March 2026 I said: “I would take the Seven Sisters trail near Eastbourne.”" in reply
+    assert "vegetarian" not in reply
+
+
+def test_a_memory_that_answers_goes_before_what_was_said() -> None:
+    """The memory is what is known today."""
+    said = "- [2026-01-03, the person] I live in a flat in Berlin with two friends."
+    reply = asked_with_excerpts("Where do I live?", said, memories=(HOME,))
+    assert "You live in Berlin" in reply
+    assert "said:" not in reply
+
+
+def test_the_assistants_words_answer_a_question_for_them_without_a_shared_word() -> None:
+    """Those of the period that is named; the person's words do not answer it."""
+    today = date.today()
+    last_week = f"- [{today - timedelta(days=7)}, you] I would cook a lamb tagine."
+    reply = asked_with_excerpts("What did you recommend last week?", TENT, TRAIL, last_week)
+    assert "lamb tagine" in reply
+    assert "Seven Sisters" not in reply
+    assert NOTHING_KNOWN in asked_with_excerpts("What did you recommend last week?", TENT)
+
+
+@pytest.mark.parametrize(
+    "excerpt", [TENT, "- [2026-03-03, the person] What is the best colour for a wall, and which colour lasts?"]
+)
+def test_words_that_do_not_answer_are_not_quoted(excerpt: str) -> None:
+    """Those that share no word with the question, and those that only ask."""
+    assert NOTHING_KNOWN in asked_with_excerpts("What is my favourite colour?", excerpt)
+
+
+def test_quoted_words_that_no_longer_hold_say_so() -> None:
+    """With what holds instead, or with the day of the end."""
+    job = "- [2026-03-03, the person] I drive a red Seat. (no longer so; now: User drives a Dacia.)"
+    ended = "- [2026-03-03, the person] My order 4821 is late. (ended 2026-03-10)"
+    assert "(no longer so; now: You drive a Dacia)" in asked_with_excerpts("Is my Seat red?", job)
+    assert "(no longer, since 10 March 2026)" in asked_with_excerpts("Is order 4821 late?", ended)
+
+
+def test_days_that_a_quotation_names_stand_in_plain_brackets() -> None:
+    """As in a printed quotation."""
+    said = "- [2026-03-03, the person] Yesterday [= 2 March 2026] I lent my tent to Yusuf."
+    assert "“Yesterday [2 March 2026] I lent my tent to Yusuf.”" in asked_with_excerpts("Who has my tent?", said)
+
+
+def test_a_question_in_another_language_gets_what_was_said_where_nothing_is_remembered() -> None:
+    """Below the sentence that says what is not read, with its day as digits."""
+    said = "- [2026-03-03, the person] Ich habe mein Zelt bis Ostern an Yusuf verliehen."
+    reply = asked_with_excerpts("Wem habe ich mein Zelt verliehen?", said)
+    assert "- 2026-03-03: “Ich habe mein Zelt bis Ostern an Yusuf verliehen.”" in reply
