@@ -72,8 +72,8 @@ def answer(message: str, system: str) -> str:
     opening = "From earlier conversations:" if quotes else "From what you told me:"
     if pattern("job_for_a_model").search(said) and not asks_about_assistant(said):
         opening = "I cannot work that out without a language model, but here is what I know that may help:"
-    shown = "\n".join(f"- {line}" for line in lines)
-    return f"{opening}\n{shown}\n\n{WHAT_THIS_IS}"
+    listed = "\n".join(f"- {line}" for line in lines)
+    return f"{opening}\n{listed}\n\n{WHAT_THIS_IS}"
 
 
 def _becomes_of(message: str) -> str:
