@@ -172,7 +172,6 @@ class Indexer:
         self._set(Phase.FILLING)
         self._index = SyncedIndex(self._place, database)
         self._opened_at = time.monotonic()
-        self._index.warm()
 
     def _sync_step(self, index: SyncedIndex, database: Database) -> None:
         if self._settled < index.epoch:

@@ -16,5 +16,8 @@ _FREED = 0xFF
 
 @cache
 def overwrite_freed_memory() -> None:
-    """Turn it on for all threads, as far as the C library can. No cost could be measured."""
+    """Turn it on for all threads, as far as the C library can.
+
+    New memory is overwritten, too, so that all of what is reserved from then on is resident.
+    """
     set_malloc_option(_M_PERTURB, _FREED)

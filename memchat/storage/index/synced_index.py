@@ -28,6 +28,9 @@ BATCH_RECORDS = 32
 CHANGES = 32
 MAX_OPEN = 32
 """Collections kept loaded at a time."""
+ON_DISK_FROM = 1_000
+"""Chroma has written a collection of that many vectors to its files, and loads it. A smaller one it makes again and
+writes with all the room reserved, so that freed memory must be overwritten before."""
 
 _METADATA_FIELDS = ("scope", "category", "created_at", "valid_from", "valid_to", "expires_at")
 # A memory is found by its owner: the plus keeps SQLite from going through everybody's vectors by their embedder.
@@ -62,8 +65,9 @@ class SyncedIndex:
         self._folder.mkdir(exist_ok=True)
         remove_manifest(place.index)
         self._gate = ReadWriteLock()
-        overwrite_freed_memory()
         self._chroma = ChromaIndex(self._folder)
+        self._load_latest()
+        overwrite_freed_memory()
 
     @property
     def indexed(self) -> int:
@@ -106,12 +110,6 @@ class SyncedIndex:
                 self._filling[owner] = 0
         self.seq = int(changes[-1]["seq"])
         return True
-
-    def warm(self) -> None:
-        """Load the collection of the most recently active owner ahead of the first query."""
-        owner = self._db.value("SELECT owner FROM changes ORDER BY seq DESC LIMIT 1")
-        if owner is not None and self.holds(owner):
-            self._chroma.load(owner)
 
     def reopen(self) -> None:
         """Close and open Chroma again, which unloads every collection."""
@@ -157,6 +155,15 @@ class SyncedIndex:
     def owners(self) -> list[int]:
         """Owners whose memories are all indexed."""
         return [owner for owner in self._memories if self.holds(owner)]
+
+    def _load_latest(self) -> None:
+        """Load the collection of the most recently active owner ahead of the first query.
+
+        Chroma reserves room for up to as many vectors again, which takes no memory unless it is overwritten.
+        """
+        owner = self._db.value("SELECT owner FROM changes ORDER BY seq DESC LIMIT 1")
+        if owner is not None and self.holds(owner) and self._memories[owner] >= ON_DISK_FROM:
+            self._chroma.load(owner)
 
     def _fill(self) -> None:
         owner, last = next(iter(self._filling.items()))
