@@ -58,8 +58,8 @@ from tests.storage.vector_factories import FINGERPRINT, Rows, directions, place_
 
 home = Path(sys.argv[1])
 with Database(home / "memchat.db") as database:
-    Rows(database, FINGERPRINT).learn(1, list(directions(1_040, seed=5, dim=4_096)))
-    index = SyncedIndex(place_in(home), database)
+    Rows(database, FINGERPRINT).learn(1, list(directions(1_100, seed=5, dim=4_096)))
+    index = SyncedIndex(place_in(home), database, batch=1_100)
     while index.step():
         pass
     index.close()
@@ -84,7 +84,7 @@ with Database(home / "memchat.db") as database:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no /proc")
 def test_the_room_that_a_loaded_index_reserves_takes_no_memory(tmp_path: Path) -> None:
-    """Chroma reserves room for 2,048 vectors where there are 1,040."""
+    """Chroma reserves room for 2,048 vectors where there are 1,100."""
     for program in (FILL, OPEN):
         done = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False, timeout=300
