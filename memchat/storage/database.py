@@ -158,29 +158,25 @@ class Database:
         Waits for readers and writers; raises StoreBusy when they leave no gap for `patience_s` seconds.
         """
         deadline = time.monotonic() + patience_s
-        for statement in (
+        left = [
             "INSERT INTO words (words) VALUES ('optimize')",
             "INSERT INTO message_words (message_words) VALUES ('optimize')",
             "VACUUM",
             "PRAGMA wal_checkpoint(TRUNCATE)",
-        ):
-            while not self._run_alone(statement, deadline):
+        ]
+        while left:
+            try:
+                # A checkpoint that was blocked succeeds, and says so in its first column.
+                if self.value(left[0]):
+                    raise StoreBusy(
+                        f"Another memchat is using {self.path}, so the deleted data is still on the disk.",
+                        hint="The deletion is completed at the next start.",
+                    )
+                del left[0]
+            except StoreBusy:
+                if time.monotonic() >= deadline:
+                    raise
                 time.sleep(RETRY_S)
-
-    def _run_alone(self, statement: str, deadline: float) -> bool:
-        """Run a step of `compact`; return False if others were in its way, and raise StoreBusy after `deadline`."""
-        try:
-            # A checkpoint that was blocked succeeds, and says so in its first column.
-            if self.value(statement):
-                raise StoreBusy(
-                    f"Another memchat is using {self.path}, so the deleted data is still on the disk.",
-                    hint="The deletion is completed at the next start.",
-                )
-        except StoreBusy:
-            if time.monotonic() >= deadline:
-                raise
-            return False
-        return True
 
 
 def _copy(source: sqlite3.Connection, destination: Path, on_progress: Progress = no_progress) -> None:
@@ -265,22 +261,18 @@ def _prepare_writing(connection: sqlite3.Connection, path: Path) -> None:
     connection.create_function("terms_of_memory", 4, stored_terms, deterministic=True)
     connection.create_function("composed", 1, composed, deterministic=True)
     connection.create_function("composed_id", 1, composed_id, deterministic=True)
-    _write_ahead(connection)
-    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn WAL on. SQLite does not wait its busy timeout here when several processes open a new file at once."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
+    # SQLite does not wait its busy timeout here when several processes open a new file at once.
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            return
+            break
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(RETRY_S)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _statements(script: str) -> list[str]:

@@ -11,6 +11,7 @@ from memchat.core.protocols import Clock, Progress, no_progress
 from memchat.errors import StoreError
 from memchat.storage.database import DATABASE, Database
 from memchat.storage.index.config import IndexConfig
+from memchat.storage.message_reader import MessageCache
 from memchat.storage.store import Store
 from memchat.temporary_files import keep_sqlite_files_in
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from memchat.storage.index.indexer import Indexer
     from memchat.storage.index.inspection import ChromaInspection
     from memchat.storage.inspection import DatabaseInspection
-    from memchat.storage.message_reader import MessageCache
     from memchat.storage.repairs import DatabaseRepairs
     from memchat.storage.results import IndexState
     from memchat.storage.vectors.exact_search import VectorCache
@@ -38,6 +38,7 @@ class SQLiteEngine:
         self._clock = clock
         self._index_from = index_from
         self._owns_index = owns_index
+        self._messages = MessageCache()
         self._indexer: Indexer | None = None
         self._lock = threading.Lock()
 
@@ -108,12 +109,6 @@ class SQLiteEngine:
 
         search = ExactSearch(database, fingerprint, self._cache)
         return VectorSearch(search, self._index(fingerprint) if indexed else None)
-
-    @cached_property
-    def _messages(self) -> "MessageCache":
-        from memchat.storage.message_reader import MessageCache
-
-        return MessageCache()
 
     @cached_property
     def _cache(self) -> "VectorCache":

@@ -55,8 +55,14 @@ class DatabaseInspection:
     def unreadable_messages(self) -> Unreadable:
         lost = []
         for _, row in readable(self._db, "m.*", "messages AS m", "m.number"):
-            if row is None or not _plausible(row):
-                lost.append("?" if row is None else str(row["id"]))
+            if row is None:
+                lost.append("?")
+                continue
+            with suppress(ValueError):
+                datetime.fromisoformat(row["created_at"])
+                if row["role"] in set(Role) and row["status"] in set(MessageStatus):
+                    continue
+            lost.append(str(row["id"]))
         return Unreadable(int(self._db.value("SELECT count(*) FROM messages")), tuple(lost))
 
     def conversations(self) -> int:
@@ -166,11 +172,3 @@ def _reads(row: Row | None) -> bool:
         return row is not None and bool(to_memory(row).id)
     except StoreError:
         return False
-
-
-def _plausible(row: Row) -> bool:
-    try:
-        datetime.fromisoformat(row["created_at"])
-    except ValueError:
-        return False
-    return row["role"] in set(Role) and row["status"] in set(MessageStatus)

@@ -198,7 +198,14 @@ class MemoryReader:
         owners = self.owner_numbers(view.owners)
         nearest: list[tuple[int, float]] = []
         for owner in owners:
-            nearest += self._nearest(self._dense, view, owner, query, limit)
+            hidden = None if narrows(view) else self._excluded(view, owner)
+            if hidden is None or len(hidden) > FEW_HIDDEN:
+                where, values = where_clause(view, [owner], self.clock())
+                rows = self.database.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)
+                nearest += self._dense.nearest(owner, query, limit, [row["number"] for row in rows])
+            else:
+                found = self._dense.nearest(owner, query, limit + len(hidden))
+                nearest += [(number, score) for number, score in found if number not in hidden][:limit]
         nearest.sort(key=lambda pair: -pair[1])
         best = [number for number, _ in nearest[:limit]]
         if not best:
@@ -210,17 +217,6 @@ class MemoryReader:
         )
         included = {row["number"]: row["id"] for row in rows}
         return [included[number] for number in best if number in included]
-
-    def _nearest(
-        self, dense: "VectorSearch", view: MemoryFilter, owner: int, query: "Vectors", limit: int
-    ) -> list[tuple[int, float]]:
-        hidden = None if narrows(view) else self._excluded(view, owner)
-        if hidden is None or len(hidden) > FEW_HIDDEN:
-            where, values = where_clause(view, [owner], self.clock())
-            rows = self.database.rows(f"SELECT m.number FROM memories AS m WHERE {where}", values)
-            return dense.nearest(owner, query, limit, [row["number"] for row in rows])
-        found = dense.nearest(owner, query, limit + len(hidden))
-        return [(number, score) for number, score in found if number not in hidden][:limit]
 
     def _excluded(self, view: MemoryFilter, owner: int) -> set[int]:
         """Return current memories of the owner that a plain view leaves out: other sessions', and expired ones."""

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from functools import cache, wraps
+from functools import wraps
 from sqlite3 import Row
 from typing import ParamSpec, TypeVar
 
@@ -145,6 +145,9 @@ def to_change(row: Row) -> Change:
 @raises_on_corruption
 def to_candidate(row: Row, fingerprint: str) -> Candidate:
     """Convert a row of `MemoryReader.candidates`; unusable vectors are left out."""
+    import numpy as np
+
+    embedded = decode_vectors(row["kinds"], row["vectors"], fingerprint)
     return Candidate(
         id=row["id"],
         text=row["text"],
@@ -154,14 +157,7 @@ def to_candidate(row: Row, fingerprint: str) -> Candidate:
         doubtful=bool(row["doubtful"]),
         verbatim=bool(row["verbatim"]),
         session_id=row["session_id"] or None,
-        embedded=decode_vectors(row["kinds"], row["vectors"], fingerprint) or _no_vectors(),
+        embedded=embedded or Embedded((), np.zeros((0, 0), dtype=np.float32)),
         previous=row["previous"],
         following=row["following"],
     )
-
-
-@cache
-def _no_vectors() -> Embedded:
-    import numpy as np
-
-    return Embedded((), np.zeros((0, 0), dtype=np.float32))

@@ -100,7 +100,16 @@ class MemoryRepository(MemoryReader):
             back = [self._known(memory_id) for memory_id in successor.supersedes]
             again = self._last_event(former.id) is Event.UNDO
             periods = [self._period_before(one, successor) for one in back]
-            self._withdraw(successor, former, again=again)
+            # Withdrawn as never true; when an undoing is undone, as it was before that.
+            mistaken, until = True, successor.valid_to
+            if again:
+                mistaken = self._last_event(memory.id, Event.SUPERSEDE, Event.MISTAKEN) is Event.MISTAKEN
+                until = until or former.valid_from or self.clock().date()
+            self.database.execute(
+                "UPDATE memories SET superseded_by = ?, mistaken = ?, valid_to = ?, updated_at = ? WHERE id = ?",
+                (former.id, mistaken, _iso(until), format_time(self.clock()), memory.id),
+            )
+            self._record_change(memory.id, Event.UNDO, successor.text, former.text, "undone")
             for one, valid_to in zip(back, periods, strict=True):
                 self._refuse_duplicate(one, one.text)
                 self.database.execute(
@@ -128,18 +137,6 @@ class MemoryRepository(MemoryReader):
             self._record_change(memory.id, Event.UNDO, memory.text, memory.text, "undone")
         return self._known(memory.id)
 
-    def _withdraw(self, memory: Memory, former: Memory, *, again: bool) -> None:
-        """Take `memory` out of force in favour of `former`: as never true, or `again` as before that was undone."""
-        mistaken, valid_to = True, memory.valid_to
-        if again:
-            mistaken = self._last_event(memory.id, Event.SUPERSEDE, Event.MISTAKEN) is Event.MISTAKEN
-            valid_to = valid_to or former.valid_from or self.clock().date()
-        self.database.execute(
-            "UPDATE memories SET superseded_by = ?, mistaken = ?, valid_to = ?, updated_at = ? WHERE id = ?",
-            (former.id, mistaken, _iso(valid_to), format_time(self.clock()), memory.id),
-        )
-        self._record_change(memory.id, Event.UNDO, memory.text, former.text, "undone")
-
     def _period_before(self, memory: Memory, successor: Memory) -> date | None:
         """Return when `memory` ended before `successor` replaced it; None if the replacement ended it."""
         if successor.valid_from is not None:
@@ -161,15 +158,19 @@ class MemoryRepository(MemoryReader):
         return None if event is None else Event(event)
 
     def _add(self, decision: Add, embedded: Embedded | None) -> list[Applied]:
-        draft = _clean(decision.draft)
-        if draft.evidence is not None:
-            said = self.database.value("SELECT text FROM messages WHERE id = ?", (draft.evidence.message_id,))
-            if said is None or draft.evidence.quote not in said:
+        draft, evidence = decision.draft, decision.draft.evidence
+        if evidence is not None:
+            evidence = replace(evidence, quote=fix_surrogates(evidence.quote))
+            said = self.database.value("SELECT text FROM messages WHERE id = ?", (evidence.message_id,))
+            if said is None or evidence.quote not in said:
                 return []
+        cues = tuple(fix_surrogates(cue) for cue in draft.cues)
+        draft = replace(draft, text=fix_surrogates(draft.text), cues=cues, evidence=evidence)
         owner = ensure_owner(self.database, draft.owner)
         duplicate = None if draft.verbatim else self.duplicate_of(owner, draft)
-        replaced = (self._current(m, owner) for m in dict.fromkeys(decision.replaces) if m != duplicate)
-        former = [memory for memory in replaced if memory is not None]
+        current = "SELECT 1 FROM memories WHERE id = ? AND owner = ? AND superseded_by IS NULL"
+        replaced = [m for m in dict.fromkeys(decision.replaces) if m != duplicate]
+        former = [self._known(m) for m in replaced if self.database.value(current, (m, owner))]
         if duplicate is not None:
             self._supersede(former, duplicate, draft, decision)
             return [replace(one, replaced=tuple(former)) for one in self._confirm(duplicate, decision.reason, draft)]
@@ -183,22 +184,10 @@ class MemoryRepository(MemoryReader):
 
     def insert_row(self, memory: Memory, embedded: Embedded | None) -> bool:
         """Insert a row unchanged. Returns False when its id, or a current memory that says the same, already exists."""
-        values = self._row(memory)
-        columns, marks = ", ".join(values), ", ".join("?" * len(values))
-        sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-        if not self.database.execute(sql, values.values()):
-            return False
-        number = self._number(memory.id)
-        self.write_words(number, memory)
-        if embedded is not None:
-            self.write_vectors(number, embedded)
-        return True
-
-    def _row(self, memory: Memory) -> dict[str, object]:
         evidence = memory.evidence
         moments = ("created_at", "updated_at", "confirmed_at", "last_used_at", "expires_at")
         days = ("valid_from", "valid_to")
-        return {
+        values: dict[str, object] = {
             "id": memory.id,
             "owner": ensure_owner(self.database, memory.owner),
             "scope": memory.scope,
@@ -222,6 +211,15 @@ class MemoryRepository(MemoryReader):
             **{name: at and format_time(at) for name in moments for at in (getattr(memory, name),)},
             **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
         }
+        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+        if not self.database.execute(sql, values.values()):
+            return False
+        number = self._number(memory.id)
+        self.write_words(number, memory)
+        if embedded is not None:
+            self.write_vectors(number, embedded)
+        return True
 
     def _supersede(self, former: Sequence[Memory], by: str, draft: Draft, decision: Add) -> None:
         now = self.clock()
@@ -295,12 +293,6 @@ class MemoryRepository(MemoryReader):
             raise NotFound(f"The memory {memory_id} is gone.")
         return memory
 
-    def _current(self, memory_id: str, owner: int) -> Memory | None:
-        held = self.database.value(
-            "SELECT 1 FROM memories WHERE id = ? AND owner = ? AND superseded_by IS NULL", (memory_id, owner)
-        )
-        return self.get(memory_id) if held else None
-
     def duplicate_of(self, owner: int, memory: Draft | Memory, but: str = "") -> str | None:
         """Return the id of the current memory, other than `but`, that says the same as `memory`."""
         found: str | None = self.database.value(
@@ -351,13 +343,6 @@ class MemoryRepository(MemoryReader):
                 change.memory_id,
             ),
         )
-
-
-def _clean(draft: Draft) -> Draft:
-    """Return `draft` with lone surrogates fixed in all its texts."""
-    evidence = draft.evidence and replace(draft.evidence, quote=fix_surrogates(draft.evidence.quote))
-    cues = tuple(fix_surrogates(cue) for cue in draft.cues)
-    return replace(draft, text=fix_surrogates(draft.text), cues=cues, evidence=evidence)
 
 
 def _json(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Embedder
@@ -93,7 +93,14 @@ class MessageIndex:
             return 0
         numbers = [row["number"] for row in rows]
         waiting = self._read(numbers)
-        embedded = self._embed(waiting, embedder)
+        embedded: list[Vectors] = []
+        if waiting:
+            most = most_rows(dimension_of(embedder.fingerprint) or ASSUMED_DIMENSION)
+            plans = [message_texts(one.text, one.previous, most) for one in waiting]
+            matrix = embedder.embed([text for plan in plans for text in plan])
+            self._fingerprint = with_dimension(self._fingerprint, matrix.shape[1])
+            ends = list(accumulate(map(len, plans), initial=0))
+            embedded = [matrix[start:end] for start, end in pairwise(ends)]
         with self._db.transaction():
             current = {one.number: one for one in self._read(numbers)}
             for one, vectors in zip(waiting, embedded, strict=True):
@@ -119,20 +126,6 @@ class MessageIndex:
             (*numbers, MessageStatus.FAILED),
         )
         return [_Waiting(row["number"], owner_of(row), row["text"], row["previous"]) for row in rows]
-
-    def _embed(self, waiting: Sequence[_Waiting], embedder: Embedder) -> "list[Vectors]":
-        """Return the vectors of each message, from one call of the embedder."""
-        if not waiting:
-            return []
-        most = most_rows(dimension_of(embedder.fingerprint) or ASSUMED_DIMENSION)
-        plans = [message_texts(one.text, one.previous, most) for one in waiting]
-        rows = embedder.embed([text for plan in plans for text in plan])
-        self._fingerprint = with_dimension(self._fingerprint, rows.shape[1])
-        found, at = [], 0
-        for plan in plans:
-            found.append(rows[at : at + len(plan)])
-            at += len(plan)
-        return found
 
     def _write(self, message: _Waiting, vectors: "Vectors") -> None:
         owner = ensure_owner(self._db, message.owner)
@@ -160,14 +153,12 @@ def unsearchable(database: Database) -> list[int]:
                 AND m.number NOT IN (SELECT number FROM message_backlog)""",
         (MessageStatus.FAILED,),
     )
-    return [row["number"] for row in rows if row["words"] is None or not _usable(row["fingerprint"], row["size"])]
-
-
-def _usable(fingerprint: str | None, size: int | None) -> bool:
-    if fingerprint is None or not size:
-        return False
-    dim = dimension_of(fingerprint)
-    return dim is None or size % dim == 0
+    found = []
+    for row in rows:
+        size, dim = row["size"], dimension_of(row["fingerprint"] or "")
+        if row["words"] is None or not size or (dim is not None and size % dim):
+            found.append(row["number"])
+    return found
 
 
 _FOREIGN = "SELECT 1 FROM message_vectors WHERE fingerprint <> ? LIMIT 1"

@@ -16,12 +16,11 @@ def metadata_contains(metadata: str, wanted: str) -> bool:
     Values are the same when they are equal numbers or read the same as text, since a command line has only text.
     """
     held = json.loads(metadata)
-    return all(key in held and same(held[key], value) for key, value in _pairs(wanted))
+    return all(key in held and same(held[key], value) for key, value in _parsed(wanted).items())
 
 
-@lru_cache(maxsize=64)
-def _pairs(wanted: str) -> tuple[tuple[str, Any], ...]:
-    return tuple(json.loads(wanted).items())
+_parsed = lru_cache(maxsize=64)(json.loads)
+"""Parse what is wanted once, not for every row."""
 
 
 def satisfies(condition: str, metadata: str, category: str, *times: str | None) -> bool:

@@ -118,9 +118,22 @@ def moment_json(moment: datetime) -> str:
 def parse_record(entry: Mapping[str, Any]) -> Record:
     """Parse a line of an export. Raises UsageError that says what is wrong with it."""
     try:
-        return Record(_memory(entry), [_change(entry["id"], change) for change in entry.get("changes", ())])
+        memory = _memory(entry)
+        changes: list[Change] = []
+        for told in entry.get("changes", ()):
+            old, new = (
+                _maybe(told[key], lambda words: _required_text(words, empty=True)) for key in ("old_text", "new_text")
+            )
+            reason = _required_text(told.get("reason", ""), empty=True)
+            planned = _maybe(told.get("planned_end"), date.fromisoformat)
+            event = Event(told["event"])
+            if event is Event.END and (former := _PLANNED_END_IN_REASON.search(reason)):
+                reason, planned = reason[: former.start()], date.fromisoformat(former[1])
+            order, at = int(told["order"]), _moment(told["at"])
+            changes.append(Change(order, memory.id, event, at, old, new, reason, planned))
+        return Record(memory, changes)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise UsageError(f"cannot be read: {reason}") from error
 
 
@@ -154,16 +167,6 @@ def _memory(entry: Mapping[str, Any]) -> Memory:
         if evidence is None
         else Evidence(*(_required_text(evidence[key], empty=True) for key in ("message", "session", "quote", "model"))),
     )
-
-
-def _change(memory_id: str, entry: Mapping[str, Any]) -> Change:
-    old, new = (_maybe(entry[key], lambda words: _required_text(words, empty=True)) for key in ("old_text", "new_text"))
-    reason = _required_text(entry.get("reason", ""), empty=True)
-    planned = _maybe(entry.get("planned_end"), date.fromisoformat)
-    event = Event(entry["event"])
-    if event is Event.END and (former := _PLANNED_END_IN_REASON.search(reason)):
-        reason, planned = reason[: former.start()], date.fromisoformat(former[1])
-    return Change(int(entry["order"]), memory_id, event, _moment(entry["at"]), old, new, reason, planned)
 
 
 def _required_text(value: object, *, empty: bool = False) -> str:

@@ -1,8 +1,8 @@
 """Memories out of a store with their whole history, and back into one without a difference."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from sqlite3 import Row
 from typing import Any, TypeVar
 
@@ -44,11 +44,22 @@ class Transfer:
         Raises StoreError at a row that cannot be read; with `on_unreadable` it calls that and goes on. `on_progress`
         counts memories.
         """
+        owners = self._memories.owner_numbers(view.owners)
+        where, values = where_clause(view, owners, self._memories.clock())
+        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}"
+        numbers = self._rows_of("memories", "memories_of_owner", "number", owners)
+        found: list[Memory] = []
         # Row by row: in a damaged database the rest can still be read.
-        found = list(self._memories_of(view, on_unreadable, on_progress))
-        changes: dict[str, list[Change]] = defaultdict(list)
-        for number, change in enumerate(self._changes_to(found, on_unreadable), 1):
-            changes[change.memory_id].append(replace(change, seq=number))
+        for done, number in enumerate(numbers, 1):
+            found += self._read(to_memory, sql, (number, *values), on_unreadable)
+            on_progress(done, len(numbers))
+        changes: dict[str, list[Change]] = {memory.id: [] for memory in found}
+        order = count(1)
+        owners = self._memories.owner_numbers(list({memory.owner for memory in found}))
+        for seq in self._rows_of("changes", "changes_of_owner", "seq", owners):
+            for change in self._read(to_change, "SELECT * FROM changes WHERE seq = ?", (seq,), on_unreadable):
+                if change.memory_id in changes:
+                    changes[change.memory_id].append(replace(change, seq=next(order)))
         return [Record(memory, changes[memory.id]) for memory in found]
 
     def restore(
@@ -65,31 +76,22 @@ class Transfer:
         for start in range(0, len(fresh), AT_ONCE):
             part = fresh[start : start + AT_ONCE]
             memories = [record.memory for record in part]
-            before = self._before(part)
+            before: list[str | None] = []
+            last: dict[str, str | None] = {}
+            # A verbatim message is embedded with the one before it in its conversation.
+            for memory in memories:
+                if not memory.verbatim or memory.evidence is None:
+                    before.append(None)
+                    continue
+                session = memory.evidence.session_id
+                before.append(last[session] if session in last else self._memories.last_verbatim(session))
+                last[session] = memory.text
             embedded: list[Embedded] = []
             for at in range(0, len(part), BATCH):
                 embedded += embedding.embed(embedder, memories[at : at + BATCH], before[at : at + BATCH])
                 on_progress(start + len(embedded))
             kept += self._write(part, embedded)
         return Imported(tuple(kept), known + len(fresh) - len(kept))
-
-    def _memories_of(
-        self, view: MemoryFilter, on_unreadable: Callable[[], None] | None, on_progress: Progress
-    ) -> Iterator[Memory]:
-        owners = self._memories.owner_numbers(view.owners)
-        where, values = where_clause(view, owners, self._memories.clock())
-        sql = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.number = ? AND {where}"
-        numbers = self._rows_of("memories", "memories_of_owner", "number", owners)
-        for done, number in enumerate(numbers, 1):
-            yield from self._read(to_memory, sql, (number, *values), on_unreadable)
-            on_progress(done, len(numbers))
-
-    def _changes_to(self, found: Sequence[Memory], on_unreadable: Callable[[], None] | None) -> Iterator[Change]:
-        ids = {memory.id for memory in found}
-        owners = self._memories.owner_numbers(list({memory.owner for memory in found}))
-        for seq in self._rows_of("changes", "changes_of_owner", "seq", owners):
-            changes = self._read(to_change, "SELECT * FROM changes WHERE seq = ?", (seq,), on_unreadable)
-            yield from (change for change in changes if change.memory_id in ids)
 
     def _read(
         self, read: Callable[[Row], Value], sql: str, values: Sequence[Any], on_unreadable: Callable[[], None] | None
@@ -124,44 +126,31 @@ class Transfer:
         fresh = []
         for record in records:
             memory = record.memory
-            there = self._existing_id(memory, seen)
-            if there is None and memory.id not in names:
-                names[memory.id] = memory.id if self._memories.get(memory.id) is None else new_id()
-                fresh.append(record)
-                if not memory.superseded and not memory.verbatim:
-                    seen[_saying(memory)] = names[memory.id]
-            elif there is not None:
+            held = self._memories.get(memory.id)
+            there = memory.id if held is not None and held.owner == memory.owner else None
+            comparable = not memory.superseded and not memory.verbatim
+            if there is None and comparable:
+                number = owner_number(self._db, memory.owner)
+                duplicate = None if number is None else self._memories.duplicate_of(number, memory)
+                there = duplicate or seen.get(_saying(memory))
+            if there is not None:
                 names[memory.id] = there
-        for memory in (record.memory for record in fresh):
-            if (successor := memory.superseded_by) is not None and successor not in names:
-                held = self._memories.get(successor)
+            elif memory.id not in names:
+                names[memory.id] = memory.id if held is None else new_id()
+                fresh.append(record)
+                if comparable:
+                    seen[_saying(memory)] = names[memory.id]
+        renamed = []
+        for record in fresh:
+            memory, by = record.memory, record.memory.superseded_by
+            if by is not None and by not in names:
+                held = self._memories.get(by)
                 # No chain of versions runs between two owners.
-                names[successor] = successor if held is None or held.owner == memory.owner else new_id()
-        return [_renamed(record, names) for record in fresh], len(records) - len(fresh)
-
-    def _existing_id(self, memory: Memory, seen: dict[tuple[Owner, Scope, str, str], str]) -> str | None:
-        """Return the id under which `memory` is known already."""
-        held = self._memories.get(memory.id)
-        if held is not None and held.owner == memory.owner:
-            return held.id
-        if memory.superseded or memory.verbatim:
-            return None
-        number = owner_number(self._db, memory.owner)
-        duplicate = None if number is None else self._memories.duplicate_of(number, memory)
-        return duplicate or seen.get(_saying(memory))
-
-    def _before(self, records: Sequence[Record]) -> list[str | None]:
-        """Return, for each verbatim message of a conversation, the message before it; None for other records."""
-        last: dict[str, str | None] = {}
-        found: list[str | None] = []
-        for memory in (record.memory for record in records):
-            if not memory.verbatim or memory.evidence is None:
-                found.append(None)
-                continue
-            session = memory.evidence.session_id
-            found.append(last[session] if session in last else self._memories.last_verbatim(session))
-            last[session] = memory.text
-        return found
+                names[by] = by if held is None or held.owner == memory.owner else new_id()
+            memory = replace(memory, id=names[memory.id], superseded_by=None if by is None else names[by])
+            changes = [replace(change, memory_id=memory.id) for change in record.changes]
+            renamed.append(replace(record, memory=memory, changes=changes))
+        return renamed, len(records) - len(fresh)
 
     # Rows.
 
@@ -179,14 +168,6 @@ class Transfer:
             for change in sorted(changes, key=lambda change: change.seq):
                 self._memories.insert_change(change)
         return kept
-
-
-def _renamed(record: Record, names: dict[str, str]) -> Record:
-    memory = record.memory
-    by = memory.superseded_by
-    renamed = replace(memory, id=names[memory.id], superseded_by=None if by is None else names.get(by, by))
-    changes = [replace(change, memory_id=renamed.id) for change in record.changes]
-    return replace(record, memory=renamed, changes=changes)
 
 
 def _saying(memory: Memory) -> tuple[Owner, Scope, str, str]:

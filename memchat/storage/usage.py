@@ -22,9 +22,17 @@ class TokenUsage:
         Call it for a turn before its reply is stored: what it saved is reckoned from what was said until then.
         """
         row = self._db.row("SELECT user, coalesce(agent, '') AS agent FROM sessions WHERE id = ?", (session_id,))
-        if row is not None:
-            saved = self._saved(row["user"], row["agent"], spent)
-            self._add(row["user"], row["agent"], (purpose, model), spent, saved)
+        if row is None:
+            return
+        user, agent, share, saved = row["user"], row["agent"], spent.share, 0
+        if share is not None:
+            said = self._db.value(
+                "SELECT coalesce(sum(bytes), 0) FROM conversation_sizes WHERE user = ? AND agent = ?", (user, agent)
+            )
+            # The prompt would have had all of it in place of memory, as far as the model's window goes.
+            unsent = max(int(said) - share.sent_bytes, 0) // BYTES_A_TOKEN
+            saved = min(unsent - share.memory_tokens, max(share.room_tokens, 0))
+        self._add(user, agent, (purpose, model), spent, saved)
 
     def add_for(self, owner: Owner, agent: str | None, model: str, spent: Spent) -> None:
         """Add what learning took from a memory written by hand. Does nothing if its owner was deleted meanwhile."""
@@ -42,20 +50,6 @@ class TokenUsage:
             (composed(user), composed(agent), composed(agent)),
         )
         return {Purpose(row[0]): TokenTotal(*row[1:]) for row in rows}
-
-    def _saved(self, user: str, agent: str, spent: Spent) -> int:
-        """Return how many more tokens the prompt would have had with everything said so far in place of memory.
-
-        No more than the model's window would have taken.
-        """
-        share = spent.share
-        if share is None:
-            return 0
-        said = self._db.value(
-            "SELECT coalesce(sum(bytes), 0) FROM conversation_sizes WHERE user = ? AND agent = ?", (user, agent)
-        )
-        unsent = max(int(said) - share.sent_bytes, 0) // BYTES_A_TOKEN
-        return min(unsent - share.memory_tokens, max(share.room_tokens, 0))
 
     def _add(self, user: str, agent: str, what: tuple[Purpose, str], spent: Spent, saved: int) -> None:
         self._db.execute(

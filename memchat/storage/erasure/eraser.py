@@ -164,12 +164,23 @@ class Eraser:
         self, chain: Sequence[str], traces: ErasureTargets, *, keep_source: bool, on_progress: Progress = no_progress
     ) -> _Erased:
         erased = _Erased()
-        owners = self._db.rows(f"SELECT id, kind, name FROM owners WHERE id IN {_LISTED}", (_listed(traces.people),))
-        people = [_owner_sessions(row["id"], Scope(row["kind"]), row["name"]) for row in owners]
+        # The conversations in which the memories may have been said, and those that may have recalled them.
+        said: list[_Sessions] = []
+        recalled: list[_Sessions] = []
+        for row in self._db.rows(f"SELECT id, kind, name FROM owners WHERE id IN {_LISTED}", (_listed(traces.people),)):
+            kind, name = Scope(row["kind"]), row["name"]
+            if kind is Scope.AGENT:
+                # Any user, named or not, may have taught the agent; all who talk to it recall its memories.
+                taught = "s.id IN (SELECT evidence_session FROM memories WHERE owner = ?)"
+                said.append(_Sessions(f"{taught} OR (s.user = '' AND s.agent = ?)", (row["id"], name)))
+                recalled.append(_Sessions("s.agent = ?", (name,)))
+            else:
+                said.append(_Sessions("s.user = ?" if kind is Scope.USER else "s.id = ?", (name,)))
+                recalled.append(said[-1])
         if not keep_source:
-            self._add_restatements(chain, traces, [person.recalled for person in people])
-            erased.messages, erased.work = self._blank_words(traces, [person.said for person in people])
-        self._remove_from_recalled(set(chain), [person.recalled for person in people])
+            self._add_restatements(chain, traces, recalled)
+            erased.messages, erased.work = self._blank_words(traces, said)
+        self._remove_from_recalled(set(chain), recalled)
         for done, memory_id in enumerate(chain, 1):
             erased.versions += self._db.execute("DELETE FROM changes WHERE memory_id = ?", (memory_id,))
             self._db.execute("DELETE FROM words WHERE rowid = (SELECT number FROM memories WHERE id = ?)", (memory_id,))
@@ -291,26 +302,6 @@ class _Sessions:
 
     where: str
     values: tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """An owner's conversations: those in which its memories may have been `said`, and those that may have `recalled`
-    them."""
-
-    said: _Sessions
-    recalled: _Sessions
-
-
-def _owner_sessions(owner: int, kind: Scope, name: str) -> _Person:
-    if kind is Scope.AGENT:
-        # Any user, named or not, may have taught the agent; all who talk to it recall its memories.
-        taught = "s.id IN (SELECT evidence_session FROM memories WHERE owner = ?)"
-        return _Person(
-            _Sessions(f"{taught} OR (s.user = '' AND s.agent = ?)", (owner, name)), _Sessions("s.agent = ?", (name,))
-        )
-    sessions = _Sessions("s.user = ?" if kind is Scope.USER else "s.id = ?", (name,))
-    return _Person(sessions, sessions)
 
 
 def _receipt(erased: _Erased) -> ErasureReport:

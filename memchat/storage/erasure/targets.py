@@ -4,10 +4,10 @@ import json
 import pickle
 import sys
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,36 +89,23 @@ class ErasureTargets:
         """Return `texts` with every deleted text replaced by `blank`, the longest first."""
         erased = ByteSearcher(text.encode("utf-8", "surrogatepass") for text in self.texts)
         blanked = []
-        for batch in _batches(texts):
-            for text, found in zip(batch, _found_in(batch, erased), strict=True):
+        sizes = accumulate(map(len, texts))
+        # One search through some megabytes of texts at a time, for speed.
+        for _, group in groupby(zip(sizes, texts, strict=True), key=lambda pair: pair[0] // CHUNK_BYTES):
+            batch = [text for _, text in group]
+            encoded = [text.encode("utf-8", "surrogatepass") for text in batch]
+            ends = list(accumulate(map(len, encoded)))
+            found: list[set[bytes]] = [set() for _ in batch]
+            for start, needle in erased.within(b"".join(encoded)):
+                number = bisect_right(ends, start)
+                if start + len(needle) <= ends[number]:
+                    found[number].add(needle)
+            for text, needles in zip(batch, found, strict=True):
                 clean = text
-                for words in sorted(found, key=len, reverse=True):
+                for words in sorted(needles, key=len, reverse=True):
                     clean = clean.replace(words.decode("utf-8", "surrogatepass"), blank)
                 blanked.append(clean)
         return blanked
-
-
-def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    start = size = 0
-    for number, text in enumerate(texts):
-        size += len(text)
-        if size > CHUNK_BYTES:
-            yield texts[start : number + 1]
-            start, size = number + 1, 0
-    if start < len(texts):
-        yield texts[start:]
-
-
-def _found_in(texts: Sequence[str], erased: ByteSearcher) -> list[set[bytes]]:
-    """Return the entries of `erased` that occur in each of `texts`, found in one joint search."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    ends = list(accumulate(map(len, encoded)))
-    found: list[set[bytes]] = [set() for _ in texts]
-    for start, needle in erased.within(b"".join(encoded)):
-        number = bisect_right(ends, start)
-        if start + len(needle) <= ends[number]:
-            found[number].add(needle)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,14 @@ def exclude_legitimate(database: Database, findings: Sequence[Finding], traces: 
     """
     ours = {f"{database.path.name}{suffix}" for suffix in ("", "-wal", "-shm")}
     certain = {found.file for found in findings if found.kind not in DETAILS}
-    living = _living(database, {found.needle for found in findings if found.kind != "id"}, traces)
+    wanted = {found.needle for found in findings if found.kind != "id"}
+    vectors = ByteSearcher(needle for needle in wanted if traces.needles[needle] == "vector")
+    words = ByteSearcher(needle for needle in wanted if traces.needles[needle] != "vector")
+    living = set[bytes]()
+    for table in _VECTOR_TABLES if vectors.longest else ():
+        living |= search(_values(database, table), vectors)
+    for table in _TABLES if words.longest else ():
+        living |= search(_values(database, table), words)
 
     def counts(found: Finding) -> bool:
         of_the_index = len(Path(found.file).parts) > 1
@@ -31,19 +38,6 @@ def exclude_legitimate(database: Database, findings: Sequence[Finding], traces: 
         return found.kind not in DETAILS or found.file in certain
 
     return tuple(found for found in findings if counts(found))
-
-
-def _living(database: Database, wanted: set[bytes], traces: ErasureTargets) -> set[bytes]:
-    """Return those of `wanted` that some row contains."""
-    vectors = ByteSearcher(needle for needle in wanted if traces.needles[needle] == "vector")
-    words = ByteSearcher(needle for needle in wanted if traces.needles[needle] != "vector")
-    found = set[bytes]()
-    for table in _VECTOR_TABLES if vectors.longest else ():
-        found |= search(_values(database, table), vectors)
-    if words.longest:
-        for table in _TABLES:
-            found |= search(_values(database, table), words)
-    return found
 
 
 def _values(database: Database, table: str) -> Generator[bytes]:

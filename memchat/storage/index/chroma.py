@@ -56,7 +56,27 @@ class ChromaIndex:
     def __init__(self, folder: Path) -> None:
         self._collections: dict[int, Any] = {}
         with _translated("opening the index"):
-            self._client = _open(folder)
+            # Chroma imports numpy.typing first. While another thread is importing numpy, both would get a half-made
+            # module.
+            load_numpy()
+            from chromadb.api import ServerAPI
+            from chromadb.api.client import Client
+            from chromadb.config import Settings, System
+            from chromadb.telemetry.product import ProductTelemetryClient
+
+            settings = Settings(
+                is_persistent=True,
+                persist_directory=str(folder),
+                anonymized_telemetry=False,
+                chroma_otel_collection_endpoint="",
+            )
+            # The client is assembled by hand because only so the cache of collections can be sized.
+            system = System(settings)
+            system.instance(ProductTelemetryClient)
+            api = system.instance(ServerAPI)
+            api.hnsw_cache_size = NEVER_EVICT
+            system.start()
+            self._client = Client.from_system(system)
 
     @property
     def opened(self) -> Collection[int]:
@@ -144,29 +164,6 @@ class ChromaIndex:
             collection.query(query_embeddings=any_row, n_results=1, include=[])
             self._collections[owner] = collection
         return self._collections[owner]
-
-
-def _open(folder: Path) -> Any:
-    """Create a client on `folder`, assembled by hand because only so the cache of collections can be sized."""
-    # Chroma imports numpy.typing first. While another thread is importing numpy, both would get a half-made module.
-    load_numpy()
-    from chromadb.api import ServerAPI
-    from chromadb.api.client import Client
-    from chromadb.config import Settings, System
-    from chromadb.telemetry.product import ProductTelemetryClient
-
-    settings = Settings(
-        is_persistent=True,
-        persist_directory=str(folder),
-        anonymized_telemetry=False,
-        chroma_otel_collection_endpoint="",
-    )
-    system = System(settings)
-    system.instance(ProductTelemetryClient)
-    api = system.instance(ServerAPI)
-    api.hnsw_cache_size = NEVER_EVICT
-    system.start()
-    return Client.from_system(system)
 
 
 def _nothing(entry: Entry) -> list[None]:

@@ -91,7 +91,19 @@ def rebuild_now(place: IndexConfig, progress: Callable[[int, int], None]) -> int
             )
         try:
             remove_index(place)
-            return _built(place, database, progress)
+            owners = owners_to_index(place, database)
+            if not owners:
+                progress(0, 0)
+                return 0
+            marks = ",".join("?" * len(owners))
+            sql = f"SELECT count(*) FROM memories WHERE superseded_by IS NULL AND owner IN ({marks})"
+            total = int(database.value(sql, owners))
+            index = SyncedIndex(place, database, batch=1024)
+            while index.step():
+                progress(index.indexed, total)
+            indexed = index.indexed
+            index.close()
+            return indexed
         except (IndexBroken, OSError) as error:
             remove_index(place)
             raise StoreError(f"The index could not be built: {error}.", hint="memchat works without it.") from error
@@ -114,22 +126,6 @@ def inspect_index(place: IndexConfig) -> IndexState:
     if found is None:
         return IndexState(False, Phase.UNCLEAN)
     return IndexState(False, Phase.READY, sum(found[0].memories.values()))
-
-
-def _built(place: IndexConfig, database: Database, progress: Callable[[int, int], None]) -> int:
-    owners = owners_to_index(place, database)
-    if not owners:
-        progress(0, 0)
-        return 0
-    marks = ",".join("?" * len(owners))
-    sql = f"SELECT count(*) FROM memories WHERE superseded_by IS NULL AND owner IN ({marks})"
-    total = int(database.value(sql, owners))
-    index = SyncedIndex(place, database, batch=1024)
-    while index.step():
-        progress(index.indexed, total)
-    indexed = index.indexed
-    index.close()
-    return indexed
 
 
 def mark_index_dropped(database: Database, erasure: int) -> None:

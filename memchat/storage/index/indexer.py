@@ -85,7 +85,13 @@ class Indexer:
         """
         self.start()
         index = self._index
-        if index is None or self._broken or not self._ready_for(index, owner, asked_at):
+        if index is None or self._broken or index.epoch != asked_at.epoch or not index.holds(owner):
+            return None
+        if index.seq < asked_at.seq and not index.filling and asked_at.seq - index.seq <= FEW_CHANGES:
+            with self._news:
+                self._news.notify_all()
+                self._news.wait_for(lambda: index.seq >= asked_at.seq or self._stop or bool(self._broken), WAIT_S)
+        if index.seq < asked_at.seq:
             return None
         if not index.has_room_for(owner):
             self._wanted_room = True
@@ -96,15 +102,6 @@ class Indexer:
             self._broken = str(error)
             self.wake()
             return None
-
-    def _ready_for(self, index: SyncedIndex, owner: int, asked_at: Position) -> bool:
-        if index.epoch != asked_at.epoch or not index.holds(owner):
-            return False
-        if index.seq < asked_at.seq and not index.filling and asked_at.seq - index.seq <= FEW_CHANGES:
-            with self._news:
-                self._news.notify_all()
-                self._news.wait_for(lambda: index.seq >= asked_at.seq or self._stop or bool(self._broken), WAIT_S)
-        return index.seq >= asked_at.seq
 
     @ignore_library_warnings()
     def _run(self) -> None:
@@ -146,15 +143,27 @@ class Indexer:
             lock.release()
 
     def _step(self, database: Database) -> None:
+        index = self._index
         try:
-            if self._index is None:
+            if index is None:
                 self._open(database)
-            elif self._broken is not None:
+                return
+            if self._broken is not None:
                 raise IndexBroken(self._broken)
-            elif position(database).epoch != self._index.epoch:
+            if position(database).epoch != index.epoch:
                 self._drop()
-            else:
-                self._sync_step(self._index, database)
+                return
+            if self._settled < index.epoch:
+                mark_index_dropped(database, index.epoch)
+                self._settled = index.epoch
+            worked = index.step()
+            if self._wanted_room and time.monotonic() - self._opened_at > REOPEN_EVERY_S:
+                index.reopen()
+                self._wanted_room, self._opened_at = False, time.monotonic()
+            self._set(Phase.FILLING if index.filling else Phase.READY)
+            with self._news:
+                self._news.notify_all()
+            self._pause(PACE_S if worked else LOOK_EVERY_S)
         except StoreBusy:
             self._pause(LOCK_EVERY_S)
 
@@ -172,19 +181,6 @@ class Indexer:
         self._set(Phase.FILLING)
         self._index = SyncedIndex(self._place, database)
         self._opened_at = time.monotonic()
-
-    def _sync_step(self, index: SyncedIndex, database: Database) -> None:
-        if self._settled < index.epoch:
-            mark_index_dropped(database, index.epoch)
-            self._settled = index.epoch
-        worked = index.step()
-        if self._wanted_room and time.monotonic() - self._opened_at > REOPEN_EVERY_S:
-            index.reopen()
-            self._wanted_room, self._opened_at = False, time.monotonic()
-        self._set(Phase.FILLING if index.filling else Phase.READY)
-        with self._news:
-            self._news.notify_all()
-        self._pause(PACE_S if worked else LOOK_EVERY_S)
 
     def _drop(self) -> None:
         """Remove the index from disk: a new epoch means that something in it was deleted."""

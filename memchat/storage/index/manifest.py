@@ -50,7 +50,12 @@ Stamps = dict[str, FileChecksum]
 
 def write_manifest(index: Path, coverage: IndexManifest, known: Mapping[str, FileChecksum]) -> None:
     """Mark `index` as closed cleanly, durably. Files unchanged since `known` are not read again."""
-    stamps = {name: _stamp(path, known.get(name)) for name, path in _files(index / coverage.folder).items()}
+    stamps: Stamps = {}
+    for name, path in _files(index / coverage.folder).items():
+        found, stamp = path.stat(), known.get(name)
+        if stamp is None or (stamp.size, stamp.changed_ns) != (found.st_size, found.st_mtime_ns):
+            stamp = FileChecksum(found.st_size, found.st_mtime_ns, _checksum(path))
+        stamps[name] = stamp
     content = {
         "format": FORMAT,
         "chromadb": version("chromadb"),
@@ -108,13 +113,6 @@ def _renamed(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:
 
 def _files(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
-
-
-def _stamp(path: Path, known: FileChecksum | None) -> FileChecksum:
-    found = path.stat()
-    if known is not None and (known.size, known.changed_ns) == (found.st_size, found.st_mtime_ns):
-        return known
-    return FileChecksum(found.st_size, found.st_mtime_ns, _checksum(path))
 
 
 def _checksum(path: Path) -> int:

@@ -52,8 +52,16 @@ class SyncedIndex:
         self._db = database
         self._batch = batch
         found = usable(place, database)
-        self._stamps: Stamps = {} if found is None else found[1]
-        start = found[0] if found else _nothing_yet(place, database)
+        self._stamps: Stamps = {}
+        if found is not None:
+            start, self._stamps = found
+        else:
+            now = position(database)
+            # A folder of another name each time: Chroma keeps what it knows of a folder for the life of the process.
+            name = secrets.token_hex(4)
+            filling = dict.fromkeys(owners_to_index(place, database), 0)
+            last = change_at(database, now.seq)
+            start = IndexManifest(name, place.fingerprint, now.seq, now.epoch, {}, filling, last)
         self._folder = place.index / start.folder
         self.seq, self.epoch = start.seq, start.epoch
         self._memories, self._filling = dict(start.memories), dict(start.filling)
@@ -96,17 +104,31 @@ class SyncedIndex:
     def step(self) -> bool:
         """Do one small piece of the remaining work; return False when there was none."""
         if self._filling:
-            self._fill()
+            owner, last = next(iter(self._filling.items()))
+            rows = self._db.rows(
+                f"{_CURRENT} m.owner = ? AND m.number > ? ORDER BY m.number LIMIT ?",
+                (self._place.fingerprint, owner, last, self._batch),
+            )
+            if not rows:
+                self._memories.setdefault(owner, 0)
+                del self._filling[owner]
+                return True
+            entries = _first_records(_entries(rows, self._place.fingerprint), self._batch)
+            self._make_space(owner)
+            self._chroma.upsert(owner, entries)
+            self._memories[owner] = self._memories.get(owner, 0) + len(entries)
+            self._filling[owner] = entries[-1].number if entries else int(rows[-1]["number"])
             return True
         changes = self._db.rows(
             "SELECT seq, memory_id, owner FROM changes WHERE seq > ? ORDER BY seq LIMIT ?", (self.seq, CHANGES)
         )
         if not changes:
             return False
+        enough = "SELECT count(*) >= ? FROM memories WHERE owner = ? AND superseded_by IS NULL"
         for owner in dict.fromkeys(row["owner"] for row in changes):
             if owner in self._memories:
                 self._renew(owner, list({row["memory_id"] for row in changes if row["owner"] == owner}))
-            elif _worth_indexing(self._place, self._db, owner):
+            elif self._db.value(enough, (max(self._place.index_from, 1), owner)):
                 self._filling[owner] = 0
         self.seq = int(changes[-1]["seq"])
         return True
@@ -165,22 +187,6 @@ class SyncedIndex:
         if owner is not None and self.holds(owner) and self._memories[owner] >= ON_DISK_FROM:
             self._chroma.load(owner)
 
-    def _fill(self) -> None:
-        owner, last = next(iter(self._filling.items()))
-        rows = self._db.rows(
-            f"{_CURRENT} m.owner = ? AND m.number > ? ORDER BY m.number LIMIT ?",
-            (self._place.fingerprint, owner, last, self._batch),
-        )
-        if not rows:
-            self._memories.setdefault(owner, 0)
-            del self._filling[owner]
-            return
-        entries = _first_records(_entries(rows, self._place.fingerprint), self._batch)
-        self._make_space(owner)
-        self._chroma.upsert(owner, entries)
-        self._memories[owner] = self._memories.get(owner, 0) + len(entries)
-        self._filling[owner] = entries[-1].number if entries else int(rows[-1]["number"])
-
     def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
         """Bring these memories to their present state after any change."""
         marks = ",".join("?" * len(memory_ids))
@@ -228,19 +234,6 @@ def owners_to_index(place: IndexConfig, database: Database) -> list[int]:
         (max(place.index_from, 1),),
     )
     return [row[0] for row in rows]
-
-
-def _worth_indexing(place: IndexConfig, database: Database, owner: int) -> bool:
-    sql = "SELECT count(*) FROM memories WHERE owner = ? AND superseded_by IS NULL"
-    return int(database.value(sql, (owner,))) >= max(place.index_from, 1)
-
-
-def _nothing_yet(place: IndexConfig, database: Database) -> IndexManifest:
-    now = position(database)
-    # A folder of another name each time: Chroma keeps what it knows of a folder for the life of the process.
-    name = secrets.token_hex(4)
-    filling = dict.fromkeys(owners_to_index(place, database), 0)
-    return IndexManifest(name, place.fingerprint, now.seq, now.epoch, {}, filling, change_at(database, now.seq))
 
 
 def _entries(rows: Iterable[Row], fingerprint: str) -> list[Entry]:

@@ -52,7 +52,20 @@ def verify_index(place: IndexConfig) -> IndexCheck | None:
         return None
     try:
         with Database(place.database) as database:
-            return _compared(place, database) if usable(place, database) else None
+            if not usable(place, database):
+                return None
+            index = SyncedIndex(place, database)
+            while index.step():
+                pass
+            missing, extra, wrong = [], [], []
+            for owner in index.owners:
+                found = index.differences(owner)
+                missing += found[0]
+                extra += found[1]
+                wrong += found[2]
+            memories = index.indexed
+            index.close()
+            return IndexCheck(memories, tuple(missing), tuple(extra), tuple(wrong))
     except (IndexBroken, OSError) as error:
         remove_index(place)
         raise StoreError(f"The index failed and was removed: {error}.", hint="It is rebuilt automatically.") from error
@@ -60,30 +73,11 @@ def verify_index(place: IndexConfig) -> IndexCheck | None:
         lock.release()
 
 
-def _compared(place: IndexConfig, database: Database) -> IndexCheck:
-    index = SyncedIndex(place, database)
-    while index.step():
-        pass
-    missing, extra, wrong = [], [], []
-    for owner in index.owners:
-        found = index.differences(owner)
-        missing += found[0]
-        extra += found[1]
-        wrong += found[2]
-    memories = index.indexed
-    index.close()
-    return IndexCheck(memories, tuple(missing), tuple(extra), tuple(wrong))
-
-
-def _main() -> None:
+if __name__ == "__main__":
     given = json.load(sys.stdin)
     index, lock, database = (Path(given[name]) for name in ("index", "lock", "database"))
     try:
-        found = verify_index(IndexConfig(index, lock, database, given["fingerprint"], int(given["index_from"])))
-        print(json.dumps(None if found is None else asdict(found)))  # noqa: T201
+        check = verify_index(IndexConfig(index, lock, database, given["fingerprint"], int(given["index_from"])))
+        print(json.dumps(None if check is None else asdict(check)))  # noqa: T201
     except StoreError as error:
         print(json.dumps({"failed": error.message}))  # noqa: T201
-
-
-if __name__ == "__main__":
-    _main()

@@ -121,8 +121,23 @@ class ExactSearch:
 
         key = (owner, self.fingerprint)
         entry, now = self._cache.get(key), self.position(owner)
-        if entry is not None and (entry.position == now or self._advance(owner, entry, now)):
+        if entry is not None and entry.position == now:
             return entry
+        # In another epoch another memory may reuse a number, and nothing deleted may stay in memory.
+        if entry is not None and entry.position.epoch == now.epoch and entry.position.seq <= now.seq:
+            changed = self.database.rows(
+                "SELECT DISTINCT m.number, m.superseded_by IS NULL, v.rows"
+                " FROM changes c JOIN memories m ON m.id = c.memory_id AND +m.owner = c.owner"
+                " LEFT JOIN vectors v ON v.number = m.number AND v.fingerprint = ?"
+                " WHERE c.owner = ? AND c.seq > ? AND c.seq <= ?",
+                (self.fingerprint, owner, entry.position.seq, now.seq),
+            )
+            for number, current, vectors in changed:
+                entry.vectors.replace(number, searched_bytes(vectors, self.fingerprint), bool(current))
+            entry.position = now
+            stored = int(self.database.value("SELECT count(*) FROM vectors WHERE owner = ?", (owner,)))
+            if len(entry.vectors) <= stored:
+                return entry
         self._cache.drop(key)
         # The plus, here and below: found by their owner, not by their embedder, which all owners share.
         ((memories, size),) = self.database.rows(
@@ -136,26 +151,6 @@ class ExactSearch:
             entry.vectors.extend(rows)
         self._cache.put(key, entry)
         return entry
-
-    def _advance(self, owner: int, entry: _Entry, now: Position) -> bool:
-        """Apply the changes since then. Returns False if another epoch has begun and the entry must be dropped.
-
-        After an erasure another memory may reuse a number, and nothing deleted may stay in memory.
-        """
-        if entry.position.epoch != now.epoch or now.seq < entry.position.seq:
-            return False
-        rows = self.database.rows(
-            "SELECT DISTINCT m.number, m.superseded_by IS NULL, v.rows"
-            " FROM changes c JOIN memories m ON m.id = c.memory_id AND +m.owner = c.owner"
-            " LEFT JOIN vectors v ON v.number = m.number AND v.fingerprint = ?"
-            " WHERE c.owner = ? AND c.seq > ? AND c.seq <= ?",
-            (self.fingerprint, owner, entry.position.seq, now.seq),
-        )
-        for number, current, vectors in rows:
-            entry.vectors.replace(number, searched_bytes(vectors, self.fingerprint), bool(current))
-        entry.position = now
-        stored = int(self.database.value("SELECT count(*) FROM vectors WHERE owner = ?", (owner,)))
-        return len(entry.vectors) <= stored
 
     def _chunks(self, owner: int) -> Generator[list[tuple[int, bool, bytes]]]:
         """Yield the owner's `(number, current, vectors)` by ascending number, some thousand at a time."""

@@ -131,28 +131,25 @@ class MessageMatrix:
             return []
         projected = query if self._basis is None else query @ self._basis
         best = best_cosines(self._matrix[: self._rows], projected)
-        slots = np.flatnonzero(self._selected(selection))
+        number, by_assistant, conversation, agent, day = self._facts[: self._used].T
+        usable: NDArray[np.bool_] = number >= 0
+        usable &= (conversation != selection.own) | (number < selection.own_before)
+        if selection.agent is not None:
+            usable &= agent == selection.agent
+        if selection.conversation is not None:
+            usable &= conversation == selection.conversation
+        if selection.by_assistant is not None:
+            usable &= by_assistant == selection.by_assistant
+        if selection.first_day is not None:
+            usable &= day >= selection.first_day
+        if selection.last_day is not None:
+            usable &= day <= selection.last_day
+        slots = np.flatnonzero(usable)
         scores = np.maximum.reduceat(best, self._starts[: self._used])[slots]
         if len(slots) > limit:
             top = np.argpartition(-scores, limit - 1)[:limit]
             slots, scores = slots[top], scores[top]
-        return [int(number) for number in self._facts[slots[np.argsort(-scores, kind="stable")], 0]]
-
-    def _selected(self, chosen: Selection) -> "NDArray[np.bool_]":
-        number, by_assistant, conversation, agent, day = self._facts[: self._used].T
-        usable: NDArray[np.bool_] = number >= 0
-        usable &= (conversation != chosen.own) | (number < chosen.own_before)
-        if chosen.agent is not None:
-            usable &= agent == chosen.agent
-        if chosen.conversation is not None:
-            usable &= conversation == chosen.conversation
-        if chosen.by_assistant is not None:
-            usable &= by_assistant == chosen.by_assistant
-        if chosen.first_day is not None:
-            usable &= day >= chosen.first_day
-        if chosen.last_day is not None:
-            usable &= day <= chosen.last_day
-        return usable
+        return [int(found) for found in self._facts[slots[np.argsort(-scores, kind="stable")], 0]]
 
     def _reserve(self, messages: int, rows: int) -> None:
         self._matrix = with_room(self._matrix, self._rows, rows)

@@ -27,27 +27,19 @@ class VectorSearch:
         `query` has shape `(q, dim)` with unit rows. At most `limit`. Only current memories, unless `allowed` lists the
         numbers that may be returned; those may be superseded.
         """
-        if allowed is None and limit > 0 and len(query):
-            found = self._from_index(owner, query, limit)
-            if found is not None:
-                return found
+        found = None
+        if self._keeper is not None and allowed is None and limit > 0 and len(query):
+            found = self._keeper.nearest(owner, query, limit, self._scan.position(owner))
+        if found is not None:
+            memory_ids = [memory_id for memory_id, _ in found]
+            marks = ",".join("?" * len(memory_ids))
+            # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
+            sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
+            numbers = {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}
+            # Fewer where a memory was deleted or replaced at this moment.
+            if len(numbers) >= len(found):
+                if owner not in self._indexed:
+                    self._indexed.add(owner)
+                    self._scan.release(owner)
+                return [(numbers[memory_id], score) for memory_id, score in found]
         return self._scan.nearest(owner, query, limit, allowed)
-
-    def _from_index(self, owner: int, query: "Vectors", limit: int) -> list[tuple[int, float]] | None:
-        if self._keeper is None:
-            return None
-        found = self._keeper.nearest(owner, query, limit, self._scan.position(owner))
-        if found is None:
-            return None
-        memory_ids = [memory_id for memory_id, _ in found]
-        marks = ",".join("?" * len(memory_ids))
-        # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
-        sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
-        numbers = {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}
-        if len(numbers) < len(found):
-            # A memory was deleted or replaced at this moment.
-            return None
-        if owner not in self._indexed:
-            self._indexed.add(owner)
-            self._scan.release(owner)
-        return [(numbers[memory_id], score) for memory_id, score in found]
