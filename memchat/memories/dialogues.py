@@ -52,7 +52,11 @@ class DialogueImporter:
         messages = dialogue.messages
         if not messages:
             return 0
-        session_id = self._session_id(dialogue, origin)
+        # memchat's own ids are kept, unless another user or another conversation has them.
+        kept = is_generated(dialogue.id) and (
+            (known := self.conversations.session(dialogue.id)) is None or known.user == self.user
+        )
+        session_id = dialogue.id if kept else derived_id((self.user, origin, dialogue.id))
         session = Session(
             session_id,
             self.user,
@@ -63,26 +67,14 @@ class DialogueImporter:
             dialogue.private,
             origin=origin,
         )
-        restored = [
-            Message(self._message_id(said.id, session_id), session_id, said.role, self.clean(said.text), said.at)
-            for said in messages
-        ]
+        restored = []
+        for said in messages:
+            kept = is_generated(said.id) and (
+                (held := self.conversations.message(said.id)) is None or held.session_id == session_id
+            )
+            message_id = said.id if kept else derived_id((session_id, said.id))
+            restored.append(Message(message_id, session_id, said.role, self.clean(said.text), said.at))
         return self.conversations.restore(session, restored, self.terms)
-
-    def _session_id(self, dialogue: Dialogue, origin: str) -> str:
-        """Return the dialogue's own id if memchat made it and no other user has it; else derive one from its name."""
-        if is_generated(dialogue.id):
-            known = self.conversations.session(dialogue.id)
-            if known is None or known.user == self.user:
-                return dialogue.id
-        return derived_id((self.user, origin, dialogue.id))
-
-    def _message_id(self, name: str, session_id: str) -> str:
-        if is_generated(name):
-            known = self.conversations.message(name)
-            if known is None or known.session_id == session_id:
-                return name
-        return derived_id((session_id, name))
 
 
 def derived_id(parts: Sequence[str]) -> str:

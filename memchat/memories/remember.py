@@ -1,6 +1,7 @@
 """Keep what a user tells by a command: as written, and compared with known memories as learned facts are."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,7 @@ class Rememberer:
         return [self._tell(replace(draft, text=text), manner or RememberOptions(), recall) for text in clean]
 
     def _tell(self, draft: Draft, manner: RememberOptions, recall: "Retriever") -> RememberResult:
+        from memchat.llm.vocabulary import Language, language_of
         from memchat.offline.extraction import compare_with_known
         from memchat.recall.retriever import Query
 
@@ -109,34 +111,30 @@ class Rememberer:
         hits = [hit for hit in near if not hit.memory.verbatim]
         held = [hit.memory for hit in hits]
         ruled = compare_with_known(draft.text, [memory.text for memory in held], self._clock().astimezone().date())
-        if manner.standing is None:
-            draft = replace(draft, standing=ruled.standing or self._is_wish(draft.text))
-        else:
-            draft = replace(draft, standing=manner.standing)
+        standing = manner.standing
+        if standing is None:
+            english = draft.text.isascii() and language_of(draft.text) is Language.ENGLISH
+            standing = ruled.standing
+            # No rule reads wishes about answers in other languages.
+            if not standing and not english and self._kinds is not None:
+                with suppress(ModelError):
+                    standing = self._kinds.is_wish(draft.text)
+        draft = replace(draft, standing=standing)
         if manner.replaces is not None:
             return self._kept(draft, manner.replaces, (), ())
         if not self._by_rules:
             user = draft.owner.name if draft.owner.kind is Scope.USER else self._user
             return self._kept(draft, (), (), hits, compared_for=user)
         same = None if ruled.says is None else held[ruled.says]
-        if same is not None and _adds_nothing(draft, same):
-            self._service.confirm(same)
-            return RememberResult(same, known=True)
+        if same is not None:
+            adds = (draft.metadata, draft.valid_from, draft.expires_at, draft.standing and not same.standing)
+            if not any(adds) and draft.category in {"other", same.category}:
+                self._service.confirm(same)
+                return RememberResult(same, known=True)
         former = [held[number] for number in ruled.replaces]
         if same is not None and normalize(same.text) != normalize(draft.text):
             former.append(same)
         return self._kept(draft, former, [held[number] for number in ruled.outdates], hits)
-
-    def _is_wish(self, text: str) -> bool:
-        """Return whether `text` is a wish about answers in another language than English, which no rule reads."""
-        from memchat.llm.vocabulary import Language, language_of
-
-        if self._kinds is None or (text.isascii() and language_of(text) is Language.ENGLISH):
-            return False
-        try:
-            return self._kinds.is_wish(text)
-        except ModelError:
-            return False
 
     def _kept(
         self,
@@ -166,9 +164,3 @@ def with_decision(store: "Storage", told: RememberResult) -> RememberResult:
     similar = tuple(one for one in told.similar if one.id not in gone)
     undecided = None if job is None else job.error
     return RememberResult(memory, replaced, told.known, similar, job is not None, undecided)
-
-
-def _adds_nothing(draft: Draft, same: Memory) -> bool:
-    """Return whether `draft` adds only words to what `same` says already."""
-    more = (draft.metadata, draft.valid_from, draft.expires_at, draft.standing and not same.standing)
-    return not any(more) and draft.category in {"other", same.category}
