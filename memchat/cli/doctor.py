@@ -75,7 +75,7 @@ def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
             fingerprint = (engine.fingerprint_of(model) or model) if model else FINGERPRINT
             with engine.inspect(fingerprint) as (database, index):
                 yield from examine(database, fingerprint)
-                yield from examine_index(index)
+                yield examine_index(index)
         elif engine.has_index:
             message = f"{engine.location} is missing, but its search index is still there."
             yield warning("database", message, "restore it or a backup of it; if you deleted it, do nothing")
