@@ -145,6 +145,13 @@ _MAYBE = re.compile(
 """One of these stands in every relative period that is written without accents. Few messages name one, and looking for
 them one by one takes half a millisecond."""
 
+_FRENCH = re.compile(
+    r"\b(?:je|j['’]|tu|il|elle|on|nous|vous|ils|elles|ai|est|était|c['’]|qu['’]|que|avec|chez|soir|matin|le|les|une|pas"
+    r"|et|mon|mes|à)\b",
+    re.IGNORECASE,
+)
+"""Words of French, in which "hier" is yesterday; in German and Dutch it means here."""
+
 _Reading = Callable[[re.Match[str], date], Period | None]
 _Rows = list[tuple[re.Pattern[str], _Reading]]
 _COUNT = r"(?P<{}>\d{{1,3}}|" + "|".join(sorted(NUMBERS, key=len, reverse=True)) + ")"
@@ -201,9 +208,9 @@ def _relative() -> _Rows:
                 lambda m, t: _days(t, 2, 2),
             ),
             (
-                r"\b(?:yesterday|last night|gestern|ayer|anoche|hier|ieri|ontem|gisteren|wczoraj|вчера)\b"
+                r"\b(?:yesterday|last night|gestern|ayer|anoche|(?P<hier>hier)|ieri|ontem|gisteren|wczoraj|вчера)\b"
                 r"|昨[天日]|어제",
-                lambda m, t: _days(t, 1, 1),
+                lambda m, t: None if m["hier"] and not _FRENCH.search(m.string) else _days(t, 1, 1),
             ),
             (rf"\b(?:{count} (?:{_UNIT}) ago|(?:vor|hace|il y a|há) {again} (?:{_again(_UNIT)}))\b", _ago),
             (rf"\b{count} (?:{_UNIT}) back\b(?! (?:at|in|to|from|home|on|with)\b)", _ago),
