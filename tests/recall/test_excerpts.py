@@ -340,3 +340,57 @@ def test_the_item_of_a_list_that_is_asked_for_is_quoted_with_its_number(talk: Ta
     assert f"2. {ideas[1]}" in found.text
     assert len(found.text) < 400
     assert f"5. {ideas[4]}" in talk.excerpts("What was the last option you gave me for our anniversary?")[0].text
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "said", "question"),
+    [
+        (
+            "User smokes ten cigarettes a day.",
+            "User stopped smoking.",
+            "Smoking ten cigarettes a day is a lot.",
+            "smoke",
+        ),
+        ("User's wedding is on 5 June 2027.", "User's wedding is on 12 June 2027.", "The 5th of June it is!", "June"),
+        ("User lives in Berlin.", "User moved to Amsterdam.", "I'm in Berlin, any lakes for me?", "Berlin"),
+        ("Der Nutzer lebt in Berlin.", "Der Nutzer ist nach Köln gezogen.", "Berlin ist schön!", "Berlin"),
+        ("User works as a nurse.", "User teaches biology.", "I'm a nurse on the night shift.", "nurse"),
+        (
+            "User's sister Ana is pregnant.",
+            "User's sister Ana has a girl.",
+            "She must rest, Ana is pregnant.",
+            "pregnant",
+        ),
+    ],
+)
+def test_words_of_a_replaced_memory_are_recognised_in_another_form(
+    talk: Talk, former: str, now: str, said: str, question: str
+) -> None:
+    """Inflected, with another verb, or with an ordinal number."""
+    talk.said("Noted, thanks.", said)
+    talk.know(now, None, "", talk.know(former))
+    assert f"no longer so; now: {now}" in talk.shown(f"What did you say about {question}?")
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "said", "question"),
+    [
+        (
+            "User's rent is 900 euros.",
+            "User's rent is 1100 euros.",
+            "Bread takes 900 grams of flour.",
+            "bread, in grams",
+        ),
+        ("User lives in Berlin.", "User lives in Amsterdam.", "My older sister lives in Berlin.", "my sister"),
+        ("User works as a nurse.", "User teaches biology.", "My brother is a nurse.", "my brother"),
+    ],
+)
+def test_words_about_another_matter_are_not_taken_for_those_of_a_replaced_memory(
+    talk: Talk, former: str, now: str, said: str, question: str
+) -> None:
+    """The same number of something else, and the same thing said of somebody else."""
+    talk.said(said, "All right.")
+    talk.know(now, None, "", talk.know(former))
+    shown = talk.shown(f"What did I say about {question}?")
+    assert said in shown
+    assert "no longer so" not in shown
