@@ -113,7 +113,7 @@ def _import(app: "App", found: "Found", chosen: _Options, others: Sequence[str],
         print_note(f"Importing {len(records)} memories…")
     restored = app.store.transfer.restore(records, app.embedder) if records else Imported((), 0)
     conversations, messages = _restore_dialogues(app, found, chosen)
-    learned = _learn(app) if messages and chosen.wait and _learns(found, chosen) else None
+    learned = _index_and_learn(app) if messages and chosen.wait and _learns(found, chosen) else None
     lines = []
     if records or not found.dialogues:
         imported = pluralize(len(restored.ids), "memory", "memories")
@@ -176,10 +176,15 @@ def _restore_dialogues(app: "App", found: "Found", chosen: _Options) -> tuple[in
     return conversations, messages
 
 
-def _learn(app: "App") -> str:
-    """Learn from all pending exchanges of the user and summarise the result; Ctrl-C leaves the rest for later."""
+def _index_and_learn(app: "App") -> str:
+    """Index all messages, learn from all pending exchanges of the user, and summarise what was learned.
+
+    Ctrl-C leaves the rest for later.
+    """
+    from memchat.cli.reindex import index_messages
     from memchat.learning.pipeline import learn
 
+    index_messages(app)
     user = app.settings.user
     changed = failed = done = 0
     context = app.learning_context()

@@ -29,7 +29,7 @@ def reindex(*, as_json: Json = False) -> Result:
         app.embedder_provider.measure_scale()
         with progress_bar("Embedding") as progress:
             embedded = app.store.vectors.renew(fingerprint, embedder, progress)
-        messages = _index_messages(app) if app.settings.any_excerpts else 0
+        messages = index_messages(app) if app.settings.any_excerpts else 0
         indexed, elsewhere = 0, False
         try:
             with progress_bar("Indexing") as progress:
@@ -47,7 +47,7 @@ def reindex(*, as_json: Json = False) -> Result:
     return Result(data, lines, as_json=as_json)
 
 
-def _index_messages(app: "App") -> int:
+def index_messages(app: "App") -> int:
     """Index every message that is not indexed yet; returns their number."""
     index, done = app.store.message_index, 0
     index.queue_foreign()

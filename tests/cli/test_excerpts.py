@@ -1,5 +1,6 @@
 """What was said in earlier conversations reaches the model of a new process, and never as current what is not."""
 
+import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,17 @@ def test_what_is_asked_is_indexed_before_the_program_ends(shell: Shell) -> None:
     assert shell.run("status", "--json").json["messages"] == {"indexed": 2, "waiting": 0}
     found = shell.run("sessions", "search", "the word that opens my locker", "--json").json
     assert [(one["match"], "marmalade" in one["text"]) for one in found][:1] == [("meaning", True)]
+
+
+def test_what_is_imported_is_found_by_the_next_question(shell: Shell, server: ScriptedServer) -> None:
+    """Where an import learns at once, its messages are searchable at its end."""
+    roles, said = ("user", "assistant"), (LAST_WEEK - timedelta(days=30)).isoformat()
+    talk = [{"role": roles[at], "content": text, "created_at": said} for at, text in enumerate(TALKS[0])]
+    file = shell.home.parent / "talk.jsonl"
+    file.write_text(json.dumps({"messages": talk}), encoding="utf-8")
+    assert shell.run("memories", "import", str(file)).code == 0
+    assert shell.run("status", "--json").json["messages"] == {"indexed": 2, "waiting": 0}
+    assert "Seven Sisters" in prompt_of(shell, server, "Which trail did you recommend?")
 
 
 def test_compare_and_ask_show_what_was_quoted(shell: Shell) -> None:
