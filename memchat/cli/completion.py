@@ -35,22 +35,22 @@ def is_completing() -> bool:
 def _offered(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[..., list[Offer]]:
     @wraps(find)
     def offers(ctx: typer.Context, incomplete: str) -> list[Offer]:
+        from memchat.cli.output import one_line
+
         try:
             found = list(find(ctx, incomplete))
         except (MemchatError, OSError, ValueError):
             return []
-        return [(value, _help(words)) for value, words in found if _TYPEABLE.fullmatch(value)]
+        offered = []
+        for value, words in found:
+            if _TYPEABLE.fullmatch(value):
+                line = one_line(words)
+                short = line if len(line) <= _LONGEST_HELP else f"{line[: _LONGEST_HELP - 1].rstrip()}…"
+                # Typer would read square brackets as markup.
+                offered.append((value, short.replace("[", "(").replace("]", ")")))
+        return offered
 
     return offers
-
-
-def _help(words: str) -> str:
-    """Shorten `words` to one line, without characters that Typer would read as markup."""
-    from memchat.cli.output import one_line
-
-    line = one_line(words)
-    short = line if len(line) <= _LONGEST_HELP else f"{line[: _LONGEST_HELP - 1].rstrip()}…"
-    return short.replace("[", "(").replace("]", ")")
 
 
 def _opened(ctx: typer.Context) -> "tuple[Settings, CompletionReader]":

@@ -15,7 +15,6 @@ from memchat.doctor import environment
 from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, pluralize, problem, warning
 from memchat.errors import ConfigError, MemchatError, StoreError
 from memchat.llm.providers import choose_model
-from memchat.storage.protocols import Engine
 
 Fix = Annotated[
     bool,
@@ -36,13 +35,23 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
     repairs = list(_repair(settings, found)) if fix else []
     if repairs:
         found = list(_run_checks(settings, problems))
-    healthy = all(one.health is not Health.ERROR for one in found)
+    errors = sum(one.health is Health.ERROR for one in found)
+    warnings = sum(one.health is Health.WARNING for one in found)
     data: dict[str, Any] = {
-        "healthy": healthy,
+        "healthy": not errors,
         "findings": [{**asdict(one), "health": str(one.health)} for one in found],
         "mended": repairs,
     }
-    return Result(data, _report(found, repairs), as_json=as_json, exit_code=0 if healthy else 1)
+    rows = [
+        (one.check, str(one.health), one.message + (f" To fix it: {one.mend}" if one.mend else "")) for one in found
+    ]
+    counts = f"{pluralize(errors, 'error', 'errors')}, {pluralize(warnings, 'warning', 'warnings')}."
+    shown: list[Block] = [
+        *(Line(f"Repaired: {line}") for line in repairs),
+        Table(("CHECK", "", "FINDING"), rows),
+        Line(counts if errors or warnings else "No problems found.", "bold"),
+    ]
+    return Result(data, shown, as_json=as_json, exit_code=1 if errors else 0)
 
 
 # Checks.
@@ -50,6 +59,8 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> Result:
 
 def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Diagnosis]:
     from memchat.app import open_engine
+    from memchat.doctor.index import examine_index
+    from memchat.llm.builtin_fingerprint import FINGERPRINT
 
     yield from environment.program()
     yield from environment.settings_file(settings, problems)
@@ -61,13 +72,6 @@ def _run_checks(settings: Settings, problems: list[ConfigError]) -> Iterator[Dia
         yield from environment.permissions(settings, engine)
     except OSError as error:
         yield problem("permissions", f"{settings.home} cannot be used: {error.strerror}.", "check MEMCHAT_HOME")
-    yield from _storage_checks(settings, engine)
-
-
-def _storage_checks(settings: Settings, engine: Engine) -> Iterator[Diagnosis]:
-    from memchat.doctor.index import examine_index
-    from memchat.llm.builtin_fingerprint import FINGERPRINT
-
     try:
         if engine.exists:
             # The embedder is not called for its fingerprint: that could cost money.
@@ -117,19 +121,3 @@ def _repair(settings: Settings, found: Sequence[Diagnosis]) -> Iterator[str]:
                     raise
                 except MemchatError as error:
                     yield f"The embeddings could not be computed: {error.message}"
-
-
-def _report(found: Sequence[Diagnosis], repairs: Sequence[str]) -> Iterator[Block]:
-    for line in repairs:
-        yield Line(f"Repaired: {line}")
-    rows = [
-        (one.check, str(one.health), one.message + (f" To fix it: {one.mend}" if one.mend else "")) for one in found
-    ]
-    yield Table(("CHECK", "", "FINDING"), rows)
-    problems = [one for one in found if one.health is not Health.OK]
-    if not problems:
-        yield Line("No problems found.", "bold")
-        return
-    errors = sum(one.health is Health.ERROR for one in problems)
-    counts = pluralize(errors, "error", "errors"), pluralize(len(problems) - errors, "warning", "warnings")
-    yield Line(f"{', '.join(counts)}.", "bold")

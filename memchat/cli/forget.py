@@ -15,7 +15,7 @@ from memchat.cli.last_list import LastList
 from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, build_filter, open_app, owners
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
 from memchat.cli.progress import progress_bar
-from memchat.core.protocols import MemoryFilter, Progress
+from memchat.core.protocols import Progress
 from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
 
@@ -36,6 +36,11 @@ class ErasurePlan:
     notes: Sequence[str] = ()
 
 
+Ids = Annotated[
+    list[str] | None,
+    completion.memory_argument(help="Ids of memories, parts of ids, or @N for row N of the last list."),
+]
+Query = Annotated[str | None, typer.Option("--query", "-q", metavar="TEXT", help="Memories that match TEXT.")]
 Everything = Annotated[
     bool,
     typer.Option("--all", help="Everything about the user, with conversations; with a filter, only matching memories."),
@@ -51,14 +56,9 @@ _HELP = "See memchat forget --help."
 
 
 def forget(
-    ids: Annotated[
-        list[str] | None,
-        completion.memory_argument(help="Ids of memories, parts of ids, or @N for row N of the last list."),
-    ] = None,
+    ids: Ids = None,
     *,
-    query: Annotated[
-        str | None, typer.Option("--query", "-q", metavar="TEXT", help="Memories that match TEXT.")
-    ] = None,
+    query: Query = None,
     everything: Everything = False,
     user: User = None,
     agent: LearnedWith = None,
@@ -85,7 +85,10 @@ def forget(
         elif ids:
             plan = _plan_memories(app, _by_id(app, ids, agent), keep_source=keep_source)
         else:
-            found = _matching(app, query, build_filter(app, agent, where, category, all_sessions=True))
+            view = build_filter(app, agent, where, category, all_sessions=True)
+            if query is not None and not query.strip():
+                raise UsageError("The query is empty.")
+            found = app.store.memories.memories(view) if query is None else app.matching(query, view)
             own = [memory for memory in found if shared or memory.owner.kind is not Scope.AGENT]
             plan = _plan_memories(app, own, keep_source=keep_source, left_out=len(found) - len(own))
         return execute(plan, yes=yes, dry_run=dry_run, as_json=as_json)
@@ -104,8 +107,30 @@ def execute(plan: ErasurePlan, *, yes: bool, dry_run: bool, as_json: bool) -> Re
         return Result(data, (), ("Nothing was deleted.", *plan.notes), as_json, exit_code=1)
     with progress_bar("Deleting") as progress:
         report = plan.erase(progress)
+    deleted = [
+        pluralize(report.memories, "memory", "memories"),
+        pluralize(report.versions, "history entry", "history entries"),
+        pluralize(report.messages, "message blanked or deleted", "messages blanked or deleted"),
+        pluralize(report.sessions, "conversation", "conversations") if report.sessions else "",
+        f"{report.work} not yet learned from" if report.work else "",
+    ]
+    shown: list[Block] = [Line(f"Deleted: {', '.join(part for part in deleted if part)}.")]
+    searched = f"Searched {pluralize(report.files, 'file', 'files')}, {report.bytes:,} bytes"
+    if report.left:
+        traces = Counter((found.file, found.kind) for found in report.left)
+        named = [(file, pluralize(count, kind, f"{kind}s")) for (file, kind), count in sorted(traces.items())]
+        shown += [Line(f"{searched}. Traces are left in:"), KeyValues(named)]
+        shown.append(Line("Close every other memchat, then run memchat forget again."))
+    else:
+        shown.append(Line(f"{searched}: no traces are left."))
     data = {**report_json(report), "ids": list(plan.ids)}
-    return Result(data, _report(report), plan.notes, as_json, exit_code=1 if report.left else 0)
+    return Result(data, shown, plan.notes, as_json, exit_code=1 if report.left else 0)
+
+
+def report_json(report: "ErasureReport") -> dict[str, Any]:
+    """Convert `report` to JSON, without the text that was searched for: it must not be kept."""
+    counts = {key: value for key, value in asdict(report).items() if isinstance(value, int)}
+    return {"dry_run": False, **counts, "left": [{"kind": found.kind, "file": found.file} for found in report.left]}
 
 
 # Plans.
@@ -116,14 +141,6 @@ def _by_id(app: "App", ids: Sequence[str], agent: str | None) -> list[Memory]:
     last_list, known = LastList(app.settings, "memories"), app.store.memories.ids(allowed)
     found = (app.store.memories.find(last_list.id_of(one, known), allowed) for one in ids)
     return list({memory.id: memory for memory in found}.values())
-
-
-def _matching(app: "App", query: str | None, view: MemoryFilter) -> list[Memory]:
-    if query is None:
-        return app.store.memories.memories(view)
-    if not query.strip():
-        raise UsageError("The query is empty.")
-    return app.matching(query, view)
 
 
 def _plan_memories(app: "App", found: Sequence[Memory], *, keep_source: bool, left_out: int = 0) -> ErasurePlan:
@@ -173,32 +190,3 @@ def _plan_user(app: "App") -> ErasurePlan:
     )
     question = f"Permanently delete everything about {user}?"
     return ErasurePlan(question, shown, counts, (), partial(app.memory_service.forget_person, user))
-
-
-# Reports.
-
-
-def report_json(report: "ErasureReport") -> dict[str, Any]:
-    """Convert `report` to JSON, without the text that was searched for: it must not be kept."""
-    counts = {key: value for key, value in asdict(report).items() if isinstance(value, int)}
-    return {"dry_run": False, **counts, "left": [{"kind": found.kind, "file": found.file} for found in report.left]}
-
-
-def _report(report: "ErasureReport") -> list[Block]:
-    deleted = [
-        pluralize(report.memories, "memory", "memories"),
-        pluralize(report.versions, "history entry", "history entries"),
-        pluralize(report.messages, "message blanked or deleted", "messages blanked or deleted"),
-        pluralize(report.sessions, "conversation", "conversations") if report.sessions else "",
-        f"{report.work} not yet learned from" if report.work else "",
-    ]
-    searched = f"Searched {pluralize(report.files, 'file', 'files')}, {report.bytes:,} bytes"
-    lines: list[Block] = [Line(f"Deleted: {', '.join(part for part in deleted if part)}.")]
-    if not report.left:
-        return [*lines, Line(f"{searched}: no traces are left.")]
-    traces = Counter((found.file, found.kind) for found in report.left)
-    lines.append(Line(f"{searched}. Traces are left in:"))
-    lines.append(
-        KeyValues([(file, pluralize(count, kind, f"{kind}s")) for (file, kind), count in sorted(traces.items())])
-    )
-    return [*lines, Line("Close every other memchat, then run memchat forget again.")]

@@ -65,26 +65,21 @@ def memory_details(memory: Memory, versions: Sequence[Memory], origin: dict[str,
         "source": {"said": "said in a conversation", "told": "added by command"}.get(memory.source, str(memory.source)),
     }
     yield KeyValues([(name, value) for name, value in about.items() if value])
-    yield from _evidence(memory, origin)
+    if memory.evidence is not None:
+        facts = {
+            "quoted": memory.evidence.quote,
+            "conversation": origin and f"{origin['title']} ({origin['session']})",
+            "said at": origin and local(origin["said_at"]),
+            "message": origin and origin["message"],
+            "extracted by": memory.evidence.model,
+        }
+        yield Line("")
+        yield Line("Source", "bold")
+        yield KeyValues([(name, value) for name, value in facts.items() if value])
     if versions:
         yield Line("")
         yield Line("Other versions", "bold")
         yield Table(("ID", "SINCE", "CATEGORY", "MEMORY"), list(rows(versions)))
-
-
-def _evidence(memory: Memory, origin: dict[str, str | None] | None) -> Iterator[Block]:
-    if memory.evidence is None:
-        return
-    facts = {
-        "quoted": memory.evidence.quote,
-        "conversation": origin and f"{origin['title']} ({origin['session']})",
-        "said at": origin and local(origin["said_at"]),
-        "message": origin and origin["message"],
-        "extracted by": memory.evidence.model,
-    }
-    yield Line("")
-    yield Line("Source", "bold")
-    yield KeyValues([(name, value) for name, value in facts.items() if value])
 
 
 def change_json(change: Change) -> dict[str, str | None]:

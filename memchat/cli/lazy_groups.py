@@ -87,12 +87,9 @@ class Group(_Help, TyperGroup):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        about = [(name, command.get_short_help_str(limit=_MAX_ABOUT)) for name, command in self.commands.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(self._about(ctx))
-
-    def _about(self, ctx: Any) -> list[tuple[str, str]]:
-        """Return the name of each command and the first sentence of its help."""
-        return [(name, command.get_short_help_str(limit=_MAX_ABOUT)) for name, command in self.commands.items()]
+            formatter.write_dl(about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +123,9 @@ class LazyGroup(Group):
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 
-    def _about(self, ctx: Any) -> list[tuple[str, str]]:
-        return [(name, lazy.about) for name, lazy in self.lazy.items()]
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.about) for name, lazy in self.lazy.items()])
 
 
 def group(name: str, about: str) -> typer.Typer:

@@ -1,7 +1,7 @@
 """`memchat mcp`: share memories with other assistants over the Model Context Protocol."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,9 +9,6 @@ from memchat.cli import completion
 from memchat.cli.options import User, require_extra
 from memchat.cli.output import print_note
 from memchat.config import load_settings
-
-if TYPE_CHECKING:
-    from memchat.config import Settings
 
 Agent = Annotated[str | None, completion.agent_option(help="Include this agent's memories (default: MEMCHAT_AGENT).")]
 Http = Annotated[
@@ -30,19 +27,14 @@ def mcp(*, user: User = None, agent: Agent = None, http: Http = None) -> int:
     """
     settings = load_settings(user=user, agent=agent)
     with require_extra("mcp", "mcp"):
-        from memchat.servers.mcp import serve
-    if http is not None:
-        return _serve_http(settings, http)
-    if sys.stdin.isatty():
-        print_note("This command is meant to be started by an MCP client, for example an editor. Ctrl-C stops it.")
-    serve(settings)
-    return 0
-
-
-def _serve_http(settings: "Settings", port: int) -> int:
+        from memchat.servers.mcp import http_app, serve
+        from memchat.servers.mcp_tools import MemoryTools
+    if http is None:
+        if sys.stdin.isatty():
+            print_note("This command is meant to be started by an MCP client, for example an editor. Ctrl-C stops it.")
+        serve(settings)
+        return 0
     from memchat.cli.serve import GRACE_S, ShutdownRequests
-    from memchat.servers.mcp import http_app
-    from memchat.servers.mcp_tools import MemoryTools
 
     with require_extra("serve", "fastapi", "starlette", "uvicorn"):
         from memchat.servers import http_server
@@ -51,7 +43,7 @@ def _serve_http(settings: "Settings", port: int) -> int:
     keys = Keys.of(settings.server_key, settings.home)
     with (
         ShutdownRequests().handled() as ending,
-        http_server.bind_socket("127.0.0.1", port, guarded=keys.guarded) as sock,
+        http_server.bind_socket("127.0.0.1", http, guarded=keys.guarded) as sock,
         MemoryTools(settings, several=True) as tools,
     ):
         tools.warm_up()

@@ -55,7 +55,6 @@ from memchat.text.decoding import decode_text
 if TYPE_CHECKING:
     from memchat.app import App
     from memchat.memories.remember import RememberResult
-    from memchat.recall.retriever import Hit
 
 app = group("memories", "List, search, add, edit, export and import memories.")
 
@@ -70,6 +69,7 @@ Order = Annotated[
     typer.Option(metavar="ORDER", help="Sort by created (default), updated, since, category or text."),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="NUMBER", help="Show at most NUMBER memories.")]
+TopK = Annotated[int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="Maximum number of results.")]
 Expires = Annotated[
     str | None, typer.Option(metavar="WHEN", help="Date or time span (12h, 30d, 8w) after which it is forgotten.")
 ]
@@ -136,9 +136,7 @@ def search(
     scope: InScope = None,
     since: Since = None,
     until: Until = None,
-    top_k: Annotated[
-        int | None, typer.Option("--top-k", "-k", min=1, metavar="NUMBER", help="Maximum number of results.")
-    ] = None,
+    top_k: TopK = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the parts of each score.")] = False,
     as_json: Json = False,
 ) -> Result:
@@ -151,25 +149,20 @@ def search(
         view = within(view, since, until, scope)
         found = app.recall.search_all(Query(text, view, top_k=top_k))
         hits = found[: top_k or app.settings.top_k]
-        data = [{**memory_json(h.memory), "score": round(h.score, 4), "parts": _parts(h.parts)} for h in hits]
+        data, scored = [], []
+        for hit in hits:
+            parts = {name: round(float(part), 4) for name, part in hit.parts.items()}
+            data.append({**memory_json(hit.memory), "score": round(hit.score, 4), "parts": parts})
+            shown = annotated_text(as_listed(hit.memory))
+            if explain:
+                shown += f"  [{', '.join(f'{name} {part:+.2f}' for name, part in parts.items())}]"
+            scored.append((hit.memory.id, f"{hit.score:.2f}", shown))
         if not hits:
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
         short = numbered(app.settings, "memories", [hit.memory.id for hit in hits], _short(app, agent))
-        scored = [(hit.memory.id, f"{hit.score:.2f}", _hit_text(hit, explain)) for hit in hits]
         more = len(found) - len(hits)
         notes = (f"{more} more found: --top-k {len(found)} shows them.",) if more and not as_json else ()
         return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), notes, as_json)
-
-
-def _parts(parts: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(float(part), 4) for name, part in parts.items()}
-
-
-def _hit_text(hit: "Hit", explain: bool) -> str:
-    text = annotated_text(as_listed(hit.memory))
-    if not explain:
-        return text
-    return f"{text}  [{', '.join(f'{name} {part:+.2f}' for name, part in _parts(hit.parts).items())}]"
 
 
 @app.command(cls=Command)

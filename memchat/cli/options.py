@@ -1,12 +1,13 @@
 """Options that several commands share, the parsers of their values, and the app that they open."""
 
+import json
 import re
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -140,7 +141,12 @@ def parse_where(given: Sequence[str] | None) -> "Condition | None":
     parts: list[Condition] = []
     for item in given:
         if item.lstrip().startswith("{"):
-            parts.append(parse_condition(_parse_json(item)))
+            try:
+                filters = json.loads(item)
+            except (ValueError, RecursionError):
+                hint = 'Example: --where \'{"OR": [{"a": 1}, {"b": 2}]}\''
+                raise UsageError("--where is not valid JSON.", hint=hint) from None
+            parts.append(parse_condition(filters))
             continue
         match = _WHERE.fullmatch(item)
         if match is None:
@@ -158,16 +164,6 @@ def parse_where(given: Sequence[str] | None) -> "Condition | None":
 
 _WHERE = re.compile(r"(?P<key>[^=!<>~]*[^=!<>~\s][^=!<>~]*)(?P<operator>!=|>=|<=|=|>|<|~)(?P<value>.*)", re.DOTALL)
 _OPERATORS = {"=": "eq", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
-
-
-def _parse_json(text: str) -> Any:
-    import json
-
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        hint = 'Example: --where \'{"OR": [{"a": 1}, {"b": 2}]}\''
-        raise UsageError("--where is not valid JSON.", hint=hint) from None
 
 
 def _value(text: str) -> MetadataValue:

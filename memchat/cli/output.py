@@ -252,8 +252,14 @@ class TerminalLayout:
                         label = ""
             case Table():
                 yield from self._table(block)
+            case SideBySide() if self.width < SIDE_BY_SIDE:
+                yield from _stacked(block)
             case SideBySide():
-                yield from _stacked(block) if self.width < SIDE_BY_SIDE else self._beside(block)
+                width = (self.width - len(GAP) - 1) // 2
+                left, right = (list(fold(printable(text), width, whole_words=False)) for text in block.texts)
+                yield self._styled(f"{_padded(block.titles[0], width)}{GAP} {block.titles[1]}", "bold")
+                for one, other in zip_longest(left, right, fillvalue=""):
+                    yield f"{_padded(one, width)}{GAP} {other}".rstrip()
 
     def _styled(self, text: str, style: str) -> str:
         return styled(text, style, self._out)
@@ -278,14 +284,6 @@ class TerminalLayout:
             for line in fold(row[-1], self.width - len(indent)):
                 yield f"{head}{line}".rstrip()
                 head = indent
-
-    def _beside(self, block: SideBySide) -> Iterator[str]:
-        width = (self.width - len(GAP) - 1) // 2
-        left, right = (list(fold(printable(text), width, whole_words=False)) for text in block.texts)
-        titles = (_padded(block.titles[0], width), block.titles[1])
-        yield self._styled(f"{titles[0]}{GAP} {titles[1]}", "bold")
-        for one, other in zip_longest(left, right, fillvalue=""):
-            yield f"{_padded(one, width)}{GAP} {other}".rstrip()
 
 
 def fold(text: str, width: int, *, whole_words: bool = True) -> Iterator[str]:

@@ -20,11 +20,21 @@ LESS = {"LESS": "FRX", "LV": "-c"}
 
 
 def print_paged(lines: Iterable[str]) -> None:
-    """Print `lines` on the terminal of standard output, through a pager if they do not fit its screen."""
+    """Print `lines` on the terminal of standard output, through a pager if they do not fit its screen.
+
+    The environment names the pager, by default less.
+    """
     remaining = iter(lines)
     first = list(islice(remaining, shutil.get_terminal_size().lines - 1))
     beyond = list(islice(remaining, 1))
-    pager = _started() if beyond else None
+    pager: subprocess.Popen[str] | None = None
+    if beyond and sys.stdin.isatty() and not is_dumb():
+        # A pager that cannot be started is no reason to print nothing.
+        with suppress(OSError, ValueError):
+            words = shlex.split(os.environ.get("PAGER", "less"))
+            if words and words != [PLAIN]:
+                env, encoding = {**LESS, **os.environ}, sys.stdout.encoding
+                pager = subprocess.Popen(words, stdin=subprocess.PIPE, env=env, encoding=encoding, errors="replace")
     every = (f"{line}\n" for line in chain(first, beyond, remaining))
     if pager is None:
         sys.stdout.writelines(every)
@@ -35,23 +45,3 @@ def print_paged(lines: Iterable[str]) -> None:
         with suppress(BrokenPipeError), pager.stdin as pipe:
             pipe.writelines(every)
         pager.wait()
-
-
-def _started() -> "subprocess.Popen[str] | None":
-    """Start the pager that the environment names, else less; return None if there is none, or it cannot be started."""
-    if is_dumb():
-        return None
-    command = os.environ.get("PAGER", "less")
-    try:
-        words = shlex.split(command)
-        if not words or words == [PLAIN] or not sys.stdin.isatty():
-            return None
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            env={**LESS, **os.environ},
-            encoding=sys.stdout.encoding,
-            errors="replace",
-        )
-    except (OSError, ValueError):
-        return None

@@ -112,12 +112,15 @@ class _Found:
 
 def _with_words(app: "App", sessions: Sequence[Session], words: Sequence[str]) -> list[_Found]:
     """Return the messages that contain all of `words` (case-folded), newest first."""
-    found = [
-        _Found(session, message, _excerpt(message.text, words[0]), "words")
-        for session in sessions
-        for message in app.store.conversations.messages(session.id)
-        if all(word in message.text.casefold() for word in words)
-    ]
+    found = []
+    spoken = ((session, message) for session in sessions for message in app.store.conversations.messages(session.id))
+    for session, message in spoken:
+        if all(word in message.text.casefold() for word in words):
+            line = one_line(message.text)
+            at = max(line.casefold().find(words[0]), 0)
+            start, stop = max(at - _EXCERPT, 0), at + len(words[0]) + _EXCERPT
+            shown = f"{'…' if start else ''}{line[start:stop]}{'…' if stop < len(line) else ''}"
+            found.append(_Found(session, message, shown, "words"))
     return sorted(found, key=lambda one: one.message.created_at, reverse=True)
 
 
@@ -201,28 +204,26 @@ def forget(
 ) -> Result:
     """Permanently delete conversations, with the memories that belong to them only. Other memories are kept."""
     with open_app(user) as app:
-        named = {s.id: s for s in (_find(app, one) for one in ids)}
-        return execute(_plan(app, list(named.values())), yes=yes, dry_run=dry_run, as_json=as_json)
-
-
-def _plan(app: "App", sessions: Sequence[Session]) -> ErasurePlan:
-    ids = tuple(session.id for session in sessions)
-    owner = (Owner.user(app.settings.user),)
-    views = [MemoryFilter(owner, session_id=one, scope=Scope.SESSION, superseded=True, expired=True) for one in ids]
-    counts = {
-        "sessions": len(ids),
-        "messages": sum(session.messages for session in sessions),
-        "memories": sum(app.store.memories.count(view) for view in views),
-    }
-    what = pluralize(counts["sessions"], "conversation", "conversations")
-    messages = pluralize(counts["messages"], "message", "messages")
-    memories = pluralize(counts["memories"], "memory that belongs", "memories that belong")
-    shown = (
-        Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in sessions]),
-        Line(f"{what} will be deleted, with {messages} and {memories} to them only. Other memories are kept."),
-    )
-    question = f"Permanently delete {what}?"
-    return ErasurePlan(question, shown, counts, ids, partial(app.memory_service.forget_sessions, ids))
+        named = {session.id: session for session in (_find(app, one) for one in ids)}
+        owner, whole = (Owner.user(app.settings.user),), tuple(named)
+        views = (
+            MemoryFilter(owner, session_id=one, scope=Scope.SESSION, superseded=True, expired=True) for one in whole
+        )
+        counts = {
+            "sessions": len(named),
+            "messages": sum(session.messages for session in named.values()),
+            "memories": sum(app.store.memories.count(view) for view in views),
+        }
+        what = pluralize(counts["sessions"], "conversation", "conversations")
+        messages = pluralize(counts["messages"], "message", "messages")
+        memories = pluralize(counts["memories"], "memory that belongs", "memories that belong")
+        shown = (
+            Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in named.values()]),
+            Line(f"{what} will be deleted, with {messages} and {memories} to them only. Other memories are kept."),
+        )
+        erase = partial(app.memory_service.forget_sessions, whole)
+        plan = ErasurePlan(f"Permanently delete {what}?", shown, counts, whole, erase)
+        return execute(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
 # Output.
@@ -237,13 +238,6 @@ def _title(session: Session) -> str:
     marks += ["private"] if session.private else []
     title = session.title or "(no title)"
     return f"{title} ({', '.join(marks)})" if marks else title
-
-
-def _excerpt(text: str, word: str) -> str:
-    line = one_line(text)
-    at = max(line.casefold().find(word), 0)
-    start, stop = max(at - _EXCERPT, 0), at + len(word) + _EXCERPT
-    return f"{'…' if start else ''}{line[start:stop]}{'…' if stop < len(line) else ''}"
 
 
 def _find(app: "App", given: str) -> Session:

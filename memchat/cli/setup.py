@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from memchat.cli.options import User
 from memchat.cli.output import KeyValues, Line, Result, one_line, print_note, show
-from memchat.config import Settings, load_settings
+from memchat.config import load_settings
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.errors import ConfigError, MemchatError, UsageError
@@ -48,9 +48,19 @@ def setup(*, user: User = None) -> Result:
         )
     settings = load_settings(user=user)
     chosen = _choose()
-    problem = _test(settings, chosen)
-    if problem is not None and _ask("Save it anyway? [y/N]", "").lower() not in {"y", "yes"}:
-        return Result(None, (), ("Nothing was saved.",), exit_code=problem.exit_code)
+    from memchat.app import App
+
+    print_note(f"Testing {chosen.model}…")
+    os.environ.update(chosen.variables)
+    request = ModelRequest([PromptMessage(Role.USER, "Reply with the word OK.")], max_tokens=_TEST_TOKENS)
+    try:
+        with App(replace(settings, retries=0)) as app:
+            app.model(chosen.model).complete(request)
+        print_note("The model answers.")
+    except MemchatError as error:
+        print_note(f"{error.message} {error.hint or ''}".strip(), "bold")
+        if _ask("Save it anyway? [y/N]", "").lower() not in {"y", "yes"}:
+            return Result(None, (), ("Nothing was saved.",), exit_code=error.exit_code)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, value in chosen.variables:
         _save_variable(settings.home / ".env", name, value)
@@ -131,26 +141,6 @@ def _ask_secret(question: str, *, required: bool = True) -> str:
     if required and not key:
         raise UsageError("No key was given. Nothing was saved.")
     return key
-
-
-# Test call.
-
-
-def _test(settings: Settings, chosen: Setup) -> MemchatError | None:
-    """Ask the model for one word. An error is printed and returned."""
-    from memchat.app import App
-
-    print_note(f"Testing {chosen.model}…")
-    os.environ.update(chosen.variables)
-    request = ModelRequest([PromptMessage(Role.USER, "Reply with the word OK.")], max_tokens=_TEST_TOKENS)
-    try:
-        with App(replace(settings, retries=0)) as app:
-            app.model(chosen.model).complete(request)
-    except MemchatError as error:
-        print_note(f"{error.message} {error.hint or ''}".strip(), "bold")
-        return error
-    print_note("The model answers.")
-    return None
 
 
 # Files.

@@ -1,6 +1,6 @@
 """`memchat status`: show the model, memory counts and pending work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,17 +111,14 @@ def _learn_pending(app: "App") -> list[str]:
     return lines
 
 
-def _pending_text(pending: Sequence[dict[str, Any]]) -> str:
-    added = sum(job["memory"] is not None for job in pending)
-    counts = ((len(pending) - added, "exchange", "exchanges"), (added, "added memory", "added memories"))
-    return ", ".join(pluralize(count, one, many) for count, one, many in counts if count) or "nothing"
-
-
 def _blocks(data: dict[str, Any]) -> Iterator[Block]:
     memories, messages, model = data["memories"], data["messages"], data["model"]
     index, pending, form = data["index"], data["pending"], model["extraction_form"]
     compact = f", compact form: {form['reason']}" if form["name"] == "compact" else ""
     unindexed = f", {messages['waiting']} to be indexed during the next chat" if messages["waiting"] else ""
+    added = sum(job["memory"] is not None for job in pending)
+    counts = ((len(pending) - added, "exchange", "exchanges"), (added, "added memory", "added memories"))
+    waiting = ", ".join(pluralize(count, one, many) for count, one, many in counts if count)
     yield KeyValues(
         [
             ("home", data["home"]),
@@ -131,7 +128,7 @@ def _blocks(data: dict[str, Any]) -> Iterator[Block]:
             ("memories", f"{memories['current']} current, {memories['superseded']} superseded"),
             ("conversations", str(data["sessions"])),
             ("messages", f"{messages['indexed']} searchable{unindexed}"),
-            ("pending", _pending_text(pending)),
+            ("pending", waiting or "nothing"),
             ("index", f"{index['state']}, {pluralize(index['memories'], 'memory', 'memories')}"),
         ]
     )
