@@ -17,7 +17,7 @@ OLLAMA = "ollama_chat/"
 MOST_NAMED = 8
 """Maximum number of Ollama models listed."""
 _PULL = "ollama pull llama3.2"
-_WAYS = (
+_WAYS: tuple[tuple[str, str], ...] = (
     ("memchat setup", "choose a model step by step; the key is saved on this machine"),
     ("export OPENAI_API_KEY=…", "or ANTHROPIC_, GEMINI_, MISTRAL_, GROQ_, OPENROUTER_, DEEPSEEK_, XAI_API_KEY"),
     (_PULL, "a model on this machine; memchat finds a running Ollama"),
@@ -34,8 +34,15 @@ def greeting(context: CommandContext) -> str:
     parts = [one_line(context.user), one_line(conversation.model.name), remembered, "/help for help"]
     lines = [" · ".join(parts)]
     session = conversation.session
-    if conversation.model.name == OFFLINE:
-        lines += [_NO_MODEL, columns(_ways())] if context.lacks_model else [_OFFLINE]
+    if conversation.model.name == OFFLINE and not context.lacks_model:
+        lines.append(_OFFLINE)
+    elif conversation.model.name == OFFLINE:
+        ways = _WAYS
+        if local_ollama(os.environ) is not None:
+            # It runs without a chat model: with one, memchat would not be in offline mode.
+            lacking = (_PULL, "Ollama is running on this machine, and has no chat model yet")
+            ways = (lacking, *(way for way in _WAYS if way[0] != _PULL))
+        lines += [_NO_MODEL, columns(ways)]
     elif conversation.model.name.startswith(OLLAMA) and not count and not session.messages:
         others = [name for name in local_ollama(os.environ) or () if f"{OLLAMA}{name}" != conversation.model.name]
         if others:
@@ -48,11 +55,3 @@ def greeting(context: CommandContext) -> str:
     elif started := new_conversation(session):
         lines.append(one_line(started))
     return "\n".join(lines)
-
-
-def _ways() -> tuple[tuple[str, str], ...]:
-    """List the ways to a model; if an Ollama is running without a chat model, say so."""
-    if local_ollama(os.environ) is None:
-        return _WAYS
-    lacking = (_PULL, "Ollama is running on this machine, and has no chat model yet")
-    return (lacking, *(way for way in _WAYS if way[0] != _PULL))

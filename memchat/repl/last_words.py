@@ -2,7 +2,7 @@
 
 import shutil
 
-from memchat.core.types import Message, MessageStatus, Role, Session
+from memchat.core.types import MessageStatus, Role, Session
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.layout import cells, one_line
 from memchat.text.attachments import without_attachments
@@ -19,19 +19,17 @@ def last_words(context: CommandContext, session: Session) -> str:
     last = context.app.store.conversations.messages(session.id, limit=2)
     if last and last[-1].role is Role.USER:
         last = last[-1:]
-    return "\n".join([f"Continuing {title!r}, {count}.", *map(_shortened, last)])
-
-
-def _shortened(message: Message) -> str:
-    speaker = "you" if message.role is Role.USER else one_line(message.model or "assistant")
-    text = one_line(without_attachments(message.text))
-    room = _LINES * (max(shutil.get_terminal_size().columns, 20) - 3) - cells(speaker)
-    shown, used = "", 0
-    for char in text:
-        used += cells(char)
-        if used > room:
-            shown = f"{shown.rsplit(' ', 1)[0] or shown}…"
-            break
-        shown += char
-    note = _NO_REPLY.get(message.status, "") if message.role is Role.USER else ""
-    return f"  {speaker}: {shown} {note}".rstrip()
+    lines = [f"Continuing {title!r}, {count}."]
+    for message in last:
+        speaker = "you" if message.role is Role.USER else one_line(message.model or "assistant")
+        room = _LINES * (max(shutil.get_terminal_size().columns, 20) - 3) - cells(speaker)
+        shown, used = "", 0
+        for char in one_line(without_attachments(message.text)):
+            used += cells(char)
+            if used > room:
+                shown = f"{shown.rsplit(' ', 1)[0] or shown}…"
+                break
+            shown += char
+        note = _NO_REPLY.get(message.status, "") if message.role is Role.USER else ""
+        lines.append(f"  {speaker}: {shown} {note}".rstrip())
+    return "\n".join(lines)

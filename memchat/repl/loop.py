@@ -108,7 +108,22 @@ class ChatLoop:
         self._reason = ""
         self._exit_guard = ExitGuard()
         self._toolbar = Toolbar(context)
-        self._session = self._new_session()
+        naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
+        conversations, settings = context.app.store.conversations, context.app.settings
+        self._session: PromptSession[str] = PromptSession(
+            prompt_continuation="  ",
+            history=PromptHistory(lambda: conversations.recent_user_messages(context.user, _MOST_FORMER)),
+            completer=SlashCompleter(sources(context)),
+            complete_while_typing=naming_command,
+            reserve_space_for_menu=_MENU_LINES,
+            key_bindings=chat_key_bindings(self._exit_guard, self._pastes),
+            auto_suggest=AutoSuggestFromHistory(),
+            bottom_toolbar=self._toolbar if settings.toolbar and not is_dumb() else None,
+            enable_suspend=True,
+            vi_mode=settings.vi,
+            mouse_support=False,
+            style=STYLE,
+        )
         self._session.default_buffer.on_text_changed += self._exit_guard.disarm
 
     def run(self) -> int:
@@ -136,24 +151,6 @@ class ChatLoop:
                 self._notes.on_wait = None
                 self._signals.on_terminate = None
         return 0
-
-    def _new_session(self) -> PromptSession[str]:
-        naming_command = Condition(lambda: _NAMING.fullmatch(self._session.default_buffer.text) is not None)
-        conversations, settings = self._context.app.store.conversations, self._context.app.settings
-        return PromptSession(
-            prompt_continuation="  ",
-            history=PromptHistory(lambda: conversations.recent_user_messages(self._context.user, _MOST_FORMER)),
-            completer=SlashCompleter(sources(self._context)),
-            complete_while_typing=naming_command,
-            reserve_space_for_menu=_MENU_LINES,
-            key_bindings=chat_key_bindings(self._exit_guard, self._pastes),
-            auto_suggest=AutoSuggestFromHistory(),
-            bottom_toolbar=self._toolbar if settings.toolbar and not is_dumb() else None,
-            enable_suspend=True,
-            vi_mode=settings.vi,
-            mouse_support=False,
-            style=STYLE,
-        )
 
     def _read_line(self) -> str | None:
         """Show the prompt and return the typed text, or None if the user wants to quit."""

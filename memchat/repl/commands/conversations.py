@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memchat.chat.transcript_export import conversation_json, conversation_markdown
-from memchat.core.types import Applied, Event, Message, Session
+from memchat.core.types import Event, Message, Session
 from memchat.errors import MemchatError, UsageError
 from memchat.paths import expand_path
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
@@ -74,21 +74,8 @@ def _undo(context: CommandContext, argument: str) -> CommandResult:
     context.chat.conversation.drop_summary()
     text = one_line(without_attachments(asked.text))
     lines = [f"Taken back: {text if len(text) <= 60 else text[:60] + '…'}"]
-    lines += _unlearn(context, asked, context.notes.learned.pop(asked.id, ()))
-    return CommandResult("\n".join(lines), draft=without_attachments(asked.text))
-
-
-def _last_question(context: CommandContext) -> Message:
-    asked = context.app.store.conversations.last_question(context.chat.conversation.session)
-    if asked is None:
-        raise UsageError("This conversation has no messages yet.")
-    return asked
-
-
-def _unlearn(context: CommandContext, asked: Message, applied: Sequence[Applied]) -> list[str]:
-    """Undo what was learned from a message: forget what it added, and restore what it replaced or ended."""
+    applied = context.notes.learned.pop(asked.id, ())
     service, memories = context.app.memory_service, context.app.store.memories
-    lines: list[str] = []
     for memory in memories.learned_from(asked.id):
         if memory.supersedes:
             lines.append(f"Restored: {one_line(service.undo(memory).text)}")
@@ -101,7 +88,14 @@ def _unlearn(context: CommandContext, asked: Message, applied: Sequence[Applied]
         elif change.event in {Event.END, Event.DOUBT} and (known := memories.get(change.memory.id)) is not None:
             with suppress(UsageError):
                 lines.append(f"Restored: {one_line(service.undo(known).text)}")
-    return lines
+    return CommandResult("\n".join(lines), draft=without_attachments(asked.text))
+
+
+def _last_question(context: CommandContext) -> Message:
+    asked = context.app.store.conversations.last_question(context.chat.conversation.session)
+    if asked is None:
+        raise UsageError("This conversation has no messages yet.")
+    return asked
 
 
 @command(Group.CONVERSATION, "compact", "summarise the older messages, so that fewer tokens are sent", words=0)

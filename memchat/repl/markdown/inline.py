@@ -41,41 +41,29 @@ class InlineParser:
     def feed(self, text: str) -> list[Span]:
         spans: list[Span] = []
         for start in range(0, len(text), _SLICE):
-            spans += self._take(text[start : start + _SLICE])
+            held = self._held = self._held + text[start : start + _SLICE]
+            overdue = len(held) > _LONGEST_WAIT
+            # The end of the last complete word; 0 if there is none.
+            cut = max(map(held.rfind, " \n\t")) + 1
+            if not held.isascii():
+                cut = next((end for end in range(len(held), cut, -1) if BREAKABLE.match(held[end - 1])), cut)
+            if not cut and not overdue:
+                continue
+            ready = held[: cut or len(held)]
+            tokens = _parse(ready)
+            if overdue or not any(t.type == "text" and _MAY_CLOSE_LATER.search(t.content) for t in tokens):
+                self._held = held[len(ready) :]
+                spans += _styled(tokens, self._style)
         return spans
 
     def close(self) -> list[Span]:
         held, self._held = self._held, ""
         return spans_of(held, self._style) if held else []
 
-    def _take(self, text: str) -> list[Span]:
-        self._held += text
-        overdue = len(self._held) > _LONGEST_WAIT
-        cut = _last_break(self._held)
-        if not cut and not overdue:
-            return []
-        ready = self._held[: cut or len(self._held)]
-        tokens = _parse(ready)
-        if not overdue and any(t.type == "text" and _MAY_CLOSE_LATER.search(t.content) for t in tokens):
-            return []
-        self._held = self._held[len(ready) :]
-        return list(_styled(tokens, self._style))
-
 
 def spans_of(text: str, style: str = "") -> list[Span]:
     """Return the styled spans of a complete piece of inline Markdown."""
     return list(_styled(_parse(text), style))
-
-
-def _last_break(text: str) -> int:
-    """Return the end of the last complete word in `text`; 0 if there is none."""
-    spaces = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t")) + 1
-    if text.isascii():
-        return spaces
-    for end in range(len(text), spaces, -1):
-        if BREAKABLE.match(text[end - 1]):
-            return end
-    return spaces
 
 
 @cache

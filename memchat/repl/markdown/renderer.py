@@ -93,22 +93,31 @@ class StreamingMarkdown:
                     start = self._code_margin(fence) + _code_of(start, fence)
                 self._flow.verbatim([Span(start)])
                 self._start = ""
-        elif self._start and not self._read_whole() and is_decided(self._start):
+            return
+        # A line of a table or of indented code is recognised only when it is complete.
+        indented = self._start[:4].expandtabs(4).startswith("    ") and not self._in_list
+        maybe_code = indented and (self._gap or not self._text)
+        maybe_table = self._table or (self._held and self._held.kind is Kind.TABLE)
+        if self._start and not maybe_code and not maybe_table and is_decided(self._start):
             line = parse_line(self._start)
             if not self._may_be_title(line):
                 self._begin(line)
-
-    def _read_whole(self) -> bool:
-        """Return whether the current line must be complete to be recognised: in a table, or indented code."""
-        indented = self._start[:4].expandtabs(4).startswith("    ") and not self._in_list
-        maybe_table = self._held and self._held.kind is Kind.TABLE
-        return bool(self._table or maybe_table or (indented and (self._gap or not self._text)))
 
     def _whole_line(self) -> None:
         """Process the end of a line of which nothing, or only part of a code line, was printed."""
         line, self._start = self._start, ""
         if self._code:
-            self._code_line(line, *self._code)
+            highlighter, fence = self._code
+            code = _code_of(line, fence)
+            if not self._flow.at_line_start:
+                # The start of the line is on the screen already.
+                self._line([Span(line)])
+            elif closes(code, fence.mark):
+                self._code = None
+                self._gap = True
+            else:
+                margin = self._code_margin(fence) if code.strip() else ""
+                self._line([Span(margin), *highlighter.colour(code)])
         elif self._held and self._held.kind is Kind.TABLE and is_delimiter_row(line):
             self._table, self._held = TableLayout(self._held.text), None
         elif (level := underline_level(line)) and self._underlined(level):
@@ -182,19 +191,6 @@ class StreamingMarkdown:
         self._text = InlineParser(style)
         self._flow.words(self._text.feed(line.text))
         self._flowing = True
-
-    def _code_line(self, line: str, code: LineHighlighter, fence: Line) -> None:
-        """Print a complete code line, whose start may be on the screen already."""
-        if not self._flow.at_line_start:
-            self._line([Span(line)])
-            return
-        line = _code_of(line, fence)
-        if closes(line, fence.mark):
-            self._code = None
-            self._gap = True
-            return
-        margin = self._code_margin(fence) if line.strip() else ""
-        self._line([Span(margin), *code.colour(line)])
 
     def _code_margin(self, fence: Line) -> str:
         """Return the indentation of the list that the code belongs to, unless it takes half of the screen."""

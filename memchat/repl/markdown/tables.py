@@ -33,10 +33,22 @@ class TableLayout:
         self._rows.append((cells_of(line) + [""] * count)[:count])
 
     def columns(self, width: int) -> list[list[Span]] | None:
-        """Return the lines without newlines or trailing blanks, or None if the columns do not fit `width`."""
-        widths = _widths([self._header, *self._rows], width)
-        if widths is None:
+        """Return the lines without newlines or trailing blanks, or None if the columns do not fit `width`.
+
+        They do not fit if a word would break or a column be below `_NARROWEST`. The widest ones are narrowed first.
+        """
+        cells = zip(self._header, *self._rows, strict=True)
+        columns = [["".join(span.text for span in spans_of(cell)) for cell in column] for column in cells]
+        needs = [max(1, *map(_cells, column)) for column in columns]
+        words = [BREAKABLE.sub(" ", " ".join(column)).split() for column in columns]
+        floors = [
+            min(need, max(_NARROWEST, min(max(map(_cells, own), default=0), _LONGEST_WORD)))
+            for need, own in zip(needs, words, strict=True)
+        ]
+        available = width - _GAP * (len(needs) - 1)
+        if sum(floors) > available:
             return None
+        widths = _shrunk(needs, floors, available)
         rule = (" " * _GAP).join("-" * column for column in widths)
         lines = [*_laid_out(self._header, widths, "bold"), [Span(rule)]]
         rows = [_laid_out(row, widths, "") for row in self._rows]
@@ -70,26 +82,6 @@ def _labelled(head: str, cell: str) -> list[Span]:
     return label + spans_of(cell)
 
 
-def _widths(rows: "Sequence[Sequence[str]]", width: int) -> list[int] | None:
-    """Return column widths that fit `width`, or None if words would break or a column be below `_NARROWEST`.
-
-    The widest columns are narrowed first.
-    """
-    columns = [["".join(span.text for span in spans_of(cell)) for cell in column] for column in zip(*rows, strict=True)]
-    needs = [max(1, *(_cells(cell) for cell in column)) for column in columns]
-    available = width - _GAP * (len(needs) - 1)
-    floors = [
-        min(need, max(_NARROWEST, min(_longest_word(column), _LONGEST_WORD)))
-        for need, column in zip(needs, columns, strict=True)
-    ]
-    return _shrunk(needs, floors, available) if sum(floors) <= available else None
-
-
-def _longest_word(cells: "Sequence[str]") -> int:
-    """Return the width of the longest run of text in `cells` that should not be broken."""
-    return max((_cells(word) for cell in cells for word in BREAKABLE.sub(" ", cell).split()), default=0)
-
-
 def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", available: int) -> list[int]:
     """Reduce `widths` to a sum of `available`, which is at least the sum of `floors`."""
     shrunk = list(widths)
@@ -104,7 +96,7 @@ def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", available: int) ->
 
 
 def _laid_out(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> list[list[Span]]:
-    """Return the lines of one row."""
+    """Return the lines of one row, without trailing blanks."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -115,19 +107,18 @@ def _laid_out(cells: "Sequence[str]", widths: "Sequence[int]", style: str) -> li
     for width in widths:
         grid.add_column(width=width, overflow="fold")
     grid.add_row(*(Text.assemble(*((s.text, s.style) for s in spans_of(cell, style))) for cell in cells))
-    lines = console.render_lines(grid, pad=False)
-    return [_trimmed([Span(s.text, str(s.style or "")) for s in line]) for line in lines]
+    lines = []
+    for line in console.render_lines(grid, pad=False):
+        spans = [Span(segment.text, str(segment.style or "")) for segment in line]
+        while spans and not spans[-1].text.strip():
+            spans.pop()
+        if spans:
+            spans[-1] = Span(spans[-1].text.rstrip(), spans[-1].style)
+        lines.append(spans)
+    return lines
 
 
 def _cells(text: str) -> int:
     from rich.cells import cell_len
 
     return cell_len(text)
-
-
-def _trimmed(spans: list[Span]) -> list[Span]:
-    while spans and not spans[-1].text.strip():
-        spans.pop()
-    if spans:
-        spans[-1] = Span(spans[-1].text.rstrip(), spans[-1].style)
-    return spans
