@@ -51,7 +51,7 @@ class AccessMiddleware:
             scope["path"] = urlsplit(scope["path"]).path or "/"
             scope["raw_path"] = urlsplit(scope["raw_path"]).path or b"/"
         headers = Headers(scope=scope)
-        found = self._rejection(scope, headers) or self._reach(scope, headers)
+        found = self._reach(scope, headers)
         if isinstance(found, Response):
             await found(scope, receive, send)
             return
@@ -62,11 +62,15 @@ class AccessMiddleware:
         except Exception as error:
             log.error("%s", traceback_without_message(error))
 
-    def _rejection(self, scope: Scope, headers: Headers) -> Response | None:
-        """Return the response to a request that no client may send, or None."""
+    def _reach(self, scope: Scope, headers: Headers) -> Reach | Response:
+        """Return whose memories the client may reach, or the response to a request that is refused."""
         if "transfer-encoding" in headers and "content-length" in headers:
             return failure(scope, 400, "The request has two body lengths.", headers={"Connection": "close"})
-        if not self._any_name and not is_loopback(_host_name(headers.get("host", ""))):
+        try:
+            name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        except ValueError:
+            name = ""
+        if not self._any_name and not is_loopback(name):
             return failure(
                 scope, 403, "Without a key this server accepts loopback names only.", "Use 127.0.0.1 in the address."
             )
@@ -78,10 +82,6 @@ class AccessMiddleware:
         names = [name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
         if len(set(names)) < len(names):
             return failure(scope, 400, "The query repeats a parameter.", "Give each parameter once.")
-        return None
-
-    def _reach(self, scope: Scope, headers: Headers) -> Reach | Response:
-        """Return whose memories the client may reach, or the response to a client without a key."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = token.strip(" ") if scheme.lower() in {"bearer", "token"} else headers.get("x-api-key", "")
         # Header values are decoded as Latin-1; strip() without an argument would remove the last byte of some letters.
@@ -118,11 +118,3 @@ def is_loopback(name: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
-
-
-def _host_name(host: str) -> str:
-    """Return the name in a Host header without the port; empty if it is invalid."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

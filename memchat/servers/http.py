@@ -117,36 +117,35 @@ def create_api(memory: Memory, page: PageSession, metrics: Metrics, *, guarded: 
     reached, calls, learning = ReachedMemory(memory), ModelCalls(), ModelCalls(LEARNING)
     # No separate routers: the Allow header is computed from the application's own routes.
     api.router.route_class = StrictRoute
-    _add_health(api, reached)
-    _add_metrics(api, memory, metrics, (calls, learning))
-    _add_turns(api, reached, calls)
-    _add_learning(api, reached, learning)
+    _add_monitoring(api, memory, metrics, (calls, learning))
+    _add_model_calls(api, reached, calls, learning)
     _add_memories(api, reached)
     add_openai_routes(api, reached, calls)
     add_platform_routes(api, reached, learning)
     merge_ids(api.openapi())
     if guarded:
-        _document_key(api)
+        # The document says how to send the key.
+        schema = api.openapi()
+        schema.setdefault("components", {})["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        schema["security"] = [{"bearer": []}, {"header": []}]
+        for path in HEALTH:
+            for operation in schema["paths"][path].values():
+                operation["security"] = []
     Page(memory, page).add_to(api)
     add_handlers(api)
     return api
 
 
-def _document_key(api: FastAPI) -> None:
-    """Describe in the OpenAPI document how to send the key."""
-    schema = api.openapi()
-    schema.setdefault("components", {})["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer"},
-        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    }
-    schema["security"] = [{"bearer": []}, {"header": []}]
-    for path in HEALTH:
-        for operation in schema["paths"][path].values():
-            operation["security"] = []
+def _add_monitoring(api: FastAPI, memory: Memory, metrics: Metrics, calls: Sequence[ModelCalls]) -> None:
+    """Serve the health checks and the counters.
 
-
-def _add_health(api: FastAPI, memory: ReachedMemory) -> None:
-    """Serve the health checks on the event loop, so that they never wait for a thread."""
+    Health checks run on the event loop, so that they never wait for a thread. The counters are for clients with access
+    to all memories.
+    """
+    memory.on_recall = metrics.recall
 
     @api.head("/health", include_in_schema=False)
     @api.get("/health", responses={**document(Status)})
@@ -159,11 +158,6 @@ def _add_health(api: FastAPI, memory: ReachedMemory) -> None:
     async def ready() -> Json:
         """Return ready once the model libraries are loaded; before that, the first reply is slow."""
         return Json({"status": "ready"}) if memory.ready else Json({"status": "starting"}, 503, {"Retry-After": "1"})
-
-
-def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: Sequence[ModelCalls]) -> None:
-    """Count recalls and serve the counters to clients with access to all memories."""
-    memory.on_recall = metrics.recall
 
     @api.get("/metrics", responses={200: {"content": {CONTENT_TYPE.partition(";")[0]: {"schema": {"type": "string"}}}}})
     def show_metrics() -> PlainTextResponse:
@@ -178,8 +172,8 @@ def _add_metrics(api: FastAPI, memory: Memory, metrics: Metrics, calls: Sequence
         return PlainTextResponse(metrics.text(gauges), media_type=CONTENT_TYPE)
 
 
-def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
-    """Serve the paths that call a model, on threads of their own."""
+def _add_model_calls(api: FastAPI, memory: ReachedMemory, calls: ModelCalls, learning: ModelCalls) -> None:
+    """Serve the paths that call a model, on threads of their own; an add that does not learn needs none."""
 
     @api.post("/chat", responses={**document(ChatAnswer, streamed=True)})
     async def chat(body: ChatRequest, request: Request) -> Response:
@@ -193,17 +187,13 @@ def _add_turns(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
             return await event_stream(relay, CHAT_EVENTS)
         return Json(await calls.run(memory.chat, **body.keywords()))
 
-
-def _add_learning(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) -> None:
-    """Serve adds, on threads of their own if they learn."""
-
     @api.post("/memories", responses={**document(AddResults)})
     async def add(body: AddRequest) -> Json:
         """Learn from messages, or store them verbatim if `infer` is false."""
         given = body.keywords()
         if body.infer is False:
             return Json(await run_in_threadpool(memory.add, **given))
-        return Json(await calls.run(memory.add, **given))
+        return Json(await learning.run(memory.add, **given))
 
 
 def _add_memories(api: FastAPI, memory: ReachedMemory) -> None:

@@ -55,19 +55,15 @@ def create_server(tools: MemoryTools) -> MCPServer[None]:
         about = " ".join((inspect.getdoc(tool) or "").split())
         call = tools.called(tool) if tool != tools.add_memory else tools.decided(tools.called(tools.add_memory))
         server.add_tool(call, title=title, description=about, annotations=hints)
-        _reject_unknown_arguments(server, tool.__name__)
+        # An unknown argument is an error: ignoring a misspelt one would change what the call does.
+        added = server._tool_manager.get_tool(tool.__name__)
+        assert added is not None
+        arguments = added.fn_metadata.arg_model
+        arguments.model_config["extra"] = "forbid"
+        arguments.model_rebuild(force=True)
+        added.parameters["additionalProperties"] = False
     _add_resource_and_prompt(server, tools)
     return server
-
-
-def _reject_unknown_arguments(server: MCPServer[None], name: str) -> None:
-    """Make an unknown argument an error: ignoring a misspelt one would change what the call does."""
-    tool = server._tool_manager.get_tool(name)
-    assert tool is not None
-    arguments = tool.fn_metadata.arg_model
-    arguments.model_config["extra"] = "forbid"
-    arguments.model_rebuild(force=True)
-    tool.parameters["additionalProperties"] = False
 
 
 def _add_resource_and_prompt(server: MCPServer[None], tools: MemoryTools) -> None:

@@ -7,7 +7,7 @@ these few lines are all that is needed.
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import accumulate
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,31 +43,25 @@ class Metrics:
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Format all counters. `gauges` maps names of current values to their help text and value."""
         with self._lock:
-            return "".join(f"{line}\n" for line in self._lines(gauges))
-
-    def _lines(self, gauges: Mapping[str, tuple[str, float]]) -> Iterator[str]:
-        yield from _head("memchat_http_requests_total", "counter", "Requests by method, path template and status.")
-        for (method, route, status), count in sorted(self._requests.items()):
-            labels = f'method="{method}",route="{route}",status="{status}"'
-            yield f"memchat_http_requests_total{{{labels}}} {count}"
-        name = "memchat_http_request_duration_seconds"
-        yield from _head(name, "histogram", "Seconds until the last byte of the answer, by path template.")
-        for route, buckets in sorted(self._durations.items()):
-            total = sum(buckets)
-            for bound, count in zip((*BUCKETS_S, "+Inf"), accumulate(buckets), strict=True):
-                yield f'{name}_bucket{{route="{route}",le="{bound}"}} {count}'
-            yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
-            yield f'{name}_count{{route="{route}"}} {total}'
-        yield from _head("memchat_turns_total", "counter", "Messages answered by the model, with memory.")
-        yield f"memchat_turns_total {self._turns}"
-        yield from _head("memchat_memories_recalled_total", "counter", "Memories recalled by turns and by searches.")
-        for by in ("search", "turn"):
-            yield f'memchat_memories_recalled_total{{by="{by}"}} {self._recalled[by]}'
+            lines = _head("memchat_http_requests_total", "counter", "Requests by method, path template and status.")
+            for (method, route, status), count in sorted(self._requests.items()):
+                labels = f'method="{method}",route="{route}",status="{status}"'
+                lines.append(f"memchat_http_requests_total{{{labels}}} {count}")
+            name = "memchat_http_request_duration_seconds"
+            lines += _head(name, "histogram", "Seconds until the last byte of the answer, by path template.")
+            for route, buckets in sorted(self._durations.items()):
+                for bound, count in zip((*BUCKETS_S, "+Inf"), accumulate(buckets), strict=True):
+                    lines.append(f'{name}_bucket{{route="{route}",le="{bound}"}} {count}')
+                lines.append(f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}')
+                lines.append(f'{name}_count{{route="{route}"}} {sum(buckets)}')
+            lines += _head("memchat_turns_total", "counter", "Messages answered by the model, with memory.")
+            lines.append(f"memchat_turns_total {self._turns}")
+            lines += _head("memchat_memories_recalled_total", "counter", "Memories recalled by turns and by searches.")
+            lines += (f'memchat_memories_recalled_total{{by="{by}"}} {self._recalled[by]}' for by in ("search", "turn"))
         for name, (about, value) in gauges.items():
-            yield from _head(name, "gauge", about)
-            yield f"{name} {value}"
+            lines += [*_head(name, "gauge", about), f"{name} {value}"]
+        return "".join(f"{line}\n" for line in lines)
 
 
-def _head(name: str, kind: str, about: str) -> Iterator[str]:
-    yield f"# HELP {name} {about}"
-    yield f"# TYPE {name} {kind}"
+def _head(name: str, kind: str, about: str) -> list[str]:
+    return [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]

@@ -136,7 +136,17 @@ def add_platform_routes(api: FastAPI, memory: ReachedMemory, calls: ModelCalls) 
 
     _add_many(api, memory, calls)
     _add_one(api, memory)
-    _add_entities(api, memory)
+
+    @api.get("/v1/entities/", responses={**document(Entities)})
+    def entities() -> Json:
+        """List the users and agents that have memories."""
+        return Json({"results": memory.entities()})
+
+    @api.delete("/v2/entities/{kind}/{name}/", responses={**document(Deleted)})
+    def delete_entity(kind: Literal["user", "agent"], name: str) -> Json:
+        """Permanently delete all memories of a user or an agent."""
+        return Json(memory.delete_all(**{f"{kind}_id": name}))
+
     _add_batches(api, memory)
 
 
@@ -192,20 +202,6 @@ def _add_one(api: FastAPI, memory: ReachedMemory) -> None:
     def history(memory_id: str) -> Json:
         """List the changes to a memory and to the versions it superseded, oldest first."""
         return Json(memory.history(memory_id))
-
-
-def _add_entities(api: FastAPI, memory: ReachedMemory) -> None:
-    """List users and agents, and delete one with all its memories."""
-
-    @api.get("/v1/entities/", responses={**document(Entities)})
-    def entities() -> Json:
-        """List the users and agents that have memories."""
-        return Json({"results": memory.entities()})
-
-    @api.delete("/v2/entities/{kind}/{name}/", responses={**document(Deleted)})
-    def delete_entity(kind: Literal["user", "agent"], name: str) -> Json:
-        """Permanently delete all memories of a user or an agent."""
-        return Json(memory.delete_all(**{f"{kind}_id": name}))
 
 
 def _add_batches(api: FastAPI, memory: ReachedMemory) -> None:

@@ -53,9 +53,22 @@ class Tokens:
         except FileNotFoundError:
             return ()
         version = (state.st_mtime_ns, state.st_size, state.st_ino)
-        if self._read[0] != version:
-            self._read = (version, _parse(self._path))
-        return self._read[1]
+        if self._read[0] == version:
+            return self._read[1]
+        try:
+            tokens = tuple(
+                Token(
+                    entry["sha256"],
+                    Owner.user(entry["user"]) if Scope.USER in entry else Owner.agent(entry["agent"]),
+                    datetime.fromisoformat(entry["created_at"]),
+                )
+                for entry in json.loads(self._path.read_text("utf-8"))
+            )
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or "it does not contain tokens"
+            raise ConfigError(f"{self._path} cannot be read: {reason}.", hint="Correct or delete the file.") from error
+        self._read = (version, tokens)
+        return tokens
 
     def owner_of(self, text: bytes) -> Owner | None:
         """Return the owner of the token with that text, or None if it is not a token of this home folder."""
@@ -111,18 +124,3 @@ class Tokens:
 def token_hash(text: bytes) -> str:
     """Return the hash under which a token's text is stored."""
     return hashlib.sha256(text).hexdigest()
-
-
-def _parse(path: Path) -> tuple[Token, ...]:
-    try:
-        return tuple(
-            Token(
-                entry["sha256"],
-                Owner.user(entry["user"]) if Scope.USER in entry else Owner.agent(entry["agent"]),
-                datetime.fromisoformat(entry["created_at"]),
-            )
-            for entry in json.loads(path.read_text("utf-8"))
-        )
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or "it does not contain tokens"
-        raise ConfigError(f"{path} cannot be read: {reason}.", hint="Correct or delete the file.") from error
