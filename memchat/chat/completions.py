@@ -12,7 +12,7 @@ from typing import Any
 
 from memchat.chat import prompt
 from memchat.chat.conversation import ConversationOptions, Transcript
-from memchat.core.protocols import Clock, CompletionModel, CountTokens, Spent, Usage
+from memchat.core.protocols import Clock, CompletionModel, CountTokens, Usage
 from memchat.core.types import Message, MessageStatus, Session
 from memchat.llm.usage import spent_on_reply
 from memchat.recall.retriever import Query, Retriever
@@ -106,8 +106,12 @@ class CompletionTurn:
         if parts.recall is None or asked.housekeeping:
             return self
         if asked.new and len(asked.text) <= LONGEST_LEARNED:
+            from memchat.text.redaction import redact_options
+
             private = parts.session.private or parts.options.private
-            terms = None if private else self._terms
+            terms = None if private else parts.options.terms
+            if terms is not None and parts.options.redacts:
+                terms = redact_options(terms)
             self._message = parts.transcript.begin_turn(parts.session, self._masked(asked.text), terms)
         try:
             self.request["messages"] = self._with_memory(parts.recall)
@@ -129,18 +133,16 @@ class CompletionTurn:
 
     def note(self, response: Mapping[str, Any]) -> None:
         """Collect the text and the usage of a completion or of one of its chunks, in OpenAI's format."""
-        self._usage = _usage_of(response) or self._usage
+        usage = response.get("usage")
+        if isinstance(usage, Mapping):
+            counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
+            if prompt_tokens or completion_tokens:
+                self._usage = Usage(prompt_tokens, completion_tokens)
         for choice in response.get("choices", ()):
             part = choice.get("message") or choice.get("delta") or {}
             if choice.get("index", 0) == 0 and isinstance(part.get("content"), str):
                 self._reply.append(part["content"])
-
-    @property
-    def _terms(self) -> Any:
-        from memchat.text.redaction import redact_options
-
-        options = self._parts.options
-        return redact_options(options.terms) if options.redacts else options.terms
 
     def _masked(self, text: str) -> str:
         from memchat.text.redaction import redact
@@ -180,20 +182,6 @@ class CompletionTurn:
         status = MessageStatus.COMPLETE if self._finished else MessageStatus.PARTIAL
         status = MessageStatus.FAILED if not self._finished and not reply else status
         name = self._parts.model.name
-        self._parts.transcript.end_turn(message, reply, status, name, self._recalled, spent=self._spent(reply))
-
-    def _spent(self, reply: str) -> Spent | None:
-        """Return the tokens of the call, without what memory saved.
-
-        That is not reckoned: the model's window is not known here, and the client chooses what it sends.
-        """
-        return spent_on_reply(self._parts.model.name, self._usage, map(text_of, self.request["messages"]), reply)
-
-
-def _usage_of(response: Mapping[str, Any]) -> Usage | None:
-    usage = response.get("usage")
-    if not isinstance(usage, Mapping):
-        return None
-    counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    prompt_tokens, completion_tokens = (count if isinstance(count, int) else 0 for count in counts)
-    return Usage(prompt_tokens, completion_tokens) if prompt_tokens or completion_tokens else None
+        # Without what memory saved: the model's window is not known here, and the client chooses what it sends.
+        spent = spent_on_reply(name, self._usage, map(text_of, self.request["messages"]), reply)
+        self._parts.transcript.end_turn(message, reply, status, name, self._recalled, spent=spent)

@@ -51,7 +51,15 @@ class ContextWindow:
         kept, outgrown = self._newest(spoken, room, given)
         while kept and kept[0].role is not Role.USER:
             kept = kept[1:]
-        messages = [given[0], *_in_turns(kept, given[1])]
+        # Many models require alternating roles: a message stopped before its answer is joined with the one after it.
+        messages, unanswered = [given[0]], ""
+        for message in kept:
+            if message.status is MessageStatus.STOPPED:
+                unanswered += f"{message.text}\n\n"
+            else:
+                messages.append(PromptMessage(message.role, unanswered + message.text))
+                unanswered = ""
+        messages.append(PromptMessage(Role.USER, unanswered + text))
         return PackedMessages(messages, outgrown, kept[0].id if kept else None)
 
     def fullness(self, messages: Sequence[PromptMessage]) -> float:
@@ -89,21 +97,6 @@ class ContextWindow:
                 return kept[::-1], True
             kept.append(message)
         return kept[::-1], False
-
-
-def _in_turns(earlier: Sequence[Message], last: PromptMessage) -> Iterator[PromptMessage]:
-    """Yield `earlier` and `last` with alternating roles, which many models require.
-
-    A message that was stopped before its answer is joined with the message after it.
-    """
-    unanswered = ""
-    for message in earlier:
-        if message.status is MessageStatus.STOPPED:
-            unanswered += f"{message.text}\n\n"
-        else:
-            yield PromptMessage(message.role, unanswered + message.text)
-            unanswered = ""
-    yield PromptMessage(last.role, unanswered + last.content)
 
 
 def _most(text: str) -> int:

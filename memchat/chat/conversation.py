@@ -186,6 +186,7 @@ class Conversation:
         return turn
 
     def _prepare(self, turn: "Turn", text: str) -> None:
+        from memchat.chat import prompt
         from memchat.recall.retriever import Query
 
         last_summarised = self.summary.last_id if self.summary is not None else None
@@ -193,7 +194,13 @@ class Conversation:
         said, earlier, again = tee(unsummarised, 3)
         previous = next((message.text for message in said if message.role is Role.USER), None)
         query = Query(text, previous=previous)
-        self._recall_facts(turn, query)
+        if self._recall is not None:
+            recalled = self._recall.recall_for_turn(query, self.session)
+            standing = self._recall.standing(self.session)
+            turn.wishes = tuple(prompt.instructions_within_budget(standing, self.model.count_tokens))
+            shown = {wish.id for wish in turn.wishes}
+            turn.hits = tuple(hit for hit in recalled.hits if hit.memory.id not in shown)
+            turn.left_out = LeftOut(len(set(recalled.left_out) - shown), len(standing) - len(turn.wishes))
         self._window = self._window or ContextWindow(self.model.context_tokens, self.model.count_tokens)
         sent = self._window.fill(self._system(turn), earlier, text)
         if self._recall is not None:
@@ -210,18 +217,6 @@ class Conversation:
         if sent.truncated and not self._outgrown:
             self._outgrown = True
             turn.notice = HISTORY_TRUNCATED
-
-    def _recall_facts(self, turn: "Turn", query: "Query") -> None:
-        if self._recall is None:
-            return
-        from memchat.chat import prompt
-
-        recalled = self._recall.recall_for_turn(query, self.session)
-        standing = self._recall.standing(self.session)
-        turn.wishes = tuple(prompt.instructions_within_budget(standing, self.model.count_tokens))
-        shown = {wish.id for wish in turn.wishes}
-        turn.hits = tuple(hit for hit in recalled.hits if hit.memory.id not in shown)
-        turn.left_out = LeftOut(len(set(recalled.left_out) - shown), len(standing) - len(turn.wishes))
 
     def _share_of_memory(self, messages: Sequence[PromptMessage]) -> PromptShare | None:
         """Measure what memory takes in the prompt `messages`, and what it takes the place of; None with memory off."""

@@ -49,16 +49,12 @@ def open_session(options: ChatOptions, conversations: "Conversations", settings:
     former = conversations.named_session(name, user) if name else None
     if options.continue_last:
         former = conversations.latest_session(user, options.agent)
-    if former is None:
-        return _new_session(options, name, conversations, settings)
-    if options.agent not in {None, former.agent}:
-        whom = f"the agent {former.agent!r}" if former.agent else "no agent"
-        hint = "Leave --agent out, or begin another conversation."
-        raise UsageError(f"The conversation {former.id} is with {whom}.", hint=hint)
-    return former
-
-
-def _new_session(options: ChatOptions, name: str | None, conversations: "Conversations", settings: Settings) -> Session:
+    if former is not None:
+        if options.agent not in {None, former.agent}:
+            whom = f"the agent {former.agent!r}" if former.agent else "no agent"
+            hint = "Leave --agent out, or begin another conversation."
+            raise UsageError(f"The conversation {former.id} is with {whom}.", hint=hint)
+        return former
     if name and settings.redact:
         from memchat.text.redaction import redact
 
@@ -69,10 +65,10 @@ def _new_session(options: ChatOptions, name: str | None, conversations: "Convers
                 hint="Choose another --session. MEMCHAT_REDACT=off turns this off.",
             )
     return conversations.new_session(
-        options.user,
+        user,
         options.agent or settings.agent,
         private=settings.memory is MemoryMode.PRIVATE,
-        name=conversations.name_for(name, options.user) if name else None,
+        name=conversations.name_for(name, user) if name else None,
     )
 
 

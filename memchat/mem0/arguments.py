@@ -96,21 +96,19 @@ class InputMessage:
 
 def entity_ids(user_id: Id | None, agent_id: Id | None, run_id: Id | None) -> EntityIds:
     """Build the owner from the keywords. Raises UsageError if none is given, or one is not an id."""
-    ids = [_id(name, value) for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True)]
+    ids: list[str | None] = []
+    for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
+        # Integers and UUIDs of databases are ids, too.
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        id_: object = str(value) if is_number or isinstance(value, UUID) else value
+        if id_ is not None and (not isinstance(id_, str) or not id_.strip()):
+            raise UsageError(f"{name} must be non-empty text, a whole number or a UUID; it is {id_!r}.")
+        if id_ is not None and fix_surrogates(id_) != id_:
+            raise UsageError(f"{name} must be valid Unicode; it is {id_!r}.")
+        ids.append(id_)
     if ids == [None, None, None]:
         raise UsageError("The call does not say whose memories it is about.", hint=_MISSING_ID)
     return EntityIds(*ids)
-
-
-def _id(name: str, value: object) -> str | None:
-    """Convert an id to text; integers and UUIDs of databases are ids, too."""
-    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
-        return str(value)
-    if value is not None and (not isinstance(value, str) or not value.strip()):
-        raise UsageError(f"{name} must be non-empty text, a whole number or a UUID; it is {value!r}.")
-    if value is not None and fix_surrogates(value) != value:
-        raise UsageError(f"{name} must be valid Unicode; it is {value!r}.")
-    return value
 
 
 def memory_key(memory_id: object) -> str:

@@ -73,7 +73,16 @@ class ConnectionPool:
             with self.lock:
                 if self._ended:
                     raise UsageError("This Memory is closed.")
-                connection = self._idle.pop() if self._idle else self._open()
+                first = not self._all
+                if self._idle:
+                    connection = self._idle.pop()
+                else:
+                    connection = Connection(self._app, self._app.store if first else self._app.open_store())
+                    self._all.append(connection)
+                if first:
+                    # Within the lock: since Python 3.12 cached properties do not prevent two threads from creating a
+                    # part twice.
+                    connection.recall()
             try:
                 yield connection
             finally:
@@ -92,15 +101,6 @@ class ConnectionPool:
             self._app.close()
             for connection in self._all:
                 connection.store.close()
-
-    def _open(self) -> Connection:
-        first = not self._all
-        connection = Connection(self._app, self._app.store if first else self._app.open_store())
-        self._all.append(connection)
-        if first:
-            # Under the lock: since Python 3.12 cached properties do not prevent two threads from creating a part twice.
-            connection.recall()
-        return connection
 
 
 class CallSessions:
