@@ -37,7 +37,7 @@ from memchat.app import App
 from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import Owner
-from memchat.llm.builtin_embedder import BuiltinEmbedder
+from memchat.llm.builtin_embedder import DIMENSION, BuiltinEmbedder
 from memchat.recall.retriever import Query
 from tests.benchmarks.locomo import CUTS, DEPTH, USER, Conversation, Item, Question, Scores, fill, load
 from tests.benchmarks.loopback import PromptServer
@@ -48,7 +48,6 @@ from tests.benchmarks.tables import table
 WORKER = Path(__file__).with_name("library_worker.py")
 ROOT = Path(__file__).parents[2]
 STARTS = 3
-DIMENSION = 384
 
 Found = dict[str, Any]
 
@@ -165,7 +164,7 @@ def _mem0_config(store: str, home: Path, base_url: str) -> Found:
     place: Found = {"collection_name": "memories", "path": str(home / store)}
     if store == "qdrant":
         place |= {"embedding_model_dims": DIMENSION, "on_disk": True}
-    embedder = {"model": "all-minilm", "openai_base_url": base_url, "embedding_dims": DIMENSION, "api_key": "sk-none"}
+    embedder = {"model": "built-in", "openai_base_url": base_url, "embedding_dims": DIMENSION, "api_key": "sk-none"}
     return {
         "vector_store": {"provider": store, "config": place},
         "embedder": {"provider": "openai", "config": embedder},
