@@ -1,6 +1,7 @@
 """Recall of what was said, beside the facts distilled from it, without a language model.
 
-    python -m tests.benchmarks.excerpts PATH [--contexts FILE] [--questions 24] [--seed 13]
+    python -m tests.benchmarks.excerpts PATH [--mem0-python PYTHON] [--conversations N]
+    python -m tests.benchmarks.excerpts PATH --contexts FILE [--questions 24] [--seed 13]
 
 PATH is a LoCoMo file (see `tests.benchmarks.locomo`). Each conversation is one store: its observations are the facts,
 its turns the messages, one speaker's the person's and the other's the assistant's.
@@ -8,6 +9,8 @@ its turns the messages, one speaker's the person's and the other's the assistant
 First, recall over the union: a question counts as found when any recalled line is its evidence (a turn, or a fact
 drawn from one). Dense and BM25 rank facts and turns in one list; memchat's two rankings are put in one list by their
 scores, without floors. "As shipped" is what a prompt gets: five facts and what excerpts the floor and the tokens leave.
+With `--mem0-python`, the interpreter of an environment that has `mem0ai` and `fastembed`, mem0 ranks the same one list:
+Qdrant with its BM25, the same embedder (see `tests.benchmarks.mem0_beside`).
 
 Then what gets an excerpt that should not: the unrelated requests of the blind sets, and small talk.
 
@@ -20,7 +23,7 @@ import json
 import random
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,12 +43,14 @@ from memchat.recall.retriever import Hit, Query
 from memchat.text.normalize import content_words
 from tests.benchmarks import blind
 from tests.benchmarks.locomo import CATEGORIES, USER, Conversation, Item, fill, load
+from tests.benchmarks.mem0_beside import Contestant, Worker, embeddings
 from tests.benchmarks.tables import machine, table
 
 PEOPLE = MemoryFilter((Owner.user(USER),))
 SAID = MessageFilter(Owner.user(USER))
 TOKENS = 700
 MANY = 1_000_000
+MEM0 = "mem0 with BM25, facts and turns"
 SMALL_TALK = (
     "hi",
     "Hello there!",
@@ -149,6 +154,22 @@ def rankers(past: History) -> dict[str, Callable[[str], Lines]]:
     }
 
 
+@contextmanager
+def mem0_ranker(python: str, base_url: str, conversation: Conversation) -> Iterator[Callable[[str], Lines]]:
+    """mem0 over one conversation, in a process of its own."""
+    texts = [*conversation.facts, *conversation.turns]
+    mem0 = Contestant(MEM0, "mem0", python, "qdrant", bm25=True)
+    with tempfile.TemporaryDirectory() as home, Worker(mem0, Path(home), base_url) as worker:
+        worker.open()
+        worker.ask("add", user=USER, items=[(str(at), item.text) for at, item in enumerate(texts)])
+
+        def rank(question: str) -> Lines:
+            answer = worker.ask("search", user=USER, questions=[question], options={"top_k": 10})
+            return [texts[int(key)].turns for key in answer["found"][0]]
+
+        yield rank
+
+
 class Bm25:
     """Okapi BM25 (k1 0.9, b 0.4) over stemmed words that are no stop words."""
 
@@ -186,9 +207,9 @@ class Outcome:
     at_10: bool
 
 
-def outcomes(past: History) -> Iterator[Outcome]:
-    for way, rank in rankers(past).items():
-        for question in past.conversation.questions:
+def outcomes(conversation: Conversation, ranked: Mapping[str, Callable[[str], Lines]]) -> Iterator[Outcome]:
+    for way, rank in ranked.items():
+        for question in conversation.questions:
             lines, evidence = rank(question.text), set(question.evidence)
             at_5, at_10 = (any(turns & evidence for turns in lines[:cut]) for cut in (5, 10))
             yield Outcome(way, question.category, at_5, at_10)
@@ -297,6 +318,8 @@ def _spread(items: Sequence[dict[str, Any]]) -> list[list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
+    parser.add_argument("--mem0-python", metavar="PYTHON")
+    parser.add_argument("--conversations", type=int, metavar="N", help="only the first N")
     parser.add_argument("--contexts", type=Path)
     parser.add_argument("--questions", type=int, default=24)
     parser.add_argument("--seed", type=int, default=13)
@@ -304,13 +327,16 @@ def main() -> None:
     found: list[Outcome] = []
     given: list[Unasked] = []
     asked: list[dict[str, Any]] = []
-    for conversation in load(arguments.path):
+    for conversation in load(arguments.path)[: arguments.conversations]:
         with history(conversation) as past:
             if arguments.contexts:
                 asked += contexts(past, min(arguments.questions, len(conversation.questions)), arguments.seed)
                 continue
-            found += outcomes(past)
+            found += outcomes(conversation, rankers(past))
             given += unasked(past)
+        if arguments.mem0_python and not arguments.contexts:
+            with embeddings() as base_url, mem0_ranker(arguments.mem0_python, base_url, conversation) as rank:
+                found += outcomes(conversation, {MEM0: rank})
     print(machine())
     if arguments.contexts:
         asked = _with_gold(arguments.path, asked)
