@@ -201,6 +201,9 @@ class RequestEmbedder(Protocol):
         One array of shape `(requests, vectors of the memory)` for each.
         """
 
+    def across_languages(self, requests: "Vectors") -> "Vectors | None":
+        """Return vectors that search for memories in other languages than the requests; None if they need none."""
+
 
 class WordPieces(Protocol):
     """The word pieces of a text and how near in meaning two pieces are, from a built-in model's own tables."""

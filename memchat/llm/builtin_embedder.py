@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memchat.llm import e5, minilm
 from memchat.llm.builtin_fingerprint import FINGERPRINT
-from memchat.llm.language_neutral import neutral_cosines
+from memchat.llm.language_neutral import neutral_cosines, vectors_across_languages
 from memchat.llm.vocabulary import Language, is_english_request, is_readable, language_of
 from memchat.text.embedding import load_numpy
 
@@ -158,6 +158,13 @@ class BuiltinRequestEmbedder:
             nearer, farther = np.maximum(meaning, neutral), np.minimum(meaning, neutral)
             meaning = np.maximum(nearer + AGREEMENT * (farther - MEAN_FARTHER), FARTHEST)
         return np.split(np.where(both, english, meaning).astype(np.float32), np.cumsum(counts)[:-1], axis=1)
+
+    def across_languages(self, requests: "Vectors") -> "Vectors":
+        """Return vectors that search for memories in other languages, shape `(n, 768)`; the English part is zeros."""
+        import numpy as np
+
+        rows = vectors_across_languages(_Parts(requests).multilingual)
+        return np.concatenate([rows, np.zeros((len(rows), minilm.DIMENSION), dtype=np.float32)], axis=1)
 
     def _excess(self, asked: "_Parts") -> "NDArray[np.float64]":
         """Return what is subtracted from the cosines of each request, shape `(requests, 1)`: more if it says little."""

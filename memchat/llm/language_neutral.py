@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SAME_LANGUAGE = 0.2
 """Share of the language parts' cosine that is subtracted: unrelated texts of one language stay a little nearer."""
 
+OTHER_LANGUAGES = 0.7
+"""How far vectors that search across languages turn away from the language of the request."""
+
 
 def neutral_cosines(requests: "Vectors", memories: "Vectors") -> "Vectors":
     """Return the cosines of e5's vectors of requests and memories without their languages, shape (requests, memories).
@@ -27,6 +30,15 @@ def neutral_cosines(requests: "Vectors", memories: "Vectors") -> "Vectors":
     kept, kept_language = _parts(memories - _file()[0])
     cosines: Vectors = asked @ kept.T - SAME_LANGUAGE * (asked_language @ kept_language.T)
     return cosines
+
+
+def vectors_across_languages(requests: "Vectors") -> "Vectors":
+    """Return the unit vectors whose cosines with memories in other languages exceed those with unrelated ones.
+
+    They are for searching: `neutral_cosines` divides by lengths that differ from memory to memory.
+    """
+    asked, language = _parts(requests - _file()[1])
+    return _unit(asked - OTHER_LANGUAGES * (language @ _file()[2:]))
 
 
 def _parts(centred: "Vectors") -> "tuple[Vectors, Vectors]":

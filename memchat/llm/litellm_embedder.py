@@ -86,6 +86,9 @@ class LiteLLMEmbedder:
         scale = self.scale(self._retry)
         return [calibrated(requests @ rows.T, scale) for rows in memories]
 
+    def across_languages(self, requests: "Vectors") -> None:
+        """Need no further vectors: what a model does with languages is not known."""
+
     def scale(self, retry: RetryPolicy) -> CosineScale:
         """Return the scale of the model's cosines, as stored or else measured now, which costs one call."""
         if self._scale is None and self._scales is not None and self._dimension is not None:
@@ -170,6 +173,9 @@ class QueryEmbedder:
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
         """Return the cosines, shape `(requests, vectors of the memory)` for each memory."""
         return self._embedder.similarities(requests, memories, texts)
+
+    def across_languages(self, requests: "Vectors") -> None:
+        """Need no further vectors."""
 
 
 def _rows(data: Sequence[Any]) -> "Vectors | None":

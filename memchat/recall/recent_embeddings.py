@@ -39,3 +39,7 @@ class RecentEmbeddings:
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
         """Return the embedder's similarities."""
         return self._embedder.similarities(requests, memories, texts)
+
+    def across_languages(self, requests: "Vectors") -> "Vectors | None":
+        """Return the embedder's vectors that search across languages."""
+        return self._embedder.across_languages(requests)

@@ -289,13 +289,22 @@ class Retriever:
             texts.append(as_first_person(request, names))
         rows = self._vectors([*texts, *questions_in(request)], words_do=words_do)
         ids = [
-            *(() if rows is None else self._store.vector_search(view, rows, limit)),
+            *(() if rows is None else self._nearest(view, rows, limit)),
             *self._store.keyword_search(view, rarest_terms(counts, WORD_BUDGET), limit),
         ]
         candidates = [_Scorable.of(candidate, names) for candidate in self._store.candidates(ids)]
         if not candidates:
             return None
         return candidates, _ParsedQuery(RequestWords(request, counts, memories), rows, len(texts))
+
+    def _nearest(self, view: MemoryFilter, rows: "Vectors", limit: int) -> list[str]:
+        """Return ids of the memories nearest to any of `rows`, and of half as many in other languages than the request.
+
+        Without these, memories in the request's language fill the limit, whatever they say.
+        """
+        found = self._store.vector_search(view, rows, limit)
+        across = self._embedder.across_languages(rows[:1]) if len(found) >= limit else None
+        return found if across is None else [*found, *self._store.vector_search(view, across, limit // 2)]
 
     def _vectors(self, texts: Sequence[str], *, words_do: bool) -> "Vectors | None":
         """None where the embedder fails and words alone do."""

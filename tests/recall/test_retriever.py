@@ -182,6 +182,9 @@ class Unreachable:
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
         raise NotImplementedError
 
+    def across_languages(self, requests: "Vectors") -> "Vectors | None":
+        raise NotImplementedError
+
 
 def test_words_alone_do_when_the_embedder_fails(home: Home) -> None:
     """What shares words with the request is recalled, in the same order; what does not, and the unrelated, is not."""
