@@ -275,29 +275,28 @@ def _is_said_again(memory: Memory, fact: Fact) -> bool:
 
 
 def _replaced(fact: Fact, known: Sequence[Memory], nearness: Sequence[float]) -> tuple[int, ...]:
-    """Return the number of the known memory that `fact` replaces, if any, in a tuple."""
-    may = [(near, number) for number, near in enumerate(nearness, 1) if known[number - 1].scope is not Scope.AGENT]
-    for near, number in sorted(may, reverse=True):
-        if _takes_the_place(fact, known[number - 1], near):
+    """Return the number of the nearest known memory that `fact` replaces, if any, in a tuple."""
+    said = units(fact.text)
+    changes = CHANGES.search(f"{fact.quote} {fact.text}") or ENDS.search(fact.quote)
+    for near, number in sorted(((near, number) for number, near in enumerate(nearness, 1)), reverse=True):
+        memory = known[number - 1]
+        if memory.scope is Scope.AGENT or fact.standing != memory.standing:
+            continue
+        if _person(fact.text) != _person(memory.text):
+            continue
+        old, new = _case_numbers(memory.text), _case_numbers(fact.text)
+        new |= {case for case in old if re.search(rf"(?<!\d){case}(?!\d)", fact.text)}
+        shared = set(filter(mentions(memory.text), said))
+        is_single = not fact.standing and any(form.search(memory.text) and form.search(fact.text) for form in SINGLE)
+        if old and new:
+            replaces = bool(old & new) and near >= NEAR
+        elif is_single or (said and shared == said and denies(fact.text) != denies(memory.text)):
+            replaces = True
+        else:
+            replaces = bool(changes) and near >= (NEAR if shared or fact.standing else NEAR_OF_OTHER_WORDS)
+        if replaces:
             return (number,)
     return ()
-
-
-def _takes_the_place(fact: Fact, memory: Memory, near: float) -> bool:
-    if fact.standing != memory.standing or _person(fact.text) != _person(memory.text):
-        return False
-    old, new = _case_numbers(memory.text), _case_numbers(fact.text)
-    new |= {number for number in old if re.search(rf"(?<!\d){number}(?!\d)", fact.text)}
-    if old and new:
-        return bool(old & new) and near >= NEAR
-    if not fact.standing and any(form.search(memory.text) and form.search(fact.text) for form in SINGLE):
-        return True
-    said = units(fact.text)
-    shared = any(map(mentions(memory.text), said))
-    if denies(fact.text) != denies(memory.text) and said and all(map(mentions(memory.text), said)):
-        return True
-    changes = CHANGES.search(f"{fact.quote} {fact.text}") is not None or ENDS.search(fact.quote) is not None
-    return changes and near >= (NEAR if shared or fact.standing else NEAR_OF_OTHER_WORDS)
 
 
 def _person(text: str) -> str:

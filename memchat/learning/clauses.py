@@ -5,7 +5,6 @@ Small models need this; large ones are told to leave such clauses out, and do.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from memchat.learning.support import units
 from memchat.text.normalize import STOP_WORDS, sentences, words
@@ -248,28 +247,20 @@ def is_fiction(message: str, earlier: Sequence[str] = ()) -> bool:
 
 def telling_clauses(message: str) -> Iterator[str]:
     """The parts of a message that may tell something lasting: sentences, and what precedes a question or a request."""
-    own = _MATERIAL.sub("", _QUOTED.sub(" ", message))
-    clauses = (clause if is_wish(clause) else _REQUEST_BEHIND.sub("", clause) for clause in _declared(own))
-    return (clause for clause in clauses if not _is_beside_the_point(clause))
-
-
-def _declared(message: str) -> Iterator[str]:
-    for sentence in sentences(message):
-        if not is_question(sentence) or (_ASKED_POLITELY.match(sentence) and is_wish(sentence)):
-            yield sentence
+    for sentence in sentences(_MATERIAL.sub("", _QUOTED.sub(" ", message))):
+        clause: str | None = sentence
+        if is_question(sentence) and not (_ASKED_POLITELY.match(sentence) and is_wish(sentence)):
+            before = (sentence[: mark.start()] for mark in reversed(list(_CLAUSE.finditer(sentence))))
+            clause = next((part for part in before if not is_question(part)), None)
+        if clause is None:
             continue
-        before = (sentence[: mark.start()] for mark in reversed(list(_CLAUSE.finditer(sentence))))
-        yield from islice((part for part in before if not is_question(part)), 1)
-
-
-def _is_beside_the_point(clause: str) -> bool:
-    if is_wish(clause):
-        return False
-    about_the_assistant = _SECOND_PERSON.search(clause) and not speaks_of_oneself(clause)
-    if any(form.search(clause) for form in (_SUPPOSED, _TASK, _OPINION)) or about_the_assistant:
-        return True
-    parts = [part for part in _CLAUSE.split(clause) if part and units(part)]
-    return bool(parts) and all(map(is_passing, parts))
+        clause = clause if is_wish(clause) else _REQUEST_BEHIND.sub("", clause)
+        about_the_assistant = _SECOND_PERSON.search(clause) and not speaks_of_oneself(clause)
+        beside_the_point = about_the_assistant or any(form.search(clause) for form in (_SUPPOSED, _TASK, _OPINION))
+        parts = [part for part in split_clauses(clause) if units(part)]
+        passing = parts and all(map(is_passing, parts))
+        if is_wish(clause) or not (beside_the_point or passing):
+            yield clause
 
 
 def is_passing(text: str) -> bool:

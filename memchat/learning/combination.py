@@ -17,9 +17,14 @@ def combined(ruled: Extraction, noted: Extraction) -> Extraction:
     left = list(noted.facts)
     facts: list[Fact] = []
     for fact in ruled.facts:
-        fuller = next((one for one in left if _adds_to(one, fact)), None)
-        left = [one for one in left if not _says_no_more(one, fact)]
-        if fuller is None or fuller not in left:
+        beside = [one for one in left if one.quote in fact.quote or fact.quote in one.quote]
+        agreeing = [one for one in beside if denies(one.text) == denies(fact.text)]
+        repeats = [one for one in beside if one.standing and fact.standing]
+        repeats += [one for one in agreeing if _share(one, fact) >= MOST]
+        left = [one for one in left if one not in repeats]
+        more = (one for one in agreeing if one not in repeats and not one.standing and not fact.standing)
+        fuller = next((one for one in more if _share(fact, one) >= MOST), None)
+        if fuller is None:
             facts.append(fact)
         else:
             left.remove(fuller)
@@ -30,30 +35,7 @@ def combined(ruled: Extraction, noted: Extraction) -> Extraction:
     return replace(ruled, facts=(*facts, *(fact for fact in left if fact.quote not in spoken_of)))
 
 
-def _says_no_more(noted: Fact, ruled: Fact) -> bool:
-    """Return whether `ruled` contains nearly all words of `noted`, or both are wishes from the same words."""
-    if noted.standing and ruled.standing and _overlap(noted, ruled):
-        return True
-    return _overlap(noted, ruled) and denies(noted.text) == denies(ruled.text) and _share(noted, ruled) >= MOST
-
-
-def _adds_to(noted: Fact, ruled: Fact) -> bool:
-    """Return whether `noted` contains most words of `ruled`, and more."""
-    return (
-        _overlap(noted, ruled)
-        and not noted.standing
-        and not ruled.standing
-        and denies(noted.text) == denies(ruled.text)
-        and _share(ruled, noted) >= MOST
-        and _share(noted, ruled) < MOST
-    )
-
-
 def _share(fact: Fact, other: Fact) -> float:
     """Return the share of the words of `fact` that `other` contains."""
     said = units(fact.text) - _ONLY_CHANGE
     return sum(map(mentions(other.text), said)) / len(said) if said else 1.0
-
-
-def _overlap(noted: Fact, ruled: Fact) -> bool:
-    return noted.quote in ruled.quote or ruled.quote in noted.quote

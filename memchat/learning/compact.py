@@ -221,33 +221,37 @@ def plays_a_part(exchange: Exchange) -> bool:
 
 
 def _own_words(line: str, said: Sequence[str], *, strays: bool) -> list[tuple[str, str]]:
-    """Return the clauses of the user's sentence, where the model says it in another language or `strays` from it."""
+    """Return the clauses of the user's sentence, where the model says it in another language or `strays` from it.
+
+    Each says something by itself, and comes with the sentence.
+    """
     if not ABOUT_THE_PERSON.search(line) or not line.strip():
         return []
-    short = [one for one in said if is_foreign(one) and len(one) <= SHORT_MESSAGE]
-    foreign = [one for one in short if _differs(line, one) or (strays and any(map(mentions(one), units(line))))]
-    return [(part, sentence) for sentence in foreign[:1] for part in _whole_clauses(sentence)]
-
-
-def _whole_clauses(sentence: str) -> list[str]:
-    """The clauses of `sentence` that say something by themselves; a name or two stay with what they belong to."""
+    foreign = [one for one in said if is_foreign(one) and len(one) <= SHORT_MESSAGE]
+    if is_foreign(line):
+        # Whether it is another foreign language, the scripts and the shared words tell.
+        written, spaced = units(line), not any(map(is_unspaced, line))
+        foreign = [
+            one
+            for one in foreign
+            if (spaced and any(map(is_unspaced, one)))
+            or written.isdisjoint(units(one))
+            or (strays and any(map(mentions(one), written)))
+        ]
+    sentence = foreign[0] if foreign else ""
     parts: list[str] = []
     at = 0
     for part in split_clauses(sentence):
-        start = sentence.index(part, at)
-        at = start + len(part)
+        at = sentence.index(part, at) + len(part)
+        # A name or two stay with what they belong to.
         if parts and (len(units(part)) < LEAST_UNITS or len(words(part)) < LEAST_UNITS):
             parts[-1] = sentence[sentence.index(parts[-1]) : at]
         else:
             parts.append(part)
     whole = (re.sub(r"^(?:und|y|e|et|and|aber|pero|mais)\s+", "", part.strip()) for part in parts)
-    return [part for part in whole if units(part) and not is_passing(part) and not _POINTS_AWAY.search(part)]
-
-
-def _differs(line: str, clause: str) -> bool:
-    """Return whether the two are in different languages, as far as their scripts and small words tell."""
-    spaced, unspaced = (sum(map(is_unspaced, text)) for text in (line, clause))
-    return not is_foreign(line) or (spaced == 0 < unspaced) or not units(line) & units(clause)
+    return [
+        (part, sentence) for part in whole if units(part) and not is_passing(part) and not _POINTS_AWAY.search(part)
+    ]
 
 
 def _turns_round(line: str, quote: str) -> bool:
@@ -257,13 +261,14 @@ def _turns_round(line: str, quote: str) -> bool:
     if _LACKS.search(line):
         return False
     affirmed = units(line)
-    return any(affirmed & set(_next_units(quote[negation.end() :])) for negation in DENIAL.finditer(quote))
-
-
-def _next_units(text: str) -> list[str]:
-    """Return what a "not" before `text` denies: the next informative words of the clause."""
-    clause = split_clauses(text)[0] if text.strip() else ""
-    return [word for word in words(clause)[:6] if word in units(clause)][:2]
+    for negation in DENIAL.finditer(quote):
+        # A "not" denies the next informative words of its clause.
+        rest = quote[negation.end() :]
+        clause = split_clauses(rest)[0] if rest.strip() else ""
+        denied = [word for word in words(clause)[:6] if word in units(clause)][:2]
+        if not affirmed.isdisjoint(denied):
+            return True
+    return False
 
 
 class _Told:
@@ -285,11 +290,18 @@ class _Told:
         if _POINTS_AWAY.search(line):
             return None
         line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)
-        line = _in_full(_REPORTED.sub("", line))
+        line = _REPORTED.sub("", line)
+        line = re.sub(r"^(?i:(i|we)['’]ve(?: got)?)\b", r"\1 have", line)
+        line = re.sub(r"^(?i:(i|we)['’](?:m|re))\b", r"\1 are", line)
+        line = re.sub(r"^(?i:my|our) (?=\w)", "User's ", line)
         if ABOUT_THE_PERSON.search(line):
             of_oneself = is_foreign(quote) or speaks_of_oneself(quote)
-            unsaid = not of_oneself and (_DECIDES.match(line) or _gives_to_the_person(line, quote))
-            return None if unsaid or _claims_for_the_person(line, quote) else line
+            of_another = _OTHER_SUBJECT.match(quote) and line.lower().startswith(("user ", "the user "))
+            unsaid = not of_oneself and (_DECIDES.match(line) or of_another)
+            # "The canteen" of the quote is not the user's.
+            owned = _OWNED.match(line)
+            claimed = owned and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote)
+            return None if unsaid or claimed else line
         if _DOING.match(line) and normalize(line.split(" ", 1)[0]) in words(quote):
             return f"User is {line[0].lower()}{line[1:]}"
         if is_foreign(quote) and speaks_of_oneself(quote):
@@ -300,9 +312,12 @@ class _Told:
 
     def _about_theirs(self, line: str, quote: str) -> str | None:
         """Return a line about something that the user called theirs, now or before, or about a case with a number."""
-        subject = _THING.match(line)
-        if _gives_away(line, quote):
+        owner = re.match(r"(\w+)['’]s\b", line)
+        owner_acts = owner and re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote)
+        # What Priya did in the quote was not done by Priya's colleague.
+        if owner_acts and not re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
             return None
+        subject = _THING.match(line)
         thing = subject["thing"] if subject else re.sub(r"['’]s$", "", line.split(" ", 1)[0])
         owned = re.search(rf"\b(?:my|our) (?:\w+ )?{re.escape(thing)}\b", quote, re.IGNORECASE)
         if owned and speaks_of_oneself(quote):
@@ -316,13 +331,6 @@ class _Told:
             return line if _CASE.search(line) else None
         known = any(map(self._mentions, units(thing)))
         return line if known or _CASE.search(line) else None
-
-
-def _in_full(line: str) -> str:
-    """Return `line` with "I've" at its beginning written out, and with "My" as the user's."""
-    line = re.sub(r"^(?i:(i|we)['’]ve(?: got)?)\b", r"\1 have", line)
-    line = re.sub(r"^(?i:(i|we)['’](?:m|re))\b", r"\1 are", line)
-    return re.sub(r"^(?i:my|our) (?=\w)", "User's ", line)
 
 
 def _lines(answer: str) -> Iterator[str]:
@@ -351,25 +359,6 @@ def _bearing(line: str, said: list[str], message: str) -> str | None:
     start, end = message.find(stating[0]), message.find(stating[-1]) + len(stating[-1])
     together = set().union(*held)
     return message[start:end] if len(together) >= SHARE * len(wanted) and 0 <= start < end else None
-
-
-def _gives_away(line: str, quote: str) -> bool:
-    """Return whether `line` makes what Priya did in `quote` something of Priya's colleague."""
-    owner = re.match(r"(\w+)['’]s\b", line)
-    if owner is None or re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
-        return False
-    return re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote) is not None
-
-
-def _gives_to_the_person(line: str, quote: str) -> bool:
-    """Whether `line` says of the user what `quote` says of somebody else."""
-    return line.lower().startswith(("user ", "the user ")) and _OTHER_SUBJECT.match(quote) is not None
-
-
-def _claims_for_the_person(line: str, quote: str) -> bool:
-    """Return whether `line` makes "the canteen" of `quote` a possession of the user."""
-    owned = _OWNED.match(line)
-    return owned is not None and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote) is not None
 
 
 def _fact(line: str, quote: str, category: str = "other") -> Fact:

@@ -23,7 +23,13 @@ def extract_compactly(
     Facts that `rules` read take precedence over the model's.
     """
     told = list(telling_clauses(exchange.user))
-    ruled = Extraction() if rules is None else _ruled(rules, exchange, told)
+    ruled = Extraction()
+    if rules is not None:
+        ruled = parse(rules.complete(extraction.request(exchange)).text)
+        # The rules do not see what is quoted or played.
+        own = [] if compact.plays_a_part(exchange) else told
+        stated = (fact for fact in ruled.facts if any(fact.quote in clause or clause in fact.quote for clause in own))
+        ruled = replace(ruled, facts=tuple(stated))
     if lasting is not None and not any(is_wish(clause) or not lasting.is_passing(clause) for clause in told):
         told = []
     answers = [model.complete(request).text for request in compact.requests(exchange)] if told else []
@@ -40,14 +46,6 @@ def extract_compactly(
     both = combined(ruled, noted)
     facts = periods.since_said_beside([fact for fact in both.facts if _is_lasting(fact, lasting)], exchange.user)
     return changes.with_changes(replace(both, facts=facts, forget=forget), exchange, embedder)
-
-
-def _ruled(rules: LanguageModel, exchange: Exchange, told: list[str]) -> Extraction:
-    """Return what `rules` read in the clauses that tell something; they do not see what is quoted or played."""
-    found = parse(rules.complete(extraction.request(exchange)).text)
-    own = [] if compact.plays_a_part(exchange) else told
-    facts = (fact for fact in found.facts if any(fact.quote in clause or clause in fact.quote for clause in own))
-    return replace(found, facts=tuple(facts))
 
 
 def _is_lasting(fact: Fact, lasting: LastingSentences | None) -> bool:

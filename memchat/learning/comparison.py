@@ -25,37 +25,31 @@ def compare_added(context: LearningContext, work: LearningJob) -> LearningResult
     The memory keeps its text. One that was replaced meanwhile is left alone.
     """
     memory = context.store.memories.get(work.memory_id or "")
-    known = [] if memory is None or memory.superseded else _others_like(context, memory)
+    known: list[Memory] = []
+    if memory is not None and not memory.superseded:
+        view = MemoryFilter((memory.owner,), memory.session_id, scope=memory.scope)
+        hits = context.recall.search(Query(memory.text, view, top_k=KNOWN_MEMORIES, floor=False))
+        known = [hit.memory for hit in hits if hit.memory.id != memory.id and not hit.memory.verbatim]
     if memory is None or not known:
         context.store.work.discard(work)
         return LearningResult()
     exchange = Exchange(work.created_at.astimezone().date(), memory.text, "", (), known)
     metered = MeteredModel(context.model)
     try:
-        found = _compared(replace(context, model=metered), exchange)
+        if context.forms.choose(metered.name, context.store.extraction_forms).compact:
+            # A small model could not tell.
+            told = Extraction((Fact(exchange.user, exchange.user),))
+            found = changes.with_changes(told, exchange, context.embedder)
+        else:
+            found = extract(metered, exchange)
     finally:
         usage = context.store.usage
         note_usage(metered, lambda spent: usage.add_for(memory.owner, memory.agent, metered.name, spent))
     source = reconcile.LearningSource(memory.owner, "", "", context.model.name, memory.agent, kinds=context.kinds)
     decisions = _about_others(memory, reconcile.decide(found, exchange, source))
     applied = context.store.apply(decisions, embed_added(context.embedder, decisions), work)
-    told = (replace(one, event=Event.ADD) if one.replaced else one for one in applied)
-    return LearningResult(tuple(told), found.parse_errors)
-
-
-def _others_like(context: LearningContext, memory: Memory) -> list[Memory]:
-    """Find the memories nearest to `memory` that it may replace: of its owner and scope, and not verbatim."""
-    view = MemoryFilter((memory.owner,), memory.session_id, scope=memory.scope)
-    hits = context.recall.search(Query(memory.text, view, top_k=KNOWN_MEMORIES, floor=False))
-    return [hit.memory for hit in hits if hit.memory.id != memory.id and not hit.memory.verbatim]
-
-
-def _compared(context: LearningContext, exchange: Exchange) -> Extraction:
-    """Ask the model, or apply rules if it is a small model, which could not tell."""
-    if not context.forms.choose(context.model.name, context.store.extraction_forms).compact:
-        return extract(context.model, exchange)
-    told = Extraction((Fact(exchange.user, exchange.user),))
-    return changes.with_changes(told, exchange, context.embedder)
+    shown = (replace(one, event=Event.ADD) if one.replaced else one for one in applied)
+    return LearningResult(tuple(shown), found.parse_errors)
 
 
 def _about_others(memory: Memory, decisions: Sequence[Decision]) -> list[Decision]:

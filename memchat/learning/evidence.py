@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 from memchat.text.normalize import is_unspaced
 
@@ -96,10 +95,18 @@ class QuotedMessage:
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
-    """`text` for comparing, and for each of its characters the place in `text` it came from."""
+    """`text` for comparing, and for each of its characters the place in `text` it came from.
+
+    Tags and marks of emphasis are left out; dots in a row are a space.
+    """
     plain: list[str] = []
     places: list[int] = []
-    for place, character in _without_markup(text):
+    tags = {place for tag in _TAG.finditer(text) for place in range(*tag.span())}
+    dots = {place for run in _DOTS.finditer(text) for place in range(*run.span())}
+    for place, written in enumerate(text):
+        if place not in dots and (place in tags or written in _EMPHASIS):
+            continue
+        character = " " if place in dots else written
         if character.isspace():
             if plain and plain[-1] != " ":
                 plain.append(" ")
@@ -113,14 +120,3 @@ def _plain(text: str) -> tuple[str, list[int]]:
             plain.append(_SAME.get(folded, folded))
             places.append(place)
     return "".join(plain), places
-
-
-def _without_markup(text: str) -> Iterator[tuple[int, str]]:
-    """The characters of `text` with their places, without tags and marks of emphasis; dots in a row are a space."""
-    tags = {place for tag in _TAG.finditer(text) for place in range(*tag.span())}
-    dots = {place for run in _DOTS.finditer(text) for place in range(*run.span())}
-    for place, character in enumerate(text):
-        if place in dots:
-            yield place, " "
-        elif place not in tags and character not in _EMPHASIS:
-            yield place, character

@@ -165,9 +165,18 @@ def unsupported_request(asked: ModelRequest, exchange: Exchange, lost: Sequence[
 
 
 def _inputs(exchange: Exchange, more: Mapping[str, Any] | None = None) -> str:
+    known = []
+    for number, memory in enumerate(exchange.known, 1):
+        entry: dict[str, Any] = {"n": number, "text": memory.text}
+        entry["since"] = (memory.valid_from or memory.created_at.date()).isoformat()
+        if memory.valid_to is not None:
+            entry["until"] = memory.valid_to.isoformat()
+        if memory.scope is not Scope.USER:
+            entry["scope"] = memory.scope.value
+        known.append(entry)
     inputs = {
         "today": f"{exchange.today.isoformat()} ({exchange.today:%A})",
-        "known": [_known(number, memory) for number, memory in enumerate(exchange.known, 1)],
+        "known": known,
         "earlier": [f"{role}: {_cut(text, EARLIER_CHARACTERS)}" for role, text in exchange.earlier],
         "user": exchange.user,
         "assistant": _cut(exchange.assistant, ASSISTANT_CHARACTERS),
@@ -176,18 +185,5 @@ def _inputs(exchange: Exchange, more: Mapping[str, Any] | None = None) -> str:
     return json.dumps(inputs, ensure_ascii=False, indent=0)
 
 
-def _known(number: int, memory: Memory) -> dict[str, Any]:
-    entry: dict[str, Any] = {"n": number, "text": memory.text}
-    entry["since"] = (memory.valid_from or memory.created_at.date()).isoformat()
-    if memory.valid_to is not None:
-        entry["until"] = memory.valid_to.isoformat()
-    if memory.scope is not Scope.USER:
-        entry["scope"] = memory.scope.value
-    return entry
-
-
 def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[:longest] + " […]"
-
-
-# Reading the answer.

@@ -41,9 +41,15 @@ def parse(reply: str) -> Extraction:
             faults.append(str(error))
     if len(facts) > MAX_FACTS:
         faults.append(f"there are more than {MAX_FACTS} facts")
+    confirmed: dict[int, str] = {}
+    for item in _listed(value.get("confirmed")):
+        quote = item.get("quote") if isinstance(item, dict) else None
+        # A bare number counts if the message repeats the memory itself.
+        for number in _numbers(item):
+            confirmed.setdefault(number, quote.strip() if isinstance(quote, str) else "")
     return Extraction(
         tuple(facts)[:MAX_FACTS],
-        _confirmed(value.get("confirmed")),
+        tuple(MemoryReference(number, quote) for number, quote in confirmed.items()),
         _mentions(value.get("ended"), faults),
         _numbers(value.get("outdated")),
         _mentions(value.get("forget"), faults),
@@ -82,13 +88,19 @@ def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
     answer: dict[str, Any] | None = None
     facts: list[Any] = []
     broken = False
-    for value in map(unwrapped, values_in(reply)):
+    for item in map(unwrapped, values_in(reply)):
+        is_list_of_facts = isinstance(item, list) and any(isinstance(one, dict | str) for one in item)
+        value = {"facts": item} if is_list_of_facts else item
         if value is BROKEN:
             broken = True
         elif isinstance(value, dict) and "quote" in value and any(isinstance(value.get(k), str) for k in _TEXT_KEYS):
             facts.append(value)
-        elif found := _as_answer(value, strictly=broken):
-            answer, facts, broken = found, [], False
+        elif isinstance(value, dict) and any(
+            # An object after a broken one may be a part of it, unless it lists something.
+            isinstance(value[key], list) if broken else True
+            for key in value.keys() & _KEYS
+        ):
+            answer, facts, broken = value, [], False
         elif value == {} or (value == [] and reply.strip("` \njson") == "[]"):
             answer = answer or {}
         elif answer is None and isinstance(value, dict) and not broken:
@@ -99,15 +111,6 @@ def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
         told = "JSON that cannot be read" if broken or any(f'"{key}"' in reply for key in _KEYS) else "no JSON"
         raise BadReply(f"The extraction model answered with {told}.")
     return answer, not broken
-
-
-def _as_answer(value: object, *, strictly: bool) -> dict[str, Any] | None:
-    """Return `value` if it is an answer; with `strictly`, one of its keys must hold a list."""
-    if isinstance(value, list):
-        return {"facts": value} if any(isinstance(item, dict | str) for item in value) else None
-    if not isinstance(value, dict) or not value.keys() & _KEYS:
-        return None
-    return value if not strictly or any(isinstance(value.get(key), list) for key in _KEYS) else None
 
 
 def _items(value: Mapping[str, Any]) -> list[Any]:
@@ -134,6 +137,7 @@ def _fact(item: object, faults: list[str]) -> Fact:
     if not isinstance(quote, str) or not quote.strip():
         raise ValueError("a fact has no quote")
     scope = item.get("scope")
+    cues = (_one_line(cue)[:80] for cue in _listed(item.get("cues")) if isinstance(cue, str))
     valid_from, valid_to = _day(item.get("valid_from")), _day(item.get("valid_to"))
     if valid_from and valid_to and valid_to < valid_from:
         valid_from = valid_to = None
@@ -142,7 +146,7 @@ def _fact(item: object, faults: list[str]) -> Fact:
         quote.strip(),
         category=_one_line(str(item.get("category") or "other")).lower(),
         scope=Scope(scope) if scope in list(Scope) else Scope.USER,
-        cues=_cues(item.get("cues")),
+        cues=tuple(dict.fromkeys(filter(None, cues)))[:MAX_CUES],
         valid_from=valid_from,
         valid_to=valid_to,
         standing=_is_true(item.get("standing")),
@@ -159,16 +163,16 @@ def _is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def _cues(value: object) -> tuple[str, ...]:
-    given = value if isinstance(value, list) else [value]
-    cues = (_one_line(cue)[:80] for cue in given if isinstance(cue, str))
-    return tuple(dict.fromkeys(cue for cue in cues if cue))[:MAX_CUES]
+def _listed(value: object) -> list[Any]:
+    """Return `value` as a list: models write a single object or number without one."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
 
 
 def _numbers(value: object) -> tuple[int, ...]:
-    given = value if isinstance(value, list) else [value]
     numbers = []
-    for item in given:
+    for item in _listed(value):
         number = item.get("n") if isinstance(item, dict) else item
         if isinstance(number, str) and number.strip().isdecimal():
             number = small_integer(number.strip())
@@ -179,20 +183,9 @@ def _numbers(value: object) -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
-def _confirmed(value: object) -> tuple[MemoryReference, ...]:
-    """Parse confirmed memories with their quotes. A bare number counts if the message repeats the memory itself."""
-    quotes: dict[int, str] = {}
-    for item in value if isinstance(value, list) else [value]:
-        said = item.get("quote") if isinstance(item, dict) else None
-        for number in _numbers(item):
-            quotes.setdefault(number, said.strip() if isinstance(said, str) else "")
-    return tuple(MemoryReference(number, quote) for number, quote in quotes.items())
-
-
 def _mentions(value: object, faults: list[str]) -> tuple[MemoryReference, ...]:
     mentions = []
-    given = value if isinstance(value, list) else [] if value is None else [value]
-    for item in given:
+    for item in _listed(value):
         number = _numbers(item)
         said = item if isinstance(item, dict) else {}
         quote = said.get("quote")

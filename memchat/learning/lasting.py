@@ -5,7 +5,6 @@ A linear classifier over the built-in embedder's vectors. Its weights are fitted
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,26 +25,22 @@ class LastingSentences:
 
     def __init__(self, embed: "Callable[[Sequence[str]], Vectors]") -> None:
         self._embed = embed
+        self._weights: Vectors | None = None
+        """Of shape `(dimension + 1,)`; the last one is the constant."""
 
     def scores(self, sentences: Sequence[str]) -> list[float]:
         """Return a score per sentence: about 1 for a lasting fact, about -1 for a passing remark."""
         if not sentences:
             return []
-        weights = _weights()
-        scores: list[float] = (self._embed(sentences) @ weights[:-1] + weights[-1]).tolist()
+        if self._weights is None:
+            load_numpy()
+            import numpy as np
+
+            self._weights = np.load(WEIGHTS)
+        scores: list[float] = (self._embed(sentences) @ self._weights[:-1] + self._weights[-1]).tolist()
         return scores
 
     def is_passing(self, sentence: str) -> bool:
         """Whether `sentence` says nothing that is worth knowing in a later conversation."""
         (score,) = self.scores([sentence])
         return score <= PASSING
-
-
-@cache
-def _weights() -> "Vectors":
-    """The weights, of shape `(dimension + 1,)`; the last one is the constant."""
-    load_numpy()
-    import numpy as np
-
-    weights: Vectors = np.load(WEIGHTS)
-    return weights

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from memchat.core.types import Role
 from memchat.learning.extraction import Exchange, Fact
@@ -45,7 +44,10 @@ class NumberCheck:
         reckoned, but for a year to which nothing leads; round numbers written out.
         """
         found = _LONG_NUMBER.findall(with_plain_numbers(fact.text))
-        return all(self._has(number) or self._have(re.split(r"\D+", number)) for number in found)
+        return all(
+            self._has(number) or all(len(part) > 2 and self._has(part) for part in re.split(r"\D+", number))
+            for number in found
+        )
 
     def _has(self, number: str) -> bool:
         digits = re.sub(r"\D", "", number)
@@ -56,9 +58,6 @@ class NumberCheck:
         if len(digits) == len(number) == 4 and not self._years.isdisjoint(in_common_calendar(int(digits))):
             return True
         return re.search(rf"(?<!\d)(?<!\d[.,]){_BETWEEN_DIGITS.join(digits)}(?![.,]?\d)", self._said) is not None
-
-    def _have(self, numbers: Sequence[str]) -> bool:
-        return len(numbers) > 1 and all(len(number) > 2 and self._has(number) for number in numbers)
 
 
 def _derivable_years(exchange: Exchange) -> set[int]:

@@ -89,19 +89,14 @@ def since_said_beside(facts: Sequence[Fact], message: str) -> tuple[Fact, ...]:
 
 def dated(facts: Sequence[Fact], today: date) -> tuple[Fact, ...]:
     """Write out the dates in the texts of `facts`, and set the day since which each is true, if it is said."""
-    return tuple(
-        replace(fact, text=_written_out(fact.text, today), valid_from=_beginning(fact, today)) for fact in facts
-    )
-
-
-def _written_out(text: str, today: date) -> str:
-    """Replace words like "yesterday", which mean another day tomorrow."""
-    resolved = resolve_dates(text, today).text
-    for pattern, ago in _NAMED_DAYS:
-        day = today - timedelta(days=ago)
-        spelled = f"{day.year}年{day.month}月{day.day}日" if is_unspaced(text[-2:][:1] or " ") else day.isoformat()
-        resolved = pattern.sub(spelled, resolved)
-    return resolved
+    done = []
+    for fact in facts:
+        text, unspaced = resolve_dates(fact.text, today).text, is_unspaced(fact.text[-2:][:1] or " ")
+        for pattern, ago in _NAMED_DAYS:
+            day = today - timedelta(days=ago)
+            text = pattern.sub(f"{day.year}年{day.month}月{day.day}日" if unspaced else day.isoformat(), text)
+        done.append(replace(fact, text=text, valid_from=_beginning(fact, today)))
+    return tuple(done)
 
 
 def _beginning(fact: Fact, today: date) -> date | None:
@@ -109,33 +104,22 @@ def _beginning(fact: Fact, today: date) -> date | None:
     quote = with_plain_numbers(fact.quote)
     if fact.valid_from is not None or fact.standing or _NO_BEGINNING.search(quote):
         return fact.valid_from
-    named = next((today - timedelta(days=ago) for pattern, ago in _NAMED_DAYS if pattern.search(quote)), None)
-    day = _since(quote, today) or named or _ago(quote, today) or resolve_dates(quote, today).day
-    if day is None and _NEW.search(quote):
-        day = today
-    return day if day is not None and day <= today else None
-
-
-def _since(quote: str, today: date) -> date | None:
+    day: date | None
     if found := _SINCE_YEAR.search(quote):
-        return date(int(found["year"] or found["kanji"]), 1, 1)
-    if found := _IN_YEAR.search(quote):
-        return date(int(found["year"]), 1, 1)
-    if found := _FOR_YEARS.search(quote):
-        count = _count(found["count"])
-        return _months_before(today, count * (12 if found["unit"].lower() == "year" else 1)) if count else None
-    return None
-
-
-def _ago(quote: str, today: date) -> date | None:
-    found = _AGO.search(quote)
-    if found is None:
-        return None
-    count, unit = _count(found["count"] or found["kanji"]), (found["unit"] or found["measure"]).lower()
-    if not count:
-        return None
-    days = _DAYS_OF.get(unit)
-    return today - timedelta(days=days * count) if days else _months_before(today, _MONTHS_OF[unit] * count)
+        day = date(int(found["year"] or found["kanji"]), 1, 1)
+    elif found := _IN_YEAR.search(quote):
+        day = date(int(found["year"]), 1, 1)
+    elif (found := _FOR_YEARS.search(quote)) and (count := _count(found["count"])):
+        day = _months_before(today, count * (12 if found["unit"].lower() == "year" else 1))
+    elif named := [ago for pattern, ago in _NAMED_DAYS if pattern.search(quote)]:
+        day = today - timedelta(days=named[0])
+    elif (found := _AGO.search(quote)) and (count := _count(found["count"] or found["kanji"])):
+        unit = (found["unit"] or found["measure"]).lower()
+        days = _DAYS_OF.get(unit, 0) * count
+        day = today - timedelta(days=days) if days else _months_before(today, _MONTHS_OF[unit] * count)
+    else:
+        day = resolve_dates(quote, today).day or (today if _NEW.search(quote) else None)
+    return day if day is not None and day <= today else None
 
 
 def _count(said: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memchat.config import ExtractionForm
-from memchat.core.protocols import Embedded, Embedder, LanguageModel, ModelRequest, Purpose, Spent
+from memchat.core.protocols import Embedded, Embedder, LanguageModel, Purpose, Spent
 from memchat.core.types import (
     CATEGORIES,
     Add,
@@ -227,20 +227,13 @@ def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
     """
     asked = extraction.request(exchange)
     answer = model.complete(asked).text
-    first, faults = _read(answer)
-    if first is not None and not faults:
-        return _with_supported_facts(model, exchange, first, asked)
-    second, faults = _read(model.complete(extraction.retry_request(asked, answer, faults)).text)
-    best = max((one for one in (second, first) if one is not None), key=_size, default=None)
-    if best is None or (faults and not _size(best)):
-        raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
-    return best
-
-
-def _with_supported_facts(
-    model: LanguageModel, exchange: Exchange, found: Extraction, asked: ModelRequest
-) -> Extraction:
-    """Replace the facts of `found` that fail the evidence gate by those of a second call."""
+    found, faults = _read(answer)
+    if found is None or faults:
+        again, faults = _read(model.complete(extraction.retry_request(asked, answer, faults)).text)
+        best = max((one for one in (again, found) if one is not None), key=_size, default=None)
+        if best is None or (faults and not _size(best)):
+            raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
+        return best
     gate = reconcile.EvidenceGate(exchange)
     lost = gate.lost(found)
     if not lost:
@@ -252,10 +245,9 @@ def _with_supported_facts(
         again = None
     recovered = again.facts if again else ()
     still = lost if again is None else gate.lost(again)
-    faults = (NOT_SAID,) if still else ()
     known = {fact.text for fact in kept}
     facts = kept + tuple(fact for fact in recovered if fact not in still and fact.text not in known)
-    return replace(found, facts=facts, parse_errors=faults)
+    return replace(found, facts=facts, parse_errors=(NOT_SAID,) if still else ())
 
 
 NOT_SAID = "a fact was not in the person's words"

@@ -108,7 +108,18 @@ def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource)
 
 
 def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange, learning: LearningSource) -> Add:
-    scope = _scope(fact, replaced, learning)
+    reaches = {memory.scope for memory in replaced} - {Scope.AGENT}
+    for_agent = fact.scope is Scope.AGENT
+    if learning.scope is not None or learning.owner.kind is not Scope.USER:
+        scope = learning.scope or learning.owner.kind
+    elif for_agent and (not (learning.learns_agent and learning.agent) or ABOUT_THE_PERSON.match(fact.text)):
+        # Agent memory needs the agent's consent, and is never about the user.
+        scope = Scope.USER
+    elif not reaches or fact.scope in reaches:
+        scope = fact.scope
+    else:
+        # A fact has the scope of the memories it replaces.
+        scope = Scope.USER if Scope.USER in reaches else Scope.SESSION
     owner = Owner.agent(learning.agent) if scope is Scope.AGENT and learning.agent else learning.owner
     draft = Draft(
         fact.text,
@@ -128,25 +139,6 @@ def _add(fact: Fact, quote: str, replaced: Sequence[Memory], exchange: Exchange,
     )
     same_reach = tuple(memory.id for memory in replaced if memory.owner == owner and memory.scope is scope)
     return Add(draft, same_reach, mistaken=fact.mistaken, reason="said in conversation")
-
-
-def _scope(fact: Fact, replaced: Sequence[Memory], learning: LearningSource) -> Scope:
-    """Return the scope of `fact`, which is that of the memories it replaces.
-
-    Agent memory needs the agent's consent, and is never about the user.
-    """
-    if learning.scope is not None:
-        return learning.scope
-    if learning.owner.kind is not Scope.USER:
-        return learning.owner.kind
-    if fact.scope is Scope.AGENT and (
-        not (learning.learns_agent and learning.agent) or ABOUT_THE_PERSON.match(fact.text)
-    ):
-        return Scope.USER
-    reaches = {memory.scope for memory in replaced} - {Scope.AGENT}
-    if not reaches or fact.scope in reaches:
-        return fact.scope
-    return Scope.USER if Scope.USER in reaches else Scope.SESSION
 
 
 def _asked_to_forget(

@@ -54,7 +54,14 @@ class SentenceKinds:
         kinds = (SentenceKind.FORGET, SentenceKind.OVER, SentenceKind.KEEP)
         forget, over, keep = self._nearness(sentence, *kinds)
         nearest = max(zip((forget - FORGET_MARGIN, over, keep), kinds, strict=True))[1]
-        return SentenceKind.KEEP if nearest is SentenceKind.FORGET and _is_negated(sentence) else nearest
+        if nearest is not SentenceKind.FORGET:
+            return nearest
+        sections = read_sections(_EXAMPLES)
+        (within,) = sections["negation within words"]
+        (negations,) = sections["negation"]
+        negated = not set(negations.split(", ")).isdisjoint(words(sentence))
+        negated = negated or any(part in sentence for part in within.split(", "))
+        return SentenceKind.KEEP if negated else nearest
 
     def is_wish(self, sentence: str) -> bool:
         """Return whether `sentence` says how the user wants to be answered or addressed."""
@@ -71,12 +78,3 @@ class SentenceKinds:
                 if kind not in self._rows:
                     self._rows[kind] = self._embed(read_sections(_EXAMPLES)[kind])
         return [float(np.sort(self._rows[kind] @ asked)[-NEAREST:].mean()) for kind in kinds]
-
-
-def _is_negated(sentence: str) -> bool:
-    sections = read_sections(_EXAMPLES)
-    (within,) = sections["negation within words"]
-    (negations,) = sections["negation"]
-    return not set(negations.split(", ")).isdisjoint(words(sentence)) or any(
-        part in sentence for part in within.split(", ")
-    )

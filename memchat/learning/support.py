@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from functools import cache
 
 from memchat.core.types import Role
 from memchat.learning.extraction import SCHEMA, Exchange, Fact
@@ -83,13 +82,18 @@ class SupportCheck:
 
     def bears(self, fact: Fact, quote: str) -> bool:
         """Return whether `fact` may be kept: its `quote` is informative, and the user's words support its text."""
-        said = words(quote)
+        said, plain = words(quote), normalize(fact.text)
         informative = any(word not in _SAYS_NOTHING for word in said) or said in ([], words(self._said))
+        copies_the_reply = (
+            len(words(plain)) >= MAX_LINE_OF_REPLY
+            and f" {plain} " in self._replied
+            and plain not in normalize(self._said)
+        )
         return (
             informative
-            and normalize(fact.text) not in _SCHEMA_WORDS
+            and not copies_the_reply
+            and plain not in _SCHEMA_WORDS
             and self._numbers.supports(fact)
-            and not self._copies_the_reply(fact.text)
             and self.bears_words(fact.text, WISH_SHARE if fact.standing else FACT_SHARE)
         )
 
@@ -115,21 +119,17 @@ class SupportCheck:
             return False
         unsaid = said - own
         strange = {unit for unit in unsaid if not _is_in(unit, self._replies)}
-        return len(unsaid - strange) <= len(own) and not strange & _names(text, nouns_too=nouns_too)
+        if len(unsaid - strange) > len(own):
+            return False
+        if _GERMAN.search(text) and not nouns_too:
+            return True
+        return strange.isdisjoint(unit for word in _capitalized(text) for unit in units(word))
 
     def restates(self, text: str) -> bool:
         """Return whether the message itself says all that `text` does."""
         said = units(text)
         same = denies(text) == denies(self._said)
         return same and bool(said) and all(_is_in(unit, self._message) for unit in said)
-
-    def _copies_the_reply(self, text: str) -> bool:
-        plain = normalize(text)
-        return (
-            len(words(plain)) >= MAX_LINE_OF_REPLY
-            and f" {plain} " in self._replied
-            and plain not in normalize(self._said)
-        )
 
 
 def reads_as_wish(fact: Fact, quote: str, kinds: SentenceKinds | None = None) -> bool:
@@ -168,7 +168,7 @@ def units(text: str) -> set[str]:
         if is_unspaced(word[0]):
             # Hiragana and vowel signs inflect; Han, Katakana, Hangul and consonants carry the meaning.
             found.update(char for char in word if char.isalnum() and not "\u3040" <= char <= "\u309f")
-        elif word not in _form_words() and (len(word) > 2 or word.isdecimal() or not word.isascii()):
+        elif word not in _FOLDED_FORM_WORDS and (len(word) > 2 or word.isdecimal() or not word.isascii()):
             found.add(word)
     return found
 
@@ -207,25 +207,16 @@ def _is_inflected(word: str, other: str) -> bool:
     return same >= 3 and same >= 0.55 * len(longer) and len(shorter) - same <= 2
 
 
-def _names(text: str, *, nouns_too: bool) -> set[str]:
-    """Return the units written with a capital; none in German, where every noun is, unless `nouns_too`."""
-    if _GERMAN.search(text) and not nouns_too:
-        return set()
-    return {unit for word in _capitalized(text) for unit in units(word)}
-
-
 def _capitalized(text: str) -> list[str]:
     """Return the words of `text` with a capital, except a first one before "of the user": "Имя пользователя"."""
     plain = re.sub(r"^\W*\w+(?= (?:\w{1,3} )?user\b)", "", ABOUT_THE_PERSON.sub("user", text))
     return [word for word in re.findall(r"(?<!\w)[^\W\d_]\w*", plain) if word[0].isupper()]
 
 
-@cache
-def _form_words() -> frozenset[str]:
-    return frozenset(map(_folded, _FORM_WORDS)) | STOP_WORDS
-
-
 def _folded(text: str) -> str:
     """Return `text` in lower case without accents, so that both spellings of a name are equal."""
     apart = unicodedata.normalize("NFKD", with_plain_numbers(text).casefold())
     return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
+
+
+_FOLDED_FORM_WORDS = frozenset(_folded(" ".join(_FORM_WORDS)).split()) | STOP_WORDS
