@@ -25,8 +25,12 @@ class Clause:
 
 def literal_sentences(message: str) -> Iterator[str]:
     """Yield the sentences of `message` that are meant literally; none after a pretence or a text to work on."""
-    for line in _sentences(message):
-        sentence = _BULLET.sub("", line)
+    parts, begun = sentences(message), ""
+    for at, part in enumerate(parts, 1):
+        begun = f"{begun} {part}".strip()
+        if _SHORTENED.search(begun) and at < len(parts):
+            continue  # 'Dr.' ends no sentence.
+        sentence, begun = _BULLET.sub("", begun), ""
         if pattern("infects").search(sentence) or pattern("task").search(sentence):
             return
         if not pattern("not_meant").search(sentence):
@@ -34,28 +38,12 @@ def literal_sentences(message: str) -> Iterator[str]:
 
 
 def clauses(sentence: str) -> Iterator[Clause]:
-    """Yield the clauses of `sentence` that may state something, in order; none if it is quoted or conditional."""
+    """Yield the clauses of `sentence` that may state something, in order; none if it is quoted or conditional.
+
+    Of a question, yield only the clauses before it.
+    """
     if pattern("only_if").search(sentence) or _QUOTED.search(sentence):
         return
-    for quote, words in _parts(sentence):
-        if words and not any(pattern(doubt).search(words) for doubt in ("unsure", "passing", "second_hand")):
-            yield Clause(quote, words, sentence)
-
-
-def _sentences(message: str) -> Iterator[str]:
-    """Split like `sentences`, but not after 'Dr.'."""
-    begun = ""
-    for sentence in sentences(message):
-        begun = f"{begun} {sentence}".strip()
-        if not _SHORTENED.search(begun):
-            yield begun
-            begun = ""
-    if begun:
-        yield begun
-
-
-def _parts(sentence: str) -> Iterator[tuple[str, str]]:
-    """Yield each clause of the sentence with its words; of a question, only the clauses before it."""
     quotes = [part for part in pattern("break").split(sentence) if part and part.strip()]
     if quotes and sentence.endswith("?"):
         last = pattern("filler").sub("", quotes[-1].strip())
@@ -67,8 +55,10 @@ def _parts(sentence: str) -> Iterator[tuple[str, str]]:
         pieces = pattern("unsaid_i").split(quote)
         shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not pattern("open_ended").search(pieces[0])
         first, *more = pieces if len(pieces) > 1 and shared else [quote]
-        yield first.strip(), _cleaned(first)
-        yield from ((fragment.strip(), _cleaned(f"I {fragment}")) for fragment in more)
+        for said, spoken in ((first, first), *((fragment, f"I {fragment}") for fragment in more)):
+            words = _cleaned(spoken)
+            if words and not any(pattern(doubt).search(words) for doubt in ("unsure", "passing", "second_hand")):
+                yield Clause(said.strip(), words, sentence)
 
 
 def _cleaned(quote: str) -> str:

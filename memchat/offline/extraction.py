@@ -140,36 +140,46 @@ def _as_fact(text: str, day: date) -> str:
 
 
 def _forgotten(message: str, result: _Answer) -> str:
-    """Record what to forget; return the message without the sentences that ask for it."""
+    """Record what to forget; return the message without the sentences that ask for it.
+
+    What to forget are the memories that share most words with the request, at least half of its words; unless it asks
+    for all of them, the shortest.
+    """
     for sentence in sentences(message):
         if (what := to_forget(sentence)) is None:
             continue
         for part in what.split(","):
             wanted = stems(forgettable(part))
-            for number in _meant(wanted, _ALL_OF.search(what) is not None, result):
-                result.forget.append({"n": number, "quote": sentence})
-                result.settled.add(number)
+            shared = {memory.number: len(wanted & memory.stems) for memory in result.open()}
+            most = max(shared.values(), default=0)
+            if most == 0 or most * 2 < len(wanted):
+                continue
+            found = [memory for memory in result.open() if shared[memory.number] == most]
+            if not _ALL_OF.search(what):
+                shortest = min(len(memory.stems) for memory in found)
+                found = [memory for memory in found if len(memory.stems) == shortest]
+            result.forget += [{"n": memory.number, "quote": sentence} for memory in found]
+            result.settled.update(memory.number for memory in found)
         message = message.replace(sentence, "\n")
     return message
 
 
-def _meant(wanted: frozenset[str], all_of: bool, result: _Answer) -> list[int]:
-    """Return the memories that share most words with `wanted`, at least half; unless `all_of`, the shortest of them."""
-    shared = {memory.number: len(wanted & memory.stems) for memory in result.open()}
-    best = max(shared.values(), default=0)
-    if best == 0 or best * 2 < len(wanted):
-        return []
-    found = [memory for memory in result.open() if shared[memory.number] == best]
-    shortest = min(len(memory.stems) for memory in found)
-    return [memory.number for memory in found if all_of or len(memory.stems) == shortest]
-
-
 def _corrected(message: str, result: _Answer) -> str:
-    """Apply a correction such as 'Lyon, not Lille'; return the message without that sentence."""
+    """Apply a correction such as 'Lyon, not Lille' or of a code; return the message without that sentence."""
     for sentence in sentences(message):
         if not pattern("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
             continue
-        new, old = _slip(sentence, result)
+        new = old = ""
+        codes = _CODE.findall(sentence)
+        if said := pattern("x_not_y").search(expand_contractions(sentence)):
+            new, old = said["new"], said["old"]
+            if old[0].isdigit():
+                new = next((word for word in new.split() if word[0].isdigit()), new)
+        elif codes and re.search(r"(?i)\b(?:wrong|typo|mistyped|meant|correction|mixed)\b", sentence):
+            shape = re.sub(r"\d", "0", codes[-1])
+            known = (code for memory in result.open() for code in _CODE.findall(memory.text) if code != codes[-1])
+            old = next((code for code in known if re.sub(r"\d", "0", code) == shape), "")
+            new = codes[-1] if old else ""
         wrong = [memory for memory in result.open() if _holds(memory.text, old)]
         for memory in wrong:
             text = re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new, memory.text, flags=re.IGNORECASE)
@@ -181,40 +191,20 @@ def _corrected(message: str, result: _Answer) -> str:
     return message
 
 
-def _slip(sentence: str, result: _Answer) -> tuple[str, str]:
-    """Return the right and the wrong word of a correction; empty strings if there is none."""
-    if said := pattern("x_not_y").search(expand_contractions(sentence)):
-        new, old = said["new"], said["old"]
-        if old[0].isdigit():
-            new = next((word for word in new.split() if word[0].isdigit()), new)
-        return new, old
-    codes = _CODE.findall(sentence)
-    if codes and re.search(r"(?i)\b(?:wrong|typo|mistyped|meant|correction|mixed)\b", sentence):
-        shape = re.sub(r"\d", "0", codes[-1])
-        for memory in result.open():
-            for code in _CODE.findall(memory.text):
-                if re.sub(r"\d", "0", code) == shape and code != codes[-1]:
-                    return codes[-1], code
-    return "", ""
-
-
 def _holds(text: str, word: str) -> bool:
     return bool(word) and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def _ends(memory: Known, words: frozenset[str], parted: bool) -> int:
-    """Count the words of an ending in a memory; memories about other people count only after a separation."""
-    head = _head(memory.text).removeprefix("user's ")
-    if not parted and word_list("kin").match(head) and not stems(head) & words:
-        return 0
-    if words <= {"job", "work", "company"} and about(memory.text).keys() & {"employer", "role"}:
-        return 1
-    return len(words & memory.stems)
-
-
 def _end(over: Ended, result: _Answer) -> None:
+    """End the memories with most words of the ending; those about other people count only after a separation."""
     words = over.words - _LIGHT or over.words
-    scores = {memory.number: _ends(memory, words, over.parted) for memory in result.open() if not memory.over}
+    scores: dict[int, int] = {}
+    for memory in result.open():
+        head = _head(memory.text).removeprefix("user's ")
+        if memory.over or (not over.parted and word_list("kin").match(head) and not stems(head) & words):
+            continue
+        is_job = words <= {"job", "work", "company"} and about(memory.text).keys() & {"employer", "role"}
+        scores[memory.number] = 1 if is_job else len(words & memory.stems)
     best = max(scores.values(), default=0)
     if best == 0:
         if over.instead:

@@ -6,10 +6,9 @@ It implements the protocol of language models, so that everything else works wit
 import json
 import re
 from collections.abc import Generator, Sequence
-from typing import Any
 
 from memchat.core.protocols import Completion, Delta, ModelRequest, PromptMessage, Usage
-from memchat.core.types import Role
+from memchat.core.types import CATEGORIES, Role
 
 _ONLY = re.compile(r"(?i)\b(?:only|leave out|ignore|skip|nothing else|nothing but)\b")
 _INSTRUCTED = "The operator's own instructions on what to keep:"
@@ -33,41 +32,34 @@ class OfflineModel:
         yield Delta(usage=completion.usage)
 
     def complete(self, request: ModelRequest) -> Completion:
-        text = _extracted(request.messages) if request.schema is not None else _answered(request.messages)
-        asked = sum(self.count_tokens(message.content) for message in request.messages)
+        messages = request.messages
+        if request.schema is not None:
+            text = _extracted(messages)
+        else:
+            from memchat.offline.replies import answer
+
+            system = "\n".join(message.content for message in messages if message.role is Role.SYSTEM)
+            said = next((message.content for message in reversed(messages) if message.role is Role.USER), "")
+            text = answer(said, system)
+        asked = sum(self.count_tokens(message.content) for message in messages)
         return Completion(text, Usage(asked, self.count_tokens(text), 0.0))
 
 
 def _extracted(messages: Sequence[PromptMessage]) -> str:
+    """Learn from the latest inputs; only the categories to which the operator's instructions limit it, if they do."""
     from memchat.offline.extraction import learn
 
+    _, _, instructions = next((m.content for m in messages if m.role is Role.SYSTEM), "").partition(_INSTRUCTED)
+    wanted: list[str] = []
+    if _ONLY.search(instructions):
+        wanted = [category for category in CATEGORIES if re.search(rf"(?i)\b{category}s?\b", instructions)]
     for message in reversed(messages):
-        if message.role is Role.USER and (inputs := _inputs(message.content)):
-            return learn(inputs, _wanted_categories(messages))
+        if message.role is not Role.USER:
+            continue
+        try:
+            inputs = json.loads(message.content)
+        except ValueError:
+            continue
+        if isinstance(inputs, dict) and inputs.keys() >= {"today", "known", "user"}:
+            return learn(inputs, wanted)
     return _NOTHING
-
-
-def _inputs(content: str) -> dict[str, Any] | None:
-    try:
-        inputs = json.loads(content)
-    except ValueError:
-        return None
-    return inputs if isinstance(inputs, dict) and inputs.keys() >= {"today", "known", "user"} else None
-
-
-def _wanted_categories(messages: Sequence[PromptMessage]) -> Sequence[str]:
-    """Return the categories to which the operator's instructions limit learning; empty for all."""
-    from memchat.core.types import CATEGORIES
-
-    _, given, instructions = next((m.content for m in messages if m.role is Role.SYSTEM), "").partition(_INSTRUCTED)
-    if not given or not _ONLY.search(instructions):
-        return ()
-    return [category for category in CATEGORIES if re.search(rf"(?i)\b{category}s?\b", instructions)]
-
-
-def _answered(messages: Sequence[PromptMessage]) -> str:
-    from memchat.offline.replies import answer
-
-    system = "\n".join(message.content for message in messages if message.role is Role.SYSTEM)
-    said = next((message.content for message in reversed(messages) if message.role is Role.USER), "")
-    return answer(said, system)

@@ -75,27 +75,19 @@ def read(message: str, today: date) -> Iterator[Statement | Ended]:
             found += read_here
             unread += [] if read_here else [clause]
         yield from found
-        if what := _to_remember(sentence):
-            # Beside a fact that was read, only clauses that make sense alone.
-            alone = [
-                (clause.words, clause.quote)
-                for clause in unread
-                if not pattern("points_back").match(clause.words)
-                and not pattern("asked_to_remember").match(clause.words)
-            ]
-            for words, quote in alone if found else [(what, what)]:
-                yield _verbatim_statement(words, quote, today)
-
-
-def _to_remember(sentence: str) -> str:
-    """Return what `sentence` asks to remember, in its own words; empty if it asks nothing or does not say what."""
-    asked = pattern("asked_to_remember").match(sentence)
-    if asked is None or (
-        sentence.endswith("?") and not re.match(r"(?i)(?:\w+,? )*?(?:can|could|will|would) you\b", sentence)
-    ):
-        return ""
-    what = asked["what"].strip()
-    return "" if pattern("recalls").match(what) or len(what) > MAX_TEXT // 2 else what
+        asked = pattern("asked_to_remember").match(sentence)
+        polite = re.match(r"(?i)(?:\w+,? )*?(?:can|could|will|would) you\b", sentence)
+        what = asked["what"].strip() if asked and (polite or not sentence.endswith("?")) else ""
+        if not what or pattern("recalls").match(what) or len(what) > MAX_TEXT // 2:
+            continue
+        # Beside a fact that was read, only clauses that make sense alone.
+        alone = [
+            (clause.words, clause.quote)
+            for clause in unread
+            if not pattern("points_back").match(clause.words) and not pattern("asked_to_remember").match(clause.words)
+        ]
+        for words, quote in alone if found else [(what, what)]:
+            yield _verbatim_statement(words, quote, today)
 
 
 def _verbatim_statement(what: str, quote: str, today: date) -> Statement:
@@ -152,12 +144,18 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
     dated = resolve_dates(words, today)
     if re.search(r"(?i)\bbirthday\b", words):
         dated = Dated(re.sub(r"(?<=\d )([A-Z]\w+) 20\d\d", r"\1", dated.text))
-    if arrival := _arrival(dated, clause, today):
-        return arrival
-    spoken = third_person(dated.text) or _about_mine(dated.text)
-    if spoken is None:
+    # 'The refund arrived' is kept only if a known memory is about it.
+    arrived = pattern("arrived").match(dated.text)
+    needs = stems(arrived["thing"]) if arrived else frozenset()
+    news = re.sub(r"(?i)\bmy\b", "User's", dated.text)
+    if needs and not category_of(news) and _reads_well(news):
+        return Statement(_stop(news), clause.quote, "support", dated.day or today, needs=needs)
+    spoken = third_person(dated.text)
+    if not spoken and re.match(r"(?i)the .+ from my (?:order|parcel)\b|the wedding\b", dated.text):
+        spoken = re.sub(r"(?i)^the wedding\b", "User's wedding", re.sub(r"\bmy\b", "User's", f"T{dated.text[1:]}"))
+    if not spoken:
         return None
-    sentence = _settled(_named(spoken))
+    sentence = _settled(spoken)
     category = category_of(sentence) or ("other" if pattern("asked_to_remember").match(clause.sentence) else None)
     if category is None or not _reads_well(sentence):
         return None
@@ -165,52 +163,28 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
         return None
     if category in ("plan", "preference") and dated.day == today and not dated.begins:
         return None
+    begins = None
+    if dated.day is not None and dated.day <= today and not re.search(r"birthday|born|annivers", sentence):
+        begins = dated.day
+    elif category in ("work", "health", "project") and re.search(r"(?i)\bnow\b", clause.quote):
+        begins = today
     return Statement(
         _stop(sentence),
         clause.quote,
         category,
-        _beginning(sentence, dated, clause, category, today),
+        begins,
         session=pattern("for_now").match(sentence) is not None,
         corrects=re.match(r"(?i)(?:no|nope|sorry|oops|correction|wrong|I meant)\b", clause.sentence) is not None,
     )
 
 
-def _arrival(dated: Dated, clause: Clause, today: date) -> Statement | None:
-    """Read 'The refund arrived', which is kept only if a known memory is about it."""
-    arrived = pattern("arrived").match(dated.text)
-    sentence = re.sub(r"(?i)\bmy\b", "User's", dated.text)
-    needs = stems(arrived["thing"]) if arrived else frozenset()
-    if not needs or category_of(sentence) or not _reads_well(sentence):
-        return None
-    return Statement(_stop(sentence), clause.quote, "support", dated.day or today, needs=needs)
-
-
-def _beginning(sentence: str, dated: Dated, clause: Clause, category: str, today: date) -> date | None:
-    """Return the day since which the fact holds, if it is past and not the day of a birth or the like."""
-    if dated.day is not None and dated.day <= today and not re.search(r"birthday|born|annivers", sentence):
-        return dated.day
-    is_new = re.search(r"(?i)\bnow\b", clause.quote) and category in ("work", "health", "project")
-    return today if is_new else None
-
-
-def _about_mine(words: str) -> str | None:
-    """Read a sentence about the user's possession: 'The lamp from my order came cracked'."""
-    if re.match(r"(?i)the .+ from my (?:order|parcel)\b|the wedding\b", words):
-        return re.sub(r"(?i)^the wedding\b", "User's wedding", re.sub(r"\bmy\b", "User's", f"T{words[1:]}"))
-    return None
-
-
-def _named(sentence: str) -> str:
-    """Turn 'User is Rosalind' into a name, and capitalise a name after 'name is'."""
-    said = re.fullmatch(r"User is (?P<name>[A-ZÀ-Þ][\w'-]+)(?: [A-ZÀ-Þ][\w'-]+)?", sentence)
-    if said and not category_of(sentence):
-        is_name = not said["name"].isupper() and not pattern("mood").fullmatch(said["name"])
-        return sentence.replace("User is", "User's name is") if is_name else sentence
-    return re.sub(r"(?<=name is )[a-z]+$", lambda name: name[0].capitalize(), sentence)
-
-
 def _settled(sentence: str) -> str:
-    """Rewrite a move as a home, and remove words that hold only at the time and place of speaking."""
+    """Turn 'User is Rosalind' into a name and a move into a home; remove what holds only at the time of speaking."""
+    said = re.fullmatch(r"User is (?P<name>[A-ZÀ-Þ][\w'-]+)(?: [A-ZÀ-Þ][\w'-]+)?", sentence)
+    if said is None or category_of(sentence):
+        sentence = re.sub(r"(?<=name is )[a-z]+$", lambda name: name[0].capitalize(), sentence)
+    elif not said["name"].isupper() and not pattern("mood").fullmatch(said["name"]):
+        sentence = sentence.replace("User is", "User's name is")
     moved = pattern("moved").fullmatch(sentence)
     if moved and not word_list("tech").match(moved["place"]):
         since = f"User has lived in {moved['place']} since {moved['since']}"
