@@ -1,6 +1,7 @@
 """The embedder inside the package."""
 
 import hashlib
+import json
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from memchat.llm import e5
 from memchat.llm.builtin_embedder import DIMENSION, BuiltinEmbedder, BuiltinRequestEmbedder
 from memchat.llm.minilm import MODEL_FILE, MODEL_SHA256, TOKENIZER_FILE, TOKENIZER_SHA256
 
+ENGLISH_FACTS = Path(__file__).parents[1] / "benchmarks" / "blind_set" / "facts.json"
 FILES = [(MODEL_FILE, MODEL_SHA256), (TOKENIZER_FILE, TOKENIZER_SHA256), *e5.SHA256.items()]
 
 
@@ -59,6 +61,24 @@ def test_what_answers_a_request_is_near_and_the_rest_is_not(
 def test_a_request_that_says_nothing_is_near_nothing(embedder: BuiltinEmbedder, request_: str) -> None:
     """e5 puts short empty texts near everything."""
     assert max(near(embedder, request_, "User is vegetarian.", "Der Nutzer wohnt in Graz.")) < 0.25
+
+
+def test_a_search_across_languages_finds_what_the_requests_own_language_hides(embedder: BuiltinEmbedder) -> None:
+    """e5's cosine puts most English facts before a German one that answers an English request."""
+    requests = BuiltinRequestEmbedder(embedder)
+    asked = requests.embed(["What could I cook for dinner?"])
+    english = [fact["text"] for fact in json.loads(ENGLISH_FACTS.read_text(encoding="utf-8"))][:60]
+    rows = embedder.embed(["Der Nutzer isst kein Fleisch.", *english])[:, : e5.DIMENSION]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def before_the_german(vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> int:
+        cosines = rows @ vectors[0, : e5.DIMENSION]
+        return int((cosines > cosines[0]).sum())
+
+    across = requests.across_languages(asked)
+    assert np.linalg.norm(across, axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert before_the_german(across) < 5
+    assert before_the_german(asked) > 20
 
 
 def test_only_english_has_a_vector_of_the_english_model(embedder: BuiltinEmbedder) -> None:
