@@ -32,7 +32,11 @@ def read(source: SourceText, reading: Reading) -> Found:
             name = words(entry.get("conversation_id")) or words(entry.get("id")) or place
             nodes, shown, began = entry["mapping"], entry.get("current_node"), moment(entry.get("create_time"))
             if not isinstance(shown, str) or shown not in nodes:
-                shown = max(nodes, key=lambda node: _time_of(nodes[node]), default=None)
+                times = {
+                    node: at if isinstance(at := _message(one).get("create_time"), int | float) else 0.0
+                    for node, one in nodes.items()
+                }
+                shown = max(times, key=times.__getitem__, default=None)
             # An edit begins a new branch; only the one that was shown last is read.
             branch = branch_to(shown, nodes, "parent").items()
             messages = [said for node, one in branch if (said := _said(node, one, began or reading.now)) is not None]
@@ -42,20 +46,14 @@ def read(source: SourceText, reading: Reading) -> Found:
     return found
 
 
-def _message(node: Any) -> Any:
-    return node.get("message") if isinstance(node, Mapping) else None
-
-
-def _time_of(node: Any) -> float:
-    message = _message(node)
-    at = message.get("create_time") if isinstance(message, Mapping) else None
-    return float(at) if isinstance(at, int | float) else 0.0
+def _message(node: Any) -> Mapping[str, Any]:
+    """Return the message of a node; empty if it has none, as the root."""
+    message = node.get("message") if isinstance(node, Mapping) else None
+    return message if isinstance(message, Mapping) else {}
 
 
 def _said(name: str, node: Any, began: datetime) -> Said | None:
     message = _message(node)
-    if not isinstance(message, Mapping):
-        return None
     author, content, about = (message.get(part) or {} for part in ("author", "content", "metadata"))
     if not all(isinstance(part, Mapping) for part in (author, content, about)):
         return None

@@ -21,9 +21,13 @@ def read(source: SourceText, reading: Reading) -> Found:
             for note in [entry["conversations_memory"], *(projects.values() if isinstance(projects, Mapping) else ())]:
                 add_lines(found, words(note).splitlines(), place, reading)
         elif isinstance(entry, Mapping) and isinstance(entry.get("chat_messages"), list):
-            listed = [
-                {**one, "text": _text(one)} if isinstance(one, Mapping) else one for one in entry["chat_messages"]
-            ]
+            listed: list[Any] = []
+            for message in entry["chat_messages"]:
+                content = message.get("content") if isinstance(message, Mapping) else None
+                parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+                texts = [words(part.get("text")) for part in parts if part.get("type") == "text"]
+                text = "\n".join(filter(None, texts))
+                listed.append({**message, "text": text} if text else message)
             began = moment(entry.get("created_at")) or reading.now
             messages = messages_of(listed, began, role="sender", name="uuid", at="created_at")
             name = words(entry.get("uuid")) or place
@@ -31,10 +35,3 @@ def read(source: SourceText, reading: Reading) -> Found:
         else:
             found.skip(place, "is not a conversation")
     return found
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    parts = [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
-    texts = [words(part.get("text")) for part in parts if part.get("type") == "text"]
-    return "\n".join(filter(None, texts)) or words(message.get("text"))

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterator
+from contextlib import suppress
 
 from memchat.importers.facts import TEXT, add_fact
 from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, in_order, moment, role_of, words
@@ -35,7 +35,16 @@ def _delimiter(source: SourceText) -> str | None:
 
 def read(source: SourceText, reading: Reading) -> Found:
     found = Found(formats=[NAME])
-    rows = list(_rows(source))
+    # Each row with its place; its keys are the header's names in lower case.
+    rows: list[tuple[str, dict[str, str]]] = []
+    header: list[str] = []
+    reader = csv.reader(io.StringIO(source.text), delimiter=_delimiter(source) or ",")
+    with suppress(csv.Error):
+        for cells in reader:
+            if not header:
+                header = [name.strip().lower() for name in cells]
+            elif any(cell.strip() for cell in cells):
+                rows.append((source.place("line", reader.line_num), dict(zip(header, cells, strict=False))))
     names = rows[0][1].keys() if rows else ()
     text = next((name for name in _WORDS if name in names), "text")
     role = next((name for name in _ROLE if name in names), None)
@@ -55,17 +64,3 @@ def read(source: SourceText, reading: Reading) -> Found:
         groups[row.get(group) or ""].append(Said(str(number), spoken, words(row.get(text)), at))
     found.dialogues += [Dialogue(name or source.name or NAME, "", in_order(said)) for name, said in groups.items()]
     return found
-
-
-def _rows(source: SourceText) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each row with its place; its keys are the header's names in lower case."""
-    reader = csv.reader(io.StringIO(source.text), delimiter=_delimiter(source) or ",")
-    header: list[str] = []
-    try:
-        for row in reader:
-            if not header:
-                header = [name.strip().lower() for name in row]
-            elif any(cell.strip() for cell in row):
-                yield source.place("line", reader.line_num), dict(zip(header, row, strict=False))
-    except csv.Error:
-        return

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from memchat.core.ids import new_id
-from memchat.core.types import CATEGORIES, Change, Event, Memory, Metadata, Owner, Scope, Source, run_session
+from memchat.core.types import CATEGORIES, Change, Event, Memory, Owner, Scope, Source, run_session
 from memchat.errors import UsageError
 from memchat.importers.found import Found, Reading, moment, words
 from memchat.storage.serialization import Record, plain_pairs
@@ -41,35 +41,31 @@ def _record(entry: Mapping[str, Any], text: str, reading: Reading) -> Record:
         owner = Owner.agent(agent)
     session = None if run is None else run_session(owner.name if owner.kind is Scope.USER else None, agent, run)
     created = moment(entry.get("created_at")) or reading.now
-    category, more = _category(entry)
+    listed = entry.get("categories")
+    categories = [words(entry.get("category")), *map(words, listed if isinstance(listed, list) else ())]
+    unknown = ", ".join(name for name in categories if name and name not in CATEGORIES)
+    end = entry.get("expiration_date") or entry.get("expires_at")
+    expires = moment(end)
+    if isinstance(end, str) and len(end.strip()) == 10 and (day := _day(end.strip())) is not None:
+        # A fact that expires on a day holds until its end.
+        expires = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     memory = Memory(
         id=new_id(),
         owner=owner,
         text=text,
         scope=owner.kind if session is None else Scope.SESSION,
-        category=category,
+        category=next((name for name in categories if name in CATEGORIES), "other"),
         created_at=created,
         updated_at=moment(entry.get("updated_at")) or created,
         session_id=session,
         agent=agent,
-        metadata={**plain_pairs(entry.get("metadata")), **more},
+        metadata={**plain_pairs(entry.get("metadata")), **({"categories": unknown} if unknown else {})},
         valid_from=_day(entry.get("valid_from")),
         valid_to=_day(entry.get("valid_to")),
-        expires_at=_end(entry.get("expiration_date") or entry.get("expires_at")),
+        expires_at=expires,
         source=Source.IMPORTED,
     )
     return Record(memory, (Change(0, memory.id, Event.ADD, reading.now, None, memory.text, "imported"),), user)
-
-
-def _category(entry: Mapping[str, Any]) -> tuple[str, Metadata]:
-    """Return the first category that memchat has, and the other categories as metadata."""
-    given = entry.get("categories")
-    names = [words(name) for name in given if words(name)] if isinstance(given, list) else []
-    if single := words(entry.get("category")):
-        names.insert(0, single)
-    known = next((name for name in names if name in CATEGORIES), "other")
-    others = [name for name in names if name not in CATEGORIES]
-    return known, {"categories": ", ".join(others)} if others else {}
 
 
 def _day(value: object) -> date | None:
@@ -77,10 +73,3 @@ def _day(value: object) -> date | None:
         return date.fromisoformat(value[:10]) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _end(value: object) -> datetime | None:
-    """Parse when a memory expires: after the given day, or at the given time."""
-    if isinstance(value, str) and len(value.strip()) == 10 and (day := _day(value.strip())) is not None:
-        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    return moment(value)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from html import unescape
-from typing import Any
 
 from memchat.core.types import Role
 from memchat.importers.found import Dialogue, Found, Reading, Said, SourceText, moment, words
@@ -27,12 +26,20 @@ def recognises(source: SourceText) -> bool:
 
 def read(source: SourceText, reading: Reading) -> Found:
     found = Found(formats=[NAME])
-    prompts: list[tuple[Said, ...]] = []
-    for place, entry in source.objects(found):
-        if (exchange := _exchange(entry)) is None:
+    prompts: list[list[Said]] = []
+    for place, value in source.objects(found):
+        entry = value if isinstance(value, Mapping) else {}
+        at, prompt = moment(entry.get("time")), _PROMPTED.sub("", words(entry.get("title")))
+        if at is None or not prompt:
             found.skip(place, "is not a prompt")
-        else:
-            prompts.append(exchange)
+            continue
+        name = f"{at.isoformat()} {prompt[:80]}"
+        prompts.append([Said(f"{name} ?", Role.USER, prompt, at)])
+        given = entry.get("safeHtmlItem")
+        items = given if isinstance(given, list) else []
+        pages = [words(item.get("html")) for item in items if isinstance(item, Mapping)]
+        if answer := "\n".join(unescape(_TAG.sub("", _BREAK.sub("\n", html))).strip() for html in pages).strip():
+            prompts[-1].append(Said(f"{name} !", Role.ASSISTANT, answer, at))
     prompts.sort(key=lambda exchange: exchange[0].at)
     group: list[Said] = []
     for exchange in prompts:
@@ -47,17 +54,3 @@ def read(source: SourceText, reading: Reading) -> Found:
 
 def _dialogue(messages: list[Said]) -> Dialogue:
     return Dialogue(messages[0].id, "", tuple(messages))
-
-
-def _exchange(entry: Any) -> tuple[Said, ...] | None:
-    if not isinstance(entry, Mapping):
-        return None
-    at, prompt = moment(entry.get("time")), _PROMPTED.sub("", words(entry.get("title")))
-    if at is None or not prompt:
-        return None
-    name = f"{at.isoformat()} {prompt[:80]}"
-    items = entry.get("safeHtmlItem")
-    pages = [words(item.get("html")) for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
-    answer = "\n".join(unescape(_TAG.sub("", _BREAK.sub("\n", html))).strip() for html in pages).strip()
-    said = Said(f"{name} ?", Role.USER, prompt, at)
-    return (said, Said(f"{name} !", Role.ASSISTANT, answer, at)) if answer else (said,)

@@ -23,17 +23,15 @@ def read(source: SourceText, reading: Reading) -> Found:
             complete = source_name and relation and target
             texts = [f"{source_name} {relation.replace('_', ' ')} {target}"] if complete else []
         else:
-            texts = _observations(entry)
+            name, kind = words(entry.get("name")), words(entry.get("entityType"))
+            observed = entry.get("observations")
+            texts = [words(one) for one in observed if words(one)] if isinstance(observed, list) else []
+            # An observation is understood only with its entity's name; of an entity without any, its type is told.
+            if texts:
+                known = name.lower().replace("_", " ")
+                texts = [text if known in text.lower() else f"{name}: {text}" for text in texts]
+            elif name and kind:
+                texts = [f"{name}: {kind}"]
         for text in texts:
             add_fact(found, {"text": text}, place, reading)
     return found
-
-
-def _observations(entry: Mapping[str, object]) -> list[str]:
-    """Return the observations, each with the entity's name in front if it lacks it, or else the entity's type."""
-    name, kind = words(entry.get("name")), words(entry.get("entityType"))
-    observed = entry.get("observations")
-    texts = [words(one) for one in observed if words(one)] if isinstance(observed, list) else []
-    if not texts:
-        return [f"{name}: {kind}"] if name and kind else []
-    return [text if name.lower().replace("_", " ") in text.lower() else f"{name}: {text}" for text in texts]

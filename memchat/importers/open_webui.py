@@ -1,7 +1,6 @@
 """Open WebUI's chat export: a list of chats, each with its messages as a list or as a tree."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from memchat.importers.found import (
     Dialogue,
@@ -31,18 +30,13 @@ def read(source: SourceText, reading: Reading) -> Found:
             found.skip(place, "is not a chat")
             continue
         began = moment(entry.get("created_at")) or moment(chat.get("timestamp")) or reading.now
-        messages = messages_of(_shown_last(chat), began, text="content", at="timestamp")
+        # Only the branch that was shown last is read; older exports have a plain list.
+        history = chat.get("history")
+        history = history if isinstance(history, Mapping) else {}
+        nodes, listed = history.get("messages"), chat.get("messages")
+        if isinstance(nodes, Mapping) and nodes:
+            listed = list(branch_to(history.get("currentId"), nodes, "parentId").values())
+        messages = messages_of(listed if isinstance(listed, list) else [], began, text="content", at="timestamp")
         title = words(entry.get("title")) or words(chat.get("title"))
         found.dialogues.append(Dialogue(words(entry.get("id")) or place, title, in_order(messages)))
     return found
-
-
-def _shown_last(chat: Mapping[str, Any]) -> list[Any]:
-    """Return the messages of the branch that was shown last, or the plain list of older exports."""
-    history = chat.get("history")
-    history = history if isinstance(history, Mapping) else {}
-    nodes = history.get("messages")
-    if not isinstance(nodes, Mapping) or not nodes:
-        messages = chat.get("messages")
-        return messages if isinstance(messages, list) else []
-    return list(branch_to(history.get("currentId"), nodes, "parentId").values())
