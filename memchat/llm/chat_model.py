@@ -131,21 +131,18 @@ class ChatModel:
             if reader.spoken:
                 raise self._cut_off() from error
             raise
-        if not reader.spoken:
-            raise self._empty(reader.cut) if reader.finished else not_a_reply(self._endpoint)
         if not reader.finished:
-            raise self._cut_off()
+            raise self._cut_off() if reader.spoken else not_a_reply(self._endpoint)
+        if reader.spoken:
+            return
+        message = f"{self.name} answered nothing."
+        hint = "Ask again, allow longer replies"
+        if reader.cut is Cut.FILTER:
+            message, hint = f"The content filter of {self.name} withheld the answer.", "Ask otherwise"
+        elif reader.cut is Cut.LENGTH:
+            message = f"{self.name} answered nothing: it reached its limit of tokens before."
+            hint = "Allow longer replies"
+        raise BadReply(message, hint=f"{hint}, or {self._endpoint.another}.")
 
     def _cut_off(self) -> BadReply:
         return BadReply(f"The reply of {self.name} was cut off.", hint="Ask again.")
-
-    def _empty(self, cut: Cut | None) -> BadReply:
-        another = self._endpoint.another
-        if cut is Cut.FILTER:
-            return BadReply(
-                f"The content filter of {self.name} withheld the answer.", hint=f"Ask otherwise, or {another}."
-            )
-        if cut is Cut.LENGTH:
-            message = f"{self.name} answered nothing: it reached its limit of tokens before."
-            return BadReply(message, hint=f"Allow longer replies, or {another}.")
-        return BadReply(f"{self.name} answered nothing.", hint=f"Ask again, allow longer replies, or {another}.")

@@ -52,6 +52,9 @@ _NAMED = {
         r"(?:not|n't) support.{0,20}\bstream"
     ),
 }
+_ABOUT_STRICT = r"\bstrict\b|invalid schema|invalid json schema"
+_ABOUT_TYPE = r"json_?\s?schema|format\W{0,3}\s*(?:of )?type|\btype\b"
+"""A server that refuses one type of format may know the other; one that refuses the parameter knows neither."""
 
 
 def refused_parameter(complaint: str) -> str | None:
@@ -71,7 +74,10 @@ def without_refused(dialect: Dialect, complaint: str, sent: Collection[str]) -> 
         return None
     match named[0]:
         case "response_format":
-            return replace(dialect, structure=_lesser(dialect.structure, complaint))
+            if dialect.structure is Structure.STRICT and re.search(_ABOUT_STRICT, complaint):
+                return replace(dialect, structure=Structure.SCHEMA)
+            refuses_type = dialect.structure > Structure.OBJECT and re.search(_ABOUT_TYPE, complaint)
+            return replace(dialect, structure=Structure.OBJECT if refuses_type else Structure.NONE)
         case "max_tokens":
             other = "max_completion_tokens" if dialect.length == "max_tokens" else "max_tokens"
             suggested = re.search(rf"(?:use|try|instead|did you mean)\W.{{0,20}}\b{other}\b", complaint)
@@ -82,14 +88,6 @@ def without_refused(dialect: Dialect, complaint: str, sent: Collection[str]) -> 
             return replace(dialect, stream_options=False)
         case _:
             return replace(dialect, stream=False)
-
-
-def _lesser(structure: Structure, complaint: str) -> Structure:
-    if structure is Structure.STRICT and re.search(r"\bstrict\b|invalid schema|invalid json schema", complaint):
-        return Structure.SCHEMA
-    # A server that refuses one type of format may know the other; one that refuses the parameter knows neither.
-    about_type = re.search(r"json_?\s?schema|format\W{0,3}\s*(?:of )?type|\btype\b", complaint)
-    return Structure.OBJECT if structure > Structure.OBJECT and about_type else Structure.NONE
 
 
 class DialectMemory:

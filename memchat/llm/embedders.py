@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from memchat.config import Settings
 from memchat.core.protocols import Embedder, RequestEmbedder
-from memchat.errors import ModelError
 from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.llm.calibration import ScaleRecords
 from memchat.llm.options import ModelOptions
@@ -63,7 +62,7 @@ class EmbedderProvider:
             return self.patient_query_embedder
         from memchat.llm.litellm_embedder import QueryEmbedder
 
-        return QueryEmbedder(self._litellm, self._tell_of_failure)
+        return QueryEmbedder(self._litellm, self._on_notice)
 
     @cached_property
     def patient_query_embedder(self) -> RequestEmbedder:
@@ -114,7 +113,3 @@ class EmbedderProvider:
             on_retry=self._on_retry,
             scales=self._records,
         )
-
-    def _tell_of_failure(self, error: ModelError) -> None:
-        reason = error.message.rstrip(".")
-        self._on_notice(f"Memories are found by words alone for now: {reason} (MEMCHAT_EMBEDDING_MODEL).")

@@ -80,7 +80,9 @@ def clean_address(text: str) -> str:
         raise ConfigError(f"{pasted!r} is not the address of a server.", hint="As in http://127.0.0.1:8080/v1")
     path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
     path = _DOUBLED_VERSION.sub(r"\1", _ROUTE.sub("", path).rstrip("/"))
-    return f"{parts.scheme.lower()}://{_reachable(parts.netloc)}{path}"
+    # Servers listen at these addresses for all interfaces; they are reached at this machine's.
+    netloc = re.sub(r"^0\.0\.0\.0(?=:|$)", "127.0.0.1", parts.netloc).replace("[::]", "[::1]")
+    return f"{parts.scheme.lower()}://{netloc}{path}"
 
 
 def is_loopback(host: str) -> bool:
@@ -104,8 +106,3 @@ def _scheme(address: str) -> str:
         return "http" if ip_address(name.strip("[]")).is_private else "https"
     except ValueError:
         return "https" if "." in name and not name.endswith((".local", ".internal", ".lan")) else "http"
-
-
-def _reachable(netloc: str) -> str:
-    """`netloc` with the address that servers listen at for all interfaces replaced by this machine's."""
-    return re.sub(r"^0\.0\.0\.0(?=:|$)", "127.0.0.1", netloc).replace("[::]", "[::1]")

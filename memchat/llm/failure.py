@@ -7,6 +7,7 @@ come as InternalServerError. So the chain of exceptions behind it is read.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -81,7 +82,12 @@ class Failure:
     @property
     def detail(self) -> str:
         """The provider's message in one short line, without keys; empty if there is none."""
-        text = next(filter(None, map(error_text, self._bodies())), None) or self._outermost_message()
+        text = next(filter(None, map(error_text, self._bodies())), None)
+        if text is None:
+            outermost = str(getattr(self.links[0], "message", self.links[0]))
+            message = _CODE_PREFIX.sub("", _CLASS_PREFIX.sub("", outermost))
+            quoted = _JSON_MESSAGE.search(message)
+            text = quoted.group(1) if quoted else error_text(message)
         line = " ".join(masked(text, self.endpoint).split()).rstrip(".")
         return line if len(line) <= _LONGEST_DETAIL else line[:_LONGEST_DETAIL].rstrip() + "…"
 
@@ -112,12 +118,17 @@ class Failure:
     @property
     def retry_after_s(self) -> float | None:
         """The wait that the provider asked for, in seconds, from the first exception that has its headers."""
-        for link in self.links:
-            for holder in (link, getattr(link, "response", None)):
-                for name in ("litellm_response_headers", "headers"):
-                    headers = getattr(holder, name, None)
-                    if isinstance(headers, Mapping) and (wait_s := _seconds(headers)) is not None:
-                        return wait_s
+        holders = (holder for link in self.links for holder in (link, getattr(link, "response", None)))
+        found = (getattr(holder, name, None) for holder in holders for name in ("litellm_response_headers", "headers"))
+        for headers in found:
+            value = headers.get("retry-after") if isinstance(headers, Mapping) else None
+            if value is None:
+                continue
+            # A number of seconds or a date (RFC 9110, 10.2.3).
+            with suppress(ValueError):
+                return max(0.0, float(value))
+            with suppress(ValueError, TypeError):
+                return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
         return None
 
     def _bodies(self) -> Iterator[object]:
@@ -125,13 +136,6 @@ class Failure:
             yield getattr(link, "body", None)
             # A response that was streamed has no content any more.
             yield getattr(getattr(link, "response", None), "_content", None)
-
-    def _outermost_message(self) -> str:
-        message = str(getattr(self.links[0], "message", self.links[0]))
-        text = _CODE_PREFIX.sub("", _CLASS_PREFIX.sub("", message))
-        if found := _JSON_MESSAGE.search(text):
-            return found.group(1)
-        return error_text(text)
 
 
 def masked(text: str, endpoint: Endpoint) -> str:
@@ -142,18 +146,3 @@ def masked(text: str, endpoint: Endpoint) -> str:
         if len(secret) >= 6:
             text = text.replace(secret, "[key]")
     return _KEY_SHAPE.sub("[key]", text)
-
-
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    """Parse `Retry-After`, a number of seconds or a date (RFC 9110, 10.2.3)."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -49,10 +49,7 @@ def post_json(
             response.read()
             raise ServerError(response.status_code, response.content, response.headers)
         for data in _json_texts(response.iter_bytes()):
-            value = None if data == b"[DONE]" else _loaded(data, endpoint)
-            if value is not None and (error := _error_in(value)):
-                raise error
-            yield value
+            yield None if data == b"[DONE]" else _value(data, endpoint)
 
 
 @cache
@@ -90,21 +87,20 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _loaded(data: bytes, endpoint: Endpoint) -> Mapping[str, Any]:
+def _value(data: bytes, endpoint: Endpoint) -> Mapping[str, Any]:
+    """Parse a JSON object.
+
+    Raises ServerError for an error that comes in place of a reply, or of a part of it, under a status of success.
+    """
     try:
         value = json.loads(data.decode("utf-8", "replace").removeprefix("\ufeff"))
     except ValueError as error:
         raise not_a_reply(endpoint) from error
     if not isinstance(value, Mapping):
         raise not_a_reply(endpoint)
+    found = value if value.get("object") == "error" else value.get("error")
+    if found:
+        codes = [found.get(name) for name in ("code", "status", "status_code")] if isinstance(found, Mapping) else []
+        status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 400)
+        raise ServerError(status, {"error": found})
     return value
-
-
-def _error_in(value: Mapping[str, Any]) -> ServerError | None:
-    """Return an error that comes in place of a reply, or of a part of it, under a status of success."""
-    error = value if value.get("object") == "error" else value.get("error")
-    if not error:
-        return None
-    codes = [error.get(name) for name in ("code", "status", "status_code")] if isinstance(error, Mapping) else []
-    status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), 400)
-    return ServerError(status, {"error": error})

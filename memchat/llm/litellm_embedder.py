@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from memchat.core.types import CosineScale
 from memchat.errors import BadReply, ModelError
@@ -118,6 +118,8 @@ class LiteLLMEmbedder:
         return rows
 
     def _embedded_once(self, texts: Sequence[str]) -> "Vectors":
+        import numpy as np
+
         endpoint = self._endpoint
         with translate_errors(endpoint):
             server = resolved(endpoint, os.environ)
@@ -132,28 +134,30 @@ class LiteLLMEmbedder:
                 encoding_format="float",
                 drop_params=True,
             )
-            rows = _rows(answer.data)
-        if rows is None or len(rows) != len(texts):
-            raise BadReply(
-                f"{endpoint.model} did not return one vector per text.", hint="Check MEMCHAT_EMBEDDING_MODEL."
-            )
-        return rows
+            vectors = [item["embedding"] for item in sorted(answer.data, key=lambda item: int(item["index"]))]
+        if len(vectors) == len(texts) and len(set(map(len, vectors))) == 1:
+            rows = np.asarray(vectors, dtype=np.float32)
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            if np.isfinite(rows).all() and lengths.all():
+                unit: Vectors = rows / lengths
+                return unit
+        raise BadReply(f"{endpoint.model} did not return one vector per text.", hint="Check MEMCHAT_EMBEDDING_MODEL.")
 
 
 class QueryEmbedder:
     """Implements `core.protocols.RequestEmbedder` for requests that words alone can answer when `embedder` fails.
 
-    After a failure it raises the same error at once for COOLDOWN_S. `on_failure` is called for the first failure only.
+    After a failure it raises the same error at once for COOLDOWN_S. `on_notice` hears of the first failure only.
     """
 
     def __init__(
         self,
         embedder: LiteLLMEmbedder,
-        on_failure: Callable[[ModelError], None],
+        on_notice: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._embedder = embedder
-        self._on_failure = on_failure
+        self._on_notice = on_notice
         self._clock = clock
         self._failure: ModelError | None = None
         self._failed_at = 0.0
@@ -166,7 +170,8 @@ class QueryEmbedder:
             return self._embedder.embed_request(texts)
         except ModelError as error:
             if self._failure is None:
-                self._on_failure(error)
+                reason = error.message.rstrip(".")
+                self._on_notice(f"Memories are found by words alone for now: {reason} (MEMCHAT_EMBEDDING_MODEL).")
             self._failure, self._failed_at = error, self._clock()
             raise
 
@@ -176,18 +181,3 @@ class QueryEmbedder:
 
     def across_languages(self, requests: "Vectors") -> None:
         """Need no further vectors."""
-
-
-def _rows(data: Sequence[Any]) -> "Vectors | None":
-    """Return unit rows in the order of their index; None unless they are finite vectors of one length."""
-    import numpy as np
-
-    ordered = sorted(data, key=lambda item: int(item["index"]))
-    if not ordered or len({len(item["embedding"]) for item in ordered}) != 1:
-        return None
-    rows = np.asarray([item["embedding"] for item in ordered], dtype=np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not np.isfinite(rows).all() or not lengths.all():
-        return None
-    unit: Vectors = rows / lengths
-    return unit

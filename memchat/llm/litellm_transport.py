@@ -36,8 +36,13 @@ class LiteLLMTransport:
         return int(window) if window else None
 
     def pieces(self, call: Call) -> Generator[Piece, None, None]:
-        endpoint = self._endpoint
-        if not self._takes_schema():
+        endpoint, module = self._endpoint, litellm()
+        # Either the model or its provider's API supports structured output; a model may still refuse it.
+        takes_schema = module.supports_response_schema(model=endpoint.model)
+        if not takes_schema:
+            with suppress(module.exceptions.ModelNotMappedError, module.BadRequestError):
+                takes_schema = "response_format" in (module.get_supported_openai_params(endpoint.model) or ())
+        if not takes_schema:
             call = replace(call, dialect=replace(call.dialect, structure=Structure.NONE))
         given = {
             "model": endpoint.model,
@@ -50,7 +55,7 @@ class LiteLLMTransport:
             "drop_params": True,
             **call.parameters(),
         }
-        response = litellm().completion(**{name: value for name, value in given.items() if value is not None})
+        response = module.completion(**{name: value for name, value in given.items() if value is not None})
         if not call.dialect.stream:
             yield self._piece(response, "message")
             return
@@ -59,17 +64,6 @@ class LiteLLMTransport:
                 yield self._piece(chunk, "delta")
         # LiteLLM makes up a "stop" for a stream that just ends; only these two say what the provider sent.
         yield Piece(finish=response.received_finish_reason or response.intermittent_finish_reason)
-
-    def _takes_schema(self) -> bool:
-        """Return whether the model or its provider's API supports structured output. A model may still refuse it."""
-        module = litellm()
-        if module.supports_response_schema(model=self._endpoint.model):
-            return True
-        try:
-            known = module.get_supported_openai_params(self._endpoint.model)
-        except (module.exceptions.ModelNotMappedError, module.BadRequestError):
-            return False
-        return "response_format" in (known or ())
 
     def _piece(self, response: Any, part: str) -> Piece:
         """Read the first choice; there may be none, and no text in it."""

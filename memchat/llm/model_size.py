@@ -37,11 +37,22 @@ def parameters_of(
         return named
     if not is_direct(model):
         return None
+    endpoint = Endpoint(model, options.api_key, options.api_base)
     try:
-        server = server_of(Endpoint(model, options.api_key, options.api_base), os.environ if env is None else env)
+        server = server_of(endpoint, os.environ if env is None else env)
     except (ConfigError, CredentialsError):
         return None
-    return _said_by(server, is_ollama=Endpoint(model).is_ollama) if server.own or server.local else None
+    if not (server.own or server.local):
+        return None
+    import httpx
+
+    headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
+    try:
+        with open_client(server.address, headers, _TIMEOUT_S) as client:
+            return next(filter(None, _sizes(client, server, is_ollama=endpoint.is_ollama)), None)
+    except (httpx.HTTPError, httpx.InvalidURL, ConfigError) as error:
+        log.debug("the server does not say how large the model is: %s", type(error).__name__)
+        return None
 
 
 def _billions(text: str) -> float | None:
@@ -52,41 +63,26 @@ def _billions(text: str) -> float | None:
     return max(billions) if billions else float(found[-1][0]) / 1_000
 
 
-def _said_by(server: Server, *, is_ollama: bool) -> float | None:
-    import httpx
+def _sizes(client: "httpx.Client", server: Server, *, is_ollama: bool) -> Iterator[float | None]:
+    """Yield sizes from the server's description of the model, then from Ollama's list, which many servers have too.
 
-    headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
-    try:
-        with open_client(server.address, headers, _TIMEOUT_S) as client:
-            sizes = _ollama_sizes if is_ollama else _listed_sizes
-            return next(filter(None, sizes(client, server)), None)
-    except (httpx.HTTPError, httpx.InvalidURL, ConfigError) as error:
-        log.debug("the server does not say how large the model is: %s", type(error).__name__)
-        return None
-
-
-def _ollama_sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
-    """Yield sizes from Ollama's description of the model, then an estimate from its file."""
-    shown = json_object(client.post(f"{server.address}/api/show", json={"model": server.model}))
-    yield _described(shown)
-    yield _counted(shown.get("model_info"), "general.parameter_count")
-    tagged = _tagged(get_json(client, f"{server.address}/api/tags"), server.model)
-    yield _described(tagged)
-    yield _expected(tagged)
-
-
-def _listed_sizes(client: "httpx.Client", server: Server) -> Iterator[float | None]:
-    """Yield sizes listed by llama.cpp and similar servers, many of which have Ollama's list too.
-
-    Posts nothing, since a server may count posts as requests.
+    Posts only to Ollama, since other servers may count posts as requests.
     """
-    parts = urlsplit(server.address)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    listed = entry_of(get_json(client, models_url(server.address)), server.model)
-    yield _counted(listed.get("meta"), "n_params")
-    yield _billions(str(listed.get("id") or ""))
-    yield _expected(listed.get("meta"))
-    tagged = _tagged(get_json(client, f"{origin}/api/tags"), server.model)
+    if is_ollama:
+        root = server.address
+        shown = json_object(client.post(f"{root}/api/show", json={"model": server.model}))
+        yield _described(shown)
+        yield _counted(shown.get("model_info"), "general.parameter_count")
+    else:
+        parts = urlsplit(server.address)
+        root = f"{parts.scheme}://{parts.netloc}"
+        listed = entry_of(get_json(client, models_url(server.address)), server.model)
+        yield _counted(listed.get("meta"), "n_params")
+        yield _billions(str(listed.get("id") or ""))
+        yield _expected(listed.get("meta"))
+    tags = get_json(client, f"{root}/api/tags")
+    # In Ollama's list a model without a tag is its latest.
+    tagged = entry_of(tags, server.model) or entry_of(tags, f"{server.model}:latest")
     yield _described(tagged)
     yield _expected(tagged)
 
@@ -95,11 +91,6 @@ def _expected(entry: object) -> float | None:
     """Estimate the parameters from the size of a file."""
     size = _counted(entry, "size")
     return round(size / _BYTES_A_PARAMETER, 1) if size else None
-
-
-def _tagged(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
-    """Return Ollama's entry of a model; one without a tag is its latest."""
-    return entry_of(listing, model) or entry_of(listing, f"{model}:latest")
 
 
 def _described(entry: Mapping[str, Any]) -> float | None:

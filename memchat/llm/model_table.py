@@ -40,18 +40,14 @@ class ModelTable:
     def _entry(self, model: str) -> Mapping[str, Any]:
         """Return the entry of `model`. A search through the file takes milliseconds, so it is made once."""
         if model not in self._found:
-            self._found[model] = self._look_up(model)
+            provider, _, bare = model.partition("/")
+            self._found[model] = {}
+            # A name that does not occur needs no reading of it all.
+            if any(f'"{name}":'.encode() in self._raw for name in (model, bare)):
+                found = self._entries.get(bare, {})
+                same_provider = found.get("litellm_provider") == provider
+                self._found[model] = self._entries.get(model, found if same_provider else {})
         return self._found[model]
-
-    def _look_up(self, model: str) -> Mapping[str, Any]:
-        provider, _, bare = model.partition("/")
-        # A name that does not occur needs no reading of it all.
-        if not any(f'"{name}":'.encode() in self._raw for name in (model, bare)):
-            return {}
-        if model in self._entries:
-            return self._entries[model]
-        found = self._entries.get(bare, {})
-        return found if found.get("litellm_provider") == provider else {}
 
     @cached_property
     def _entries(self) -> dict[str, dict[str, Any]]:

@@ -43,8 +43,18 @@ class OllamaTransport:
         return self._window
 
     def pieces(self, call: Call) -> Generator[Piece, None, None]:
+        window = self._context_tokens
+        if not window:
+            # The prompt and a reply must fit: Ollama's own default is small, and it cuts longer prompts without a word.
+            # With another window than the last it loads the model again, so it is doubled.
+            prompt = sum(len(message["content"].encode()) for message in call.messages)
+            needed = prompt // _BYTES_A_TOKEN + (call.max_tokens or _REPLY_TOKENS)
+            window = _USUAL_WINDOW
+            while window < min(needed, _LARGEST_WINDOW):
+                window *= 2
+            window = min(window, self._window or _USUAL_WINDOW)
         options = {
-            "num_ctx": self._context_tokens or self._fitting_window(call),
+            "num_ctx": window,
             "temperature": call.temperature if call.dialect.temperature else None,
             "num_predict": call.max_tokens if call.dialect.length else None,
         }
@@ -73,17 +83,6 @@ class OllamaTransport:
         with open_client(self._server.address, self._headers, timeout_s) as client:
             found = ollama_window(client, self._server)
         return None if found is None else min(found, _LARGEST_WINDOW)
-
-    def _fitting_window(self, call: Call) -> int:
-        """A window that holds the prompt and a reply. Ollama's own default is small, and it cuts longer prompts
-        without a word; with another window than the last it loads the model again, so it is doubled.
-        """
-        prompt = sum(len(message["content"].encode()) for message in call.messages)
-        needed = prompt // _BYTES_A_TOKEN + (call.max_tokens or _REPLY_TOKENS)
-        wanted = _USUAL_WINDOW
-        while wanted < min(needed, _LARGEST_WINDOW):
-            wanted *= 2
-        return min(wanted, self._window or _USUAL_WINDOW)
 
     def _piece(self, chunk: Mapping[str, Any]) -> Piece:
         try:

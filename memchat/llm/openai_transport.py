@@ -66,7 +66,9 @@ class OpenAITransport:
                     yield self._piece(chunk)
                 return
             except ServerError as error:
-                if url == self._routes()[-1] or not _is_wrong_route(error):
+                # The server may know no such model rather than no such route.
+                wrong_route = error.status_code in {404, 405} and "model" not in error_text(error.body).lower()
+                if url == self._routes()[-1] or not wrong_route:
                     raise
 
     @cached_property
@@ -105,8 +107,3 @@ class OpenAITransport:
             return message_piece(message, finish, Usage(prompt, completion, cost))
         except (AttributeError, TypeError) as error:
             raise not_a_reply(self._endpoint) from error
-
-
-def _is_wrong_route(error: ServerError) -> bool:
-    """Return whether a server knows no such route, rather than no such model."""
-    return error.status_code in {404, 405} and "model" not in error_text(error.body).lower()

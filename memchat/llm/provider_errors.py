@@ -79,7 +79,7 @@ def translate_errors(endpoint: Endpoint) -> Iterator[None]:
         failure = Failure.of(endpoint, error)
         if not failure.of_a_provider:
             raise
-        rules = (_no_key, _timeout, _no_connection, _not_a_reply, _broken_connection, _by_words, _by_status, _refused)
+        rules = (_no_key, _no_answer, _broken_answer, _by_words, _by_status, _refused)
         raise next(filter(None, (rule(failure) for rule in rules))) from error
 
 
@@ -102,20 +102,25 @@ def _refused(failure: Failure) -> RequestRefused:
 
 
 def _no_key(failure: Failure) -> ModelError | None:
-    if failure.status != 401 and not _NO_KEY.search(failure.messages):
+    """Name the variable for the provider's key, if there is no key at all."""
+    endpoint = failure.endpoint
+    if endpoint.api_key or (failure.status != 401 and not _NO_KEY.search(failure.messages)):
         return None
-    variable = _missing_variable(failure.endpoint)
-    return None if variable is None else missing_key(failure.endpoint, variable)
+    if endpoint.provider in APIS:
+        variable = APIS[endpoint.provider].key_variable
+        return None if os.environ.get(variable, "").strip() else missing_key(endpoint, variable)
+    from memchat.llm.litellm_setup import litellm
+
+    missing: list[str] = litellm().validate_environment(model=endpoint.model)["missing_keys"]
+    named = next((name for name in reversed(missing) if name.endswith("_API_KEY")), None)
+    return None if named is None else missing_key(endpoint, named)
 
 
-def _timeout(failure: Failure) -> ModelError | None:
-    if not failure.class_names & {"TimeoutException", "APITimeoutError"}:
-        return None
-    message = f"{failure.endpoint.model} sent nothing for {failure.endpoint.timeout_s:g} s."
-    return ModelTimeout(message, hint="Try again, or allow it more time (MEMCHAT_TIMEOUT_S).")
-
-
-def _no_connection(failure: Failure) -> ModelError | None:
+def _no_answer(failure: Failure) -> ModelError | None:
+    """Recognise a time-out and a connection that could not be made."""
+    if failure.class_names & {"TimeoutException", "APITimeoutError"}:
+        message = f"{failure.endpoint.model} sent nothing for {failure.endpoint.timeout_s:g} s."
+        return ModelTimeout(message, hint="Try again, or allow it more time (MEMCHAT_TIMEOUT_S).")
     lost = f"{failure.endpoint.model} cannot be reached"
     if "ProxyError" in failure.class_names:
         return ModelUnreachable(f"{lost}: the proxy refused ({failure.detail}).", hint=_CHECK_PROXY)
@@ -133,16 +138,13 @@ def _no_connection(failure: Failure) -> ModelError | None:
     return ModelUnreachable(f"{lost}: no connection to {place} ({failure.detail}).", hint=check)
 
 
-def _not_a_reply(failure: Failure) -> ModelError | None:
+def _broken_answer(failure: Failure) -> ModelError | None:
+    """Recognise an answer that is not a model's, and one that the connection lost."""
     if any(type(link).__name__ == "JSONDecodeError" for link in failure.links) or _NO_REPLY.search(failure.messages):
         return not_a_reply(failure.endpoint)
+    if "TransportError" in failure.class_names:
+        return ModelUnreachable(f"The connection to {failure.endpoint.model} broke.", hint="Try again.")
     return None
-
-
-def _broken_connection(failure: Failure) -> ModelError | None:
-    if "TransportError" not in failure.class_names:
-        return None
-    return ModelUnreachable(f"The connection to {failure.endpoint.model} broke.", hint="Try again.")
 
 
 def _by_words(failure: Failure) -> ModelError | None:
@@ -151,37 +153,24 @@ def _by_words(failure: Failure) -> ModelError | None:
     if failure.status == 402 or _NO_CREDIT.search(words):
         return ModelError(f"The account for {model} has no credit left.", hint=f"Top it up, or {another}.")
     if failure.status == 413 or "ContextWindowExceededError" in failure.class_names or _TOO_LONG.search(words):
-        return _too_long(failure.endpoint)
+        if failure.endpoint.embeds:
+            return ContextOverflow(f"The text is too long for {model}.", hint=f"Shorten it, or {another}.")
+        hint = f"Set MEMCHAT_CONTEXT_TOKENS to its limit, start a new session, or {another}."
+        return ContextOverflow(f"The prompt is too long for {model}.", hint=hint)
     if failure.status in _REFUSING and refused_parameter(words):
         return _refused(failure)
     if failure.status == 404 or (failure.status == 400 and _NO_SUCH_MODEL.search(words)):
-        return _unknown_model(failure)
+        hint = f"Check its name, or {another}."
+        if failure.endpoint.is_ollama:
+            hint = f"`ollama pull {model.partition('/')[2]}`, or {another}."
+        elif "/" not in model:
+            hint = f"Names start with a provider, as in openai/{model}; {another}."
+        return ModelNotFound(f"There is no model {model}.", hint=hint)
     if failure.status in {400, 403} and _BAD_KEY.search(words):
         return _rejected_key(failure.endpoint)
     if failure.status in {500, 502, 503} and _LOADING.search(words):
         return ModelLoading(f"{model} is still being loaded by its server.", hint="Try again later.")
     return None
-
-
-def _too_long(endpoint: Endpoint) -> ContextOverflow:
-    if endpoint.embeds:
-        message = f"The text is too long for {endpoint.model}."
-        return ContextOverflow(message, hint=f"Shorten it, or {endpoint.another}.")
-    return ContextOverflow(
-        f"The prompt is too long for {endpoint.model}.",
-        hint=f"Set MEMCHAT_CONTEXT_TOKENS to its limit, start a new session, or {endpoint.another}.",
-    )
-
-
-def _unknown_model(failure: Failure) -> ModelError:
-    model, another = failure.endpoint.model, failure.endpoint.another
-    if failure.endpoint.is_ollama:
-        hint = f"`ollama pull {model.partition('/')[2]}`, or {another}."
-    elif "/" not in model:
-        hint = f"Names start with a provider, as in openai/{model}; {another}."
-    else:
-        hint = f"Check its name, or {another}."
-    return ModelNotFound(f"There is no model {model}.", hint=hint)
 
 
 def _by_status(failure: Failure) -> ModelError | None:
@@ -215,16 +204,3 @@ def _rejected_key(endpoint: Endpoint) -> CredentialsError:
     place = f" in {variable}" if not endpoint.api_key and variable in os.environ else ""
     hint = f"Check the key{place}, or {endpoint.another}."
     return CredentialsError(f"The API key for {endpoint.model} was rejected.", hint=hint)
-
-
-def _missing_variable(endpoint: Endpoint) -> str | None:
-    """Return the variable for the provider's key, if there is no key at all."""
-    if endpoint.api_key:
-        return None
-    if endpoint.provider in APIS:
-        variable = APIS[endpoint.provider].key_variable
-        return None if os.environ.get(variable, "").strip() else variable
-    from memchat.llm.litellm_setup import litellm
-
-    missing: list[str] = litellm().validate_environment(model=endpoint.model)["missing_keys"]
-    return next((name for name in reversed(missing) if name.endswith("_API_KEY")), None)

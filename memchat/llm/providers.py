@@ -160,8 +160,14 @@ def ollama_models(base_url: str = OLLAMA_URL, timeout_s: float = PROBE_S) -> lis
     try:
         with open_client(base_url, {}, timeout_s) as client:
             answer = client.get(f"{base_url.rstrip('/')}/api/tags")
-        listed = answer.raise_for_status().json()["models"]
-        return [model["name"] for model in listed if not _is_embedding_model(model)]
+        names = []
+        for model in answer.raise_for_status().json()["models"]:
+            details = model.get("details")
+            family = str(details.get("family", "")) if isinstance(details, Mapping) else ""
+            # Models for embedding cannot chat.
+            if "bert" not in family and "embed" not in str(model["name"]):
+                names.append(model["name"])
+        return names
     except (httpx.HTTPError, httpx.InvalidURL, ConfigError, ValueError, KeyError, TypeError) as error:
         log.debug("no Ollama at the configured address: %s", type(error).__name__)
         return []
@@ -176,9 +182,3 @@ def _listens(host: str, port: int, timeout_s: float) -> bool:
             return True
     except OSError:
         return False
-
-
-def _is_embedding_model(model: Mapping[str, object]) -> bool:
-    details = model.get("details")
-    family = str(details.get("family", "")) if isinstance(details, Mapping) else ""
-    return "bert" in family or "embed" in str(model["name"])

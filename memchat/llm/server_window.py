@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -27,44 +27,45 @@ _NAMES = (*_IN_FORCE, "n_ctx_train")
 
 
 def server_window(client: "httpx.Client", server: Server) -> int | None:
-    """Return the window in tokens; None if the server does not say, or does not answer."""
-    return next(filter(None, _read(_openai_windows(client, server))), None)
+    """Return the window in tokens; None if the server does not say, or does not answer.
+
+    llama.cpp's list of models may only have the trained window, so its properties are asked before that counts.
+    """
+    import httpx
+
+    parts = urlsplit(server.address)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    try:
+        listed = entry_of(get_json(client, models_url(server.address)), server.model)
+        meta = listed.get("meta")
+        return (
+            _named(listed, _IN_FORCE)
+            or _named(meta, _IN_FORCE)
+            or _named(get_json(client, f"{origin}/props").get("default_generation_settings"))
+            or _named(entry_of(get_json(client, f"{origin}/api/v0/models"), server.model))
+            or _named(meta)
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # After a request without an answer no other is sent.
+        log.debug("the server's window is not known: %s", type(error).__name__)
+        return None
 
 
 def ollama_window(client: "httpx.Client", server: Server) -> int | None:
-    """Return the window that the model's file asks for, else the largest possible."""
-    return next(filter(None, _read(_ollama_windows(client, server))), None)
-
-
-def _read(windows: Iterator[int | None]) -> Iterator[int | None]:
-    """Yield windows until a request fails; after one without an answer no other is sent."""
+    """Return the window that the model's file asks for, else the largest possible; None if there is no answer."""
     import httpx
 
     try:
-        yield from windows
+        shown = json_object(client.post(f"{server.address}/api/show", json={"model": server.model}))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         log.debug("the server's window is not known: %s", type(error).__name__)
-
-
-def _openai_windows(client: "httpx.Client", server: Server) -> Iterator[int | None]:
-    """Yield windows from the properties and the lists of models; llama.cpp's list may only have the trained window."""
-    parts = urlsplit(server.address)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    listed = entry_of(get_json(client, models_url(server.address)), server.model)
-    meta = listed.get("meta")
-    yield _named(listed, _IN_FORCE) or _named(meta, _IN_FORCE)
-    yield _named(get_json(client, f"{origin}/props").get("default_generation_settings"))
-    yield _named(entry_of(get_json(client, f"{origin}/api/v0/models"), server.model))
-    yield _named(meta)
-
-
-def _ollama_windows(client: "httpx.Client", server: Server) -> Iterator[int | None]:
-    shown = json_object(client.post(f"{server.address}/api/show", json={"model": server.model}))
-    if found := re.search(r"^num_ctx\s+(\d+)", str(shown.get("parameters") or ""), re.MULTILINE):
-        yield int(found.group(1))
+        return None
+    found = re.search(r"^num_ctx\s+(\d+)", str(shown.get("parameters") or ""), re.MULTILINE)
+    if found and int(found[1]):
+        return int(found[1])
     info = shown.get("model_info")
     lengths = [value for name, value in info.items() if name.endswith(".context_length")] if info else []
-    yield next((length for length in lengths if isinstance(length, int) and length > 0), None)
+    return next((length for length in lengths if isinstance(length, int) and length > 0), None)
 
 
 def models_url(address: str) -> str:

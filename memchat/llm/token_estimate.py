@@ -16,25 +16,24 @@ _RUN = re.compile(
 
 def estimate_tokens(text: str) -> int:
     """Estimate the tokens of `text`, seldom below what OpenAI's tokenizers count."""
-    return round(sum(_tokens(found) for found in _RUN.finditer(text)))
-
-
-def _tokens(found: re.Match[str]) -> float:
-    length = len(found.group())
-    match found.lastgroup:
-        case "word":
-            return max(1.0, length / 4)
-        case "digits":
-            return (length + 2) // 3
-        case "space":
-            return 0.0 if found.group() == " " else 1.0
-        case "mark":
-            return 0.9
-        case "cyrillic":
-            return max(1.0, length / 1.8)
-        case "two_bytes":
-            return 0.95
-        case "three_bytes":
-            return 1.2
-        case _:
-            return 3.0
+    tokens = 0.0
+    for found in _RUN.finditer(text):
+        length = len(found.group())
+        match found.lastgroup:
+            case "word":
+                tokens += max(1.0, length / 4)
+            case "digits":
+                tokens += (length + 2) // 3
+            case "space":
+                tokens += 0.0 if found.group() == " " else 1.0
+            case "mark":
+                tokens += 0.9
+            case "cyrillic":
+                tokens += max(1.0, length / 1.8)
+            case "two_bytes":
+                tokens += 0.95
+            case "three_bytes":
+                tokens += 1.2
+            case _:
+                tokens += 3.0
+    return round(tokens)

@@ -140,7 +140,7 @@ def test_retries_come_to_an_end(server: ScriptedServer) -> None:
 
 def test_a_request_is_not_tried_again(server: ScriptedServer) -> None:
     """Words can answer it: the first failure is told, once, and the embedder is left alone for a minute."""
-    told: list[ModelError] = []
+    told: list[str] = []
     now = [0.0]
     embedder = embedder_on(server)
     requests = QueryEmbedder(embedder, told.append, lambda: now[0])
@@ -150,7 +150,7 @@ def test_a_request_is_not_tried_again(server: ScriptedServer) -> None:
         with pytest.raises(ModelError, match="failed"):
             requests.embed(["tea"])
         assert len(server.requests) == sent
-    assert len(told) == 1
+    assert [notice.partition(" for now")[0] for notice in told] == ["Memories are found by words alone"]
     now[0] = 2 * COOLDOWN_S
     assert requests.embed(["tea"])[0] == pytest.approx(embedder.embed(["tea"])[0])
 
