@@ -78,19 +78,16 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
         for match in pattern.finditer(sentence, at):
             if not _CASELESS_LOOKALIKES.isdisjoint(match[0]):
                 continue
-            past = _looks_back(sentence, match.start()) and (match["prep"] or "").lower() not in _AHEAD
+            # The last verb before the date tells whether it is past, or else the first one after it.
+            verbs = [(verb.start(), tense is _PAST) for tense in (_PAST, _FUTURE) for verb in tense.finditer(sentence)]
+            verbs.sort(key=lambda verb: verb[0])
+            before = [verb for verb in verbs if verb[0] < match.start()]
+            looks_back = any(is_past for _, is_past in before[-1:] or verbs[:1])
+            past = looks_back and (match["prep"] or "").lower() not in _AHEAD
             if (words := reading(_DateMatch(match, today, past))) is not None:
                 found.append((match, words))
                 break
     return min(found, key=lambda pair: (pair[0].start(), -pair[0].end()), default=None)
-
-
-def _looks_back(sentence: str, at: int) -> bool:
-    """Return whether the last verb before the date at `at`, or else the first one after it, is in the past tense."""
-    verbs = [(pattern is _PAST, match.start()) for pattern in (_PAST, _FUTURE) for match in pattern.finditer(sentence)]
-    ordered = sorted(verbs, key=lambda verb: verb[1])
-    before = [is_past for is_past, start in ordered if start < at]
-    return before[-1] if before else bool(ordered) and ordered[0][0]
 
 
 def in_words(day: date) -> str:

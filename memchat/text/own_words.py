@@ -37,8 +37,13 @@ def foreign_spans(message: str) -> list[Span]:
     end. Words in quotation marks stay.
     """
     lines = lines_of(message)
+    fences = [match.span() for match in re.finditer("`{3,}+", message)]
+    code_blocks = (
+        (opening[0], closing[1] if closing else len(message))
+        for opening, closing in zip_longest(fences[::2], fences[1::2])
+    )
     quoted_lines = (match.span() for match in _QUOTED_LINE.finditer(message))
-    shown = [*_code_blocks(message), *_tagged(message), *quoted_lines, *find_delimited(message)]
+    shown = [*code_blocks, *_tagged(message), *quoted_lines, *find_delimited(message)]
     delimited = _merged(
         [*shown, *machine_text(message, lines), *find_chat_logs(message, lines), *find_emails(message)], message
     )
@@ -67,12 +72,6 @@ def _merged(spans: list[Span], message: str) -> list[Span]:
             merged.append((start, end))
     stripped = [(start, start + len(message[start:end].rstrip())) for start, end in merged]
     return [(start, end) for start, end in stripped if start < end]
-
-
-def _code_blocks(message: str) -> Iterator[Span]:
-    marks = [match.span() for match in re.finditer("`{3,}+", message)]
-    for opening, closing in zip_longest(marks[::2], marks[1::2]):
-        yield opening[0], closing[1] if closing else len(message)
 
 
 _QUOTED_LINE = re.compile(r"(?m)^[ \t]{0,3}>(?:[ >\t].*|$)")
@@ -178,27 +177,25 @@ _JAPANESE_REQUEST = re.compile(
 )
 
 
-def _introduction(words: _AnnouncementPhrases) -> str:
-    """Matches a sentence that announces a document before a colon."""
+def _announcing(words: _AnnouncementPhrases) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Compile the patterns of a sentence before a colon that announces a document, and of one that wants something
+    done with 'this' document.
+    """
     word = r"[^\s.:;!?]{1,40}"
     document = rf"(?:{words.documents})\b"
-    return (
+    introduction = (
         rf"(?i)^.*\b(?:{words.shows}) (?:(?!{words.own}){word} ){{0,4}}{document}(?! address)(?:,? {word}){{0,8}}$"
         rf"|^(?!.*(?:{words.opinion}))(?:(?:{word} )?(?:{words.of}) (?:{word} ){{0,3}}{document}(?: {word}){{0,3}}"
         rf"|.*\b{document}(?: {word}){{0,5}} (?:{words.says})"
         rf"|(?:{word} )?{document} (?:{words.of})(?: {word}){{1,6}}"
         r")$"
     )
+    this = rf"\b(?:{words.this}) (?:\w{{1,40}} )?{document}"
+    request = rf"(?i)\b(?:{words.asks})\b.{{0,30}}?{this}|{this}.{{0,40}}?\b(?:{words.asks})\b"
+    return re.compile(introduction), re.compile(request)
 
 
-def _request(words: _AnnouncementPhrases) -> str:
-    """Matches a sentence that wants something done with 'this' document."""
-    this = rf"\b(?:{words.this}) (?:\w{{1,40}} )?(?:{words.documents})\b"
-    return rf"(?i)\b(?:{words.asks})\b.{{0,30}}?{this}|{this}.{{0,40}}?\b(?:{words.asks})\b"
-
-
-_INTRODUCTIONS = (*(re.compile(_introduction(words)) for words in _LANGUAGES), _JAPANESE)
-_REQUESTS = (*(re.compile(_request(words)) for words in _LANGUAGES), _JAPANESE_REQUEST)
+_INTRODUCTIONS, _REQUESTS = zip(*map(_announcing, _LANGUAGES), (_JAPANESE, _JAPANESE_REQUEST), strict=True)
 
 _FORWARDED = re.compile(
     r"(?im)^[ \t]*(?:-{2,20} ?(?:original message|forwarded message|ursprüngliche nachricht|weitergeleitete nachricht"

@@ -1,7 +1,8 @@
 """Mask secrets before anything reaches the disk.
 
-A rule is a kind, a pattern and a test of what the pattern found. The rules read the original text, independently of
-each other. Overlapping matches become one mask with the kind of the rule named first in `_RULES`.
+A rule is a kind of secret and a function that finds secrets of this kind, mostly by a pattern and a test of what the
+pattern found. The rules read the original text, independently of each other. Overlapping matches become one mask with
+the kind of the rule named first in `_RULES`.
 
 Every pattern starts at a literal or at a word edge and looks a bounded distance ahead, or consumes what it reads, so
 that the work grows linearly with the length of any text.
@@ -10,6 +11,7 @@ that the work grows linearly with the length of any text.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from memchat.core.types import LearningOptions, Metadata, MetadataValue
 from memchat.text import redaction_labels as labels
@@ -67,9 +69,7 @@ class _Match:
 def _merged(text: str) -> list[_Match]:
     """Sort the matches of all rules by position and join overlapping ones."""
     plain = text.translate(_HALF_WIDTH)
-    finds = [
-        _Match(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(rule, plain)
-    ]
+    finds = [_Match(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(plain)]
     merged: list[_Match] = []
     for find in sorted(finds, key=lambda f: (f.start, f.end)):
         if merged and find.start < merged[-1].end:
@@ -96,50 +96,39 @@ _HALF_WIDTH = (
 # How a rule finds.
 
 _Span = tuple[int, int]
+_Test = Callable[[re.Match[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`pattern` names the secret in its group `s`; `accepts` decides on each match."""
+    """A kind of secret; `find` yields where such secrets are in a text."""
 
     kind: str
-    pattern: re.Pattern[str]
-    accepts: Callable[[re.Match[str]], bool]
-    find: "Callable[[_Rule, str], Iterator[_Span]]"
+    find: Callable[[str], Iterator[_Span]]
 
 
-def _exact(rule: _Rule, text: str) -> Iterator[_Span]:
-    for match in rule.pattern.finditer(text):
-        if rule.accepts(match):
-            yield match.span("s")
+def _exact(pattern: re.Pattern[str], accepts: _Test, text: str, *, closers: str = "") -> Iterator[_Span]:
+    """Find the group `s` of the accepted matches, without the `closers` at its end."""
+    for match in pattern.finditer(text):
+        if accepts(match):
+            yield match.start("s"), match.start("s") + len(match["s"].rstrip(closers))
 
 
-def _trimmed_spans(rule: _Rule, text: str) -> Iterator[_Span]:
-    """Find what `_exact` does, without the signs that end a sentence or a bracket around the secret."""
-    for match in rule.pattern.finditer(text):
-        if rule.accepts(match):
-            yield match.start("s"), match.start("s") + len(_trimmed(match["s"]))
-
-
-def _labelled(rule: _Rule, text: str) -> Iterator[_Span]:
+def _labelled(pattern: re.Pattern[str], accepts: _Test, text: str) -> Iterator[_Span]:
     """Find values after a label. The pattern reads the beginning of a value; an accepted one extends to its end."""
     covered = 0
-    for match in rule.pattern.finditer(text):
+    for match in pattern.finditer(text):
         start, end = match.span("s")
-        if start < covered or not rule.accepts(match):
+        if start < covered or not accepts(match):
             continue
         if match["open"] is None:
             rest = _REST_OF_WORD.match(text, start)
-            end = start + len(_trimmed(rest[0] if rest else ""))
+            end = start + len(rest[0].rstrip(labels.CLOSERS) if rest else "")
         covered = end
         yield start, end
 
 
 _REST_OF_WORD = re.compile(r"(?:(?!\[redacted )\S)++")
-
-
-def _trimmed(value: str) -> str:
-    return value.rstrip(labels.CLOSERS)
 
 
 def _always(_match: re.Match[str]) -> bool:
@@ -237,12 +226,10 @@ _BRANDS = (
 
 
 def _is_card(match: re.Match[str]) -> bool:
+    """Return whether a brand has such numbers and the check digit is right (ISO/IEC 7812-1)."""
     digits = re.sub(r"[ -]", "", match["s"])
-    return any(len(digits) in lengths and re.match(prefix, digits) for prefix, lengths in _BRANDS) and _luhn(digits)
-
-
-def _luhn(digits: str) -> bool:
-    """Return whether the check digit is right (ISO/IEC 7812-1)."""
+    if not any(len(digits) in lengths and re.match(prefix, digits) for prefix, lengths in _BRANDS):
+        return False
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(int(digit) for digit in digits[::-2])) % 10 == 0
 
@@ -259,30 +246,23 @@ _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
 _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=(?P<s>[A-Za-z]{2}[0-9]{2}(?:[ \u00a0\u202f-]?[A-Za-z0-9]){11,30}))")
 
 
-def _ibans(rule: _Rule, text: str) -> Iterator[_Span]:
+def _ibans(text: str) -> Iterator[_Span]:
     """Find IBANs. The pattern may read on into the next words; the country determines the length."""
-    for match in rule.pattern.finditer(text):
+    for match in _IBAN.finditer(text):
         places = [at for at in range(*match.span("s")) if text[at].isalnum()]
         length = _IBAN_LENGTHS.get(match["s"][:2].upper(), 0)
         if not 0 < length <= len(places):
             continue
         end = places[length - 1] + 1
-        if not text[end : end + 1].isalnum() and _mod_97("".join(text[at] for at in places[:length])):
+        # The check digits are right if the number, with them behind, is 1 modulo 97 (ISO 13616).
+        moved = (text[at] for at in [*places[4:length], *places[:4]])
+        if not text[end : end + 1].isalnum() and int("".join(str(int(char, 36)) for char in moved)) % 97 == 1:
             yield match.start("s"), end
 
 
-def _mod_97(iban: str) -> bool:
-    """Return whether the check digits are right (ISO 13616)."""
-    return int("".join(str(int(char, 36)) for char in iban[4:] + iban[:4])) % 97 == 1
-
-
-def _labelled_elsewhere(rule: _Rule, text: str) -> Iterator[_Span]:
-    return labelled_spans(rule.pattern.pattern, text)
-
-
-def _phrases(rule: _Rule, text: str) -> Iterator[_Span]:
+def _phrases(text: str) -> Iterator[_Span]:
     """Find several words that form one secret, without the words of the sentence around them."""
-    for match in rule.pattern.finditer(text):
+    for match in labels.PASSPHRASE.finditer(text):
         words = match["s"].split(" ")
         start = match.start("s")
         if count := labels.words_of_phrase(words, match):
@@ -301,30 +281,27 @@ _SEED = re.compile(
 )
 
 _RULES = (
-    _Rule("private key", _PEM, lambda match: re.search(r"[A-Za-z0-9+/=]{16}", match["s"]) is not None, _exact),
-    _Rule("api key", _TOKEN, _always, _exact),
-    _Rule("token", _JWT, _always, _exact),
-    _Rule("token", _BEARER, _always, _exact),
-    _Rule("password", _URL_PASSWORD, _no_placeholder, _exact),
-    _Rule("card number", _CARD, _is_card, _exact),
-    _Rule("card code", _CARD_CODE, _always, _exact),
-    _Rule("card code", _CODE_BEHIND, _always, _exact),
-    _Rule("card expiry", _EXPIRY_BEHIND, _always, _exact),
-    _Rule("card expiry", _EXPIRY_BEFORE, _always, _exact),
-    _Rule("iban", _IBAN, _always, _ibans),
-    _Rule("password", labels.PASSWORD, labels.is_password, _labelled),
-    _Rule("recovery phrase", _SEED, _always, _exact),
-    _Rule("login code", labels.ONE_TIME_BEHIND, _always, _exact),
-    _Rule("login code", labels.ONE_TIME_BEFORE, _always, _exact),
-    _Rule("pin", labels.PIN, labels.is_pin, _exact),
-    _Rule("password", labels.PASSPHRASE, _always, _phrases),
-    _Rule("password", labels.PASSWORD_ROMANCE_DUTCH, labels.is_password_romance_dutch, _labelled),
-    _Rule("password", labels.PASSWORD_SHORT, labels.looks_random, _labelled),
-    _Rule("password", labels.LOGIN, labels.is_login, _labelled),
-    _Rule("password", labels.PASSWORD_CJK, labels.is_cjk_password, _trimmed_spans),
-    _Rule("secret", labels.SECRET, labels.is_secret, _labelled),
-    *(
-        _Rule(kind, re.compile(kind), _always, _labelled_elsewhere)
-        for kind in ("card code", "login code", "pin", "api key", "password")
-    ),
+    _Rule("private key", partial(_exact, _PEM, lambda match: re.search(r"[A-Za-z0-9+/=]{16}", match["s"]) is not None)),
+    _Rule("api key", partial(_exact, _TOKEN, _always)),
+    _Rule("token", partial(_exact, _JWT, _always)),
+    _Rule("token", partial(_exact, _BEARER, _always)),
+    _Rule("password", partial(_exact, _URL_PASSWORD, _no_placeholder)),
+    _Rule("card number", partial(_exact, _CARD, _is_card)),
+    _Rule("card code", partial(_exact, _CARD_CODE, _always)),
+    _Rule("card code", partial(_exact, _CODE_BEHIND, _always)),
+    _Rule("card expiry", partial(_exact, _EXPIRY_BEHIND, _always)),
+    _Rule("card expiry", partial(_exact, _EXPIRY_BEFORE, _always)),
+    _Rule("iban", _ibans),
+    _Rule("password", partial(_labelled, labels.PASSWORD, labels.is_password)),
+    _Rule("recovery phrase", partial(_exact, _SEED, _always)),
+    _Rule("login code", partial(_exact, labels.ONE_TIME_BEHIND, _always)),
+    _Rule("login code", partial(_exact, labels.ONE_TIME_BEFORE, _always)),
+    _Rule("pin", partial(_exact, labels.PIN, labels.is_pin)),
+    _Rule("password", _phrases),
+    _Rule("password", partial(_labelled, labels.PASSWORD_ROMANCE_DUTCH, labels.is_password_romance_dutch)),
+    _Rule("password", partial(_labelled, labels.PASSWORD_SHORT, labels.looks_random)),
+    _Rule("password", partial(_labelled, labels.LOGIN, labels.is_login)),
+    _Rule("password", partial(_exact, labels.PASSWORD_CJK, labels.is_cjk_password, closers=labels.CLOSERS)),
+    _Rule("secret", partial(_labelled, labels.SECRET, labels.is_secret)),
+    *(_Rule(kind, partial(labelled_spans, kind)) for kind in ("card code", "login code", "pin", "api key", "password")),
 )

@@ -32,27 +32,23 @@ _LEAST_ASSIGNED, _LEAST_LOOSE = 4, 6
 def labelled_spans(kind: str, text: str) -> Iterator[tuple[int, int]]:
     """Yield the positions of values after labels of `kind` in `text`."""
     for label in _labels(kind).finditer(text):
-        if (found := _value_behind(kind, text, label.end())) is not None:
-            yield found
-
-
-def _value_behind(kind: str, text: str, at: int) -> tuple[int, int] | None:
-    stop = _SENTENCE_END.search(text, at, at + _SPAN)
-    following = text[at : stop.start() + 1 if stop else at + _SPAN]
-    parts = list(re.finditer(r"[^\s:=：]+", following))[: _BETWEEN + 1]
-    for number, part in enumerate(parts):
-        start = at + part.start()
-        # The part may go on behind what was looked at.
-        whole = _PART.match(text, start)
-        value = whole[0] if whole else part[0]
-        if "[redacted" in value:
-            return None
-        start += len(value) - len(value.lstrip(_OPENERS))
-        value = value.lstrip(_OPENERS).rstrip(CLOSERS)
-        assigned = number == 0 and re.search(r"[:=：—–-]\s*$", following[: part.start()]) is not None
-        if (length := _length_of_value(kind, value, assigned=assigned)) is not None:
-            return start, start + length
-    return None
+        at = label.end()
+        stop = _SENTENCE_END.search(text, at, at + _SPAN)
+        following = text[at : stop.start() + 1 if stop else at + _SPAN]
+        parts = list(re.finditer(r"[^\s:=：]+", following))[: _BETWEEN + 1]
+        for number, part in enumerate(parts):
+            start = at + part.start()
+            # The part may go on behind what was looked at.
+            whole = _PART.match(text, start)
+            value = whole[0] if whole else part[0]
+            if "[redacted" in value:
+                break
+            start += len(value) - len(value.lstrip(_OPENERS))
+            value = value.lstrip(_OPENERS).rstrip(CLOSERS)
+            assigned = number == 0 and re.search(r"[:=：—–-]\s*$", following[: part.start()]) is not None
+            if (length := _length_of_value(kind, value, assigned=assigned)) is not None:
+                yield start, start + length
+                break
 
 
 def _length_of_value(kind: str, value: str, *, assigned: bool) -> int | None:

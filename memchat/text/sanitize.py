@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from enum import Enum, auto
-from functools import cache
 
 # For the terminal.
 
@@ -52,20 +51,15 @@ class StreamFilter:
                 kept.append(piece[at:end])
                 at = end + 1
                 self._state = _INTRODUCES.get(control[0], _State.TEXT) if control else _State.TEXT
-            else:
-                at = self._within_sequence(piece, at)
+                continue
+            skipped, last, following = _SEQUENCES[self._state]
+            if match := skipped.match(piece, at):
+                at = match.end()
+            if at < len(piece):
+                char = piece[at]
+                self._state = following.get(char, _State.TEXT) if self._state is _State.ESCAPE else _State.TEXT
+                at += 1 if last.match(char) else 0
         return "".join(kept)
-
-    def _within_sequence(self, piece: str, at: int) -> int:
-        """Skip the rest of an escape sequence from `at`, and return where to continue."""
-        body, end, following = _SEQUENCES[self._state]
-        match = body.match(piece, at)
-        at = match.end() if match else at
-        if at == len(piece):
-            return at
-        char = piece[at]
-        self._state = following.get(char, _State.TEXT) if self._state is _State.ESCAPE else _State.TEXT
-        return at + 1 if end.match(char) else at
 
     def _plain(self, run: str) -> Iterator[str]:
         if not run:
@@ -159,7 +153,7 @@ def escape_fence(text: str) -> str:
     # Folded as a reader sees it, lower case and plain width; one character each, to keep the positions.
     plain = [unicodedata.normalize("NFKC", char).casefold() for char in chars]
     folded = "".join(fold if len(fold) == 1 else char for fold, char in zip(plain, chars, strict=True))
-    for match in _fence().finditer(folded):
+    for match in re.finditer(_FENCE, folded):
         chars[match.start()] = "‹"
         if match["close"]:
             chars[match.end() - 1] = "›"
@@ -168,12 +162,8 @@ def escape_fence(text: str) -> str:
     return "".join(chars)
 
 
-@cache
-def _fence() -> re.Pattern[str]:
-    """Compile the pattern when it is first used, long after the start."""
-    unseen = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
-    names = "|".join(unseen.join(name) for name in ("memories", "excerpts"))
-    return re.compile(rf"<[ /\\]*+{unseen}/?(?:{names})(?:[^<>]{{0,200}}(?P<close>>))?")
-
-
+_BETWEEN_LETTERS = "[\u200c\u200d\ufe00-\ufe0f\u0300-\u036f ]*+"
+_NAMES = "|".join(_BETWEEN_LETTERS.join(name) for name in ("memories", "excerpts"))
+_FENCE = rf"<[ /\\]*+{_BETWEEN_LETTERS}/?(?:{_NAMES})(?:[^<>]{{0,200}}(?P<close>>))?"
+"""A string, which `re` compiles and keeps when it is first used, long after the start."""
 _BACKTICKS = re.compile(r"`{3,}+")

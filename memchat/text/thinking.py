@@ -43,8 +43,10 @@ class ThinkingSplitter:
     def __init__(self) -> None:
         self._held = ""
         self._state: Callable[[bool], Iterable[Part]] = self._beginning
-        self._end = ""
-        self._final = True
+        # The marks that end the part being read, whether it is thinking, and what follows it.
+        self._ends: tuple[str, ...] = ()
+        self._thinking = False
+        self._next = self._state
 
     def feed(self, piece: str) -> Iterator[Part]:
         """Yield the parts that are certain after `piece`."""
@@ -72,8 +74,8 @@ class ThinkingSplitter:
             return ()
         tag = next((tag for tag in _TAGS if start.startswith(tag)), None)
         if tag is not None:
-            self._held = start.removeprefix(tag)
-            self._end, self._state = _TAGS[tag], self._within_tag
+            self._held, self._state = start.removeprefix(tag), self._within
+            self._ends, self._thinking, self._next = (_TAGS[tag],), True, self._beginning
         elif start.startswith(("<|start|>", _CHANNEL)):
             self._held, self._state = start, self._header
         elif start.startswith(_BARE) and start[len(_BARE) :][:1].isupper():
@@ -82,30 +84,32 @@ class ThinkingSplitter:
             self._state = self._answer
         return ()
 
-    def _within_tag(self, final: bool) -> Iterator[Part]:
-        text, found, rest = self._until((self._end,), final)
-        if text:
-            yield Part(text, thinking=True)
-        if found:
-            self._held, self._state = rest, self._beginning
-
     def _header(self, final: bool) -> Iterable[Part]:
         """Read the header of a harmony message, whose channel tells reasoning from answer."""
         header, mark, body = self._held.partition(_MESSAGE)
         if mark:
             channel = header.partition(_CHANNEL)[2].strip()
-            self._final = not channel or channel.startswith("final")
-            self._held, self._state = body, self._message
+            thinking = bool(channel) and not channel.startswith("final")
+            self._held, self._state = body, self._within
+            self._ends, self._thinking, self._next = _ENDS, thinking, self._header
         elif final:
             self._held = ""
         return ()
 
-    def _message(self, final: bool) -> Iterator[Part]:
-        text, found, rest = self._until(_ENDS, final)
-        if text:
-            yield Part(text, thinking=not self._final)
-        if found:
-            self._held, self._state = rest, self._header
+    def _within(self, final: bool) -> Iterator[Part]:
+        """Read up to the first mark that ends this part."""
+        held = self._held
+        at, mark = min(((at, mark) for mark in self._ends if (at := held.find(mark)) >= 0), default=(-1, ""))
+        if at >= 0:
+            self._held, self._state = held[at + len(mark) :], self._next
+        else:
+            longest = 0 if final else max(map(len, self._ends)) - 1
+            beginnings = range(min(longest, len(held)), 0, -1)
+            keep = next((n for n in beginnings if any(mark.startswith(held[-n:]) for mark in self._ends)), 0)
+            at = len(held) - keep
+            self._held = held[at:]
+        if at:
+            yield Part(held[:at], thinking=self._thinking)
 
     def _bare(self, final: bool) -> Iterator[Part]:
         """Read harmony without marks: reasoning if the final channel follows, else an ordinary reply."""
@@ -120,24 +124,6 @@ class ThinkingSplitter:
         text, self._held = self._held, ""
         if text:
             yield Part(text)
-
-    def _until(self, marks: tuple[str, ...], final: bool) -> tuple[str, bool, str]:
-        """Take the text before the first of `marks`; return it, whether there was a mark, and the text after it."""
-        at, mark = min(((at, mark) for mark in marks if (at := self._held.find(mark)) >= 0), default=(-1, ""))
-        if at >= 0:
-            return self._held[:at], True, self._held[at + len(mark) :]
-        longest = 0 if final else max(map(len, marks)) - 1
-        keep = next(
-            (
-                n
-                for n in range(min(longest, len(self._held)), 0, -1)
-                if any(m.startswith(self._held[-n:]) for m in marks)
-            ),
-            0,
-        )
-        text = self._held[: len(self._held) - keep]
-        self._held = self._held[len(text) :]
-        return text, False, ""
 
 
 def split_unopened(reply: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ COLUMNS = 60
 """A title takes at most so many columns in a terminal; an East Asian character takes two."""
 _LOOK_BACK = 30
 """So many characters before the limit a space or a mark is looked for to cut at."""
+_STOPS = "。、，！？；：」』）・।॥၊။។"
 _JOINER = "\u200d"
 _SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 
@@ -15,26 +16,20 @@ def title_of(text: str) -> str:
     character with its vowel signs, accents or joined emoji.
     """
     line = " ".join(text.split())
-    end = _end(line)
-    if end == len(line):
-        return line
-    cut = next((at for at in range(end, max(end - _LOOK_BACK, 0), -1) if _parts(line, at)), end)
-    return line[:cut].rstrip()
-
-
-def _end(line: str) -> int:
-    """Return where the columns end, moved back to a boundary between two visible characters."""
-    columns = 0
-    for at, character in enumerate(line):
-        if not _continues(line, at):
+    columns = start = 0
+    for end, character in enumerate(line):
+        if not _continues(line, end):
             columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-            start = at
-        if columns > COLUMNS:
-            return start
-        if at - start > COLUMNS:
-            # Marks piled on one letter are no writing.
-            return at
-    return len(line)
+            start = end
+        # Marks piled on one letter are no writing.
+        if columns > COLUMNS or end - start > COLUMNS:
+            break
+    else:
+        return line
+    for at in range(end, max(end - _LOOK_BACK, 0), -1):
+        if line[at].isspace() or (line[at - 1] in _STOPS and not _continues(line, at)):
+            return line[:at].rstrip()
+    return line[:end].rstrip()
 
 
 def _continues(line: str, at: int) -> bool:
@@ -47,8 +42,3 @@ def _continues(line: str, at: int) -> bool:
         # A virama joins the consonants beside it, in the scripts of India.
         or unicodedata.combining(line[at - 1]) == 9
     )
-
-
-def _parts(line: str, at: int) -> bool:
-    """Return whether a word or a sentence ends before `at`."""
-    return line[at].isspace() or (line[at - 1] in "。、，！？；：」』）・।॥၊။។" and not _continues(line, at))
