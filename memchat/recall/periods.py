@@ -58,7 +58,14 @@ def period_of(text: str, today: date) -> Period | None:
         if period is None or (period.since is not None and period.since > today):
             continue
         said = match.groupdict().get("prep")
-        return _opened(period, f"{said} " if said else text[: match.start()])
+        word = re.search(r"(\w+)\s+(?:the\s+|der\s+|dem\s+)?$", (f"{said} " if said else text[: match.start()]).lower())
+        if word and word[1] in {"before", "until", "till", "vor", "bis", "antes", "avant", "prima"}:
+            return Period(None, period.since and period.since - timedelta(days=1))
+        if word and word[1] in {"since", "seit", "desde", "depuis"}:
+            return Period(period.since, None)
+        if word and word[1] in {"after", "nach", "después", "après", "dopo"}:
+            return Period(period.until and period.until + timedelta(days=1), None)
+        return period
     return None
 
 
@@ -124,17 +131,6 @@ def in_words(period: Period) -> str:
         if (first.month, first.year) == (last.month, last.year)
         else f"{first.day} {first:%B %Y} - {end}"
     )
-
-
-def _opened(period: Period, before: str) -> Period:
-    word = re.search(r"(\w+)\s+(?:the\s+|der\s+|dem\s+)?$", before.lower())
-    if word and word[1] in {"before", "until", "till", "vor", "bis", "antes", "avant", "prima"}:
-        return Period(None, period.since and period.since - timedelta(days=1))
-    if word and word[1] in {"since", "seit", "desde", "depuis"}:
-        return Period(period.since, None)
-    if word and word[1] in {"after", "nach", "después", "après", "dopo"}:
-        return Period(period.until and period.until + timedelta(days=1), None)
-    return period
 
 
 _MAYBE = re.compile(

@@ -35,32 +35,21 @@ def sentences_to_quote(candidate: MessageCandidate, read: ExcerptRequest) -> lis
     Greetings are left out, and questions too, unless one is nearest to the request or there is nothing else.
     """
     parts, near = _scored_parts(candidate, read)
-    told = _told(parts, near)
-    whole = sum(len(parts[at]) for at in told) <= WHOLE_CHARACTERS
-    chosen = set(told) if whole else _nearest(told, parts, near)
+    said = [at for at, part in enumerate(parts) if not is_greeting(part)]
+    nearest = max(said, key=lambda at: near[at], default=None)
+    stated = [at for at in said if at == nearest or not is_question(parts[at])]
+    told = stated if any(not is_question(parts[at]) for at in stated) else said
+    chosen = set(told)
+    if sum(len(parts[at]) for at in told) > WHOLE_CHARACTERS:
+        chosen, room = set(), QUOTED_CHARACTERS
+        for at in sorted(told, key=lambda at: (-near[at], at)):
+            if len(parts[at]) <= room or not chosen:
+                chosen.add(at)
+                room -= len(parts[at])
     gaps = {at for before, at in pairwise(told) if before not in chosen}
     quoted = [("… " if at in gaps else "") + _shortened(parts[at]) for at in told if at in chosen]
     said_by = speaker(candidate.text)
     return [f"{said_by}: {quoted[0]}", *quoted[1:]] if said_by and quoted else quoted
-
-
-def _told(parts: Sequence[str], near: Sequence[float]) -> list[int]:
-    """Return the places of the sentences that are worth quoting."""
-    said = [at for at, part in enumerate(parts) if not is_greeting(part)]
-    nearest = max(said, key=lambda at: near[at], default=None)
-    stated = [at for at in said if at == nearest or not is_question(parts[at])]
-    return stated if any(not is_question(parts[at]) for at in stated) else said
-
-
-def _nearest(told: Sequence[int], parts: Sequence[str], near: Sequence[float]) -> set[int]:
-    """Return the places of the nearest sentences that fit into an excerpt."""
-    chosen: set[int] = set()
-    room = QUOTED_CHARACTERS
-    for at in sorted(told, key=lambda at: (-near[at], at)):
-        if len(parts[at]) <= room or not chosen:
-            chosen.add(at)
-            room -= len(parts[at])
-    return chosen
 
 
 def question_before(candidate: MessageCandidate, quoted: str) -> str | None:

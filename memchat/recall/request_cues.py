@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
 
 from memchat.text.normalize import words
+from memchat.text.patterns import compiled
 
 SMALL_TALK = frozenset(
     """
@@ -92,12 +92,7 @@ def is_small_talk(text: str) -> bool:
 
 def asks_about_assistant(text: str) -> bool:
     """Whether `text` asks for the assistant's earlier words ("what did you recommend?")."""
-    return _by_assistant().search(text) is not None
-
-
-@cache
-def _by_assistant() -> re.Pattern[str]:
-    return re.compile("|".join(_BY_ASSISTANT), re.IGNORECASE)
+    return compiled(*_BY_ASSISTANT).search(text) is not None
 
 
 _THINGS = (
@@ -126,22 +121,14 @@ _LAST_PLACE = r"last|final|letzte|últim[oa]|derni(?:er|ère)|ultim[oa]"
 
 def place_asked(text: str) -> int | None:
     """Return the place in a list that `text` asks for ("the second option you gave me"), from 1; -1 for the last."""
-    match = _place().search(text)
+    places = "|".join(f"(?P<place{at}>{forms})" for at, forms in enumerate(_PLACES, 1))
+    listed = rf"(?:{places}|(?:{_LAST_PLACE}))(?:[rnms])? (?:{_THINGS})\b|(?:{_NUMBERED}) (?P<number>\d{{1,2}})\b"
+    match = compiled(rf"\b(?:{listed})").search(text)
     if match is None:
         return None
     if match["number"]:
         return int(match["number"])
     return next((at for at in range(1, len(_PLACES) + 1) if match[f"place{at}"]), -1)
-
-
-@cache
-def _place() -> re.Pattern[str]:
-    places = "|".join(f"(?P<place{at}>{forms})" for at, forms in enumerate(_PLACES, 1))
-    return re.compile(
-        rf"\b(?:(?:{places}|(?:{_LAST_PLACE}))(?:[rnms])? (?:{_THINGS})\b"
-        rf"|(?:{_NUMBERED}) (?P<number>\d{{1,2}})\b)",
-        re.IGNORECASE,
-    )
 
 
 _VERB = "has|have|had|did|do|does|is|are|was|were|can|could|will|would|shall|should|might|may|must"
@@ -161,12 +148,7 @@ _SEVERAL = (
 
 def asks_for_several(text: str) -> bool:
     """Whether `text` asks for a list or a number of things ("which books have I read?"), said at different times."""
-    return _several().search(text) is not None
-
-
-@cache
-def _several() -> re.Pattern[str]:
-    return re.compile("|".join(_SEVERAL), re.IGNORECASE)
+    return compiled(*_SEVERAL).search(text) is not None
 
 
 _SOMETHING = r"(?:the|my|our|his|her|their|i|we|he|she|they|(?-i:[A-Z]\w+))\b"
@@ -189,12 +171,7 @@ class Event:
 
 def event_in(text: str) -> Event | None:
     """Return what `text` names to say when ("before the move"); None where it names nothing."""
-    for pattern in _event_patterns():
-        if match := pattern.search(text):
+    for pattern in _EVENTS:
+        if match := compiled(pattern).search(text):
             return Event(re.split(r"[?!.,;]", match["event"])[0].strip(), match["before"] is not None)
     return None
-
-
-@cache
-def _event_patterns() -> list[re.Pattern[str]]:
-    return [re.compile(pattern, re.IGNORECASE) for pattern in _EVENTS]

@@ -1,11 +1,11 @@
 """Parse requests of recall, for facts and for excerpts."""
 
-import re
 from collections.abc import Mapping
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from memchat.text.normalize import sentences
+from memchat.text.patterns import compiled
 
 MOST_QUESTIONS = 3
 _QUESTION_MARKS = ("?", "？", "؟", "՞", ";")
@@ -31,17 +31,15 @@ _CLAUSES = (
 )
 
 
+_CLAUSE = rf"\w\W+(?P<clause>\b(?:{'|'.join(_CLAUSES)})\b[^,.;:?!\n]+)"
+
+
 def clause_about_user(request: str) -> str | None:
     """Return what a request asks or presumes of the user in its midst: "where I live" of "the weather where I live"."""
     if len(request) > LONGEST_WITH_CLAUSE:
         return None
-    found = _clause().search(request)
+    found = compiled(_CLAUSE).search(request)
     return found["clause"].strip() if found else None
-
-
-@cache
-def _clause() -> re.Pattern[str]:
-    return re.compile(rf"\w\W+(?P<clause>\b(?:{'|'.join(_CLAUSES)})\b[^,.;:?!\n]+)", re.IGNORECASE)
 
 
 def rarest_terms(counts: Mapping[str, int], budget: int) -> list[str]:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 
 from memchat.core.protocols import StaleMemory
 from memchat.text.normalize import ABOUT_THE_PERSON, content_words
+from memchat.text.patterns import compiled
 
 STEM = 5
 """Number of letters by which words are compared, without their endings: smokes, smoking."""
@@ -25,6 +25,15 @@ _OTHERS = (
     r"herman[oa]|madre|padre|mujer|marido|novi[oa]|amig[oa]|jef[ea]|vecin[oa]|tí[oa]|prim[oa]|hij[oa]|"
     r"sœur|soeur|frère|mère|père|femme|mari|ami|collègue|fils|fille)"
 )
+
+
+_OTHER_SUBJECT = (
+    r"(?:\w+, )?(?:he|she|they|er|él|ella|elle|"
+    r"(?:my|our|your|his|her|their|mein|unser|dein|mi|nuestr|tu|mon|ma|mes|ton|ta)\w* (?:\w+ ){0,2}?"
+    rf"{_OTHERS}\w*)\b"
+    r"(?!.*\b(?:I|we|ich|wir|yo|nosotros|je|nous)\b)"
+)
+"""A sentence that tells of somebody else: "My older sister lives in Berlin", not "My sister and I live …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,16 @@ class _Former:
     named: bool
     of_other: bool
 
+    @classmethod
+    def of(cls, memory: StaleMemory) -> "_Former":
+        own = [word for word in content_words(memory.text) if word not in _NOT_SAID]
+        newer = stems(content_words(memory.successor or ""))
+        apart = stems(own) - newer
+        apart = apart - stems(_OFTEN_LEFT_OUT) or apart
+        named = any(word[:1].isupper() for word in memory.text.split()[1:] if stems(content_words(word)) & apart)
+        of_other = not ABOUT_THE_PERSON.match(memory.text) or re.search(rf"\b{_OTHERS}", memory.text) is not None
+        return cls(memory, apart, stems(own) & newer, named, of_other)
+
 
 class StaleIndex:
     """Look sentences up among the memories that no longer hold."""
@@ -57,7 +76,7 @@ class StaleIndex:
         self._by_stem: dict[str, list[_Former]] = {}
         self._by_message: dict[str, list[StaleMemory]] = {}
         for memory in memories:
-            former = _former(memory)
+            former = _Former.of(memory)
             if not former.apart:
                 continue  # The successor says all that it said.
             self._by_stem.setdefault(min(former.apart), []).append(former)
@@ -75,36 +94,14 @@ class StaleIndex:
         for stem in said:
             for former in self._by_stem.get(stem, ()):
                 same = former.apart <= said and (former.named or not former.shared or former.shared & said)
-                if same and (former.of_other or not _other_subject().match(sentence)):
+                if same and (former.of_other or not compiled(_OTHER_SUBJECT).match(sentence)):
                     return _staleness(former.memory)
         return None
-
-
-def _former(memory: StaleMemory) -> _Former:
-    own = [word for word in content_words(memory.text) if word not in _NOT_SAID]
-    newer = stems(content_words(memory.successor or ""))
-    apart = stems(own) - newer
-    apart = apart - stems(_OFTEN_LEFT_OUT) or apart
-    named = any(word[:1].isupper() for word in memory.text.split()[1:] if stems(content_words(word)) & apart)
-    of_other = not ABOUT_THE_PERSON.match(memory.text) or re.search(rf"\b{_OTHERS}", memory.text) is not None
-    return _Former(memory, apart, stems(own) & newer, named, of_other)
 
 
 def stems(words: Iterable[str]) -> frozenset[str]:
     """Return the first letters of each word without its ending, by which words are compared."""
     return frozenset(_ENDING.sub("", word)[:STEM] for word in words)
-
-
-@cache
-def _other_subject() -> re.Pattern[str]:
-    """Match a sentence that tells of somebody else: "My older sister lives in Berlin", not "My sister and I live …"."""
-    return re.compile(
-        r"(?:\w+, )?(?:he|she|they|er|él|ella|elle|"
-        r"(?:my|our|your|his|her|their|mein|unser|dein|mi|nuestr|tu|mon|ma|mes|ton|ta)\w* (?:\w+ ){0,2}?"
-        rf"{_OTHERS}\w*)\b"
-        r"(?!.*\b(?:I|we|ich|wir|yo|nosotros|je|nous)\b)",
-        re.IGNORECASE,
-    )
 
 
 def _staleness(memory: StaleMemory) -> Staleness:
