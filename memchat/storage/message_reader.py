@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COUNTED = 2_000
 """Beyond this many messages a word is simply common."""
 CACHED_OWNERS = 32
+READ_AT_ONCE = 1_000
+"""Number of messages whose vectors are read and decoded at a time: some ten megabytes."""
 SHORTLIST = 5
 """Number of messages compared by their stored vectors for each one to find, where the cache holds sketches."""
 MOST_STALE = 2_000
@@ -239,23 +241,34 @@ class MessageReader:
         return int(self._db.value("SELECT number FROM messages WHERE id = ?", (view.window_start,)) or 0)
 
     def _up_to_date(self, owner: int, dim: int) -> _Cached:
-        from memchat.storage.vectors.message_matrix import MessageMatrix
-
         key, entries = (owner, self._fingerprint), self._cache.entries
         epoch, entry = position(self._db, owner).epoch, entries.get(key)
         if entry is None or entry.epoch != epoch or entry.matrix.overgrown:
-            entry = _Cached(MessageMatrix(dim), 0, epoch)
-            entry.matrix = MessageMatrix.of(self._read_new(owner, entry, dim), dim)
-            entries[key] = entry
-        elif new := self._read_new(owner, entry, dim):
+            entry = entries[key] = _Cached(self._empty_matrix(owner, dim), 0, epoch)
+        while new := self._read_new(owner, entry, dim):
             entry.matrix.extend(new)
         entries.move_to_end(key)
         while len(entries) > self._cache.limit:
             entries.popitem(last=False)
         return entry
 
+    def _empty_matrix(self, owner: int, dim: int) -> "MessageMatrix":
+        """Return an empty matrix for the owner's messages, with sketches if they have many rows."""
+        from memchat.storage.vectors import message_matrix
+
+        whole = dimension_of(self._fingerprint) or dim
+        of_owner, values = "FROM message_vectors WHERE owner = ? AND fingerprint = ?", (owner, self._fingerprint)
+        total = int(self._db.value(f"SELECT coalesce(sum(length(rows)), 0) {of_owner}", values)) // whole
+        if total <= message_matrix.WHOLE_ROWS or dim <= message_matrix.SKETCH:
+            return message_matrix.MessageMatrix(dim)
+        every = -(-total // message_matrix.SAMPLE)
+        # Scattered: numbers alternate between the person and the assistant.
+        scattered = f"SELECT rows {of_owner} AND number * 2654435761 / 65536 % ? = 0"
+        sample = self._db.rows(scattered, (*values, every))
+        return message_matrix.MessageMatrix.sketched_by([first_columns(row["rows"], whole, dim) for row in sample], dim)
+
     def _read_new(self, owner: int, entry: _Cached, dim: int) -> "list[MessageRow]":
-        """Read the messages written since `entry` was updated; of each vector the `dim` numbers that are searched."""
+        """Read the next messages that `entry` lacks; of each vector the `dim` numbers that are searched."""
         from memchat.storage.vectors.message_matrix import MessageRow
 
         rows = self._db.rows(
@@ -263,8 +276,8 @@ class MessageReader:
                 CAST(julianday(date(m.created_at, 'localtime')) - 1721424.5 AS INTEGER) AS day
                 FROM message_vectors AS v CROSS JOIN messages AS m ON m.number = v.number
                 CROSS JOIN sessions AS s ON s.id = m.session_id
-                WHERE v.owner = ? AND v.fingerprint = ? AND v.seq > ? ORDER BY v.seq""",
-            (owner, self._fingerprint, entry.seq),
+                WHERE v.owner = ? AND v.fingerprint = ? AND v.seq > ? ORDER BY v.seq LIMIT ?""",
+            (owner, self._fingerprint, entry.seq, READ_AT_ONCE),
         )
         if rows:
             entry.seq = rows[-1]["seq"]

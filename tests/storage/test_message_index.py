@@ -14,6 +14,7 @@ from memchat.core.types import Add, Draft, Evidence, Message, Owner, Role
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.llm.builtin_fingerprint import FINGERPRINT
 from memchat.llm.litellm_embedder import LiteLLMEmbedder
+from memchat.storage import message_reader
 from memchat.storage.database import Database
 from memchat.storage.inspection import DatabaseInspection
 from memchat.storage.message_reader import MessageCache
@@ -211,17 +212,17 @@ def test_an_erasure_empties_the_matrix_of_other_readers(store: Store, tmp_path: 
         assert not found(other, "boat")
 
 
-def test_a_large_history_is_sketched_and_finds_what_comparing_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sketches_find_what_comparing_all_finds() -> None:
     """Among the best by sketch are the best by cosine."""
-    monkeypatch.setattr(message_matrix, "WHOLE_ROWS", 500)
     chance = np.random.default_rng(7)
     centres = chance.standard_normal((40, 384))
     rows = (centres[np.arange(2_000) % 40] + 0.8 * chance.standard_normal((2_000, 384))).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     messages = [MessageRow(number, False, 0, 0, 0, encode_rows(row[None])) for number, row in enumerate(rows)]
-    query = rows[:1]
-    nearest = MessageMatrix.of(messages, 384).nearest(query, 60, Selection(agent=0, own=-1))
-    assert set(np.argsort(-(rows @ query[0]))[:10].tolist()) <= set(nearest)
+    matrix = MessageMatrix.sketched_by([message.rows for message in messages[::3]], 384)
+    matrix.extend(messages)
+    nearest = matrix.nearest(rows[:1], 60, Selection(agent=0, own=-1))
+    assert set(np.argsort(-(rows @ rows[0]))[:10].tolist()) <= set(nearest)
 
 
 def test_messages_found_by_sketches_are_ordered_by_their_stored_vectors(
@@ -233,6 +234,7 @@ def test_messages_found_by_sketches_are_ordered_by_their_stored_vectors(
     asked = ("What should I cook?", "Where does my sister live?", "What helps against hay fever?")
     whole = [found(store, text) for text in asked]
     monkeypatch.setattr(message_matrix, "WHOLE_ROWS", 40)
+    monkeypatch.setattr(message_reader, "READ_AT_ONCE", 30)
     store.messages.share(MessageCache())
     assert [found(store, text) for text in asked] == whole
 

@@ -24,8 +24,6 @@ WHOLE_ROWS = 8_000
 SKETCH = 48
 SAMPLE = 8_192
 """Number of rows from which the principal components are computed."""
-CHUNK = 2_000
-"""Messages decoded at a time: some ten megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +69,11 @@ class MessageMatrix:
         self._used = self._rows = 0
 
     @classmethod
-    def of(cls, messages: Sequence[MessageRow], dim: int) -> "MessageMatrix":
-        """Build a matrix of `messages`, sketched if they have more than WHOLE_ROWS rows."""
-        total = sum(len(message.rows) // dim for message in messages)
-        basis = None
-        if total > WHOLE_ROWS and dim > SKETCH:
-            every = -(-total // SAMPLE)
-            sample = np.concatenate([decode_rows(message.rows, dim) for message in messages[::every]])
-            _, components = np.linalg.eigh(sample.T @ sample)
-            basis = np.ascontiguousarray(components[:, -SKETCH:])
-        matrix = cls(dim, basis)
-        matrix._reserve(len(messages), total)
-        matrix.extend(messages)
-        return matrix
+    def sketched_by(cls, sample: Sequence[bytes], dim: int) -> "MessageMatrix":
+        """Return an empty matrix that sketches what it gets along the principal components of `sample`."""
+        rows = decode_rows(b"".join(sample), dim)
+        _, components = np.linalg.eigh(rows.T @ rows)
+        return cls(dim, np.ascontiguousarray(components[:, -SKETCH:]))
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -105,25 +95,23 @@ class MessageMatrix:
     def extend(self, messages: Sequence[MessageRow]) -> None:
         """Add messages; replaces known ones, and skips those whose bytes are not a whole number of rows."""
         whole = [message for message in messages if message.rows and len(message.rows) % self._dim == 0]
-        for start in range(0, len(whole), CHUNK):
-            chunk = whole[start : start + CHUNK]
-            rows = decode_rows(b"".join(message.rows for message in chunk), self._dim)
-            self._reserve(len(chunk), len(rows))
-            self._matrix[self._rows : self._rows + len(rows)] = rows if self._basis is None else rows @ self._basis
-            for message in chunk:
-                former = self._slots.get(message.number)
-                if former is not None:
-                    self._facts[former, 0] = -1
-                self._facts[self._used] = (
-                    message.number,
-                    message.by_assistant,
-                    message.conversation,
-                    message.agent,
-                    message.day,
-                )
-                self._slots[message.number] = self._used
-                self._used, self._rows = self._used + 1, self._rows + len(message.rows) // self._dim
-                self._starts[self._used] = self._rows
+        rows = decode_rows(b"".join(message.rows for message in whole), self._dim)
+        self._reserve(len(whole), len(rows))
+        self._matrix[self._rows : self._rows + len(rows)] = rows if self._basis is None else rows @ self._basis
+        for message in whole:
+            former = self._slots.get(message.number)
+            if former is not None:
+                self._facts[former, 0] = -1
+            self._facts[self._used] = (
+                message.number,
+                message.by_assistant,
+                message.conversation,
+                message.agent,
+                message.day,
+            )
+            self._slots[message.number] = self._used
+            self._used, self._rows = self._used + 1, self._rows + len(message.rows) // self._dim
+            self._starts[self._used] = self._rows
 
     def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
         """Return the numbers of the `limit` selected messages nearest to any row of `query`, by sketch or by cosine."""
