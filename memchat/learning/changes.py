@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from memchat.core.protocols import Embedder
 from memchat.core.types import Memory, Scope
 from memchat.learning.change_words import CASE_NUMBER, CHANGES, ENDS, OTHER_PERSON, SINGLE
-from memchat.learning.clauses import telling_clauses
+from memchat.learning.clauses import split_clauses, telling_clauses
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
 from memchat.learning.support import denies, mentions, units
 from memchat.recall.default_cues import default_cues
@@ -175,11 +175,11 @@ def _changed_word(message: str, known: str) -> tuple[str, str] | None:
     """Return the word or number of `known` that `message` puts right, and the right one."""
     said, numbers = dict.fromkeys(_NUMBER.findall(message)), _NUMBER.findall(known)
     right = [one for one in said if one not in numbers]
-    new = [unit for unit in units(_SLIP.sub(" ", message)) if not unit.isdecimal() and not mentions(known)(unit)]
     if len(right) == 1:
         wrong = [one for one in said if one in numbers]
-        if not wrong and len(new) <= _MOST_NEW_WORDS:
-            wrong = [one for one in numbers if _digits(one) == _digits(right[0])]
+        beside = next((part for part in split_clauses(message) if right[0] in part), message)
+        if not wrong and (len(_new_words(message, known)) <= _MOST_NEW_WORDS or not _new_words(beside, known)):
+            wrong = _of_one_kind(numbers, known, right[0], message)
         return (wrong[0], right[0]) if len(wrong) == 1 else None
     denied = _DENIED.search(message)
     if right or denied is None or not re.search(rf"(?i)(?<!\w){re.escape(denied['wrong'])}(?!\w)", known):
@@ -188,6 +188,17 @@ def _changed_word(message: str, known: str) -> tuple[str, str] | None:
     others = [word for word in words(rest) if len(word) > _ARTICLE_LETTERS and word not in _BESIDE_A_CORRECTION]
     kept = re.search(rf"(?i)\b{re.escape(others[0])}\b", message) if len(others) == 1 else None
     return (denied["wrong"], kept[0]) if kept else None
+
+
+def _of_one_kind(numbers: Sequence[str], known: str, right: str, message: str) -> list[str]:
+    """Return those of `numbers` that count the same in `known` as `right` in `message`, else those as long as it."""
+    counted = re.search(rf"{re.escape(right)} (\w{{3,}})", message)
+    same = [one for one in numbers if counted and re.search(rf"(?<!\d){re.escape(one)} {counted[1]}\b", known)]
+    return same or [one for one in numbers if _digits(one) == _digits(right)]
+
+
+def _new_words(said: str, known: str) -> list[str]:
+    return [unit for unit in units(_SLIP.sub(" ", said)) if not unit.isdecimal() and not mentions(known)(unit)]
 
 
 def _categorized(facts: Sequence[Fact], exchange: Exchange, nearness: _Nearness) -> list[Fact]:

@@ -56,7 +56,7 @@ _PASSING = re.compile(
     r"|guten (?:morgen|tag|abend)"
     r"|bis (?:morgen|bald|dann|später)|buen(?:as|os) (?:noches|días|tardes)|hasta (?:luego|mañana|pronto)"
     r"|bonne (?:nuit|soirée)|estoy (?:cansad|aburrid)\w+|fatigué\w*|thanks|thank you|danke"
-    r"|gracias|merci|haha|lol|off to|good ?(?:morning|night)|morning|bye|user (?:is|feels|was) (?:so |very "
+    r"|gracias|merci|haha|lol|off to|good ?(?:morning|night)|(?<!\w )morning|bye|user (?:is|feels|was) (?:so |very "
     r"|really )*(?:tired|bored|hungry|sleepy|exhausted|happy|sad|angry|annoyed|excited|confused|curious|sorry"
     r"|glad|done|back|busy|grateful|morning|the best|trying)|trying (?:that|it|this))\b",
     re.IGNORECASE,
@@ -213,9 +213,16 @@ _QUOTED = re.compile(r"[\"“„«](?=(?:[^\"”“»]*\s){2})[^\"”“»\n]{8,
 """Text in quotation marks is mostly another person's; a word or two may be a name."""
 _MATERIAL = re.compile(
     r"(?is)^[^:\n]{0,60}\b(?:translate|proofread|correct|rewrite|summari[sz]e|rephrase|shorten|fix|check|improve|reword"
-    r"|übersetz\w*|korrigier\w*|traduc\w*|corrige\w*|tradui\w*)\b[^:\n]{0,60}:.*?(?=\n\s*\n|\Z)"
+    r"|tidy|clean up|paraphrase|condense|reformat|transcribe"
+    r"|übersetz\w*|korrigier\w*|traduc\w*|corrige\w*|tradui\w*)\b"
+    r"(?:[^:\n]{0,60}:|[^:\n]{0,30}\b(?:this|these|the following)\b[^:\n]{0,30}\n).*?(?=\n\s*\n|\Z)"
 )
 """The object of a task, up to an empty line."""
+_LABELLED = re.compile(
+    r"(?m)^[ \t]*(?:\[[^\]\n]{1,20}\] ?|\d\d?:\d\d ?)?[A-ZÀ-Þ][\w.'-]*(?: [\w.'-]+){0,2}: (?P<said>.+)$"
+)
+"""A line of a written conversation: "Speaker 1: I'm here"."""
+_FEWEST_SPEAKING = 2
 _REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|which|how)\b[^.,;!]*$")
 """As in "my knees are bad so no jumping please"."""
 
@@ -247,7 +254,11 @@ def is_fiction(message: str, earlier: Sequence[str] = ()) -> bool:
 
 def telling_clauses(message: str) -> Iterator[str]:
     """The parts of a message that may tell something lasting: sentences, and what precedes a question or a request."""
-    for sentence in sentences(_MATERIAL.sub("", _QUOTED.sub(" ", message))):
+    own = _MATERIAL.sub("", _QUOTED.sub(" ", message))
+    speaking = [one for one in _LABELLED.finditer(own) if speaks_of_oneself(one["said"])]
+    if len(speaking) >= _FEWEST_SPEAKING:
+        own = _LABELLED.sub("", own)
+    for sentence in sentences(own):
         clause: str | None = sentence
         if is_question(sentence) and not (_ASKED_POLITELY.match(sentence) and is_wish(sentence)):
             before = (sentence[: mark.start()] for mark in reversed(list(_CLAUSE.finditer(sentence))))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
+from memchat.learning.attribution import is_misattributed, owns_unsaid, points_to_a_place
 from memchat.learning.clauses import (
     is_fiction,
     is_foreign,
@@ -30,12 +31,12 @@ SHORT_MESSAGE = 240
 """A message up to this length, in characters, is shown unchanged."""
 LONGEST_PIECE = 200
 MAX_PIECES = 6
-MAX_ASKED_AGAIN = 2
-"""So many sentences of a message are asked about again, one call each."""
 LEAST_UNITS = 2
 """A part of a sentence with fewer words that say something does not stand alone."""
 MANY_UNITS = 3
 """A line about somebody else that says this much, out of a sentence about the user's own life, stands alone."""
+LONGEST_SUBJECT = 3
+"""So many words at the beginning of a line may name something known: "The new kettle works"."""
 SHARE = 0.65
 """Minimum share of a small model's sentence that must be the user's own words, since it was asked for these."""
 
@@ -69,7 +70,6 @@ _REGULAR = """
     make take write read build learn
 """
 _SINGULAR |= {verb: f"{verb}s" for verb in _REGULAR.split()}
-_OWNED = re.compile(r"(?:the )?user['’]s (?P<thing>\w+)", re.IGNORECASE)
 _EPISODE = re.compile(
     r"(?:the )?user (?!moved|started|married|adopted|changed|switched|joined|retired|graduated|worked|lived"
     r"|studied|ordered|booked)"
@@ -123,11 +123,6 @@ _LACKS = re.compile(rf"\b(?:{_LEFT}|vegan|vegetarian|\w*intoleran\w*|allerg\w*)\
 _BARE = frozenset("stop stopped start started begin began finish finished back ready fine".split())
 """Verbs that say nothing without an object."""
 _YEAR = re.compile(r"(?<=\w)(?:,| de| del)? ((?:19|20)\d\d)\b")
-_OTHER_SUBJECT = re.compile(
-    r"^\W*(?:(?:and|but|so|well|then|say)\W+)*(?:he|she|they|some(?:one|body)|every(?:one|body)|no(?:body| one)|people"
-    r"|an? (?:man|woman|guy|girl|boy|couple|person|friend|colleague|customer|client))\b",
-    re.IGNORECASE,
-)
 _NAMED_FIRST = re.compile(r"(?!The |A |An |His |Her |Their )[A-ZÀ-Þ][\w-]+(?= \w+s\b)")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
@@ -150,18 +145,21 @@ def requests(exchange: Exchange, pieces: Sequence[str] | None = None) -> Iterato
 
 
 def passed_over(exchange: Exchange, found: Extraction) -> list[str]:
-    """Return the sentences of a short message in which nothing was found, to be asked about alone.
-
-    A small model often notes one of two.
-    """
+    """Return the sentences of a short message, about the user, in which nothing was found."""
     if len(exchange.user) > SHORT_MESSAGE or plays_a_part(exchange):
         return []
-    told = list(telling_clauses(exchange.user))
     quotes = [fact.quote for fact in found.facts]
     quotes += [one.quote for one in (*found.confirmed, *found.ended, *found.forget)]
+    told = telling_clauses(exchange.user)
     left = [one for one in told if not any(quote in one or one in quote for quote in quotes)]
-    own = [one for one in left if units(one) and (speaks_of_oneself(one) or is_foreign(one)) and not is_passing(one)]
-    return own[:MAX_ASKED_AGAIN] if len(told) > 1 else []
+    return [one for one in left if units(one) and (speaks_of_oneself(one) or is_foreign(one)) and not is_passing(one)]
+
+
+def in_own_words(clauses: Sequence[str], exchange: Exchange) -> list[Fact]:
+    """Return `clauses` as facts in the user's words, if they are in another language or can be said of "User"."""
+    context = _Told(exchange)
+    texts = [(context.about_the_person(clause, clause), clause) for clause in clauses]
+    return [_fact(text, clause) for text, clause in texts if text and not _SECRET.search(text)]
 
 
 def _pieces(exchange: Exchange) -> list[str]:
@@ -287,21 +285,18 @@ class _Told:
 
     def about_the_person(self, line: str, quote: str) -> str | None:
         """`line` as a sentence about the person; None where it is about nothing of theirs."""
-        if _POINTS_AWAY.search(line):
+        if _POINTS_AWAY.search(line) or points_to_a_place(line):
             return None
         line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)
         line = _REPORTED.sub("", line)
         line = re.sub(r"^(?i:(i|we)['’]ve(?: got)?)\b", r"\1 have", line)
         line = re.sub(r"^(?i:(i|we)['’](?:m|re))\b", r"\1 are", line)
+        line = re.sub(r"^(?i:im)\b", "I are", line)
         line = re.sub(r"^(?i:my|our) (?=\w)", "User's ", line)
         if ABOUT_THE_PERSON.search(line):
             of_oneself = is_foreign(quote) or speaks_of_oneself(quote)
-            of_another = _OTHER_SUBJECT.match(quote) and line.lower().startswith(("user ", "the user "))
-            unsaid = not of_oneself and (_DECIDES.match(line) or of_another)
-            # "The canteen" of the quote is not the user's.
-            owned = _OWNED.match(line)
-            claimed = owned and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote)
-            return None if unsaid or claimed else line
+            unsaid = not of_oneself and (_DECIDES.match(line) or owns_unsaid(line, quote, self._mentions))
+            return None if unsaid or is_misattributed(line, quote) else line
         if _DOING.match(line) and normalize(line.split(" ", 1)[0]) in words(quote):
             return f"User is {line[0].lower()}{line[1:]}"
         if is_foreign(quote) and speaks_of_oneself(quote):
@@ -312,10 +307,7 @@ class _Told:
 
     def _about_theirs(self, line: str, quote: str) -> str | None:
         """Return a line about something that the user called theirs, now or before, or about a case with a number."""
-        owner = re.match(r"(\w+)['’]s\b", line)
-        owner_acts = owner and re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote)
-        # What Priya did in the quote was not done by Priya's colleague.
-        if owner_acts and not re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
+        if is_misattributed(line, quote):
             return None
         subject = _THING.match(line)
         thing = subject["thing"] if subject else re.sub(r"['’]s$", "", line.split(" ", 1)[0])
@@ -329,7 +321,8 @@ class _Told:
             return line
         if subject is None and not (thing[0].isupper() and thing.lower() in self._names):
             return line if _CASE.search(line) else None
-        known = any(map(self._mentions, units(thing)))
+        named = " ".join(line.split()[:LONGEST_SUBJECT])
+        known = any(map(self._mentions, units(named)))
         return line if known or _CASE.search(line) else None
 
 

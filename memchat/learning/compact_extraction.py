@@ -10,6 +10,9 @@ from memchat.learning.extraction import Exchange, Extraction, Fact
 from memchat.learning.extraction_parser import parse
 from memchat.learning.lasting import LastingSentences
 
+MAX_ASKED_AGAIN = 2
+"""So many sentences of a message are asked about again, one call each, since a small model often notes one of two."""
+
 
 def extract_compactly(
     model: LanguageModel,
@@ -20,7 +23,8 @@ def extract_compactly(
 ) -> Extraction:
     """Extract with a short call for every few sentences, answered in lines; with none if the message has no statement.
 
-    Facts that `rules` read take precedence over the model's.
+    Facts that `rules` read take precedence over the model's. A sentence that says something lasting without doubt is
+    kept in the user's own words if neither notes anything of it.
     """
     told = list(telling_clauses(exchange.user))
     ruled = Extraction()
@@ -34,10 +38,13 @@ def extract_compactly(
         told = []
     answers = [model.complete(request).text for request in compact.requests(exchange)] if told else []
     noted = compact.read("\n".join(answers), exchange)
-    left = compact.passed_over(exchange, combined(ruled, noted)) if told else []
-    if left := [clause for clause in left if lasting is None or not lasting.is_passing(clause)]:
+    left = compact.passed_over(exchange, combined(ruled, noted)) if len(told) > 1 else []
+    if left := [clause for clause in left if lasting is None or not lasting.is_passing(clause)][:MAX_ASKED_AGAIN]:
         answers += [model.complete(request).text for request in compact.requests(exchange, left)]
         noted = compact.read("\n".join(answers), exchange)
+    if told and lasting is not None:
+        sure = [clause for clause in compact.passed_over(exchange, combined(ruled, noted)) if lasting.is_sure(clause)]
+        noted = replace(noted, facts=(*noted.facts, *compact.in_own_words(sure, exchange)))
     forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
     quotes = {reference.quote for reference in forget}
     noted = replace(

@@ -25,7 +25,8 @@ PAST_VERBS = frozenset(
 _CASELESS_LOOKALIKES = frozenset("İıſ")
 """A pattern that ignores case takes them for an i and an s, which the tables here do not."""
 
-_PAST = re.compile(rf"(?i)\b(?:{'|'.join(sorted(PAST_VERBS))}|(?<!getting )\w+ed)\b")
+_NO_PAST = r"(?:need|feed|speed|seed|weed|breed|bleed|indeed|bed|red|shed|wed|hundred|embed|exceed|proceed|succeed)"
+_PAST = re.compile(rf"(?i)\b(?:{'|'.join(sorted(PAST_VERBS))}|(?<!getting )(?!{_NO_PAST}\b)\w+ed)\b")
 _FUTURE = re.compile(r"(?i)\b(?:is|am|are|will|booked|planned|scheduled|signed up|registered|invited)\b|'(?:m|s|re)\b")
 
 

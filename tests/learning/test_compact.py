@@ -116,6 +116,12 @@ NOT_NOTED = [
     ("Der Nutzer bäckt gern Brot mit Zoltan.", "I like baking bread"),
     ("User needs to undo a merge.", "how do I undo a merge but keep the files"),
     ("User would take the red one for fun.", "I'd take the red one for fun"),
+    ("User owes a tenner.", "she owes me a tenner"),
+    ("User is a disaster.", "In return I mend her bike, which is honestly a disaster"),
+    ("One of the user's neighbours has gone quiet.", "The small one has gone quiet."),
+    ("User stayed there twice, for a fair.", "I stayed there twice, for a fair"),
+    ("User keeps bees.", "Clean up these minutes please\nAnna: I keep bees\nBert: so do my aunts"),
+    ("User keeps bees.", "what do they mean\nAnna B.: I keep bees\n[10:02] Bert: and I hate honey"),
     ("", "I live in Graz."),
 ]
 
@@ -187,6 +193,18 @@ def test_what_is_told_in_another_language_than_noted_is_kept_clause_by_clause() 
     exchange = heard("Tengo dos perros, Sol y Luna, y trabajo de cartero en Vigo.")
     facts = compact.read("The user has two dogs named Sol and Luna.", exchange).facts
     assert [fact.text for fact in facts] == ["Tengo dos perros, Sol y Luna", "trabajo de cartero en Vigo."]
+
+
+def test_a_form_about_oneself_is_no_conversation_of_others() -> None:
+    """Its lines begin with a label, too; at most one of them says "I"."""
+    assert len(list(telling_clauses("Name: Ola Berg\nDiet: vegan\nWork: I bake at night"))) == 3
+
+
+def test_what_is_said_of_he_and_me_may_be_said_of_the_person() -> None:
+    """ "They made me shift lead" names the person before it says what they are."""
+    assert noted("User is shift lead.", "they made me shift lead") == [
+        ("User is shift lead.", "they made me shift lead")
+    ]
 
 
 def test_a_game_goes_on_until_it_is_left() -> None:
@@ -369,6 +387,11 @@ CORRECTED = [
     ("perdona, los martes, no los lunes", "El usuario nada los lunes.", "El usuario nada los martes."),
     ("no, nicht Montag sondern Dienstag", "Der Nutzer tanzt am Montag.", "Der Nutzer tanzt am Dienstag."),
     ("oops, 1,250, they raised it", "User pays 1150 in rent.", "User pays 1,250 in rent."),
+    (
+        "correction, it's 20 hours, I looked at the wrong page",
+        "User works 24 hours from 13 April 2026.",
+        "User works 20 hours from 13 April 2026.",
+    ),
     ("oh no, 30 people fell ill at the party", "User swims 40 lengths.", None),
     ("no, not today", "User likes today's news.", None),
 ]

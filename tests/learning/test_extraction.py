@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
 from memchat.learning import compact
+from memchat.learning.evidence import find_quote
 from memchat.learning.extraction import (
     SCHEMA,
     Exchange,
@@ -23,6 +24,7 @@ from memchat.learning.extraction import (
     unsupported_request,
 )
 from memchat.learning.extraction_parser import MAX_FACTS, parse
+from memchat.learning.support import SupportCheck
 from memchat.llm.wordpieces import EnglishWordPieces
 
 TEA: dict[str, Any] = {"text": "User likes tea.", "quote": "I like tea"}
@@ -489,6 +491,26 @@ def test_what_was_not_said_is_asked_for_alone() -> None:
     inputs = json.loads(again.messages[1].content)
     assert inputs["not_kept"] == ["User lives in Rome."]
     assert inputs.items() >= json.loads(asked.messages[1].content).items()
+
+
+def test_the_example_of_the_instructions_is_an_answer_as_it_is_asked_for() -> None:
+    """Small models copy the last line: it is whole JSON with every key and real values, borne by its own message."""
+    instructions = request(Exchange(date(2026, 6, 3), "Hi", learns_agent=True)).messages[0].content
+    asked, example = instructions.splitlines()[-2:]
+    found = parse(example)
+    assert list(json.loads(example)) == SCHEMA["required"]
+    assert found.parse_errors == ()
+    assert [list(one) for one in json.loads(example)["facts"]] == [SCHEMA["properties"]["facts"]["items"]["required"]]
+    assert all(find_quote(one.quote, asked) for one in (*found.facts, *found.confirmed))
+    assert "{" not in instructions.removesuffix(example).replace("{n, quote}", "").replace("{n, quote, valid_to}", "")
+
+
+def test_the_example_of_the_instructions_is_no_fact_about_anybody() -> None:
+    """A model that repeats it gets nothing into the store."""
+    example = request(Exchange(date(2026, 6, 3), "Hi")).messages[0].content.splitlines()[-1]
+    said = Exchange(date(2026, 6, 3), "My sister Ida moved to Ghent.")
+    assert not any(find_quote(fact.quote, said.user) for fact in parse(example).facts)
+    assert not any(SupportCheck(said).bears(fact, said.user) for fact in parse(example).facts)
 
 
 def test_the_instructions_stay_under_fifteen_hundred_tokens() -> None:

@@ -41,6 +41,8 @@ FACTS = [
     "Mi prima estudia derecho en Granada",
     "Mon fils est gaucher",
     "Trabalho numa livraria no Porto",
+    "no balcony, just one room and a loft bed",
+    "ngl im scared of heights",
 ]
 REMARKS = [
     "phew, what a climb",
@@ -52,6 +54,8 @@ REMARKS = [
     "uf, qué sueño tengo",
     "oh là là, quelle pluie",
     "que chuva, meu deus",
+    "ha, you owe me a sandwich",
+    "grad ist mir das Glas umgekippt",
 ]
 
 
@@ -90,6 +94,19 @@ def test_a_message_of_remarks_costs_no_call() -> None:
     model = ScriptedModel()
     assert extract_compactly(model, heard("phew, what a climb. I'm so sleepy!"), EMBEDDER, lasting=LASTING).facts == ()
     assert model.asked == []
+
+
+def test_what_lasts_without_doubt_is_kept_where_the_model_notes_nothing() -> None:
+    """In the person's own words; what is doubtful is not."""
+    said = "My stepdad keeps pigeons in Lille. I was near the harbour"
+    found = extract_compactly(ScriptedModel("none", "none", "none"), heard(said), EMBEDDER, lasting=LASTING)
+    assert [fact.text for fact in found.facts] == ["User's stepdad keeps pigeons in Lille."]
+
+
+def test_an_order_is_never_a_passing_remark() -> None:
+    """Its number will be asked for."""
+    assert LASTING.is_passing("the page won't load")
+    assert not LASTING.is_passing("the page of order 77120 won't load")
 
 
 def test_a_wish_is_kept_whatever_its_score() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,17 @@ def test_a_reply_can_be_had_whole(adapter: Adapter, server: ScriptedServer, wait
     server.enqueue(Reply("Hello to you"))
     completion = adapter.on(server, waits).complete(HELLO)
     assert (completion.text, completion.usage) == ("Hello to you", Usage(4, 3, None))
+
+
+def test_a_reply_that_is_had_whole_is_streamed_all_the_same(
+    adapter: Adapter, server: ScriptedServer, waits: Waits
+) -> None:
+    """A slow model that is still writing is not silent: the time-out is for the next piece, also where it learns."""
+    server.enqueue(Reply("Hello to you"), Reply("Hello", hang=True))
+    adapter.on(server, waits).complete(replace(HELLO, schema=SCHEMA))
+    with pytest.raises(ModelTimeout, match=r"for 0\.3 s"):
+        adapter.on(server, waits, timeout_s=0.3).complete(replace(HELLO, schema=SCHEMA))
+    assert [request["json"]["stream"] for request in server.requests] == [True, True]
 
 
 def test_a_lone_surrogate_does_not_stop_a_message(adapter: Adapter, server: ScriptedServer, waits: Waits) -> None:

@@ -26,6 +26,7 @@ WEDNESDAY = date(2026, 3, 18)
         ("it is on 2 April", "it is on 2 April 2026", date(2026, 4, 2)),
         ("it is on May 3rd", "it is on 3 May 2026", date(2026, 5, 3)),
         ("it happened on 2 April", "it happened on 2 April 2025", date(2025, 4, 2)),
+        ("I need flour for the fair on 6 December", "I need flour for the fair on 6 December 2026", date(2026, 12, 6)),
         ("I need it before the 14th", "I need it before 14 April 2026", date(2026, 4, 14)),
         ("it starts in May", "it starts in May 2026", date(2026, 5, 1)),
         ("I broke it in January", "I broke it in January 2026", date(2026, 1, 1)),
