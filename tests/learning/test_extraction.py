@@ -501,7 +501,8 @@ def test_the_example_of_the_instructions_is_an_answer_as_it_is_asked_for() -> No
     assert list(json.loads(example)) == SCHEMA["required"]
     assert found.parse_errors == ()
     assert [list(one) for one in json.loads(example)["facts"]] == [SCHEMA["properties"]["facts"]["items"]["required"]]
-    assert all(find_quote(one.quote, asked) for one in (*found.facts, *found.confirmed))
+    quotes = [*(fact.quote for fact in found.facts), *(known.quote for known in found.confirmed)]
+    assert all(find_quote(quote, asked) for quote in quotes)
     assert "{" not in instructions.removesuffix(example).replace("{n, quote}", "").replace("{n, quote, valid_to}", "")
 
 
