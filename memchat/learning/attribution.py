@@ -24,7 +24,14 @@ _NAME = re.compile(r"(?<=[\w,] )[A-ZÀ-Þ]\w")
 
 def is_misattributed(line: str, quote: str) -> bool:
     """Return whether `line` gives the user what `quote` says of others, of Priya, or of "the canteen"."""
-    return _gives_away(line, quote) or _gives_to_the_person(line, quote) or _claims_for_the_person(line, quote)
+    owner, owned = re.match(r"(\w+)['’]s\b", line), _OWNED.match(line)
+    # What Priya did was not done by Priya's colleague.
+    owner_acts = owner and re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote)
+    if owner_acts and not re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
+        return True
+    if owned and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote):
+        return True
+    return _gives_to_the_person(line, quote)
 
 
 def points_to_a_place(line: str) -> bool:
@@ -36,14 +43,6 @@ def owns_unsaid(line: str, quote: str, known: Callable[[str], bool]) -> bool:
     """Return whether `line` gives the user a thing or a relative that neither `quote` nor what is `known` mentions."""
     said = mentions(quote)
     return any(not said(one) and not known(one) for thing in _OWNED.finditer(line) for one in units(thing["thing"]))
-
-
-def _gives_away(line: str, quote: str) -> bool:
-    """Return whether `line` makes what Priya did in `quote` something of Priya's colleague."""
-    owner = re.match(r"(\w+)['’]s\b", line)
-    if owner is None or re.search(r"\b(?:his|her|their)\b", quote, re.IGNORECASE):
-        return False
-    return re.search(rf"\b{re.escape(owner[1])}(?!['’]s)\b", quote) is not None
 
 
 def _gives_to_the_person(line: str, quote: str) -> bool:
@@ -61,9 +60,3 @@ def _gives_to_the_person(line: str, quote: str) -> bool:
         return _OTHER_CLAUSE.match(clause) is not None and not speaks_of_oneself(before)
 
     return bool(bearing) and all(map(is_of_another, bearing))
-
-
-def _claims_for_the_person(line: str, quote: str) -> bool:
-    """Return whether `line` makes "the canteen" of `quote` a possession of the user."""
-    owned = _OWNED.match(line)
-    return owned is not None and re.search(rf"(?i)\bthe {re.escape(owned['thing'])}\b", quote) is not None

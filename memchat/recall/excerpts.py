@@ -6,9 +6,9 @@ words and those of its neighbours. An excerpt shows the sentences nearest to the
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, MessageStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Role, Scope, Session
@@ -28,9 +28,6 @@ from memchat.recall.soft_words import RequestWords, soft_words
 from memchat.recall.staleness import StaleIndex, Staleness
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, words
-
-if TYPE_CHECKING:
-    from memchat.core.protocols import Vectors
 
 MOST_EXCERPTS = 12
 ORDINARY_TOKENS = 312
@@ -178,24 +175,20 @@ class ExcerptFinder:
         counts = self._store.message_frequencies(query.view, terms)
         messages = self._store.message_count(query.view)
         by_assistant = asks_about_assistant(query.text)
+        vectors = None
+        if messages:
+            # Where the embedder fails, words have to do.
+            with suppress(ModelError):
+                vectors = self._embedder.embed([as_first_person(query.text, names), *questions_in(query.text)])
         return ExcerptRequest(
             asked=RequestWords(query.text, counts, messages),
-            vectors=self._vectors([as_first_person(query.text, names), *questions_in(query.text)])
-            if messages
-            else None,
+            vectors=vectors,
             names=names,
             subjects=subjects,
             by_assistant=by_assistant,
             period=query.period or period_of(query.text, self._clock().astimezone().date()),
             vague=by_assistant and len(terms) <= VAGUE_WORDS,
         )
-
-    def _vectors(self, texts: Sequence[str]) -> "Vectors | None":
-        """None where the embedder fails: then words have to do."""
-        try:
-            return self._embedder.embed(texts)
-        except ModelError:
-            return None
 
     def _candidates(self, view: MessageFilter, read: ExcerptRequest) -> list[MessageCandidate]:
         """Return the nearest messages by vectors and by words, of any period and role and of those requested."""

@@ -17,7 +17,6 @@ from memchat.text.normalize import content_words, speaker, words
 if TYPE_CHECKING:
     from memchat.core.protocols import Vectors
     from memchat.recall.excerpts import ExcerptFinder, Quoted
-    from memchat.recall.periods import Period
 
 CANDIDATES = 50
 """Maximum number of candidates from vector search, and from word search. On LoCoMo 40 find what 80 find, except for
@@ -197,29 +196,21 @@ class Retriever:
         Of `session` itself, only messages before `window_start` are quoted.
         """
         from memchat.recall.excerpts import ExcerptQuery, Quoted, messages_of
+        from memchat.recall.periods import Period
+        from memchat.recall.request_cues import event_in
 
         if self.excerpts is None:
             return Quoted()
 
         taken = sum(self._vocabulary.tokens(memory.text) + NOTE_TOKENS for memory in facts)
-        text, view = whole_request(query), messages_of(session, window_start)
-        period = self._period_by_event(text, session)
+        text, view, period = whole_request(query), messages_of(session, window_start), None
+        if event := event_in(text):
+            # The memory that tells best of "the move" says when it was.
+            hits, _ = self._ranked(Query(event.words, filter_of(session)), 1, words_do=True)
+            for memory in (hit.memory for hit in hits):
+                when, day = memory.valid_from or memory.created_at.astimezone().date(), timedelta(days=1)
+                period = Period(None, when - day) if event.before else Period(when + day, None)
         return self.excerpts.quote(ExcerptQuery(text, view, self._limits.tokens - taken, facts, period))
-
-    def _period_by_event(self, request: str, session: Session) -> "Period | None":
-        """The time before or after what `request` names ("before the move"), by the memory that tells of it best."""
-        from memchat.recall.periods import Period
-        from memchat.recall.request_cues import event_in
-
-        event = event_in(request)
-        if event is None:
-            return None
-        hits, _ = self._ranked(Query(event.words, filter_of(session)), 1, words_do=True)
-        if not hits:
-            return None
-        memory, day = hits[0].memory, timedelta(days=1)
-        when = memory.valid_from or memory.created_at.astimezone().date()
-        return Period(None, when - day) if event.before else Period(when + day, None)
 
     def nearest(self, text: str, session: Session, top_k: int) -> list[Memory]:
         """Return the memories of `session`'s user nearest to `text`, relevant or not, to compare new facts with.

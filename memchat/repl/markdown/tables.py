@@ -63,7 +63,11 @@ class TableLayout:
         """Return each row as a list of `header: value` lines; only the header if there are no rows."""
         rows = self._rows or [[""] * len(self._header)]
         return [
-            [_labelled(head, cell) for head, cell in zip(self._header, row, strict=True) if head or cell]
+            [
+                ([*spans_of(head, "bold"), Span(": " if cell else ":", "bold")] if head else []) + spans_of(cell)
+                for head, cell in zip(self._header, row, strict=True)
+                if head or cell
+            ]
             for row in rows
         ]
 
@@ -75,11 +79,6 @@ def cells_of(line: str) -> list[str]:
     if len(cells) > 1 and not cells[-1].strip():
         cells.pop()
     return [cell.strip().replace("\\|", "|") for cell in cells]
-
-
-def _labelled(head: str, cell: str) -> list[Span]:
-    label = [*spans_of(head, "bold"), Span(": " if cell else ":", "bold")] if head else []
-    return label + spans_of(cell)
 
 
 def _shrunk(widths: "Sequence[int]", floors: "Sequence[int]", available: int) -> list[int]:
