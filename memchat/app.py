@@ -416,7 +416,7 @@ class App:
 
     @cached_property
     def _lasting_sentences(self) -> "LastingSentences":
-        """The classifier, over the built-in embedder whatever the settings say, since its weights were fitted to it."""
+        """The classifier, over the built-in embedder even if another is set, since its weights were fitted to it."""
         from memchat.learning.lasting import LastingSentences
 
         return LastingSentences(self.embedder_provider.builtin.embed)

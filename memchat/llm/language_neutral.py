@@ -1,9 +1,9 @@
 """Compare e5's vectors of texts in different languages.
 
-Vectors of one language lie near each other whatever the texts say, so that what was told in German would not be
-recalled by a question in Spanish. The differences between the mean vectors of languages span a few directions; cosines
-without these are on one scale within a language and across. `tests/language_directions.py` makes the file, from the
-same sentences in 27 languages.
+Vectors of one language lie near each other even if the texts have nothing in common, so that what was told in German
+would not be recalled by a question in Spanish. The differences between the mean vectors of languages span a few
+directions; cosines without these are on one scale within a language and across. `tests/language_directions.py` makes
+the file, from the same sentences in 27 languages.
 """
 
 from functools import cache

@@ -291,7 +291,7 @@ class Retriever:
     def _nearest(self, view: MemoryFilter, rows: "Vectors", limit: int) -> list[str]:
         """Return ids of the memories nearest to any of `rows`, and of half as many in other languages than the request.
 
-        Without these, memories in the request's language fill the limit, whatever they say.
+        Without these, memories in the request's language fill the limit even if they say something else.
         """
         found = self._store.vector_search(view, rows, limit)
         across = self._embedder.across_languages(rows[:1]) if len(found) >= limit else None
