@@ -21,7 +21,10 @@ PASSING = 0.0
 """Highest score of a passing remark. Of the kit's facts, to which no weight was fitted, 9% score less."""
 
 SURE = 0.5
-"""Lowest score of a sentence that says something lasting without doubt: 96% of the kit's sentences above it do."""
+"""Lowest score of a sentence that says something lasting without doubt.
+
+Of the sentences that score as much, 143 of 149 in the held-out sets do, and 115 of 127 in the kit.
+"""
 
 
 class LastingSentences:
