@@ -34,6 +34,8 @@ from memchat.core.types import CATEGORIES, Scope
 KIT = Path(__file__).with_name("conversations")
 HELD_OUT = Path(__file__).with_name("held_out")
 """Conversations written before any model was asked about them, to see what a change is worth elsewhere."""
+UNSEEN = Path(__file__).with_name("unseen")
+"""Conversations written and asked about once, after all those held out."""
 LANGUAGES = ("en", "de", "es", "fr", "pt", "ja")
 KIT_LANGUAGES = ("en", "de", "es", "ja")
 """Those in which the kit itself, not only what is held out, has conversations."""

@@ -180,9 +180,10 @@ def test_the_kit_is_sound_and_as_large_as_was_asked_for() -> None:
     assert sum(len(conversation.turns) for conversation in conversations) >= 120
 
 
-def test_the_conversations_held_out_are_sound() -> None:
+@pytest.mark.parametrize("folder", [kit.HELD_OUT, kit.UNSEEN], ids=lambda folder: folder.name)
+def test_the_conversations_held_out_are_sound(folder: Path) -> None:
     """They were written before any model was asked about them, and are as many turns again as a run needs."""
-    conversations = kit.load(kit.HELD_OUT)
+    conversations = kit.load(folder)
     assert kit.check(conversations) == []
     assert sum(len(conversation.turns) for conversation in conversations) >= 100
     assert not {one.name for one in conversations} & {one.name for one in kit.load()}
