@@ -51,7 +51,8 @@ _MOST_NEW_WORDS = 2
 """A correction that does not name the wrong number says little else: "oh no, 30 people fell ill" is none."""
 _DENIED = re.compile(
     r"\b(?:not|nicht|kein\w*|no|non|pas|não)\b "
-    r"(?:(?:the|on|in|at|am|der|die|das|dem|den|el|la|los|las|le|les|os?|as?)\b )*"
+    r"(?:(?:the|on|in|at|am|im|zum|zur|der|die|das|dem|den|el|la|los|las|al|en|le|les|au|aux|du|des|il|gli|alle?"
+    r"|os?|as?|aos?|às?|em|n[oa]s?)\b )*"
     r"(?P<wrong>\w{3,})",
     re.IGNORECASE,
 )

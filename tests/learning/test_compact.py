@@ -386,6 +386,9 @@ CORRECTED = [
     ("Ach nee, am 4. Juli", "Der Nutzer hat am 3. Juli einen Termin.", "Der Nutzer hat am 4. Juli einen Termin."),
     ("perdona, los martes, no los lunes", "El usuario nada los lunes.", "El usuario nada los martes."),
     ("no, nicht Montag sondern Dienstag", "Der Nutzer tanzt am Montag.", "Der Nutzer tanzt am Dienstag."),
+    ("desculpa, é às sextas, não às quintas", "O usuário dança às quintas.", "O usuário dança às sextas."),
+    ("pardon, au bureau, pas au garage", "L'utilisateur mange au garage.", "L'utilisateur mange au bureau."),
+    ("Entschuldigung, im August, nicht im April", "Der Nutzer zieht im April um.", "Der Nutzer zieht im August um."),
     ("oops, 1,250, they raised it", "User pays 1150 in rent.", "User pays 1,250 in rent."),
     (
         "correction, it's 20 hours, I looked at the wrong page",
