@@ -52,11 +52,14 @@ def _gives_to_the_person(line: str, quote: str) -> bool:
         return False
     if not speaks_of_oneself(quote) and _OTHER_SUBJECT.match(quote):
         return True
-    said = next((word for word in words(line[subject.end() :]) if word in units(line)), None)
-    bearing = [clause for clause in split_clauses(quote) if said and mentions(clause)(said)]
+    telling = units(line)
+    said = next((word for word in words(line[subject.end() :]) if word in telling), None)
+    if said is None:
+        return False
+    bearing = [clause for clause in split_clauses(quote) if mentions(clause)(said)]
 
     def is_of_another(clause: str) -> bool:
-        before = " ".join(takewhile(lambda word: not said or not mentions(word)(said), clause.split()))
+        before = " ".join(takewhile(lambda word: not mentions(word)(said), clause.split()))
         return _OTHER_CLAUSE.match(clause) is not None and not speaks_of_oneself(before)
 
     return bool(bearing) and all(map(is_of_another, bearing))

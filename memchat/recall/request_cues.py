@@ -117,13 +117,16 @@ _PLACES = (
 )
 _NUMBERED = "number|option|idea|point|step|tip|item|nummer|punkt|schritt|opción|punto|paso|étape"
 _LAST_PLACE = r"last|final|letzte|últim[oa]|derni(?:er|ère)|ultim[oa]"
+_EACH_PLACE = "|".join(f"(?P<place{at}>{forms})" for at, forms in enumerate(_PLACES, 1))
+_PLACE_IN_LIST = (
+    rf"\b(?:(?:{_EACH_PLACE}|(?:{_LAST_PLACE}))(?:[rnms])? (?:{_THINGS})\b"
+    rf"|(?:{_NUMBERED}) (?P<number>\d{{1,2}})\b)"
+)
 
 
 def place_asked(text: str) -> int | None:
     """Return the place in a list that `text` asks for ("the second option you gave me"), from 1; -1 for the last."""
-    places = "|".join(f"(?P<place{at}>{forms})" for at, forms in enumerate(_PLACES, 1))
-    listed = rf"(?:{places}|(?:{_LAST_PLACE}))(?:[rnms])? (?:{_THINGS})\b|(?:{_NUMBERED}) (?P<number>\d{{1,2}})\b"
-    match = compiled(rf"\b(?:{listed})").search(text)
+    match = compiled(_PLACE_IN_LIST).search(text)
     if match is None:
         return None
     if match["number"]:

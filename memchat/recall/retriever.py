@@ -207,8 +207,9 @@ class Retriever:
         if event := event_in(text):
             # The memory that tells best of "the move" says when it was.
             hits, _ = self._ranked(Query(event.words, filter_of(session)), 1, words_do=True)
-            for memory in (hit.memory for hit in hits):
-                when, day = memory.valid_from or memory.created_at.astimezone().date(), timedelta(days=1)
+            if hits:
+                memory, day = hits[0].memory, timedelta(days=1)
+                when = memory.valid_from or memory.created_at.astimezone().date()
                 period = Period(None, when - day) if event.before else Period(when + day, None)
         return self.excerpts.quote(ExcerptQuery(text, view, self._limits.tokens - taken, facts, period))
 
