@@ -20,7 +20,7 @@ from memchat.core.types import (
 )
 from memchat.errors import AmbiguousId, NotFound
 from memchat.storage.conversation_rows import SESSIONS, insert_message, insert_session, to_message, to_session
-from memchat.storage.database import Database
+from memchat.storage.database import Database, placeholders
 from memchat.storage.leases import CLAIM_S, process_lease_id, releasing
 from memchat.storage.memory_rows import format_time
 from memchat.storage.short_ids import MEANS_ID, SHORTEST_TAIL, is_generated
@@ -300,7 +300,7 @@ class ConversationRepository:
                     WHERE user_message_id = ?""",
                 (JobState.HELD if status is MessageStatus.STOPPED else JobState.WAITING, now, asked.id),
             )
-            marks = ",".join("?" * len(recalled))
+            marks = placeholders(recalled)
             self._db.execute(f"UPDATE memories SET last_used_at = ? WHERE id IN ({marks})", (now, *recalled))
         return reply if text else None
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence, Sized
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,11 @@ class Database:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(RETRY_S)
+
+
+def placeholders(values: Sized) -> str:
+    """Return SQL's placeholders for `values`: "?,?,?"."""
+    return ",".join("?" * len(values))
 
 
 def _copy(source: sqlite3.Connection, destination: Path, on_progress: Progress = no_progress) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from memchat.core.conditions import to_json
 from memchat.core.protocols import MemoryFilter
+from memchat.storage.database import placeholders
 from memchat.storage.memory_rows import format_time
 from memchat.storage.metadata_filter import FIELDS as CONDITION_FIELDS
 from memchat.text.normalize import fix_surrogates
@@ -69,7 +70,7 @@ FIELDS = (
     FilterField(
         ("categories",),
         lambda view, now: (
-            (f"m.category IN ({','.join('?' * len(view.categories))})", view.categories) if view.categories else None
+            (f"m.category IN ({placeholders(view.categories)})", view.categories) if view.categories else None
         ),
     ),
     FilterField(
@@ -104,7 +105,7 @@ FIELDS = (
 def where_clause(view: MemoryFilter, owners: Sequence[int], now: datetime) -> Clause:
     """The WHERE clause over `memories AS m` for `view`, with its parameters."""
     asked = [clause for field in FIELDS if (clause := field.clause(view, now)) is not None]
-    clauses = [(f"m.owner IN ({','.join('?' * len(owners))})", owners), *asked]
+    clauses = [(f"m.owner IN ({placeholders(owners)})", owners), *asked]
     return " AND ".join(sql for sql, _ in clauses), [value for _, values in clauses for value in values]
 
 

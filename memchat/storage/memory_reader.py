@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from memchat.core.protocols import Candidate, Clock, MemoryFilter
 from memchat.core.types import Change, Memory, Owner, Scope
 from memchat.errors import AmbiguousId, NotFound
-from memchat.storage.database import Database
+from memchat.storage.database import Database, placeholders
 from memchat.storage.fulltext import match_query
 from memchat.storage.memory_filter import SINCE, narrows, where_clause
 from memchat.storage.memory_listing import listed, listed_json
@@ -61,7 +61,7 @@ class MemoryReader:
         """
         numbers = self.owner_numbers(owners)
         rows = self.database.rows(
-            f"""SELECT {COLUMNS} FROM {TABLES} WHERE m.owner IN ({_marks(numbers)})
+            f"""SELECT {COLUMNS} FROM {TABLES} WHERE m.owner IN ({placeholders(numbers)})
                 AND (substr(m.id, 1, ?) = ? COLLATE NOCASE OR (? AND substr(m.id, -?) = ? COLLATE NOCASE))
                 ORDER BY m.id <> ?, m.id LIMIT 6""",
             (*numbers, len(given), given, len(given) >= SHORTEST_TAIL, max(len(given), 1), given, given),
@@ -156,7 +156,9 @@ class MemoryReader:
     def ids(self, owners: Sequence[Owner]) -> list[str]:
         """List the ids of all memories of `owners`, including superseded and expired ones, in order."""
         numbers = self.owner_numbers(owners)
-        rows = self.database.rows(f"SELECT id FROM memories WHERE owner IN ({_marks(numbers)}) ORDER BY id", numbers)
+        rows = self.database.rows(
+            f"SELECT id FROM memories WHERE owner IN ({placeholders(numbers)}) ORDER BY id", numbers
+        )
         return [row["id"] for row in rows]
 
     def count_versions(self, ids: Sequence[str]) -> int:
@@ -166,7 +168,9 @@ class MemoryReader:
     def history(self, memory: Memory) -> list[Change]:
         """List every change to `memory` and to the versions it superseded, oldest first."""
         chain = with_versions(self.database, [memory.id])
-        rows = self.database.rows(f"SELECT * FROM changes WHERE memory_id IN ({_marks(chain)}) ORDER BY seq", chain)
+        rows = self.database.rows(
+            f"SELECT * FROM changes WHERE memory_id IN ({placeholders(chain)}) ORDER BY seq", chain
+        )
         return [to_change(row) for row in rows]
 
     # Recall's candidates.
@@ -212,7 +216,7 @@ class MemoryReader:
             return []
         where, values = where_clause(view, owners, self.clock())
         rows = self.database.rows(
-            f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({_marks(best)}) AND {where}",
+            f"SELECT m.number, m.id FROM memories AS m WHERE m.number IN ({placeholders(best)}) AND {where}",
             (*best, *values),
         )
         included = {row["number"]: row["id"] for row in rows}
@@ -241,11 +245,11 @@ class MemoryReader:
                     AND n.evidence_session = m.evidence_session AND n.number > m.number
                     ORDER BY n.number LIMIT 1) END AS following
             FROM memories AS m LEFT JOIN vectors AS v ON v.number = m.number AND v.fingerprint = ?
-            WHERE m.id IN ({_marks(wanted)})"""
+            WHERE m.id IN ({placeholders(wanted)})"""
         return [to_candidate(row, self.fingerprint) for row in self.database.rows(sql, (self.fingerprint, *wanted))]
 
     def by_ids(self, ids: Sequence[str]) -> dict[str, Memory]:
-        rows = self.database.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({_marks(ids)})", ids)
+        rows = self.database.rows(f"SELECT {COLUMNS} FROM {TABLES} WHERE m.id IN ({placeholders(ids)})", ids)
         return {row["id"]: to_memory(row) for row in rows}
 
     def turn_before(self, memory: Memory) -> str | None:
@@ -270,7 +274,3 @@ class MemoryReader:
     def owner_numbers(self, owners: Sequence[Owner]) -> list[int]:
         """Return the numbers of those owners that the database knows."""
         return [number for owner in owners if (number := owner_number(self.database, owner)) is not None]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))

@@ -22,6 +22,7 @@ from memchat.core.types import (
     Metadata,
 )
 from memchat.errors import NotFound, UsageError
+from memchat.storage.database import placeholders
 from memchat.storage.fulltext import terms
 from memchat.storage.memory_reader import MemoryReader
 from memchat.storage.memory_rows import ensure_owner, format_time
@@ -151,7 +152,7 @@ class MemoryRepository(MemoryReader):
         """Return the last change to a memory among the kinds `among`."""
         events = among or tuple(Event)
         event = self.database.value(
-            f"""SELECT event FROM changes WHERE memory_id = ? AND event IN ({",".join("?" * len(events))})
+            f"""SELECT event FROM changes WHERE memory_id = ? AND event IN ({placeholders(events)})
                 ORDER BY seq DESC LIMIT 1""",
             (memory_id, *events),
         )
@@ -211,7 +212,7 @@ class MemoryRepository(MemoryReader):
             **{name: at and format_time(at) for name in moments for at in (getattr(memory, name),)},
             **{name: at and at.isoformat() for name in days for at in (getattr(memory, name),)},
         }
-        columns, marks = ", ".join(values), ", ".join("?" * len(values))
+        columns, marks = ", ".join(values), placeholders(values)
         sql = f"INSERT INTO memories ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"
         if not self.database.execute(sql, values.values()):
             return False

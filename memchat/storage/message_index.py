@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Embedder
 from memchat.core.types import MessageStatus, Owner, Scope
-from memchat.storage.database import Database
+from memchat.storage.database import Database, placeholders
 from memchat.storage.fulltext import index_words, owner_term
 from memchat.storage.memory_rows import ensure_owner, owner_number
 from memchat.storage.vectors.codec import dimension_of
@@ -115,7 +115,7 @@ class MessageIndex:
 
     def _read(self, numbers: Sequence[int]) -> list[_Waiting]:
         """Read those of `numbers` that may be found: not empty, not private, and finished."""
-        marks = ",".join("?" * len(numbers))
+        marks = placeholders(numbers)
         rows = self._db.rows(
             f"""SELECT m.number, m.text, s.id AS session_id, s.user, s.agent,
                 (SELECT p.text FROM messages AS p WHERE p.session_id = m.session_id AND p.number < m.number

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, StaleMemory
 from memchat.core.types import OFFLINE, Owner, Role
-from memchat.storage.database import Database
+from memchat.storage.database import Database, placeholders
 from memchat.storage.fulltext import match_query
 from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
 from memchat.storage.position import Position, position
@@ -132,7 +132,7 @@ class MessageReader:
         from memchat.storage.vectors.matrix import best_cosines
 
         dim, searched_dim = dimension_of(self._fingerprint) or query.shape[1], query.shape[1]
-        sql = f"SELECT number, rows FROM message_vectors WHERE number IN ({','.join('?' * len(numbers))})"
+        sql = f"SELECT number, rows FROM message_vectors WHERE number IN ({placeholders(numbers)})"
         found = {row["number"]: row["rows"] for row in self._db.rows(sql, tuple(numbers)) if not len(row["rows"]) % dim}
         if not found:
             return []
@@ -154,7 +154,7 @@ class MessageReader:
             f"""SELECT m.number, m.id, m.session_id, m.role, m.text, m.created_at, v.rows AS vectors,
                 {beside.format("<", "DESC")} AS previous, {beside.format(">", "")} AS following
                 FROM {_TALK} LEFT JOIN message_vectors AS v ON v.number = m.number AND v.fingerprint = ?
-                WHERE m.number IN ({",".join("?" * len(wanted))}) AND {where}""",
+                WHERE m.number IN ({placeholders(wanted)}) AND {where}""",
             (self._fingerprint, *wanted, *values, Role.ASSISTANT, OFFLINE),
         )
         vectors = decode_each([row["vectors"] for row in rows], dimension_of(self._fingerprint) or 0)
@@ -165,7 +165,7 @@ class MessageReader:
             AND o.private = 0 AND o.number {0} m.number ORDER BY o.number {1} LIMIT 1)"""
         rows = self._db.rows(
             f"""SELECT m.number, {beside.format("<", "DESC")} AS previous, {beside.format(">", "")} AS following
-                FROM messages AS m WHERE m.number IN ({",".join("?" * len(numbers))})""",
+                FROM messages AS m WHERE m.number IN ({placeholders(numbers)})""",
             tuple(numbers),
         )
         return {row["number"]: [n for n in (row["previous"], row["following"]) if n is not None] for row in rows}

@@ -8,7 +8,7 @@ from memchat.core.protocols import Clock, Embedded, Progress, no_progress
 from memchat.core.types import Applied, Decision, Event, Forget, LearningJob
 from memchat.errors import StoreBusy
 from memchat.storage.conversations import ConversationRepository
-from memchat.storage.database import Database
+from memchat.storage.database import Database, placeholders
 from memchat.storage.extraction_forms import ExtractionForms
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.job_queue import JobQueue
@@ -172,5 +172,5 @@ class Store:
         for copy in self.database.former_versions():
             copy.unlink(missing_ok=True)
         self.database.compact()
-        marks = ",".join("?" * len(waiting))
+        marks = placeholders(waiting)
         self.database.execute(f"UPDATE erasures SET finished = 1, index_dropped = 1 WHERE id IN ({marks})", waiting)

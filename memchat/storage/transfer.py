@@ -10,6 +10,7 @@ from memchat.core.ids import new_id
 from memchat.core.protocols import Embedded, Embedder, MemoryFilter, Progress, no_progress
 from memchat.core.types import Change, Event, Memory, Owner, Scope
 from memchat.errors import StoreError
+from memchat.storage.database import placeholders
 from memchat.storage.memory_filter import where_clause
 from memchat.storage.memory_rows import COLUMNS, TABLES, owner_number, to_change, to_memory
 from memchat.storage.memory_writer import MemoryRepository
@@ -106,7 +107,7 @@ class Transfer:
 
     def _rows_of(self, table: str, index: str, number: str, owners: Sequence[int]) -> list[int]:
         """Return the numbers of the owners' rows, read from the index and from the table; one of the two may fail."""
-        where = f"WHERE owner IN ({','.join('?' * len(owners))})"
+        where = f"WHERE owner IN ({placeholders(owners)})"
         found: set[int] = set()
         errors: list[StoreError] = []
         for access in (f"INDEXED BY {index}", "NOT INDEXED"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memchat.errors import StoreBusy, StoreError
-from memchat.storage.database import Database, private_folder, remove_folder, translate_errors
+from memchat.storage.database import Database, placeholders, private_folder, remove_folder, translate_errors
 from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.manifest import marked
@@ -95,7 +95,7 @@ def rebuild_now(place: IndexConfig, progress: Callable[[int, int], None]) -> int
             if not owners:
                 progress(0, 0)
                 return 0
-            marks = ",".join("?" * len(owners))
+            marks = placeholders(owners)
             sql = f"SELECT count(*) FROM memories WHERE superseded_by IS NULL AND owner IN ({marks})"
             total = int(database.value(sql, owners))
             index = SyncedIndex(place, database, batch=1024)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from memchat.storage.database import Database, private_folder, remove_folder
+from memchat.storage.database import Database, placeholders, private_folder, remove_folder
 from memchat.storage.index.chroma import ChromaIndex, Entry
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.malloc import overwrite_freed_memory
@@ -189,7 +189,7 @@ class SyncedIndex:
 
     def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
         """Bring these memories to their present state after any change."""
-        marks = ",".join("?" * len(memory_ids))
+        marks = placeholders(memory_ids)
         sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
         entries = self._entries(sql, owner, *memory_ids)
         self._make_space(owner)

@@ -7,7 +7,7 @@ from sqlite3 import Row
 from memchat.core.protocols import Embedder
 from memchat.core.types import Memory
 from memchat.errors import StoreError
-from memchat.storage.database import Database
+from memchat.storage.database import Database, placeholders
 from memchat.storage.memory_rows import COLUMNS, TABLES, to_memory
 from memchat.storage.memory_writer import MemoryRepository
 from memchat.storage.position import begin_epoch
@@ -148,7 +148,7 @@ class Reembedding:
         """
         fingerprint = self._memories.fingerprint
         outdated = [name for name in others(self._db, fingerprint) if moves_by_itself(fingerprint, [name])]
-        marks = ",".join("?" * len(outdated))
+        marks = placeholders(outdated)
         sql = f"SELECT number FROM vectors WHERE fingerprint IN ({marks}) ORDER BY number DESC"
         numbers = [number for (number,) in self._db.rows(sql, outdated)] if outdated else []
         for start in range(0, len(numbers), SMALL_BATCH):

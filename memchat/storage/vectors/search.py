@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from memchat.storage.database import placeholders
 from memchat.storage.vectors.exact_search import ExactSearch
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class VectorSearch:
             found = self._keeper.nearest(owner, query, limit, self._scan.position(owner))
         if found is not None:
             memory_ids = [memory_id for memory_id, _ in found]
-            marks = ",".join("?" * len(memory_ids))
+            marks = placeholders(memory_ids)
             # The plus keeps SQLite from reading all of the owner's memories instead of looking up these.
             sql = f"SELECT id, number FROM memories WHERE id IN ({marks}) AND +owner = ? AND +superseded_by IS NULL"
             numbers = {row["id"]: row["number"] for row in self._scan.database.rows(sql, (*memory_ids, owner))}
