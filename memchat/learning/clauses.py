@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from memchat.learning.support import units
 from memchat.text.normalize import STOP_WORDS, sentences, words
+from memchat.text.punctuation import ends_with_question_mark
 
 _CLAUSE = re.compile(r"[,;:—–()]\s+|\s+-\s+|[、，；：]|\s+(?:but|also|aber|und|pero|y|mais|et|e)\s+")
-_QUESTION = re.compile(r"[?？؟]\s*[\"'”»)]*\s*$")
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|am)"
 _ASKS = re.compile(
     r"^\W*(?:(?:ok(?:ay)?|so|hey|hi|and|but|btw|wait|quick question|just curious|also|then|now)\W+)*(?:"
@@ -229,8 +229,8 @@ _REQUEST_BEHIND = re.compile(r"(?i)(?<=\w),? so (?:no|please|nothing|only|what|w
 
 def is_question(sentence: str) -> bool:
     """Return whether `sentence` ends in a question mark, or is worded as a question."""
-    asks = _QUESTION.search(sentence) or _ASKS.match(sentence) or _ENDS_AS_QUESTION.search(sentence.strip())
-    return asks is not None
+    worded = _ASKS.match(sentence) or _ENDS_AS_QUESTION.search(sentence.strip())
+    return ends_with_question_mark(sentence) or worded is not None
 
 
 def is_wish(clause: str) -> bool:

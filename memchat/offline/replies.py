@@ -22,6 +22,7 @@ from memchat.recall.request_cues import asks_about_assistant
 from memchat.recall.sentence_kinds import only_asks
 from memchat.text.dates import in_words
 from memchat.text.normalize import sentences
+from memchat.text.punctuation import ends_with_question_mark
 
 WHAT_THIS_IS = "This is memchat's built-in offline mode: no language model, only your memories."
 NOTHING_KNOWN = "I have nothing about that in my memory."
@@ -30,9 +31,6 @@ MOST_QUOTES = 3
 _WISH = re.compile(
     r"(?:The )?[Uu]ser (?:wants (?:the assistant|to be called|no )|prefers .*(?:answers|replies|responses))"
 )
-
-_ASKS = re.compile(r"[?？؟;]\s*$")
-"""A question mark in any script; the Greek one is a semicolon."""
 
 _TOPICS = (
     (
@@ -55,8 +53,8 @@ def answer(message: str, system: str) -> str:
     if pattern("thanks").match(said):
         return "You're welcome."
     if honest := honest_sentence(said):
-        shown = [memory.text for memory in remembered] if _ASKS.search(said) else []
-        if not shown and _ASKS.search(said):
+        shown = [memory.text for memory in remembered] if ends_with_question_mark(said) else []
+        if not shown and ends_with_question_mark(said):
             shown = [f"{quote.day}: “{quote.text}”" for quote in _quotes(said, system)]
         return "\n".join((honest, *(f"- {text}" for text in shown)))
     if not pattern("request").search(said):

@@ -11,10 +11,11 @@ from memchat.core.types import Memory
 from memchat.recall.excerpt_scoring import WHOLE_CHARACTERS, ExcerptRequest, nearness
 from memchat.recall.periods import periods_in
 from memchat.recall.request_cues import place_asked
-from memchat.recall.sentence_kinds import is_greeting, is_question
+from memchat.recall.sentence_kinds import is_greeting
 from memchat.recall.staleness import stems
 from memchat.text.embedding import segments
 from memchat.text.normalize import content_words, sentences, speaker, without_speaker, words
+from memchat.text.punctuation import ends_with_question_mark
 
 QUOTED_CHARACTERS = 320
 """Length to which a message longer than WHOLE_CHARACTERS is cut, in characters: about eighty tokens."""
@@ -37,8 +38,8 @@ def sentences_to_quote(candidate: MessageCandidate, read: ExcerptRequest) -> lis
     parts, near = _scored_parts(candidate, read)
     said = [at for at, part in enumerate(parts) if not is_greeting(part)]
     nearest = max(said, key=lambda at: near[at], default=None)
-    stated = [at for at in said if at == nearest or not is_question(parts[at])]
-    told = stated if any(not is_question(parts[at]) for at in stated) else said
+    stated = [at for at in said if at == nearest or not ends_with_question_mark(parts[at])]
+    told = stated if any(not ends_with_question_mark(parts[at]) for at in stated) else said
     chosen = set(told)
     if sum(len(parts[at]) for at in told) > WHOLE_CHARACTERS:
         chosen, room = set(), QUOTED_CHARACTERS
@@ -56,8 +57,8 @@ def question_before(candidate: MessageCandidate, quoted: str) -> str | None:
     """Return the question that a short answer answers; None where `quoted` is long enough to speak for itself."""
     if len(without_speaker(quoted)) > ANSWER_CHARACTERS or not candidate.previous:
         return None
-    asked = [part for part in sentences(without_speaker(candidate.previous)) if is_question(part)]
-    return _shortened(asked[-1]) if asked and not is_question(quoted) else None
+    asked = [part for part in sentences(without_speaker(candidate.previous)) if ends_with_question_mark(part)]
+    return _shortened(asked[-1]) if asked and not ends_with_question_mark(quoted) else None
 
 
 def _scored_parts(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[list[str], list[float]]:

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from memchat.text.normalize import sentences
 from memchat.text.patterns import compiled
+from memchat.text.punctuation import ends_with_question_mark
 
 MOST_QUESTIONS = 3
-_QUESTION_MARKS = ("?", "？", "؟", "՞", ";")
 
 
 def questions_in(request: str) -> list[str]:
@@ -18,7 +18,7 @@ def questions_in(request: str) -> list[str]:
     in a hundred of what matters get above the floor by it.
     """
     parts = sentences(request)
-    return [part for part in parts if part.endswith(_QUESTION_MARKS)][-MOST_QUESTIONS:] if len(parts) > 1 else []
+    return [part for part in parts if ends_with_question_mark(part)][-MOST_QUESTIONS:] if len(parts) > 1 else []
 
 
 LONGEST_WITH_CLAUSE = 300

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memchat.core.protocols import VectorKind
+from memchat.text.punctuation import has_question_mark
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +109,7 @@ def neighbours(previous: float, following: float, answered: bool) -> float:
 
 def asks(text: str | None) -> bool:
     """Whether `text` ends with a question."""
-    return text is not None and "?" in text[-QUESTION_TAIL:]
+    return text is not None and has_question_mark(text[-QUESTION_TAIL:])
 
 
 def names_in(text: str) -> frozenset[str]:

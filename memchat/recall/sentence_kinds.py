@@ -4,6 +4,7 @@ import re
 
 from memchat.recall.request_cues import is_small_talk
 from memchat.text.normalize import sentences, without_speaker, words
+from memchat.text.punctuation import ends_with_question_mark
 
 _ASSENT = frozenset(
     "yes yeah yep no nope sure right ok okay ja nein doch sí si oui non sì sim não nee tak nie да нет 好的".split()
@@ -26,15 +27,10 @@ def asks_nothing(text: str) -> bool:
     return is_small_talk(text) and not _ASSENT.intersection(words(text))
 
 
-def is_question(sentence: str) -> bool:
-    """Whether `sentence` ends with a question mark of any script."""
-    return sentence.rstrip(" \"'”’)").endswith(("?", "？", "؟"))
-
-
 def only_asks(text: str) -> bool:
     """Whether a message states nothing: without greetings it consists of questions."""
     parts = sentences(without_speaker(text))
     # Mostly the first sentence is a statement, which decides it.
-    if not all(is_question(part) or is_greeting(part) for part in parts):
+    if not all(ends_with_question_mark(part) or is_greeting(part) for part in parts):
         return False
     return not all(map(is_greeting, parts))

@@ -5,6 +5,8 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+from memchat.text.punctuation import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
+
 _UNSPACED = (
     ("\u0e00", "\u0fff"),  # Thai, Lao, Tibetan
     ("\u1000", "\u109f"),  # Burmese
@@ -33,7 +35,7 @@ _ORDINAL = (
     r"|december|stock|etage|klasse|geburtstag|semester|jahrhundert|kapitel|mal)\b"
 )
 """What follows the point of an ordinal number: "am 3. Juli"."""
-_SENTENCE_END = re.compile(rf"(?<=[.!?…])(?!(?<=\d\.)\s+(?i:{_ORDINAL}))\s+|(?<=[。！？])|\n+")
+_SENTENCE_END = re.compile(rf"(?<=[{SENTENCE_ENDS}])(?!(?<=\d\.)\s+(?i:{_ORDINAL}))\s+|(?<=[{WIDE_SENTENCE_ENDS}])|\n+")
 
 ABOUT_THE_PERSON = re.compile(
     r"(?:the )?user(?:['’]s)?\b|(?:der|die|des|dem) nutzer\w*|nutzer\w*|(?:el|la|del|al) usuari[oa]|usuari[oa]"

@@ -15,6 +15,7 @@ from memchat.text.paste_heuristics import (
     lines_of,
     machine_text,
 )
+from memchat.text.punctuation import SENTENCE_ENDS, WIDE_SENTENCE_ENDS
 
 
 def own_words(message: str) -> str:
@@ -211,7 +212,7 @@ _HEADERS = re.compile(rf"(?im)^[ \t]*{_HEADER}.*(?:\n[ \t]*{_HEADER}.*)++")
 _IS_MAIL = re.compile(r"(?im)^[ \t]*(?:subject|betreff|asunto|件名)[:：]|\w@\w")
 _COLON = re.compile(r"[:：](?=\s|[^\x00-\x7f]|$)")
 _LINE = re.compile(r"(?m)^.*\n")
-_SENTENCE_END = re.compile(r"[.!?;:](?=\s)|[。！？：]")
+_SENTENCE_END = re.compile(rf"[{SENTENCE_ENDS};:](?=\s)|[{WIDE_SENTENCE_ENDS}：]")
 _LONGEST_SENTENCE = 160
 
 
@@ -226,7 +227,7 @@ def _announced(message: str) -> Iterator[int]:
         if introduces and not _PLACE.match(message, colon.end()):
             yield colon.end()
     for line in _LINE.finditer(message):
-        end = line.start() + len(line[0].rstrip(" \t\n?？.。!！"))
+        end = line.start() + len(line[0].rstrip(f" \t\n{SENTENCE_ENDS}{WIDE_SENTENCE_ENDS}"))
         sentence = _sentence_before(message, end)
         if sentence and any(request.search(sentence) for request in _REQUESTS):
             yield line.end()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memchat.recall.sentence_kinds import is_greeting, is_question, only_asks
+from memchat.recall.sentence_kinds import is_greeting, only_asks
 
 
 @pytest.mark.parametrize(
@@ -20,15 +20,6 @@ from memchat.recall.sentence_kinds import is_greeting, is_question, only_asks
 def test_a_greeting_may_name_the_person_spoken_to(sentence: str, greeting: bool) -> None:
     """A name behind yes or no is an answer."""
     assert is_greeting(sentence) is greeting
-
-
-@pytest.mark.parametrize(
-    ("sentence", "question"),
-    [("How are you?", True), ('Did she say "no?"', True), ("你好吗？", True), ("کجا؟", True), ("I asked why.", False)],
-)
-def test_a_question_ends_with_a_question_mark_of_any_script(sentence: str, question: bool) -> None:
-    """Quotation marks may follow it."""
-    assert is_question(sentence) is question
 
 
 @pytest.mark.parametrize(
