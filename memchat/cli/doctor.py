@@ -12,9 +12,10 @@ from memchat.cli.options import Json, announce
 from memchat.cli.output import Block, Line, Result, Table
 from memchat.config import Settings, examine_settings
 from memchat.doctor import environment
-from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, pluralize, problem, warning
+from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, problem, warning
 from memchat.errors import ConfigError, MemchatError, StoreError
 from memchat.llm.providers import choose_model
+from memchat.text.plurals import pluralize
 
 Fix = Annotated[
     bool,

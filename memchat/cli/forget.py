@@ -10,7 +10,7 @@ import typer
 
 from memchat.cli import completion
 from memchat.cli.confirm import confirm
-from memchat.cli.formatting import pluralize, rows
+from memchat.cli.formatting import rows
 from memchat.cli.last_list import LastList
 from memchat.cli.options import Category, DryRun, Json, LearnedWith, User, Where, Yes, build_filter, open_app, owners
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
@@ -18,6 +18,7 @@ from memchat.cli.progress import progress_bar
 from memchat.core.protocols import Progress
 from memchat.core.types import Memory, Scope
 from memchat.errors import UsageError
+from memchat.text.plurals import pluralize
 
 if TYPE_CHECKING:
     from memchat.app import App

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from memchat.cli.output import Block, KeyValues, Line, Table
-from memchat.core.types import Change, Memory, Scope
+from memchat.core.types import FORGOTTEN, Change, Memory, Scope
 from memchat.storage.results import MemoryListItem
 from memchat.storage.serialization import moment_json
 
@@ -103,13 +103,9 @@ def reason_of(change: Change) -> str:
 def change_text(change: Change) -> str:
     if change.old_text and change.new_text and change.old_text != change.new_text:
         return f"{change.old_text} → {change.new_text}"
-    return change.new_text or change.old_text or "[forgotten]"
+    return change.new_text or change.old_text or FORGOTTEN
 
 
 def local(moment: str | None) -> str:
     """Format a stored ISO 8601 time in local time; empty for None."""
     return "" if moment is None else f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
-
-
-def pluralize(count: int, one: str, more: str | None = None) -> str:
-    return f"{count} {one if count == 1 else more or one}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, User, open_app
 from memchat.cli.output import Line, Result, print_note
 from memchat.cli.progress import progress_bar
@@ -16,6 +15,7 @@ from memchat.core.types import LearningOptions, Owner, Scope
 from memchat.errors import MemchatError, UsageError
 from memchat.storage.results import Imported
 from memchat.storage.serialization import with_owner
+from memchat.text.plurals import pluralize
 
 if TYPE_CHECKING:
     from memchat.app import App

@@ -17,7 +17,6 @@ from memchat.cli.formatting import (
     change_text,
     local,
     memory_details,
-    pluralize,
     reason_of,
     rows,
 )
@@ -51,6 +50,7 @@ from memchat.storage.results import Sort
 from memchat.storage.serialization import memory_json, moment_json, record_json
 from memchat.storage.short_ids import short_ids
 from memchat.text.decoding import decode_text
+from memchat.text.plurals import pluralize
 
 if TYPE_CHECKING:
     from memchat.app import App

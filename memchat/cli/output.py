@@ -15,10 +15,8 @@ from itertools import chain, zip_longest
 from typing import TextIO
 
 from memchat.errors import MemchatError
-from memchat.terminal import styled
+from memchat.terminal import NARROWEST, cells, styled
 
-NARROWEST = 24
-"""Minimum width of a last column, in cells; a narrower one moves to lines of its own."""
 SIDE_BY_SIDE = 80
 """Minimum width of a terminal that shows two texts side by side, in cells."""
 GAP = "  "
@@ -164,7 +162,12 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` as one printable line, with whitespace collapsed if it is not plain."""
-    return text if _is_plain(text) else " ".join(printable(text).split())
+    if _is_plain(text):
+        return text
+    # Loaded only for such a text: most lists have none.
+    from memchat.text import sanitize
+
+    return sanitize.one_line(text)
 
 
 def _is_plain(text: str) -> bool:
@@ -302,15 +305,6 @@ def fold(text: str, width: int, *, whole_words: bool = True) -> Iterator[str]:
             from rich.text import Text
 
             yield from (part.plain.rstrip() for part in Text(line).wrap(Console(width=width), width))
-
-
-def cells(text: str) -> int:
-    """Return the number of terminal cells that one line of text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def _padded(text: str, width: int) -> str:

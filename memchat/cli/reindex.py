@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, open_app
 from memchat.cli.output import Line, Result
 from memchat.cli.progress import progress_bar
 from memchat.errors import StoreBusy
 from memchat.text.embedding import with_dimension
+from memchat.text.plurals import pluralize
 
 if TYPE_CHECKING:
     from memchat.app import App

@@ -10,7 +10,7 @@ import typer
 from memchat.chat.transcript_export import conversation_json, message_json, session_json
 from memchat.cli import completion
 from memchat.cli.forget import ErasurePlan, execute
-from memchat.cli.formatting import local, pluralize
+from memchat.cli.formatting import local
 from memchat.cli.imports import import_
 from memchat.cli.last_list import LastList, numbered
 from memchat.cli.lazy_groups import Command, group
@@ -21,6 +21,7 @@ from memchat.core.protocols import MemoryFilter, MessageFilter
 from memchat.core.types import Message, MessageStatus, Owner, Role, Scope, Session
 from memchat.storage.serialization import moment_json
 from memchat.storage.short_ids import is_generated, short_ids
+from memchat.text.plurals import pluralize
 
 if TYPE_CHECKING:
     from memchat.app import App

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from memchat.cli import completion
-from memchat.cli.formatting import pluralize
 from memchat.cli.options import Json, User, build_filter, open_app
 from memchat.cli.output import Block, Line, Result, Table, fold
 from memchat.core.protocols import Purpose
 from memchat.storage.results import TokenTotal
+from memchat.text.plurals import pluralize
 
 LONGEST_BAR = 30
 """Maximum length of a bar, in characters."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memchat.cli import completion
-from memchat.cli.formatting import local, pluralize
+from memchat.cli.formatting import local
 from memchat.cli.options import Json, User, build_filter, open_app
 from memchat.cli.output import Block, KeyValues, Line, Result, Table
 from memchat.core.types import LearningJob
 from memchat.errors import NotFound
 from memchat.storage.serialization import moment_json
+from memchat.text.plurals import pluralize
 
 if TYPE_CHECKING:
     from memchat.app import App

@@ -38,6 +38,9 @@ OFFLINE = "offline"
 """Name of the built-in model, which answers by rules."""
 MAX_CUES = 3
 
+FORGOTTEN = "[forgotten]"
+"""Stands in a message where deleted words were."""
+
 MAX_TEXT = 1_000
 """Longest text of a fact, in characters; longer ones are dropped."""
 
@@ -253,7 +256,7 @@ class MarkOutdated:
     """A fact it depended on has changed: it is possibly outdated."""
 
     memory_id: str
-    reason: str = ""
+    reason: str = "a fact it depended on has changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from shlex import quote
 from memchat.errors import StoreBusy, StoreError
 from memchat.storage.protocols import Inspection
 from memchat.storage.results import VectorProblem
+from memchat.text.plurals import pluralize
 
 FIX = "memchat doctor --fix"
 REINDEX = "memchat reindex"
@@ -48,10 +49,6 @@ def problem(check: str, message: str, mend: str | None = None) -> Diagnosis:
 def restore(name: str) -> str:
     """Return the advice to restore a backup, for damage that cannot be repaired."""
     return f"replace {name} with a backup; memchat memories export may save undamaged memories"
-
-
-def pluralize(count: int, one: str = "memory", more: str = "memories") -> str:
-    return f"{count} {one if count == 1 else more}"
 
 
 def examine(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
@@ -108,7 +105,7 @@ def memories(inspection: Inspection) -> Iterator[Diagnosis]:
         message = f"{len(found.lost)} of {found.count} memories cannot be read: {_first(found.lost)}."
         yield problem("memories", message, restore(inspection.name))
     else:
-        yield ok("memories", f"{pluralize(found.count)}, superseded ones included, can be read.")
+        yield ok("memories", f"{pluralize(found.count, 'memory', 'memories')}, superseded ones included, can be read.")
 
 
 def conversations(inspection: Inspection) -> Iterator[Diagnosis]:
@@ -133,7 +130,11 @@ def fulltext(inspection: Inspection) -> Iterator[Diagnosis]:
         yield problem("words", "The full-text index is damaged: recall may miss memories.", FIX)
         return
     if missing or extra:
-        yield problem("words", f"The full-text index lacks {pluralize(missing)} and has {extra} surplus entries.", FIX)
+        yield problem(
+            "words",
+            f"The full-text index lacks {pluralize(missing, 'memory', 'memories')} and has {extra} surplus entries.",
+            FIX,
+        )
     else:
         yield ok("words", "Every memory is found by its words.")
 
@@ -159,7 +160,11 @@ def vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
     found = Counter(inspection.vector_problems(fingerprint))
     strangers = inspection.misowned_vectors()
     if strangers:
-        yield problem("vectors", f"The vectors of {pluralize(strangers)} are stored under another owner.", FIX)
+        yield problem(
+            "vectors",
+            f"The vectors of {pluralize(strangers, 'memory', 'memories')} are stored under another owner.",
+            FIX,
+        )
     if found[VectorProblem.MISSING] or found[VectorProblem.UNUSABLE]:
         without = f"{found[VectorProblem.MISSING]} without vectors, {found[VectorProblem.UNUSABLE]} with unusable ones"
         yield problem("vectors", f"Memories found by their words alone: {without}.", FIX)

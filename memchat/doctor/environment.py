@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 from memchat import __version__
 from memchat.config import Settings
 from memchat.core.types import OFFLINE
-from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, problem, warning
+from memchat.doctor.database import FIX, Diagnosis, ok, problem, warning
 from memchat.errors import ConfigError
 from memchat.llm.providers import PROVIDERS, ollama_address, ollama_models
 from memchat.storage.protocols import Engine
+from memchat.text.plurals import pluralize
 
 STOLEN = ("1.82.7", "1.82.8")
 """Releases of LiteLLM that were reported to steal credentials (litellm #24512)."""

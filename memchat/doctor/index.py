@@ -1,9 +1,10 @@
 """Check the index against the database. Damage to it loses nothing, since it is built from the database."""
 
-from memchat.doctor.database import FIX, Diagnosis, ok, pluralize, restore, warning
+from memchat.doctor.database import FIX, Diagnosis, ok, restore, warning
 from memchat.errors import StoreError
 from memchat.storage.protocols import IndexInspection
 from memchat.storage.results import IndexFault, Phase
+from memchat.text.plurals import pluralize
 
 BY_ITSELF = "The next chat rebuilds it"
 NONE_YET = "There is no index yet; the next chat builds it."
@@ -33,7 +34,7 @@ def examine_index(inspection: IndexInspection) -> Diagnosis:
     if any(surplus.values()):
         counts = ", ".join(f"{count} {name}" for name, count in surplus.items())
         return warning("index", f"It differs from the database: {counts}.", FIX)
-    return ok("index", f"It contains {pluralize(done.check.memories)}, like the database.")
+    return ok("index", f"It contains {pluralize(done.check.memories, 'memory', 'memories')}, like the database.")
 
 
 def _explain_unusable(inspection: IndexInspection) -> Diagnosis:

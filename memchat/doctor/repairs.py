@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from memchat.core.protocols import Embedder
-from memchat.doctor.database import pluralize
 from memchat.errors import StoreError
 from memchat.storage.protocols import Repairs
+from memchat.text.plurals import pluralize
 
 Result = TypeVar("Result")
 
@@ -30,8 +30,8 @@ def repair(repairs: Repairs, embedder: Callable[[], Embedder]) -> Iterator[str]:
     if strays := attempt(repairs.remove_strays):
         yield f"Rows without an owner, removed or reassigned: {strays}."
     if (memories := attempt(repairs.rebuild_fulltext)) is not None:
-        yield f"The full-text index was repaired, for {pluralize(memories)}."
+        yield f"The full-text index was repaired, for {pluralize(memories, 'memory', 'memories')}."
     if vectors := attempt(lambda: repairs.renew_vectors(embedder)):
-        yield f"New vectors for {pluralize(vectors)}."
+        yield f"New vectors for {pluralize(vectors, 'memory', 'memories')}."
     if messages := attempt(repairs.requeue_messages):
         yield f"Messages to index again during the next chat: {messages}."

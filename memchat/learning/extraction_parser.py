@@ -17,7 +17,7 @@ from memchat.learning.lenient_json import (
     values_in,
     without_thinking,
 )
-from memchat.text.sanitize import strip_control_chars
+from memchat.text.sanitize import one_line
 
 MAX_FACTS = 200
 
@@ -131,20 +131,20 @@ def _fact(item: object, faults: list[str]) -> Fact:
     if not isinstance(item, dict):
         raise ValueError(f"a fact is {type(item).__name__}, not an object")
     text = next((t for k in _TEXT_KEYS if isinstance(t := item.get(k), str)), "")
-    text, quote = _one_line(text), item.get("quote")
+    text, quote = one_line(text), item.get("quote")
     if not text or len(text) > MAX_TEXT:
         raise ValueError("a fact has no usable text")
     if not isinstance(quote, str) or not quote.strip():
         raise ValueError("a fact has no quote")
     scope = item.get("scope")
-    cues = (_one_line(cue)[:80] for cue in _listed(item.get("cues")) if isinstance(cue, str))
+    cues = (one_line(cue)[:80] for cue in _listed(item.get("cues")) if isinstance(cue, str))
     valid_from, valid_to = _day(item.get("valid_from")), _day(item.get("valid_to"))
     if valid_from and valid_to and valid_to < valid_from:
         valid_from = valid_to = None
     return Fact(
         text,
         quote.strip(),
-        category=_one_line(str(item.get("category") or "other")).lower(),
+        category=one_line(str(item.get("category") or "other")).lower(),
         scope=Scope(scope) if scope in list(Scope) else Scope.USER,
         cues=tuple(dict.fromkeys(filter(None, cues)))[:MAX_CUES],
         valid_from=valid_from,
@@ -153,10 +153,6 @@ def _fact(item: object, faults: list[str]) -> Fact:
         replaces=_numbers(item.get("replaces")),
         mistaken=_is_true(item.get("mistaken")),
     )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(strip_control_chars(text).split())
 
 
 def _is_true(value: object) -> bool:

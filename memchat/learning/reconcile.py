@@ -196,5 +196,5 @@ def _other_decisions(
     said_again = fates_of([mention.number for mention in extraction.confirmed])
     decisions += [Confirm(memory.id, "said again") for memory in said_again]
     outdated = fates_of(extraction.outdated)
-    decisions += [MarkOutdated(memory.id, "a fact it depended on has changed") for memory in outdated]
+    decisions += [MarkOutdated(memory.id) for memory in outdated]
     return decisions

@@ -15,7 +15,7 @@ from memchat.errors import BadReply, ModelError, ModelUnreachable
 from memchat.llm.dialect import DialectMemory, without_refused
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.options import ModelOptions
-from memchat.llm.provider_errors import RequestRefused, not_a_reply, translate_errors
+from memchat.llm.provider_errors import RequestRefused, cut_off, not_a_reply, translate_errors
 from memchat.llm.reply_reader import ReplyReader
 from memchat.llm.retry import RetryNotice, RetryPolicy
 from memchat.llm.token_estimate import estimate_tokens
@@ -129,10 +129,10 @@ class ChatModel:
                 yield from reader.read(pieces)
         except ModelUnreachable as error:
             if reader.spoken:
-                raise self._cut_off() from error
+                raise cut_off(self._endpoint) from error
             raise
         if not reader.finished:
-            raise self._cut_off() if reader.spoken else not_a_reply(self._endpoint)
+            raise cut_off(self._endpoint) if reader.spoken else not_a_reply(self._endpoint)
         if reader.spoken:
             return
         message = f"{self.name} answered nothing."
@@ -143,6 +143,3 @@ class ChatModel:
             message = f"{self.name} answered nothing: it reached its limit of tokens before."
             hint = "Allow longer replies"
         raise BadReply(message, hint=f"{hint}, or {self._endpoint.another}.")
-
-    def _cut_off(self) -> BadReply:
-        return BadReply(f"The reply of {self.name} was cut off.", hint="Ask again.")

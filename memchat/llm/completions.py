@@ -8,12 +8,11 @@ from uuid import uuid4
 
 from memchat.core.protocols import Clock, LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
-from memchat.errors import BadReply
 from memchat.llm.direct_servers import resolved
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.litellm_transport import OpenStream
-from memchat.llm.provider_errors import not_a_reply, translate_errors
+from memchat.llm.provider_errors import cut_off, not_a_reply, translate_errors
 from memchat.llm.retry import RetryPolicy
 
 Json = dict[str, Any]
@@ -56,7 +55,7 @@ class LiteLLMCompletions:
         if not chunks:
             raise not_a_reply(self._endpoint)
         if not (response.received_finish_reason or response.intermittent_finish_reason):
-            raise BadReply(f"The reply of {self.name} was cut off.", hint="Ask again.")
+            raise cut_off(self._endpoint)
 
     def _call(self, request: Mapping[str, Any], **more: Any) -> Any:
         endpoint = resolved(self._endpoint, os.environ)

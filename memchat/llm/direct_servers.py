@@ -33,7 +33,9 @@ class Server:
     local: bool = False
 
 
-_OLLAMA = Api("OLLAMA", "http://127.0.0.1:11434", local=True)
+OLLAMA_PORT = 11434
+OLLAMA_URL = f"http://127.0.0.1:{OLLAMA_PORT}"
+_OLLAMA = Api("OLLAMA", OLLAMA_URL, local=True)
 
 APIS = {
     "openai": Api("OPENAI", "https://api.openai.com/v1"),
@@ -68,7 +70,7 @@ def ollama_base(given: str) -> str:
     """Return the address of Ollama's own API. A host alone, as in OLLAMA_HOST, gets Ollama's port."""
     address = clean_address(given).removesuffix("/v1").removesuffix("/api")
     without_port = "://" not in given and urlsplit(address).port is None
-    return f"{address}:11434" if without_port and address.count("/") == 2 else address
+    return f"{address}:{OLLAMA_PORT}" if without_port and address.count("/") == 2 else address
 
 
 def has_own_address(model: str, env: Mapping[str, str]) -> bool:

@@ -91,6 +91,11 @@ def not_a_reply(endpoint: Endpoint) -> BadReply:
     )
 
 
+def cut_off(endpoint: Endpoint) -> BadReply:
+    """Return the error for a reply whose end did not arrive."""
+    return BadReply(f"The reply of {endpoint.model} was cut off.", hint="Ask again.")
+
+
 def _refused(failure: Failure) -> RequestRefused:
     detail = failure.detail or f"it answered with status {failure.status}"
     return RequestRefused(

@@ -7,12 +7,11 @@ from urllib.parse import urlsplit
 
 from memchat.core.types import OFFLINE
 from memchat.errors import ConfigError
-from memchat.llm.direct_servers import APIS, Api, ollama_base, own_address
+from memchat.llm.direct_servers import APIS, OLLAMA_URL, Api, ollama_base, own_address
 from memchat.llm.endpoint import is_loopback, strip_pasted
 
 log = logging.getLogger(__name__)
 
-OLLAMA_URL = "http://127.0.0.1:11434"
 PROBE_S = 0.3
 """Time to wait for an Ollama to answer, in seconds."""
 

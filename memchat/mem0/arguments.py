@@ -28,7 +28,7 @@ Messages = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 MOST = 1_000_000
 """Maximum number of memories in a request, more than any user has. SQLite and Chroma cannot take arbitrary numbers."""
 
-_IDS = ("user_id", "agent_id", "run_id")
+ENTITY_IDS = ("user_id", "agent_id", "run_id")
 _MISSING_ID = "Give user_id, agent_id or run_id."
 
 
@@ -97,7 +97,7 @@ class InputMessage:
 def entity_ids(user_id: Id | None, agent_id: Id | None, run_id: Id | None) -> EntityIds:
     """Build the owner from the keywords. Raises UsageError if none is given, or one is not an id."""
     ids: list[str | None] = []
-    for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
+    for name, value in zip(ENTITY_IDS, (user_id, agent_id, run_id), strict=True):
         # Integers and UUIDs of databases are ids, too.
         is_number = isinstance(value, int) and not isinstance(value, bool)
         id_: object = str(value) if is_number or isinstance(value, UUID) else value
@@ -151,9 +151,9 @@ def parse_filters(
     """Parse owner and conditions of a read, given as keywords, in `filters`, or consistently in both."""
     found: dict[str, Any] = {}
     rest = _without_ids(filters or {}, found)
-    for name, value in zip(_IDS, (user_id, agent_id, run_id), strict=True):
+    for name, value in zip(ENTITY_IDS, (user_id, agent_id, run_id), strict=True):
         _put(found, name, value)
-    ids = entity_ids(*(found.get(name) for name in _IDS))
+    ids = entity_ids(*(found.get(name) for name in ENTITY_IDS))
     condition = parse_condition(rest)
     return ids, Filters(None if condition == Junction(()) else condition)
 
@@ -166,7 +166,7 @@ def _without_ids(filters: Mapping[str, Any], found: dict[str, Any], depth: int =
         raise UsageError(f"filters may have at most {DEEPEST} levels.")
     rest: dict[str, Any] = {}
     for name, value in filters.items():
-        if name in _IDS:
+        if name in ENTITY_IDS:
             equals = isinstance(value, Mapping) and list(value) == ["eq"] and value["eq"] is not None
             _put(found, name, value["eq"] if equals else value)
         elif name == "AND" and isinstance(value, Sequence) and not isinstance(value, str):
@@ -184,7 +184,7 @@ def _refuse_ids(value: Any, depth: int) -> None:
     if depth > DEEPEST:
         raise UsageError(f"filters may have at most {DEEPEST} levels.")
     parts = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else []
-    if isinstance(value, Mapping) and any(name in _IDS for name in value):
+    if isinstance(value, Mapping) and any(name in ENTITY_IDS for name in value):
         raise UsageError("user_id, agent_id and run_id cannot be within OR or NOT.", hint=_ONE_OWNER)
     for part in parts:
         _refuse_ids(part, depth + 1)

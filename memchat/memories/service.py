@@ -89,7 +89,7 @@ class MemoryService:
         cued = self._with_cues(draft)
         embedded = embedding.embed(self._embedder(), [cued])
         decisions: list[Decision] = [Add(cued, tuple(replaces), reason="told")]
-        decisions += [MarkOutdated(memory_id, "a fact it depended on has changed") for memory_id in outdates]
+        decisions += [MarkOutdated(memory_id) for memory_id in outdates]
         rows = [*embedded, *(None for _ in outdates)]
         return self._store.apply(decisions, rows, compared_for=compared_for)[0]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from memchat.core.protocols import MessageCandidate
 from memchat.core.types import Role
 from memchat.recall.periods import Period, periods_in
-from memchat.recall.requests import in_words
 from memchat.recall.sentence_kinds import only_asks
 from memchat.recall.soft_words import RequestWords
+from memchat.text.dates import in_words
 from memchat.text.embedding import segments
 from memchat.text.normalize import speaker, without_speaker
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, MessageStore, RequestEmbedder, Vocabulary
-from memchat.core.types import Memory, Owner, Role, Scope, Session
+from memchat.core.types import FORGOTTEN, Memory, Owner, Role, Scope, Session
 from memchat.errors import ModelError
 from memchat.recall.excerpt_scoring import (
     ExcerptRequest,
@@ -60,8 +60,6 @@ LINE_TOKENS = 14
 """Tokens of a line besides its text: the dash, the day and the speaker."""
 VAGUE_WORDS = 2
 """A request about earlier words with at most this many content words names no subject."""
-BLANK = "[forgotten]"
-"""Replaces deleted words in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +294,7 @@ def messages_of(session: Session, window_start: str | None = None) -> MessageFil
 def _excerpt(scored: ScoredMessage, read: ExcerptRequest, stale: StaleIndex) -> Excerpt | None:
     """Cut an excerpt from a message; return None if no sentence is left that ever held."""
     candidate = scored.candidate
-    parts = [one for one in sentences_to_quote(candidate, read) if BLANK not in one]
+    parts = [one for one in sentences_to_quote(candidate, read) if FORGOTTEN not in one]
     found = [(part, stale.of(part, candidate.id)) for part in parts]
     kept = [(part, what) for part, what in found if what is None or not what.mistaken]
     if not kept or is_small_talk(" ".join(part for part, _ in kept)):
@@ -312,5 +310,5 @@ def _excerpt(scored: ScoredMessage, read: ExcerptRequest, stale: StaleIndex) -> 
         scored.score,
         scored.parts,
         next((what for _, what in kept if what), None),
-        asked if asked and BLANK not in asked and stale.of(asked, candidate.id) is None else None,
+        asked if asked and FORGOTTEN not in asked and stale.of(asked, candidate.id) is None else None,
     )

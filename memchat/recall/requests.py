@@ -1,8 +1,6 @@
 """Parse requests of recall, for facts and for excerpts."""
 
 from collections.abc import Mapping
-from datetime import date
-from functools import lru_cache
 
 from memchat.text.normalize import sentences
 from memchat.text.patterns import compiled
@@ -53,9 +51,3 @@ def rarest_terms(counts: Mapping[str, int], budget: int) -> list[str]:
         if count:
             chosen.append(word)
     return chosen
-
-
-@lru_cache(maxsize=4_096)
-def in_words(day: date) -> str:
-    """A day as people write it: 8 May 2023."""
-    return f"{day.day} {day:%B %Y}"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from memchat.core.protocols import Candidate, Clock, MemoryFilter, RecallStore, RequestEmbedder, Vocabulary
 from memchat.core.types import Memory, Owner, Session, has_ended
 from memchat.errors import ModelError
-from memchat.recall.requests import clause_about_user, in_words, questions_in, rarest_terms
+from memchat.recall.requests import clause_about_user, questions_in, rarest_terms
 from memchat.recall.sentence_kinds import asks_nothing
 from memchat.recall.soft_words import RequestWords, soft_words
+from memchat.text.dates import in_words
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, speaker, words
 

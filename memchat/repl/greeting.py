@@ -6,8 +6,10 @@ from memchat.core.types import OFFLINE
 from memchat.llm.providers import local_ollama
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.last_words import last_words
-from memchat.repl.layout import columns, one_line
+from memchat.repl.layout import columns
 from memchat.storage.short_ids import new_conversation
+from memchat.text.plurals import pluralize
+from memchat.text.sanitize import one_line
 
 _NO_MODEL = (
     "No AI model is set up yet, so memchat is in offline mode: it remembers what you tell it and can look it up, but "
@@ -30,7 +32,7 @@ def greeting(context: CommandContext) -> str:
     """Return the banner: user, model and number of memories, and how to set up a model if there is none."""
     conversation = context.chat.conversation
     count = context.count()
-    remembered = f"{count} {'memory' if count == 1 else 'memories'}" if conversation.remembers else "no memory"
+    remembered = pluralize(count, "memory", "memories") if conversation.remembers else "no memory"
     parts = [one_line(context.user), one_line(conversation.model.name), remembered, "/help for help"]
     lines = [" · ".join(parts)]
     session = conversation.session

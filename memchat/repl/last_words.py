@@ -4,8 +4,10 @@ import shutil
 
 from memchat.core.types import MessageStatus, Role, Session
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.layout import cells, one_line
+from memchat.terminal import cells
 from memchat.text.attachments import without_attachments
+from memchat.text.plurals import pluralize
+from memchat.text.sanitize import one_line
 
 _LINES = 3
 """Screen lines for each of the last two messages."""
@@ -15,7 +17,7 @@ _NO_REPLY = {MessageStatus.STOPPED: "(stopped before an answer came)", MessageSt
 def last_words(context: CommandContext, session: Session) -> str:
     """Return the title and the last exchange, shortened; a question without an answer is marked."""
     title = one_line(session.title) or "(no title)"
-    count = "1 message" if session.messages == 1 else f"{session.messages} messages"
+    count = pluralize(session.messages, "message", "messages")
     last = context.app.store.conversations.messages(session.id, limit=2)
     if last and last[-1].role is Role.USER:
         last = last[-1:]

@@ -8,29 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TextIO
 
-from memchat.terminal import styled
-from memchat.text.sanitize import strip_control_chars
-
-NARROWEST = 24
-"""Minimum width of a last column, in cells; a narrower one continues below the first column."""
-
-
-def one_line(text: str) -> str:
-    """Return `text` as one printable line, with whitespace collapsed."""
-    return " ".join(strip_control_chars(text).split())
-
-
-def cells(text: str) -> int:
-    """Return the number of terminal cells that one line of text takes."""
-    if text.isascii():
-        return len(text)
-    # A chat loads prompt_toolkit before its first prompt; loading rich as well would delay that prompt.
-    if (loaded := sys.modules.get("prompt_toolkit.utils")) is not None:
-        width: int = loaded.get_cwidth(text)
-        return width
-    from rich.cells import cell_len
-
-    return cell_len(text)
+from memchat.terminal import NARROWEST, cells, styled
 
 
 def folded(text: str) -> str:

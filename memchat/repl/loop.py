@@ -42,7 +42,7 @@ from memchat.repl.screen import Screen, in_chat
 from memchat.repl.spinner import countdown_label, waiting_label
 from memchat.repl.terminal_modes import no_echo, take_early_keys
 from memchat.repl.toolbar import Toolbar
-from memchat.repl.turn import notices, run_turn
+from memchat.repl.turn import SAVING, notices, run_turn
 from memchat.signals import Signals
 from memchat.terminal import is_dumb
 
@@ -287,7 +287,7 @@ class ChatLoop:
         worker = self._context.chat.learning_worker
         if not self._context.chat.conversation.remembers or not self._context.app.store.work.due(self._context.user):
             return
-        self._screen.say_quietly("Saving what I learned… (Ctrl-C to quit now and finish next time)")
+        self._screen.say_quietly(SAVING)
         try:
             with self._signals.interruptible():
                 while not worker.wait_until_idle(_SETTLE_STEP_S):

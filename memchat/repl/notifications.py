@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from memchat.core.types import Applied, Event
 from memchat.errors import MemchatError
-from memchat.repl.layout import duration, one_line
-from memchat.text.sanitize import strip_control_chars
+from memchat.repl.layout import duration
+from memchat.text.plurals import pluralize
+from memchat.text.sanitize import one_line, strip_control_chars
 
 if TYPE_CHECKING:
     from memchat.learning.pipeline import LearningResult
@@ -122,7 +123,7 @@ def unparsed_line(unparsed: Sequence[str]) -> str:
 def used_line(memories: int, excerpts: int, applied: tuple[Applied, ...] = ()) -> str:
     """Describe how much of memory was in a prompt and what was learned from the message; empty if nothing was."""
     counts = ((memories, "memory", "memories"), (excerpts, "excerpt", "excerpts"))
-    used = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
+    used = ", ".join(pluralize(count, one, many) for count, one, many in counts if count)
     learned = list(_parts(applied))
     if not (used and learned):
         return f"used {used}" if used else learned_line(applied)

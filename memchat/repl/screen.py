@@ -6,10 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError
-from memchat.repl.layout import folded, one_line, quiet
+from memchat.repl.layout import folded, quiet
 from memchat.repl.reply_screen import Waiting
 from memchat.terminal import is_dumb, styled
-from memchat.text.sanitize import strip_control_chars
+from memchat.text.sanitize import one_line, strip_control_chars
 
 if TYPE_CHECKING:
     from rich.console import Console

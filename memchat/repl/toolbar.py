@@ -4,7 +4,8 @@ import shutil
 import time
 
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.layout import cells, one_line
+from memchat.terminal import cells
+from memchat.text.sanitize import one_line
 
 REFRESH_S = 1.0
 """Age at which the count of pending exchanges is read again, in seconds; the toolbar is drawn with every key."""

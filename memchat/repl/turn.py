@@ -79,11 +79,14 @@ def run_turn(chat: "Chat", begin: "Callable[[], Turn]", writer: TurnWriter, sign
     return turn
 
 
+SAVING = "Saving what I learned… (Ctrl-C to quit now and finish next time)"
+
+
 def wait_for_learning(worker: "LearningWorker", say: Callable[[str], None], quiet_s: float) -> None:
     """Wait until every exchange has been learned from; a wait of more than `quiet_s` seconds is announced."""
     if worker.wait_until_idle(quiet_s):
         return
-    say("Saving what I learned… (Ctrl-C to quit now and finish next time)")
+    say(SAVING)
     if not worker.wait_until_idle(END_WAIT_S):
         say("Learning is not finished. It will continue the next time you start memchat.")
 

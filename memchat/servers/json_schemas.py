@@ -3,6 +3,7 @@
 from typing import Any
 
 from memchat.core.conditions import ANY
+from memchat.mem0.arguments import ENTITY_IDS
 
 Schema = dict[str, Any]
 
@@ -34,12 +35,11 @@ _ID: Schema = {"anyOf": [{"type": "string", "minLength": 1, **NOT_BLANK, **_ONE}
 _EQUALS: Schema = {"type": "object", "properties": {"eq": _ID}, "required": ["eq"], "additionalProperties": False}
 _NAMED: Schema = {"anyOf": [*_ID["anyOf"], _EQUALS]}
 _NAMED_OR_NOT: Schema = {"anyOf": [*_NAMED["anyOf"], {"type": "null"}]}
-_IDS = ("user_id", "agent_id", "run_id")
 FILTERS: Schema = {
     **_CONDITIONS,
     "properties": {
         **dict.fromkeys(("AND", "OR", "NOT"), _PARTS),
-        **dict.fromkeys(_IDS, _NAMED_OR_NOT),
+        **dict.fromkeys(ENTITY_IDS, _NAMED_OR_NOT),
     },
 }
 """Conditions by the name of a field, joined by AND, OR and NOT, which may stand within each other.
@@ -60,14 +60,14 @@ def changed(*names: str) -> Schema:
 
 def someone() -> Schema:
     """Somebody is named."""
-    return given_one_of(*_IDS)
+    return given_one_of(*ENTITY_IDS)
 
 
 def someone_or_filters() -> Schema:
     """Somebody is named, by an id, in the filters or in both; ids that contradict each other are a conflict."""
-    one_owner = dict.fromkeys(_IDS, _ONE)
-    by_id = [_given(name, {"not": {"enum": [None, ANY]}}) for name in _IDS]
-    in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _NAMED) for name in _IDS]})
+    one_owner = dict.fromkeys(ENTITY_IDS, _ONE)
+    by_id = [_given(name, {"not": {"enum": [None, ANY]}}) for name in ENTITY_IDS]
+    in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _NAMED) for name in ENTITY_IDS]})
     return {"anyOf": [{**one, "properties": one_owner | one["properties"]} for one in (*by_id, in_filters)]}
 
 
@@ -80,9 +80,9 @@ def merge_ids(document: Schema) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             parameters = operation.get("parameters", [])
-            ids = [one for one in parameters if one["name"] in _IDS]
-            if len(ids) == len(_IDS):
-                fields: Schema = dict.fromkeys(_IDS, _QUERY_ID)
+            ids = [one for one in parameters if one["name"] in ENTITY_IDS]
+            if len(ids) == len(ENTITY_IDS):
+                fields: Schema = dict.fromkeys(ENTITY_IDS, _QUERY_ID)
                 # Under the hosted service's paths what is not known is left out.
                 unknown: Any = PLAIN if path.startswith("/v") else False
                 schema: Schema = {"type": "object", "properties": fields, "minProperties": 1}

@@ -13,11 +13,10 @@ from starlette.exceptions import HTTPException
 
 from memchat.api import Memory
 from memchat.core.types import Owner, Scope
-from memchat.mem0.arguments import Id, parse_filters
+from memchat.mem0.arguments import ENTITY_IDS, Id, parse_filters
 from memchat.mem0.rows import Row
 
 _REACH: ContextVar[Owner | None] = ContextVar("reach")
-_IDS = ("user_id", "agent_id", "run_id")
 
 
 @contextmanager
@@ -146,7 +145,7 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
     name = f"{owner.kind}_id"
     if given.get(name) is None:
         given = {**given, name: owner.name}
-    named, _ = parse_filters(given.get("filters"), *(given.get(one) for one in _IDS))
+    named, _ = parse_filters(given.get("filters"), *(given.get(one) for one in ENTITY_IDS))
     if named.owner != owner:
         raise refuse()
     return given

@@ -1,6 +1,5 @@
 """A `MemoryFilter` as SQL: one table says what each field asks of a memory."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +8,8 @@ from typing import Any
 from memchat.core.conditions import to_json
 from memchat.core.protocols import MemoryFilter
 from memchat.storage.database import placeholders
-from memchat.storage.memory_rows import format_time
+from memchat.storage.memory_rows import format_time, json_column
 from memchat.storage.metadata_filter import FIELDS as CONDITION_FIELDS
-from memchat.text.normalize import fix_surrogates
 
 SINCE = "coalesce(m.valid_from, date(m.created_at, 'localtime'))"
 """The day shown as SINCE: when a memory became true, or else the local day of its creation."""
@@ -44,10 +42,6 @@ def _compared(name: str, sql: str) -> FilterField:
     return FilterField((name,), clause)
 
 
-def _json(value: object) -> str:
-    return fix_surrogates(json.dumps(value, ensure_ascii=False))
-
-
 def _versions(view: MemoryFilter, now: datetime) -> Clause | None:
     if view.as_of is None:
         return None if view.superseded else ("m.superseded_by IS NULL", [])
@@ -76,7 +70,7 @@ FIELDS = (
     FilterField(
         ("where",),
         lambda view, now: (
-            ("m.metadata <> '{}' AND holds(m.metadata, ?)", [_json(dict(view.where))]) if view.where else None
+            ("m.metadata <> '{}' AND holds(m.metadata, ?)", [json_column(dict(view.where))]) if view.where else None
         ),
     ),
     FilterField(
@@ -86,7 +80,7 @@ FIELDS = (
             if view.condition is None
             else (
                 f"satisfies(?, m.metadata, m.category, {', '.join(f'm.{name}' for name in CONDITION_FIELDS)})",
-                [_json(to_json(view.condition))],
+                [json_column(to_json(view.condition))],
             )
         ),
     ),

@@ -13,6 +13,7 @@ from memchat.core.types import Change, Event, Evidence, Memory, Owner, Scope, So
 from memchat.errors import StoreError
 from memchat.storage.database import Database
 from memchat.storage.vectors.codec import decode_vectors
+from memchat.text.normalize import fix_surrogates
 
 COLUMNS = """
     m.*, o.kind AS owner_kind, o.name AS owner_name,
@@ -26,6 +27,11 @@ TABLES = "memories AS m JOIN owners AS o ON o.id = m.owner"
 def format_time(moment: datetime) -> str:
     """Format a moment as it is stored: UTC, microseconds, sortable as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def json_column(value: object) -> str:
+    """Format `value` as it is stored in a column of JSON."""
+    return fix_surrogates(json.dumps(value, ensure_ascii=False))
 
 
 def parse_time(text: str) -> datetime:

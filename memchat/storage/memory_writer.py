@@ -25,7 +25,7 @@ from memchat.errors import NotFound, UsageError
 from memchat.storage.database import placeholders
 from memchat.storage.fulltext import terms
 from memchat.storage.memory_reader import MemoryReader
-from memchat.storage.memory_rows import ensure_owner, format_time
+from memchat.storage.memory_rows import ensure_owner, format_time, json_column
 from memchat.text.embedding import with_dimension
 from memchat.text.normalize import fix_surrogates, normalize
 
@@ -67,7 +67,7 @@ class MemoryRepository(MemoryReader):
                 self._refuse_duplicate(former, text)
             self.database.execute(
                 "UPDATE memories SET text = ?, said = ?, cues = ?, updated_at = ?, doubtful = 0 WHERE number = ?",
-                (text, normalize(text), _json(memory.cues), format_time(self.clock()), number),
+                (text, normalize(text), json_column(memory.cues), format_time(self.clock()), number),
             )
             self.write_words(number, replace(memory, text=text))
             self.write_vectors(number, embedded)
@@ -80,7 +80,7 @@ class MemoryRepository(MemoryReader):
             known, now = self._known(memory.id), format_time(self.clock())
             self.database.execute(
                 "UPDATE memories SET metadata = ?, expires_at = ?, updated_at = ? WHERE id = ?",
-                (_json(dict(metadata)), None if expires_at is None else format_time(expires_at), now, memory.id),
+                (json_column(dict(metadata)), None if expires_at is None else format_time(expires_at), now, memory.id),
             )
             self._record_change(memory.id, Event.UPDATE, known.text, known.text, "amended")
         return self._known(memory.id)
@@ -197,8 +197,8 @@ class MemoryRepository(MemoryReader):
             "text": memory.text,
             "said": normalize(memory.text),
             "category": memory.category,
-            "metadata": _json(dict(memory.metadata)),
-            "cues": _json(memory.cues),
+            "metadata": json_column(dict(memory.metadata)),
+            "cues": json_column(memory.cues),
             "standing": memory.standing,
             "verbatim": memory.verbatim,
             "source": memory.source,
@@ -344,10 +344,6 @@ class MemoryRepository(MemoryReader):
                 change.memory_id,
             ),
         )
-
-
-def _json(value: object) -> str:
-    return fix_surrogates(json.dumps(value, ensure_ascii=False))
 
 
 def _iso(day: date | None) -> str | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 MONTHS = "january february march april may june july august september october november december".split()
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -91,7 +91,9 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
     return min(found, key=lambda pair: (pair[0].start(), -pair[0].end()), default=None)
 
 
+@lru_cache(maxsize=4_096)
 def in_words(day: date) -> str:
+    """Return `day` as people write it: 8 May 2023."""
     return f"{day.day} {day:%B %Y}"
 
 

@@ -18,6 +18,11 @@ def strip_control_chars(text: str) -> str:
     return StreamFilter().feed(text) if _CONTROL.search(text) or _UNSEEN.search(text) else text
 
 
+def one_line(text: str) -> str:
+    """Return `text` as one printable line, with whitespace collapsed."""
+    return " ".join(strip_control_chars(text).split())
+
+
 class StreamFilter:
     """`strip_control_chars` for one text that arrives in pieces, cut at any place."""
 
@@ -85,7 +90,7 @@ class StreamFilter:
             if follows and not self._joiner and (char <= _EMOJI_STYLE or is_ideograph):
                 self._last = char
                 yield char
-        elif char in _REPLACED or _SURROGATE.match(char):
+        elif char in _REPLACED or "\ud800" <= char <= "\udfff":
             yield from self._plain(_REPLACED.get(char, "\ufffd"))
 
 
@@ -121,7 +126,6 @@ _VIRAMA = 9
 
 _REPLACED = {"\u2028": "\n", "\u2029": "\n"}
 _VARIANT = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _IDEOGRAPHS = (("\u3400", "\u9fff"), ("\uf900", "\ufaff"), ("\U00020000", "\U000323af"))
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200d-\u200f\u2028-\u202e\u2060-\u206f\u3164"

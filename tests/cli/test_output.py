@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from memchat.cli.output import Block, KeyValues, Line, SideBySide, Table, cells, fold, show
+from memchat.cli.output import Block, KeyValues, Line, SideBySide, Table, fold, show
+from memchat.terminal import cells
 
 
 class Terminal(io.StringIO):

@@ -10,8 +10,9 @@ from memchat.core.types import Applied, Event, Memory, Owner, Scope
 from memchat.errors import ModelError
 from memchat.learning.pipeline import LearningResult
 from memchat.llm.retry import RetryNotice
-from memchat.repl.layout import age, one_line, quiet
+from memchat.repl.layout import age, quiet
 from memchat.repl.notifications import NotificationQueue, error_lines, learning_lines, retry_line, used_line
+from memchat.text.sanitize import one_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

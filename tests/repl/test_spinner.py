@@ -5,8 +5,9 @@ import time
 import pytest
 
 from memchat.repl import spinner
-from memchat.repl.layout import cells, duration, folded
+from memchat.repl.layout import duration, folded
 from memchat.repl.spinner import countdown_label, waiting_label
+from memchat.terminal import cells
 
 
 def test_the_mark_is_shown_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:

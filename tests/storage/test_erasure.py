@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from memchat.core.protocols import MemoryFilter
-from memchat.core.types import Add, Draft, Evidence, MarkOutdated, Memory, MessageStatus, Owner, Role, Scope
-from memchat.storage.erasure.eraser import BLANK
+from memchat.core.types import FORGOTTEN, Add, Draft, Evidence, MarkOutdated, Memory, MessageStatus, Owner, Role, Scope
 from memchat.storage.erasure.targets import ErasureTargets
 from memchat.storage.results import ErasureReport
 from memchat.storage.store import Store
@@ -90,7 +89,7 @@ def test_a_forgotten_memory_leaves_no_byte(home: Path, store: Store, others_ther
     check_gone(home, receipt, memory)
     assert (receipt.memories, receipt.versions, receipt.messages, receipt.work) == (1, 1, 1, 1)
     assert len(texts(store)) == len(texts(store, owner=BOB)) == others_there
-    assert store.conversations.recent_user_messages("alice", 1) == [f"You know, {BLANK}, next to the river."]
+    assert store.conversations.recent_user_messages("alice", 1) == [f"You know, {FORGOTTEN}, next to the river."]
 
 
 @pytest.mark.parametrize("others_there", SIZES)
@@ -235,8 +234,8 @@ def test_the_words_are_blanked_in_all_that_quotes_them(home: Path, store: Store)
     assert receipt.left == ()
     evidence = current(store, river).evidence
     assert evidence is not None
-    assert evidence.quote == f"{BLANK}, next to the river"
-    assert store.conversations.sessions("alice")[0].title == f"You know, {BLANK}, next to the river."
+    assert evidence.quote == f"{FORGOTTEN}, next to the river"
+    assert store.conversations.sessions("alice")[0].title == f"You know, {FORGOTTEN}, next to the river."
 
 
 def test_answers_no_longer_name_what_was_forgotten(home: Path, store: Store) -> None:
@@ -260,7 +259,7 @@ def test_agent_memory_is_blanked_where_it_was_said(home: Path, store: Store) -> 
     memory = add(store, FACT, Owner.agent("shop"), evidence=evidence)
     receipt = forget(store, memory)
     check_gone(home, receipt, memory)
-    assert store.conversations.recent_user_messages("alice", 1) == [f"Note: {BLANK}."]
+    assert store.conversations.recent_user_messages("alice", 1) == [f"Note: {FORGOTTEN}."]
 
 
 def test_an_agent_keeps_its_memory_without_the_words_of_a_forgotten_person(home: Path, store: Store) -> None:

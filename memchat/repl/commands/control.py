@@ -7,7 +7,8 @@ from memchat.config import Thinking
 from memchat.core.types import OFFLINE
 from memchat.errors import UsageError
 from memchat.repl.commands.registry import COMMANDS, CommandContext, CommandResult, Group, Takes, command
-from memchat.repl.layout import columns, one_line
+from memchat.repl.layout import columns
+from memchat.text.sanitize import one_line
 
 _KEYS = (
     ("Enter", "send; pasted text is not sent until you press Enter"),

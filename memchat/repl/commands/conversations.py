@@ -14,8 +14,8 @@ from memchat.repl.commands.registry import CommandContext, CommandResult, Group,
 from memchat.repl.commands.rows import numbered_sessions, session_named
 from memchat.repl.compaction import Compaction
 from memchat.repl.last_words import last_words
-from memchat.repl.layout import one_line
 from memchat.text.attachments import without_attachments
+from memchat.text.sanitize import one_line
 
 
 @command(Group.CONVERSATION, "new", "start a new conversation", words=0)

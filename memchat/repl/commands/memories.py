@@ -10,9 +10,11 @@ from memchat.core.types import Memory, Owner, Scope
 from memchat.errors import NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.commands.rows import excerpt_lines, memories_named, numbered_memories
-from memchat.repl.layout import age, one_line
+from memchat.repl.layout import age
 from memchat.repl.notifications import remember_lines
 from memchat.storage.short_ids import short_ids
+from memchat.text.plurals import pluralize
+from memchat.text.sanitize import one_line
 
 _FLAGS = re.compile(r"(?:--(?:agent|standing)(?:\s+|$))+")
 _WIDE = 72
@@ -24,7 +26,7 @@ def _memories(context: CommandContext, argument: str) -> CommandResult:
     found = _matching(context, argument) if argument else context.memories()
     if not found:
         return CommandResult("No memories match that." if argument else "Nothing is remembered yet.")
-    what = f"{len(found)} {'memory' if len(found) == 1 else 'memories'}"
+    what = pluralize(len(found), "memory", "memories")
     if argument:
         what = f"{what} match{'es' if len(found) == 1 else ''}"
     rows = _listing(context, found)
@@ -117,11 +119,11 @@ def _why(context: CommandContext, argument: str) -> CommandResult:
         lines.insert(0, "The last answer used no memories.")
     left_out = context.left_out()
     counts = ((left_out.memories, "memory", "memories"), (left_out.excerpts, "excerpt", "excerpts"))
-    if parts := [f"{count} more {one if count == 1 else many}" for count, one, many in counts if count]:
+    if parts := [pluralize(count, f"more {one}", f"more {many}") for count, one, many in counts if count]:
         limits = "MEMCHAT_TOP_K and MEMCHAT_MEMORY_TOKENS set the limits."
         lines.append(f"{' and '.join(parts)} matched but did not fit. {limits}")
     if left_out.wishes:
-        instructions = "1 standing instruction" if left_out.wishes == 1 else f"{left_out.wishes} standing instructions"
+        instructions = pluralize(left_out.wishes, "standing instruction", "standing instructions")
         lines.append(f"{instructions} did not fit. Use /forget on those that no longer matter.")
     return CommandResult("\n".join(lines))
 

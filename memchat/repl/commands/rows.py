@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from memchat.core.types import Memory, Owner, Role, Scope, Session
 from memchat.errors import AmbiguousId, NotFound, UsageError
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.layout import age, columns, one_line
+from memchat.repl.layout import age, columns
 from memchat.storage.short_ids import MEANS_ID, is_generated, short_ids
+from memchat.text.sanitize import one_line
 
 if TYPE_CHECKING:
     from memchat.recall.excerpts import Excerpt

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from memchat.core.names import composed
 from memchat.core.protocols import Clock, Progress, no_progress
-from memchat.core.types import Applied, Event, Owner, Scope
+from memchat.core.types import FORGOTTEN, Applied, Event, Owner, Scope
 from memchat.storage.database import Database
 from memchat.storage.erasure.targets import ErasureTargets, search_files_isolated
 from memchat.storage.erasure.verification import exclude_legitimate
@@ -17,8 +17,6 @@ from memchat.storage.position import begin_epoch
 from memchat.storage.results import ErasureReport
 from memchat.storage.vectors.codec import dimension_of
 from memchat.text.normalize import sentences_restating
-
-BLANK = "[forgotten]"
 
 Json = TypeVar("Json", list[Any], dict[str, Any])
 
@@ -216,7 +214,7 @@ class Eraser:
                     JOIN messages AS m ON m.session_id = s.id WHERE {sessions.where}""",
                 sessions.values,
             )
-            clean_texts = traces.blank([row["text"] for row in messages], BLANK)
+            clean_texts = traces.blank([row["text"] for row in messages], FORGOTTEN)
             for row, clean in zip(messages, clean_texts, strict=True):
                 if clean == row["text"]:
                     continue
@@ -228,7 +226,7 @@ class Eraser:
                     title = " ".join(clean.split())[: len(row["title"])]
                     self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (title, row["session"]))
             rows = self._db.rows(f"SELECT s.id, s.title FROM sessions AS s WHERE {sessions.where}", sessions.values)
-            for row, clean in zip(rows, traces.blank([row["title"] for row in rows], BLANK), strict=True):
+            for row, clean in zip(rows, traces.blank([row["title"] for row in rows], FORGOTTEN), strict=True):
                 if clean != row["title"]:
                     self._db.execute("UPDATE sessions SET title = ? WHERE id = ?", (clean, row["id"]))
         return blanked, work
@@ -237,7 +235,7 @@ class Eraser:
         """Blank the deleted words where other memories of the same owners quote them or contained them before."""
         for owner in traces.people:
             quoting = self._db.rows("SELECT number, quote FROM memories WHERE owner = ? AND quote <> ''", (owner,))
-            for row, clean in zip(quoting, traces.blank([row["quote"] for row in quoting], BLANK), strict=True):
+            for row, clean in zip(quoting, traces.blank([row["quote"] for row in quoting], FORGOTTEN), strict=True):
                 if clean != row["quote"]:
                     self._db.execute("UPDATE memories SET quote = ? WHERE number = ?", (clean, row["number"]))
             for column in ("old_text", "new_text"):

@@ -14,6 +14,7 @@ from memchat.storage.position import begin_epoch
 from memchat.storage.results import VectorProblem
 from memchat.storage.vectors.codec import decode_vectors, dimension_of
 from memchat.text import embedding
+from memchat.text.plurals import pluralize
 
 ROWS = 500
 """Rows read at a time."""
@@ -69,15 +70,15 @@ def others_notice(database: Database, fingerprint: str) -> str | None:
     found = others(database, fingerprint)
     if not found:
         return None
-    count, names = sum(found.values()), ", ".join(sorted(found))
-    what = "memory was" if count == 1 else "memories were"
+    names = ", ".join(sorted(found))
+    what = pluralize(sum(found.values()), "memory was", "memories were")
     if moves_by_itself(fingerprint, found):
         return (
-            f"{count} {what} read with an earlier built-in model, of English alone. A chat reads them again in the"
+            f"{what} read with an earlier built-in model, of English alone. A chat reads them again in the"
             " background; until then they are found by their words. At once: memchat reindex"
         )
     return (
-        f"{count} {what} embedded with {names}, not with {fingerprint.removesuffix(':?')}, and can be found by their"
+        f"{what} embedded with {names}, not with {fingerprint.removesuffix(':?')}, and can be found by their"
         " words alone. Run: memchat reindex"
     )
 
