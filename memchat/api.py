@@ -9,51 +9,29 @@
 It uses the same store as the terminal: each recalls what the other has learned.
 """
 
-import logging
-import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import replace
-from datetime import date, datetime
-from functools import cached_property
+from contextlib import AbstractContextManager, closing
+from datetime import date
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from memchat.app import UNBOUNDED, App
 from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings, load_settings
-from memchat.core.protocols import MessageFilter
-from memchat.core.types import LearningOptions, Owner, Scope
+from memchat.core.types import LearningOptions
 from memchat.errors import UsageError
 from memchat.llm.options import ModelOptions
 from memchat.mem0 import arguments, rows
-from memchat.mem0.arguments import Day, EntityIds, Filters, Id, Messages
+from memchat.mem0.arguments import Day, Id, Messages
 from memchat.mem0.config import from_mem0
-from memchat.mem0.connections import CallSessions, Connection, ConnectionPool
+from memchat.mem0.connections import CallSessions, Connection, ConnectionPool, warn_of_traces
 from memchat.mem0.rows import Row
-from memchat.memories.ingest import Ingest, IngestSource, warn_of
-from memchat.recall.excerpts import ExcerptQuery, excerpt_json
+from memchat.mem0.turns import CallTurns
+from memchat.recall.excerpts import excerpt_json
 from memchat.recall.retriever import Query
-from memchat.storage.results import ErasureReport
 
 if TYPE_CHECKING:
-    from memchat.chat.completions import CompletionTurn
-    from memchat.core.protocols import CompletionModel
     from memchat.learning.worker import LearningWorker
-    from memchat.recall.excerpts import Excerpt
-    from memchat.recall.retriever import Retriever
-
-
-log = logging.getLogger(__name__)
-
-MOST_INDEXED = 40
-"""Maximum number of batches of messages that a search for excerpts indexes first."""
-
-PREPARING = 2
-"""Maximum number of turns that recall at a time with the built-in embedder, which takes some 25 ms of CPU each: many at
-once would hold up searches for seconds."""
-PREPARING_REMOTELY = 40
-"""The same with an embedding model that is waited for."""
 
 
 class Memory:
@@ -83,8 +61,7 @@ class Memory:
         self._app = App(self.settings, models=models, owns_index=owns_index)
         self._connections = ConnectionPool(self._app)
         self._sessions = CallSessions(self._app, self._connections.lock)
-        self._preparing = threading.BoundedSemaphore(PREPARING_REMOTELY if self.settings.embedding_model else PREPARING)
-        self._learner: LearningWorker | None = None
+        self._turns = CallTurns(self._app, self._connections, self._sessions)
         self.on_recall: Callable[[str, int], None] = lambda by, memories: None
         """Called with "turn" or "search" and the number of recalled memories."""
 
@@ -108,7 +85,7 @@ class Memory:
         choice = self._app.choice()
         with self._connections.lend():
             self._app.warm_up(choice.name)
-            self._common_learner(choice.extraction).notify()
+            self._turns.learner(choice.extraction).notify()
 
     @property
     def ready(self) -> bool:
@@ -122,7 +99,7 @@ class Memory:
     @property
     def learner(self) -> "LearningWorker":
         """The worker that learns in the background. For the servers of this package."""
-        return self._common_learner(self._app.choice().extraction)
+        return self._turns.learner(self._app.choice().extraction)
 
     @property
     def today(self) -> date:
@@ -138,8 +115,7 @@ class Memory:
         """Wait up to `timeout_s` (None: without limit) for learning, and close. The rest stays pending on disk."""
         if not self._connections.end():
             return
-        if self._learner is not None:
-            self._learner.wait_until_idle(timeout_s)
+        self._turns.wait_until_learned(timeout_s)
         self._connections.close()
 
     # Adding.
@@ -171,13 +147,13 @@ class Memory:
         entity = arguments.entity_ids(user_id, agent_id, run_id)
         spoken = arguments.parse_messages(messages)
         arguments.reject_unsupported(timestamp=timestamp, memory_type=memory_type)
-        prompt = arguments.text_or_none("prompt", prompt)
-        speaker = self._speaker(entity, arguments.plain_metadata(metadata), prompt, arguments.end_of(expiration_date))
+        prompt, pairs = arguments.text_or_none("prompt", prompt), arguments.plain_metadata(metadata)
+        options = LearningOptions(prompt, pairs, expires_at=arguments.end_of(expiration_date))
         with self._connections.lend() as connection:
-            ingest = Ingest(connection.store, self._sessions.session(connection, entity), speaker)
+            ingest = connection.ingest(self._sessions.session(connection, entity), entity, options)
             if infer:
                 said = [(one.role, one.text) for one in spoken]
-                applied = ingest.learn(said, connection.learning_context(self._extraction_model))
+                applied = ingest.learn(said, connection.learning_context(self._turns.extraction_model))
                 return {"results": [rows.event_row(one) for one in applied]}
             kept = ingest.keep([(one.role, one.text, one.name) for one in spoken], connection.service)
         return {"results": [rows.kept_row(*pair) for pair in zip(kept, spoken, strict=True)]}
@@ -243,18 +219,7 @@ class Memory:
             instructions=arguments.text_or_none("prompt", prompt),
             metadata=arguments.plain_metadata(metadata),
         )
-        with ExitStack() as stack:
-            with self._preparing:
-                connection = stack.enter_context(self._connections.lend())
-                session = self._sessions.session(connection, entity)
-                choice = self._app.choice(agent=entity.agent)
-                conversation = self._app.conversation(
-                    replace(options, session=session), choice.name, connection.store, self._recall(connection, entity)
-                )
-                stack.enter_context(self._learning_after(choice.extraction))
-                turn = stack.enter_context(conversation.turn(message))
-            yield from turn
-        row = rows.chat_row(turn, session)
+        row = yield from self._turns.stream(message, entity, options)
         self.on_recall("turn", len(row["memories_used"]))
         return row
 
@@ -263,9 +228,10 @@ class Memory:
 
         The messages of `request` are the conversation; the user's last one is learned from in the background.
         """
-        with self._completion(request, user_id, run_id) as (model, turn):
+        with self._turns.completion(request, arguments.entity_ids(user_id, None, run_id)) as (model, turn):
             found = model.complete(turn.request)
             turn.note(found)
+        self.on_recall("turn", len(turn.recalled))
         return found
 
     def complete_stream(
@@ -273,61 +239,13 @@ class Memory:
     ) -> Generator[Row, None, None]:
         """Run the same completion and yield its chunks as they arrive."""
         with (
-            self._completion(request, user_id, run_id) as (model, turn),
+            self._turns.completion(request, arguments.entity_ids(user_id, None, run_id)) as (model, turn),
             closing(model.stream(turn.request)) as chunks,
         ):
             for chunk in chunks:
                 turn.note(chunk)
                 yield chunk
-
-    @contextmanager
-    def _completion(
-        self, request: Mapping[str, Any], user_id: Id, run_id: Id | None
-    ) -> "Generator[tuple[CompletionModel, CompletionTurn]]":
-        entity = arguments.entity_ids(user_id, None, run_id)
-        with ExitStack() as stack:
-            with self._preparing:
-                connection = stack.enter_context(self._connections.lend())
-                choice = self._app.choice()
-                options = ChatOptions(entity.user or "", session=self._sessions.session(connection, entity))
-                recall = self._recall(connection, entity)
-                model, turn = self._app.completion(options, choice.name, recall, request, connection.store)
-                stack.enter_context(self._learning_after(choice.extraction))
-                stack.enter_context(turn)
-            yield model, turn
         self.on_recall("turn", len(turn.recalled))
-
-    @contextmanager
-    def _learning_after(self, extraction_model: str) -> Generator[None]:
-        """Learn in the background after the block, unless the model failed in it."""
-        try:
-            yield
-        except Exception:
-            raise
-        except BaseException:
-            self._common_learner(extraction_model).notify()
-            raise
-        self._common_learner(extraction_model).notify()
-
-    def _recall(self, connection: Connection, entity: EntityIds) -> "Retriever":
-        profile = self.settings.profile(entity.agent)
-        excerpts = self.settings.excerpts_with(entity.agent)
-        return connection.recall(profile.top_k if profile else None, excerpts=excerpts)
-
-    def _excerpts(self, connection: Connection, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
-        """Find what the user of `entity`, or the assistant talking to them, said."""
-        finder, session = (
-            connection.recall(excerpts=True).excerpts,
-            entity.session_name if entity.run is not None else None,
-        )
-        if finder is None or not (entity.user or session):
-            return ()
-        for _ in range(MOST_INDEXED):
-            if not connection.store.message_index.index_next(entity.user or "", self._app.embedder):
-                break
-        owner = Owner.user(entity.user) if entity.user else Owner(Scope.SESSION, session or "")
-        view = MessageFilter(owner, entity.agent, only_session=session)
-        return finder.search(ExcerptQuery(query, view, self.settings.memory_tokens))
 
     # Reading.
 
@@ -365,7 +283,7 @@ class Memory:
         request = Query(query, view, top_k=wanted, floor=least is None)
         with self._connections.lend() as connection:
             hits = connection.recall(tokens=None if wanted is None else UNBOUNDED).search(request)
-            said = self._excerpts(connection, query, entity) if excerpts else ()
+            said = connection.excerpts(query, entity) if excerpts else ()
         near = [hit for hit in hits if least is None or hit.score >= least]
         self.on_recall("search", len(near))
         found: Row = {"results": [rows.hit_row(hit, explain=explain) for hit in near]}
@@ -456,7 +374,7 @@ class Memory:
     def delete(self, memory_id: Id) -> Row:
         """Permanently delete a memory with all its versions, and verify that no bytes are left. Raises NotFound."""
         with self._connections.lend() as connection:
-            _warn_of(connection.service.forget([connection.known(memory_id).id]))
+            warn_of_traces(connection.service.forget([connection.known(memory_id).id]))
         return {"message": "Memory deleted successfully!"}
 
     def delete_all(self, user_id: Id | None = None, agent_id: Id | None = None, run_id: Id | None = None) -> Row:
@@ -467,62 +385,12 @@ class Memory:
         """
         entity = arguments.entity_ids(user_id, agent_id, run_id)
         with self._connections.lend() as connection:
-            if entity.user is not None and entity == EntityIds(entity.user):
-                reports = [connection.service.forget_person(entity.user)]
-            else:
-                # What belongs to an agent, a run, or a user with an agent, and their conversations.
-                reports = []
-                view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)
-                ids = [memory.id for memory in connection.store.memories.memories(view)]
-                if ids:
-                    reports.append(connection.service.forget(ids))
-                if entity.run is not None:
-                    sessions = [entity.session_name]
-                else:
-                    of_person = connection.store.conversations.sessions(entity.user or "")
-                    sessions = [session.id for session in of_person if session.agent == entity.agent]
-                if sessions:
-                    reports.append(connection.service.forget_sessions(sessions))
+            reports = connection.forget_all(entity)
         self._sessions.forget()
-        for report in reports:
-            _warn_of(report)
         return rows.deleted(reports)
 
     def reset(self) -> None:
         """Permanently delete everything of all users in this store."""
         with self._connections.lend() as connection:
-            _warn_of(connection.service.forget_everything())
+            warn_of_traces(connection.service.forget_everything())
         self._sessions.forget()
-
-    # Steps.
-
-    @cached_property
-    def _extraction_model(self) -> str:
-        return self.settings.extraction_model or self._app.choice().extraction
-
-    def _common_learner(self, extraction_model: str) -> "LearningWorker":
-        """Return the worker of this object, which learns for all users of the store."""
-        with self._connections.lock:
-            if self._learner is None:
-                self._learner = self._app.learning_worker(None, extraction_model, warn_of)
-            return self._learner
-
-    def _speaker(
-        self, entity: EntityIds, metadata: Mapping[str, Any], prompt: str | None, end: datetime | None
-    ) -> IngestSource:
-        profile = self.settings.profile(entity.agent)
-        instructions = None if profile is not None and profile.instructions else self.settings.instructions
-        terms = LearningOptions(
-            prompt or instructions,
-            {**(profile.metadata if profile else {}), **metadata},
-            None if entity.run is None else entity.scope,
-            expires_at=end,
-        )
-        return IngestSource(entity.owner, entity.agent, terms, redacts=self.settings.redact)
-
-
-def _warn_of(report: ErasureReport) -> None:
-    """Log in which files a search after a deletion found traces, without the text."""
-    if report.left:
-        files = sorted({found.file for found in report.left})
-        log.warning("deleted text is still found in %s: see memchat doctor", ", ".join(files))

@@ -1,27 +1,37 @@
 """The connections to the store that the threads of a program share, and the conversations of their calls."""
 
+import logging
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from memchat.app import App
-from memchat.core.types import Memory, Owner, Session
+from memchat.core.protocols import MessageFilter
+from memchat.core.types import LearningOptions, Memory, Owner, Scope, Session
 from memchat.errors import Conflict, NotFound, UsageError
 from memchat.library_warnings import ignore_library_warnings
-from memchat.mem0.arguments import EntityIds, Id, memory_key
+from memchat.mem0.arguments import EntityIds, Filters, Id, memory_key
 
 if TYPE_CHECKING:
     from memchat.learning.pipeline import LearningContext
+    from memchat.memories.ingest import Ingest
     from memchat.memories.service import MemoryService
+    from memchat.recall.excerpts import Excerpt
     from memchat.recall.retriever import Retriever
     from memchat.storage.protocols import Storage
+    from memchat.storage.results import ErasureReport
+
+log = logging.getLogger(__name__)
 
 IDLE = timedelta(hours=1)
 """Time without a message after which a conversation without a run_id ends."""
 ORIGIN = "library"
+MOST_INDEXED = 40
+"""Maximum number of batches of messages that a search for excerpts indexes first."""
 
 
 class Connection:
@@ -41,8 +51,55 @@ class Connection:
     def service(self) -> "MemoryService":
         return self._app.memory_service_over(self.store)
 
+    def ingest(self, session: Session, entity: EntityIds, options: LearningOptions) -> "Ingest":
+        """Write messages of `entity` into `session`; settings and the agent's profile complete `options`."""
+        from memchat.memories.ingest import Ingest, IngestSource
+
+        settings, profile = self._app.settings, self._app.settings.profile(entity.agent)
+        instructions = None if profile is not None and profile.instructions else settings.instructions
+        options = replace(
+            options,
+            instructions=options.instructions or instructions,
+            metadata={**(profile.metadata if profile else {}), **options.metadata},
+            scope=None if entity.run is None else entity.scope,
+        )
+        return Ingest(self.store, session, IngestSource(entity.owner, entity.agent, options, redacts=settings.redact))
+
     def learning_context(self, extraction_model: str) -> "LearningContext":
         return self._app.learning_context_over(self.store, extraction_model)
+
+    def excerpts(self, query: str, entity: EntityIds) -> "tuple[Excerpt, ...]":
+        """Find what the user of `entity`, or the assistant talking to them, said."""
+        from memchat.recall.excerpts import ExcerptQuery
+
+        finder, session = self.recall(excerpts=True).excerpts, entity.session_name if entity.run is not None else None
+        if finder is None or not (entity.user or session):
+            return ()
+        for _ in range(MOST_INDEXED):
+            if not self.store.message_index.index_next(entity.user or "", self._app.embedder):
+                break
+        owner = Owner.user(entity.user) if entity.user else Owner(Scope.SESSION, session or "")
+        view = MessageFilter(owner, entity.agent, only_session=session)
+        return finder.search(ExcerptQuery(query, view, self._app.settings.memory_tokens))
+
+    def forget_all(self, entity: EntityIds) -> "list[ErasureReport]":
+        """Permanently delete all memories of `entity`, and its conversations."""
+        if entity.user is not None and entity == EntityIds(entity.user):
+            return [warn_of_traces(self.service.forget_person(entity.user))]
+        # What belongs to an agent, a run, or a user with an agent, and their conversations.
+        reports = []
+        view = replace(entity.filter(Filters(), all_sessions=True), superseded=True, expired=True)
+        ids = [memory.id for memory in self.store.memories.memories(view)]
+        if ids:
+            reports.append(warn_of_traces(self.service.forget(ids)))
+        if entity.run is not None:
+            sessions = [entity.session_name]
+        else:
+            of_person = self.store.conversations.sessions(entity.user or "")
+            sessions = [session.id for session in of_person if session.agent == entity.agent]
+        if sessions:
+            reports.append(warn_of_traces(self.service.forget_sessions(sessions)))
+        return reports
 
     def known(self, memory_id: Id, owner: Owner | None = None) -> Memory:
         """Return the memory with that id, if it belongs to `owner` (if given). Raises NotFound."""
@@ -141,3 +198,11 @@ class CallSessions:
         """Forget the conversations that are not stored yet."""
         with self._lock:
             self._unstored.clear()
+
+
+def warn_of_traces(report: "ErasureReport") -> "ErasureReport":
+    """Log in which files a search after a deletion found traces, without the text; returns the report."""
+    if report.left:
+        files = sorted({found.file for found in report.left})
+        log.warning("deleted text is still found in %s: see memchat doctor", ", ".join(files))
+    return report
