@@ -2,12 +2,11 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache, cached_property, partial
-from importlib import import_module
+from functools import cached_property, partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
     from memchat.chat.comparison import Comparison
     from memchat.chat.completions import CompletionTurn
     from memchat.chat.conversation import Conversation, TurnRecall
-    from memchat.learning.forms import FormPolicy
-    from memchat.learning.lasting import LastingSentences
-    from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult
-    from memchat.learning.sentence_kinds import SentenceKinds
+    from memchat.learning.pipeline import LearningContext, LearningResult
+    from memchat.learning.setup import LearningSetup
     from memchat.learning.worker import LearningWorker
     from memchat.llm.embedders import EmbedderProvider
     from memchat.llm.models import Models
@@ -40,14 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MODULES_OF_A_TURN = (
-    "memchat.chat.prompt",
-    "memchat.llm.vocabulary",
-    "memchat.recall.excerpts",
-    "memchat.recall.recent_embeddings",
-    "memchat.recall.request_cues",
-    "memchat.recall.scoring",
-)
 UNBOUNDED = 10_000_000
 """Token limit for recall whose results do not go into a prompt."""
 
@@ -174,23 +163,9 @@ class App:
         *,
         indexed: bool = True,
         excerpts: bool | None = None,
+        embedder: RequestEmbedder | None = None,
     ) -> "Retriever":
-        """Create a retriever over `store`, for the store's thread, with the configured limits or these."""
-        embedder = self.embedder_provider.query_embedder
-        if excerpts is None:
-            excerpts = self.settings.excerpts
-        return self._recall(store, embedder, top_k, tokens, indexed=indexed, excerpts=excerpts)
-
-    def _recall(
-        self,
-        store: Storage,
-        embedder: RequestEmbedder,
-        top_k: int | None = None,
-        tokens: int | None = None,
-        *,
-        indexed: bool = True,
-        excerpts: bool = False,
-    ) -> "Retriever":
+        """Create a retriever over `store`, for the store's thread, with the configured limits and parts or these."""
         from memchat.llm.vocabulary import BuiltinVocabulary
         from memchat.recall.excerpts import ExcerptFinder
         from memchat.recall.recent_embeddings import RecentEmbeddings
@@ -199,8 +174,10 @@ class App:
         store.connect_search(self.fingerprint, indexed=indexed)
         self._tell_of_other_vectors(store)
         limits = Limits(top_k or self.settings.top_k, tokens or self.settings.memory_tokens)
-        vocabulary, recent = BuiltinVocabulary(), RecentEmbeddings(embedder)
-        finder = ExcerptFinder(store.messages, recent, vocabulary, self.clock) if excerpts else None
+        vocabulary = BuiltinVocabulary()
+        recent = RecentEmbeddings(embedder or self.embedder_provider.query_embedder)
+        with_excerpts = self.settings.excerpts if excerpts is None else excerpts
+        finder = ExcerptFinder(store.messages, recent, vocabulary, self.clock) if with_excerpts else None
         return Retriever(store.memories, recent, vocabulary, limits, self.clock, finder)
 
     def _tell_of_other_vectors(self, store: Storage) -> None:
@@ -229,19 +206,8 @@ class App:
 
         by_rules = extraction_model == OFFLINE
         recall = partial(self.recall_over, self.store, tokens=UNBOUNDED)
-        kinds, user = self._sentence_kinds, self.settings.user
+        kinds, user = self.learning_setup.sentence_kinds, self.settings.user
         return Rememberer(self.memory_service, recall, self.clock, kinds, by_rules=by_rules, user=user)
-
-    def wait_for_decisions(self, memory_ids: Sequence[str], worker: "LearningWorker", timeout_s: float | None) -> None:
-        """Let `worker` decide now what these added memories replace, and wait until it has tried. From any thread."""
-        worker.notify()
-        with self.open_store() as store:
-
-            def tried() -> bool:
-                jobs = map(store.work.of_memory, memory_ids)
-                return all(job is None or job.error is not None for job in jobs)
-
-            worker.wait_until(tried, timeout_s)
 
     def memory_service_over(self, store: Storage) -> "MemoryService":
         from memchat.memories.service import MemoryService
@@ -275,16 +241,11 @@ class App:
 
     def completion_model(self, name: str) -> CompletionModel:
         """Return the model `name` with OpenAI's request and response formats."""
-        from memchat.llm.completions import LiteLLMCompletions, TextCompletions
+        if name != OFFLINE:
+            return self._models.open_completions(name, self._access.get(name))
+        from memchat.llm.completions import TextCompletions
 
-        if name == OFFLINE:
-            return TextCompletions(self.model(name), self.clock)
-        from memchat.llm.endpoint import Endpoint
-        from memchat.llm.retry import RetryPolicy
-
-        access = self._access.get(name, ModelOptions())
-        endpoint = Endpoint(name, access.api_key, access.api_base, self.settings.timeout_s)
-        return LiteLLMCompletions(endpoint, RetryPolicy(self.settings.retries, self._on_retry))
+        return TextCompletions(self.model(name), self.clock)
 
     # Conversations.
 
@@ -309,28 +270,25 @@ class App:
 
     def chat(self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]" = lambda result: None) -> Chat:
         """Start or resume a conversation; its worker is not started. Raises UsageError if it has another agent."""
-        session = open_session(options, self.store.conversations, self.settings)
-        options = replace(options, session=session, continue_last=False)
-        choice, recall = self._model_and_recall(session, options)
-        conversation = self.conversation(options, choice.name, self.store, recall)
-        worker = self.learning_worker(options.user, choice.extraction, on_learned)
-        return Chat(conversation, worker, options, choice.extraction)
+        return self._chat(options, on_learned)
 
     def reopen(self, chat: Chat, options: ChatOptions, on_learned: "Callable[[LearningResult], None]") -> Chat:
         """Replace `chat` by one with `options`. Its worker is kept if the extraction model stays the same."""
+        return self._chat(options, on_learned, chat)
+
+    def _chat(
+        self, options: ChatOptions, on_learned: "Callable[[LearningResult], None]", former: Chat | None = None
+    ) -> Chat:
         session = open_session(options, self.store.conversations, self.settings)
         options = replace(options, session=session, continue_last=False)
         choice, recall = self._model_and_recall(session, options)
         conversation = self.conversation(options, choice.name, self.store, recall)
-        if choice.extraction == chat.extraction:
-            return Chat(conversation, chat.learning_worker, options, chat.extraction)
-        chat.learning_worker.close(timeout_s=0.0)
-        return Chat(
-            conversation,
-            self.learning_worker(options.user, choice.extraction, on_learned),
-            options,
-            choice.extraction,
-        )
+        if former is not None and choice.extraction == former.extraction:
+            return Chat(conversation, former.learning_worker, options, former.extraction)
+        if former is not None:
+            former.learning_worker.close(timeout_s=0.0)
+        worker = self.learning_worker(options.user, choice.extraction, on_learned)
+        return Chat(conversation, worker, options, choice.extraction)
 
     def conversation(self, options: ChatOptions, model: str, store: Storage, recall: "TurnRecall") -> "Conversation":
         """Create a conversation with `model` over `store`, without a learning worker."""
@@ -348,18 +306,12 @@ class App:
 
     def compare(self, question: str, options: ChatOptions) -> "Comparison":
         """Ask `question` without and with memory; nothing is recorded or learned."""
-        from memchat.chat.comparison import Comparison, NullTranscript, ask
-        from memchat.chat.conversation import Conversation
+        from memchat.chat.comparison import compare
 
         session = open_session(options, self.store.conversations, self.settings)
         choice, recall = self._model_and_recall(session, options)
-        model = self.model(choice.name)
         style = conversation_options(options, self.settings, session.agent)
-        nothing = NullTranscript(self.clock)
-        stateless, remembering = (
-            ask(Conversation(session, model, nothing, memory, style, self.clock), question) for memory in (None, recall)
-        )
-        return Comparison(question, model.name, stateless, remembering)
+        return compare(question, session, self.model(choice.name), recall, style, self.clock)
 
     def _model_and_recall(self, session: Session, options: ChatOptions) -> "tuple[ModelChoice, TurnRecall]":
         """Return the model and the retriever of a conversation, as its options, agent and settings say."""
@@ -397,52 +349,23 @@ class App:
         return self.learning_context_over(store, name)
 
     def learning_context_over(self, store: Storage, extraction_model: str) -> "LearningContext":
-        from memchat.learning.pipeline import LearningContext
-
-        forms = self.form_policy
-        recall = self._recall(store, self.embedder_provider.patient_query_embedder)
-        model = self.model(extraction_model)
-        indexes = self.settings.any_excerpts
-        rules, kinds = self.model(OFFLINE), self._sentence_kinds
-        return LearningContext(
-            store, model, self.embedder, recall, self._agent, indexes, forms, kinds, rules, self._lasting_sentences
-        )
+        patient = self.embedder_provider.patient_query_embedder
+        recall = self.recall_over(store, excerpts=False, embedder=patient)
+        return self.learning_setup.context(store, self.model(extraction_model), self.model(OFFLINE), recall)
 
     @cached_property
-    def _sentence_kinds(self) -> "SentenceKinds":
-        from memchat.learning.sentence_kinds import SentenceKinds
+    def learning_setup(self) -> "LearningSetup":
+        from memchat.learning.setup import LearningSetup
 
-        return SentenceKinds(self.embedder_provider.patient_query_embedder.embed)
-
-    @cached_property
-    def _lasting_sentences(self) -> "LastingSentences":
-        """The classifier, over the built-in embedder even if another is set, since its weights were fitted to it."""
-        from memchat.learning.lasting import LastingSentences
-
-        return LastingSentences(self.embedder_provider.builtin.embed)
-
-    @cached_property
-    def form_policy(self) -> "FormPolicy":
-        """Chooses the form of the extraction prompt. A server is asked for the size of its model once."""
-        from memchat.learning.forms import FormPolicy
-        from memchat.llm.model_size import parameters_of
-
-        # Of its own, so that an application that is closed is freed at once, and its embedder with it.
-        access = self._access
-
-        @cache
-        def parameters(model: str) -> float | None:
-            return parameters_of(model, options=access.get(model))
-
-        return FormPolicy(self.settings.extraction_form, parameters)
+        return LearningSetup(self.settings, self.embedder_provider, self._access)
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. No request is sent to an embedding server."""
-        from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction
+        from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction, load_turn
         from memchat.memory_use import limit_arenas
 
         limit_arenas()
-        loading = [in_background("redaction", load_redaction), in_background("recall", _load_recall)]
+        loading = [in_background("redaction", load_redaction), in_background("recall", load_turn)]
         self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
             loading.append(in_background("warm-up", self._load_embedder))
@@ -464,25 +387,9 @@ class App:
         """Return whether everything that `warm_up` started to load is loaded."""
         return not any(thread.is_alive() for thread in self._loading)
 
-    def _agent(self, name: str | None) -> "AgentPolicy":
-        from memchat.learning.pipeline import AgentPolicy
-        from memchat.text.redaction import redact_pairs
-
-        profile = self.settings.profile(name)
-        if profile is None:
-            return AgentPolicy()
-        metadata = redact_pairs(profile.metadata) if self.settings.redact else profile.metadata
-        return AgentPolicy(profile.instructions, profile.categories, metadata, profile.learn)
-
     def matching(self, text: str, view: MemoryFilter) -> list[Memory]:
         """Return every memory of `view` that a search finds, best first. The search is exact: an index returns few."""
         from memchat.memories.service import find_all
 
         with self.open_store() as store:
             return find_all(self.recall_over(store, tokens=UNBOUNDED, indexed=False), store, text, view)
-
-
-def _load_recall() -> None:
-    """Import what recall and the prompt of a turn need."""
-    for name in _MODULES_OF_A_TURN:
-        import_module(name)

@@ -1,17 +1,17 @@
-"""The same question twice: to a model that remembers nothing, and with what is remembered. Nothing of it is kept."""
+"""Ask a question twice, without and with memory. Nothing of it is recorded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memchat.chat.conversation import Conversation, UsedMemory
-from memchat.core.protocols import Clock, Spent, Usage
+from memchat.chat.conversation import Conversation, ConversationOptions, TurnRecall, UsedMemory
+from memchat.core.protocols import Clock, LanguageModel, Spent, Usage
 from memchat.core.types import LearningOptions, Message, MessageStatus, Role, Session
 from memchat.recall.excerpts import Excerpt
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One reply, what of memory was in its prompt, and what it took; `estimated` says that we counted the tokens."""
+    """A reply, the memories and excerpts in its prompt, and its tokens; `estimated` if the model did not count them."""
 
     reply: str
     used: tuple[UsedMemory, ...]
@@ -29,7 +29,7 @@ class Comparison:
 
 
 class NullTranscript:
-    """A transcript that keeps nothing, for questions that are not to be part of any conversation."""
+    """A transcript that records nothing, for questions outside of all conversations."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -56,8 +56,19 @@ class NullTranscript:
         pass
 
 
-def ask(conversation: Conversation, question: str) -> Answer:
-    """The whole reply of a conversation that begins with `question`. Raises ModelError."""
+def compare(
+    question: str, session: Session, model: LanguageModel, recall: TurnRecall, style: ConversationOptions, clock: Clock
+) -> Comparison:
+    """Ask `question` without and with what `recall` finds. Raises ModelError."""
+    nothing = NullTranscript(clock)
+    stateless, remembering = (
+        _ask(Conversation(session, model, nothing, memory, style, clock), question) for memory in (None, recall)
+    )
+    return Comparison(question, model.name, stateless, remembering)
+
+
+def _ask(conversation: Conversation, question: str) -> Answer:
+    """Begin `conversation` with `question` and return the whole reply."""
     with conversation.turn(question) as turn:
         reply = "".join(turn)
     count = conversation.model.count_tokens

@@ -231,13 +231,13 @@ def add(
 
 def _decided(app: "App", told: "Sequence[RememberResult]", wait: bool | None) -> "Sequence[RememberResult]":
     """Wait until the language model has decided what `told` replaces, or for a few seconds; Ctrl-C ends the wait."""
-    from memchat.memories.remember import COMPARED_WITHIN_S, with_decision
+    from memchat.memories.remember import COMPARED_WITHIN_S, wait_for_decisions, with_decision
 
     pending = [one.memory.id for one in told if one.pending]
     if pending and wait is not False:
         worker = app.learning_worker(app.settings.user, app.extraction_model)
         with suppress(KeyboardInterrupt):
-            app.wait_for_decisions(pending, worker, None if wait else COMPARED_WITHIN_S)
+            wait_for_decisions(app.open_store, pending, worker, None if wait else COMPARED_WITHIN_S)
     return [with_decision(app.store, one) for one in told]
 
 

@@ -57,7 +57,7 @@ def _status(app: "App", agent: str | None) -> dict[str, Any]:
     current = store.memories.count(view)
     every = store.memories.count(replace(view, superseded=True))
     extraction = settings.extraction_model or choice.extraction
-    form = app.form_policy.choose(extraction, store.extraction_forms)
+    form = app.learning_setup.form_policy.choose(extraction, store.extraction_forms)
     index = app.engine.index_state(app.fingerprint)
     return {
         "home": str(settings.home),

@@ -1,4 +1,4 @@
-"""Loading, behind the prompt, what the first turn needs. Nothing here reaches for the network."""
+"""Load in the background what the first turn needs. Nothing here uses the network."""
 
 import importlib
 import logging
@@ -9,9 +9,18 @@ from memchat.library_warnings import ignore_library_warnings
 
 log = logging.getLogger(__name__)
 
+_MODULES_OF_A_TURN = (
+    "memchat.chat.prompt",
+    "memchat.llm.vocabulary",
+    "memchat.recall.excerpts",
+    "memchat.recall.recent_embeddings",
+    "memchat.recall.request_cues",
+    "memchat.recall.scoring",
+)
+
 
 def in_background(name: str, load: Callable[[], object]) -> threading.Thread:
-    """`ignore_failures` on a daemon thread."""
+    """Call `load` on a daemon thread and ignore its failure."""
     thread = threading.Thread(target=ignore_failures, args=(name, load), name=name, daemon=True)
     thread.start()
     return thread
@@ -37,11 +46,17 @@ def load_litellm() -> None:
 
 
 def load_httpx() -> None:
-    """Import what the providers are called with that need no LiteLLM."""
+    """Import the HTTP client for the providers that need no LiteLLM."""
     importlib.import_module("httpx")
     importlib.import_module("httpcore")
 
 
 def load_redaction() -> None:
-    """Import what masks secrets: compiling its patterns takes a while."""
+    """Import the masking of secrets, whose patterns take a while to compile."""
     importlib.import_module("memchat.text.redaction")
+
+
+def load_turn() -> None:
+    """Import recall and the prompt of a turn."""
+    for name in _MODULES_OF_A_TURN:
+        importlib.import_module(name)

@@ -13,6 +13,7 @@ from memchat.text.normalize import normalize
 if TYPE_CHECKING:
     from memchat.core.protocols import Clock
     from memchat.learning.sentence_kinds import SentenceKinds
+    from memchat.learning.worker import LearningWorker
     from memchat.memories.service import MemoryService
     from memchat.recall.retriever import Hit, Retriever
     from memchat.storage.protocols import Storage
@@ -164,3 +165,17 @@ def with_decision(store: "Storage", told: RememberResult) -> RememberResult:
     similar = tuple(one for one in told.similar if one.id not in gone)
     undecided = None if job is None else job.error
     return RememberResult(memory, replaced, told.known, similar, job is not None, undecided)
+
+
+def wait_for_decisions(
+    open_store: "Callable[[], Storage]", memory_ids: Sequence[str], worker: "LearningWorker", timeout_s: float | None
+) -> None:
+    """Let `worker` decide now what these added memories replace, and wait until it has tried. From any thread."""
+    worker.notify()
+    with open_store() as store:
+
+        def tried() -> bool:
+            jobs = map(store.work.of_memory, memory_ids)
+            return all(job is None or job.error is not None for job in jobs)
+
+        worker.wait_until(tried, timeout_s)

@@ -26,7 +26,7 @@ from memchat.core.protocols import MemoryFilter
 from memchat.core.types import OFFLINE, Memory, Owner, Scope
 from memchat.errors import MemchatError, NotFound, UsageError, traceback_without_message
 from memchat.llm.preload import ignore_failures
-from memchat.memories.remember import COMPARED_WITHIN_S
+from memchat.memories.remember import COMPARED_WITHIN_S, wait_for_decisions
 from memchat.memories.service import MAX_MEMORY_CHARACTERS
 from memchat.recall.memory_block import caveats
 from memchat.recall.retriever import Query
@@ -189,7 +189,7 @@ class MemoryTools:
             if not added.undecided:
                 return added
             worker = await self.called(self._worker)()
-            await asyncio.to_thread(self._app.wait_for_decisions, [added.id], worker, COMPARED_WITHIN_S)
+            await asyncio.to_thread(wait_for_decisions, self._app.open_store, [added.id], worker, COMPARED_WITHIN_S)
             return await self.called(self._with_decision)(added)
 
         return call
