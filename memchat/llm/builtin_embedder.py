@@ -28,7 +28,7 @@ HALF = 0.5**0.5
 """The length of each part of a unit vector that has both."""
 
 _THREADS = 2
-"""Number of texts embedded at a time."""
+"""Number of model runs at a time: those of several texts, and of both models on one."""
 
 ENGLISH_SHARE = 0.7
 """Weight of all-MiniLM where both models count. Between .6 and .7 the results are equal; at .5 the blind sets lose."""
@@ -97,33 +97,30 @@ class BuiltinEmbedder:
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
         """Return unit vectors of texts to keep, shape `(n, 768)`, in the order given."""
-        return self._rows(texts, lambda text: self._row(text, "passage: ", english=is_readable(text)))
+        return self._rows("passage: ", texts, is_readable)
 
     def embed_requests(self, texts: Sequence[str]) -> "Vectors":
         """Return unit vectors of requests, shape `(n, 768)`, in the order given."""
-        return self._rows(texts, lambda text: self._row(text, "query: ", english=is_english_request(text)))
+        return self._rows("query: ", texts, is_english_request)
 
-    def _rows(self, texts: Sequence[str], embed_one: "Callable[[str], Vectors]") -> "Vectors":
+    def _rows(self, prefix: str, texts: Sequence[str], is_english: Callable[[str], bool]) -> "Vectors":
         load_numpy()
         import numpy as np
 
+        rows = np.zeros((len(texts), DIMENSION), dtype=np.float32)
         if not texts:
-            return np.zeros((0, DIMENSION), dtype=np.float32)
-        if len(texts) == 1:
-            return embed_one(texts[0])
+            return rows
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            return np.concatenate(list(pool.map(embed_one, texts)))
-
-    def _row(self, text: str, prefix: str, *, english: bool) -> "Vectors":
-        import numpy as np
-
-        multilingual = self._multilingual.vector(prefix + text)
-        if not english:
-            return np.concatenate([multilingual, np.zeros((1, minilm.DIMENSION), dtype=np.float32)], axis=1)
-        both = np.concatenate([multilingual, self._english.vector(text)], axis=1)
-        return both * np.float32(HALF)
+            multilingual = [pool.submit(self._multilingual.vector, prefix + text) for text in texts]
+            english = [pool.submit(self._english.vector, text) if is_english(text) else None for text in texts]
+            for at, (of_all, of_english) in enumerate(zip(multilingual, english, strict=True)):
+                rows[at, : e5.DIMENSION] = of_all.result()
+                if of_english is not None:
+                    rows[at, e5.DIMENSION :] = of_english.result()
+                    rows[at] *= np.float32(HALF)
+        return rows
 
 
 class BuiltinRequestEmbedder:
@@ -146,10 +143,11 @@ class BuiltinRequestEmbedder:
 
         counts = [len(rows) for rows in memories]
         asked, kept = _Parts(requests), _Parts(np.concatenate(memories))
-        languages = np.repeat([language_of(text) for text in texts], counts)
         excess = self._excess(asked)
         cosines = asked.multilingual @ kept.multilingual.T - excess
-        meaning = np.maximum((cosines - _unrelated(asked.in_english, languages)) / SPREAD, FARTHEST)
+        unrelated = np.array([_UNRELATED[language_of(text)] for text in texts]).repeat(counts, axis=0)
+        unrelated = np.where(asked.in_english[:, np.newaxis], unrelated[:, 0], unrelated[:, 1])
+        meaning = np.maximum((cosines - unrelated) / SPREAD, FARTHEST)
         both = asked.in_english[:, np.newaxis] & kept.in_english
         english = ENGLISH_SHARE * (asked.english @ kept.english.T) + (1 - ENGLISH_SHARE) * meaning
         if not both.all():
@@ -176,15 +174,13 @@ class BuiltinRequestEmbedder:
         return np.where(asked.in_english[:, np.newaxis], 0, np.maximum(empty - EMPTY * SPREAD, 0))
 
 
-def _unrelated(asked_in_english: "NDArray[np.bool_]", languages: "NDArray[np.str_]") -> "NDArray[np.float64]":
-    """Return the cosine of unrelated texts, for each request and each vector of a memory in one of `languages`."""
-    import numpy as np
-
-    foreign = np.isin(languages, (Language.OTHER, Language.CHINESE))
-    in_english = np.where(foreign, UNRELATED_OF_ENGLISH, UNRELATED_ENGLISH)
-    in_other = np.where(languages == Language.ENGLISH, UNRELATED_TO_ENGLISH, UNRELATED_OTHER)
-    in_other = np.where(languages == Language.CHINESE, UNRELATED_CHINESE, in_other)
-    return np.where(asked_in_english[:, np.newaxis], in_english, in_other)
+_UNRELATED = {
+    Language.ENGLISH: (UNRELATED_ENGLISH, UNRELATED_TO_ENGLISH),
+    Language.UNCLEAR: (UNRELATED_ENGLISH, UNRELATED_OTHER),
+    Language.OTHER: (UNRELATED_OF_ENGLISH, UNRELATED_OTHER),
+    Language.CHINESE: (UNRELATED_OF_ENGLISH, UNRELATED_CHINESE),
+}
+"""Cosine of unrelated texts by the language of the memory, for an English request and for another."""
 
 
 class _Parts:

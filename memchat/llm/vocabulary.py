@@ -31,6 +31,7 @@ CLEAR_PIECES = 1.6
 _COMMON = STOP_WORDS | {"user"}
 _BETWEEN_WORDS = re.compile("[\\s!-/:-@\\[-`{-~\u2010-\u201f\u2026\u00a1\u00ab\u00bb\u00bf]+")
 """Scripts without spaces stay in one piece here, which then takes many of the vocabulary's."""
+_ASCII_BETWEEN_WORDS = {code: " " for code in range(128) if _BETWEEN_WORDS.fullmatch(chr(code))}
 _HAN = re.compile("[\u3400-\u9fff]")
 _KANA_OR_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
 _COST_OF_UNKNOWN = 3
@@ -101,7 +102,10 @@ def _cost(word: str) -> int:
 @lru_cache(maxsize=5_000)
 def _signs(text: str) -> tuple[float, float]:
     """Return the mean number of pieces of a word of `text`, and the share of its words that are common in English."""
-    said = [word for word in _BETWEEN_WORDS.split(text[:_MAX_CHARACTERS].casefold()) if word]
+    start = text[:_MAX_CHARACTERS].casefold()
+    # Twice as fast, and most texts of English are of ASCII.
+    said = start.translate(_ASCII_BETWEEN_WORDS).split() if start.isascii() else _BETWEEN_WORDS.split(start)
+    said = [word for word in said if word]
     if not said:
         return 0.0, 0.0
     return sum(map(_cost, said)) / len(said), sum(map(_COMMON.__contains__, said)) / len(said)

@@ -101,7 +101,7 @@ def score_message(candidate: MessageCandidate, soft: float, read: ExcerptRequest
 
     parts = {"meaning": _meaning(candidate, read), "words": scoring.WORD_WEIGHT * soft}
     said_by = speaker(candidate.text) if read.names else None
-    if said_by in read.subjects if said_by else read.names & scoring.names_in(candidate.text):
+    if said_by in read.subjects if said_by else scoring.named_in(candidate.text, read.names):
         parts["named"] = scoring.NAMED_WEIGHT
     if read.period:
         said_on = candidate.said_at.astimezone().date()

@@ -165,7 +165,7 @@ class ExcerptFinder:
     # Steps.
 
     def _read(self, query: ExcerptQuery) -> ExcerptRequest:
-        from memchat.recall.scoring import as_first_person, names_in, subjects_in
+        from memchat.recall.scoring import as_first_person, common_names, names_in, subjects_in
 
         names = names_in(query.text)
         subjects = subjects_in(query.text, names)
@@ -177,7 +177,8 @@ class ExcerptFinder:
         if messages:
             # Where the embedder fails, words have to do.
             with suppress(ModelError):
-                vectors = self._embedder.embed([as_first_person(query.text, names), *questions_in(query.text)])
+                speakers = common_names(names, counts, messages)
+                vectors = self._embedder.embed([as_first_person(query.text, speakers), *questions_in(query.text)])
         return ExcerptRequest(
             asked=RequestWords(query.text, counts, messages),
             vectors=vectors,

@@ -27,8 +27,6 @@ WORD_BUDGET = 2_500
 """Maximum number of memories in which the words of one request are looked up, the rarest words first."""
 MAX_QUERY_WORDS = 64
 """Maximum number of distinct words of one request that are looked up."""
-COMMON_NAME_SHARE = 0.1
-"""Names that occur in more than this share of memories are ignored. On LoCoMo, 0.03 to 0.25 give the same result."""
 SHORT_MESSAGE_WORDS = 2
 SHORT_REQUEST = 40
 """A request of at most this many content words and characters is read together with the one before it."""
@@ -113,12 +111,12 @@ class _Scorable:
     @classmethod
     def of(cls, candidate: Candidate, names: frozenset[str]) -> "_Scorable":
         """Prepare `candidate` for a request with these names."""
-        from memchat.recall.scoring import names_in
+        from memchat.recall.scoring import named_in
 
         texts = ("; ".join((candidate.text, *candidate.cues)), candidate.previous, candidate.following)
         said_by = speaker(candidate.text) if names and candidate.verbatim else None
-        subjects = frozenset({said_by}) if said_by else names_in(candidate.text) if names else names
-        return cls(candidate, in_words(candidate.day), texts, names & subjects)
+        named = names & {said_by} if said_by else named_in(candidate.text, names)
+        return cls(candidate, in_words(candidate.day), texts, named)
 
     def dated(self, text: str) -> str:
         """Return `text` with the memory's day before it."""
@@ -267,7 +265,7 @@ class Retriever:
     def _candidates(
         self, view: MemoryFilter, request: str, limit: int, *, words_do: bool
     ) -> tuple[list[_Scorable], _ParsedQuery] | None:
-        from memchat.recall.scoring import as_first_person, names_in, without_names
+        from memchat.recall.scoring import as_first_person, common_names, names_in, without_names
 
         memories = self._store.count(view)
         terms, half = content_words(request), MAX_QUERY_WORDS // 2
@@ -275,11 +273,11 @@ class Retriever:
             # People say what they want before or after the text that they paste.
             terms = [*terms[:half], *terms[-half:]]
         counts = self._store.frequencies(view, terms)
-        names, turns = names_in(request), self.excerpts is not None or self._store.has_verbatim_turns(view)
-        usual = frozenset(name for name in names if counts.get(name.lower(), 0) > memories * COMMON_NAME_SHARE)
+        names = names_in(request)
+        usual = common_names(names, counts, memories)
         texts = [without_names(request, usual) or request]
-        if turns and names:
-            texts.append(as_first_person(request, names))
+        if usual and self._store.has_verbatim_turns(view):
+            texts.append(as_first_person(request, usual))
         rows = self._vectors([*texts, *questions_in(request)], words_do=words_do)
         ids = [
             *(() if rows is None else self._nearest(view, rows, limit)),
@@ -326,8 +324,10 @@ class Retriever:
         kept: list[Hit] = []
         left = self._limits.tokens
         for hit in hits:
+            if len(kept) == top_k:
+                break
             cost = self._vocabulary.tokens(hit.memory.text) + NOTE_TOKENS
-            if cost <= left and len(kept) < top_k:
+            if cost <= left:
                 kept.append(hit)
                 left -= cost
         return kept

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,8 @@ MIN_SIMILARITY = 0.48
 """Minimum cosine of related word pieces."""
 PRIOR = 100
 """Weight of general word frequencies against a small store's own, in memories."""
+COMMON_NAME_SHARE = 0.1
+"""Names in more than this share of texts are common. On LoCoMo, 0.03 to 0.25 give the same result for facts."""
 QUESTION_TAIL = 40
 """A question mark within this many characters of the end makes a turn a question."""
 
@@ -117,13 +119,27 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(_NAME.findall(text)) - _NO_NAMES
 
 
+def common_names(names: frozenset[str], counts: Mapping[str, int], total: int) -> frozenset[str]:
+    """Return those of `names` that many of `total` texts contain: the people who speak, or whom the texts are about.
+
+    `counts` says how many texts contain each word, in lower case.
+    """
+    return frozenset(name for name in names if counts.get(name.lower(), 0) > total * COMMON_NAME_SHARE)
+
+
 def subjects_in(text: str, names: frozenset[str]) -> frozenset[str]:
     """Return those of `names` that are not only possessive ("What does Ann think of Ben's plan?"); else all."""
     return frozenset(name for name in names if re.search(rf"\b{name}\b(?!['’]s\b)", text)) or names
 
 
+def named_in(text: str, names: frozenset[str]) -> frozenset[str]:
+    """Return those of `names` that `text` contains as `names_in` finds them."""
+    # A substring is looked for much faster than a pattern.
+    return names & names_in(text) if any(name in text for name in names) else frozenset()
+
+
 def as_first_person(request: str, names: frozenset[str]) -> str:
-    """Rewrite `request` as the named person would say it, since turns are in the first person."""
+    """Rewrite `request` as the named speaker would say it, since turns are in the first person."""
     for name in names:
         request = re.sub(rf"\b{name}['’]s\b", "my", request)
         request = re.sub(rf"\b{name}\b", "I", request)

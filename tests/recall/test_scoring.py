@@ -14,6 +14,7 @@ from memchat.recall.scoring import (
     NEIGHBOUR_WEIGHT,
     as_first_person,
     asks,
+    common_names,
     floor,
     meaning,
     names_in,
@@ -135,6 +136,12 @@ def test_a_request_is_put_as_the_named_person_would() -> None:
     )
     assert without_names("Where is Ana’s cat, Ana? Anabel", names) == "Where is cat,? Anabel"
     assert without_names("Ana", names) == ""
+
+
+def test_only_names_in_many_texts_are_those_of_speakers() -> None:
+    """Of the others the texts tell in the third person, so that a request for them is left as it is."""
+    assert common_names(frozenset({"Ana", "Max"}), {"ana": 60, "max": 3}, 100) == {"Ana"}
+    assert common_names(frozenset({"Ana"}), {}, 0) == frozenset()
 
 
 def test_the_floor_rises_slowly_with_the_number_of_memories() -> None:

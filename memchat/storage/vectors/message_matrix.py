@@ -64,7 +64,11 @@ class MessageMatrix:
         width = dim if basis is None else basis.shape[1]
         self._matrix: Vectors = np.empty((0, width), np.float32)
         self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
-        self._facts: NDArray[np.int64] = np.empty((0, 5), np.int64)
+        self._numbers: NDArray[np.int64] = np.empty(0, np.int64)
+        self._by_assistant: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._conversations: NDArray[np.int32] = np.empty(0, np.int32)
+        self._agents: NDArray[np.int32] = np.empty(0, np.int32)
+        self._days: NDArray[np.int32] = np.empty(0, np.int32)
         self._slots: dict[int, int] = {}
         self._used = self._rows = 0
 
@@ -80,7 +84,8 @@ class MessageMatrix:
 
     @property
     def size_bytes(self) -> int:
-        return self._matrix.nbytes + self._facts.nbytes + self._starts.nbytes + 100 * len(self._slots)
+        columns = self._numbers, self._by_assistant, self._conversations, self._agents, self._days, self._starts
+        return self._matrix.nbytes + sum(column.nbytes for column in columns) + 100 * len(self._slots)
 
     @property
     def sketched(self) -> bool:
@@ -99,18 +104,14 @@ class MessageMatrix:
         self._reserve(len(whole), len(rows))
         self._matrix[self._rows : self._rows + len(rows)] = rows if self._basis is None else rows @ self._basis
         for message in whole:
-            former = self._slots.get(message.number)
+            former, at = self._slots.get(message.number), self._used
             if former is not None:
-                self._facts[former, 0] = -1
-            self._facts[self._used] = (
-                message.number,
-                message.by_assistant,
-                message.conversation,
-                message.agent,
-                message.day,
-            )
-            self._slots[message.number] = self._used
-            self._used, self._rows = self._used + 1, self._rows + len(message.rows) // self._dim
+                self._numbers[former] = -1
+            self._numbers[at], self._by_assistant[at] = message.number, message.by_assistant
+            self._conversations[at], self._agents[at] = message.conversation, message.agent
+            self._days[at] = message.day
+            self._slots[message.number] = at
+            self._used, self._rows = at + 1, self._rows + len(message.rows) // self._dim
             self._starts[self._used] = self._rows
 
     def nearest(self, query: "Vectors", limit: int, selection: Selection) -> list[int]:
@@ -119,27 +120,36 @@ class MessageMatrix:
             return []
         projected = query if self._basis is None else query @ self._basis
         best = best_cosines(self._matrix[: self._rows], projected)
-        number, by_assistant, conversation, agent, day = self._facts[: self._used].T
-        usable: NDArray[np.bool_] = number >= 0
-        usable &= (conversation != selection.own) | (number < selection.own_before)
-        if selection.agent is not None:
-            usable &= agent == selection.agent
-        if selection.conversation is not None:
-            usable &= conversation == selection.conversation
-        if selection.by_assistant is not None:
-            usable &= by_assistant == selection.by_assistant
-        if selection.first_day is not None:
-            usable &= day >= selection.first_day
-        if selection.last_day is not None:
-            usable &= day <= selection.last_day
-        slots = np.flatnonzero(usable)
-        scores = np.maximum.reduceat(best, self._starts[: self._used])[slots]
+        scores = np.maximum.reduceat(best, self._starts[: self._used])
+        slots = np.flatnonzero(self._usable(selection))
         if len(slots) > limit:
-            top = np.argpartition(-scores, limit - 1)[:limit]
-            slots, scores = slots[top], scores[top]
-        return [int(found) for found in self._facts[slots[np.argsort(-scores, kind="stable")], 0]]
+            slots = slots[np.argpartition(-scores[slots], limit - 1)[:limit]]
+        found: list[int] = self._numbers[slots[np.argsort(-scores[slots], kind="stable")]].tolist()
+        return found
+
+    def _usable(self, selection: Selection) -> "NDArray[np.bool_]":
+        """Return which slots hold a message that `selection` allows."""
+        used = slice(self._used)
+        usable: NDArray[np.bool_] = self._numbers[used] >= 0
+        own = self._conversations[used] == selection.own
+        usable &= ~own | (self._numbers[used] < selection.own_before)
+        if selection.agent is not None:
+            usable &= self._agents[used] == selection.agent
+        if selection.conversation is not None:
+            usable &= self._conversations[used] == selection.conversation
+        if selection.by_assistant is not None:
+            usable &= self._by_assistant[used] == selection.by_assistant
+        if selection.first_day is not None:
+            usable &= self._days[used] >= selection.first_day
+        if selection.last_day is not None:
+            usable &= self._days[used] <= selection.last_day
+        return usable
 
     def _reserve(self, messages: int, rows: int) -> None:
         self._matrix = with_room(self._matrix, self._rows, rows)
-        self._facts = with_room(self._facts, self._used, messages)
+        self._numbers = with_room(self._numbers, self._used, messages)
+        self._by_assistant = with_room(self._by_assistant, self._used, messages)
+        self._conversations = with_room(self._conversations, self._used, messages)
+        self._agents = with_room(self._agents, self._used, messages)
+        self._days = with_room(self._days, self._used, messages)
         self._starts = with_room(self._starts, self._used + 1, messages)
