@@ -74,9 +74,9 @@ def dated_text(candidate: MessageCandidate, read: ExcerptRequest) -> str:
 
     Of a long message it is the nearest segments, since the whole would share words with any request.
     """
-    passage = candidate.text[: 4 * WHOLE_CHARACTERS]
-    if len(candidate.text) > WHOLE_CHARACTERS and read.vectors is not None and len(candidate.vectors) > 2:
-        parts = segments(without_speaker(candidate.text), len(candidate.vectors) - 1)
+    passage, several = candidate.text[: 4 * WHOLE_CHARACTERS], len(candidate.vectors) - 1
+    if len(candidate.text) > WHOLE_CHARACTERS and read.vectors is not None and several > PASSAGE_SEGMENTS:
+        parts = segments(without_speaker(candidate.text), several)
         near = nearness(candidate, read)
         best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
         passage = " ".join(parts[at] for at in sorted(best))

@@ -4,6 +4,7 @@ A request names the period in which its answer was said; a message names the day
 """
 
 import re
+import unicodedata
 from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from memchat.recall.calendar_words import (
     WEEKDAYS,
     YEAR,
 )
+from memchat.text.normalize import without_accents
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class NamedPeriod:
 @lru_cache(maxsize=512)
 def periods_in(text: str, said_on: date) -> tuple[NamedPeriod, ...]:
     """Return the periods that a message names relative to its day `said_on`, in order."""
-    if text.isascii() and not _MAYBE.search(text.lower()):
+    if not _MAYBE.search(without_accents(text.casefold())):
         return ()
     found = [
         NamedPeriod(match.start(), match.end(), period, lasting)
@@ -134,12 +136,13 @@ def in_words(period: Period) -> str:
 
 
 _MAYBE = re.compile(
-    "day|night|ago|back|last|past|previous|next|coming|this week|tomorrow|now|been|morgen|gestern|vor |letzte|vergangen"
-    "|kommend|dieses|seit|ayer|anoche|hace|pasad|hier|ieri|demain|domani|ontem|dernier|passe|scors|proxim|prochain"
-    "|prossim|depuis|manana|passad|gisteren|wczoraj|il y a|vorige|week"
+    r"yesterday|tomorrow|\bago\b|\bback\b|\bnow\b|\bbeen\b|last|past|previous|next|coming|this week|dieses|morgen"
+    r"|gestern|vor |vorige|letzte|vergangen|kommend|nachste|seit|ayer|anoche|hace|pasad|manana|proxim|hier|il y a"
+    r"|depuis|demain|dernier|passe|prochain|ieri|domani|scors|prossim|ontem|\bha |passad|amanha|gisteren|wczoraj"
+    r"|[^\x00-\u036f\u1e00-\u20ff]"
 )
-"""One of these stands in every relative period that is written without accents. Few messages name one, and looking for
-them one by one takes half a millisecond."""
+"""One of these stands in every relative period once accents are gone. Few messages name one, and looking for them one
+by one takes half a millisecond. The last one is any letter that is not Latin."""
 
 _FRENCH = re.compile(
     r"\b(?:je|j['’]|tu|il|elle|on|nous|vous|ils|elles|ai|est|était|c['’]|qu['’]|que|avec|chez|soir|matin|le|les|une|pas"
@@ -311,6 +314,11 @@ def _days(today: date, first: int, last: int) -> Period | None:
         return None
 
 
+def _lower(word: str) -> str:
+    """Return `word` in lower case, also where a pattern that ignores case has matched "İ", "ſ" or "K"."""
+    return unicodedata.normalize("NFKC", word).lower().replace("\u0307", "")
+
+
 def _single(year: int, month: int, day: int) -> Period | None:
     try:
         found = date(year, month, day)
@@ -320,7 +328,7 @@ def _single(year: int, month: int, day: int) -> Period | None:
 
 
 def _number(name: str) -> int:
-    return next(at for at, names in enumerate(MONTHS, 1) if name.lower() in names.split("|"))
+    return next(at for at, names in enumerate(MONTHS, 1) if _lower(name) in names.split("|"))
 
 
 def _day(match: re.Match[str], today: date) -> Period | None:
@@ -372,7 +380,7 @@ def _next_weekday(match: re.Match[str], today: date) -> Period | None:
 
 
 def _named_weekday(match: re.Match[str]) -> int:
-    said = match["weekday"].lower()
+    said = _lower(match["weekday"])
     return next(at for at, names in enumerate(WEEKDAYS) if said in names.split("|") or names.startswith(said))
 
 
@@ -387,7 +395,7 @@ def _ago(match: re.Match[str], today: date) -> Period | None:
 
 
 def _count(said: str) -> int:
-    return int(said) if said.isdecimal() else NUMBERS[said.lower()]
+    return int(said) if said.isdecimal() else NUMBERS[_lower(said)]
 
 
 def _unit_days(match: re.Match[str]) -> int:
