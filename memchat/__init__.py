@@ -8,8 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from memchat.api import Memory as Memory
-    from memchat.asynchronous import AsyncMemory as AsyncMemory
+    from memchat.api.async_memory import AsyncMemory as AsyncMemory
+    from memchat.api.memory import Memory as Memory
     from memchat.config import Settings as Settings
     from memchat.config import load_settings as load_settings
     from memchat.errors import AmbiguousId as AmbiguousId
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "AsyncMemory": "memchat.asynchronous",
-    "Memory": "memchat.api",
+    "AsyncMemory": "memchat.api.async_memory",
+    "Memory": "memchat.api.memory",
     "ModelOptions": "memchat.llm.options",
     "Settings": "memchat.config",
     "load_settings": "memchat.config",

@@ -22,7 +22,7 @@ from memchat.signals import ENDING, signal_handlers
 if TYPE_CHECKING:
     import socket
 
-    from memchat.api import Memory
+    from memchat.api.memory import Memory
     from memchat.config import Settings
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _serve_until_asked(
     settings: "Settings", sock: "socket.socket", ending: "ShutdownRequests", create_app: Callable[..., Any]
 ) -> None:
     """Serve on `sock` until shutdown is requested, or until the server fails; then close it."""
-    from memchat.api import Memory
+    from memchat.api.memory import Memory
     from memchat.servers import http_server
     from memchat.servers.json_logs import log_as_json
 

@@ -1,1 +1,1 @@
-"""mem0's configuration and result shapes."""
+"""mem0's configuration, arguments and results."""

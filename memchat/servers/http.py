@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memchat import __version__
-from memchat.api import Memory
+from memchat.api.memory import Memory
 from memchat.errors import MemchatError
 from memchat.mem0.rows import Row
 from memchat.servers.access import HEALTH, AccessMiddleware

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from memchat.api import Memory
+from memchat.api.memory import Memory
 from memchat.core.types import Owner, Scope
 from memchat.mem0.arguments import ENTITY_IDS, Id, parse_filters
 from memchat.mem0.rows import Row

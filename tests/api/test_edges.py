@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from memchat import Memory
+from memchat.api.connections import IDLE
+from memchat.api.turns import PREPARING
 from memchat.core.types import Role
 from memchat.errors import MemchatError, NotFound, UsageError
-from memchat.mem0.connections import IDLE
-from memchat.mem0.turns import PREPARING
 from memchat.storage.database import DATABASE, Database
 from memchat.storage.memory_rows import format_time
 

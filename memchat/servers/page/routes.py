@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from memchat.api import Memory
+from memchat.api.memory import Memory
 from memchat.config import MemoryMode
 from memchat.core.types import CATEGORIES
 from memchat.errors import MemchatError, NotFound

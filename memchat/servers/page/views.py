@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from memchat.api import Memory
+from memchat.api.memory import Memory
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import CATEGORIES, Owner, Session
 from memchat.core.types import Memory as Kept

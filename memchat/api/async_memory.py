@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from memchat.api import Memory
+from memchat.api.memory import Memory
 from memchat.config import Settings
 from memchat.llm.options import ModelOptions
 from memchat.mem0.rows import Row

@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from memchat.api.connections import CallSessions, Connection, ConnectionPool
 from memchat.app import App
 from memchat.chat.sessions import ChatOptions
 from memchat.mem0 import rows
 from memchat.mem0.arguments import EntityIds
-from memchat.mem0.connections import CallSessions, Connection, ConnectionPool
 from memchat.mem0.rows import Row
 from memchat.memories.ingest import warn_of
 

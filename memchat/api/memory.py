@@ -15,6 +15,8 @@ from datetime import date
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+from memchat.api.connections import CallSessions, Connection, ConnectionPool, warn_of_traces
+from memchat.api.turns import CallTurns
 from memchat.app import UNBOUNDED, App
 from memchat.chat.sessions import ChatOptions
 from memchat.config import Settings, load_settings
@@ -24,9 +26,7 @@ from memchat.llm.options import ModelOptions
 from memchat.mem0 import arguments, rows
 from memchat.mem0.arguments import Day, Id, Messages
 from memchat.mem0.config import from_mem0
-from memchat.mem0.connections import CallSessions, Connection, ConnectionPool, warn_of_traces
 from memchat.mem0.rows import Row
-from memchat.mem0.turns import CallTurns
 from memchat.recall.excerpts import excerpt_json
 from memchat.recall.retriever import Query
 

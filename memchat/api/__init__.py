@@ -1,0 +1,1 @@
+"""The library: `Memory` and `AsyncMemory`, with the connections and turns that their calls share."""
