@@ -361,8 +361,8 @@ class App:
 
     def warm_up(self, model: str) -> None:
         """Load what the first turn with `model` needs, in the background. No request is sent to an embedding server."""
-        from memchat.llm.preload import in_background, load_httpx, load_litellm, load_redaction, load_turn
         from memchat.memory_use import limit_arenas
+        from memchat.preload import in_background, load_httpx, load_litellm, load_redaction, load_turn
 
         limit_arenas()
         loading = [in_background("redaction", load_redaction), in_background("recall", load_turn)]

@@ -24,7 +24,7 @@ from prompt_toolkit.styles import Style
 
 from memchat.core.types import OFFLINE
 from memchat.errors import MemchatError, ModelError
-from memchat.llm.preload import in_background
+from memchat.preload import in_background
 from memchat.repl.clipboard import copy_text
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed

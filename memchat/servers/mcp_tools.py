@@ -25,9 +25,9 @@ from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import OFFLINE, Memory, Owner, Scope
 from memchat.errors import MemchatError, NotFound, UsageError, traceback_without_message
-from memchat.llm.preload import ignore_failures
 from memchat.memories.remember import COMPARED_WITHIN_S, wait_for_decisions
 from memchat.memories.service import MAX_MEMORY_CHARACTERS
+from memchat.preload import ignore_failures
 from memchat.recall.memory_block import caveats
 from memchat.recall.retriever import Query
 from memchat.servers.reach import reach_or_everybody

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from memchat.llm.preload import in_background
+from memchat.preload import in_background
 from tests.scripted_server import ScriptedServer
 
 
@@ -24,7 +24,7 @@ FIRST_CALL = """
 import socket, sys
 def refuse(*args): sys.exit("opened a socket")
 connect, socket.socket.connect = socket.socket.connect, refuse
-from memchat.llm.preload import load_litellm
+from memchat.preload import load_litellm
 load_litellm()
 socket.socket.connect = connect
 from tests.llm.adapters import LITELLM
