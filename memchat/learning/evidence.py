@@ -1,122 +1,31 @@
-"""Find the user's own words that a model quotes, despite typography, markup and omissions."""
+"""The evidence gate: drop what a model wrote and the user did not say."""
 
-import re
-import unicodedata
-
-from memchat.text.normalize import is_unspaced
-
-_STYLES = "\ufe0e\ufe0f"
-_EMPHASIS = "*_`~"
-_TAG = re.compile(
-    r"</?(?:a|b|br|code|del|em|font|h[1-6]|i|ins|kbd|li|mark|p|q|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", re.I
-)
-_ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:…|\.{3,})\s*\]|…|\.{3,})\s*")
-_DOTS = re.compile(r"…|\.{2,}")
-_LONGEST_GAP = 300
-"""Maximum length that an ellipsis in a quote may replace, in characters."""
-_PARTICLES = re.compile("(?:ו|ש|כש|וש)?[הבכלמש]|ו|[وف]?[بلكس]|[وف]|[وفبك]?ال|لل")
-"""And, the, in, like, to, from, that; and, so, in, to, like, the."""
-_LONGEST_PARTICLE = 3
-_SAME = {
-    **dict.fromkeys("“”„‟«»″", '"'),
-    **dict.fromkeys("‘’‚‛‹›`´ʼ′", "'"),
-    **dict.fromkeys("‐‑‒–—―−", "-"),
-}
-_EDGES = " \"'.,;:!?。、"
+from memchat.core.types import Memory
+from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
+from memchat.learning.quote_matching import QuotedMessage
+from memchat.learning.support import SupportCheck
 
 
-def find_quote(quote: str, said: str) -> str | None:
-    """The run of `said` that `quote` copies, white space, case, markup and typographic marks aside; None without one.
+class EvidenceGate:
+    """Accept only what the user said in one exchange."""
 
-    It begins and ends where a word does, in scripts that part words, and holds more than punctuation. An ellipsis in
-    the quote may stand for words in between.
-    """
-    return QuotedMessage(said).find(quote)
+    def __init__(self, exchange: Exchange) -> None:
+        self._message = QuotedMessage(exchange.user)
+        self._support = SupportCheck(exchange)
 
+    def quote_of(self, fact: Fact) -> str | None:
+        """Return the user's own words that support `fact`; None if it must not be kept."""
+        quote = self._message.find(fact.quote)
+        return quote if quote is not None and self._support.bears(fact, quote) else None
 
-class QuotedMessage:
-    """A message, prepared once for every quote that is looked up in it."""
+    def mentions(self, reference: MemoryReference) -> bool:
+        """Return whether the user said the quote of `reference`."""
+        return self._message.find(reference.quote) is not None
 
-    def __init__(self, said: str) -> None:
-        self._said = said
-        self._plain, self._places = _plain(said)
+    def confirms(self, reference: MemoryReference, memory: Memory | None) -> bool:
+        """Return whether the user said `memory` again: in the quoted words, or in all of its own."""
+        return self.mentions(reference) or (memory is not None and self._support.restates(memory.text))
 
-    def find(self, quote: str) -> str | None:
-        """See `find_quote`."""
-        span = self._span(_plain(quote)[0].strip(_EDGES)) or self._abridged(quote)
-        if span is None:
-            return None
-        start, after = span
-        end = self._places[after] if after < len(self._places) else len(self._said)
-        found = self._said[self._places[start] : end].rstrip()
-        marks = found[len(found.rstrip(_EMPHASIS)) :]
-        # Marks that close what was opened before the quote are no part of it; those of a pair within it are.
-        return found if found.count(marks) > 1 else found.removesuffix(marks).rstrip()
-
-    def _abridged(self, quote: str) -> tuple[int, int] | None:
-        parts = [_plain(part)[0].strip(_EDGES) for part in _ELLIPSIS.split(quote)]
-        parts = [part for part in parts if part]
-        if len(parts) < 2:
-            return None
-        first = span = self._span(parts[0])
-        for part in parts[1:]:
-            if (
-                span is None
-                or (following := self._span(part, span[1])) is None
-                or following[0] - span[1] > _LONGEST_GAP
-            ):
-                return None
-            span = following
-        return (first[0], span[1]) if first and span else None
-
-    def _span(self, wanted: str, begin: int = 0) -> tuple[int, int] | None:
-        if not any(unicodedata.category(character)[0] in "LNS" for character in wanted):
-            return None
-        at = self._plain.find(wanted, begin)
-        while at >= 0 and not (self._parts(at) and self._parts(at + len(wanted))):
-            at = self._plain.find(wanted, at + 1)
-        return None if at < 0 else (at, at + len(wanted))
-
-    def _parts(self, at: int) -> bool:
-        """Return whether a cut before the plain character `at` is allowed: not within a word of separated words."""
-        places = self._places
-        if at == 0 or at == len(places):
-            return True
-        before, after = self._said[places[at - 1]], self._said[places[at]]
-        if places[at - 1] == places[at] or unicodedata.combining(after):
-            return False
-        if not (before.isalnum() and after.isalnum()) or is_unspaced(before) or is_unspaced(after):
-            return True
-        # Hebrew and Arabic write small words joined to the next one.
-        start = place = places[at]
-        while start and self._said[start - 1].isalnum() and place - start <= _LONGEST_PARTICLE:
-            start -= 1
-        return _PARTICLES.fullmatch(self._said, start, place) is not None
-
-
-def _plain(text: str) -> tuple[str, list[int]]:
-    """`text` for comparing, and for each of its characters the place in `text` it came from.
-
-    Tags and marks of emphasis are left out; dots in a row are a space.
-    """
-    plain: list[str] = []
-    places: list[int] = []
-    tags = {place for tag in _TAG.finditer(text) for place in range(*tag.span())}
-    dots = {place for run in _DOTS.finditer(text) for place in range(*run.span())}
-    for place, written in enumerate(text):
-        if place not in dots and (place in tags or written in _EMPHASIS):
-            continue
-        character = " " if place in dots else written
-        if character.isspace():
-            if plain and plain[-1] != " ":
-                plain.append(" ")
-                places.append(place)
-            continue
-        if unicodedata.category(character) == "Cf" or character in _STYLES:
-            continue
-        # Taken apart, composed and combining spellings of a letter are the same.
-        apart = unicodedata.normalize("NFKD", _SAME.get(character, character)).casefold()
-        for folded in unicodedata.normalize("NFKD", apart):
-            plain.append(_SAME.get(folded, folded))
-            places.append(place)
-    return "".join(plain), places
+    def lost(self, extraction: Extraction) -> list[Fact]:
+        """Return the facts of a model's answer that are not accepted."""
+        return [fact for fact in extraction.facts if self.quote_of(fact) is None]

@@ -26,6 +26,7 @@ from memchat.core.types import (
 from memchat.errors import BadReply, MemchatError, StoreError
 from memchat.learning import extraction, reconcile
 from memchat.learning.compact_extraction import extract_compactly
+from memchat.learning.evidence import EvidenceGate
 from memchat.learning.extraction import Exchange, Extraction
 from memchat.learning.extraction_parser import parse
 from memchat.learning.forms import FormPolicy
@@ -234,7 +235,7 @@ def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
         if best is None or (faults and not _size(best)):
             raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
         return best
-    gate = reconcile.EvidenceGate(exchange)
+    gate = EvidenceGate(exchange)
     lost = gate.lost(found)
     if not lost:
         return found

@@ -1,4 +1,4 @@
-"""Turn an extraction into decisions about memories: the evidence gate first, then the decisions."""
+"""Turn an extraction into decisions about memories: add, replace, confirm, end, mark as outdated, forget."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -20,10 +20,11 @@ from memchat.core.types import (
     Scope,
     Source,
 )
-from memchat.learning.evidence import QuotedMessage
+from memchat.learning.evidence import EvidenceGate
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
+from memchat.learning.quote_matching import QuotedMessage
 from memchat.learning.sentence_kinds import SentenceKind, SentenceKinds
-from memchat.learning.support import SupportCheck, mentions, reads_as_wish, units
+from memchat.learning.support import mentions, reads_as_wish, units
 from memchat.text.normalize import ABOUT_THE_PERSON, sentences
 
 _ERASE = (
@@ -56,31 +57,6 @@ class LearningSource:
     expires_at: datetime | None = None
     kinds: SentenceKinds | None = None
     """Classifies sentences in languages without a list of words."""
-
-
-class EvidenceGate:
-    """Accept only what the user said in one exchange."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._message = QuotedMessage(exchange.user)
-        self._support = SupportCheck(exchange)
-
-    def quote_of(self, fact: Fact) -> str | None:
-        """Return the user's own words that support `fact`; None if it must not be kept."""
-        quote = self._message.find(fact.quote)
-        return quote if quote is not None and self._support.bears(fact, quote) else None
-
-    def mentions(self, reference: MemoryReference) -> bool:
-        """Return whether the user said the quote of `reference`."""
-        return self._message.find(reference.quote) is not None
-
-    def confirms(self, reference: MemoryReference, memory: Memory | None) -> bool:
-        """Return whether the user said `memory` again: in the quoted words, or in all of its own."""
-        return self.mentions(reference) or (memory is not None and self._support.restates(memory.text))
-
-    def lost(self, extraction: Extraction) -> list[Fact]:
-        """Return the facts of a model's answer that are not accepted."""
-        return [fact for fact in extraction.facts if self.quote_of(fact) is None]
 
 
 def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource) -> list[Decision]:

@@ -16,10 +16,10 @@ from memchat.learning import compact
 from memchat.learning.changes import with_changes
 from memchat.learning.clauses import is_wish, telling_clauses
 from memchat.learning.compact_extraction import extract_compactly
+from memchat.learning.evidence import EvidenceGate
 from memchat.learning.extraction import Exchange
 from memchat.learning.forms import FormPolicy
 from memchat.learning.pipeline import LearningResult, learn
-from memchat.learning.reconcile import EvidenceGate
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.llm.model_size import parameters_of
 from memchat.llm.wordpieces import EnglishWordPieces

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
 from memchat.learning import compact
-from memchat.learning.evidence import find_quote
 from memchat.learning.extraction import (
     SCHEMA,
     Exchange,
@@ -24,6 +23,7 @@ from memchat.learning.extraction import (
     unsupported_request,
 )
 from memchat.learning.extraction_parser import MAX_FACTS, parse
+from memchat.learning.quote_matching import find_quote
 from memchat.learning.support import SupportCheck
 from memchat.llm.wordpieces import EnglishWordPieces
 

@@ -23,8 +23,8 @@ from memchat.core.types import (
     Session,
     Source,
 )
-from memchat.learning.evidence import find_quote
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
+from memchat.learning.quote_matching import find_quote
 from memchat.learning.reconcile import LearningSource, decide
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memchat.core.types import Add, Memory, Owner, Role, Scope
-from memchat.learning.evidence import find_quote
+from memchat.learning.evidence import EvidenceGate
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
-from memchat.learning.reconcile import EvidenceGate, LearningSource, decide
+from memchat.learning.quote_matching import find_quote
+from memchat.learning.reconcile import LearningSource, decide
 from memchat.text.normalize import words
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
