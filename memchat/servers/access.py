@@ -9,12 +9,12 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memchat.errors import traceback_without_message
 from memchat.servers.answers import failure
+from memchat.servers.body_size import limit_body
 from memchat.servers.keys import EVERYBODY, Keys, Reach
 from memchat.servers.page.session import FREE, LOGIN, PageSession, is_page
 from memchat.servers.reach import reaching
@@ -22,10 +22,6 @@ from memchat.servers.reach import reaching
 log = logging.getLogger(__name__)
 
 HEALTH = ("/health", "/ready")
-MAX_BODY = 256 << 10
-"""Maximum size of a request body, in bytes. Rules read the text several times; a megabyte can take them a minute."""
-MAX_COMPLETION = 32 << 20
-"""Maximum size of a chat completion request, in bytes: a whole conversation, of which rules read the last message."""
 
 
 class AccessMiddleware:
@@ -56,9 +52,8 @@ class AccessMiddleware:
             await found(scope, receive, send)
             return
         try:
-            limit = MAX_COMPLETION if scope["path"] == "/v1/chat/completions" else MAX_BODY
             with reaching(found.owner):
-                await self._app(scope, _limit_body(receive, limit), send)
+                await self._app(scope, limit_body(receive, scope["path"]), send)
         except Exception as error:
             log.error("%s", traceback_without_message(error))
 
@@ -95,21 +90,6 @@ class AccessMiddleware:
             return by_cookie or RedirectResponse(LOGIN, 303)
         hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
         return failure(scope, 401, "This server requires a key.", hint, {"WWW-Authenticate": "Bearer"})
-
-
-def _limit_body(receive: Receive, limit: int) -> Receive:
-    """Wrap `receive` to raise HTTPException as soon as a body exceeds `limit` bytes, even if it announced less."""
-    size = 0
-
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise HTTPException(413, f"A request body may have at most {limit} bytes.")
-        return message
-
-    return limited
 
 
 def is_loopback(name: str) -> bool:

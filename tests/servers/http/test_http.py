@@ -25,7 +25,7 @@ from memchat.errors import (
     UsageError,
 )
 from memchat.mem0.arguments import Id
-from memchat.servers.access import MAX_BODY
+from memchat.servers.body_size import MAX_BODY
 from tests.scripted_server import Reply, ScriptedServer
 from tests.servers.http.conftest import Open
 
