@@ -1,6 +1,6 @@
-"""A long conversation in fewer words: the model sums up its older messages, which then need not be sent.
+"""Summarise the older messages of a long conversation, so that the model gets the summary in their place.
 
-The summary lives as long as the chat. On disk every message stays as it was said.
+The summary lasts as long as the chat. On disk every message stays as it was written.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,10 @@ from memchat.core.protocols import LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Message, MessageStatus, Role
 from memchat.text.sanitize import escape_fence
 
-FULL = 0.75
-"""Share of the room for a conversation from which it is summarised."""
 KEPT_MESSAGES = 4
-"""The newest messages stay as they were said."""
+"""Number of newest messages that are not summarised."""
 LONGEST_MESSAGE = 4_000
-"""Characters of one message that the summary is made from."""
+"""Maximum length of one message in the request for a summary, in characters; the rest is cut off."""
 _SUMMARY_TOKENS = 1_500
 _INSTRUCTIONS = (
     "Summarise this conversation between a user and an assistant so that the assistant can go on with it. Keep names, "
@@ -39,14 +37,14 @@ def older_messages(messages: Sequence[Message], former: Summary | None) -> list[
     ids = [message.id for message in messages]
     start = ids.index(former.last_id) + 1 if former is not None and former.last_id in ids else 0
     older = list(messages[start : max(len(messages) - KEPT_MESSAGES, 0)])
-    # What is left must begin with the user's words.
+    # The messages that are kept must begin with one of the user's.
     while older and older[-1].role is Role.USER:
         older.pop()
     return older
 
 
 def summarise(model: LanguageModel, older: Sequence[Message], former: Summary | None) -> Summary:
-    """Have `model` sum up `older`, and what `former` says of the time before. Raises ModelError."""
+    """Let `model` summarise `older` together with the `former` summary. Raises ModelError."""
     parts = [f"Summary of what was said before: {former.text}"] if former is not None else []
     parts += [
         f"{message.role}: {escape_fence(message.text[:LONGEST_MESSAGE])}"

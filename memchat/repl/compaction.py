@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from memchat.chat.compaction import FULL, Summary, older_messages, summarise
+from memchat.chat.compaction import Summary, older_messages, summarise
 from memchat.chat.conversation import Conversation, Turn
 from memchat.core.protocols import Purpose
 from memchat.core.types import Message
@@ -11,6 +11,9 @@ from memchat.errors import MemchatError
 from memchat.llm.usage import MeteredModel
 from memchat.repl.commands.registry import CommandContext
 from memchat.storage.protocols import Storage
+
+COMPACT_FROM = 0.75
+"""Share of the context window from which a conversation is summarised in the background."""
 
 
 class Compaction:
@@ -32,7 +35,7 @@ class Compaction:
 
     def after(self, turn: Turn) -> str | None:
         """After a turn, start a summary in the background if the conversation has grown long; returns a notice."""
-        if turn.fullness < FULL or (self._thread is not None and self._thread.is_alive()):
+        if turn.fullness < COMPACT_FROM or (self._thread is not None and self._thread.is_alive()):
             return None
         messages, former = self._messages(), self._context.chat.conversation.summary
         older = older_messages(messages, former)
