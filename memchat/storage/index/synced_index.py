@@ -1,6 +1,6 @@
-"""An open index: filled from the database in small steps, kept up to date, queried, closed with its manifest.
+"""An open index: the one on disk if it was closed cleanly, else a new one, filled from the database in small steps.
 
-One thread fills and closes it; others may call `nearest` meanwhile.
+One thread fills it, keeps it up to date and closes it with its manifest; others may call `nearest` meanwhile.
 """
 
 import logging
