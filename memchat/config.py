@@ -21,7 +21,7 @@ from memchat.core.names import composed
 from memchat.core.types import CATEGORIES, Metadata
 from memchat.errors import ConfigError
 from memchat.paths import home_folder, working_folder
-from memchat.text.encoding import decode_settings
+from memchat.text.decoding import decode_settings
 
 ENV_PREFIX = "MEMCHAT_"
 

@@ -19,7 +19,7 @@ from memchat.llm.endpoint import is_loopback
 from memchat.llm.providers import PROVIDERS, ollama_address, ollama_models
 from memchat.llm.server_models import server_models
 from memchat.private_files import write_private
-from memchat.text.encoding import decode_settings
+from memchat.text.decoding import decode_settings
 
 _TEST_TOKENS = 256
 """Token limit of the test call: enough for a short word, even after some reasoning."""

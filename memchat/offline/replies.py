@@ -20,7 +20,7 @@ from memchat.recall.memory_block import OPEN, BlockLine, parse
 from memchat.recall.periods import period_of
 from memchat.recall.request_cues import asks_about_assistant
 from memchat.recall.sentence_kinds import only_asks
-from memchat.text.dates import in_words
+from memchat.text.dates import format_date
 from memchat.text.normalize import sentences
 from memchat.text.punctuation import ends_with_question_mark
 
@@ -134,7 +134,7 @@ def _quotes(message: str, system: str) -> list[QuotedLine]:
 def _quote_line(quote: QuotedLine) -> str:
     """Return the words of an excerpt after who said them on which day, with a note where they no longer hold."""
     who = "I" if quote.by_assistant else "you"
-    line = f"On {in_words(quote.day)} {who} said: “{quote.text.replace('[= ', '[')}”"
+    line = f"On {format_date(quote.day)} {who} said: “{quote.text.replace('[= ', '[')}”"
     no_longer, _, now = quote.note.partition("; now: ")
     note = f"{no_longer}; now: {second_person(now).rstrip('.')}" if now else _note(quote.note) or quote.note
     return f"{line} ({note})" if note else line
@@ -157,7 +157,7 @@ def _note(note: str) -> str:
     if note == "possibly outdated":
         return note
     try:
-        when = in_words(date.fromisoformat(day))
+        when = format_date(date.fromisoformat(day))
     except ValueError:
         return ""
     return {"since": f"since {when}", "until": f"until {when}", "ended": f"no longer, since {when}"}.get(kind, "")

@@ -9,7 +9,7 @@ from memchat.core.types import Role
 from memchat.recall.periods import Period, periods_in
 from memchat.recall.sentence_kinds import only_asks
 from memchat.recall.soft_words import RequestWords
-from memchat.text.dates import in_words
+from memchat.text.dates import format_date
 from memchat.text.embedding import segments
 from memchat.text.normalize import speaker, without_speaker
 
@@ -80,7 +80,7 @@ def dated_text(candidate: MessageCandidate, read: ExcerptRequest) -> str:
         near = nearness(candidate, read)
         best = sorted(range(min(len(parts), len(near))), key=lambda at: -near[at])[:PASSAGE_SEGMENTS]
         passage = " ".join(parts[at] for at in sorted(best))
-    return f"{in_words(candidate.said_at.astimezone().date())} {passage}"
+    return f"{format_date(candidate.said_at.astimezone().date())} {passage}"
 
 
 def texts_beside(candidate: MessageCandidate) -> tuple[str | None, str | None]:

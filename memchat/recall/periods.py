@@ -26,6 +26,7 @@ from memchat.recall.calendar_words import (
     WEEKDAYS,
     YEAR,
 )
+from memchat.text.dates import format_date
 from memchat.text.normalize import without_accents
 
 
@@ -77,7 +78,7 @@ def with_days(text: str, said_on: date) -> str:
     at = 0
     for one in periods_in(text, said_on):
         end = one.end + 2 * text.startswith(("'s", "’s"), one.end)
-        parts += text[at:end], f" [{'since ' if one.lasting else '= '}{in_words(one.period)}]"
+        parts += text[at:end], f" [{'since ' if one.lasting else '= '}{format_period(one.period)}]"
         at = end
     return "".join([*parts, text[at:]])
 
@@ -111,28 +112,22 @@ def periods_in(text: str, said_on: date) -> tuple[NamedPeriod, ...]:
     return tuple(sorted(kept, key=lambda one: one.start))
 
 
-def in_words(period: Period) -> str:
+def format_period(period: Period) -> str:
     """Format a period with two ends as people write it: 7 May 2023, 1-7 May 2023, May 2023, about 2021."""
     first, last = period.since, period.until
     assert first is not None
     assert last is not None
     if period.about:
         middle, days = first + (last - first) / 2, (last - first).days
-        return "about " + (
-            f"{middle.day} {middle:%B %Y}" if days < 10 else f"{middle:%B %Y}" if days < 100 else f"{middle:%Y}"
-        )
+        return f"about {format_date(middle)}" if days < 10 else f"about {middle:{'%B %Y' if days < 100 else '%Y'}}"
     if (first.month, first.day, last.month, last.day) == (1, 1, 12, 31) and first.year == last.year:
         return f"{first:%Y}"
     if first.day == 1 and last == _month_of(first, 0).until:
         return f"{first:%B %Y}"
-    end = f"{last.day} {last:%B %Y}"
     if first == last:
-        return end
-    return (
-        f"{first.day}-{end}"
-        if (first.month, first.year) == (last.month, last.year)
-        else f"{first.day} {first:%B %Y} - {end}"
-    )
+        return format_date(last)
+    same_month = (first.month, first.year) == (last.month, last.year)
+    return f"{first.day}-{format_date(last)}" if same_month else f"{format_date(first)} - {format_date(last)}"
 
 
 _MAYBE = re.compile(

@@ -11,7 +11,7 @@ from memchat.errors import ModelError
 from memchat.recall.requests import clause_about_user, questions_in, rarest_terms
 from memchat.recall.sentence_kinds import asks_nothing
 from memchat.recall.soft_words import RequestWords, soft_words
-from memchat.text.dates import in_words
+from memchat.text.dates import format_date
 from memchat.text.embedding import load_numpy
 from memchat.text.normalize import content_words, speaker, words
 
@@ -116,7 +116,7 @@ class _Scorable:
         texts = ("; ".join((candidate.text, *candidate.cues)), candidate.previous, candidate.following)
         said_by = speaker(candidate.text) if names and candidate.verbatim else None
         named = names & {said_by} if said_by else named_in(candidate.text, names)
-        return cls(candidate, in_words(candidate.day), texts, named)
+        return cls(candidate, format_date(candidate.day), texts, named)
 
     def dated(self, text: str) -> str:
         """Return `text` with the memory's day before it."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from memchat.core.types import Memory
+from memchat.text.dates import format_date
 from memchat.text.normalize import fix_surrogates, is_unspaced, without_accents, words
 
 
@@ -49,7 +50,7 @@ def stored_terms(owner: int, text: str, cues: str, day: str) -> str:
 
 def terms_of(owner: int, text: str, cues: Sequence[object], day: date) -> str:
     """Return the terms of a text, its cues and its day, joined by spaces."""
-    whole = " ".join((text, *map(str, cues), f"{day.day} {day:%B %Y}"))
+    whole = " ".join((text, *map(str, cues), format_date(day)))
     return " ".join(owner_term(owner, word) for word in index_words(whole))
 
 

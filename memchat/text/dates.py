@@ -92,13 +92,13 @@ def _next(sentence: str, at: int, today: date) -> tuple[re.Match[str], _Words] |
 
 
 @lru_cache(maxsize=4_096)
-def in_words(day: date) -> str:
+def format_date(day: date) -> str:
     """Return `day` as people write it: 8 May 2023."""
     return f"{day.day} {day:%B %Y}"
 
 
 def _on(day: date) -> _Words:
-    return f"on {in_words(day)}", day
+    return f"on {format_date(day)}", day
 
 
 def _month(year: int, month: int) -> _Words:
@@ -134,17 +134,17 @@ def _stepped(today: date, count: int, unit: str) -> _Words:
         return _on(today + timedelta(days=count))
     if unit == "week":
         monday = today + timedelta(weeks=count) - timedelta(days=today.weekday())
-        return f"in the week of {in_words(monday)}", monday
+        return f"in the week of {format_date(monday)}", monday
     if unit == "weekend":
         saturday = today + timedelta(days=5 - today.weekday(), weeks=count)
-        return f"on the weekend of {in_words(saturday)}", saturday
+        return f"on the weekend of {format_date(saturday)}", saturday
     if unit == "month":
         return _month(today.year, today.month + count)
     return f"in {today.year + count}", date(today.year + count, 1, 1)
 
 
 def _part_of(day: date, part: str | None) -> _Words:
-    return (f"on the {part.lower()} of {in_words(day)}", day) if part else _on(day)
+    return (f"on the {part.lower()} of {format_date(day)}", day) if part else _on(day)
 
 
 def _weekday(seen: _DateMatch) -> _Words | None:

@@ -10,7 +10,7 @@ import pytest
 from memchat.app import App
 from memchat.config import Settings
 from memchat.core.types import Add, Draft, Evidence, Owner, Role
-from memchat.text.dates import in_words
+from memchat.text.dates import format_date
 from memchat.text.embedding import embed
 from tests.cli.conftest import Shell
 from tests.scripted_server import ScriptedServer
@@ -168,7 +168,7 @@ def test_offline_mode_quotes_what_was_said_where_no_memory_answers(shell: Shell)
         hold(app, "My locker at the pool opens with the red key of Ms Okafor.", "Good to know.")
         draft = Draft("User plays the tuba.", Owner.user("alice"))
         app.store.apply([Add(draft)], embed(app.embedder, [draft]))
-    day = in_words(LAST_WEEK.astimezone().date())
+    day = format_date(LAST_WEEK.astimezone().date())
     recommended = shell.program("ask", "What did you recommend last week?").out
     assert f"On {day} I said: “I recommend the Seven Sisters trail, about four hours.”" in recommended
     told = shell.program("ask", "Which key opens my locker?").out
