@@ -9,9 +9,9 @@ _loading = threading.Lock()
 
 
 def keep_sqlite_files_in(folder: Path) -> None:
-    """Have SQLite write what does not fit its cache to `folder`, as far as it has not begun yet.
+    """Let SQLite put its temporary files in `folder`, unless SQLITE_TMPDIR is set.
 
-    It may hold what people wrote, and would otherwise be on another disk than the one an erasure searches.
+    They may contain what people wrote, and an erasure searches this folder only.
     """
     os.environ.setdefault("SQLITE_TMPDIR", str(folder))
 

@@ -45,7 +45,7 @@ def system_prompt(
     wishes: Sequence[Memory],
     excerpts: Sequence[Excerpt] = (),
 ) -> str:
-    """The system message; `now` is local. Where nothing is recalled there is no block, and no word about one."""
+    """Return the system message; `now` is in local time. Blocks of memories without any content are left out."""
     parts = [persona.system or PERSONA, f"It is {now:%A, %d %B %Y, %H:%M}."]
     if wishes:
         parts.append("How this person wishes to be answered:\n" + "\n".join(map(_wish, wishes)))

@@ -33,12 +33,12 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 def conversation_json(session: Session, messages: Sequence[Message]) -> dict[str, Any]:
-    """The whole of a conversation, with the keys of `memchat sessions export`."""
+    """Return a whole conversation, with the keys of `memchat sessions export`."""
     return {**session_json(session), "messages": [message_json(message) for message in messages]}
 
 
 def conversation_markdown(session: Session, messages: Sequence[Message]) -> str:
-    """A conversation to read: a heading for each message, with who said it and when."""
+    """Format a conversation for reading: a heading for each message, with its author and time."""
     parts = [f"# {session.title or 'Conversation'}"]
     for message in messages:
         who = session.user if message.role is Role.USER else message.model or str(message.role)

@@ -63,27 +63,27 @@ def _opened(ctx: typer.Context) -> "tuple[Settings, CompletionReader]":
 
 @_offered
 def memories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """Ids of memories, by their text."""
+    """List the ids of memories, by their text."""
     settings, reader = _opened(ctx)
     return reader.memories(settings.user, ctx.params.get("agent"), incomplete)
 
 
 @_offered
 def sessions(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """Ids and names of conversations, by their titles."""
+    """List the ids and names of conversations, by their titles."""
     settings, reader = _opened(ctx)
     return reader.sessions(settings.user, incomplete)
 
 
 @_offered
 def users(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """Users with memories or conversations."""
+    """List the users with memories or conversations."""
     return ((name, "") for name in _opened(ctx)[1].users())
 
 
 @_offered
 def agents(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """Agents with a profile, memories or conversations."""
+    """List the agents with a profile, memories or conversations."""
     settings, reader = _opened(ctx)
     return ((name, "") for name in dict.fromkeys([*sorted(settings.agents), *reader.agents()]))
 
@@ -99,7 +99,7 @@ def categories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 
 @_offered
 def models(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
-    """Models that can be used now."""
+    """List the models that can be used now."""
     from memchat.llm.providers import models_in_reach
 
     settings, _ = _opened(ctx)
@@ -110,7 +110,7 @@ def models(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
 
 @_offered
 def tokens(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
-    """Ids of tokens, by whose they are."""
+    """List the ids of tokens, by their owners."""
     from memchat.servers.tokens import Tokens
 
     found = Tokens(_opened(ctx)[0].home).all()

@@ -94,7 +94,7 @@ def comparison(name: str, operator: str, operand: Any) -> Condition:
     if name in TIMES and operator != ANY:
         for value in values:
             if _moment(value) is None:
-                raise UsageError(f"{name} is compared with a day or a time, as 2026-12-31, not {value!r}.")
+                raise UsageError(f"{name} is compared with a day or a time such as 2026-12-31, not {value!r}.")
     return Comparison(name, operator, values)
 
 

@@ -2,7 +2,7 @@
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): ids sort by the time they were made."""
+    """Create a UUIDv7 (RFC 9562); ids sort by their time of creation."""
     import uuid_utils
 
     return str(uuid_utils.uuid7())

@@ -10,12 +10,12 @@ def composed(name: str) -> str: ...
 @overload
 def composed(name: None) -> None: ...
 def composed(name: str | None) -> str | None:
-    """`name` in normal form C, which keyboards give; file names on a Mac and some programs give the other."""
+    """Return `name` in normal form C, which keyboards produce; macOS file names and some programs use form D."""
     return name if name is None or name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def composed_id(session_id: str) -> str:
-    """The id that the session of a name has whose parts are composed; see `core.types.run_session`."""
+    """Return `session_id` with the names in it in normal form C; see `core.types.run_session`."""
     name, at, whose = session_id.rpartition("@")
     prefix = "/" if whose.startswith("/") else ""
     return f"{_requoted(name, ' :.')}{at}{prefix}{_requoted(whose.removeprefix('/'), '')}"

@@ -167,10 +167,10 @@ class CompletionModel(Protocol):
     def name(self) -> str: ...
 
     def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole chat completion."""
+        """Return a whole chat completion."""
 
     def stream(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
-        """The chunks of a chat completion as they arrive. Closing the generator ends the connection at once."""
+        """Yield the chunks of a chat completion as they arrive. Closing the generator ends the connection at once."""
 
 
 class Embedder(Protocol):
@@ -212,20 +212,20 @@ class WordPieces(Protocol):
         """Return the piece ids of each text, in order, without special tokens."""
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
-        """The unit input vectors of `pieces`, shape `(n, 384)`; zeros for a piece that stands for any unknown word."""
+        """Return the unit vectors of `pieces`, shape `(n, 384)`; zeros for a piece that stands for unknown words."""
 
     def expected_shares(self, words: "Sequence[NDArray[np.int64]]") -> list[float]:
-        """In what share of texts to expect each word, given by its pieces."""
+        """Return the share of texts in which each word, given by its pieces, is to be expected."""
 
 
 class Vocabulary(Protocol):
     """Chooses the word pieces by which a request and a memory are compared."""
 
     def between(self, request: str, memory: str) -> WordPieces:
-        """The word pieces that suit the languages of both texts."""
+        """Return the word pieces that suit the languages of both texts."""
 
     def tokens(self, text: str) -> int:
-        """About how many tokens `text` has in a prompt."""
+        """Estimate the number of tokens of `text` in a prompt."""
 
 
 # Storage.

@@ -167,10 +167,10 @@ def vectors(inspection: Inspection, fingerprint: str) -> Iterator[Diagnosis]:
         )
     if found[VectorProblem.MISSING] or found[VectorProblem.UNUSABLE]:
         without = f"{found[VectorProblem.MISSING]} without vectors, {found[VectorProblem.UNUSABLE]} with unusable ones"
-        yield problem("vectors", f"Memories found by their words alone: {without}.", FIX)
+        yield problem("vectors", f"Only a search by words finds these memories: {without}.", FIX)
     if found[VectorProblem.FOREIGN]:
         foreign = f"{found[VectorProblem.FOREIGN]} with vectors of an embedder other than {fingerprint}"
-        yield warning("vectors", f"Memories found by their words alone: {foreign}.", REINDEX)
+        yield warning("vectors", f"Only a search by words finds these memories: {foreign}.", REINDEX)
     if not found.total() and not strangers:
         yield ok("vectors", f"Every memory has its vectors ({fingerprint}).")
 

@@ -312,7 +312,7 @@ def _replaced(fact: Fact, known: Sequence[Memory], nearness: Sequence[float]) ->
 
 
 def _person(text: str) -> str:
-    """Whom of the person's people a sentence is about; nothing for themselves."""
+    """Return which of the user's people a sentence is about ("sister"); empty if it is about the user."""
     found = OTHER_PERSON.match(text)
     return found["who"].lower() if found else ""
 

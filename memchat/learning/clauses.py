@@ -253,7 +253,7 @@ def is_fiction(message: str, earlier: Sequence[str] = ()) -> bool:
 
 
 def telling_clauses(message: str) -> Iterator[str]:
-    """The parts of a message that may tell something lasting: sentences, and what precedes a question or a request."""
+    """Yield what may tell something lasting: sentences of a message, and clauses before a question or a request."""
     own = _MATERIAL.sub("", _QUOTED.sub(" ", message))
     speaking = [one for one in _LABELLED.finditer(own) if speaks_of_oneself(one["said"])]
     if len(speaking) >= _FEWEST_SPEAKING:

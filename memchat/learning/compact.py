@@ -201,7 +201,7 @@ def read(answer: str, exchange: Exchange) -> Extraction:
             continue
         if quote is None or _SECRET.search(line) or not units(line) - _BARE:
             continue
-        if is_passing(line) or strays or _turns_round(line, quote):
+        if is_passing(line) or strays or _contradicts(line, quote):
             continue
         text = context.about_the_person(line, quote)
         if text is None or (len(exchange.user) > SHORT_MESSAGE and _EPISODE.match(text)):
@@ -252,8 +252,8 @@ def _own_words(line: str, said: Sequence[str], *, strays: bool) -> list[tuple[st
     ]
 
 
-def _turns_round(line: str, quote: str) -> bool:
-    """Return whether `line` affirms what `quote` denies, or the other way round."""
+def _contradicts(line: str, quote: str) -> bool:
+    """Return whether one of `line` and `quote` denies what the other affirms."""
     if denies(line):
         return not (denies(quote) or _LEAVES.search(quote))
     if _LACKS.search(line):
@@ -284,7 +284,7 @@ class _Told:
         self._mentions = mentions("\n".join(self._known))
 
     def about_the_person(self, line: str, quote: str) -> str | None:
-        """`line` as a sentence about the person; None where it is about nothing of theirs."""
+        """Return `line` as a sentence about the user; None if it is not about them or anything of theirs."""
         if _POINTS_AWAY.search(line) or points_to_a_place(line):
             return None
         line = _SUBJECT.sub(lambda found: _OF_LANGUAGE[found[0].lower()], line)

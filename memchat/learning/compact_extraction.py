@@ -56,7 +56,7 @@ def extract_compactly(
 
 
 def _is_lasting(fact: Fact, lasting: LastingSentences | None) -> bool:
-    """Whether the user's sentence says something lasting, and so does the clause of it that is kept word for word."""
+    """Return whether the user's sentence, and the clause of it that is kept verbatim, say something lasting."""
     if lasting is None or fact.standing:
         return True
     is_clause = fact.text != fact.quote and fact.text in fact.quote

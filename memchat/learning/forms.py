@@ -29,7 +29,7 @@ class FormPolicy:
     parameters: Callable[[str], float | None] = lambda model: None
 
     def choose(self, model: str, outcomes: "FormOutcomes") -> FormChoice:
-        """By setting, by how the model's answers turned out, by its size; in this order."""
+        """Choose by the setting, else by how the model's answers turned out, else by its size."""
         if self.setting is not ExtractionForm.AUTO:
             return FormChoice(self.setting is ExtractionForm.COMPACT, "chosen by setting")
         if outcomes.prefers_compact(model):

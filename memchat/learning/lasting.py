@@ -48,11 +48,11 @@ class LastingSentences:
         return scores
 
     def is_passing(self, sentence: str) -> bool:
-        """Whether `sentence` says nothing that is worth knowing in a later conversation; an order is worth it."""
+        """Return whether `sentence` says nothing worth knowing in a later conversation; an order is worth knowing."""
         (score,) = self.scores([sentence])
         return score <= PASSING and CASE_NUMBER.search(sentence) is None
 
     def is_sure(self, sentence: str) -> bool:
-        """Whether `sentence` says something lasting without doubt."""
+        """Return whether `sentence` certainly says something lasting."""
         (score,) = self.scores([sentence])
         return score >= SURE

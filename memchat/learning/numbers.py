@@ -61,9 +61,10 @@ class NumberCheck:
 
 
 def _derivable_years(exchange: Exchange) -> set[int]:
-    """The years that a message may mean without saying them: those about its own, and so many away from it.
+    """Return the years that a message may mean without naming them.
 
-    A count may be of years, an age, or of months; "'98", "12.5.24" and "the 90s" name a year or a decade.
+    They are those around the present one, and those that a count in the message leads to: a number of years or months,
+    or an age. "'98", "12.5.24" and "the 90s" name a year or a decade.
     """
     said, now = with_plain_numbers(exchange.user), exchange.today.year
     signs = (int(unicodedata.numeric(sign)) for sign in _SIGN.findall(said))

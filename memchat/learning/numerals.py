@@ -37,7 +37,7 @@ _ENDING = 4
 
 
 def with_plain_numbers(text: str) -> str:
-    """`text` with the digits of every script written as 0 to 9, and the signs 三百 and 삼백 as 300."""
+    """Write the digits of every script in `text` as 0 to 9, and numerals such as 三百 and 삼백 as 300."""
     plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     return _SIGN_RUN.sub(lambda run: str(_value(run[0])), plain)
 
@@ -60,7 +60,7 @@ def _value(signs: str) -> int:
 
 
 def spelled_counts(text: str) -> Iterator[int]:
-    """The numbers from 1 to 99 that `text` has in words, inflected or not; those of several words in their parts."""
+    """Yield the numbers from 1 to 99 that `text` spells out, inflected or not; longer numerals yield their parts."""
     numerals, unspaced = _numerals()
     said = re.findall(r"[^\W\d_]+(?:['ʼ\u0300-\u036f\u0900-\u0963\u0c00-\u0dff]+[^\W\d_]*)*", _folded(text))
     for at, word in enumerate(said):
@@ -79,7 +79,7 @@ def spelled_counts(text: str) -> Iterator[int]:
 
 @cache
 def _numerals() -> tuple[dict[str, int], dict[str, int]]:
-    """Numbers by numeral, its stem marked by a hyphen; and those of scripts without spaces."""
+    """Return the numbers by numeral, whose stem a hyphen marks, and those by numeral of scripts without spaces."""
     spaced: dict[str, int] = {}
     unspaced: dict[str, int] = {}
     for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
@@ -102,9 +102,9 @@ def _folded(text: str) -> str:
 
 
 def years_named(text: str) -> set[int]:
-    """The years of the common calendar that `text`, with plain numbers, names by another one: 昭和60年, 2567, ١٤٤٥.
+    """Return the common years that `text`, with plain numbers, names in another calendar: 昭和60年, 2567, ١٤٤٥.
 
-    A Buddhist year is 543 ahead; those of the Hijra, by the sun and by the moon, and the Hebrew ones begin within one.
+    A Buddhist year is 543 ahead; Hijri years, solar and lunar, and Hebrew years begin within a common year.
     """
     found = {_ERAS[era] + (1 if year == "元" else _value(year)) for era, year in _ERA.findall(text)}
     for year in map(int, re.findall(r"(?<!\d)\d{4}(?!\d)", text)):
@@ -113,7 +113,7 @@ def years_named(text: str) -> set[int]:
 
 
 def in_common_calendar(year: int) -> set[int]:
-    """The years that `year` may be of another calendar; none for one that is of no other in our time."""
+    """Return the common years that `year` may mean in another calendar; empty if no calendar has that year now."""
     if 2440 <= year <= 2650:
         return {year - 543}
     if 1300 <= year <= 1500:

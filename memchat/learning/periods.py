@@ -78,7 +78,7 @@ _STILL_THERE = re.compile(
 
 
 def since_said_beside(facts: Sequence[Fact], message: str) -> tuple[Fact, ...]:
-    """`facts` with the year that the rest of their sentence says ("I'm a nurse at St Ann's, been there since 2017")."""
+    """Give `facts` the year that the rest of their sentence says ("I'm a nurse at St Ann's, been there since 2017")."""
     done = []
     for fact in facts:
         sentence = next((one for one in sentences(message) if fact.quote in one), "")

@@ -26,10 +26,10 @@ _EDGES = " \"'.,;:!?。、"
 
 
 def find_quote(quote: str, said: str) -> str | None:
-    """The run of `said` that `quote` copies, white space, case, markup and typographic marks aside; None without one.
+    """Return the part of `said` that `quote` copies, apart from whitespace, case, markup and typography; else None.
 
-    It begins and ends where a word does, in scripts that part words, and holds more than punctuation. An ellipsis in
-    the quote may stand for words in between.
+    The part begins and ends at word boundaries, in scripts that have them, and is more than punctuation. An ellipsis
+    in the quote may stand for words between.
     """
     return QuotedMessage(said).find(quote)
 
@@ -42,7 +42,7 @@ class QuotedMessage:
         self._plain, self._places = _plain(said)
 
     def find(self, quote: str) -> str | None:
-        """See `find_quote`."""
+        """Return what `find_quote` returns."""
         span = self._span(_plain(quote)[0].strip(_EDGES)) or self._abridged(quote)
         if span is None:
             return None
@@ -95,9 +95,9 @@ class QuotedMessage:
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
-    """`text` for comparing, and for each of its characters the place in `text` it came from.
+    """Return `text` in the form that is compared, and the index in `text` of each of its characters.
 
-    Tags and marks of emphasis are left out; dots in a row are a space.
+    Tags and marks of emphasis are left out; a run of dots becomes a space.
     """
     plain: list[str] = []
     places: list[int] = []

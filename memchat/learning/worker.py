@@ -222,7 +222,7 @@ class LearningWorker:
             self._awake = False
 
     def _pause(self) -> None:
-        """Rest after a failure. `wait_until_idle` returns meanwhile."""
+        """Pause after a failure. `wait_until_idle` returns meanwhile."""
         with self._news:
             self._awake, self._settled = False, True
             self._news.notify_all()

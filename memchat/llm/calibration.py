@@ -66,7 +66,7 @@ def scale_of(similarities: "Vectors") -> CosineScale:
 
 
 def calibrated(cosines: "Vectors", scale: CosineScale) -> "Vectors":
-    """`cosines` of a model with `scale` as the built-in embedder would give them."""
+    """Convert `cosines` of a model with `scale` to the scale of the built-in embedder."""
     import numpy as np
 
     if scale == BUILTIN:

@@ -102,7 +102,7 @@ def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
 
 
 def resolved(endpoint: Endpoint, env: Mapping[str, str]) -> Endpoint:
-    """`endpoint` with its key and its address put right, for LiteLLM: of the providers in `APIS`."""
+    """Return `endpoint` with the key and address that LiteLLM needs, if its provider is one of `APIS`."""
     if not is_direct(endpoint.model):
         return endpoint
     server = server_of(endpoint, env)

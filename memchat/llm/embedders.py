@@ -80,7 +80,7 @@ class EmbedderProvider:
         self.query_embedder.similarities(vectors, [vectors], request)
 
     def fresh_embedder(self) -> Embedder:
-        """Another one, which is not told the dimension that the stored vectors have."""
+        """Return a new embedder that does not know the dimension of the stored vectors."""
         return self._new_litellm(None) if self._settings.embedding_model else self.embedder
 
     def measure_scale(self) -> None:
@@ -90,7 +90,7 @@ class EmbedderProvider:
 
     @cached_property
     def builtin(self) -> "BuiltinEmbedder":
-        """The one inside the package, which loads when it first embeds."""
+        """The embedder inside the package; its model is loaded on first use."""
         from memchat.llm.builtin_embedder import BuiltinEmbedder
 
         return BuiltinEmbedder()

@@ -28,7 +28,7 @@ class Endpoint:
 
     @property
     def another(self) -> str:
-        """The end of a hint that says how to get another model."""
+        """The end of a hint: how to choose another model."""
         if self.embeds:
             return "set another embedding model with MEMCHAT_EMBEDDING_MODEL"
         return "pick another model with --model; `memchat models` lists them"
@@ -44,7 +44,7 @@ class Endpoint:
 
 
 def strip_pasted(text: str) -> str:
-    """`text` without white space, quotes and invisible marks around it."""
+    """Strip whitespace, quotes and invisible characters from both ends of `text`."""
     return text.strip(_AROUND)
 
 

@@ -63,7 +63,7 @@ class Failure:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status, or the one LiteLLM made up."""
+        """The HTTP status. LiteLLM makes one up for failures without a response."""
         statuses = (getattr(link, "status_code", None) for link in self.links)
         return next((status for status in statuses if isinstance(status, int)), None)
 

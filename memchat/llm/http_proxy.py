@@ -63,7 +63,7 @@ def _usable(given: str, name: str) -> str:
 
 
 def _exceptions() -> Iterator[str]:
-    """The entries of NO_PROXY, IPv6 addresses without brackets."""
+    """Return the entries of NO_PROXY, with IPv6 addresses without brackets."""
     given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     for entry in re.split(r"[,;\s]+", strip_pasted(given)):
         bare = strip_pasted(entry).lower().partition("://")[2] or strip_pasted(entry).lower()

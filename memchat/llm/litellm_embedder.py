@@ -87,7 +87,7 @@ class LiteLLMEmbedder:
         return [calibrated(requests @ rows.T, scale) for rows in memories]
 
     def across_languages(self, requests: "Vectors") -> None:
-        """Need no further vectors: what a model does with languages is not known."""
+        """Return None: how a model treats languages is not known."""
 
     def scale(self, retry: RetryPolicy) -> CosineScale:
         """Return the scale of the model's cosines, as stored or else measured now, which costs one call."""
@@ -180,4 +180,4 @@ class QueryEmbedder:
         return self._embedder.similarities(requests, memories, texts)
 
     def across_languages(self, requests: "Vectors") -> None:
-        """Need no further vectors."""
+        """Return None."""

@@ -34,8 +34,8 @@ class MiniLM:
     def vector(self, text: str) -> "Vectors":
         """Return the unit vector of `text`, shape `(1, 384)`.
 
-        Texts are not run together: an int8 model rounds by the largest numbers in a batch, so that a text's vector
-        would depend on its neighbours, and to run them alone takes no longer.
+        Texts are not embedded in batches: an int8 model rounds by the largest number in a batch, so a text's vector
+        would depend on the others. One at a time takes no longer.
         """
         import numpy as np
 
@@ -50,7 +50,7 @@ class MiniLM:
 
 @functools.cache
 def tokenizer() -> Any:
-    """The model's tokenizer, without truncation or padding. Reading from it is safe in several threads."""
+    """Return the model's tokenizer, without truncation or padding. Several threads may use it."""
     # Its own thread pool gains nothing on short batches and prints a warning when the process forks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer

@@ -24,7 +24,7 @@ class ModelTable:
         return found if isinstance(found, int) and found > 0 else None
 
     def speaks_chat(self, model: str) -> bool:
-        """False for models that are known to be reached by another API than that of chats."""
+        """Return False if the model is known to use another API than that of chats."""
         return str(self._entry(model).get("mode", "chat")) == "chat"
 
     def cost_usd(self, model: str, prompt: int, completion: int, cached: int = 0) -> float | None:

@@ -160,7 +160,7 @@ def _by_words(failure: Failure) -> ModelError | None:
     if failure.status == 413 or "ContextWindowExceededError" in failure.class_names or _TOO_LONG.search(words):
         if failure.endpoint.embeds:
             return ContextOverflow(f"The text is too long for {model}.", hint=f"Shorten it, or {another}.")
-        hint = f"Set MEMCHAT_CONTEXT_TOKENS to its limit, start a new session, or {another}."
+        hint = f"Set MEMCHAT_CONTEXT_TOKENS to its limit, start a new conversation, or {another}."
         return ContextOverflow(f"The prompt is too long for {model}.", hint=hint)
     if failure.status in _REFUSING and refused_parameter(words):
         return _refused(failure)

@@ -37,7 +37,7 @@ class Provider:
         return bool(strip_pasted(env.get(self.key, "")))
 
     def server(self, env: Mapping[str, str]) -> str | None:
-        """The address of the user's own server in place of the provider, if there is one."""
+        """Return the address of the user's own server that replaces the provider's, if there is one."""
         return own_address(Api(self.key.removesuffix("_API_KEY"), ""), env)
 
 

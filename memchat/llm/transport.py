@@ -29,7 +29,7 @@ class Call:
         return cls(messages, wanted, limit, request.schema, dialect)
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters of OpenAI's API beside the model and the messages."""
+        """Return the parameters of OpenAI's API besides the model and the messages."""
         dialect = self.dialect
         given = {
             "temperature": self.temperature if dialect.temperature else None,
@@ -63,17 +63,17 @@ class Transport(Protocol):
 
     @property
     def address(self) -> str:
-        """The address of calls, as far as it is known beforehand."""
+        """The address that calls go to; empty if it is not known beforehand."""
 
     @property
     def dialect(self) -> Dialect:
         """The dialect assumed until the server refuses something."""
 
     def pieces(self, call: Call) -> Generator[Piece, None, None]:
-        """The chunks of the reply. Closing the generator ends the connection."""
+        """Yield the chunks of the reply. Closing the generator ends the connection."""
 
     def window(self) -> int | None:
-        """The context window of the model in tokens, or None if unknown. Failures of the server are not raised."""
+        """Return the context window of the model in tokens, or None if unknown, also after a failure."""
 
 
 def _is_strict(schema: Mapping[str, Any]) -> bool:

@@ -53,7 +53,7 @@ class MeteredModel:
 
     @property
     def spent(self) -> Spent | None:
-        """The tokens of all calls so far; None without any, and for the offline model, which needs none."""
+        """The tokens of all calls so far; None if there were none, or for the offline model, which uses none."""
         if not self._calls or self.name == OFFLINE:
             return None
         return Spent(

@@ -56,11 +56,11 @@ class BuiltinVocabulary:
         self._english, self._multilingual = EnglishWordPieces(), MultilingualWordPieces()
 
     def between(self, request: str, memory: str) -> WordPieces:
-        """The word pieces that suit the languages of both texts."""
+        """Return the word pieces that suit the languages of both texts."""
         return self._english if is_english_request(request) and is_readable(memory) else self._multilingual
 
     def tokens(self, text: str) -> int:
-        """About how many tokens `text` has in a prompt."""
+        """Estimate the number of tokens of `text` in a prompt."""
         (pieces,) = self._multilingual.pieces([text])
         return len(pieces)
 

@@ -46,13 +46,13 @@ class EnglishWordPieces:
     """
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
-        """The piece ids of each text, in order, without special tokens, however long the text is."""
+        """Return the piece ids of each text, in order, without special tokens or truncation."""
         return [_pieces_of(text) for text in texts]
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
-        """Unit vectors, shape `(n, 384)`; zeros for the piece that stands for any unknown word.
+        """Return unit vectors, shape `(n, 384)`; zeros for the piece that stands for unknown words.
 
-        The scale of the quantised table is one number and so drops out.
+        The quantised table has a single scale, which cancels out.
         """
         import numpy as np
 
@@ -74,11 +74,11 @@ class MultilingualWordPieces:
     """
 
     def pieces(self, texts: Sequence[str]) -> "list[NDArray[np.int64]]":
-        """The piece ids of each text, in order, without special tokens, however long the text is."""
+        """Return the piece ids of each text, in order, without special tokens or truncation."""
         return [_multilingual_pieces_of(text) for text in texts]
 
     def vectors(self, pieces: "NDArray[np.int64]") -> "Vectors":
-        """Unit vectors, shape `(n, 384)`."""
+        """Return unit vectors, shape `(n, 384)`."""
         import numpy as np
 
         from memchat.llm import e5
@@ -122,7 +122,7 @@ def _unit(rows: "Vectors") -> "Vectors":
 
 @functools.lru_cache(maxsize=5_000)
 def _pieces_of(text: str) -> "NDArray[np.int64]":
-    """Word by word, for words recur: a hundred texts come many times as fast as from the tokenizer. So do memories."""
+    """Return the pieces of a text word by word: words recur, so a cache is many times as fast as the tokenizer."""
     import numpy as np
 
     if _PLAIN.fullmatch(text):
@@ -152,7 +152,7 @@ def _encoded(text: str) -> list[int]:
 
 @functools.cache
 def _table() -> "NDArray[np.uint8]":
-    """The quantised vectors, shape `(pieces, 384)`."""
+    """Load the quantised vectors, shape `(pieces, 384)`."""
     import numpy as np
 
     return np.memmap(MODEL_FILE, dtype=np.uint8, mode="r", offset=_OFFSET, shape=_SHAPE)

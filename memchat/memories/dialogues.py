@@ -29,7 +29,7 @@ ANSWER_TOKENS = 150
 
 
 def estimate(dialogues: Iterable[Dialogue]) -> Estimate:
-    """Estimate the cost at four characters a token. A reply is sent along with the message it answers."""
+    """Estimate the cost at four characters per token. Each reply counts: it is sent with the message it answers."""
     calls = characters = 0
     for dialogue in dialogues:
         if not dialogue.private:

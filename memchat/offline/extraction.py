@@ -67,8 +67,8 @@ def learn(inputs: Mapping[str, Any], categories: Sequence[str] = ()) -> str:
             for entry in inputs["known"]
         ]
     )
-    message = _forgotten(without_marks(inputs["user"]), result)
-    message = _corrected(message, result)
+    message = _record_forgetting(without_marks(inputs["user"]), result)
+    message = _apply_corrections(message, result)
     taken = [
         item
         for item in read(message, today)
@@ -139,11 +139,11 @@ def _as_fact(text: str, day: date) -> str:
     return said[0] if len(said) == 1 else text
 
 
-def _forgotten(message: str, result: _Answer) -> str:
+def _record_forgetting(message: str, result: _Answer) -> str:
     """Record what to forget; return the message without the sentences that ask for it.
 
-    What to forget are the memories that share most words with the request, at least half of its words; unless it asks
-    for all of them, the shortest.
+    A request means the memories that share the most words with it, and at least half of its words. Of several, it means
+    the shortest, unless it asks for all ("everything about …").
     """
     for sentence in sentences(message):
         if (what := to_forget(sentence)) is None:
@@ -164,8 +164,8 @@ def _forgotten(message: str, result: _Answer) -> str:
     return message
 
 
-def _corrected(message: str, result: _Answer) -> str:
-    """Apply a correction such as 'Lyon, not Lille' or of a code; return the message without that sentence."""
+def _apply_corrections(message: str, result: _Answer) -> str:
+    """Apply corrections such as 'Lyon, not Lille', also of codes; return the message without those sentences."""
     for sentence in sentences(message):
         if not pattern("slip").search(sentence) and re.search(r"\b(?:I|i|my|we)\b", sentence):
             continue

@@ -37,7 +37,7 @@ def honest_sentence(message: str) -> str | None:
 
 @cache
 def _languages() -> tuple[_Language, ...]:
-    """In the order of `languages.txt`: kana before Han, Ukrainian before Russian."""
+    """Read the languages in the order of `languages.txt`: kana before Han, Ukrainian before Russian."""
     found = []
     for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):

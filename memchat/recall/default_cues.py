@@ -49,7 +49,7 @@ _REFINEMENTS = (
 
 
 def default_cues(category: str, text: str) -> tuple[str, ...]:
-    """At most `MAX_CUES` situations for a memory of `category` that reads `text`; none where nothing is known."""
+    """Return up to `MAX_CUES` situations for a memory of `category` with this `text`; empty if none is known."""
     refined = (
         cue
         for words, cues in _REFINEMENTS

@@ -32,7 +32,7 @@ class QuotedLine:
 
 
 def line(excerpt: Excerpt) -> str:
-    """One excerpt as the model sees it: its day, who said it, the words with the days they meant, whether they hold."""
+    """Return an excerpt as the model sees it: day, speaker, words with the days they mean, and whether they hold."""
     who = "you" if excerpt.role is Role.ASSISTANT else "the person"
     note = caveat(excerpt)
     said = escape_fence(with_days(excerpt.with_question(), excerpt.day))
@@ -40,7 +40,7 @@ def line(excerpt: Excerpt) -> str:
 
 
 def caveat(excerpt: Excerpt) -> str:
-    """Whether the words still hold, as far as memory knows; empty where nothing speaks against it."""
+    """Return why the words no longer hold, as far as memory knows; empty if nothing contradicts them."""
     if excerpt.stale is None:
         return ""
     if excerpt.stale.now:
@@ -49,7 +49,7 @@ def caveat(excerpt: Excerpt) -> str:
 
 
 def render(excerpts: Sequence[Excerpt]) -> str:
-    """The fenced block, in the order in which things were said."""
+    """Return the fenced block, with the excerpts in chronological order."""
     in_order = sorted(excerpts, key=lambda excerpt: excerpt.said_at)
     return "\n".join((EXCERPTS_OPEN, *map(line, in_order), EXCERPTS_CLOSE))
 

@@ -81,7 +81,7 @@ class Excerpt:
     answers: str | None = None
 
     def with_question(self) -> str:
-        """The text, after the question that it answers where it says little alone."""
+        """Return the text, preceded by the question it answers if it says little by itself."""
         return f"(asked: {self.answers}) {self.text}" if self.answers else self.text
 
     @property

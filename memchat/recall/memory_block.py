@@ -23,7 +23,7 @@ class BlockLine:
 
 
 def line(memory: Memory, today: date) -> str:
-    """One memory as the model sees it: its words, then since when it holds and whether it still does."""
+    """Return a memory as the model sees it: its words, since when they hold, and whether they still do."""
     since = f"since {memory.valid_from}" if memory.valid_from else f"noted {memory.created_at.date()}"
     return f"- {escape_fence(memory.text)} ({', '.join((since, *caveats(memory, today)))})"
 
@@ -41,13 +41,13 @@ def caveats(memory: Memory, today: date) -> list[str]:
 
 
 def render(memories: Sequence[Memory], today: date) -> str:
-    """The fenced block; without memories it says so."""
+    """Return the fenced block; without memories it says so."""
     lines = [line(memory, today) for memory in memories] or [NOTHING]
     return "\n".join((OPEN, *lines, CLOSE))
 
 
 def parse(prompt: str) -> list[BlockLine]:
-    """The memories in the (last) block of `prompt`, in order; none when there is no block."""
+    """Return the memories in the last block of `prompt`, in order; empty if there is no block."""
     matches = (_LINE.match(row) for row in fenced_lines(prompt, OPEN, CLOSE))
     return [BlockLine(match["text"], match["notes"] or "") for match in matches if match]
 

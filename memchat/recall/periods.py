@@ -158,7 +158,7 @@ def _compiled(rows: list[tuple[str, _Reading]]) -> _Rows:
 
 @cache
 def _dated() -> _Rows:
-    """Days and months of the calendar."""
+    """Build the patterns of days and months of the calendar."""
     months, year = "|".join(MONTHS), r"(?P<year>(?:19|20)\d\d)"
     prep = "in|during|last|this|since|before|until|after|early|late|im|en|letzten|seit|em|desde|depuis|vor"
     return _compiled(
@@ -177,7 +177,7 @@ def _dated() -> _Rows:
 
 @cache
 def _rolling() -> _Rows:
-    """Periods that end today: the last three weeks."""
+    """Build the patterns of periods that end today ("the last three weeks")."""
     return _compiled(
         [
             (
@@ -190,7 +190,7 @@ def _rolling() -> _Rows:
 
 @cache
 def _relative() -> _Rows:
-    """Periods before the present day."""
+    """Build the patterns of periods before the present day."""
     count, again = _COUNT.format("count"), _COUNT.format("count2")
     last = rf"(?<!the )(?:{LAST})"
     weekdays = "|".join(WEEKDAYS)
@@ -231,7 +231,7 @@ def _relative() -> _Rows:
 
 @cache
 def _loose() -> _Rows:
-    """Days and years in a request; in a message they could be in the future, or tell nothing new."""
+    """Build the patterns of days and years in requests; in messages they could be in the future or say nothing new."""
     year = r"(?P<year>(?:19|20)\d\d)"
     return _compiled(
         [
@@ -250,7 +250,7 @@ def _loose() -> _Rows:
 
 @cache
 def _ahead() -> _Rows:
-    """Periods after the present day. "Next Friday" on a Wednesday is left out, as it is ambiguous."""
+    """Build the patterns of periods after the present day. "Next Friday" on a Wednesday is ambiguous and left out."""
     weekdays = "|".join(WEEKDAYS)
     return _compiled(
         [
@@ -284,7 +284,7 @@ def _ahead() -> _Rows:
 
 @cache
 def _lasting() -> _Rows:
-    """The beginnings of things that last until the present day."""
+    """Build the patterns of periods that last until the present day."""
     count, again = _COUNT.format("count"), _COUNT.format("count2")
     some = r"(?:(?:about|around|almost|nearly|(?:just )?over|just under|more than|some|etwa|fast|unos|casi|environ) )?"
     return _compiled(

@@ -62,9 +62,9 @@ def question_before(candidate: MessageCandidate, quoted: str) -> str | None:
 
 
 def _scored_parts(candidate: MessageCandidate, read: ExcerptRequest) -> tuple[list[str], list[float]]:
-    """Return the sentences of a message, the number of a list's item with its words, and the score of each.
+    """Return the sentences of a message and their scores; the number of a list item is joined to its sentence.
 
-    The item at the place in a list that the request asks for comes before all others.
+    If the request asks for an item by its position ("the third one"), that item scores highest.
     """
     whole = sentences(without_speaker(candidate.text))
     parts: list[str] = []
@@ -122,7 +122,7 @@ class KnownFact:
 
 
 def says_nothing_new(text: str, said_on: date, known: Sequence[KnownFact], said: set[tuple[str, ...]]) -> bool:
-    """Whether a fact in the prompt, or an excerpt in `said`, already says `text` and knows the days that it names."""
+    """Return whether a fact in the prompt or an excerpt in `said` already says `text`, with the days it names."""
     own = tuple(words(without_speaker(text)))
     if not own or own in said:
         return True

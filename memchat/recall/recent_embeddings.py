@@ -21,7 +21,7 @@ class RecentEmbeddings:
         self._rows: OrderedDict[str, Vectors] = OrderedDict()
 
     def embed(self, texts: Sequence[str]) -> "Vectors":
-        """Unit vectors in the order given; only texts not seen lately are embedded."""
+        """Return unit vectors in the order of `texts`; only texts not seen lately are embedded."""
         load_numpy()
         import numpy as np
 

@@ -85,13 +85,13 @@ _BY_ASSISTANT = (
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether `text` is only a greeting, thanks or a good-bye."""
+    """Return whether `text` is only a greeting, thanks or a goodbye."""
     found = words(text)
     return len(found) <= 12 and all(word in SMALL_TALK for word in found)
 
 
 def asks_about_assistant(text: str) -> bool:
-    """Whether `text` asks for the assistant's earlier words ("what did you recommend?")."""
+    """Return whether `text` asks for the assistant's earlier words ("what did you recommend?")."""
     return compiled(*_BY_ASSISTANT).search(text) is not None
 
 
@@ -150,7 +150,7 @@ _SEVERAL = (
 
 
 def asks_for_several(text: str) -> bool:
-    """Whether `text` asks for a list or a number of things ("which books have I read?"), said at different times."""
+    """Return whether `text` asks for a list or a count ("which books have I read?") of things said at several times."""
     return compiled(*_SEVERAL).search(text) is not None
 
 

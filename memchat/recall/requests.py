@@ -41,7 +41,7 @@ def clause_about_user(request: str) -> str | None:
 
 
 def rarest_terms(counts: Mapping[str, int], budget: int) -> list[str]:
-    """The words to look up, rarest first, while what they stand in stays within `budget`."""
+    """Return the words to look up, rarest first, as long as their counts together stay within `budget`."""
     chosen: list[str] = []
     spent = 0
     for word, count in sorted(counts.items(), key=lambda pair: pair[1]):

@@ -221,7 +221,7 @@ class Retriever:
         return [hit.memory for hit in hits]
 
     def standing(self, session: Session) -> list[Memory]:
-        """Return the user's standing wishes about answers, newest first."""
+        """Return the user's standing instructions, newest first."""
         return self._store.standing(filter_of(session))
 
     # Steps.
@@ -298,7 +298,7 @@ class Retriever:
         return found if across is None else [*found, *self._store.vector_search(view, across, limit // 2)]
 
     def _vectors(self, texts: Sequence[str], *, words_do: bool) -> "Vectors | None":
-        """None where the embedder fails and words alone do."""
+        """Embed `texts`; returns None if the embedder fails and the search by words is enough (`words_do`)."""
         try:
             return self._embedder.embed(texts)
         except ModelError:

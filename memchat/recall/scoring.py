@@ -110,7 +110,7 @@ def neighbours(previous: float, following: float, answered: bool) -> float:
 
 
 def asks(text: str | None) -> bool:
-    """Whether `text` ends with a question."""
+    """Return whether `text` ends with a question."""
     return text is not None and has_question_mark(text[-QUESTION_TAIL:])
 
 

@@ -14,7 +14,7 @@ _ADDRESSED = re.compile(r",? [A-ZÀ-Þ][\w'’-]+(?=[!.,]|$)")
 
 
 def is_greeting(sentence: str) -> bool:
-    """Whether `sentence` is small talk, with or without the name of the person spoken to ("Thanks, Anna!")."""
+    """Return whether `sentence` is small talk, with or without the name of the addressee ("Thanks, Anna!")."""
     if is_small_talk(sentence):
         return True
     rest = _ADDRESSED.sub("", sentence, count=1)
@@ -23,12 +23,12 @@ def is_greeting(sentence: str) -> bool:
 
 
 def asks_nothing(text: str) -> bool:
-    """Whether `text` is only a greeting, thanks or a good-bye, and no answer to an offer either ("Yes please")."""
+    """Return whether `text` is only a greeting, thanks or a goodbye, and not an answer to an offer ("Yes please")."""
     return is_small_talk(text) and not _ASSENT.intersection(words(text))
 
 
 def only_asks(text: str) -> bool:
-    """Whether a message states nothing: without greetings it consists of questions."""
+    """Return whether a message states nothing: apart from greetings it consists of questions."""
     parts = sentences(without_speaker(text))
     # Mostly the first sentence is a statement, which decides it.
     if not all(ends_with_question_mark(part) or is_greeting(part) for part in parts):

@@ -34,7 +34,7 @@ class Compaction:
         return conversation.summary
 
     def after(self, turn: Turn) -> str | None:
-        """After a turn, start a summary in the background if the conversation has grown long; returns a notice."""
+        """Start a summary in the background if the turn nearly filled the context window; returns a notice."""
         if turn.fullness < COMPACT_FROM or (self._thread is not None and self._thread.is_alive()):
             return None
         messages, former = self._messages(), self._context.chat.conversation.summary
@@ -69,7 +69,7 @@ class Compaction:
 
 
 def _summarise(conversation: Conversation, older: Sequence[Message], former: Summary | None, store: Storage) -> Summary:
-    """Sum up `older` and what `former` says of the time before; note the tokens in `store`. Raises ModelError."""
+    """Summarise `older` together with `former`, and record the tokens in `store`. Raises ModelError."""
     metered = MeteredModel(conversation.model)
     summary = summarise(metered, older, former)
     if (spent := metered.spent) is not None:

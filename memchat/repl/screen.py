@@ -21,7 +21,7 @@ _CHAT_HINTS = {
     r" with --model; `?memchat models`? lists them": " with /model (Tab lists them)",
     r" with --model\b|\(/model in a chat, else --model\)": " with /model",
     r"\(--model\)": "(/model)",
-    r"Start a new session": "/new starts a new conversation",
+    r"Start a new conversation": "/new starts one",
     r"^Ask again\.": "/retry asks again.",
     r"`?memchat memories list`?": "/memories",
     r"`?memchat sessions list`?": "/sessions",

@@ -49,22 +49,22 @@ An id names the owner; a null does not.
 
 
 def given_one_of(*names: str) -> Schema:
-    """At least one of these is given and not null."""
+    """Require that at least one of these is given and not null."""
     return {"anyOf": [_given(name, {"not": {"type": "null"}}) for name in names]}
 
 
 def changed(*names: str) -> Schema:
-    """At least one of these is given and not null, or a day of expiry, which null takes back."""
+    """Require that at least one of these is given and not null, or a day of expiry, which null removes."""
     return {"anyOf": [*given_one_of(*names)["anyOf"], {"required": ["expiration_date"]}]}
 
 
 def someone() -> Schema:
-    """Somebody is named."""
+    """Require an id of a user, an agent or a run."""
     return given_one_of(*ENTITY_IDS)
 
 
 def someone_or_filters() -> Schema:
-    """Somebody is named, by an id, in the filters or in both; ids that contradict each other are a conflict."""
+    """Require an id, by itself, in the filters or in both; ids that contradict each other are a conflict."""
     one_owner = dict.fromkeys(ENTITY_IDS, _ONE)
     by_id = [_given(name, {"not": {"enum": [None, ANY]}}) for name in ENTITY_IDS]
     in_filters = _given("filters", {"type": "object", "anyOf": [_given(name, _NAMED) for name in ENTITY_IDS]})

@@ -258,7 +258,7 @@ class MemoryTools:
         )
 
     def forget_memory(self, id: Id) -> Forgotten:
-        """Erase a memory for good, with its former versions and where it was said in memchat's conversations. It cannot
+        """Delete a memory permanently, with its former versions and its words in memchat's conversations. This cannot
         be undone: call it only when the user asks for something to be forgotten, and be sure which memory they mean.
         For what is no longer true, call add_memory with what is.
         """

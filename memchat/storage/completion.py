@@ -26,7 +26,7 @@ class CompletionReader:
         self._path = home / DATABASE
 
     def memories(self, user: str, agent: str | None, typed: str) -> list[Named]:
-        """Ids of the memories that are listed for `user`, and for `agent` where given, with their text."""
+        """List the ids of the memories of `user`, and of `agent` if given, with their text."""
         owners = [("user", user), *([("agent", agent)] if agent else [])]
         marks = ", ".join(["(?, ?)"] * len(owners))
         found = self._rows(
@@ -37,16 +37,16 @@ class CompletionReader:
         return _by_id(found, typed)
 
     def sessions(self, user: str, typed: str) -> list[Named]:
-        """Ids and names of the conversations of `user`, with their titles."""
+        """List the ids and names of the conversations of `user`, with their titles."""
         return _by_id(self._rows("SELECT id, title FROM sessions WHERE user = ? ORDER BY last_at DESC", [user]), typed)
 
     def users(self) -> list[str]:
-        """Everyone who has a memory or a conversation."""
+        """List the users with memories or conversations."""
         sql = "SELECT name FROM owners WHERE kind = 'user' UNION SELECT user FROM sessions ORDER BY 1"
         return [name for (name,) in self._rows(sql)][:MOST]
 
     def agents(self) -> list[str]:
-        """Agents that have memories or held conversations."""
+        """List the agents with memories or conversations."""
         sql = """SELECT name FROM owners WHERE kind = 'agent'
             UNION SELECT agent FROM sessions WHERE agent IS NOT NULL ORDER BY 1"""
         return [name for (name,) in self._rows(sql)][:MOST]

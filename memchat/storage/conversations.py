@@ -47,8 +47,7 @@ class ConversationRepository:
         return Session(name or new_id(), user, agent, "", now, now, private, origin=origin)
 
     def open_session(self, user: str, agent: str | None, origin: str, since: datetime) -> Session | None:
-        """Return the unnamed session that `user` last used with `agent`, held by `origin`, unless it has been idle
-        since before."""
+        """Return the unnamed session of `origin` that `user` last used with `agent`, if that was after `since`."""
         rows = self._db.rows(
             f"""{SESSIONS} WHERE s.user = ? AND s.agent IS ? AND s.origin = ? AND s.last_at >= ?
                 ORDER BY s.last_at DESC LIMIT 1""",

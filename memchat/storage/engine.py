@@ -62,7 +62,7 @@ class SQLiteEngine:
         return index.is_dir() and any(index.iterdir())
 
     def open(self, fingerprint: str) -> Store:
-        """A connection for one thread, which the caller closes. `fingerprint` is that of the vectors in use."""
+        """Open a connection for one thread, which the caller closes. `fingerprint` is that of the vectors in use."""
         store = Store(self._path, self._clock, fingerprint, self._index_from, self._search)
         store.messages.share(self._messages)
         return store
@@ -122,7 +122,7 @@ class SQLiteEngine:
             index.start()
 
     def _index(self, fingerprint: str) -> "Indexer | None":
-        """The index; None if this process may not hold it, or if the vectors to index are not known yet."""
+        """Return the index; None if this process may not hold it, or if the vectors to index are not known yet."""
         from memchat.storage.index.indexer import Indexer
         from memchat.storage.vectors.codec import dimension_of
 
@@ -183,7 +183,7 @@ class SQLiteEngine:
 
     @contextmanager
     def inspect(self, fingerprint: str) -> "Generator[tuple[DatabaseInspection, ChromaInspection]]":
-        """For a look at the database and at its index of the vectors of `fingerprint`."""
+        """Open an inspection of the database and of its index of the vectors of `fingerprint`."""
         from memchat.storage.index.inspection import ChromaInspection
         from memchat.storage.inspection import DatabaseInspection
 

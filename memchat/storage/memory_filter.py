@@ -97,7 +97,7 @@ FIELDS = (
 
 
 def where_clause(view: MemoryFilter, owners: Sequence[int], now: datetime) -> Clause:
-    """The WHERE clause over `memories AS m` for `view`, with its parameters."""
+    """Build the WHERE clause over `memories AS m` for `view`, with its parameters."""
     asked = [clause for field in FIELDS if (clause := field.clause(view, now)) is not None]
     clauses = [(f"m.owner IN ({placeholders(owners)})", owners), *asked]
     return " AND ".join(sql for sql, _ in clauses), [value for _, values in clauses for value in values]

@@ -61,34 +61,34 @@ class MemoryReading(RecallStore, Protocol):
 
     def get(self, memory_id: str) -> Memory | None: ...
     def find(self, given: str, owners: Sequence[Owner]) -> Memory:
-        """The one memory of `owners` that `given`, a part of its id, names. Raises NotFound, AmbiguousId."""
+        """Return the one memory of `owners` whose id contains `given`. Raises NotFound, AmbiguousId."""
 
     def memories(self, view: MemoryFilter, limit: int | None = None, offset: int = 0) -> list[Memory]:
-        """The memories of `view`, newest first, without the first `offset`."""
+        """Return the memories of `view`, newest first, without the first `offset`."""
 
     def listed(
         self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED
     ) -> Iterator[MemoryListItem]: ...
     def listed_json(self, view: MemoryFilter, limit: int | None = None, sort: Sort = Sort.CREATED) -> Iterator[str]:
-        """The same as JSON objects, with the keys of `serialization.memory_json`."""
+        """Return the same as JSON objects, with the keys of `serialization.memory_json`."""
 
     def tally(self, view: MemoryFilter) -> list[tuple[str, str, int]]:
-        """The memories of `view` counted by category and month (YYYY-MM of their day under SINCE), in order."""
+        """Count the memories of `view` by category and month (YYYY-MM of their day under SINCE), in order."""
 
     def owner_counts(self) -> list[tuple[Owner, int]]:
-        """Every owner of current memories with their number, by kind and name."""
+        """Count the current memories of every owner, by kind and name."""
 
     def ids(self, owners: Sequence[Owner]) -> list[str]:
-        """The ids of all memories of `owners`, superseded and expired ones included."""
+        """Return the ids of all memories of `owners`, superseded and expired ones included."""
 
     def count_versions(self, ids: Sequence[str]) -> int:
         """Count the memories `ids` together with the versions that they superseded."""
 
     def history(self, memory: Memory) -> list[Change]:
-        """Every change to `memory` and to the versions it superseded, oldest first."""
+        """Return every change to `memory` and to the versions it superseded, oldest first."""
 
     def learned_from(self, message_id: str) -> list[Memory]:
-        """The memories that were learned from that message and not replaced since, oldest first."""
+        """Return the memories learned from that message and not replaced since, oldest first."""
 
     def turn_before(self, memory: Memory) -> str | None:
         """Return the turn before one that was kept verbatim."""
@@ -115,7 +115,7 @@ class Conversations(Protocol):
         self, user: str, agent: str | None, *, private: bool = False, name: str | None = None, origin: str = ""
     ) -> Session: ...
     def open_session(self, user: str, agent: str | None, origin: str, since: datetime) -> Session | None:
-        """The unnamed session that `user` last used with `agent`, held by `origin`, unless it is idle since before."""
+        """Return the unnamed session of `origin` that `user` last used with `agent`, if that was after `since`."""
 
     def latest_session(self, user: str, agent: str | None = None) -> Session | None: ...
     def session(self, session_id: str) -> Session | None: ...
@@ -161,7 +161,7 @@ class Jobs(Protocol):
     def claim_of(self, session: Session) -> LearningJob | None: ...
     def of(self, message_id: str) -> LearningJob | None: ...
     def of_memory(self, memory_id: str) -> LearningJob | None:
-        """The job that decides what that memory replaces, as long as it waits."""
+        """Return the pending job that decides what that memory replaces, if there is one."""
 
     def fail(self, work: LearningJob, reason: str) -> None: ...
     def release(self, work: LearningJob) -> None: ...

@@ -189,7 +189,7 @@ def _day_of_month(seen: _DateMatch) -> _Words | None:
 
 
 def _month_alone(seen: _DateMatch) -> _Words | None:
-    """Only after a word that makes it a month: June, April and May are names and words, too."""
+    """Read a month only after a word that makes it one: June, April and May are also names and words."""
     prep, which = (seen.match["prep"] or "").lower(), (seen.match["which"] or "").lower()
     if not (
         prep in ("in", "by", "before", "until", "till", "since", "from", "starting") or which or seen.match["part"]

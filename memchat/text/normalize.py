@@ -68,7 +68,7 @@ def fix_surrogates(text: str) -> str:
 
 
 def fix_surrogates_within(value: Any) -> Any:
-    """`fix_surrogates` for every string of a parsed JSON value, keys included."""
+    """Apply `fix_surrogates` to every string of a parsed JSON value, keys included."""
     if isinstance(value, str):
         return fix_surrogates(value)
     if isinstance(value, list):

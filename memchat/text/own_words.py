@@ -86,7 +86,7 @@ _TAG = re.compile(
 
 
 def _tagged(message: str) -> Iterator[Span]:
-    """From a tag to its closing tag; an unclosed tag counts only on a line of its own."""
+    """Yield the spans from a tag to its closing tag; an unclosed tag counts only on a line of its own."""
     at = 0
     unclosed: set[str] = set()
     while tag := _TAG.search(message, at):

@@ -67,7 +67,7 @@ def machine_text(message: str, lines: Sequence[Span]) -> Iterator[Span]:
 
 
 def find_chat_logs(message: str, lines: Sequence[Span]) -> Iterator[Span]:
-    """Find what two or more people say in turns; a list of facts ('Name: Ana') repeats no name."""
+    """Find chat logs: lines of two or more speakers in turn. A list of facts ('Name: Ana') does not repeat a name."""
     said = {at: match for at, span in enumerate(lines) if (match := _SPEAKER.match(message[slice(*span)]))}
     for run in _runs(list(said), lines, message):
         names = [said[at]["name"] for at in run]
@@ -188,7 +188,7 @@ def _first_person_count(text: str) -> int:
 
 
 def _size(text: str) -> int:
-    """Size in words; two ideographs count as one."""
+    """Return the size in words; two ideographs count as one."""
     return len(text.split()) + len(_IDEOGRAPHS.findall(text)) // 2
 
 

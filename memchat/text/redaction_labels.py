@@ -121,7 +121,7 @@ def is_password_romance_dutch(match: re.Match[str]) -> bool:
 
 
 def looks_random(match: re.Match[str]) -> bool:
-    """Letters mixed with digits or signs, in no order that a measure, a file name or a number plate would have."""
+    """Return whether letters mix with digits or signs in another order than in measures, file names, number plates."""
     value = match["s"].rstrip(CLOSERS)
     if not _may_be_secret(match, value):
         return False
@@ -178,7 +178,7 @@ def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
 
 
 def is_pin(match: re.Match[str]) -> bool:
-    """Six digits may be the PIN code of an Indian address, and 'pin 1024' the pin of a plug."""
+    """Return whether it is a secret PIN: six digits may be an Indian postal code, and 'pin 1024' that of a plug."""
     if match["sep"] == " ":
         return bool(match["mine"] or match["lock"]) or (match[0].startswith("PIN") and len(match["s"]) == 4)
     if len(match["s"]) != 6 or match["lock"]:
@@ -203,7 +203,7 @@ def _assigned(match: re.Match[str]) -> bool:
 
 
 def _is_random(value: str, least: int) -> bool:
-    """Letters and digits in no order that a word, a version or an identifier would have."""
+    """Return whether letters and digits mix in another order than in words, versions and identifiers."""
     mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
     return len(value) >= least and mixed and not _NUMBERED_WORDS.fullmatch(value)
 

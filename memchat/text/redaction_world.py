@@ -73,6 +73,6 @@ def _length_of_value(kind: str, value: str, *, assigned: bool) -> int | None:
 
 @cache
 def _labels(kind: str) -> re.Pattern[str]:
-    """The labels of `kind`, each with the ending that a language may give it."""
+    """Return the labels of `kind`, each with the ending that a language may give it."""
     labels = "|".join(read_sections(_LABELS)[kind])
     return re.compile(rf"(?i)(?<![^\W_{_UNSPACED}])(?:ال|ב|ה|ל|ب|ل|و)?(?:{labels})[^\W\d_]{{0,8}}")

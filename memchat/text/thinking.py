@@ -127,6 +127,6 @@ class ThinkingSplitter:
 
 
 def split_unopened(reply: str) -> tuple[str, str]:
-    """The answer in a whole reply from a `ThinkingSplitter`, and thinking of which only the end was marked."""
+    """Split a whole reply of a `ThinkingSplitter` into its answer and thinking of which only the end was marked."""
     end = _UNOPENED.search(reply)
     return (reply[end.end() :], reply[: end.start()]) if end else (reply, "")

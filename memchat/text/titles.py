@@ -12,8 +12,9 @@ _SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 
 
 def title_of(text: str) -> str:
-    """The beginning of `text` on one line: whole words, or up to a mark in scripts without spaces, never half a
-    character with its vowel signs, accents or joined emoji.
+    """Return the beginning of `text` on one line, cut between words, or at punctuation in scripts without spaces.
+
+    A character is never cut from its vowel signs, accents or joined emoji.
     """
     line = " ".join(text.split())
     columns = start = 0

@@ -107,7 +107,7 @@ def test_replies_without_text_or_choices_are_bad_replies(
             Reply(status=400, error={"message": "way too long", "code": "context_length_exceeded"}),
             ContextOverflow,
             "prompt is too long",
-            "new session",
+            "new conversation",
         ),
         (
             Reply(status=400, error={"message": "The model `scripted` does not exist"}),

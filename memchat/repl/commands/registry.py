@@ -88,7 +88,7 @@ class CommandContext:
 
     @property
     def _every(self) -> MemoryFilter:
-        """All current memories of the user, with those that belong to one conversation."""
+        """All current memories of the user, including those that belong to one conversation."""
         return MemoryFilter((Owner.user(self.user),), all_sessions=True)
 
     def last_used(self) -> list[tuple[Memory, float | None]]:

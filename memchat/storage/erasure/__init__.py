@@ -1,1 +1,1 @@
-"""Delete for good, and verify it down to the bytes."""
+"""Delete permanently, and verify it down to the bytes."""

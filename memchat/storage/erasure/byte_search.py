@@ -77,12 +77,12 @@ class _Keyed:
                         yield start, needle
 
     def _slots(self, keys: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
-        """Multiplicative hashing (Knuth 6.4)."""
+        """Hash the keys to slots by multiplication (Knuth 6.4)."""
         return (keys * self._np.uint64(0x9E3779B97F4A7C15)) >> self._np.uint64(64 - _SLOT_BITS)
 
 
 def _keys(needle: bytes, width: int) -> dict[int, bytes]:
-    """Some parts of `needle` by position, spread evenly from its beginning to its end."""
+    """Return some parts of `needle` by position, spread evenly from its beginning to its end."""
     last = len(needle) - width
     places = {last * number // (_PLACES_TRIED - 1) for number in range(_PLACES_TRIED)}
     return {place: needle[place : place + width] for place in sorted(places)}

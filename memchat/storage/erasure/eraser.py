@@ -1,4 +1,4 @@
-"""Delete for good: rows, versions, quoted words, vectors, pending jobs, and then the bytes they left in files."""
+"""Delete permanently: rows, versions, quoted words, vectors, pending jobs, and then the bytes they left in files."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -133,10 +133,10 @@ def search_files_isolated(folder: Path, traces: ErasureTargets) -> Searched:
 
 
 def search_files() -> None:
-    """Child side of `search_files_isolated`: reads needles from standard input, and writes (file, needle) pairs, files
-    and bytes to standard output.
+    """Run in the child process of `search_files_isolated`: read needles from stdin, write the result to stdout.
 
-    If the parent is killed meanwhile, the child ends without a traceback.
+    The result is a pickle of the (file, needle) pairs and the numbers of files and bytes searched. If the parent is
+    killed meanwhile, the child ends without a traceback.
     """
     with suppress(BrokenPipeError, EOFError, pickle.UnpicklingError):
         needles = ByteSearcher(pickle.load(sys.stdin.buffer))

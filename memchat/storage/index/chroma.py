@@ -167,7 +167,7 @@ class ChromaIndex:
 
 
 def _nothing(entry: Entry) -> list[None]:
-    """Metadata of the later records of a memory: empty, since writing it again takes longer than their vectors."""
+    """Return no metadata, for all records of a memory but the first: writing it takes longer than their vectors."""
     return [None] * (len(entry.kinds) - 1)
 
 

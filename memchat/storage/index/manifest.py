@@ -107,7 +107,7 @@ def remove_manifest(index: Path) -> None:
 
 
 def _renamed(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:
-    """`coverage` with `name` for `key`: the epoch has been written as "erasure" since the format was set."""
+    """Rename `key` in `coverage` to `name`: the file calls the epoch "erasure", its name when the format was set."""
     return {name if field == key else field: value for field, value in coverage.items()}
 
 

@@ -188,7 +188,7 @@ class SyncedIndex:
             self._chroma.load(owner)
 
     def _renew(self, owner: int, memory_ids: Sequence[str]) -> None:
-        """Bring these memories to their present state after any change."""
+        """Write the current state of these memories to the index, after any change to them."""
         marks = placeholders(memory_ids)
         sql = f"{_CURRENT} +m.owner = ? AND m.id IN ({marks})"
         entries = self._entries(sql, owner, *memory_ids)

@@ -22,7 +22,7 @@ def most_rows(dim: int) -> int:
 
 
 def encode_rows(rows: "Vectors") -> bytes:
-    """`rows`, shape `(n, dim)`, as `n * dim` bytes."""
+    """Encode `rows`, shape `(n, dim)`, as `n * dim` bytes."""
     import numpy as np
 
     peak = np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.float32(1e-9))
