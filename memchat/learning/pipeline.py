@@ -211,7 +211,7 @@ def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
     if context.forms.choose(model.name, outcomes).compact:
         return extract_compactly(model, exchange, context.embedder, context.rules, context.lasting)
     try:
-        found = extract(model, exchange)
+        found = extract(model, exchange, context.kinds)
     except BadReply:
         if not outcomes.note(model.name, usable=False) or context.forms.setting is not ExtractionForm.AUTO:
             raise
@@ -220,7 +220,7 @@ def extract_in_form(context: LearningContext, exchange: Exchange) -> Extraction:
     return found
 
 
-def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
+def extract(model: LanguageModel, exchange: Exchange, kinds: SentenceKinds | None = None) -> Extraction:
     """Extract with one call, and a second if the answer is broken or says more than the user did.
 
     Returns the answer with more facts, with its errors if any. Raises BadReply when neither can be parsed, or both are
@@ -235,7 +235,7 @@ def extract(model: LanguageModel, exchange: Exchange) -> Extraction:
         if best is None or (faults and not _size(best)):
             raise BadReply(f"The extraction model's answer cannot be used: {'; '.join(dict.fromkeys(faults))}.")
         return best
-    gate = EvidenceGate(exchange)
+    gate = EvidenceGate(exchange, kinds)
     lost = gate.lost(found)
     if not lost:
         return found

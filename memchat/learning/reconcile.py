@@ -66,7 +66,7 @@ def decide(extraction: Extraction, exchange: Exchange, learning: LearningSource)
     """
     known = dict(enumerate(exchange.known, 1))
     own = {number: memory for number, memory in known.items() if memory.owner == learning.owner}
-    gate = EvidenceGate(exchange)
+    gate = EvidenceGate(exchange, learning.kinds)
     forgotten, over = _asked_to_forget(extraction, exchange, own, learning.kinds)
     decisions: list[Decision] = []
     for fact in extraction.facts:

@@ -187,6 +187,13 @@ def test_no_answer_gets_into_the_store_what_was_not_said(
         assert one.draft.evidence.quote in message
 
 
+@pytest.mark.parametrize("standing", [False, True])
+def test_what_is_only_called_a_wish_needs_half_its_words(standing: bool) -> None:
+    """A model cannot bring in more words of its own by marking a fact as a standing wish."""
+    fact = Fact("Porto vegan sister Ana order", "Porto", standing=standing)
+    assert not added(fact, exchange("Porto Ana"))
+
+
 @pytest.mark.parametrize(
     ("quote", "said", "found"),
     [
