@@ -38,7 +38,10 @@ def test_requests_are_counted_by_template_and_status(client: httpx.Client, serve
     said = {"user": SECRET, "messages": [{"role": "user", "content": "Am I vegetarian?"}]}
     client.post("/v1/chat/completions", json=said).raise_for_status()
     client.post("/search", json={"user_id": SECRET, "query": "vegetarian"}).raise_for_status()
-    server.enqueue(Reply(status=500))
+    # Not the next reply, which learning from the turns before may take.
+    answer = server.respond
+    assert answer is not None
+    server.respond = lambda given: Reply(status=500) if given["messages"][-1]["content"] == SECRET else answer(given)
     client.post("/chat", json={"user_id": SECRET, "message": SECRET})
     client.get(f"/memories/{SECRET}")
     client.get(f"/{SECRET}")
