@@ -263,7 +263,7 @@ def _read_environment(env: Mapping[str, str], values: dict[str, Any], origins: d
             continue
         if name not in _CONVERT:
             _unknown(f"the environment variable {variable}", name, lambda n: ENV_PREFIX + n.upper())
-        values[name] = _converted(name, raw, f"the environment variable {variable}")
+        values[name] = _convert(name, raw, f"the environment variable {variable}")
         origins[name] = variable
 
 
@@ -287,7 +287,7 @@ def _read_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> d
         place = f"{path}, line {_line_of(text, name)}"
         if name not in _CONVERT:
             _unknown(place, name, lambda n: n)
-        values[name], origins[name] = _converted(name, value, place), path.name
+        values[name], origins[name] = _convert(name, value, place), path.name
     if not isinstance(agents, dict):
         raise ConfigError(f"{path}: agents must be tables like [agents.support_bot].")
     return {name: _profile(name, entry, text, path) for name, entry in agents.items()}
@@ -312,11 +312,11 @@ def _profile(name: str, entry: object, text: str, path: Path) -> AgentProfile:
         place = f"{path}, line {_line_of(text, key, name)}, [agents.{name}]"
         if key not in convert:
             _unknown(place, key, lambda n: n, tuple(convert))
-        given[key] = _converted(key, value, place, convert)
+        given[key] = _convert(key, value, place, convert)
     return AgentProfile(name, **given)
 
 
-def _converted(name: str, value: object, place: str, convert: Mapping[str, Callable[[object], Any]] = _CONVERT) -> Any:
+def _convert(name: str, value: object, place: str, convert: Mapping[str, Callable[[object], Any]] = _CONVERT) -> Any:
     try:
         return convert[name](value)
     except ValueError as error:

@@ -387,7 +387,7 @@ class Memory:
         with self._connections.lend() as connection:
             reports = connection.forget_all(entity)
         self._sessions.forget()
-        return rows.deleted(reports)
+        return rows.deletion_row(reports)
 
     def reset(self) -> None:
         """Permanently delete everything of all users in this store."""

@@ -112,7 +112,7 @@ class CompletionTurn:
             terms = None if private else parts.options.terms
             if terms is not None and parts.options.redacts:
                 terms = redact_options(terms)
-            self._message = parts.transcript.begin_turn(parts.session, self._masked(asked.text), terms)
+            self._message = parts.transcript.begin_turn(parts.session, self._mask(asked.text), terms)
         try:
             self.request["messages"] = self._with_memory(parts.recall)
         except BaseException:
@@ -144,7 +144,7 @@ class CompletionTurn:
             if choice.get("index", 0) == 0 and isinstance(part.get("content"), str):
                 self._reply.append(part["content"])
 
-    def _masked(self, text: str) -> str:
+    def _mask(self, text: str) -> str:
         from memchat.text.redaction import redact
 
         text = fix_surrogates(text)
@@ -178,7 +178,7 @@ class CompletionTurn:
         if self._message is None:
             return
         message, self._message = self._message, None
-        reply = self._masked("".join(self._reply)).strip()
+        reply = self._mask("".join(self._reply)).strip()
         status = MessageStatus.COMPLETE if self._finished else MessageStatus.PARTIAL
         status = MessageStatus.FAILED if not self._finished and not reply else status
         name = self._parts.model.name

@@ -171,7 +171,7 @@ class Conversation:
         Raises StoreError when the message could not be recorded; nothing is sent then.
         """
         text = fix_surrogates(text)
-        said = _masked(text) if self._style.redacts else text
+        said = _mask(text) if self._style.redacts else text
         terms = self._terms if self.remembers and not self.private else None
         return self.turn_again(self._transcript.begin_turn(self.session, said, terms))
 
@@ -341,7 +341,7 @@ class Turn:
         self.status = status
         recalled = [used.memory.id for used in self.used]
         reply = fix_surrogates(self.reply) if self.reply.strip() else ""
-        reply = _masked(reply) if self._redacts else reply
+        reply = _mask(reply) if self._redacts else reply
         self._transcript.end_turn(self.asked, reply, status, self._model.name, recalled, spent=self.spent)
 
 
@@ -350,7 +350,7 @@ def _status_without_reply(error: BaseException | None) -> MessageStatus:
     return MessageStatus.STOPPED if isinstance(error, KeyboardInterrupt) else MessageStatus.FAILED
 
 
-def _masked(text: str) -> str:
+def _mask(text: str) -> str:
     # Its patterns take longer to compile than a chat's prompt should wait.
     from memchat.text.redaction import redact
 

@@ -32,7 +32,7 @@ def is_completing() -> bool:
     return VARIABLE in os.environ
 
 
-def _offered(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[..., list[Offer]]:
+def _completer(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[..., list[Offer]]:
     @wraps(find)
     def offers(ctx: typer.Context, incomplete: str) -> list[Offer]:
         from memchat.cli.output import one_line
@@ -53,7 +53,7 @@ def _offered(find: Callable[[typer.Context, str], Iterable[Offer]]) -> Callable[
     return offers
 
 
-def _opened(ctx: typer.Context) -> "tuple[Settings, CompletionReader]":
+def _open(ctx: typer.Context) -> "tuple[Settings, CompletionReader]":
     from memchat.config import load_settings
     from memchat.storage.completion import CompletionReader
 
@@ -61,59 +61,59 @@ def _opened(ctx: typer.Context) -> "tuple[Settings, CompletionReader]":
     return settings, CompletionReader(settings.home)
 
 
-@_offered
+@_completer
 def memories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """List the ids of memories, by their text."""
-    settings, reader = _opened(ctx)
+    settings, reader = _open(ctx)
     return reader.memories(settings.user, ctx.params.get("agent"), incomplete)
 
 
-@_offered
+@_completer
 def sessions(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """List the ids and names of conversations, by their titles."""
-    settings, reader = _opened(ctx)
+    settings, reader = _open(ctx)
     return reader.sessions(settings.user, incomplete)
 
 
-@_offered
+@_completer
 def users(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """List the users with memories or conversations."""
-    return ((name, "") for name in _opened(ctx)[1].users())
+    return ((name, "") for name in _open(ctx)[1].users())
 
 
-@_offered
+@_completer
 def agents(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """List the agents with a profile, memories or conversations."""
-    settings, reader = _opened(ctx)
+    settings, reader = _open(ctx)
     return ((name, "") for name in dict.fromkeys([*sorted(settings.agents), *reader.agents()]))
 
 
-@_offered
+@_completer
 def categories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """Offer the categories of memories, or the agent's own."""
     from memchat.core.types import CATEGORIES
 
-    profile = _opened(ctx)[0].profile(ctx.params.get("agent"))
+    profile = _open(ctx)[0].profile(ctx.params.get("agent"))
     return ((name, "") for name in (profile.categories if profile else CATEGORIES))
 
 
-@_offered
+@_completer
 def models(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     """List the models that can be used now."""
     from memchat.llm.providers import models_in_reach
 
-    settings, _ = _opened(ctx)
+    settings, _ = _open(ctx)
     if settings.model:
         yield settings.model, "in use"
     yield from models_in_reach(os.environ)
 
 
-@_offered
+@_completer
 def tokens(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
     """List the ids of tokens, by their owners."""
     from memchat.servers.tokens import Tokens
 
-    found = Tokens(_opened(ctx)[0].home).all()
+    found = Tokens(_open(ctx)[0].home).all()
     return ((token.id, f"{token.owner.kind} {token.owner.name}") for token in found)
 
 

@@ -52,7 +52,7 @@ class LastList:
         return found
 
 
-def numbered(
+def save_numbered(
     settings: Settings, kind: str, ids: Sequence[str], short: Mapping[str, str] | None
 ) -> dict[str, str] | None:
     """Save the list, and map each id to its number and `short` id as shown. None if stdout is not a terminal."""

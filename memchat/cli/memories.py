@@ -21,7 +21,7 @@ from memchat.cli.formatting import (
     rows,
 )
 from memchat.cli.imports import import_
-from memchat.cli.last_list import LastList, numbered
+from memchat.cli.last_list import LastList, save_numbered
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import (
     Category,
@@ -118,7 +118,7 @@ def list_(
         if not view.all_sessions and session is None and scope is None:
             others = memories.count(replace(view, all_sessions=True, scope=Scope.SESSION))
             notes += [f"{others} more belong to one conversation: --all-sessions lists them."] if others else []
-        ids = numbered(app.settings, "memories", [one.id for one in found], _short(app, agent))
+        ids = save_numbered(app.settings, "memories", [one.id for one in found], _short(app, agent))
         table = Table(("ID", "SINCE", "CATEGORY", "MEMORY"), rows(found), ids)
         return Result(None, (table,), notes, paged=not no_pager)
 
@@ -159,7 +159,7 @@ def search(
             scored.append((hit.memory.id, f"{hit.score:.2f}", shown))
         if not hits:
             return Result(data, (Line("No relevant memories found."),), as_json=as_json)
-        short = numbered(app.settings, "memories", [hit.memory.id for hit in hits], _short(app, agent))
+        short = save_numbered(app.settings, "memories", [hit.memory.id for hit in hits], _short(app, agent))
         more = len(found) - len(hits)
         notes = (f"{more} more found: --top-k {len(found)} shows them.",) if more and not as_json else ()
         return Result(data, (Table(("ID", "SCORE", "MEMORY"), scored, short),), notes, as_json)
@@ -225,11 +225,13 @@ def add(
             source=Source.TOLD,
         )
         replaced = [_require_current(app.store.memories.find(one, [owner])) for one in replaces or ()]
-        results = _decided(app, app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None)), wait)
+        results = _await_decisions(
+            app, app.rememberer.tell(given, draft, RememberOptions(standing, replaced or None)), wait
+        )
         return _remember_report(results, {} if as_json else short_ids(app.store.memories.ids([owner])), as_json=as_json)
 
 
-def _decided(app: "App", told: "Sequence[RememberResult]", wait: bool | None) -> "Sequence[RememberResult]":
+def _await_decisions(app: "App", told: "Sequence[RememberResult]", wait: bool | None) -> "Sequence[RememberResult]":
     """Wait until the language model has decided what `told` replaces, or for a few seconds; Ctrl-C ends the wait."""
     from memchat.memories.remember import COMPARED_WITHIN_S, wait_for_decisions, with_decision
 

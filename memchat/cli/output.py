@@ -185,16 +185,16 @@ def _json(data: object, *, lines: bool) -> Iterator[str]:
     assert isinstance(data, Iterable)
     if lines:
         for item in data:
-            yield _encoded(item) + "\n"
+            yield _encode(item) + "\n"
         return
     lead = "["
     for item in data:
-        yield f"{lead}\n{_encoded(item)}"
+        yield f"{lead}\n{_encode(item)}"
         lead = ","
     yield "[]\n" if lead == "[" else "\n]\n"
 
 
-def _encoded(item: object) -> str:
+def _encode(item: object) -> str:
     return _escaped(item.text if isinstance(item, RawJson) else json.dumps(item, ensure_ascii=False))
 
 
@@ -221,10 +221,10 @@ def _plain(block: Block) -> Iterator[str]:
             for row in block.rows:
                 yield "\t".join(row if _is_plain("".join(row)) else map(one_line, row))
         case SideBySide():
-            yield from _stacked(block)
+            yield from _stack(block)
 
 
-def _stacked(block: SideBySide) -> Iterator[str]:
+def _stack(block: SideBySide) -> Iterator[str]:
     for title, text in zip(block.titles, block.texts, strict=True):
         yield title
         yield printable(text)
@@ -245,26 +245,26 @@ class TerminalLayout:
         match block:
             case Line():
                 for line in printable(block.text).split("\n"):
-                    yield self._styled(line, block.style)
+                    yield self._style(line, block.style)
             case KeyValues():
                 margin = max((len(name) for name, _ in block.pairs), default=0)
                 for name, value in block.pairs:
                     label = name
                     for line in fold(printable(value), self.width - margin - len(GAP)):
-                        yield f"{self._styled(label.ljust(margin), 'dim')}{GAP}{line}"
+                        yield f"{self._style(label.ljust(margin), 'dim')}{GAP}{line}"
                         label = ""
             case Table():
                 yield from self._table(block)
             case SideBySide() if self.width < SIDE_BY_SIDE:
-                yield from _stacked(block)
+                yield from _stack(block)
             case SideBySide():
                 width = (self.width - len(GAP) - 1) // 2
                 left, right = (list(fold(printable(text), width, whole_words=False)) for text in block.texts)
-                yield self._styled(f"{_padded(block.titles[0], width)}{GAP} {block.titles[1]}", "bold")
+                yield self._style(f"{_pad(block.titles[0], width)}{GAP} {block.titles[1]}", "bold")
                 for one, other in zip_longest(left, right, fillvalue=""):
-                    yield f"{_padded(one, width)}{GAP} {other}".rstrip()
+                    yield f"{_pad(one, width)}{GAP} {other}".rstrip()
 
-    def _styled(self, text: str, style: str) -> str:
+    def _style(self, text: str, style: str) -> str:
         return styled(text, style, self._out)
 
     def _table(self, block: Table) -> Iterator[str]:
@@ -276,11 +276,11 @@ class TerminalLayout:
         widths = [max(map(cells, column)) for column in zip(block.header, *rows, strict=True)][:-1]
         margin = sum(widths) + len(GAP) * len(widths)
         apart = self.width - margin < NARROWEST
-        head = GAP.join(_padded(cell, width) for cell, width in zip(block.header, widths, strict=False))
-        yield self._styled(f"{head}{GAP}{block.header[-1]}", "dim")
+        head = GAP.join(_pad(cell, width) for cell, width in zip(block.header, widths, strict=False))
+        yield self._style(f"{head}{GAP}{block.header[-1]}", "dim")
         indent = GAP if apart else " " * margin
         for row in rows:
-            head = GAP.join(_padded(cell, width) for cell, width in zip(row, widths, strict=False)) + GAP
+            head = GAP.join(_pad(cell, width) for cell, width in zip(row, widths, strict=False)) + GAP
             if apart:
                 yield head.rstrip()
                 head = GAP
@@ -307,5 +307,5 @@ def fold(text: str, width: int, *, whole_words: bool = True) -> Iterator[str]:
             yield from (part.plain.rstrip() for part in Text(line).wrap(Console(width=width), width))
 
 
-def _padded(text: str, width: int) -> str:
+def _pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))

@@ -12,7 +12,7 @@ from memchat.cli import completion
 from memchat.cli.forget import ErasurePlan, execute
 from memchat.cli.formatting import local
 from memchat.cli.imports import import_
-from memchat.cli.last_list import LastList, numbered
+from memchat.cli.last_list import LastList, save_numbered
 from memchat.cli.lazy_groups import Command, group
 from memchat.cli.options import DryRun, Json, NoPager, User, Yes, join_words, open_app
 from memchat.cli.output import Block, Line, Result, Table, one_line
@@ -49,7 +49,7 @@ def list_(
         found = [s for s in app.store.conversations.sessions(app.settings.user) if agent in {None, s.agent}]
         found = found[:limit]
         notes = () if found else (f'No conversations found for user "{app.settings.user}".',)
-        ids = numbered(app.settings, "conversations", [session.id for session in found], _short(app))
+        ids = save_numbered(app.settings, "conversations", [session.id for session in found], _short(app))
         table = Table(("ID", "LAST", "MESSAGES", "TITLE"), [_row(session) for session in found], ids)
         return Result([session_json(session) for session in found], (table,), notes, as_json, paged=not no_pager)
 

@@ -141,7 +141,7 @@ def same(one: object, other: object) -> bool:
     return moments is not None and moments[0] == moments[1]
 
 
-def _ordered(one: object, other: object, compare: Callable[[Any, Any], bool]) -> bool:
+def _compare_ordered(one: object, other: object, compare: Callable[[Any, Any], bool]) -> bool:
     """Compare as numbers, as times (a day alone stands for all of it), or as text; False for values without order."""
     first, second = _number(one), _number(other)
     if first is not None and second is not None:
@@ -156,10 +156,10 @@ def _ordered(one: object, other: object, compare: Callable[[Any, Any], bool]) ->
 _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": same,
     "in": same,
-    "gt": lambda one, other: _ordered(one, other, lambda a, b: a > b),
-    "gte": lambda one, other: _ordered(one, other, lambda a, b: a >= b),
-    "lt": lambda one, other: _ordered(one, other, lambda a, b: a < b),
-    "lte": lambda one, other: _ordered(one, other, lambda a, b: a <= b),
+    "gt": lambda one, other: _compare_ordered(one, other, lambda a, b: a > b),
+    "gte": lambda one, other: _compare_ordered(one, other, lambda a, b: a >= b),
+    "lt": lambda one, other: _compare_ordered(one, other, lambda a, b: a < b),
+    "lte": lambda one, other: _compare_ordered(one, other, lambda a, b: a <= b),
     "contains": lambda one, other: other in _as_text(one),
     "icontains": lambda one, other: other.casefold() in _as_text(one).casefold(),
 }

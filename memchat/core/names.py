@@ -18,9 +18,9 @@ def composed_id(session_id: str) -> str:
     """Return `session_id` with the names in it in normal form C; see `core.types.run_session`."""
     name, at, whose = session_id.rpartition("@")
     prefix = "/" if whose.startswith("/") else ""
-    return f"{_requoted(name, ' :.')}{at}{prefix}{_requoted(whose.removeprefix('/'), '')}"
+    return f"{_requote(name, ' :.')}{at}{prefix}{_requote(whose.removeprefix('/'), '')}"
 
 
-def _requoted(part: str, safe: str) -> str:
+def _requote(part: str, safe: str) -> str:
     plain = unquote(part)
     return quote(composed(plain), safe=safe) if quote(plain, safe=safe) == part else composed(part)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from memchat.importers.facts import TEXT, add_fact
-from memchat.importers.found import Found, Reading, SourceText, parsed
+from memchat.importers.found import Found, Reading, SourceText, parse_json
 from memchat.importers.lines import add_lines
 
 NAME = "memories"
@@ -25,7 +25,7 @@ def read(source: SourceText, reading: Reading) -> Found:
                 continue
             if not line.lstrip().startswith("{"):
                 add_lines(found, [line], place, reading)
-            elif (entry := parsed(line)) is None:
+            elif (entry := parse_json(line)) is None:
                 found.skip(place, "is not valid JSON")
             else:
                 _add(found, entry, place, reading)

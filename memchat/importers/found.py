@@ -88,7 +88,7 @@ class SourceText:
     @cached_property
     def value(self) -> Any:
         """The JSON value of the whole text, or None."""
-        return parsed(self.text) if self.text.lstrip().startswith(("[", "{")) else None
+        return parse_json(self.text) if self.text.lstrip().startswith(("[", "{")) else None
 
     @cached_property
     def entries(self) -> list[Any]:
@@ -110,7 +110,7 @@ class SourceText:
                 return entry
         for line in self.lines[:20]:
             if line.lstrip().startswith("{"):
-                entry = parsed(line)
+                entry = parse_json(line)
                 if isinstance(entry, Mapping):
                     return entry
         return {}
@@ -122,7 +122,7 @@ class SourceText:
         rows = []
         for number, line in enumerate(self.lines, 1):
             if line.strip():
-                entry = parsed(line)
+                entry = parse_json(line)
                 if entry is None:
                     found.skip(self.place("line", number), "is not valid JSON")
                 else:
@@ -146,7 +146,7 @@ class Format(Protocol):
         """Read everything in `source`."""
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """Parse `text` as JSON; returns None if it is invalid."""
     try:
         return json.loads(text)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from memchat.importers.facts import add_fact
-from memchat.importers.found import Found, Reading, SourceText, parsed
+from memchat.importers.found import Found, Reading, SourceText, parse_json
 
 NAME = "plain text"
 
@@ -37,7 +37,7 @@ def add_lines(found: Found, lines: Sequence[str], place: str, reading: Reading, 
             front = line.strip() != "---"
         elif _FENCE.match(line):
             code = not code
-        elif not code and line.lstrip().startswith('{"') and parsed(line) is None:
+        elif not code and line.lstrip().startswith('{"') and parse_json(line) is None:
             found.skip(f"{place} {number}" if numbered else place, "is not valid JSON")
         elif not code and (text := fact_in(line)):
             add_fact(found, {"text": text}, f"{place} {number}" if numbered else place, reading)

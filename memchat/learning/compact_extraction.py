@@ -48,7 +48,7 @@ def extract_compactly(
     forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
     quotes = {reference.quote for reference in forget}
     noted = replace(
-        noted, facts=periods.dated([fact for fact in noted.facts if fact.quote not in quotes], exchange.today)
+        noted, facts=periods.date_facts([fact for fact in noted.facts if fact.quote not in quotes], exchange.today)
     )
     both = combined(ruled, noted)
     facts = periods.since_said_beside([fact for fact in both.facts if _is_lasting(fact, lasting)], exchange.user)

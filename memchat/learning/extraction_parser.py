@@ -13,7 +13,7 @@ from memchat.learning.lenient_json import (
     BROKEN,
     as_strict_json,
     small_integer,
-    unwrapped,
+    unwrap,
     values_in,
     without_thinking,
 )
@@ -42,7 +42,7 @@ def parse(reply: str) -> Extraction:
     if len(facts) > MAX_FACTS:
         faults.append(f"there are more than {MAX_FACTS} facts")
     confirmed: dict[int, str] = {}
-    for item in _listed(value.get("confirmed")):
+    for item in _as_list(value.get("confirmed")):
         quote = item.get("quote") if isinstance(item, dict) else None
         # A bare number counts if the message repeats the memory itself.
         for number in _numbers(item):
@@ -88,7 +88,7 @@ def _answer_in(reply: str) -> tuple[dict[str, Any], bool]:
     answer: dict[str, Any] | None = None
     facts: list[Any] = []
     broken = False
-    for item in map(unwrapped, values_in(reply)):
+    for item in map(unwrap, values_in(reply)):
         is_list_of_facts = isinstance(item, list) and any(isinstance(one, dict | str) for one in item)
         value = {"facts": item} if is_list_of_facts else item
         if value is BROKEN:
@@ -137,7 +137,7 @@ def _fact(item: object, faults: list[str]) -> Fact:
     if not isinstance(quote, str) or not quote.strip():
         raise ValueError("a fact has no quote")
     scope = item.get("scope")
-    cues = (one_line(cue)[:80] for cue in _listed(item.get("cues")) if isinstance(cue, str))
+    cues = (one_line(cue)[:80] for cue in _as_list(item.get("cues")) if isinstance(cue, str))
     valid_from, valid_to = _day(item.get("valid_from")), _day(item.get("valid_to"))
     if valid_from and valid_to and valid_to < valid_from:
         valid_from = valid_to = None
@@ -159,7 +159,7 @@ def _is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-def _listed(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     """Return `value` as a list: models write a single object or number without one."""
     if isinstance(value, list):
         return value
@@ -168,7 +168,7 @@ def _listed(value: object) -> list[Any]:
 
 def _numbers(value: object) -> tuple[int, ...]:
     numbers = []
-    for item in _listed(value):
+    for item in _as_list(value):
         number = item.get("n") if isinstance(item, dict) else item
         if isinstance(number, str) and number.strip().isdecimal():
             number = small_integer(number.strip())
@@ -181,7 +181,7 @@ def _numbers(value: object) -> tuple[int, ...]:
 
 def _mentions(value: object, faults: list[str]) -> tuple[MemoryReference, ...]:
     mentions = []
-    for item in _listed(value):
+    for item in _as_list(value):
         number = _numbers(item)
         said = item if isinstance(item, dict) else {}
         quote = said.get("quote")

@@ -78,7 +78,7 @@ _WRAPPERS = (
 )
 
 
-def unwrapped(value: Any) -> Any:
+def unwrap(value: Any) -> Any:
     """Unwrap an answer in {"response": ...}, a tool call or a string of JSON; return other values unchanged."""
     for _ in range(_MAX_WRAPPINGS):
         inner = value
@@ -87,7 +87,7 @@ def unwrapped(value: Any) -> Any:
         if isinstance(inner, dict):
             inner = next((inner[key] for key in _WRAPPERS if isinstance(inner.get(key), dict | str | list)), inner)
         if isinstance(inner, str):
-            inner = _decoded(inner)
+            inner = _decode(inner)
         wrapped = isinstance(value, dict) and not value.keys() - {*_WRAPPERS, "name", "type", "id", "index"}
         called = isinstance(value, list) and isinstance(inner, dict) and inner is not value[0]
         if not (wrapped or called) or not (isinstance(inner, dict) or (isinstance(inner, list) and inner)):
@@ -96,7 +96,7 @@ def unwrapped(value: Any) -> Any:
     return value
 
 
-def _decoded(text: str) -> Any:
+def _decode(text: str) -> Any:
     with suppress(ValueError, RecursionError):
         return _DECODER.decode(text)
     with suppress(ValueError, RecursionError):
@@ -120,10 +120,10 @@ def as_strict_json(reply: str) -> str:
     start = _OPENING.search(reply)
     if start is None:
         return reply
-    return reply[: start.start()] + _SPELLING.sub(_respelled, reply[start.start() :])
+    return reply[: start.start()] + _SPELLING.sub(_respell, reply[start.start() :])
 
 
-def _respelled(match: re.Match[str]) -> str:
+def _respell(match: re.Match[str]) -> str:
     token = match[0]
     if token.startswith("'"):
         # Within JSON's quotes an apostrophe needs no backslash, and a quotation mark does.

@@ -87,7 +87,7 @@ def since_said_beside(facts: Sequence[Fact], message: str) -> tuple[Fact, ...]:
     return tuple(done)
 
 
-def dated(facts: Sequence[Fact], today: date) -> tuple[Fact, ...]:
+def date_facts(facts: Sequence[Fact], today: date) -> tuple[Fact, ...]:
     """Write out the dates in the texts of `facts`, and set the day since which each is true, if it is said."""
     done = []
     for fact in facts:

@@ -43,7 +43,7 @@ class QuotedMessage:
 
     def find(self, quote: str) -> str | None:
         """Return what `find_quote` returns."""
-        span = self._span(_plain(quote)[0].strip(_EDGES)) or self._abridged(quote)
+        span = self._span(_plain(quote)[0].strip(_EDGES)) or self._find_abridged(quote)
         if span is None:
             return None
         start, after = span
@@ -53,7 +53,7 @@ class QuotedMessage:
         # Marks that close what was opened before the quote are no part of it; those of a pair within it are.
         return found if found.count(marks) > 1 else found.removesuffix(marks).rstrip()
 
-    def _abridged(self, quote: str) -> tuple[int, int] | None:
+    def _find_abridged(self, quote: str) -> tuple[int, int] | None:
         parts = [_plain(part)[0].strip(_EDGES) for part in _ELLIPSIS.split(quote)]
         parts = [part for part in parts if part]
         if len(parts) < 2:

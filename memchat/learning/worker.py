@@ -166,7 +166,7 @@ class LearningWorker:
             quiet = self._held or time.monotonic() < self._quiet_until
             if quiet and not self._ending:
                 return False
-        work = context.store.work.claim(self._user, self._skipped())
+        work = context.store.work.claim(self._user, self._skipped_jobs())
         if work is None:
             return False
         result = learn(context, work)
@@ -176,7 +176,7 @@ class LearningWorker:
         self._report(replace(result, message_id=work.user_message_id or None, memory_id=work.memory_id))
         return True
 
-    def _skipped(self) -> frozenset[int]:
+    def _skipped_jobs(self) -> frozenset[int]:
         """Return the jobs that a process about to end has tried in vain, and leaves to the next one."""
         with self._news:
             return frozenset(self._tried) if self._ending else frozenset()
@@ -213,7 +213,7 @@ class LearningWorker:
     def _rest(self, context: "LearningContext", seconds: float) -> None:
         with self._news:
             if not self._awake:
-                self._settled = context.store.work.due(self._user, self._skipped()) == 0
+                self._settled = context.store.work.due(self._user, self._skipped_jobs()) == 0
                 self._news.notify_all()
                 quiet_s = self._quiet_until - time.monotonic()
                 self._news.wait_for(

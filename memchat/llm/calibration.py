@@ -65,7 +65,7 @@ def scale_of(similarities: "Vectors") -> CosineScale:
     return found if related > tail and found.dividing - found.unrelated > _LEAST_SPAN else BUILTIN
 
 
-def calibrated(cosines: "Vectors", scale: CosineScale) -> "Vectors":
+def calibrate(cosines: "Vectors", scale: CosineScale) -> "Vectors":
     """Convert `cosines` of a model with `scale` to the scale of the built-in embedder."""
     import numpy as np
 

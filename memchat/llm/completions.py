@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from memchat.core.protocols import Clock, LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
-from memchat.llm.direct_servers import resolved
+from memchat.llm.direct_servers import resolve_endpoint
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.litellm_transport import OpenStream
@@ -58,7 +58,7 @@ class LiteLLMCompletions:
             raise cut_off(self._endpoint)
 
     def _call(self, request: Mapping[str, Any], **more: Any) -> Any:
-        endpoint = resolved(self._endpoint, os.environ)
+        endpoint = resolve_endpoint(self._endpoint, os.environ)
         given = {name: value for name, value in request.items() if name in PASSED_ON and value is not None}
         access = {"api_key": endpoint.api_key, "api_base": endpoint.api_base}
         with translate_errors(endpoint):

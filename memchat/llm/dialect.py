@@ -104,7 +104,7 @@ class DialectMemory:
         with self._lock:
             if not self._read:
                 self._read = True
-                self._known = {name: _dialect(entry) for name, entry in self._stored().items()} | self._known
+                self._known = {name: _dialect(entry) for name, entry in self._load().items()} | self._known
             return self._known.get(key, usual)
 
     def learn(self, key: str, dialect: Dialect, *, lasting: bool) -> None:
@@ -114,11 +114,11 @@ class DialectMemory:
             if not lasting or self._file is None:
                 return
             entry = {**asdict(dialect), "day": date.today().isoformat()}
-            text = json.dumps({**self._stored(), key: entry}, indent=1)
+            text = json.dumps({**self._load(), key: entry}, indent=1)
             with suppress(OSError):
                 write_private(self._file, text)
 
-    def _stored(self) -> dict[str, dict[str, Any]]:
+    def _load(self) -> dict[str, dict[str, Any]]:
         try:
             entries = json.loads(self._file.read_text(encoding="utf-8")) if self._file else {}
             oldest = (date.today() - timedelta(days=_KEPT_DAYS)).isoformat()

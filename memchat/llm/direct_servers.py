@@ -101,7 +101,7 @@ def server_of(endpoint: Endpoint, env: Mapping[str, str]) -> Server:
     return Server(address, model, key, own=bool(given), local=api.local)
 
 
-def resolved(endpoint: Endpoint, env: Mapping[str, str]) -> Endpoint:
+def resolve_endpoint(endpoint: Endpoint, env: Mapping[str, str]) -> Endpoint:
     """Return `endpoint` with the key and address that LiteLLM needs, if its provider is one of `APIS`."""
     if not is_direct(endpoint.model):
         return endpoint

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from memchat.core.types import CosineScale
 from memchat.errors import BadReply, ModelError
-from memchat.llm.calibration import ScaleRecords, calibrated, measure
-from memchat.llm.direct_servers import resolved
+from memchat.llm.calibration import ScaleRecords, calibrate, measure
+from memchat.llm.direct_servers import resolve_endpoint
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.provider_errors import translate_errors
@@ -84,7 +84,7 @@ class LiteLLMEmbedder:
     def similarities(self, requests: "Vectors", memories: "Sequence[Vectors]", texts: Sequence[str]) -> "list[Vectors]":
         """Return cosines on the built-in scale, shape `(requests, vectors of the memory)` for each memory."""
         scale = self.scale(self._retry)
-        return [calibrated(requests @ rows.T, scale) for rows in memories]
+        return [calibrate(requests @ rows.T, scale) for rows in memories]
 
     def across_languages(self, requests: "Vectors") -> None:
         """Return None: how a model treats languages is not known."""
@@ -122,7 +122,7 @@ class LiteLLMEmbedder:
 
         endpoint = self._endpoint
         with translate_errors(endpoint):
-            server = resolved(endpoint, os.environ)
+            server = resolve_endpoint(endpoint, os.environ)
             answer = litellm().embedding(
                 model=endpoint.model,
                 # Providers refuse an empty string.

@@ -71,34 +71,34 @@ def _sizes(client: "httpx.Client", server: Server, *, is_ollama: bool) -> Iterat
     if is_ollama:
         root = server.address
         shown = json_object(client.post(f"{root}/api/show", json={"model": server.model}))
-        yield _described(shown)
-        yield _counted(shown.get("model_info"), "general.parameter_count")
+        yield _from_details(shown)
+        yield _in_billions(shown.get("model_info"), "general.parameter_count")
     else:
         parts = urlsplit(server.address)
         root = f"{parts.scheme}://{parts.netloc}"
         listed = entry_of(get_json(client, models_url(server.address)), server.model)
-        yield _counted(listed.get("meta"), "n_params")
+        yield _in_billions(listed.get("meta"), "n_params")
         yield _billions(str(listed.get("id") or ""))
-        yield _expected(listed.get("meta"))
+        yield _from_file_size(listed.get("meta"))
     tags = get_json(client, f"{root}/api/tags")
     # In Ollama's list a model without a tag is its latest.
     tagged = entry_of(tags, server.model) or entry_of(tags, f"{server.model}:latest")
-    yield _described(tagged)
-    yield _expected(tagged)
+    yield _from_details(tagged)
+    yield _from_file_size(tagged)
 
 
-def _expected(entry: object) -> float | None:
+def _from_file_size(entry: object) -> float | None:
     """Estimate the parameters from the size of a file."""
-    size = _counted(entry, "size")
+    size = _in_billions(entry, "size")
     return round(size / _BYTES_A_PARAMETER, 1) if size else None
 
 
-def _described(entry: Mapping[str, Any]) -> float | None:
+def _from_details(entry: Mapping[str, Any]) -> float | None:
     details = entry.get("details")
     return _billions(str(details.get("parameter_size") or "")) if isinstance(details, Mapping) else None
 
 
-def _counted(entry: object, name: str) -> float | None:
+def _in_billions(entry: object, name: str) -> float | None:
     """Return the number under `name`, in billions."""
     value = entry.get(name) if isinstance(entry, Mapping) else None
     return value / 1e9 if isinstance(value, int | float) and value > 0 else None

@@ -21,7 +21,8 @@ class _Calls:
         self._ending = False
 
     @contextmanager
-    def counted(self) -> Generator[None]:
+    def under_way(self) -> Generator[None]:
+        """Count a call within the block."""
         with self._changed:
             # Once the process ends, its daemon threads stay here until they are stopped.
             self._changed.wait_for(lambda: not (self._ending and threading.current_thread().daemon))
@@ -54,7 +55,7 @@ class OnnxModel:
 
     def run(self, **inputs: Any) -> Any:
         """Return the output `emb` for `inputs`, which have the model's names."""
-        with _calls.counted():
+        with _calls.under_way():
             with self._lock:
                 if self._session is None:
                     # Without this onnxruntime writes a device id and looks up a host when it is imported.

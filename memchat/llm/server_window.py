@@ -39,11 +39,11 @@ def server_window(client: "httpx.Client", server: Server) -> int | None:
         listed = entry_of(get_json(client, models_url(server.address)), server.model)
         meta = listed.get("meta")
         return (
-            _named(listed, _IN_FORCE)
-            or _named(meta, _IN_FORCE)
-            or _named(get_json(client, f"{origin}/props").get("default_generation_settings"))
-            or _named(entry_of(get_json(client, f"{origin}/api/v0/models"), server.model))
-            or _named(meta)
+            _first_number(listed, _IN_FORCE)
+            or _first_number(meta, _IN_FORCE)
+            or _first_number(get_json(client, f"{origin}/props").get("default_generation_settings"))
+            or _first_number(entry_of(get_json(client, f"{origin}/api/v0/models"), server.model))
+            or _first_number(meta)
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # After a request without an answer no other is sent.
@@ -92,7 +92,7 @@ def entry_of(listing: Mapping[str, Any], model: str) -> Mapping[str, Any]:
     return next(iter(named or (entries if len(entries) == 1 else ())), {})
 
 
-def _named(entry: object, names: tuple[str, ...] = _NAMES) -> int | None:
+def _first_number(entry: object, names: tuple[str, ...] = _NAMES) -> int | None:
     if not isinstance(entry, Mapping):
         return None
     found = (entry.get(name) for name in names)

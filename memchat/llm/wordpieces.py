@@ -128,7 +128,7 @@ def _pieces_of(text: str) -> "NDArray[np.int64]":
     if _PLAIN.fullmatch(text):
         ids = [piece for word in _WORD.findall(text.lower()) for piece in _WORDS[word]]
     else:
-        ids = _encoded(fix_surrogates(text))
+        ids = _encode(fix_surrogates(text))
     return np.array(ids, dtype=np.int64)
 
 
@@ -138,14 +138,14 @@ class _Words(dict[str, list[int]]):
     def __missing__(self, word: str) -> list[int]:
         if len(self) >= _MOST_WORDS:
             self.clear()
-        found = self[word] = _encoded(word)
+        found = self[word] = _encode(word)
         return found
 
 
 _WORDS = _Words()
 
 
-def _encoded(text: str) -> list[int]:
+def _encode(text: str) -> list[int]:
     ids: list[int] = tokenizer().encode(text, add_special_tokens=False).ids
     return ids
 

@@ -178,7 +178,7 @@ def _llm(section: _Section) -> tuple[str, ModelOptions]:
     prefix = LLM_PREFIXES[section.provider]
     named = section.config.get("model") or _deployment(section)
     if named:
-        return _prefixed(prefix, str(named)), _access(section)
+        return _with_prefix(prefix, str(named)), _access(section)
     default = next((provider.chat for provider in PROVIDERS if provider.prefix == prefix), None)
     if default is None:
         raise ConfigError(f"llm: {section.provider} needs a model.", hint='Set llm["config"]["model"].')
@@ -192,7 +192,7 @@ def _embedder(section: _Section) -> tuple[str | None, ModelOptions]:
         _check_config(section, (*_EMBEDDER_KEYS, "cache_dir"))
         access = _access(section)
         if access.api_base and named:
-            return _prefixed("huggingface/", str(named)), access
+            return _with_prefix("huggingface/", str(named)), access
         if named is None or BUILT_IN in str(named).lower():
             return None, access
         raise ConfigError(
@@ -206,7 +206,7 @@ def _embedder(section: _Section) -> tuple[str | None, ModelOptions]:
     _check_config(section, _EMBEDDER_KEYS)
     if not named:
         raise ConfigError(f"embedder: {section.provider} needs a model.", hint='Set embedder["config"]["model"].')
-    return _prefixed(EMBEDDER_PREFIXES[section.provider], str(named)), _access(section)
+    return _with_prefix(EMBEDDER_PREFIXES[section.provider], str(named)), _access(section)
 
 
 def _home(section: _Section, default: Path) -> Path:
@@ -255,7 +255,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _prefixed(prefix: str, name: str) -> str:
+def _with_prefix(prefix: str, name: str) -> str:
     return name if name.startswith(prefix) else prefix + name
 
 

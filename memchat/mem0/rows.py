@@ -108,7 +108,7 @@ def change_row(change: Change, memory: Memory) -> Row:
     }
 
 
-def deleted(reports: Sequence[ErasureReport]) -> Row:
+def deletion_row(reports: Sequence[ErasureReport]) -> Row:
     """Build the result of `delete_all`, with a hint if there was nothing to delete."""
     erased = sum(report.memories for report in reports)
     if erased or any(report.messages or report.sessions for report in reports):

@@ -65,9 +65,9 @@ class Ingest:
             while (work := self._store.work.claim_of(self._session)) is not None:
                 result = learn(context, work)
                 if work.attempts + 1 < MAX_BLOCKING_ATTEMPTS:
-                    self._learned(result)
+                    self._raise_failure(result)
             while held:
-                applied += self._learned(learn(context, held.popleft())).applied
+                applied += self._raise_failure(learn(context, held.popleft())).applied
         finally:
             for work in held:
                 self._store.work.release(work)
@@ -90,7 +90,7 @@ class Ingest:
     def _clean(self, text: str) -> str:
         return redact(text).text if self._speaker.redacts else text
 
-    def _learned(self, result: LearningResult) -> LearningResult:
+    def _raise_failure(self, result: LearningResult) -> LearningResult:
         """Return `result`. Raises the error it ended in, with a hint how to learn from the exchange later."""
         warn_of(result)
         if result.cause is not None:

@@ -122,10 +122,10 @@ class Rememberer:
                     standing = self._kinds.is_wish(draft.text)
         draft = replace(draft, standing=standing)
         if manner.replaces is not None:
-            return self._kept(draft, manner.replaces, (), ())
+            return self._store_result(draft, manner.replaces, (), ())
         if not self._by_rules:
             user = draft.owner.name if draft.owner.kind is Scope.USER else self._user
-            return self._kept(draft, (), (), hits, compared_for=user)
+            return self._store_result(draft, (), (), hits, compared_for=user)
         same = None if ruled.says is None else held[ruled.says]
         if same is not None:
             adds = (draft.metadata, draft.valid_from, draft.expires_at, draft.standing and not same.standing)
@@ -135,9 +135,9 @@ class Rememberer:
         former = [held[number] for number in ruled.replaces]
         if same is not None and normalize(same.text) != normalize(draft.text):
             former.append(same)
-        return self._kept(draft, former, [held[number] for number in ruled.outdates], hits)
+        return self._store_result(draft, former, [held[number] for number in ruled.outdates], hits)
 
-    def _kept(
+    def _store_result(
         self,
         draft: Draft,
         former: Sequence[Memory],

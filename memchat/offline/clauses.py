@@ -53,15 +53,15 @@ def clauses(sentence: str) -> Iterator[Clause]:
     for quote in quotes:
         # 'I love tea, hate olives' is split, but not 'I want to live and work there'.
         pieces = pattern("unsaid_i").split(quote)
-        shared = re.match(r"(?:I|we)\b", _cleaned(pieces[0])) and not pattern("open_ended").search(pieces[0])
+        shared = re.match(r"(?:I|we)\b", _clean(pieces[0])) and not pattern("open_ended").search(pieces[0])
         first, *more = pieces if len(pieces) > 1 and shared else [quote]
         for said, spoken in ((first, first), *((fragment, f"I {fragment}") for fragment in more)):
-            words = _cleaned(spoken)
+            words = _clean(spoken)
             if words and not any(pattern(doubt).search(words) for doubt in ("unsure", "passing", "second_hand")):
                 yield Clause(said.strip(), words, sentence)
 
 
-def _cleaned(quote: str) -> str:
+def _clean(quote: str) -> str:
     words = _without_fillers(" ".join(expand_contractions(_SYMBOLS.sub(" ", quote)).split()))
     is_wish = word_list("lasting").match(words) or pattern("whenever").match(words)
     if not is_wish and (tail := pattern("tail").search(words)):

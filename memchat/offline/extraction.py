@@ -262,7 +262,7 @@ def _head(text: str) -> str:
     return head[0].removeprefix("The ").lower() if head else ""
 
 
-def _negated(text: str) -> bool:
+def _is_negated(text: str) -> bool:
     return _NOT.search(text) is not None
 
 
@@ -273,7 +273,7 @@ def _says(known: str, new: str) -> bool:
     of_same = _head(known) == _head(new) or (
         _head(known) == "user" and category_of(known) == category_of(new) == "relationship"
     )
-    same = of_same and _negated(known) == _negated(new)
+    same = of_same and _is_negated(known) == _is_negated(new)
     wanted, held = stems_in_order(new), iter(stems_in_order(known))
     return same and bool(wanted) and all(stem in held for stem in wanted) and about(known).keys() >= about(new).keys()
 
@@ -294,6 +294,6 @@ def _is_replaced_by(memory: Known, statement: Statement) -> bool:
         return True
     if _head(memory.text) != _head(statement.text) or not memory.stems:
         return False
-    if _negated(memory.text) != _negated(statement.text):
+    if _is_negated(memory.text) != _is_negated(statement.text):
         return memory.stems == stems(statement.text) and category_of(memory.text) == statement.category
     return memory.stems < stems(statement.text) and category_of(memory.text) == statement.category

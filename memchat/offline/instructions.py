@@ -28,11 +28,11 @@ def parse_instruction(words: str) -> Instruction | None:
     if taste := pattern("taste").match(words):
         return Instruction(f"User {taste['verb'].lower()}s {to_third(taste['what'])}.")
     if conditional := pattern("whenever").match(words):
-        return _commanded(conditional["rest"], f", {conditional['when']}")
-    return _commanded(words)
+        return _parse_command(conditional["rest"], f", {conditional['when']}")
+    return _parse_command(words)
 
 
-def _commanded(words: str, condition: str = "") -> Instruction | None:
+def _parse_command(words: str, condition: str = "") -> Instruction | None:
     command = pattern("command").match(words)
     lasting = word_list("lasting")
     if command is None or not (condition or pattern("lasts_by_itself").search(words) or lasting.search(words)):

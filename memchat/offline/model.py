@@ -34,7 +34,7 @@ class OfflineModel:
     def complete(self, request: ModelRequest) -> Completion:
         messages = request.messages
         if request.schema is not None:
-            text = _extracted(messages)
+            text = _extract(messages)
         else:
             from memchat.offline.replies import answer
 
@@ -45,7 +45,7 @@ class OfflineModel:
         return Completion(text, Usage(asked, self.count_tokens(text), 0.0))
 
 
-def _extracted(messages: Sequence[PromptMessage]) -> str:
+def _extract(messages: Sequence[PromptMessage]) -> str:
     """Learn from the latest inputs; only the categories to which the operator's instructions limit it, if they do."""
     from memchat.offline.extraction import learn
 

@@ -37,16 +37,16 @@ def about(sentence: str) -> dict[str, str]:
 @cache
 def word_list(words: str) -> re.Pattern[str]:
     """Return a pattern for any word of the list `words`."""
-    return _compiled(rf"{{{words}}}\b")
+    return _compile(rf"{{{words}}}\b")
 
 
 @cache
 def pattern(name: str) -> re.Pattern[str]:
     """Return the pattern `name` of the section `marks`."""
-    return _compiled(dict(_sections()["marks"])[name])
+    return _compile(dict(_sections()["marks"])[name])
 
 
-def elided(words: str) -> str:
+def add_subject(words: str) -> str:
     """Add the subject that was left out ('Sold the car.', 'Rent went up.')."""
     for subject, pattern in _section("elided"):
         if pattern.match(words):
@@ -54,7 +54,7 @@ def elided(words: str) -> str:
     return words
 
 
-def rephrased(words: str) -> str:
+def rephrase(words: str) -> str:
     """Rewrite `words` in the plain form that the grammar expects: subject first, dates last."""
     for plain, pattern in _section("rephrased"):
         words = pattern.sub(plain, words)
@@ -68,10 +68,10 @@ def _plain(sentence: str) -> str:
 
 @cache
 def _section(name: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((row, _compiled(pattern)) for row, pattern in _sections()[name])
+    return tuple((row, _compile(pattern)) for row, pattern in _sections()[name])
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     lists = dict(_sections()["words"])
     while _LIST.search(pattern):
         pattern = _LIST.sub(lambda name: f"(?i:{lists[name[1]]})", pattern)

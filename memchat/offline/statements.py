@@ -9,7 +9,7 @@ from memchat.core.types import MAX_TEXT
 from memchat.offline.clauses import Clause, clauses, literal_sentences
 from memchat.offline.grammar import third_person
 from memchat.offline.instructions import parse_instruction, to_third
-from memchat.offline.patterns import category_of, elided, pattern, rephrased, word_list
+from memchat.offline.patterns import add_subject, category_of, pattern, rephrase, word_list
 from memchat.text.dates import Dated, resolve_dates
 from memchat.text.normalize import content_words
 
@@ -105,11 +105,11 @@ _NEW_JOB = re.compile(r"(?i)\b(?:new job|new employer|changed jobs|hired|job cha
 
 
 def _read(clause: Clause, today: date) -> Iterator[Statement | Ended]:
-    words = elided(clause.words)
+    words = add_subject(clause.words)
     if asked := parse_instruction(words):
         yield Statement(asked.text, clause.quote, asked.category, standing=asked.standing, session=asked.session)
         return
-    words = re.sub(r"(?<= )(?:As a|As of|On|In|Since|Every)(?= )", lambda first: first[0].lower(), rephrased(words))
+    words = re.sub(r"(?<= )(?:As a|As of|On|In|Since|Every)(?= )", lambda first: first[0].lower(), rephrase(words))
     if _NEW_JOB.search(clause.sentence):
         words = re.sub(r"^I am (?:now )?(?:at|with) (?=[A-Z])", "I work at ", words)
     if re.search(r"(?i)\byou(?:r|rs)?\b", words):
@@ -155,7 +155,7 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
         spoken = re.sub(r"(?i)^the wedding\b", "User's wedding", re.sub(r"\bmy\b", "User's", f"T{dated.text[1:]}"))
     if not spoken:
         return None
-    sentence = _settled(spoken)
+    sentence = _to_lasting_form(spoken)
     category = category_of(sentence) or ("other" if pattern("asked_to_remember").match(clause.sentence) else None)
     if category is None or not _reads_well(sentence):
         return None
@@ -178,7 +178,7 @@ def _statement(words: str, clause: Clause, today: date) -> Statement | None:
     )
 
 
-def _settled(sentence: str) -> str:
+def _to_lasting_form(sentence: str) -> str:
     """Turn 'User is Rosalind' into a name and a move into a home; remove what holds only at the time of speaking."""
     said = re.fullmatch(r"User is (?P<name>[A-ZÀ-Þ][\w'-]+)(?: [A-ZÀ-Þ][\w'-]+)?", sentence)
     if said is None or category_of(sentence):

@@ -152,7 +152,7 @@ _COUNT = r"(?P<{}>\d{{1,3}}|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
 _UNIT = "|".join(f"(?P<{name}>{forms})" for name, forms in UNITS.items())
 
 
-def _compiled(rows: list[tuple[str, _Reading]]) -> _Rows:
+def _compile(rows: list[tuple[str, _Reading]]) -> _Rows:
     return [(re.compile(pattern, re.IGNORECASE), reading) for pattern, reading in rows]
 
 
@@ -161,7 +161,7 @@ def _dated() -> _Rows:
     """Build the patterns of days and months of the calendar."""
     months, year = "|".join(MONTHS), r"(?P<year>(?:19|20)\d\d)"
     prep = "in|during|last|this|since|before|until|after|early|late|im|en|letzten|seit|em|desde|depuis|vor"
-    return _compiled(
+    return _compile(
         [
             (
                 rf"\b{year}-(?P<month>\d\d)-(?P<day>\d\d)\b",
@@ -178,7 +178,7 @@ def _dated() -> _Rows:
 @cache
 def _rolling() -> _Rows:
     """Build the patterns of periods that end today ("the last three weeks")."""
-    return _compiled(
+    return _compile(
         [
             (
                 rf"\bthe (?:last|past) (?:{_COUNT.format('count')} )?(?:{_UNIT})\b",
@@ -194,7 +194,7 @@ def _relative() -> _Rows:
     count, again = _COUNT.format("count"), _COUNT.format("count2")
     last = rf"(?<!the )(?:{LAST})"
     weekdays = "|".join(WEEKDAYS)
-    return _compiled(
+    return _compile(
         [
             (
                 r"\b(?:day before yesterday|vorgestern|anteayer|avant-hier|l['’]altro ieri|anteontem|позавчера)\b"
@@ -233,7 +233,7 @@ def _relative() -> _Rows:
 def _loose() -> _Rows:
     """Build the patterns of days and years in requests; in messages they could be in the future or say nothing new."""
     year = r"(?P<year>(?:19|20)\d\d)"
-    return _compiled(
+    return _compile(
         [
             (r"\b(?:today|this morning|heute|hoy|aujourd['’]hui|oggi|hoje)\b|今[天日]", lambda m, t: _days(t, 0, 0)),
             (
@@ -252,7 +252,7 @@ def _loose() -> _Rows:
 def _ahead() -> _Rows:
     """Build the patterns of periods after the present day. "Next Friday" on a Wednesday is ambiguous and left out."""
     weekdays = "|".join(WEEKDAYS)
-    return _compiled(
+    return _compile(
         [
             (
                 r"\b(?:day after tomorrow|übermorgen|pasado mañana|après-demain|dopodomani|depois de amanhã)\b"
@@ -287,7 +287,7 @@ def _lasting() -> _Rows:
     """Build the patterns of periods that last until the present day."""
     count, again = _COUNT.format("count"), _COUNT.format("count2")
     some = r"(?:(?:about|around|almost|nearly|(?:just )?over|just under|more than|some|etwa|fast|unos|casi|environ) )?"
-    return _compiled(
+    return _compile(
         [
             (rf"\b(?:have|has|['’]ve|['’]s) been\b[^.?!]{{0,60}}? for {some}{count} (?:{_UNIT})(?: now)?\b", _ago),
             (rf"\bfor {some}{count} (?:{_UNIT}) now\b", _ago),

@@ -30,7 +30,7 @@ def soft_words(asked: RequestWords, texts: Mapping[str, str], vocabulary: Vocabu
         groups.setdefault(vocabulary.between(asked.text, undated), []).append(text)
     found: dict[str, float] = {}
     for word_pieces, group in groups.items():
-        pieces, weights = _weighed(asked, word_pieces)
+        pieces, weights = _weigh(asked, word_pieces)
         shares = soft_match(pieces, weights, word_pieces.pieces(group), word_pieces)
         found |= zip(group, shares.tolist(), strict=True)
     return found if asked.text.isascii() else {text: max(soft, _literal(asked, text)) for text, soft in found.items()}
@@ -47,7 +47,7 @@ def _literal(asked: RequestWords, text: str) -> float:
     return max(0.0, shared / max(sum(weights.values()), 1e-6))
 
 
-def _weighed(asked: RequestWords, word_pieces: WordPieces) -> "tuple[Pieces, Floats]":
+def _weigh(asked: RequestWords, word_pieces: WordPieces) -> "tuple[Pieces, Floats]":
     """Return the pieces of the request's words, each with the weight of its word."""
     import numpy as np
 

@@ -11,17 +11,17 @@ from typing import TextIO
 from memchat.terminal import NARROWEST, cells, styled
 
 
-def folded(text: str) -> str:
+def wrap_lines(text: str) -> str:
     """Wrap `text` at words to the width of the terminal, keeping the indentation of its lines."""
     width = max(shutil.get_terminal_size().columns, 20)
     lines: list[str] = []
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
-        lines += wrapped(line, width, f"{indent}  " if indent else "")
+        lines += wrap_line(line, width, f"{indent}  " if indent else "")
     return "\n".join(lines)
 
 
-def wrapped(line: str, width: int, indent: str) -> list[str]:
+def wrap_line(line: str, width: int, indent: str) -> list[str]:
     """Wrap `line` at `width` cells, with `indent` before all lines but the first; blanks at a break are dropped.
 
     A word wider than a line is broken at the end of the line.
@@ -66,7 +66,7 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
         head = f"  {'  '.join(padded)}  "
         indent = " " * (cells(head) if screen - cells(head) >= NARROWEST else 6)
         text = head + row[-1]
-        lines += wrapped(text, screen, indent) if screen else [text]
+        lines += wrap_line(text, screen, indent) if screen else [text]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from memchat.errors import MemchatError
-from memchat.repl.layout import folded, quiet
+from memchat.repl.layout import quiet, wrap_lines
 from memchat.repl.reply_screen import Waiting
 from memchat.terminal import is_dumb, styled
 from memchat.text.sanitize import one_line, strip_control_chars
@@ -63,11 +63,11 @@ class Screen:
         """Print the result of a command."""
         if text:
             self.waiting.end()
-            self.write(f"{folded(strip_control_chars(text))}\n")
+            self.write(f"{wrap_lines(strip_control_chars(text))}\n")
 
     def say_paged(self, text: str) -> bool:
         """Print the first screenful of `text`, with its last line as footer; returns whether more is left."""
-        *self._rest, self._footer = folded(strip_control_chars(text)).split("\n")
+        *self._rest, self._footer = wrap_lines(strip_control_chars(text)).split("\n")
         return self.say_more()
 
     def say_more(self) -> bool:
@@ -84,20 +84,20 @@ class Screen:
     def say_quietly(self, text: str) -> None:
         """Print a dim line."""
         self.waiting.end()
-        self.write(f"{self.dim(folded(one_line(text)))}\n")
+        self.write(f"{self.dim(wrap_lines(one_line(text)))}\n")
 
     def warn(self, text: str) -> None:
         """Print a warning in yellow."""
         self.waiting.end()
-        self.write(f"{styled(folded(one_line(text)), 'yellow', sys.stdout)}\n")
+        self.write(f"{styled(wrap_lines(one_line(text)), 'yellow', sys.stdout)}\n")
 
     def complain(self, error: MemchatError) -> None:
         """Print an expected failure in red and, below it, its hint."""
         self.waiting.end()
-        message = folded(strip_control_chars(error.message))
+        message = wrap_lines(strip_control_chars(error.message))
         self.write(f"{styled(message, 'red', sys.stdout)}\n")
         if error.hint:
-            self.write(f"{folded(strip_control_chars(in_chat(error.hint)))}\n")
+            self.write(f"{wrap_lines(strip_control_chars(in_chat(error.hint)))}\n")
 
     def dim(self, text: str) -> str:
         return quiet(text, sys.stdout)

@@ -53,7 +53,8 @@ def create_server(tools: MemoryTools) -> MCPServer[None]:
         (tools.forget_memory, "Forget a memory", changes),
     ):
         about = " ".join((inspect.getdoc(tool) or "").split())
-        call = tools.called(tool) if tool != tools.add_memory else tools.decided(tools.called(tools.add_memory))
+        is_add = tool == tools.add_memory
+        call = tools.until_decided(tools.on_own_thread(tools.add_memory)) if is_add else tools.on_own_thread(tool)
         server.add_tool(call, title=title, description=about, annotations=hints)
         # An unknown argument is an error: ignoring a misspelt one would change what the call does.
         added = server._tool_manager.get_tool(tool.__name__)
@@ -72,12 +73,12 @@ def _add_resource_and_prompt(server: MCPServer[None], tools: MemoryTools) -> Non
     @server.resource("memchat://memories", title="Memories", mime_type="application/json")
     async def memories() -> str:
         """What memchat remembers about the user, the newest first."""
-        return (await tools.called(tools.list_memories)(MAX_LISTED)).model_dump_json()
+        return (await tools.on_own_thread(tools.list_memories)(MAX_LISTED)).model_dump_json()
 
     @server.prompt("recall", title="Recall")
     async def recall(request: str) -> str:
         """Answer a request with what memchat remembers about the user."""
-        found = await tools.called(tools.search_memories)(request, MAX_PROMPTED)
+        found = await tools.on_own_thread(tools.search_memories)(request, MAX_PROMPTED)
         known = [*found.wishes, *found.memories]
         lines = [f"- {one.text}" + (f" ({one.note})" if one.note else "") for one in known]
         remembered = "\n".join(lines) or "Nothing that is relevant."

@@ -156,7 +156,7 @@ class MemoryTools:
         if self._memory is not MemoryMode.OFF:
             self._thread.submit(ignore_failures, "memories", self._load)
 
-    def called(self, tool: Callable[Given, Answer]) -> Callable[Given, Coroutine[Any, Any, Answer]]:
+    def on_own_thread(self, tool: Callable[Given, Answer]) -> Callable[Given, Coroutine[Any, Any, Answer]]:
         """Wrap `tool` to run on this object's thread and to raise only ToolError.
 
         The server would log any other error with its message, which may contain what the user wrote.
@@ -175,10 +175,10 @@ class MemoryTools:
 
         return call
 
-    def decided(
+    def until_decided(
         self, add: Callable[Given, Coroutine[Any, Any, AddResult]]
     ) -> Callable[Given, Coroutine[Any, Any, AddResult]]:
-        """Wrap `add`, as `called` returned it, to wait a few seconds until it is decided what the memory replaces.
+        """Wrap `add`, a result of `on_own_thread`, to wait a few seconds for the decision what the memory replaces.
 
         Other calls go on meanwhile.
         """
@@ -188,9 +188,9 @@ class MemoryTools:
             added = await add(*args, **kwargs)
             if not added.undecided:
                 return added
-            worker = await self.called(self._worker)()
+            worker = await self.on_own_thread(self._worker)()
             await asyncio.to_thread(wait_for_decisions, self._app.open_store, [added.id], worker, COMPARED_WITHIN_S)
-            return await self.called(self._with_decision)(added)
+            return await self.on_own_thread(self._with_decision)(added)
 
         return call
 
@@ -215,8 +215,10 @@ class MemoryTools:
         wished = {wish.id for wish in wishes}
         others = [hit for hit in hits if hit.memory.id not in wished]
         return Search(
-            memories=[SearchHit(**self._shown(hit.memory), score=round(float(hit.score), 3)) for hit in others[:limit]],
-            wishes=self._all_shown(wishes),
+            memories=[
+                SearchHit(**self._fields(hit.memory), score=round(float(hit.score), 3)) for hit in others[:limit]
+            ],
+            wishes=self._items(wishes),
         )
 
     def list_memories(
@@ -227,7 +229,7 @@ class MemoryTools:
         """
         self._require_readable()
         memories = self._app.store.memories
-        return Listing(memories=self._all_shown(memories.memories(self._view, limit)), total=memories.count(self._view))
+        return Listing(memories=self._items(memories.memories(self._view, limit)), total=memories.count(self._view))
 
     def add_memory(self, text: Text) -> AddResult:
         """Keep one fact about the user for good. Call it when they ask you to remember something, or tell you something
@@ -238,10 +240,10 @@ class MemoryTools:
         # Only the user makes standing instructions: a model may have this text from a page it has read.
         result = self._app.rememberer.remember(text, self._person, standing=False)
         return AddResult(
-            **self._shown(result.memory),
+            **self._fields(result.memory),
             known_before=result.known,
-            replaced=self._all_shown(result.replaced),
-            close=self._all_shown(result.similar),
+            replaced=self._items(result.replaced),
+            close=self._items(result.similar),
             undecided=result.pending,
         )
 
@@ -254,7 +256,8 @@ class MemoryTools:
         if memory.superseded:
             raise UsageError(f"This memory was replaced by {memory.superseded_by}.", hint="Update that one.")
         return Updated(
-            **self._shown(self._app.memory_service.edit(memory, text)), former_text=strip_control_chars(memory.text)
+            **self._fields(self._app.memory_service.edit(memory, text)),
+            former_text=strip_control_chars(memory.text),
         )
 
     def forget_memory(self, id: Id) -> Forgotten:
@@ -338,16 +341,16 @@ class MemoryTools:
         replaced = memories.by_ids(memory.supersedes) if memory is not None else {}
         return added.model_copy(
             update={
-                "replaced": self._all_shown(replaced.values()),
+                "replaced": self._items(replaced.values()),
                 "close": [one for one in added.close if one.id not in replaced],
                 "undecided": self._app.store.work.of_memory(added.id) is not None,
             }
         )
 
-    def _all_shown(self, memories: Iterable[Memory]) -> list[MemoryItem]:
-        return [MemoryItem(**self._shown(memory)) for memory in memories]
+    def _items(self, memories: Iterable[Memory]) -> list[MemoryItem]:
+        return [MemoryItem(**self._fields(memory)) for memory in memories]
 
-    def _shown(self, memory: Memory) -> dict[str, Any]:
+    def _fields(self, memory: Memory) -> dict[str, Any]:
         """Return the fields of `MemoryItem`."""
         return {
             "id": memory.id,

@@ -80,33 +80,33 @@ class ReachedMemory:
         return reached_user(self._memory.settings.user)
 
     def add(self, messages: Any, **given: Any) -> Row:
-        return self._memory.add(messages, **_completed(given))
+        return self._memory.add(messages, **_complete(given))
 
     def chat(self, **given: Any) -> Row:
-        return self._memory.chat(**_completed(given))
+        return self._memory.chat(**_complete(given))
 
     def chat_stream(self, **given: Any) -> Generator[str, None, Row]:
-        return self._memory.chat_stream(**_completed(given))
+        return self._memory.chat_stream(**_complete(given))
 
     def complete(self, request: Mapping[str, Any], user_id: str, *, run_id: str | None) -> Row:
-        return self._memory.complete(request, **_completed({"user_id": user_id, "run_id": run_id}))
+        return self._memory.complete(request, **_complete({"user_id": user_id, "run_id": run_id}))
 
     def complete_stream(
         self, request: Mapping[str, Any], user_id: str, *, run_id: str | None
     ) -> Generator[Row, None, None]:
-        return self._memory.complete_stream(request, **_completed({"user_id": user_id, "run_id": run_id}))
+        return self._memory.complete_stream(request, **_complete({"user_id": user_id, "run_id": run_id}))
 
     def search(self, query: str, **given: Any) -> Row:
-        return self._memory.search(query, **_completed(given))
+        return self._memory.search(query, **_complete(given))
 
     def get_all(self, **given: Any) -> Row:
-        return self._memory.get_all(**_completed(given))
+        return self._memory.get_all(**_complete(given))
 
     def count(self, **given: Any) -> int:
-        return self._memory.count(**_completed(given))
+        return self._memory.count(**_complete(given))
 
     def delete_all(self, **given: Any) -> Row:
-        return self._memory.delete_all(**_completed(given))
+        return self._memory.delete_all(**_complete(given))
 
     def entities(self) -> list[Row]:
         """List the users and agents within reach that have memories."""
@@ -137,7 +137,7 @@ class ReachedMemory:
                 connection.known(memory_id, owner)
 
 
-def _completed(given: dict[str, Any]) -> dict[str, Any]:
+def _complete(given: dict[str, Any]) -> dict[str, Any]:
     """Add the user or agent of the token to `given`. Raises HTTPException if `given` names another owner."""
     owner = reach()
     if owner is None:

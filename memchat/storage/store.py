@@ -135,21 +135,21 @@ class Store:
         self, ids: Sequence[str], *, keep_source: bool = False, on_progress: Progress = no_progress
     ) -> "ErasureReport":
         """Delete memories with all their versions, down to the bytes; the report lists what a search still found."""
-        return self._erased(self.eraser.erase(ids, keep_source=keep_source, on_progress=on_progress))
+        return self._verify_erasure(self.eraser.erase(ids, keep_source=keep_source, on_progress=on_progress))
 
     def erase_person(self, user: str, on_progress: Progress = no_progress) -> "ErasureReport":
         """Delete everything of `user`: memories, conversations, pending jobs."""
-        return self._erased(self.eraser.erase_person(user, on_progress))
+        return self._verify_erasure(self.eraser.erase_person(user, on_progress))
 
     def erase_everything(self) -> "ErasureReport":
         """Delete everything of every user."""
-        return self._erased(self.eraser.erase_everything())
+        return self._verify_erasure(self.eraser.erase_everything())
 
     def erase_sessions(self, ids: Sequence[str], on_progress: Progress = no_progress) -> "ErasureReport":
         """Delete these conversations whole, with their session memories."""
-        return self._erased(self.eraser.erase_sessions(ids, on_progress))
+        return self._verify_erasure(self.eraser.erase_sessions(ids, on_progress))
 
-    def _erased(self, erased: "tuple[ErasureReport, ErasureTargets]") -> "ErasureReport":
+    def _verify_erasure(self, erased: "tuple[ErasureReport, ErasureTargets]") -> "ErasureReport":
         self.finish_erasures()
         return self.eraser.verify(*erased)
 

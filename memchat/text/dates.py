@@ -111,25 +111,25 @@ def _named_day(seen: _DateMatch) -> _Words:
     return _part_of(day, seen.match["part"] or seen.match["this"])
 
 
-def _counted(seen: _DateMatch) -> _Words | None:
+def _read_count(seen: _DateMatch) -> _Words | None:
     ago = seen.match["ago"] is not None
     if not ago and (seen.past or (seen.match["prep"] or "").lower() != "in"):
         return None
     said, unit = seen.match["count"].lower(), seen.match["unit"].lower()
     count = int(said) if said.isdecimal() else 1 if said in ("a", "an") else _NUMBERS.index(said)
-    return _stepped(seen.today, -count if ago else count, unit)
+    return _step(seen.today, -count if ago else count, unit)
 
 
 def _period(seen: _DateMatch) -> _Words:
     step, unit = _STEPS[seen.match["which"].lower()], seen.match["unit"].lower()
     if unit not in _SEASONS:
-        return _stepped(seen.today, step, unit)
+        return _step(seen.today, step, unit)
     begun = _SEASONS[unit] <= seen.today.month
     year = seen.today.year + (step if begun == (step > 0) else 0)
     return f"in {unit} {year}", date(year, _SEASONS[unit], 1)
 
 
-def _stepped(today: date, count: int, unit: str) -> _Words:
+def _step(today: date, count: int, unit: str) -> _Words:
     if unit == "day":
         return _on(today + timedelta(days=count))
     if unit == "week":
@@ -218,7 +218,7 @@ def _patterns() -> list[tuple[re.Pattern[str], _Reading]]:
             rf"(?:the )?(?P<name>{'|'.join(_NAMED)}|today)(?: (?P<part>{part}))?|this (?P<this>{part})|tonight",
             _named_day,
         ),
-        (rf"(?P<count>{count}) (?P<unit>day|week|month|year)s?(?P<ago> ago)?(?:['’]? time)?", _counted),
+        (rf"(?P<count>{count}) (?P<unit>day|week|month|year)s?(?P<ago> ago)?(?:['’]? time)?", _read_count),
         (
             rf"(?:the )?(?P<which>last|past|this|next|coming) (?P<unit>weekend|week|month|year|{'|'.join(_SEASONS)})",
             _period,

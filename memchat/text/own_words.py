@@ -44,26 +44,26 @@ def foreign_spans(message: str) -> list[Span]:
         for opening, closing in zip_longest(fences[::2], fences[1::2])
     )
     quoted_lines = (match.span() for match in _QUOTED_LINE.finditer(message))
-    shown = [*code_blocks, *_tagged(message), *quoted_lines, *find_delimited(message)]
-    delimited = _merged(
+    shown = [*code_blocks, *_find_tagged(message), *quoted_lines, *find_delimited(message)]
+    delimited = _merge(
         [*shown, *machine_text(message, lines), *find_chat_logs(message, lines), *find_emails(message)], message
     )
-    delimited = _merged([*delimited, *find_articles(message, lines, delimited)], message)
+    delimited = _merge([*delimited, *find_articles(message, lines, delimited)], message)
     starts = [start for start, _ in delimited]
 
     def shown_apart(at: int) -> bool:
         before = bisect_right(starts, at) - 1
         return before >= 0 and at < delimited[before][1]
 
-    begins = (match.end() for at in _announced(message) if (match := _SPACE.match(message, at)))
+    begins = (match.end() for at in _find_announced(message) if (match := _SPACE.match(message, at)))
     announced = [at for at in begins if not shown_apart(at)]
-    return _merged([*delimited, (min(announced), len(message))], message) if announced else delimited
+    return _merge([*delimited, (min(announced), len(message))], message) if announced else delimited
 
 
 _SPACE = re.compile(r"\s*+")
 
 
-def _merged(spans: list[Span], message: str) -> list[Span]:
+def _merge(spans: list[Span], message: str) -> list[Span]:
     """Sort the spans, strip white space at their ends, and join those with only white space between them."""
     merged: list[Span] = []
     for start, end in sorted(spans):
@@ -85,7 +85,7 @@ _TAG = re.compile(
 )
 
 
-def _tagged(message: str) -> Iterator[Span]:
+def _find_tagged(message: str) -> Iterator[Span]:
     """Yield the spans from a tag to its closing tag; an unclosed tag counts only on a line of its own."""
     at = 0
     unclosed: set[str] = set()
@@ -216,7 +216,7 @@ _SENTENCE_END = re.compile(rf"[{SENTENCE_ENDS};:](?=\s)|[{WIDE_SENTENCE_ENDS}：
 _LONGEST_SENTENCE = 160
 
 
-def _announced(message: str) -> Iterator[int]:
+def _find_announced(message: str) -> Iterator[int]:
     """Yield where announced documents begin, in no order."""
     yield from (match.end() for match in _FORWARDED.finditer(message))
     yield from (match.start() for match in _HEADERS.finditer(message) if _IS_MAIL.search(match[0]))

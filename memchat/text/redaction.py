@@ -30,7 +30,7 @@ def redact(text: str) -> Redacted:
     """Replace each secret in `text` by `[redacted KIND]`. Redacting twice changes nothing more."""
     kinds: dict[str, None] = {}
     # A mask is an edge where there was none: what touched a secret may be one itself.
-    while finds := _merged(text):
+    while finds := _merge(text):
         masked = text
         for find in reversed(finds):
             masked = f"{masked[: find.start]}[redacted {find.kind}]{masked[find.end :]}"
@@ -66,7 +66,7 @@ class _Match:
     kind: str
 
 
-def _merged(text: str) -> list[_Match]:
+def _merge(text: str) -> list[_Match]:
     """Sort the matches of all rules by position and join overlapping ones."""
     plain = text.translate(_HALF_WIDTH)
     finds = [_Match(start, end, rank, rule.kind) for rank, rule in enumerate(_RULES) for start, end in rule.find(plain)]
@@ -114,7 +114,7 @@ def _exact(pattern: re.Pattern[str], accepts: _Test, text: str, *, closers: str 
             yield match.start("s"), match.start("s") + len(match["s"].rstrip(closers))
 
 
-def _labelled(pattern: re.Pattern[str], accepts: _Test, text: str) -> Iterator[_Span]:
+def _find_labelled(pattern: re.Pattern[str], accepts: _Test, text: str) -> Iterator[_Span]:
     """Find values after a label. The pattern reads the beginning of a value; an accepted one extends to its end."""
     covered = 0
     for match in pattern.finditer(text):
@@ -292,16 +292,16 @@ _RULES = (
     _Rule("card expiry", partial(_exact, _EXPIRY_BEHIND, _always)),
     _Rule("card expiry", partial(_exact, _EXPIRY_BEFORE, _always)),
     _Rule("iban", _ibans),
-    _Rule("password", partial(_labelled, labels.PASSWORD, labels.is_password)),
+    _Rule("password", partial(_find_labelled, labels.PASSWORD, labels.is_password)),
     _Rule("recovery phrase", partial(_exact, _SEED, _always)),
     _Rule("login code", partial(_exact, labels.ONE_TIME_BEHIND, _always)),
     _Rule("login code", partial(_exact, labels.ONE_TIME_BEFORE, _always)),
     _Rule("pin", partial(_exact, labels.PIN, labels.is_pin)),
     _Rule("password", _phrases),
-    _Rule("password", partial(_labelled, labels.PASSWORD_ROMANCE_DUTCH, labels.is_password_romance_dutch)),
-    _Rule("password", partial(_labelled, labels.PASSWORD_SHORT, labels.looks_random)),
-    _Rule("password", partial(_labelled, labels.LOGIN, labels.is_login)),
+    _Rule("password", partial(_find_labelled, labels.PASSWORD_ROMANCE_DUTCH, labels.is_password_romance_dutch)),
+    _Rule("password", partial(_find_labelled, labels.PASSWORD_SHORT, labels.looks_random)),
+    _Rule("password", partial(_find_labelled, labels.LOGIN, labels.is_login)),
     _Rule("password", partial(_exact, labels.PASSWORD_CJK, labels.is_cjk_password, closers=labels.CLOSERS)),
-    _Rule("secret", partial(_labelled, labels.SECRET, labels.is_secret)),
+    _Rule("secret", partial(_find_labelled, labels.SECRET, labels.is_secret)),
     *(_Rule(kind, partial(labelled_spans, kind)) for kind in ("card code", "login code", "pin", "api key", "password")),
 )

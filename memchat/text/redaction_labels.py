@@ -99,7 +99,7 @@ def is_password(match: re.Match[str]) -> bool:
     value = match["s"].rstrip(CLOSERS)
     if len(value) < 3 or "[redacted " in value or PLACEHOLDER.fullmatch(value):
         return False
-    if match["open"] is None and _assigned(match) and _CODE.match(value):
+    if match["open"] is None and _is_assignment(match) and _CODE.match(value):
         return False
     if value.isdigit():
         return _is_long_number(match, value)
@@ -170,7 +170,7 @@ def words_of_phrase(words: list[str], match: re.Match[str]) -> int:
     count = next((at for at, word in enumerate(plain) if word in _FUNCTION_WORDS), len(plain))
     if plain[0].isdigit() or _UNIT.search(" ".join(["", *plain[1:count]])):
         return 0
-    if _assigned(match):
+    if _is_assignment(match):
         return count if count == len(plain) >= 4 and not _PROSE & set(plain[1:]) and "".join(plain).isalpha() else 0
     if _is_prose(words[0]):
         return count if count >= 4 and not _PROSE & set(plain[1:count]) else 0
@@ -184,7 +184,7 @@ def is_pin(match: re.Match[str]) -> bool:
     if len(match["s"]) != 6 or match["lock"]:
         return True
     begins_line = match.string[: match.start()].rpartition("\n")[2].strip() == ""
-    return match["code"] is None and (bool(match["mine"]) or not _assigned(match) or begins_line)
+    return match["code"] is None and (bool(match["mine"]) or not _is_assignment(match) or begins_line)
 
 
 def is_secret(match: re.Match[str]) -> bool:
@@ -195,10 +195,10 @@ def is_secret(match: re.Match[str]) -> bool:
         return False
     if match["name"].isupper() and match["sep"].strip(" \t\"'") == "=":
         return (len(value) >= 6 and not value.isupper()) or _is_random(value, 8)
-    return _is_random(value, 8 if _assigned(match) else 12)
+    return _is_random(value, 8 if _is_assignment(match) else 12)
 
 
-def _assigned(match: re.Match[str]) -> bool:
+def _is_assignment(match: re.Match[str]) -> bool:
     return not match["sep"].strip(" \t\n\"'").strip(":=>")
 
 

@@ -5,13 +5,13 @@ from datetime import date
 import pytest
 
 from memchat.learning.extraction import Fact
-from memchat.learning.periods import dated
+from memchat.learning.periods import date_facts
 
 TODAY = date(2026, 6, 3)
 
 
 def beginning(quote: str) -> date | None:
-    (fact,) = dated([Fact("User has something.", quote)], TODAY)
+    (fact,) = date_facts([Fact("User has something.", quote)], TODAY)
     return fact.valid_from
 
 
@@ -68,5 +68,5 @@ def test_plans_birthdays_and_facts_without_a_day_have_no_beginning(quote: str) -
 )
 def test_a_text_does_not_speak_of_yesterday(text: str, written: str) -> None:
     """It is read on other days; what comes every week stays."""
-    (fact,) = dated([Fact(text, "quote")], TODAY)
+    (fact,) = date_facts([Fact(text, "quote")], TODAY)
     assert fact.text == written

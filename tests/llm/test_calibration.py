@@ -14,7 +14,7 @@ from memchat.config import Settings
 from memchat.core.protocols import MemoryFilter
 from memchat.core.types import CosineScale, Owner
 from memchat.llm.builtin_embedder import BuiltinEmbedder, BuiltinRequestEmbedder
-from memchat.llm.calibration import BUILTIN, PAIRS, calibrated, scale_of
+from memchat.llm.calibration import BUILTIN, PAIRS, calibrate, scale_of
 from memchat.llm.e5 import E5
 from memchat.llm.minilm import MiniLM
 from memchat.recall.retriever import Query
@@ -96,7 +96,7 @@ def test_the_built_in_embedder_is_the_scale() -> None:
     scale = scale_of(near)
     assert scale.unrelated == pytest.approx(BUILTIN.unrelated, abs=0.006)
     assert scale.dividing == pytest.approx(BUILTIN.dividing, abs=0.006)
-    assert calibrated(near, BUILTIN) is near
+    assert calibrate(near, BUILTIN) is near
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -162,5 +162,5 @@ def test_a_model_that_tells_nothing_apart_is_left_alone() -> None:
 def test_the_very_words_of_a_request_are_as_near_as_can_be() -> None:
     """And nothing is so far that it outweighs them."""
     scale = CosineScale(unrelated=0.76, dividing=0.81)
-    near = calibrated(np.array([[1.0, 0.76, 0.81, 0.2]], dtype=np.float32), scale)
+    near = calibrate(np.array([[1.0, 0.76, 0.81, 0.2]], dtype=np.float32), scale)
     assert near[0].tolist() == pytest.approx([1.0, BUILTIN.unrelated, BUILTIN.dividing, -0.25])

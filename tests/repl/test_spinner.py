@@ -5,7 +5,7 @@ import time
 import pytest
 
 from memchat.repl import spinner
-from memchat.repl.layout import duration, folded
+from memchat.repl.layout import duration, wrap_lines
 from memchat.repl.spinner import countdown_label, waiting_label
 from memchat.terminal import cells
 
@@ -36,8 +36,8 @@ def test_nothing_is_written_where_the_answer_is_quick() -> None:
 def test_lines_break_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line longer than the screen is broken at a space, what follows indented a little further."""
     monkeypatch.setenv("COLUMNS", "24")
-    assert folded("  one two three four five six") == "  one two three four\n    five six"
-    assert folded("short\n\n  kept") == "short\n\n  kept"
+    assert wrap_lines("  one two three four five six") == "  one two three four\n    five six"
+    assert wrap_lines("short\n\n  kept") == "short\n\n  kept"
 
 
 def test_labels_say_for_how_long_and_how_to_stop() -> None:
@@ -67,6 +67,6 @@ def test_a_wait_is_given_in_peoples_units(seconds: float, shown: str) -> None:
 def test_wide_characters_are_broken_by_the_columns_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """No line is wider than the screen."""
     monkeypatch.setenv("COLUMNS", "20")
-    lines = folded("  " + "日本語" * 6).split("\n")
+    lines = wrap_lines("  " + "日本語" * 6).split("\n")
     assert "".join(line.strip() for line in lines) == "日本語" * 6
     assert [cells(line) for line in lines] == [16, 20, 10]

@@ -28,9 +28,7 @@ def _attach(context: CommandContext, argument: str) -> CommandResult:
         return CommandResult("Nothing is attached.")
     attachment = read_attachment(argument.strip("\"'"))
     context.attachments.append(attachment)
-    return CommandResult(
-        f"{described(context, attachment)} It is sent with your next message; /attach none removes it."
-    )
+    return CommandResult(f"{describe(context, attachment)} It is sent with your next message; /attach none removes it.")
 
 
 @command(
@@ -71,7 +69,7 @@ def read_attachment(name: str) -> Attachment:
     return Attachment(text.strip("\n"), path.name)
 
 
-def described(context: CommandContext, attachment: Attachment) -> str:
+def describe(context: CommandContext, attachment: Attachment) -> str:
     """Describe an attachment by its name and its size in bytes and tokens."""
     size = len(attachment.text.encode())
     tokens = context.chat.conversation.model.count_tokens(attachment.text)
@@ -93,5 +91,5 @@ def composed(context: CommandContext, message: str, *, names_files: bool = True)
     context.attachments.clear()
     return (
         with_attachments(message, attachments) if attachments else message,
-        [described(context, one) for one in named.values()],
+        [describe(context, one) for one in named.values()],
     )

@@ -67,7 +67,7 @@ class Page:
             "/page/statistics": lambda request, views: self._html(request, "statistics.html", views.statistics()),
         }
         for path, view in views.items():
-            api.router.routes.append(TemplateRoute(path, self._viewed(view), methods=["GET"]))
+            api.router.routes.append(TemplateRoute(path, self._view_endpoint(view), methods=["GET"]))
         forms = {
             "/page/add": self._add,
             "/page/memory/{id}/edit": self._edit,
@@ -76,19 +76,19 @@ class Page:
             "/page/conversation/{id}/private": self._private,
         }
         for path, change in forms.items():
-            api.router.routes.append(TemplateRoute(path, self._changed(change), methods=["POST"]))
+            api.router.routes.append(TemplateRoute(path, self._form_endpoint(change), methods=["POST"]))
         api.router.routes.append(TemplateRoute(LOGIN, self._login, methods=["GET", "POST"]))
-        api.router.routes.append(TemplateRoute(STYLE, self._styled, methods=["GET"]))
+        api.router.routes.append(TemplateRoute(STYLE, self._stylesheet, methods=["GET"]))
 
     # Around every view.
 
-    def _viewed(self, view: View) -> Callable[[Request], Any]:
+    def _view_endpoint(self, view: View) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(self._guarded, request, lambda: view(request, self._views(request)))
+            return await run_in_threadpool(self._try, request, lambda: view(request, self._views(request)))
 
         return endpoint
 
-    def _changed(self, change: Callable[[Request, Views, Form], str]) -> Callable[[Request], Any]:
+    def _form_endpoint(self, change: Callable[[Request, Views, Form], str]) -> Callable[[Request], Any]:
         """Build the endpoint of a form: `change` makes the change and returns the path to redirect to."""
 
         async def endpoint(request: Request) -> Response:
@@ -102,11 +102,11 @@ class Page:
                 path = change(request, self._views(request), form)
                 return RedirectResponse(self._link(request, path), 303, HEADERS)
 
-            return await run_in_threadpool(self._guarded, request, act)
+            return await run_in_threadpool(self._try, request, act)
 
         return endpoint
 
-    def _guarded(self, request: Request, answer: Callable[[], Response]) -> Response:
+    def _try(self, request: Request, answer: Callable[[], Response]) -> Response:
         try:
             return answer()
         except MemchatError as error:
@@ -213,7 +213,7 @@ class Page:
         answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure)
         return answer
 
-    async def _styled(self, request: Request) -> Response:
+    async def _stylesheet(self, request: Request) -> Response:
         return Response(self._style, media_type="text/css")
 
 

@@ -37,7 +37,7 @@ class PageSession:
         if found is None or (found.owner is not None and found.owner.kind is not Scope.USER):
             return None
         holder = _KEY if found == EVERYBODY else token_hash(text)
-        return f"{holder}.{self._signed('cookie', holder)}"
+        return f"{holder}.{self._sign('cookie', holder)}"
 
     def reach(self, cookies: str) -> Reach | None:
         """Return the access that the Cookie header provides, or None, for example after a token was revoked."""
@@ -48,7 +48,7 @@ class PageSession:
         if found is None:
             return None
         holder, _, signature = found.value.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._signed("cookie", holder).encode()):
+        if not hmac.compare_digest(signature.encode(), self._sign("cookie", holder).encode()):
             return None
         if holder == _KEY:
             return EVERYBODY
@@ -58,12 +58,12 @@ class PageSession:
     def form_token(self, reach: Reach) -> str:
         """Return the token that every form must contain; other sites cannot read it."""
         owner = reach.owner
-        return self._signed("form", "" if owner is None else f"{owner.kind} {owner.name}")
+        return self._sign("form", "" if owner is None else f"{owner.kind} {owner.name}")
 
     def is_form_token(self, given: str, reach: Reach) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.form_token(reach).encode())
 
-    def _signed(self, purpose: str, text: str) -> str:
+    def _sign(self, purpose: str, text: str) -> str:
         key = (self._keys.key or "").encode()
         message = f"{purpose} {text} ".encode("utf-8", "surrogatepass") + key
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()

@@ -87,7 +87,7 @@ class Views:
     def timeline(self, month: str, page: int) -> dict[str, Any]:
         """Return a page of the memories that are true since a day in `month` ("2026-06"; default: the latest)."""
         with self.memory.connection() as connection:
-            months = _summed(connection.store.memories.tally(self._everything), 1)
+            months = _sum_by(connection.store.memories.tally(self._everything), 1)
             names = sorted(months, reverse=True)
             chosen = month if month in months else next(iter(names), "")
             rows = []
@@ -106,7 +106,7 @@ class Views:
             counts = connection.store.memories.tally(self._everything)
             sessions = connection.store.conversations.sessions(self.user)
             waiting = len(connection.store.work.pending(self.user))
-        by_category, by_month = _summed(counts, 0), _summed(counts, 1)
+        by_category, by_month = _sum_by(counts, 0), _sum_by(counts, 1)
         return {
             "total": by_category.total(),
             "by_category": by_category.most_common(),
@@ -155,7 +155,7 @@ class Views:
         return MemoryFilter((self.owner,), all_sessions=True)
 
 
-def _summed(counts: list[tuple[str, str, int]], column: int) -> Counter[str]:
+def _sum_by(counts: list[tuple[str, str, int]], column: int) -> Counter[str]:
     """Sum the counts of the store's tally by category (column 0) or month (column 1)."""
     found: Counter[str] = Counter()
     for row in counts:

@@ -94,7 +94,7 @@ class Eraser:
         with self._db.transaction():
             rows = self._db.rows(
                 f"SELECT id FROM memories WHERE session_id <> '' AND session_id IN {_LISTED} AND scope = ?",
-                (_listed(ids), Scope.SESSION),
+                (_json(ids), Scope.SESSION),
             )
             erased, traces = self._erase_whole([row["id"] for row in rows], ids, on_progress)
         return _receipt(erased), traces
@@ -103,7 +103,7 @@ class Eraser:
         self, memories: Sequence[str], sessions: Sequence[str], on_progress: Progress
     ) -> "tuple[_Erased, ErasureTargets]":
         """Delete memories, conversations with everything in them, and the words that other memories quote from them."""
-        chain, listed = with_versions(self._db, memories), _listed(sessions)
+        chain, listed = with_versions(self._db, memories), _json(sessions)
         traces = self._traces(chain)
         for (text,) in self._db.rows(f"SELECT text FROM messages WHERE session_id IN {_LISTED}", (listed,)):
             traces.add_text(text)
@@ -165,7 +165,7 @@ class Eraser:
         # The conversations in which the memories may have been said, and those that may have recalled them.
         said: list[_Sessions] = []
         recalled: list[_Sessions] = []
-        for row in self._db.rows(f"SELECT id, kind, name FROM owners WHERE id IN {_LISTED}", (_listed(traces.people),)):
+        for row in self._db.rows(f"SELECT id, kind, name FROM owners WHERE id IN {_LISTED}", (_json(traces.people),)):
             kind, name = Scope(row["kind"]), row["name"]
             if kind is Scope.AGENT:
                 # Any user, named or not, may have taught the agent; all who talk to it recall its memories.
@@ -191,7 +191,7 @@ class Eraser:
         self, chain: Sequence[str], traces: ErasureTargets, recalled_in: Sequence["_Sessions"]
     ) -> None:
         """Add the sentences of answers that restate a deleted memory they used, or whose words they replied to."""
-        listed = _listed(chain)
+        listed = _json(chain)
         texts = {row["id"]: row["text"] for row in self._db.rows(_TEXTS, (listed,))}
         for sessions in recalled_in:
             rows = self._db.rows(
@@ -290,7 +290,7 @@ def _read(text: str | None, empty: Json) -> Json:
     return found if isinstance(found, type(empty)) else empty
 
 
-def _listed(ids: Iterable[str | int]) -> str:
+def _json(ids: Iterable[str | int]) -> str:
     return json.dumps(list(ids))
 
 

@@ -55,7 +55,7 @@ class ChromaIndex:
 
     def __init__(self, folder: Path) -> None:
         self._collections: dict[int, Any] = {}
-        with _translated("opening the index"):
+        with _translate_errors("opening the index"):
             # Chroma imports numpy.typing first. While another thread is importing numpy, both would get a half-made
             # module.
             load_numpy()
@@ -85,12 +85,12 @@ class ChromaIndex:
 
     def close(self) -> None:
         self._collections.clear()
-        with _translated("closing the index"):
+        with _translate_errors("closing the index"):
             self._client.close()
 
     def load(self, owner: int) -> None:
         """Load the owner's collection ahead of the first query."""
-        with _translated("loading the index"):
+        with _translate_errors("loading the index"):
             self._collection(owner)
 
     def upsert(self, owner: int, entries: Sequence[Entry]) -> None:
@@ -99,7 +99,7 @@ class ChromaIndex:
 
         if not entries:
             return
-        with _translated("writing to the index"):
+        with _translate_errors("writing to the index"):
             self._collection(owner).upsert(
                 ids=[record for entry in entries for record in entry.ids()],
                 embeddings=np.concatenate([entry.rows for entry in entries]),
@@ -113,7 +113,7 @@ class ChromaIndex:
 
     def delete_stale(self, owner: int, memory_ids: Sequence[str], keep: Collection[str]) -> int:
         """Remove records of `memory_ids` whose ids are not in `keep`. Returns how many of the memories had records."""
-        with _translated("removing from the index"):
+        with _translate_errors("removing from the index"):
             collection = self._collection(owner)
             first = collection.get(ids=[f"{memory_id}:0" for memory_id in memory_ids], include=["metadatas"])
             held = [
@@ -127,7 +127,7 @@ class ChromaIndex:
 
     def nearest(self, owner: int, query: "Vectors", limit: int) -> list[tuple[str, float]]:
         """Return ids of the memories with the highest cosine of any vector to any row of `query`, best first."""
-        with _translated("asking the index"):
+        with _translate_errors("asking the index"):
             collection = self._collection(owner)
             wanted = limit * PER_MEMORY
             while True:
@@ -144,7 +144,7 @@ class ChromaIndex:
 
     def all_records(self, owner: int) -> dict[str, "Vectors"]:
         """Yield every record with its vector, for verification."""
-        with _translated("reading the index"):
+        with _translate_errors("reading the index"):
             found = self._collection(owner).get(include=["embeddings"])
         return dict(zip(found["ids"], found["embeddings"], strict=True))
 
@@ -176,7 +176,7 @@ def _memory_of(record: str) -> str:
 
 
 @contextmanager
-def _translated(step: str) -> Generator[None]:
+def _translate_errors(step: str) -> Generator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit, GeneratorExit):

@@ -59,7 +59,7 @@ def write_manifest(index: Path, coverage: IndexManifest, known: Mapping[str, Fil
     content = {
         "format": FORMAT,
         "chromadb": version("chromadb"),
-        "coverage": _renamed(asdict(coverage), "epoch", "erasure"),
+        "coverage": _rename(asdict(coverage), "epoch", "erasure"),
         "files": {name: [stamp.size, stamp.changed_ns, stamp.crc] for name, stamp in stamps.items()},
     }
     part = index / (MANIFEST_FILE + ".part")
@@ -83,7 +83,7 @@ def read_manifest(index: Path) -> tuple[IndexManifest, Stamps] | None:
             return None
         for part in ("memories", "filling"):
             found[part] = {int(owner): int(number) for owner, number in found[part].items()}
-        coverage = IndexManifest(**_renamed(found, "erasure", "epoch"))
+        coverage = IndexManifest(**_rename(found, "erasure", "epoch"))
         stamps = {name: FileChecksum(*stamp) for name, stamp in content["files"].items()}
         files = _files(index / coverage.folder)
         sound = files.keys() == stamps.keys() and all(
@@ -106,7 +106,7 @@ def remove_manifest(index: Path) -> None:
     _sync_folder(index)
 
 
-def _renamed(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+def _rename(coverage: dict[str, Any], key: str, name: str) -> dict[str, Any]:
     """Rename `key` in `coverage` to `name`: the file calls the epoch "erasure", its name when the format was set."""
     return {name if field == key else field: value for field, value in coverage.items()}
 
