@@ -147,7 +147,7 @@ class ConnectionPool:
                     self._idle.append(connection)
 
     def end(self) -> bool:
-        """Lend no more connections; returns False if that was so already."""
+        """Stop lending connections; returns False if `end` was called before."""
         with self.lock:
             ended, self._ended = self._ended, True
         return not ended

@@ -132,7 +132,7 @@ def holds(condition: Condition, fields: Fields) -> bool:
 
 
 def same(one: object, other: object) -> bool:
-    """Return whether two values are equal numbers or moments, or the same as text: a command line has only text."""
+    """Return whether two values are equal as numbers, times or text: values from a command line are always text."""
     if _is_number(one) and _is_number(other):
         return one == other
     if _as_text(one) == _as_text(other):

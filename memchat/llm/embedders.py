@@ -84,7 +84,7 @@ class EmbedderProvider:
         return self._new_litellm(None) if self._settings.embedding_model else self.embedder
 
     def measure_scale(self) -> None:
-        """Measure again how near the model's vectors of unrelated texts are; the built-in one needs no measure."""
+        """Measure the scale of the model's cosines again; the built-in embedder needs no measurement."""
         if self._settings.embedding_model:
             self._new_litellm(None).measure_scale()
 

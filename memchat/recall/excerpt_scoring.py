@@ -70,9 +70,9 @@ class ScoredMessage:
 
 
 def dated_text(candidate: MessageCandidate, read: ExcerptRequest) -> str:
-    """Return the text to compare the request's words with, the message's day before it.
+    """Return the text that is compared with the request's words, preceded by the message's day.
 
-    Of a long message it is the nearest segments, since the whole would share words with any request.
+    A long message is represented by its nearest segments, since the whole would share words with any request.
     """
     passage, several = candidate.text[: 4 * WHOLE_CHARACTERS], len(candidate.vectors) - 1
     if len(candidate.text) > WHOLE_CHARACTERS and read.vectors is not None and several > PASSAGE_SEGMENTS:

@@ -76,7 +76,7 @@ def _given(name: str, schema: Schema) -> Schema:
 
 
 def merge_ids(document: Schema) -> None:
-    """Say of each request with ids in its query that one must be there: as one parameter with the ids as its fields."""
+    """Document that requests with ids in the query need one of them, by merging them into one object parameter."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
             parameters = operation.get("parameters", [])

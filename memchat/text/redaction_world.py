@@ -52,7 +52,7 @@ def labelled_spans(kind: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _length_of_value(kind: str, value: str, *, assigned: bool) -> int | None:
-    """Return the length of the secret in `value`, or None. Letters of another script after it are a particle."""
+    """Return the length of the secret in `value`, or None. Letters of another script after it are a suffix."""
     run = _ASCII.match(value)
     plain = run[0].rstrip(CLOSERS) if run and not value[run.end() :].isdigit() else ""
     if kind in _DIGITS:

@@ -32,7 +32,7 @@ class ByteSearcher:
                 self._keyed.append(_Keyed(fitting, width))
 
     def within(self, data: bytes) -> Generator[tuple[int, bytes]]:
-        """Return every position of every string in `data`, in no order."""
+        """Yield every position of every string in `data`, in no particular order."""
         for needle in self._few:
             at = data.find(needle)
             while at >= 0:
