@@ -14,17 +14,6 @@ CHANGES = re.compile(
     r"|もう|今は|引っ越し|変わ|変え|やめ|届い|现在|搬|换|不再|到了",
     re.IGNORECASE,
 )
-ENDS = re.compile(
-    r"\b(?:no longer|not .{1,40}any ?more|(?:broke|broken|split|breaking|splitting) up|separated|divorced|gave up"
-    r"|given up|quit|stopped|sold|cancell?ed|died|passed away|folded|closed down|is over|got rid of"
-    r"|g[ai]ve[ns]? .{0,30}?away|ran out|handed in (?:my|his|her|their|the) notice|resigned|no more"
-    r"|is dead|nicht mehr|getrennt|verkauft|abgegeben|gestorben|aufgegeben|aufgehört|gekündigt|ya no|dejé|dejamos"
-    r"|vendí|vendimos|murió|terminamos|rompimos|separamos|ne \w+ plus|arrêté|vendu|quitté|séparés|non \w+ più|smesso"
-    r"|venduto|lasciato"
-    r"|não \w+ mais|parei|vendi|terminei)\b|やめ|別れ|辞め|亡くな|不再|分手|卖了|戒了",
-    re.IGNORECASE,
-)
-"""Words for the end of something the user had or did."""
 SINGLE = tuple(
     re.compile(rf"\b(?:{forms})\b", re.IGNORECASE)
     for forms in (

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from memchat.core.protocols import Embedder
 from memchat.core.types import Memory, Scope
-from memchat.learning.change_words import CASE_NUMBER, CHANGES, ENDS, OTHER_PERSON, SINGLE
+from memchat.learning.change_words import CASE_NUMBER, CHANGES, OTHER_PERSON, SINGLE
 from memchat.learning.clauses import split_clauses, telling_clauses
 from memchat.learning.extraction import Exchange, Extraction, Fact, MemoryReference
-from memchat.learning.support import denies, mentions, units
+from memchat.learning.support import mentions, units
 from memchat.recall.default_cues import default_cues
 from memchat.text.dates import resolve_dates
 from memchat.text.normalize import sentences, words
+from memchat.text.word_classes import ENDS, denies
 
 CATEGORY_SENTENCES = {
     "identity": "User's name, age, birthday, nationality and the languages they speak",

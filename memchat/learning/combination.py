@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from memchat.learning.extraction import Extraction, Fact
-from memchat.learning.support import denies, mentions, units
+from memchat.learning.support import mentions, units
+from memchat.text.word_classes import denies
 
 MOST = 0.75
 """Share of a fact's words in another from which it says nothing of its own."""

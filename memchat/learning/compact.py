@@ -22,9 +22,10 @@ from memchat.learning.clauses import (
     telling_clauses,
 )
 from memchat.learning.extraction import Exchange, Extraction, Fact
-from memchat.learning.support import DENIAL, SupportCheck, denies, mentions, reads_as_wish, units
+from memchat.learning.support import SupportCheck, mentions, reads_as_wish, units
 from memchat.recall.default_cues import default_cues
 from memchat.text.normalize import ABOUT_THE_PERSON, is_unspaced, normalize, sentences, words
+from memchat.text.word_classes import DENIAL, denies
 
 MAX_ANSWER_TOKENS = 200
 SHORT_MESSAGE = 240

@@ -10,6 +10,7 @@ from memchat.learning.numbers import NumberCheck, has_number
 from memchat.learning.numerals import with_plain_numbers
 from memchat.learning.sentence_kinds import SentenceKinds
 from memchat.text.normalize import ABOUT_THE_PERSON, STOP_WORDS, is_unspaced, normalize, words
+from memchat.text.word_classes import FORM_WORDS, denies
 
 MAX_LINE_OF_REPLY = 4
 """A text of at least this many words that is part of the assistant's reply is a copy of it."""
@@ -21,28 +22,6 @@ WISH_SHARE = 0.35
 """Minimum share of a sentence's words that the user said; "User wants to be answered" adds some that no user says."""
 
 _SAYS_NOTHING = STOP_WORDS | {"am", "im", "m", "ich", "bin"}
-_FORM_WORDS = frozenset(
-    """
-    user users person about also another any currently just not no now that there these those too very really
-    wants want wanted wishes wish would born age aged old likes like prefers prefer asks ask asked called named
-    name lives live living works work working uses use using has have having owns own got goes says said plans
-    plan speaks calls being been are were was their theirs them they its his her into from with than then who
-    which new still monday tuesday wednesday thursday friday saturday sunday january february march april may
-    june july august september october november december week month year day today yesterday tomorrow der die
-    das den dem des ein eine einen einem einer und oder ist sind war hat haben heißt heisst möchte will soll
-    nicht kein keine seit mit von vom für auf aus bei zum zur als auch jetzt wohnt lebt arbeitet mag nutzt
-    nutzer montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar märz mai juni juli oktober
-    dezember woche el la los las un una unos unas y o es son está están tiene que con por para del al se su sus
-    ya como usuario usuaria quiere prefiere vive trabaja llama gusta le lunes martes miércoles jueves viernes
-    sábado domingo enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre les
-    une et ou est sont qui avec pour dans sur sa ses pas veut préfère habite vit travaille aime utilisateur
-    utilisatrice janvier février mars avril juin juillet août septembre octobre novembre décembre il lo gli uno
-    e ha di da per suo sua non utente vuole preferisce lavora os as um uma tem com do em seu não usuário usuária
-    quer prefere mora trabalha gosta don doesn didn isn aren wasn weren hasn haven hadn won wouldn couldn shouldn can
-    cannot could would should must may might due because
-    """.split()
-)
-"""Words that turn a statement into a sentence about its speaker; they prove nothing."""
 _GERMAN = re.compile(
     r"\b(?:der|die|des|dem) nutzer|\bnutzer|\b(?:und|ist|nicht|einen?|wohnt|seit|für)\b", re.IGNORECASE
 )
@@ -148,18 +127,6 @@ def mentions(text: str) -> Callable[[str], bool]:
     return lambda unit: _is_in(unit, vocabulary)
 
 
-DENIAL = re.compile(
-    r"n['’]t\b|\b(?:no|not|never|none|without|nicht|kein\w*|nie|ohne|nunca|sin|pas|jamais|sans|non|mai|não|sem)\b"
-    r"|\b(?:нет|не)\b|ない|ません|不|没",
-    re.IGNORECASE,
-)
-
-
-def denies(text: str) -> bool:
-    """Return whether `text` says that something is not so."""
-    return DENIAL.search(text) is not None
-
-
 def units(text: str) -> set[str]:
     """Return the units of `text` that the user must have said: words except form words; characters without spaces."""
     plain = _folded(ABOUT_THE_PERSON.sub(" ", text))
@@ -219,4 +186,4 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
 
 
-_FOLDED_FORM_WORDS = frozenset(_folded(" ".join(_FORM_WORDS)).split()) | STOP_WORDS
+_FOLDED_FORM_WORDS = frozenset(_folded(" ".join(FORM_WORDS)).split()) | STOP_WORDS
