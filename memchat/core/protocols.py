@@ -337,6 +337,8 @@ class StaleMemory:
     """A memory that no longer holds: its words, where they were said, and what holds instead.
 
     `successor` is the current text of what replaced it, `ended` the day it stopped. A `mistaken` one was never true.
+    It held before `until`: a moment, and the number of the first message of that moment that comes after the change.
+    Where that is unknown, it is None.
     """
 
     text: str
@@ -345,6 +347,14 @@ class StaleMemory:
     successor: str | None
     ended: date | None
     mistaken: bool
+    until: tuple[datetime, int] | None = None
+
+    def is_of(self, said_at: datetime, number: int) -> bool:
+        """Return whether a message of that moment, numbered `number`, may state it: what was said later is not meant.
+
+        What never was true is not true in later messages either.
+        """
+        return self.mistaken or self.until is None or (said_at, number) < self.until
 
 
 class MessageStore(Protocol):

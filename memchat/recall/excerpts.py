@@ -139,6 +139,7 @@ class ExcerptFinder:
         self._embedder = embedder
         self._vocabulary = vocabulary
         self._clock = clock
+        self._stale = StaleIndex()
 
     def search(self, query: ExcerptQuery) -> tuple[Excerpt, ...]:
         """Return the excerpts relevant to the request, best first, within its budget; often there are none."""
@@ -251,7 +252,7 @@ class ExcerptFinder:
 
     def _quoted(self, scored: Sequence[ScoredMessage], read: ExcerptRequest, query: ExcerptQuery) -> Quoted:
         """Cut excerpts from the best of `scored` that say something new, within the budget."""
-        stale = StaleIndex(self._store.stale_memories(query.view.owner))
+        stale = self._stale_index(query.view.owner)
         known = [KnownFact.of(memory) for memory in query.facts]
         kept: list[Excerpt] = []
         said: set[tuple[str, ...]] = set()
@@ -277,6 +278,12 @@ class ExcerptFinder:
                 left_out += 1
         return Quoted(tuple(kept), left_out)
 
+    def _stale_index(self, owner: Owner) -> StaleIndex:
+        memories = self._store.stale_memories(owner)
+        if memories is not self._stale.memories:
+            self._stale = StaleIndex(memories, self._stale)
+        return self._stale
+
 
 def floor(messages: int) -> float:
     """Return the minimum score of an excerpt in a history of `messages` messages."""
@@ -296,12 +303,16 @@ def _excerpt(scored: ScoredMessage, read: ExcerptRequest, stale: StaleIndex) -> 
     """Cut an excerpt from a message; return None if no sentence is left that ever held."""
     candidate = scored.candidate
     parts = [one for one in sentences_to_quote(candidate, read) if FORGOTTEN not in one]
-    found = [(part, stale.of(part, candidate.id)) for part in parts]
+    found = list(zip(parts, stale.of_each(parts, candidate), strict=True))
     kept = [(part, what) for part, what in found if what is None or not what.mistaken]
     if not kept or is_small_talk(" ".join(part for part, _ in kept)):
         return None
     text = " ".join(part for part, _ in kept)
     asked = question_before(candidate, text)
+    asked = asked if asked and FORGOTTEN not in asked else None
+    of_question = stale.of_each([asked], candidate)[0] if asked else None
+    if of_question and of_question.mistaken:
+        return None
     return Excerpt(
         candidate.id,
         candidate.session_id,
@@ -310,6 +321,6 @@ def _excerpt(scored: ScoredMessage, read: ExcerptRequest, stale: StaleIndex) -> 
         text,
         scored.score,
         scored.parts,
-        next((what for _, what in kept if what), None),
-        asked if asked and FORGOTTEN not in asked and stale.of(asked, candidate.id) is None else None,
+        next((what for _, what in kept if what), of_question),
+        asked,
     )

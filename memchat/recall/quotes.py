@@ -12,7 +12,7 @@ from memchat.recall.excerpt_scoring import WHOLE_CHARACTERS, ExcerptRequest, nea
 from memchat.recall.periods import periods_in
 from memchat.recall.request_cues import place_asked
 from memchat.recall.sentence_kinds import is_greeting
-from memchat.recall.staleness import stems
+from memchat.recall.statement_units import stems
 from memchat.text.embedding import segments
 from memchat.text.normalize import content_words, sentences, speaker, without_speaker, words
 from memchat.text.punctuation import ends_with_question_mark

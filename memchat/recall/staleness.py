@@ -1,23 +1,33 @@
-"""Recognise statements that no longer hold: their memory was superseded or edited, has ended, or was never true."""
+"""Recognise statements that no longer hold: their memory was superseded or edited, has ended, or was never true.
 
-import re
-from collections.abc import Iterable, Sequence
+A statement is recognised by the words that distinguish its memory from what replaced it. A message that answers such a
+statement needs fewer of them than one elsewhere. What was said after the end is not meant: said again, the fact would
+have been learned again.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from memchat.core.protocols import StaleMemory
-from memchat.text.normalize import ABOUT_THE_PERSON, content_words
+from memchat.core.protocols import MessageCandidate, StaleMemory
+from memchat.recall.statement_units import is_short, units
+from memchat.text.normalize import ABOUT_THE_PERSON, sentences
 from memchat.text.patterns import compiled
+from memchat.text.word_classes import ENDS, FORM_WORDS, denies
 
-STEM = 5
-"""Number of letters by which words are compared, without their endings: smokes, smoking."""
-_ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|s|e)$|(?<=\d)(?:st|nd|rd|th)$")
-_NOT_SAID = frozenset("user users nutzer nutzers usuario usuaria utilisateur utilisatrice utente".split())
-"""Words of memories that people do not use of themselves."""
-_OFTEN_LEFT_OUT = frozenset(
-    "lives living works working called named wohnt lebt arbeitet heißt vive trabaja llama habite travaille".split()
+MAY_BE_MISSING = 3
+"""One in this many of the words that distinguish a fact, but no name, may be missing from a sentence that states it."""
+ANSWERED_CHARACTERS = 4_000
+"""Maximum length of the beginning of a message that is searched for the statements that the next one answers."""
+_FORM_WORDS_ELSEWHERE = frozenset(
+    """
+    een het van met voor niet heeft hebben naar dat dit ook aan bij nog woont werkt har ett och som för med inte till
+    från den det ikke bor jobbar arbejder jobber jest mają nie dla się już jako jego jej mieszka pracuje bir için ile
+    çok yaşıyor çalışıyor есть был была для как уже его живет живёт работает від має живе працює egy este are
+    """.split()
 )
-"""Words of memories that people say otherwise or not at all: "I'm a nurse" for "User works as a nurse"."""
+"""Words like FORM_WORDS of languages that it lacks."""
 _OTHERS = (
     r"(?:sister|brother|mother|father|mum|mom|dad|parent|wife|husband|partner|girlfriend|boyfriend|friend|colleague|boss|"
     r"neighbou?r|aunt|uncle|cousin|son|daughter|kid|child|niece|nephew|grand(?:ma|pa|mother|father)|flatmate|roommate|"
@@ -47,62 +57,155 @@ class Staleness:
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """A memory that no longer holds: the stems that distinguish it from its successor, and the shared ones.
+    """The words of a memory that no longer holds: the units that set it `apart` from its successor, and the shared.
 
-    `named` says that a name distinguishes it, `of_other` that it is not about the user.
+    `named` says that a name sets it apart, `common` that only such words do as every statement may have. `names` are
+    the units of names; `of_other` says that it is not about the user.
     """
 
     memory: StaleMemory
     apart: frozenset[str]
-    shared: frozenset[str]
+    shared: tuple[str, ...]
+    names: frozenset[str]
     named: bool
+    common: bool
     of_other: bool
 
-    @classmethod
-    def of(cls, memory: StaleMemory) -> "_Former":
-        own = [word for word in content_words(memory.text) if word not in _NOT_SAID]
-        newer = stems(content_words(memory.successor or ""))
-        apart = stems(own) - newer
-        apart = apart - stems(_OFTEN_LEFT_OUT) or apart
-        named = any(word[:1].isupper() for word in memory.text.split()[1:] if stems(content_words(word)) & apart)
-        of_other = not ABOUT_THE_PERSON.match(memory.text) or re.search(rf"\b{_OTHERS}", memory.text) is not None
-        return cls(memory, apart, stems(own) & newer, named, of_other)
+    def is_in(self, said: Collection[str], sentence: str) -> bool:
+        """Return whether a sentence with the units `said` states it, whatever was said before."""
+        missing = self.apart.difference(said)
+        if len(missing) > len(self.apart) // MAY_BE_MISSING or not self.names.isdisjoint(missing):
+            return False
+        if not self._may_be_about_same_person(sentence):
+            return False
+        found = [unit for unit in self.shared if unit in said]
+        if self.common:
+            return len(found) == len(self.shared)
+        if not self.shared or len(self.apart) > 1 or (self.named and not self.of_other):
+            return True
+        # "900" in "User's rent is 900 euros" and "Berlin" in "Ana lives in Berlin" need the rent and Ana.
+        return self.shared[0] in said or not self.names.isdisjoint(found)
+
+    def is_taken_up(self, said: Collection[str], sentence: str) -> bool:
+        """Return whether a sentence that answers it, with the units `said`, repeats some of what sets it apart."""
+        found = self.apart.intersection(said)
+        return len(self.apart) <= 3 * len(found) and not self.common and self._may_be_about_same_person(sentence)
+
+    def _may_be_about_same_person(self, sentence: str) -> bool:
+        return self.of_other or not compiled(_OTHER_SUBJECT).match(sentence)
 
 
 class StaleIndex:
-    """Look sentences up among the memories that no longer hold."""
+    """Look sentences up among the memories that no longer hold.
 
-    def __init__(self, memories: Sequence[StaleMemory]) -> None:
-        self._by_stem: dict[str, list[_Former]] = {}
+    What `earlier` knows of the same memories is taken over, since splitting them into words takes long.
+    """
+
+    def __init__(self, memories: Sequence[StaleMemory] = (), earlier: "StaleIndex | None" = None) -> None:
+        self.memories = memories
+        known = earlier._formers if earlier else {}
+        self._formers: dict[StaleMemory, tuple[_Former, ...]] = {
+            one: known.get(one) or tuple(_formers_of(one)) for one in memories
+        }
+        self._by_unit: dict[str, list[_Former]] = {}
         self._by_message: dict[str, list[StaleMemory]] = {}
-        for memory in memories:
-            former = _Former.of(memory)
-            if not former.apart:
-                continue  # The successor says all that it said.
-            self._by_stem.setdefault(min(former.apart), []).append(former)
-            if memory.message_id and memory.quote:
+        counts = Counter(unit for formers in self._formers.values() for one in formers for unit in one.apart)
+        self._telling = counts.keys()
+        for memory, formers in self._formers.items():
+            for former in formers:
+                # A sentence that states it has one of these.
+                few = len(former.apart) // MAY_BE_MISSING + 1
+                for unit in sorted(former.apart, key=lambda unit: (counts[unit], unit))[:few]:
+                    self._by_unit.setdefault(unit, []).append(former)
+            if formers and memory.message_id and memory.quote:
                 self._by_message.setdefault(memory.message_id, []).append(memory)
 
-    def of(self, sentence: str, message_id: str) -> Staleness | None:
-        """Return why `sentence` of that message is stale; None if no memory says so."""
-        for memory in self._by_message.get(message_id, ()):
-            if memory.quote in sentence or sentence in memory.quote:
+    def of_each(self, parts: Sequence[str], candidate: MessageCandidate) -> list[Staleness | None]:
+        """Return why each sentence in `parts` of a message, or of the one before it, is stale; None if it is not."""
+        if not self._by_unit:
+            return [None] * len(parts)
+        said = [units(part, characters=True) for part in parts]
+        before = ""
+        if candidate.previous and any(not self._telling.isdisjoint(one) for one in said):
+            before = candidate.previous[:ANSWERED_CHARACTERS]
+        answered = [
+            one for told in sentences(before) for one in self._stated(told, units(told, characters=True), candidate)
+        ]
+        return [self._of(part, found, candidate, answered) for part, found in zip(parts, said, strict=True)]
+
+    def _of(
+        self, part: str, said: Collection[str], candidate: MessageCandidate, answered: Sequence[_Former]
+    ) -> Staleness | None:
+        for memory in self._by_message.get(candidate.id, ()):
+            if (memory.quote in part or part in memory.quote) and memory.is_of(candidate.said_at, candidate.number):
                 return _staleness(memory)
-        if not self._by_stem:
-            return None
-        said = stems(content_words(sentence))
-        for stem in said:
-            for former in self._by_stem.get(stem, ()):
-                same = former.apart <= said and (former.named or not former.shared or former.shared & said)
-                if same and (former.of_other or not compiled(_OTHER_SUBJECT).match(sentence)):
-                    return _staleness(former.memory)
+        stated = next(self._stated(part, said, candidate), None)
+        former = stated or next((one for one in answered if one.is_taken_up(said, part)), None)
+        return _staleness(former.memory) if former else None
+
+    def _stated(self, sentence: str, said: Collection[str], candidate: MessageCandidate) -> Iterator[_Former]:
+        """The memories that a sentence with the units `said` states, of those that `candidate` may mean at its time."""
+        for unit in said:
+            for former in self._by_unit.get(unit, ()):
+                if former.memory.is_of(candidate.said_at, candidate.number) and former.is_in(said, sentence):
+                    yield former
+
+
+def _formers_of(memory: StaleMemory) -> Iterator[_Former]:
+    """Read what sets a memory apart off its text, and off its quote if that says it in other words."""
+    own = units(ABOUT_THE_PERSON.sub(" ", memory.text))
+    quoted = units(memory.quote, characters=True)
+    told = [unit for unit in own if unit in quoted]
+    telling = [unit for unit in own if unit not in _COMMON]
+    in_own_words = 2 * len(quoted.keys() & telling) >= len(telling)
+    # The words that the person does not use are mostly those for the person.
+    as_text = _former(memory, memory.text, told if in_own_words else list(own))
+    if as_text is None:
+        return
+    yield as_text
+    if not in_own_words and (as_quote := _former(memory, memory.quote, list(units(memory.quote)))):
+        yield as_quote
+
+
+def _former(memory: StaleMemory, text: str, own: Sequence[str]) -> _Former | None:
+    """Compare the units `own` of `text` with what holds instead; None if that says all of them."""
+    newer = memory.successor or ""
+    if denies(text) != denies(newer) or (ENDS.search(newer) and not ENDS.search(text)):
+        newer = ""  # "User stopped smoking" has all words of "User smokes" and says none of it.
+    told = units(newer, characters=True)
+    apart = _words_of(unit for unit in own if unit not in told)
+    telling = [unit for unit in apart if unit not in _COMMON]
+    if not apart:
         return None
+    chosen = frozenset(_unmixed(telling or apart, told))
+    names = units(" ".join(word for word in text.split()[1:] if word[:1].isupper()))
+    return _Former(
+        memory,
+        chosen,
+        tuple(unit for unit in own if unit in told and unit not in chosen),
+        frozenset(names),
+        # In scripts without capital letters any word may be a name.
+        named=any(unit in names or unit.upper() == unit.lower() for unit in chosen if not unit.isdecimal()),
+        common=not telling,
+        of_other=not ABOUT_THE_PERSON.match(memory.text) or bool(compiled(rf"\b{_OTHERS}").search(memory.text)),
+    )
 
 
-def stems(words: Iterable[str]) -> frozenset[str]:
-    """Return the first letters of each word without its ending, by which words are compared."""
-    return frozenset(_ENDING.sub("", word)[:STEM] for word in words)
+def _words_of(found: Iterable[str]) -> list[str]:
+    """Leave out particles and articles, unless there is nothing else."""
+    every = list(found)
+    return [unit for unit in every if not is_short(unit)] or every
+
+
+def _unmixed(pairs: Sequence[str], told: Iterable[str]) -> list[str]:
+    """Leave out pairs of Chinese characters of which one is told too: they stand astride the end of a word."""
+    characters = {unit for unit in told if len(unit) == 1}
+    return [pair for pair in pairs if characters.isdisjoint(pair)] or list(pairs)
 
 
 def _staleness(memory: StaleMemory) -> Staleness:
     return Staleness(memory.successor, memory.ended, memory.mistaken)
+
+
+_COMMON = frozenset(units(" ".join(FORM_WORDS | _FORM_WORDS_ELSEWHERE)))
+"""Units that nearly every statement may have; what differs in nothing else is told by all of its words."""

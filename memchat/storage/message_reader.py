@@ -1,5 +1,6 @@
 """Read messages for recall: by vectors, by words, and with what ranking needs of them."""
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -9,7 +10,7 @@ from sqlite3 import Row
 from typing import TYPE_CHECKING
 
 from memchat.core.protocols import Clock, MessageCandidate, MessageFilter, StaleMemory
-from memchat.core.types import OFFLINE, Owner, Role
+from memchat.core.types import OFFLINE, Event, Owner, Role
 from memchat.storage.database import Database, placeholders
 from memchat.storage.fulltext import match_query
 from memchat.storage.memory_rows import format_time, owner_number, parse_time, raises_on_corruption, to_day
@@ -32,6 +33,29 @@ SHORTLIST = 5
 MOST_STALE = 2_000
 """Maximum number of memories that no longer hold, latest first, that messages are compared with."""
 
+_NO_LONGER_HOLD = f"""
+    SELECT m.text, m.message_id, coalesce(m.quote, '') AS quote, m.mistaken, m.valid_to, m.created_at,
+        n.text AS successor, n.superseded_by AS further, n.valid_from AS replaced_from, c.at AS changed_at,
+        said.created_at AS said_at, said.number AS said_in
+    FROM memories AS m LEFT JOIN memories AS n ON n.id = m.superseded_by
+        LEFT JOIN changes AS c ON c.seq = (SELECT max(seq) FROM changes WHERE memory_id = m.id
+            AND event IN ('{Event.SUPERSEDE}', '{Event.MISTAKEN}', '{Event.END}'))
+        LEFT JOIN messages AS said ON said.id = n.message_id
+            AND c.seq < (SELECT max(seq) FROM changes WHERE memory_id = n.id AND event = '{Event.ADD}')
+    WHERE m.owner = ? AND m.verbatim = 0 AND CASE WHEN m.superseded_by IS NULL THEN m.valid_to <= ?
+        ELSE n.valid_from IS NULL OR n.valid_from <= ? END
+    ORDER BY m.number DESC LIMIT ?"""
+"""Memories that were superseded or have ended, with the change that did it.
+
+A successor that was stored before that change is no evidence of its moment, though it was said in a message.
+"""
+_EDITED = """
+    SELECT c.old_text AS text, m.message_id, coalesce(m.quote, '') AS quote, 0 AS mistaken, NULL AS valid_to,
+        m.created_at, m.text AS successor, m.superseded_by AS further, NULL AS replaced_from, c.at AS changed_at,
+        NULL AS said_at, NULL AS said_in
+    FROM changes AS c JOIN memories AS m ON m.id = c.memory_id
+    WHERE c.owner = ? AND c.old_text <> c.new_text AND c.old_text <> m.text AND m.verbatim = 0
+    ORDER BY c.seq DESC LIMIT ?"""
 _VISIBLE = """(? OR s.agent IS ?) AND m.private = 0 AND s.private = 0 AND (m.session_id <> ? OR m.number < ?)"""
 _TALK = "messages AS m JOIN sessions AS s ON s.id = m.session_id"
 
@@ -174,25 +198,11 @@ class MessageReader:
         number = owner_number(self._db, owner)
         if number is None:
             return []
-        now, today = position(self._db, number), self._clock().date()
+        now, today = position(self._db, number), self._clock().astimezone().date()
         known = self._stale.get(number)
         if known is None or known[:2] != (now, today):
-            rows = self._db.rows(
-                """SELECT m.text, m.message_id, coalesce(m.quote, '') AS quote, m.mistaken, m.valid_to, m.superseded_by,
-                    n.text AS successor, n.superseded_by AS further
-                    FROM memories AS m LEFT JOIN memories AS n ON n.id = m.superseded_by
-                    WHERE m.owner = ? AND m.verbatim = 0 AND (m.superseded_by IS NOT NULL OR m.valid_to <= ?)
-                    ORDER BY m.number DESC LIMIT ?""",
-                (number, today.isoformat(), MOST_STALE),
-            )
-            rows += self._db.rows(
-                """SELECT c.old_text AS text, m.message_id, coalesce(m.quote, '') AS quote, 0 AS mistaken,
-                    NULL AS valid_to, m.text AS successor, NULL AS further
-                    FROM changes AS c JOIN memories AS m ON m.id = c.memory_id
-                    WHERE c.owner = ? AND c.old_text <> c.new_text AND c.old_text <> m.text
-                    AND m.superseded_by IS NULL AND m.verbatim = 0 ORDER BY c.seq DESC LIMIT ?""",
-                (number, MOST_STALE),
-            )
+            rows = self._db.rows(_NO_LONGER_HOLD, (number, today.isoformat(), today.isoformat(), MOST_STALE))
+            rows += self._db.rows(_EDITED, (number, MOST_STALE))
             known = self._stale[number] = (now, today, [self._stale_memory(row) for row in rows])
         return known[2]
 
@@ -207,7 +217,13 @@ class MessageReader:
                 break
             successor, further = newer["text"], newer["superseded_by"]
         return StaleMemory(
-            row["text"], row["message_id"], row["quote"], successor, to_day(row["valid_to"]), bool(row["mistaken"])
+            row["text"],
+            row["message_id"],
+            row["quote"],
+            successor,
+            to_day(row["valid_to"]),
+            bool(row["mistaken"]),
+            _end_of(row),
         )
 
     # Steps.
@@ -298,6 +314,24 @@ class MessageReader:
 def _midnight(day: date) -> str:
     """Return the start of the local `day`, in the stored form of times."""
     return format_time(datetime(day.year, day.month, day.day).astimezone())
+
+
+def _end_of(row: Row) -> tuple[datetime, int] | None:
+    """Return the moment at which a memory stopped to hold, and the number from which its messages come after that.
+
+    A successor replaces it when that is said, or on the later day on which it begins. An end is recorded some time
+    after it was said, without the message: all of its day comes after it, unless the memory is of that day, too.
+    """
+    if row["successor"] is None and row["valid_to"] is not None:
+        begins = _midnight(date.fromisoformat(row["valid_to"]))
+        if row["changed_at"] and row["created_at"] >= begins:
+            return parse_time(row["changed_at"]), sys.maxsize
+        return parse_time(begins), 0
+    begins = row["replaced_from"] and _midnight(date.fromisoformat(row["replaced_from"]))
+    told = row["said_at"] or row["changed_at"]
+    if begins and (told is None or begins > told):
+        return parse_time(begins), 0
+    return (parse_time(told), row["said_in"] or sys.maxsize) if told else None
 
 
 @raises_on_corruption
