@@ -1,7 +1,7 @@
 """Score the soft words that texts share with a request, by the word pieces that suit the languages of both."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,18 +33,26 @@ def soft_words(asked: RequestWords, texts: Mapping[str, str], vocabulary: Vocabu
         pieces, weights = _weigh(asked, word_pieces)
         shares = soft_match(pieces, weights, word_pieces.pieces(group), word_pieces)
         found |= zip(group, shares.tolist(), strict=True)
-    return found if asked.text.isascii() else {text: max(soft, _literal(asked, text)) for text, soft in found.items()}
+    if not asked.text.isascii():
+        for text, share in _shares_of_words(asked, texts).items():
+            found[text] = max(found[text], share)
+    return found
 
 
-def _literal(asked: RequestWords, text: str) -> float:
-    """Return the share of the request's words that `text` contains, weighted by rarity and without accents.
+def _shares_of_words(asked: RequestWords, texts: Iterable[str]) -> dict[str, float]:
+    """Return the share of the request's words that each text contains, weighted by rarity and without accents.
 
     In scripts without spaces the pieces of a word depend on its neighbours; pairs of characters do not.
     """
-    held = {without_accents(word) for word in words(text)}
-    weights = {word: math.log((asked.total + 2) / (count + 0.5)) for word, count in asked.counts.items()}
-    shared = sum(weight for word, weight in weights.items() if without_accents(word) in held)
-    return max(0.0, shared / max(sum(weights.values()), 1e-6))
+    weights = [
+        (without_accents(word), math.log((asked.total + 2) / (count + 0.5))) for word, count in asked.counts.items()
+    ]
+    every = max(sum(weight for _, weight in weights), 1e-6)
+    shares = {}
+    for text in texts:
+        held = set(map(without_accents, words(text)))
+        shares[text] = max(0.0, sum(weight for word, weight in weights if word in held) / every)
+    return shares
 
 
 def _weigh(asked: RequestWords, word_pieces: WordPieces) -> "tuple[Pieces, Floats]":

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from sqlite3 import Row
 from typing import ParamSpec, TypeVar
 
@@ -119,9 +119,10 @@ def to_memory(row: sqlite3.Row) -> Memory:
     )
 
 
+@lru_cache(maxsize=4_096)
 def to_items(text: str) -> tuple[str, ...]:
-    """Parse a JSON list. Most are empty, and recall reads hundreds of them."""
-    return () if text == "[]" else tuple(json.loads(text))
+    """Parse a JSON list. Cached, since recall reads those of the same few hundred memories every turn."""
+    return tuple(json.loads(text))
 
 
 def _moment(text: str | None) -> datetime | None:

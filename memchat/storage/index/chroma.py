@@ -132,13 +132,17 @@ class ChromaIndex:
             wanted = limit * PER_MEMORY
             while True:
                 found = collection.query(query_embeddings=query, n_results=wanted, include=["distances"])
+                # Each row's records come nearest first: the last entry of a memory in reverse order is its nearest.
+                rows = [
+                    dict(zip(map(_memory_of, reversed(ids)), reversed(distances), strict=True))
+                    for ids, distances in zip(found["ids"], found["distances"], strict=True)
+                ]
                 # Fewer records than asked for: there are no more.
-                if all(len(ids) < wanted or len(set(map(_memory_of, ids))) >= limit for ids in found["ids"]):
+                if all(len(ids) < wanted or len(row) >= limit for ids, row in zip(found["ids"], rows, strict=True)):
                     best: dict[str, float] = {}
-                    for row_ids, row_distances in zip(found["ids"], found["distances"], strict=True):
-                        for record, distance in zip(row_ids, row_distances, strict=True):
-                            memory_id, score = _memory_of(record), 1.0 - distance
-                            best[memory_id] = max(score, best.get(memory_id, score))
+                    for row in rows:
+                        for memory_id, distance in row.items():
+                            best[memory_id] = max(1.0 - distance, best.get(memory_id, 1.0 - distance))
                     return sorted(best.items(), key=lambda hit: (-hit[1], hit[0]))[:limit]
                 wanted *= PER_MEMORY
 
