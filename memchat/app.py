@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from memchat.chat.sessions import ChatOptions, conversation_options, open_session
 from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageModel, MemoryFilter, RequestEmbedder
-from memchat.core.types import OFFLINE, Memory, Session
+from memchat.core.types import OFFLINE, Memory, Owner, Session
 from memchat.errors import StoreBusy
 from memchat.llm.options import ModelOptions
 from memchat.llm.providers import ModelChoice, choose_model, is_on_this_machine
@@ -369,6 +369,9 @@ class App:
         self.engine.start_index(self.fingerprint)
         if self.settings.embedding_model is None:
             loading.append(in_background("warm-up", self._load_embedder))
+        if self.settings.excerpts:
+            user = Owner.user(self.settings.user)
+            loading.append(in_background("messages", partial(self.engine.load_message_vectors, self.fingerprint, user)))
         needs_litellm = model != OFFLINE and self._models.needs_litellm(model, self._access.get(model))
         if self.settings.embedding_model or needs_litellm:
             loading.append(in_background("import-litellm", load_litellm))

@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memchat.core.protocols import Clock, Progress, no_progress
+from memchat.core.protocols import Clock, MessageFilter, Progress, no_progress
+from memchat.core.types import Owner
 from memchat.errors import StoreError
 from memchat.storage.database import DATABASE, Database
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.message_reader import MessageCache
 from memchat.storage.store import Store
 from memchat.temporary_files import keep_sqlite_files_in
+from memchat.text.embedding import load_numpy
 
 if TYPE_CHECKING:
     from memchat.core.types import CosineScale
@@ -38,7 +40,7 @@ class SQLiteEngine:
         self._clock = clock
         self._index_from = index_from
         self._owns_index = owns_index
-        self._messages = MessageCache()
+        self.message_cache = MessageCache()
         self._indexer: Indexer | None = None
         self._lock = threading.Lock()
 
@@ -64,7 +66,7 @@ class SQLiteEngine:
     def open(self, fingerprint: str) -> Store:
         """Open a connection for one thread, which the caller closes. `fingerprint` is that of the vectors in use."""
         store = Store(self._path, self._clock, fingerprint, self._index_from, self._search)
-        store.messages.share(self._messages)
+        store.messages.share(self.message_cache)
         return store
 
     def close(self) -> None:
@@ -120,6 +122,12 @@ class SQLiteEngine:
         """Begin to fill the index in the background, if this process may hold it."""
         if (index := self._index(fingerprint)) is not None:
             index.start()
+
+    def load_message_vectors(self, fingerprint: str, owner: Owner) -> None:
+        """Read the vectors of the owner's messages before the first search, which then does not wait for them."""
+        load_numpy()
+        with self.open(fingerprint) as store:
+            store.messages.message_count(MessageFilter(owner))
 
     def _index(self, fingerprint: str) -> "Indexer | None":
         """Return the index; None if this process may not hold it, or if the vectors to index are not known yet."""

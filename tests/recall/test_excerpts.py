@@ -1,5 +1,6 @@
 """Excerpts: what was said in earlier conversations is found, cut, marked where it no longer holds, and bounded."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ from memchat.chat.sessions import ChatOptions
 from memchat.core.types import OFFLINE, Add, Draft, End, Owner, Role
 from memchat.recall.excerpt_block import render
 from memchat.recall.retriever import Query
+from memchat.storage.engine import SQLiteEngine
 from memchat.text.embedding import embed
 from tests.recall.talk import USER, Talk
 
@@ -351,3 +353,17 @@ def test_words_about_another_matter_are_not_taken_for_those_of_a_replaced_memory
     shown = talk.shown(f"What did I say about {question}?")
     assert said in shown
     assert "no longer so" not in shown
+
+
+@pytest.mark.parametrize("excerpts", [True, False])
+def test_the_vectors_of_messages_are_read_while_the_user_types(tmp_path: Path, excerpts: bool) -> None:
+    """The first turn finds them read, unless no turn wants them."""
+    talk = Talk(tmp_path)
+    talk.said("My sister plays the cello.", "How nice!")
+    talk.app.close()
+    with App(Settings(home=tmp_path, user=USER, excerpts=excerpts)) as app:
+        app.warm_up(OFFLINE)
+        while not app.warm:
+            time.sleep(0.01)
+        assert isinstance(app.engine, SQLiteEngine)
+        assert [len(one.matrix) for one in app.engine.message_cache.entries.values()] == [2] * excerpts
