@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from memchat.app import App
 from memchat.chat.sessions import ChatOptions
+from memchat.config import Settings
 from memchat.core.types import OFFLINE, Add, Draft, End, Owner, Role
 from memchat.recall.excerpt_block import render
 from memchat.recall.retriever import Query
