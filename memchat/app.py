@@ -15,8 +15,8 @@ from memchat.config import MemoryMode, Settings
 from memchat.core.protocols import Clock, CompletionModel, Embedder, LanguageModel, MemoryFilter, RequestEmbedder
 from memchat.core.types import OFFLINE, Memory, Owner, Session
 from memchat.errors import StoreBusy
+from memchat.llm.model_choice import ModelChoice, choose_model, is_on_this_machine
 from memchat.llm.options import ModelOptions
-from memchat.llm.providers import ModelChoice, choose_model, is_on_this_machine
 from memchat.recall.deferred import DeferredRetriever
 from memchat.storage.engine import SQLiteEngine
 from memchat.storage.protocols import Engine, Storage

@@ -1,7 +1,14 @@
-"""Small files in the data folder that only their owner may read."""
+"""Files and folders that only their owner may read (modes 0600 and 0700)."""
 
 import os
 from pathlib import Path
+
+
+def private_folder(path: Path) -> None:
+    """Create `path` with its missing parents; only the owner may enter what is created."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from memchat.config import SETTING_NAMES, load_settings
-from memchat.llm.providers import PROVIDERS
+from memchat.llm.model_choice import PROVIDERS
 
 EXAMPLE = (Path(__file__).parents[1] / ".env.example").read_text(encoding="utf-8")
 LINES = re.findall(r"^# ([A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE)

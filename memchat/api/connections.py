@@ -186,11 +186,11 @@ class CallSessions:
         if session is None:
             return conversations.new_session(entity.user or "", entity.agent, name=entity.session_name)
         if session.user != (entity.user or ""):
-            raise Conflict(f"The run {entity.run!r} belongs to another user.", hint="Give it another run_id.")
+            raise Conflict(f"The run {entity.run!r} belongs to another user.", hint="Use another run_id.")
         if session.agent != entity.agent:
             raise Conflict(
                 f"The run {entity.run!r} belongs to the agent {session.agent!r}.",
-                hint="Give that agent_id, or another run_id.",
+                hint="Pass that agent_id, or use another run_id.",
             )
         return session
 

@@ -100,7 +100,7 @@ def categories(ctx: typer.Context, incomplete: str) -> Iterable[Offer]:
 @_completer
 def models(ctx: typer.Context, incomplete: str) -> Iterator[Offer]:
     """List the models that can be used now."""
-    from memchat.llm.providers import models_in_reach
+    from memchat.llm.model_choice import models_in_reach
 
     settings, _ = _open(ctx)
     if settings.model:

@@ -14,7 +14,7 @@ from memchat.config import Settings, examine_settings
 from memchat.doctor import environment
 from memchat.doctor.database import FIX, Diagnosis, Health, examine, ok, problem, warning
 from memchat.errors import ConfigError, MemchatError, StoreError
-from memchat.llm.providers import choose_model
+from memchat.llm.model_choice import choose_model
 from memchat.text.plurals import pluralize
 
 Fix = Annotated[

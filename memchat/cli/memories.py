@@ -188,7 +188,9 @@ def show(id_: Id, *, user: User = None, agent: OfAgent = None, as_json: Json = F
 
 @app.command(cls=Command)
 def add(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Text to remember; - reads one per line.")],
+    texts: Annotated[
+        list[str], typer.Argument(metavar="TEXT", help="Text to remember; - reads one memory per line of the input.")
+    ],
     *,
     user: User = None,
     category: Annotated[str, completion.category_option(help="Category of the memory.")] = "other",

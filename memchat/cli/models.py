@@ -10,7 +10,7 @@ from memchat.config import load_settings
 def models(*, user: User = None, as_json: Json = False) -> Result:
     """List the available models; * marks the one in use."""
     from memchat.core.types import OFFLINE
-    from memchat.llm.providers import PROVIDERS, choose_model, ollama_address, ollama_models
+    from memchat.llm.model_choice import PROVIDERS, choose_model, ollama_address, ollama_models
 
     settings = load_settings(user=user)
     address = ollama_address(os.environ)

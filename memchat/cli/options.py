@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 User = Annotated[str | None, completion.user_option(help="User (default: MEMCHAT_USER, or your login name).")]
 NoPager = Annotated[bool, typer.Option("--no-pager", help="Print long lists without a pager.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LearnedWith = Annotated[str | None, completion.agent_option(help="Only memories learned with this agent, and its own.")]
+LearnedWith = Annotated[
+    str | None, completion.agent_option(help="Only memories from chats with this agent, and the agent's own.")
+]
 OfAgent = Annotated[str | None, completion.agent_option(help="Include this agent's own memories.")]
 Model = Annotated[
     str | None, completion.model_option(help='Model in LiteLLM form (openai/gpt-5.4-mini), or "offline".')

@@ -147,7 +147,7 @@ class ShutdownRequests:
 
 def freeze_model(settings: "Settings") -> "Settings":
     """Return `settings` with the model chosen now, which stays the same while the server runs."""
-    from memchat.llm.providers import choose_model
+    from memchat.llm.model_choice import choose_model
 
     index_from = settings.index_from if "index_from" in settings.origins else INDEX_FROM
     return replace(settings, model=choose_model(os.environ, explicit=settings.model).name, index_from=index_from)

@@ -16,9 +16,9 @@ from memchat.core.protocols import ModelRequest, PromptMessage
 from memchat.core.types import Role
 from memchat.errors import ConfigError, MemchatError, UsageError
 from memchat.llm.endpoint import is_loopback
-from memchat.llm.providers import PROVIDERS, ollama_address, ollama_models
+from memchat.llm.model_choice import PROVIDERS, ollama_address, ollama_models
 from memchat.llm.server_models import server_models
-from memchat.private_files import write_private
+from memchat.private_files import private_folder, write_private
 from memchat.text.decoding import decode_settings
 
 _TEST_TOKENS = 256
@@ -61,7 +61,7 @@ def setup(*, user: User = None) -> Result:
         print_note(f"{error.message} {error.hint or ''}".strip(), "bold")
         if _ask("Save it anyway? [y/N]", "").lower() not in {"y", "yes"}:
             return Result(None, (), ("Nothing was saved.",), exit_code=error.exit_code)
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(settings.home)
     for name, value in chosen.variables:
         _save_variable(settings.home / ".env", name, value)
     _save_setting(settings.config_file, "model", chosen.model)

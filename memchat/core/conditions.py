@@ -88,7 +88,7 @@ def comparison(name: str, operator: str, operand: Any) -> Condition:
             given = value if isinstance(value, float) else type(value).__name__
             raise UsageError(f"{name} must be text, a number or a truth value, not {given}.")
     if name in {"category", "categories"} and operator != ANY and not all(isinstance(value, str) for value in values):
-        raise UsageError(f"{name} must be a name, or a list of names.")
+        raise UsageError(f"{name} must be a category, or a list of categories.")
     if operator in {"contains", "icontains"} and not isinstance(values[0], str):
         raise UsageError(f"{name}: {operator} wants text.")
     if name in TIMES and operator != ANY:

@@ -16,7 +16,7 @@ from memchat.config import Settings
 from memchat.core.types import OFFLINE
 from memchat.doctor.database import FIX, Diagnosis, ok, problem, warning
 from memchat.errors import ConfigError
-from memchat.llm.providers import PROVIDERS, ollama_address, ollama_models
+from memchat.llm.model_choice import PROVIDERS, ollama_address, ollama_models
 from memchat.storage.protocols import Engine
 from memchat.text.plurals import pluralize
 

@@ -24,7 +24,7 @@ def examine_index(inspection: IndexInspection) -> Diagnosis:
         return _explain_unusable(inspection)
     done = inspection.compare()
     if done.exit_code != 0:
-        how = "in time" if done.exit_code is None else f"(the process that tried ended with {done.exit_code})"
+        how = "in time" if done.exit_code is None else f"(the process that read it ended with status {done.exit_code})"
         return warning("index", f"It could not be read {how}. {BY_ITSELF}; nothing is lost.", FIX)
     if done.failure is not None:
         return warning("index", done.failure, None)

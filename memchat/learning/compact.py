@@ -271,7 +271,7 @@ def _contradicts(line: str, quote: str) -> bool:
 
 
 class _Told:
-    """Return what the user has told so far, for a line about a thing or a person of theirs."""
+    """What the user has said so far; decides whether a model's line is about the user or something of theirs."""
 
     def __init__(self, exchange: Exchange) -> None:
         own = [text for role, text in exchange.earlier if role is Role.USER]

@@ -104,7 +104,7 @@ def learn(context: LearningContext, work: LearningJob) -> LearningResult:
     must not be retried at once.
     """
     # That module compares by the functions of this one.
-    from memchat.learning.comparison import compare_added
+    from memchat.learning.added_memories import compare_added
 
     metered = MeteredModel(context.model)
     metering = replace(context, model=metered)

@@ -1,7 +1,7 @@
 """A chat model behind any transport: retries, parameters that servers refuse, and how a reply is read and ends.
 
 There are two transports. `http_transport` speaks OpenAI's and Ollama's APIs itself, over httpx; it serves the providers
-in `direct_servers`, because importing LiteLLM takes seconds before the first answer. `litellm_transport` reaches all
+in `provider_apis`, because importing LiteLLM takes seconds before the first answer. `litellm_transport` reaches all
 others. What a reply, an error or a retry is, is decided here and in `provider_errors`, once for both.
 """
 

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from memchat.core.protocols import Clock, LanguageModel, ModelRequest, PromptMessage
 from memchat.core.types import Role
-from memchat.llm.direct_servers import resolve_endpoint
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
 from memchat.llm.litellm_transport import OpenStream
+from memchat.llm.provider_apis import resolve_endpoint
 from memchat.llm.provider_errors import cut_off, not_a_reply, translate_errors
 from memchat.llm.retry import RetryPolicy
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from memchat.core.types import CosineScale
 from memchat.errors import BadReply, ModelError
 from memchat.llm.calibration import ScaleRecords, calibrate, measure
-from memchat.llm.direct_servers import resolve_endpoint
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.litellm_setup import litellm
+from memchat.llm.provider_apis import resolve_endpoint
 from memchat.llm.provider_errors import translate_errors
 from memchat.llm.retry import RetryNotice, RetryPolicy
 from memchat.text import embedding

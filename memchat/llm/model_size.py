@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from memchat.errors import ConfigError, CredentialsError
-from memchat.llm.direct_servers import Server, is_direct, server_of
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.http_client import open_client
 from memchat.llm.options import ModelOptions
+from memchat.llm.provider_apis import Server, is_direct, server_of
 from memchat.llm.server_window import entry_of, get_json, json_object, models_url
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from memchat.llm.chat_model import CallPolicy, ChatModel
 from memchat.llm.dialect import DialectMemory
-from memchat.llm.direct_servers import has_own_address, is_direct
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.model_table import ModelTable
 from memchat.llm.ollama_transport import OllamaTransport
 from memchat.llm.openai_transport import OpenAITransport
 from memchat.llm.options import ModelOptions
+from memchat.llm.provider_apis import has_own_address, is_direct
 from memchat.llm.transport import Transport
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Any
 
 from memchat.core.protocols import Usage
 from memchat.llm.dialect import Dialect
-from memchat.llm.direct_servers import Server, server_of
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.http_client import open_client, post_json
+from memchat.llm.provider_apis import Server, server_of
 from memchat.llm.provider_errors import not_a_reply
 from memchat.llm.reply_reader import Piece, message_piece
 from memchat.llm.server_window import ollama_window

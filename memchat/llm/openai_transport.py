@@ -1,7 +1,7 @@
 """OpenAI's chat API, spoken over httpx.
 
 Importing LiteLLM takes 3 s of CPU before the first answer, OpenAI's own client 0.5 s, httpx 0.1 s. The price is about
-500 lines: this module, `ollama_transport`, `http_client`, `direct_servers`, `model_table`.
+500 lines: this module, `ollama_transport`, `http_client`, `provider_apis`, `model_table`.
 """
 
 import os
@@ -11,12 +11,12 @@ from typing import Any
 
 from memchat.core.protocols import Usage
 from memchat.llm.dialect import Dialect
-from memchat.llm.direct_servers import Server, server_of
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.error_body import error_text
 from memchat.llm.failure import ServerError
 from memchat.llm.http_client import open_client, post_json
 from memchat.llm.model_table import ModelTable
+from memchat.llm.provider_apis import Server, server_of
 from memchat.llm.provider_errors import not_a_reply
 from memchat.llm.reply_reader import Piece, message_piece
 from memchat.llm.server_window import server_window
@@ -31,7 +31,7 @@ _PROBE_TIMEOUT_S = 2.0
 
 
 class OpenAITransport:
-    """Implements `transport.Transport` for the providers in `direct_servers` but Ollama."""
+    """Implements `transport.Transport` for the providers in `provider_apis` but Ollama."""
 
     def __init__(self, endpoint: Endpoint, table: ModelTable) -> None:
         self._endpoint = endpoint

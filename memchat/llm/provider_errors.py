@@ -20,10 +20,10 @@ from memchat.errors import (
     RateLimited,
 )
 from memchat.llm.dialect import refused_parameter
-from memchat.llm.direct_servers import APIS, missing_key
 from memchat.llm.endpoint import Endpoint
 from memchat.llm.failure import Failure
 from memchat.llm.http_proxy import proxy_for
+from memchat.llm.provider_apis import APIS, missing_key
 from memchat.llm.retry import duration
 
 _NO_SUCH_MODEL = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from memchat.llm.direct_servers import Server
+from memchat.llm.provider_apis import Server
 
 if TYPE_CHECKING:
     import httpx

@@ -79,7 +79,7 @@ def is_readable(text: str) -> bool:
 
 
 def language_of(text: str) -> Language:
-    """Return the language of a memory, as far as its words tell."""
+    """Return the language of `text`, or UNCLEAR if its words do not tell."""
     pieces, common = _signs(text)
     if pieces > READABLE_PIECES:
         return Language.CHINESE if _HAN.search(text) and not _KANA_OR_HANGUL.search(text) else Language.OTHER

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from memchat.config import Settings, closest_match
 from memchat.errors import ConfigError
+from memchat.llm.model_choice import PROVIDERS
 from memchat.llm.options import ModelOptions
-from memchat.llm.providers import PROVIDERS
 from memchat.paths import expand_path
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Recall the memories that bear on a request. Candidates by meaning and words, one score, a floor, a token budget."""
+"""Recall the memories that bear on a request, within a budget of tokens, and excerpts with the tokens they leave."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -357,7 +357,7 @@ def requests_of(query: Query) -> list[str]:
 
 
 def whole_request(query: Query) -> str:
-    """Return the request, with the one before it if it is too short alone ("and the other one?")."""
+    """Return the request, with the one before it if it is too short to be understood alone ("and the other one?")."""
     if not query.previous or len(query.text) >= SHORT_REQUEST or asks_nothing(query.text):
         return query.text
     short = len(content_words(query.text)) <= SHORT_MESSAGE_WORDS

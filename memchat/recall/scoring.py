@@ -1,4 +1,4 @@
-"""Score memories for a request: cosines, soft words, neighbours and names, in one weighted sum.
+"""Score memories for a request by cosines, soft words, neighbours and names; the floor below which none is recalled.
 
     score = D + 0.6 · (L + N) + 0.2 · named − 0.05 · asks
 
@@ -73,7 +73,11 @@ def word_weights(found: Sequence[int], memories: int, shares: Sequence[float]) -
 
 
 def soft_match(query: Pieces, weights: Floats, memories: Sequence[Pieces], word_pieces: WordPieces) -> Floats:
-    """Score each memory from 0 to 1: the squared cosine of each query piece's nearest piece, averaged by `weights`."""
+    """Score each memory from 0 to 1.
+
+    The score is the mean over the query's pieces, weighted by `weights`, of the squared cosine to the nearest piece of
+    the memory.
+    """
     if not len(query) or not memories:
         return np.zeros(len(memories), dtype=np.float32)
     nothing = np.zeros(1, dtype=np.int64)

@@ -3,7 +3,7 @@
 import os
 
 from memchat.core.types import OFFLINE
-from memchat.llm.providers import local_ollama
+from memchat.llm.model_choice import local_ollama
 from memchat.repl.commands.registry import CommandContext
 from memchat.repl.last_words import last_words
 from memchat.repl.layout import columns

@@ -54,7 +54,7 @@ def given_one_of(*names: str) -> Schema:
 
 
 def changed(*names: str) -> Schema:
-    """Require that at least one of these is given and not null, or a day of expiry, which null removes."""
+    """Require one of `names` with another value than null, or `expiration_date`, where null removes the expiry."""
     return {"anyOf": [*given_one_of(*names)["anyOf"], {"required": ["expiration_date"]}]}
 
 

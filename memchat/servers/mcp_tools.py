@@ -73,7 +73,9 @@ class MemoryItem(BaseModel):
 
     id: str = Field(description="The id that update_memory and forget_memory take.")
     text: str
-    since: date = Field(description="Since when it is true or, if that is unknown, when it was noted.")
+    since: date = Field(
+        description="The day since which it has been true or, if that is unknown, on which it was noted."
+    )
     note: str = Field(
         description='Usually empty; otherwise whether it still holds: "ended 2026-03-01", "possibly outdated".'
     )

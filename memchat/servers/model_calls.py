@@ -1,4 +1,4 @@
-"""Separate threads for requests that wait for a model, so that reads never queue behind them."""
+"""Run requests that wait for a model in threads of their own, and refuse those beyond a limit with status 503."""
 
 from collections.abc import Callable
 from functools import partial

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from memchat.core.types import Owner, Scope
 from memchat.errors import ConfigError, NotFound, UsageError
-from memchat.private_files import write_private
+from memchat.private_files import private_folder, write_private
 from memchat.temporary_files import load_filelock
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Tokens:
     def _change(self, change: Callable[[Sequence[Token]], Sequence[Token]]) -> None:
         """Replace the file atomically, under a lock against other processes. Raises ConfigError."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._path.parent)
             load_filelock(self._path.parent)
             from filelock import FileLock
 

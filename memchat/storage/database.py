@@ -18,6 +18,7 @@ from typing import Any
 from memchat.core.names import composed, composed_id
 from memchat.core.protocols import Progress, no_progress
 from memchat.errors import StoreBusy, StoreError, StoreTooNew, UsageError
+from memchat.private_files import private_folder
 from memchat.storage.fulltext import stored_terms
 from memchat.storage.metadata_filter import metadata_contains, satisfies
 from memchat.storage.migrations import MIGRATIONS
@@ -219,13 +220,6 @@ def _emptied(path: Path) -> StoreError:
         f"{path} is empty although it contained memories: it is damaged.",
         hint=f"Replace it with a backup, or start over without it: rm {path}",
     )
-
-
-def private_folder(path: Path) -> None:
-    """Create `path` with its missing parents; only the owner may enter what is created."""
-    if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.chmod(0o700)
 
 
 def remove_folder(path: Path) -> None:

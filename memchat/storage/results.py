@@ -60,7 +60,7 @@ class TokenTotal(NamedTuple):
 
 
 class Sort(StrEnum):
-    """The order of a list: times latest first, words by the alphabet, and the newest first among equals."""
+    """How a list is sorted: times latest first, text alphabetically; the newest come first among equals."""
 
     CREATED = "created"
     UPDATED = "updated"

@@ -1,4 +1,4 @@
-"""Memories out of a store with their whole history, and back into one without a difference."""
+"""Export memories with their whole history, and import them into another store without a difference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

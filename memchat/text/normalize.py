@@ -158,7 +158,7 @@ def without_speaker(text: str) -> str:
 def sentences_restating(fact: str, text: str) -> list[str]:
     """Return the sentences and lines of `text` that contain every word of `fact`, inflected or not.
 
-    The word for the person does not count, nor, in other languages than English, words as short as an article.
+    Ignores the word for the person and, if that word is not English, words as short as an article.
     """
     person = ABOUT_THE_PERSON.search(fact)
     rest = ABOUT_THE_PERSON.sub(" ", fact)

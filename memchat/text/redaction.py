@@ -42,7 +42,7 @@ def redact(text: str) -> Redacted:
 
 
 def redact_pairs(metadata: Metadata) -> dict[str, MetadataValue]:
-    """Mask the secrets in the values of `metadata`, read as `key=value`; keys stay."""
+    """Mask secrets in the values of `metadata`. Each is examined together with its key, as in `password=…`."""
     masked: dict[str, MetadataValue] = dict(metadata)
     for key, value in metadata.items():
         if not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Make text from people, models and web pages safe to show on a terminal and to put into a prompt."""
+"""Make text safe to show on a terminal, and unable to close the fence around memories in a prompt."""
 
 import re
 import unicodedata

@@ -7,7 +7,7 @@ import pexpect
 import pytest
 
 from memchat.cli.setup import _save_setting, _save_variable
-from memchat.llm.providers import local_ollama
+from memchat.llm.model_choice import local_ollama
 from tests.cli.conftest import NOWHERE, Shell
 from tests.scripted_server import ScriptedServer
 

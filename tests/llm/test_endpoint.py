@@ -3,8 +3,8 @@
 import pytest
 
 from memchat.errors import ConfigError, CredentialsError
-from memchat.llm.direct_servers import ollama_base, server_of
 from memchat.llm.endpoint import Endpoint, clean_address, clean_key
+from memchat.llm.provider_apis import ollama_base, server_of
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from memchat.llm.providers import models_in_reach
+from memchat.llm.model_choice import models_in_reach
 from memchat.repl.commands.conversations import titles
 from memchat.repl.commands.dispatch import COMMANDS
 from memchat.repl.commands.registry import CommandContext, Takes

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memchat.errors import StoreBusy, StoreError
-from memchat.storage.database import Database, placeholders, private_folder, remove_folder, translate_errors
+from memchat.private_files import private_folder
+from memchat.storage.database import Database, placeholders, remove_folder, translate_errors
 from memchat.storage.index.chroma import IndexBroken
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.manifest import marked

@@ -1,4 +1,4 @@
-"""Compare the index with the database."""
+"""Report the state of the index to `memchat doctor`, with the reason if it cannot be used."""
 
 from memchat.storage.database import Database
 from memchat.storage.index.config import IndexConfig

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Row
 from typing import TYPE_CHECKING
 
-from memchat.storage.database import Database, placeholders, private_folder, remove_folder
+from memchat.private_files import private_folder
+from memchat.storage.database import Database, placeholders, remove_folder
 from memchat.storage.index.chroma import ChromaIndex, Entry
 from memchat.storage.index.config import IndexConfig
 from memchat.storage.index.malloc import overwrite_freed_memory

@@ -1,4 +1,4 @@
-"""Compare the index with the database.
+"""Compare the records of the index with the vectors in the database.
 
 Chroma is opened in a process of its own: damage that no checksum shows ends that process alone.
 

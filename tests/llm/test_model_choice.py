@@ -8,7 +8,7 @@ import pytest
 
 from memchat.core.types import OFFLINE
 from memchat.llm.litellm_setup import litellm
-from memchat.llm.providers import PROVIDERS, ModelChoice, Provider, choose_model, extraction_model, ollama_models
+from memchat.llm.model_choice import PROVIDERS, ModelChoice, Provider, choose_model, extraction_model, ollama_models
 from tests.scripted_server import ScriptedServer
 
 
@@ -119,7 +119,7 @@ def test_something_else_on_the_port_means_no_models() -> None:
 def test_choosing_imports_no_vendor() -> None:
     """A command that only shows the choice starts fast."""
     code = (
-        "import sys; from memchat.llm.providers import choose_model;"
+        "import sys; from memchat.llm.model_choice import choose_model;"
         "choose_model({'XAI_API_KEY': 'k'}, explicit=None);"
         "print({'litellm', 'httpx', 'openai', 'numpy'} & set(sys.modules))"
     )

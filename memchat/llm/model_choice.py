@@ -1,4 +1,4 @@
-"""Choose a model where none is configured, from the environment and a local Ollama. Imports no vendor's library."""
+"""Choose a model where none is configured: from the table of providers, their keys, and a local Ollama."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from memchat.core.types import OFFLINE
 from memchat.errors import ConfigError
-from memchat.llm.direct_servers import APIS, OLLAMA_URL, Api, ollama_base, own_address
 from memchat.llm.endpoint import is_loopback, strip_pasted
+from memchat.llm.provider_apis import APIS, OLLAMA_URL, Api, ollama_base, own_address
 
 log = logging.getLogger(__name__)
 

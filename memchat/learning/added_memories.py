@@ -1,4 +1,4 @@
-"""Let the language model decide what a hand-written memory replaces, as it does for statements in a conversation."""
+"""Let the language model decide which memories one added by hand replaces, as it does for what is said in a chat."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The providers whose API is OpenAI's, or Ollama's, and so is called over HTTP without loading LiteLLM."""
+"""The table of providers whose API is OpenAI's or Ollama's, which are called over HTTP without loading LiteLLM."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
