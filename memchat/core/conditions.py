@@ -1,4 +1,4 @@
-"""Conditions on memories: operators over metadata, categories and times, joined by AND, OR and NOT.
+"""Conditions on memories, as in mem0's filters: operators over metadata, categories and times; AND, OR and NOT.
 
 `parse_condition` makes one from the dictionaries that mem0's users write. The operators are eq, ne, in, nin, gt, gte,
 lt, lte, contains, icontains, and `*` for "has any value". A missing field equals no value, so `ne`, `nin` and NOT are

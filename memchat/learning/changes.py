@@ -1,4 +1,4 @@
-"""Decide by rules what a new fact changes: by meaning, shared numbers, and words of change and of ending."""
+"""Decide by rules what a fact of a small model or one added by hand changes: by meaning, numbers, words of change."""
 
 import re
 from collections.abc import Collection, Sequence

@@ -1,9 +1,9 @@
-"""Extract in the compact form: the lines of a small model, the facts of the rules, and what both change."""
+"""Run an extraction in the compact form: the calls, and the combination with the facts that the rules find."""
 
 from dataclasses import replace
 
 from memchat.core.protocols import Embedder, LanguageModel
-from memchat.learning import changes, compact, extraction, periods, reconcile
+from memchat.learning import changes, compact_form, extraction, periods, reconcile
 from memchat.learning.clauses import is_wish, telling_clauses
 from memchat.learning.combination import combined
 from memchat.learning.extraction import Exchange, Extraction, Fact
@@ -31,20 +31,22 @@ def extract_compactly(
     if rules is not None:
         ruled = parse(rules.complete(extraction.request(exchange)).text)
         # The rules do not see what is quoted or played.
-        own = [] if compact.plays_a_part(exchange) else told
+        own = [] if compact_form.plays_a_part(exchange) else told
         stated = (fact for fact in ruled.facts if any(fact.quote in clause or clause in fact.quote for clause in own))
         ruled = replace(ruled, facts=tuple(stated))
     if lasting is not None and not any(is_wish(clause) or not lasting.is_passing(clause) for clause in told):
         told = []
-    answers = [model.complete(request).text for request in compact.requests(exchange)] if told else []
-    noted = compact.read("\n".join(answers), exchange)
-    left = compact.passed_over(exchange, combined(ruled, noted)) if len(told) > 1 else []
+    answers = [model.complete(request).text for request in compact_form.requests(exchange)] if told else []
+    noted = compact_form.read("\n".join(answers), exchange)
+    left = compact_form.passed_over(exchange, combined(ruled, noted)) if len(told) > 1 else []
     if left := [clause for clause in left if lasting is None or not lasting.is_passing(clause)][:MAX_ASKED_AGAIN]:
-        answers += [model.complete(request).text for request in compact.requests(exchange, left)]
-        noted = compact.read("\n".join(answers), exchange)
+        answers += [model.complete(request).text for request in compact_form.requests(exchange, left)]
+        noted = compact_form.read("\n".join(answers), exchange)
     if told and lasting is not None:
-        sure = [clause for clause in compact.passed_over(exchange, combined(ruled, noted)) if lasting.is_sure(clause)]
-        noted = replace(noted, facts=(*noted.facts, *compact.in_own_words(sure, exchange)))
+        sure = [
+            clause for clause in compact_form.passed_over(exchange, combined(ruled, noted)) if lasting.is_sure(clause)
+        ]
+        noted = replace(noted, facts=(*noted.facts, *compact_form.in_own_words(sure, exchange)))
     forget = tuple({one.number: one for one in (*reconcile.references_to_forget(exchange), *ruled.forget)}.values())
     quotes = {reference.quote for reference in forget}
     noted = replace(

@@ -1,4 +1,4 @@
-"""Ask a model for the facts of one exchange: the request, and the values of its answer.
+"""Ask a model for the facts of one exchange: the request with `extraction_prompt.txt`, and the values of its answer.
 
 The inputs are one JSON object in the user message, so that text of a conversation cannot pose as instructions, and any
 model behind `LanguageModel` can parse them.

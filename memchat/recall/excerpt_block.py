@@ -1,4 +1,4 @@
-"""The block of a prompt that holds excerpts of earlier conversations: dated, marked by who said it, fenced as data.
+"""The block of excerpts in a prompt: dated, marked by who said it and whether it still holds, fenced as data.
 
 It is written here and read back here.
 """

@@ -1,6 +1,6 @@
 """Score memories for a request by cosines, soft words, neighbours and names; the floor below which none is recalled.
 
-    score = D + 0.6 · (L + N) + 0.2 · named − 0.05 · asks
+    score = D + 0.6 · (L + N) + 0.2 · named − 0.05 · (asks + ended) + 0.05 · here
 
     D      half the similarity to the memory's own vector, half the best among its others: of the whole request or of
            the question that several sentences end in, whichever is nearer
@@ -9,6 +9,8 @@
     N      the same for the turns beside a verbatim one: half, or whole when the turn before asks a question
     named  1 where the request names the memory's subject
     asks   1 where the memory is itself a question
+    ended  1 where the memory has ended or may be outdated
+    here   1 where the memory was learned in this conversation
 
 Weights and features were chosen on five LoCoMo conversations (turns and observations) without a language model; chosen
 on four and tried on the fifth, recall stays within half a point of the rounded weights here. A weighted sum keeps what

@@ -25,12 +25,12 @@ from prompt_toolkit.styles import Style
 from memchat.core.types import OFFLINE
 from memchat.errors import MemchatError, ModelError
 from memchat.preload import in_background
+from memchat.repl.auto_compaction import Compaction
 from memchat.repl.clipboard import copy_text
 from memchat.repl.commands.dispatch import dispatch, literal, parse
 from memchat.repl.commands.files import composed
 from memchat.repl.commands.registry import CommandContext, Invocation
 from memchat.repl.commands.sources import sources
-from memchat.repl.compaction import Compaction
 from memchat.repl.completer import SlashCompleter
 from memchat.repl.editor import edit_text
 from memchat.repl.greeting import greeting

@@ -1,4 +1,4 @@
-"""The queue of learning jobs, one an exchange or added memory: a job survives any kill and is applied exactly once."""
+"""The queue of learning jobs: each survives any kill, is claimed by one process at a time and applied exactly once."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""Leases: which process works on a job, and whether that process still lives."""
+"""The lease on a job: the id of this process, how long it lasts, and whether its holder still lives."""
 
 import os
 import sys

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
-from memchat.learning import compact
+from memchat.learning import compact_form
 from memchat.learning.extraction import (
     SCHEMA,
     Exchange,
@@ -428,7 +428,7 @@ def test_what_a_model_may_write_is_limited() -> None:
     """One that never ends would hold the learner: in tokens everywhere, in items where the schema is kept to."""
     asked = request(Exchange(date(2026, 6, 3), "Hi"))
     repair = retry_request(asked, "", ["no JSON"])
-    (compact_request,) = compact.requests(Exchange(date(2026, 6, 3), "I live in Graz."))
+    (compact_request,) = compact_form.requests(Exchange(date(2026, 6, 3), "I live in Graz."))
     limits = [one.max_tokens for one in (asked, repair, compact_request)]
     assert limits == [2_000, 2_000, 200]
     assert asked.schema is not None

@@ -11,7 +11,7 @@ from memchat.text.sections import read_sections
 from tests.evals import dataset as kit
 from tests.evals.fit_lasting import clauses_of, fitted
 from tests.learning.harness import ScriptedModel
-from tests.learning.test_compact import heard
+from tests.learning.test_compact_form import heard
 
 EMBEDDER = BuiltinEmbedder()
 LASTING = LastingSentences(EMBEDDER.embed)

@@ -10,9 +10,9 @@ from memchat.chat.transcript_export import conversation_json, conversation_markd
 from memchat.core.types import Event, Message, Session
 from memchat.errors import MemchatError, UsageError
 from memchat.paths import expand_path
+from memchat.repl.auto_compaction import Compaction
 from memchat.repl.commands.registry import CommandContext, CommandResult, Group, Takes, command
 from memchat.repl.commands.rows import numbered_sessions, session_named
-from memchat.repl.compaction import Compaction
 from memchat.repl.last_words import last_words
 from memchat.text.attachments import without_attachments
 from memchat.text.sanitize import one_line

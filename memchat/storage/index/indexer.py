@@ -1,4 +1,4 @@
-"""The indexer: owns the index for this process, keeps it up to date, and discards it when it must.
+"""The thread that owns the index for this process: takes its lock, has it updated, and discards it when it must.
 
 One process at a time owns the index through a file lock that it holds for life. A thread of the indexer does everything
 that touches the folder. Recall only asks, and gets None whenever the exact scan is the better answer.

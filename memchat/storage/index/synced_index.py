@@ -1,4 +1,6 @@
-"""An open index: the one on disk if it was closed cleanly, else a new one, filled from the database in small steps.
+"""An open index, and how it follows the database: filled in small steps, then updated from the table of changes.
+
+It is the one on disk if that was closed cleanly, else a new one.
 
 One thread fills it, keeps it up to date and closes it with its manifest; others may call `nearest` meanwhile.
 """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memchat.config import ExtractionForm
 from memchat.core.types import Memory, Owner, Role, Scope
 from memchat.errors import BadReply
-from memchat.learning import compact
+from memchat.learning import compact_form
 from memchat.learning.changes import with_changes
 from memchat.learning.clauses import is_wish, telling_clauses
 from memchat.learning.compact_extraction import extract_compactly
@@ -39,7 +39,7 @@ def heard(said: str, *known: str) -> Exchange:
 
 
 def noted(answer: str, said: str) -> list[tuple[str, str]]:
-    return [(fact.text, fact.quote) for fact in compact.read(answer, heard(said)).facts]
+    return [(fact.text, fact.quote) for fact in compact_form.read(answer, heard(said)).facts]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def home(tmp_path: Path) -> Generator[Home]:
 
 def test_the_prompt_is_short() -> None:
     """Examples and all, in word pieces, which are a little smaller than the tokens of small models."""
-    (asked,) = compact.requests(heard("I live in Graz."))
+    (asked,) = compact_form.requests(heard("I live in Graz."))
     messages = asked.messages[:-1]
     (pieces, *_) = EnglishWordPieces().pieces([" ".join(message.content for message in messages)])
     assert len(pieces) <= 350
@@ -185,13 +185,13 @@ NOTED = [
 def test_a_line_about_what_is_theirs_is_kept(answer: str, said: str, known: str, text: str) -> None:
     """Of people and things told of before, without a "User", and in another language than asked for."""
     exchange = heard(said, *filter(None, [known]))
-    assert [fact.text for fact in compact.read(answer, exchange).facts] == [text]
+    assert [fact.text for fact in compact_form.read(answer, exchange).facts] == [text]
 
 
 def test_what_is_told_in_another_language_than_noted_is_kept_clause_by_clause() -> None:
     """In the person's own words; names stay with what they are the names of."""
     exchange = heard("Tengo dos perros, Sol y Luna, y trabajo de cartero en Vigo.")
-    facts = compact.read("The user has two dogs named Sol and Luna.", exchange).facts
+    facts = compact_form.read("The user has two dogs named Sol and Luna.", exchange).facts
     assert [fact.text for fact in facts] == ["Tengo dos perros, Sol y Luna", "trabajo de cartero en Vigo."]
 
 
@@ -211,10 +211,10 @@ def test_a_game_goes_on_until_it_is_left() -> None:
     """What is said in it is not said of the person."""
     earlier = [(Role.USER, "Let's play pirates, you are the cook and I'm the captain")]
     exchange = replace(heard("I lost a leg at sea."), earlier=earlier)
-    assert list(compact.requests(exchange)) == []
-    assert compact.read("User lost a leg at sea.", exchange).facts == ()
+    assert list(compact_form.requests(exchange)) == []
+    assert compact_form.read("User lost a leg at sea.", exchange).facts == ()
     left = replace(exchange, user="ok stop. In real life I lost a tooth.")
-    assert [fact.text for fact in compact.read("User lost a tooth.", left).facts] == ["User lost a tooth."]
+    assert [fact.text for fact in compact_form.read("User lost a tooth.", left).facts] == ["User lost a tooth."]
 
 
 def test_a_sentence_that_was_passed_over_is_asked_about_alone() -> None:
@@ -235,20 +235,20 @@ def test_since_when_may_stand_beside_the_fact(home: Home) -> None:
 def test_two_sentences_that_say_the_same_are_one_fact() -> None:
     """The model puts it in other words than the rules."""
     exchange = heard("I lived in Prague as a kid")
-    twice = compact.read("User lived in Prague as a kid.\nThe user lived in Prague as a child.", exchange)
+    twice = compact_form.read("User lived in Prague as a kid.\nThe user lived in Prague as a child.", exchange)
     assert len(with_changes(twice, exchange, EMBEDDER).facts) == 1
 
 
 def test_whose_a_mother_is_follows_from_the_line_before() -> None:
     """ "His" says nothing in a memory of its own."""
     exchange = heard("Omar drives a cab and his mother cooks", "User's husband Omar is 40.")
-    facts = compact.read("Omar drives a cab. His mother cooks.", exchange).facts
+    facts = compact_form.read("Omar drives a cab. His mother cooks.", exchange).facts
     assert [fact.text for fact in facts] == ["Omar drives a cab.", "Omar’s mother cooks."]
 
 
 def test_a_small_model_is_not_shown_the_question_beside_a_fact() -> None:
     """It would answer it."""
-    (asked,) = compact.requests(heard("My cousin Lea had a boy. What is a good gift?"))
+    (asked,) = compact_form.requests(heard("My cousin Lea had a boy. What is a good gift?"))
     assert asked.messages[-1].content == "My cousin Lea had a boy."
 
 
@@ -293,7 +293,7 @@ def test_a_lasting_wish_is_told_from_a_habit_and_from_a_task(said: str, wish: bo
 
 def test_a_wish_is_kept_also_where_the_model_takes_it_for_a_task() -> None:
     """In the person's own words."""
-    (fact,) = compact.read("none", heard("Hi! Please keep your answers short from now on.")).facts
+    (fact,) = compact_form.read("none", heard("Hi! Please keep your answers short from now on.")).facts
     assert fact.standing
     assert fact.text == fact.quote == "Please keep your answers short from now on."
 
@@ -352,14 +352,14 @@ REPLACED = [
 def test_rules_say_what_a_fact_replaces(text: str, said: str, known: str, replaced: bool) -> None:
     """By meaning, by shared numbers, and by words of change."""
     exchange = heard(said, known)
-    (fact,) = with_changes(compact.read(text, exchange), exchange, EMBEDDER).facts
+    (fact,) = with_changes(compact_form.read(text, exchange), exchange, EMBEDDER).facts
     assert fact.replaces == ((1,) if replaced else ())
 
 
 def test_what_is_said_to_be_over_ends_without_the_model() -> None:
     """By the words that the sentence shares with it; on the day that is named."""
     exchange = heard("The quiz team folded last week.", "User is in a quiz team on Mondays.", "User lives in Graz.")
-    found = with_changes(compact.read("none", exchange), exchange, EMBEDDER)
+    found = with_changes(compact_form.read("none", exchange), exchange, EMBEDDER)
     assert [(one.number, one.valid_to) for one in found.ended] == [(1, date(2026, 5, 25))]
 
 
@@ -368,7 +368,7 @@ def test_what_hangs_on_a_changed_home_becomes_doubtful() -> None:
     exchange = heard(
         "We moved to Graz.", "User lives in Linz.", "User's landlord is Mr Petit.", "User is allergic to nuts."
     )
-    found = with_changes(compact.read("User moved to Graz.", exchange), exchange, EMBEDDER)
+    found = with_changes(compact_form.read("User moved to Graz.", exchange), exchange, EMBEDDER)
     assert found.facts[0].replaces == (1,)
     assert found.outdated == (2,)
 
@@ -376,7 +376,7 @@ def test_what_hangs_on_a_changed_home_becomes_doubtful() -> None:
 def test_a_number_that_is_put_right_takes_the_place_of_the_wrong_one() -> None:
     """The model says nothing of it."""
     exchange = heard("no wait, it's from 2017", "User's van is from 2015.", "User lives in Graz.")
-    (fact,) = with_changes(compact.read("none", exchange), exchange, EMBEDDER).facts
+    (fact,) = with_changes(compact_form.read("none", exchange), exchange, EMBEDDER).facts
     assert (fact.text, fact.replaces, fact.mistaken) == ("User's van is from 2017.", (1,), True)
 
 
@@ -404,7 +404,7 @@ CORRECTED = [
 def test_a_correction_names_the_right_word_or_both(said: str, known: str, text: str | None) -> None:
     """In a few words; a message about something else is none."""
     exchange = heard(said, known)
-    found = with_changes(compact.read("User misread the letter.", exchange), exchange, EMBEDDER)
+    found = with_changes(compact_form.read("User misread the letter.", exchange), exchange, EMBEDDER)
     assert [fact.text for fact in found.facts if fact.replaces == (1,)] == ([text] if text else [])
     assert len(found.facts) <= 1
 
@@ -420,7 +420,7 @@ def test_the_rules_read_what_the_model_passes_over(home: Home) -> None:
 def test_what_is_known_is_confirmed_and_not_added() -> None:
     """The same words again, in another order."""
     exchange = heard("As I said, in Graz I live", "User lives in Graz.")
-    found = with_changes(compact.read("User lives in Graz.", exchange), exchange, EMBEDDER)
+    found = with_changes(compact_form.read("User lives in Graz.", exchange), exchange, EMBEDDER)
     assert found.facts == ()
     assert [mention.number for mention in found.confirmed] == [1]
 
@@ -441,7 +441,7 @@ FOREIGN = ["Berlin", "Zoltan", "opera", "diabetes", "yacht", "User", "User's", "
 def test_no_line_gets_in_that_the_message_does_not_bear(said: list[str], answer: list[str]) -> None:
     """Every fact passes the gate, and its quote is the person's."""
     exchange = heard(" ".join(said))
-    for fact in compact.read(" ".join(answer), exchange).facts:
+    for fact in compact_form.read(" ".join(answer), exchange).facts:
         assert fact.quote in exchange.user
         assert EvidenceGate(exchange).quote_of(fact) is not None
         assert not {"Berlin", "Zoltan"} & set(fact.text.replace(".", "").split())
@@ -475,7 +475,7 @@ def test_no_line_gets_in_that_a_message_in_another_language_does_not_bear(said: 
     """Neither an invented name nor an invented number; the quote is the person's."""
     exchange = heard(", ".join(said))
     gate = EvidenceGate(exchange)
-    for fact in filter(gate.quote_of, compact.read(" ".join(answer), exchange).facts):
+    for fact in filter(gate.quote_of, compact_form.read(" ".join(answer), exchange).facts):
         assert fact.quote in exchange.user
         assert not any(word in fact.text for word in ("Berlin", "Zoltan", "Napoli", "1984", "9913", "Eva"))
 

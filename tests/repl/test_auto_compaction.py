@@ -10,8 +10,8 @@ from memchat.chat.compaction import KEPT_MESSAGES
 from memchat.chat.conversation import Turn
 from memchat.chat.sessions import ChatOptions
 from memchat.core.protocols import Purpose
+from memchat.repl.auto_compaction import Compaction
 from memchat.repl.commands.registry import CommandContext
-from memchat.repl.compaction import Compaction
 from memchat.repl.notifications import NotificationQueue
 from tests.repl.harness import ScriptedApp, settings
 from tests.repl.test_commands import do

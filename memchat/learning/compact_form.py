@@ -1,4 +1,4 @@
-"""Extract with small models: they write plain sentences, and rules find the quote and everything else.
+"""The compact form: the request to a small model, and the rules that make facts with quotes of its plain sentences.
 
 A model of one or two billion parameters copies a JSON form instead of filling it, and takes 40 s for it. It writes a
 few sentences well, in a tenth of the time.

@@ -1,4 +1,4 @@
-"""Summarise a long conversation: on request, or in the background when the context window fills up."""
+"""Decide when a chat summarises its long conversation: on request, or in the background when the window fills up."""
 
 import threading
 from collections.abc import Sequence
