@@ -1,6 +1,7 @@
 """What every test gets: a home of its own, a clock it can set, and no way to any other machine."""
 
 import inspect
+import signal
 import socket
 import sys
 from collections.abc import Generator
@@ -19,6 +20,10 @@ FINGERPRINT = "test/24"
 # Nothing here is timed: a busy machine is no failure.
 settings.register_profile("memchat", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("memchat")
+
+# Under `nohup` the programs that tests start would inherit that it is ignored.
+if sys.platform != "win32":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class SettableClock:
