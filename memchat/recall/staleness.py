@@ -72,7 +72,7 @@ class _Former:
     of_other: bool
 
     def is_in(self, said: Collection[str], sentence: str) -> bool:
-        """Return whether a sentence with the units `said` states it, whatever was said before."""
+        """Return whether a sentence with the units `said` states it by itself."""
         missing = self.apart.difference(said)
         if len(missing) > len(self.apart) // MAY_BE_MISSING or not self.names.isdisjoint(missing):
             return False
