@@ -281,7 +281,7 @@ class ExcerptFinder:
     def _stale_index(self, owner: Owner) -> StaleIndex:
         memories = self._store.stale_memories(owner)
         if memories is not self._stale.memories:
-            self._stale = StaleIndex(memories, self._stale)
+            self._stale = StaleIndex(memories)
         return self._stale
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from memchat.core.protocols import MessageCandidate, StaleMemory
 from memchat.recall.statement_units import is_short, units
@@ -20,6 +21,8 @@ MAY_BE_MISSING = 3
 """One in this many of the words that distinguish a fact, but no name, may be missing from a sentence that states it."""
 ANSWERED_CHARACTERS = 4_000
 """Maximum length of the beginning of a message that is searched for the statements that the next one answers."""
+CACHED_MEMORIES = 5_000
+"""Maximum number of memories whose distinguishing words are cached."""
 _FORM_WORDS_ELSEWHERE = frozenset(
     """
     een het van met voor niet heeft hebben naar dat dit ook aan bij nog woont werkt har ett och som för med inte till
@@ -96,22 +99,16 @@ class _Former:
 
 
 class StaleIndex:
-    """Look sentences up among the memories that no longer hold.
+    """Look sentences up among the memories that no longer hold."""
 
-    What `earlier` knows of the same memories is taken over, since splitting them into words takes long.
-    """
-
-    def __init__(self, memories: Sequence[StaleMemory] = (), earlier: "StaleIndex | None" = None) -> None:
+    def __init__(self, memories: Sequence[StaleMemory] = ()) -> None:
         self.memories = memories
-        known = earlier._formers if earlier else {}
-        self._formers: dict[StaleMemory, tuple[_Former, ...]] = {
-            one: known.get(one) or tuple(_formers_of(one)) for one in memories
-        }
+        every = [(memory, _formers_of(memory)) for memory in dict.fromkeys(memories)]
         self._by_unit: dict[str, list[_Former]] = {}
         self._by_message: dict[str, list[StaleMemory]] = {}
-        counts = Counter(unit for formers in self._formers.values() for one in formers for unit in one.apart)
+        counts = Counter(unit for _, formers in every for one in formers for unit in one.apart)
         self._telling = counts.keys()
-        for memory, formers in self._formers.items():
+        for memory, formers in every:
             for former in formers:
                 # A sentence that states it has one of these.
                 few = len(former.apart) // MAY_BE_MISSING + 1
@@ -151,8 +148,12 @@ class StaleIndex:
                     yield former
 
 
-def _formers_of(memory: StaleMemory) -> Iterator[_Former]:
-    """Read what sets a memory apart off its text, and off its quote if that says it in other words."""
+@lru_cache(maxsize=CACHED_MEMORIES)
+def _formers_of(memory: StaleMemory) -> tuple[_Former, ...]:
+    """Read what sets a memory apart off its text, and off its quote if that says it in other words.
+
+    Cached, since every search looks the same memories up and splitting them into words takes long.
+    """
     own = units(ABOUT_THE_PERSON.sub(" ", memory.text))
     quoted = units(memory.quote, characters=True)
     told = [unit for unit in own if unit in quoted]
@@ -161,10 +162,9 @@ def _formers_of(memory: StaleMemory) -> Iterator[_Former]:
     # The words that the person does not use are mostly those for the person.
     as_text = _former(memory, memory.text, told if in_own_words else list(own))
     if as_text is None:
-        return
-    yield as_text
-    if not in_own_words and (as_quote := _former(memory, memory.quote, list(units(memory.quote)))):
-        yield as_quote
+        return ()
+    as_quote = None if in_own_words else _former(memory, memory.quote, list(units(memory.quote)))
+    return (as_text, as_quote) if as_quote else (as_text,)
 
 
 def _former(memory: StaleMemory, text: str, own: Sequence[str]) -> _Former | None:

@@ -18,7 +18,7 @@ _SHORT = 2
 
 def stems(words: Iterable[str]) -> frozenset[str]:
     """Return the first letters of each word without its ending, by which words are compared."""
-    return frozenset(_ENDING.sub("", word)[:STEM] for word in words)
+    return frozenset(map(_stem, words))
 
 
 def units(text: str, *, characters: bool = False) -> dict[str, None]:
@@ -36,12 +36,16 @@ def is_short(unit: str) -> bool:
     return len(unit) <= (1 if is_unspaced(unit[0]) else _SHORT)
 
 
+def _stem(word: str) -> str:
+    return _ENDING.sub("", word)[:STEM]
+
+
 @lru_cache(maxsize=20_000)
 def _unit_of(word: str) -> str:
     """Return the unit of a word as lexical search splits text; empty for the scripts that are split otherwise."""
     if is_unspaced(word[0]):
         return word if word[0] < _FIRST_EAST_ASIAN else ""
-    return _ENDING.sub("", without_accents(word))[:STEM]
+    return _stem(without_accents(word))
 
 
 def _east_asian(text: str, characters: bool) -> Iterator[str]:

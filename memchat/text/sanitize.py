@@ -152,7 +152,7 @@ def escape_fence(text: str) -> str:
     Brackets around a fence's name, in any case, width and spacing, become '‹' and '›'; three backticks and more become
     apostrophes. Other text stays unchanged.
     """
-    line = " ".join(strip_control_chars(text).split())
+    line = one_line(text)
     chars = list(line)
     # Folded as a reader sees it, lower case and plain width; one character each, to keep the positions.
     plain = [unicodedata.normalize("NFKC", char).casefold() for char in chars]

@@ -139,11 +139,12 @@ class ChromaIndex:
                 ]
                 # Fewer records than asked for: there are no more.
                 if all(len(ids) < wanted or len(row) >= limit for ids, row in zip(found["ids"], rows, strict=True)):
-                    best: dict[str, float] = {}
+                    nearest: dict[str, float] = {}
                     for row in rows:
                         for memory_id, distance in row.items():
-                            best[memory_id] = max(1.0 - distance, best.get(memory_id, 1.0 - distance))
-                    return sorted(best.items(), key=lambda hit: (-hit[1], hit[0]))[:limit]
+                            nearest[memory_id] = min(distance, nearest.get(memory_id, distance))
+                    cosines = ((memory_id, 1.0 - distance) for memory_id, distance in nearest.items())
+                    return sorted(cosines, key=lambda hit: (-hit[1], hit[0]))[:limit]
                 wanted *= PER_MEMORY
 
     def all_records(self, owner: int) -> dict[str, "Vectors"]:
