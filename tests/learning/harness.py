@@ -11,7 +11,7 @@ from typing import Any
 from memchat.chat.conversation import Conversation, ConversationOptions
 from memchat.core.protocols import Completion, Delta, LanguageModel, MemoryFilter, ModelRequest, Usage
 from memchat.core.types import Add, Draft, Memory, Owner, Session
-from memchat.learning.pipeline import AgentPolicy, LearningContext
+from memchat.learning.pipeline import AgentPolicy, LearningContext, LearningResult, learn
 from memchat.llm.builtin_embedder import BuiltinEmbedder, BuiltinRequestEmbedder
 from memchat.llm.vocabulary import BuiltinVocabulary
 from memchat.recall.retriever import Limits, Retriever
@@ -90,6 +90,16 @@ ERRORS: dict[str, Exception] = {}
 def facts(*given: dict[str, Any], **others: Any) -> str:
     """A model's answer."""
     return json.dumps({"facts": given, "confirmed": [], "ended": [], "outdated": [], "forget": [], **others})
+
+
+def learn_next(context: LearningContext) -> LearningResult:
+    """Do the next job of al, and close `context`."""
+    try:
+        work = context.store.work.claim("al")
+        assert work is not None
+        return learn(context, work)
+    finally:
+        context.close()
 
 
 class Home:

@@ -17,7 +17,7 @@ from memchat.learning.worker import LearningWorker
 from memchat.memories.remember import RememberResult, with_decision
 from memchat.repl.notifications import NotificationQueue, learning_lines, remember_lines
 from memchat.text import embedding
-from tests.learning.harness import AL, EMBEDDER, NOON, Home, ScriptedModel, facts
+from tests.learning.harness import AL, EMBEDDER, NOON, Home, ScriptedModel, facts, learn_next
 from tests.storage.memory_factories import memories_of
 
 TOLD = "The flat in Lisbon is home these days"
@@ -40,13 +40,7 @@ def tell(home: Home, text: str, owner: Owner = AL) -> Memory:
 
 def compare(home: Home, model: ScriptedModel, context: LearningContext | None = None) -> LearningResult:
     """Do the next job."""
-    context = context or home.context(model)
-    try:
-        work = context.store.work.claim("al")
-        assert work is not None
-        return learn(context, work)
-    finally:
-        context.close()
+    return learn_next(context or home.context(model))
 
 
 def test_what_the_model_says_is_replaced_gives_way_to_the_told_words(home: Home) -> None:

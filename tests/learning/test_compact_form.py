@@ -19,12 +19,13 @@ from memchat.learning.compact_extraction import extract_compactly
 from memchat.learning.evidence import EvidenceGate
 from memchat.learning.extraction import Exchange
 from memchat.learning.forms import FormPolicy
-from memchat.learning.pipeline import LearningResult, learn
+from memchat.learning.pipeline import LearningResult
 from memchat.llm.builtin_embedder import BuiltinEmbedder
 from memchat.llm.model_size import parameters_of
 from memchat.llm.wordpieces import EnglishWordPieces
 from memchat.offline.model import OfflineModel
 from memchat.storage.extraction_forms import MAX_UNUSABLE
+from tests.learning import harness
 from tests.learning.harness import Home, ScriptedModel
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -484,13 +485,7 @@ def test_no_line_gets_in_that_a_message_in_another_language_does_not_bear(said: 
 
 
 def learn_next(home: Home, model: ScriptedModel, form: ExtractionForm = ExtractionForm.AUTO) -> LearningResult:
-    context = replace(home.context(model), forms=FormPolicy(form), rules=OfflineModel())
-    try:
-        work = context.store.work.claim("al")
-        assert work is not None
-        return learn(context, work)
-    finally:
-        context.close()
+    return harness.learn_next(replace(home.context(model), forms=FormPolicy(form), rules=OfflineModel()))
 
 
 def test_a_model_changes_over_after_unusable_answers_and_stays_there(home: Home) -> None:

@@ -19,6 +19,7 @@ from memchat.learning.worker import LearningWorker
 from memchat.offline.model import OfflineModel
 from memchat.storage.job_queue import JobQueue
 from memchat.storage.usage import TokenUsage
+from tests.learning import harness
 from tests.learning.harness import NOON, Home, ScriptedModel, facts
 
 GARBAGE = "I'd rather not say."
@@ -34,13 +35,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def learn_next(home: Home, model: ScriptedModel, agent: AgentPolicy | None = None) -> LearningResult:
     """Claim what is due and learn from it."""
-    context = home.context(model, agent)
-    try:
-        work = context.store.work.claim("al")
-        assert work is not None
-        return learn(context, work)
-    finally:
-        context.store.close()
+    return harness.learn_next(home.context(model, agent))
 
 
 def pending(home: Home) -> list[LearningJob]:
